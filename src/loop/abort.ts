@@ -1,0 +1,57 @@
+import { systemError, UasyncError } from '../ring/errors.js';
+import { PromiseOperation } from './operation.js';
+
+const EINTR = -4;
+const ECANCELED = -125;
+
+/** The rejection of a call whose `signal` was aborted: name 'AbortError', code 'ABORT_ERR', as Node's. */
+export class AbortError extends UasyncError {
+  constructor(signal: AbortSignal) {
+    super('ABORT_ERR', 'The operation was aborted', { cause: signal.reason });
+  }
+
+  override get name(): string {
+    return 'AbortError';
+  }
+}
+
+/** Throws what an aborted signal rejects with. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new AbortError(signal);
+}
+
+/**
+ * An operation that settles one promise and that an `AbortSignal` cancels. If it completed after all,
+ * its result is delivered all the same.
+ */
+export abstract class AbortableOperation<T> extends PromiseOperation<T> {
+  #signal: AbortSignal | undefined;
+
+  /** Cancels when `signal` is aborted, until `settle()`. */
+  protected watch(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    this.#signal = signal;
+    signal.addEventListener('abort', this);
+  }
+
+  /** The signal was aborted. */
+  handleEvent(): void {
+    this.loop.cancel(this);
+  }
+
+  /** The last completion has come: stop watching. Returns the error that a negative `res` means. */
+  protected settle(res: number): UasyncError | undefined {
+    const signal = this.#signal;
+    if (signal !== undefined) {
+      this.#signal = undefined;
+      signal.removeEventListener('abort', this);
+      if (signal.aborted && (res === ECANCELED || res === EINTR)) return new AbortError(signal);
+    }
+    return res < 0 ? this.error(res) : undefined;
+  }
+
+  /** The error of a failed operation. */
+  protected error(res: number): UasyncError {
+    return systemError(res, this.syscall);
+  }
+}

@@ -1,0 +1,13 @@
+/** The event loop: what awaits, and when the kernel is asked. */
+export { AbortError } from './abort.js';
+export type { BlockStats } from './blocks.js';
+export { loop, uasyncAvailable } from './current.js';
+export type { Loop, LoopOptions, LoopStats } from './loop.js';
+export { nop, sleep } from './timers.js';
+
+import { loop } from './current.js';
+
+/** Calls `callback` in the loop's next turn, in the order of the calls. */
+export function callSoon(callback: () => void): void {
+  loop().callSoon(callback);
+}

@@ -1,0 +1,336 @@
+import * as abi from '../ring/abi.js';
+import { checkFunction, checkInt } from '../ring/check.js';
+import type { CqeSink } from '../ring/cqe.js';
+import { argTypeError, closedError, UasyncError } from '../ring/errors.js';
+import { probeOps } from '../ring/probe.js';
+import { Ring } from '../ring/ring.js';
+import { Slots } from '../ring/slots.js';
+import type { Sqe } from '../ring/sqe/index.js';
+import { BlockPool, type BlockStats } from './blocks.js';
+import type { Operation } from './operation.js';
+import { submitRaw } from './raw.js';
+import { Scheduler } from './scheduler.js';
+
+/** user_data of requests whose outcome nobody waits for. */
+const NOBODY = -1;
+const DEFAULT_ENTRIES = 4096;
+const DEFAULT_CQ_ENTRIES = 16384;
+const DEFAULT_MEMORY = 256 * 1024 * 1024;
+
+/** How a thread's loop is set up, at its first use. */
+export interface LoopOptions {
+  /** Entries of the submission queue; default 4096. */
+  entries?: number;
+  /** Entries of the completion queue; default 16384. */
+  cqEntries?: number;
+  /** The most runtime memory for bytes in flight, in bytes; default 256 MiB. */
+  memory?: number;
+}
+
+/** Counters of a loop. All but the totals are back at zero when nothing is in flight. */
+export interface LoopStats {
+  /** Operations in flight. */
+  inFlight: number;
+  /** Those of them that keep the process alive. */
+  referenced: number;
+  /** Operations started, in total. */
+  submitted: number;
+  /** Completions delivered, in total. */
+  completed: number;
+  /** Completions that found their operation gone, in total: 0 unless something is wrong. */
+  stale: number;
+  /** io_uring_enter(2) calls, in total. */
+  enters: number;
+  /** Turns of the loop, in total. */
+  turns: number;
+  /** Completions that the kernel lost, in total: 0 on every supported kernel. */
+  overflow: number;
+  /** Memory for bytes in flight. */
+  blocks: BlockStats;
+}
+
+/**
+ * One thread's event loop: a ring, the operations in flight on it, and when to submit and reap.
+ * Operations queue entries in memory; one system call a turn gives them all to the kernel.
+ */
+export class Loop implements CqeSink {
+  /** @internal */
+  readonly ring: Ring;
+  /** @internal */
+  readonly blocks: BlockPool;
+  /** The opcodes that this kernel has, by OP_ value. */
+  readonly ops: ReadonlySet<number>;
+  readonly #slots = new Slots<Operation>();
+  readonly #scheduler: Scheduler;
+  #callbacks: (() => void)[] = [];
+  #idle: (() => void)[] = [];
+  #onClose: (() => void)[] = [];
+  #closed = false;
+  #closing = false;
+  #referenced = 0;
+  #eager = 0;
+  #unowned = 0;
+  #submitted = 0;
+  #completed = 0;
+  #stale = 0;
+  #turns = 0;
+
+  /** @internal Use `loop()`. */
+  constructor(options: LoopOptions = {}) {
+    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+    const memory = checkInt('options.memory', options.memory ?? DEFAULT_MEMORY, 1 << 20, 2 ** 40);
+    this.blocks = new BlockPool(memory);
+    this.ring = new Ring(
+      options.entries ?? DEFAULT_ENTRIES,
+      {
+        cqEntries: options.cqEntries ?? DEFAULT_CQ_ENTRIES,
+        optionalFlags:
+          abi.SETUP_NO_SQARRAY |
+          abi.SETUP_SINGLE_ISSUER |
+          abi.SETUP_COOP_TASKRUN |
+          abi.SETUP_SUBMIT_ALL |
+          abi.SETUP_CLAMP,
+      },
+      false,
+    );
+    this.ops = probeOps(this.ring);
+    this.#scheduler = new Scheduler(this.ring.fd, this);
+  }
+
+  /** Whether `close()` has been called. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** @internal Whether `close()` is under way or done: what is cancelled now must not start again. */
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  // --- Starting and cancelling operations ---------------------------------------------------------
+
+  /**
+   * @internal Puts an operation in flight: takes a slot, and returns the entry to fill at once. It is
+   * submitted with everything else that is queued in this burst.
+   */
+  start(operation: Operation): Sqe {
+    const sqe = this.#entry();
+    const slot = this.#slots.add(operation);
+    operation.slot = slot;
+    this.#submitted++;
+    if (operation.referenced) this.#referenced++;
+    if (operation.eager) this.#eager++;
+    return sqe.userDataWords(slot, this.#slots.generation(slot));
+  }
+
+  /** @internal An entry whose completion nobody waits for. */
+  startUnowned(): Sqe {
+    const sqe = this.#entry();
+    this.#unowned++;
+    return sqe.userDataWords(NOBODY, 0);
+  }
+
+  #entry(): Sqe {
+    if (this.#closed) throw closedError('The loop');
+    this.#scheduler.wake();
+    const sqe = this.ring.getSqe();
+    if (sqe !== null) return sqe;
+    return this.#makeRoom();
+  }
+
+  /** The queue is full: submit now, and reap, since completions may be what the kernel waits for. */
+  #makeRoom(): Sqe {
+    for (let tries = 0; tries < 1000; tries++) {
+      this.ring.submitAndGetEvents();
+      this.ring.reap(this);
+      const sqe = this.ring.getSqe();
+      if (sqe !== null) return sqe;
+    }
+    throw new UasyncError('ERR_QUEUE_FULL', 'The kernel takes no more submissions');
+  }
+
+  /**
+   * @internal Asks the kernel to cancel an operation. Its own completion is the only verdict: it may
+   * have succeeded after all.
+   */
+  cancel(operation: Operation): void {
+    const slot = operation.slot;
+    if (slot < 0) return;
+    const generation = this.#slots.generation(slot);
+    const sqe = this.startUnowned();
+    const target = generation * 2 ** 32 + slot;
+    sqe.prep(abi.OP_ASYNC_CANCEL, -1, target, 0, 0);
+  }
+
+  /** @internal Asks the kernel to cancel everything in flight on a descriptor, 5.19. */
+  cancelFd(fd: number): void {
+    this.startUnowned()
+      .prep(abi.OP_ASYNC_CANCEL, fd, 0, 0, 0)
+      .opFlags(abi.ASYNC_CANCEL_FD | abi.ASYNC_CANCEL_ALL);
+  }
+
+  /**
+   * Awaits any operation: `prepare` fills an entry, the promise is of its result, and a negative result
+   * rejects with the error of that errno. Buffers stay alive until it has completed; they are used in
+   * place, so leave them alone until then. Of a multishot operation only the first result is seen.
+   */
+  submit(prepare: (sqe: Sqe) => void, options?: { signal?: AbortSignal }): Promise<number> {
+    return submitRaw(this, prepare, options);
+  }
+
+  /** @internal Changes whether an operation keeps the process alive. */
+  setReferenced(operation: Operation, referenced: boolean): void {
+    if (operation.referenced === referenced) return;
+    operation.referenced = referenced;
+    if (operation.slot < 0) return;
+    this.#referenced += referenced ? 1 : -1;
+    this.#scheduler.wake();
+  }
+
+  /** @internal Whether operations in flight keep the process alive. */
+  get alive(): boolean {
+    return this.#referenced > 0;
+  }
+
+  // --- Turns --------------------------------------------------------------------------------------
+
+  /**
+   * @internal Submits what is queued, and reaps if operations that complete at once are in flight or if
+   * `reap` asks for it. Returns whether completions were left in the queue.
+   */
+  turn(reap: boolean): boolean {
+    if (this.#closed) return false;
+    this.#turns++;
+    if (this.#callbacks.length !== 0) this.#runCallbacks();
+    // An empty completion queue in a turn that is to reap: the kernel may have work it was not asked to post.
+    if (this.ring.sqReady !== 0 || (reap && this.ring.cqReady === 0)) this.ring.submitAndGetEvents();
+    if (!reap && this.#eager === 0) return this.ring.cqReady !== 0;
+    this.ring.reap(this);
+    if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
+    return false;
+  }
+
+  /** A completion. @internal */
+  onCqe(low: number, high: number, res: number, flags: number): void {
+    if (low === NOBODY) {
+      this.#unowned--;
+      return;
+    }
+    const operation = this.#slots.get(low, high);
+    if (operation === undefined) {
+      this.#stale++;
+      return;
+    }
+    this.#completed++;
+    if (!(flags & abi.CQE_F_MORE)) {
+      this.#slots.remove(low);
+      operation.slot = -1;
+      if (operation.referenced) this.#referenced--;
+      if (operation.eager) this.#eager--;
+    }
+    operation.complete(res, flags);
+  }
+
+  #runCallbacks(): void {
+    // Those that they add wait for the next turn, so that I/O is not held up.
+    const callbacks = this.#callbacks;
+    this.#callbacks = [];
+    for (const callback of callbacks) {
+      try {
+        callback();
+      } catch (error) {
+        // An uncaught exception like any other, without skipping the callbacks behind it.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  #settleIdle(): void {
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+
+  /** Calls `callback` in the loop's next turn, in the order of the calls. */
+  callSoon(callback: () => void): void {
+    checkFunction('callback', callback);
+    if (this.#closed) throw closedError('The loop');
+    this.#callbacks.push(callback);
+    this.#scheduler.wake();
+  }
+
+  /**
+   * One turn now, without waiting: submits what is queued and settles what has completed. Returns the
+   * number of completions. What awaits them runs when JavaScript's stack is empty again. For tests and tools.
+   */
+  poll(): number {
+    if (this.#closed) throw closedError('The loop');
+    const before = this.#completed;
+    this.turn(true);
+    return this.#completed - before;
+  }
+
+  /** Resolves when no operation that keeps the process alive is in flight. For tests and tools. */
+  run(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.#closed) return resolve();
+      // Looked at after the turn: what was queued just now counts.
+      this.#idle.push(resolve);
+      this.#scheduler.wakeLater();
+    });
+  }
+
+  stats(): LoopStats {
+    return {
+      inFlight: this.#slots.size + this.#unowned,
+      referenced: this.#referenced,
+      submitted: this.#submitted,
+      completed: this.#completed,
+      stale: this.#stale,
+      enters: this.ring.enters,
+      turns: this.#turns,
+      overflow: this.#closed ? 0 : this.ring.cqDropped,
+      blocks: this.blocks.stats(),
+    };
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** @internal Has `callback` called before the ring goes: buffer rings end there. */
+  onClose(callback: () => void): void {
+    this.#onClose.push(callback);
+  }
+
+  /**
+   * Ends the loop: cancels everything in flight, waits until the kernel is done with it, and unmaps.
+   * What was in flight rejects; a later use of this package makes a new loop. A second call does nothing.
+   */
+  close(): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    const done = this.#cancelAll();
+    this.#closed = true;
+    this.#scheduler.close();
+    if (done) for (const callback of this.#onClose) callback();
+    this.ring.close();
+    // An operation that cannot be cancelled may still be written to: then its memory is left mapped.
+    if (done) this.blocks.unmap();
+    this.#settleIdle();
+  }
+
+  #cancelAll(): boolean {
+    const CLOSE_WAIT_MS = 1000;
+    const end = performance.now() + CLOSE_WAIT_MS;
+    do {
+      if (this.#slots.size === 0) return true;
+      this.startUnowned()
+        .prep(abi.OP_ASYNC_CANCEL, -1, 0, 0, 0)
+        .opFlags(abi.ASYNC_CANCEL_ANY | abi.ASYNC_CANCEL_ALL);
+      this.ring.submitAndWaitTimeout(2, 10);
+      this.ring.reap(this);
+    } while (performance.now() < end);
+    return this.#slots.size === 0;
+  }
+}

@@ -1,0 +1,47 @@
+import type { Loop } from './loop.js';
+import { promiseOf, type Settler } from './settler.js';
+
+/**
+ * Something that waits for completions. While it is in flight it has a slot; everything that it
+ * references is kept until its last completion has come.
+ */
+export abstract class Operation {
+  /** The slot while in flight, -1 otherwise. Owned by the loop. */
+  slot = -1;
+  /** The loop it is in flight on. */
+  readonly loop: Loop;
+  /** Whether it keeps the process alive. */
+  referenced = true;
+
+  constructor(loop: Loop) {
+    this.loop = loop;
+  }
+
+  /**
+   * Likely to complete while it is submitted, as cached reads do: the loop then reaps in the same turn.
+   * For sockets that makes batches smaller and costs CPU.
+   */
+  get eager(): boolean {
+    return false;
+  }
+
+  /**
+   * A completion has come. The slot is free already if this was the last (no CQE_F_MORE in `flags`), so
+   * that the operation may start again. It must not throw, nor run the user's code.
+   */
+  abstract complete(res: number, flags: number): void;
+
+  /** What a cancelled or failed one would be called in an error: the system call's name. */
+  abstract get syscall(): string;
+}
+
+/** An operation that settles one promise. */
+export abstract class PromiseOperation<T> extends Operation implements Settler<T> {
+  resolve!: (value: T) => void;
+  reject!: (error: unknown) => void;
+
+  /** A new promise, which `resolve` and `reject` settle from now on. */
+  protected promise(): Promise<T> {
+    return promiseOf(this);
+  }
+}

@@ -1,0 +1,67 @@
+import * as abi from '../ring/abi.js';
+import { checkDuration, checkSignal } from '../ring/check.js';
+import { AbortableOperation, throwIfAborted } from './abort.js';
+import { loop } from './current.js';
+import { PromiseOperation } from './operation.js';
+import { OperationPool } from './pool.js';
+
+const ETIME = -62;
+
+class SleepOperation extends AbortableOperation<void> {
+  override get syscall(): string {
+    return 'timeout';
+  }
+
+  run(ms: number, signal: AbortSignal | undefined): Promise<void> {
+    this.loop.start(this).timeout(ms);
+    this.watch(signal);
+    return this.promise();
+  }
+
+  complete(res: number): void {
+    const error = this.settle(res === ETIME ? 0 : res);
+    if (error === undefined) this.resolve();
+    else this.reject(error);
+    sleeps.give(this);
+  }
+}
+
+const sleeps = new OperationPool(SleepOperation);
+
+/**
+ * Resolves after `ms` milliseconds, fractions included: 0.25 is 250 microseconds.
+ * @throws (as a rejection) TypeError or RangeError for a wrong `ms`, AbortError when `signal` is aborted.
+ */
+export async function sleep(ms: number, options?: { signal?: AbortSignal }): Promise<void> {
+  checkDuration('ms', ms);
+  const signal = checkSignal(options?.signal);
+  throwIfAborted(signal);
+  return sleeps.take(loop()).run(ms, signal);
+}
+
+class NopOperation extends PromiseOperation<void> {
+  override get eager(): boolean {
+    return true;
+  }
+
+  override get syscall(): string {
+    return 'nop';
+  }
+
+  run(): Promise<void> {
+    this.loop.start(this).prep(abi.OP_NOP, -1, 0, 0, 0);
+    return this.promise();
+  }
+
+  complete(): void {
+    this.resolve();
+    nops.give(this);
+  }
+}
+
+const nops = new OperationPool(NopOperation);
+
+/** Goes through the kernel and comes back: the least that an operation can do. */
+export function nop(): Promise<void> {
+  return nops.take(loop()).run();
+}

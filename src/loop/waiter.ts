@@ -1,0 +1,85 @@
+import { checkDuration, checkSignal } from '../ring/check.js';
+import { systemError } from '../ring/errors.js';
+import { AbortError, throwIfAborted } from './abort.js';
+import { promiseOf, type Settler } from './settler.js';
+
+const ETIMEDOUT = -110;
+
+/** What every call that waits on a peer takes. */
+export interface WaitOptions {
+  /** Aborting it rejects the call with an `AbortError`. Nothing that has arrived is lost. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds after which the call rejects with ETIMEDOUT; without it there is no limit. */
+  timeout?: number | undefined;
+}
+
+/** Checks the options of a call that waits; throws if the signal is aborted already. */
+export function checkWait(options: WaitOptions | undefined): void {
+  if (options === undefined) return;
+  throwIfAborted(checkSignal(options.signal));
+  if (options.timeout !== undefined) checkDuration('options.timeout', options.timeout);
+}
+
+/**
+ * Someone who waits for an event (not for an operation of their own), and may give up: by a signal or by
+ * a timeout. Whoever settles it calls `settled()` first.
+ */
+export class Waiter<T> implements Settler<T> {
+  resolve!: (value: T) => void;
+  reject!: (error: unknown) => void;
+  /** Called when it gives up, before its promise rejects: to take it out of its queue. */
+  readonly #forget: (waiter: Waiter<T>) => void;
+  readonly #syscall: string;
+  #signal: AbortSignal | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(syscall: string, forget: (waiter: Waiter<T>) => void) {
+    this.#syscall = syscall;
+    this.#forget = forget;
+  }
+
+  /** A new promise, with options that `checkWait` has passed. */
+  wait(options: WaitOptions | undefined): Promise<T> {
+    if (options !== undefined) this.#limit(options);
+    return promiseOf(this);
+  }
+
+  #limit({ signal, timeout }: WaitOptions): void {
+    if (signal !== undefined) {
+      this.#signal = signal;
+      signal.addEventListener('abort', this);
+    }
+    if (timeout !== undefined) {
+      // Node's timers hold 32 bits; what is longer than 24 days is as good as for ever.
+      this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeout, 0x7fffffff));
+    }
+  }
+
+  /** The signal was aborted. */
+  handleEvent(): void {
+    const signal = this.#signal!;
+    this.#giveUp(new AbortError(signal));
+  }
+
+  #onTimeout(): void {
+    this.#giveUp(systemError(ETIMEDOUT, this.#syscall));
+  }
+
+  #giveUp(error: Error): void {
+    this.settled();
+    this.#forget(this);
+    this.reject(error);
+  }
+
+  /** It no longer waits: lets go of its signal and its timer. */
+  settled(): void {
+    if (this.#signal !== undefined) {
+      this.#signal.removeEventListener('abort', this);
+      this.#signal = undefined;
+    }
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+}

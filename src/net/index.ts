@@ -1,0 +1,8 @@
+/** uasync/net: TCP and Unix sockets that you await. */
+export type { WaitOptions } from '../loop/waiter.js';
+export type { InetAddress, SocketAddress, UnixAddress } from '../ring/sockaddr.js';
+export { type ConnectOptions, connect } from './connect.js';
+export type { Connection, WriteData } from './connection.js';
+export { type ListenOptions, listen } from './listen.js';
+export type { Listener } from './listener.js';
+export type { KeepAlive } from './options.js';

@@ -1,0 +1,128 @@
+import { loop as currentLoop } from '../loop/current.js';
+import type { Loop } from '../loop/loop.js';
+import * as abi from '../ring/abi.js';
+import { checkInt } from '../ring/check.js';
+import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import {
+  AF_INET6,
+  AF_UNIX,
+  familyOf,
+  SOCKADDR_MAX,
+  type SocketAddress,
+  writeSockaddr,
+} from '../ring/sockaddr.js';
+import { SOCK_CLOEXEC, SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { Listener } from './listener.js';
+import {
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOL_SOCKET,
+  setIntOption,
+  TCP_NODELAY,
+} from './options.js';
+import { resolve } from './resolve.js';
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  /** TCP: the port, 0 to have one chosen. */
+  port?: number;
+  /** TCP: a name or a numeric address; default '::', or '0.0.0.0' where there is no IPv6. */
+  host?: string;
+  /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
+  path?: string;
+  /** How many connections may wait to be accepted; default 511, bounded by net.core.somaxconn. */
+  backlog?: number;
+  /** Lets several sockets share the port, the kernel spreading connections among them; default false. */
+  reusePort?: boolean;
+  /** IPv6: no IPv4 connections on the same socket; default false. */
+  ipv6Only?: boolean;
+  /** Connections send small writes at once, TCP_NODELAY; default true. */
+  noDelay?: boolean;
+}
+
+const EAFNOSUPPORT = 'EAFNOSUPPORT';
+const EADDRNOTAVAIL = 'EADDRNOTAVAIL';
+
+/**
+ * Listens for stream connections.
+ * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`;
+ * TypeError and RangeError for wrong options.
+ */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  const backlog = checkInt('options.backlog', options.backlog ?? 511, 0, 0x7fffffff);
+  if (options.path !== undefined) {
+    if (typeof options.path !== 'string') throw argTypeError('options.path', 'of type string', options.path);
+    return open({ path: options.path }, options, backlog);
+  }
+  const port = options.port;
+  if (port === undefined) throw argTypeError('options.port', 'of type number', port);
+  checkInt('options.port', port, 0, 65535);
+  if (options.host !== undefined) {
+    if (typeof options.host !== 'string') throw argTypeError('options.host', 'of type string', options.host);
+    const [address] = await resolve(options.host, port);
+    return open(address!, options, backlog);
+  }
+  try {
+    return await open({ address: '::', family: 'IPv6', port }, options, backlog);
+  } catch (error) {
+    const { code } = error as UasyncError;
+    if (code !== EAFNOSUPPORT && code !== EADDRNOTAVAIL) throw error;
+    return open({ address: '0.0.0.0', family: 'IPv4', port }, options, backlog);
+  }
+}
+
+async function open(address: SocketAddress, options: ListenOptions, backlog: number): Promise<Listener> {
+  const loop = currentLoop();
+  const domain = familyOf(address);
+  // Checked before there is a descriptor to lose.
+  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
+  const length = writeSockaddr(sockaddr, 0, address);
+  const fd = libc().socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(fd, 'listen', address);
+  try {
+    if (domain !== AF_UNIX) setTcpOptions(fd, domain, options);
+    await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);
+    return new Listener(loop, fd);
+  } catch (error) {
+    libc().close(fd);
+    throw error;
+  }
+}
+
+function setTcpOptions(fd: number, domain: number, options: ListenOptions): void {
+  setIntOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (options.reusePort) setIntOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (domain === AF_INET6) setIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
+  // Accepted sockets inherit it.
+  if (options.noDelay !== false) setIntOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/** By operations where the kernel has them (6.11), else by system calls. */
+async function bindAndListen(
+  loop: Loop,
+  fd: number,
+  address: SocketAddress,
+  sockaddr: Buffer,
+  backlog: number,
+): Promise<void> {
+  let failed = 0;
+  if (loop.ops.has(abi.OP_BIND) && loop.ops.has(abi.OP_LISTEN)) {
+    const bound = loop.submit(sqe => sqe.bind(fd, address).link());
+    const listening = loop.submit(sqe => sqe.listen(fd, backlog));
+    for (const result of await Promise.allSettled([bound, listening])) {
+      if (result.status === 'rejected') {
+        failed = result.reason.errno;
+        break;
+      }
+    }
+  } else {
+    failed = libc().bind(fd, sockaddr);
+    if (failed >= 0) failed = libc().listen(fd, backlog);
+  }
+  if (failed < 0) throw systemError(failed, 'listen', address);
+}

@@ -1,0 +1,201 @@
+import type { Loop } from '../loop/loop.js';
+import { Operation } from '../loop/operation.js';
+import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
+import * as abi from '../ring/abi.js';
+import { closedError, systemError } from '../ring/errors.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
+import { SOCK_CLOEXEC } from '../ring/sqe/sockets.js';
+import { closeFd } from './close.js';
+import { Connection } from './connection.js';
+import { localAddress } from './names.js';
+
+const ECANCELED = -125;
+/** Errors of accept(2) that pass: no descriptor or no memory is free just now. */
+const EMFILE = -24;
+const ENFILE = -23;
+const ENOBUFS = -105;
+const ENOMEM = -12;
+/** Those that belong to a connection that went away before it was accepted, not to the listener. */
+const GONE = new Set([-103, -71, -104, -4, -11]);
+/** Milliseconds before a listener that ran out of descriptors tries again. */
+const PAUSE_MS = 100;
+/** With so many connections that nobody has asked for, the rest stay in the kernel's backlog. */
+const UNDELIVERED_MAX = 256;
+
+/** The multishot accept of a listener, and the connections that nobody has asked for yet. */
+class Acceptor extends Operation {
+  readonly #fd: number;
+  readonly #waiting: Waiter<Connection>[] = [];
+  readonly #accepted: number[] = [];
+  #error: Error | null = null;
+  #pause: NodeJS.Timeout | null = null;
+  #pausing = false;
+  #onStopped: (() => void) | null = null;
+
+  constructor(loop: Loop, fd: number) {
+    super(loop);
+    this.#fd = fd;
+  }
+
+  override get syscall(): string {
+    return 'accept';
+  }
+
+  accept(options: WaitOptions | undefined): Promise<Connection> {
+    const waiter = new Waiter<Connection>('accept', gone => {
+      this.#waiting.splice(this.#waiting.indexOf(gone), 1);
+    });
+    const promise = waiter.wait(options);
+    this.#waiting.push(waiter);
+    this.#serve();
+    this.arm();
+    return promise;
+  }
+
+  arm(): void {
+    if (this.slot >= 0 || this.#error !== null || this.#pause !== null) return;
+    if (this.#accepted.length >= UNDELIVERED_MAX) return;
+    this.loop
+      .start(this)
+      .prep(abi.OP_ACCEPT, this.#fd, 0, 0, 0)
+      .opFlags(SOCK_CLOEXEC)
+      .ioprio(abi.ACCEPT_MULTISHOT);
+  }
+
+  complete(res: number, flags: number): void {
+    if (res >= 0) this.#accepted.push(res);
+    else if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
+    else if (res !== ECANCELED && !GONE.has(res)) this.#error ??= systemError(res, 'accept');
+    this.#serve();
+    if (flags & abi.CQE_F_MORE) {
+      if (this.#accepted.length >= UNDELIVERED_MAX && !this.#pausing) {
+        this.#pausing = true;
+        this.loop.cancel(this);
+      }
+      return;
+    }
+    this.#pausing = false;
+    if (this.loop.closing) this.#error ??= closedError('The loop');
+    if (this.#onStopped !== null) this.#stopped();
+    else this.arm();
+  }
+
+  /** No descriptor is free: trying again at once would spin. */
+  #rest(): void {
+    process.emitWarning('No file descriptor is free: a listener pauses', 'UasyncWarning', 'UASYNC_EMFILE');
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      if (!this.loop.closing) this.arm();
+    }, PAUSE_MS);
+    if (!this.referenced) this.#pause.unref();
+  }
+
+  #serve(): void {
+    while (this.#waiting.length !== 0) {
+      const fd = this.#accepted.shift();
+      if (fd === undefined && this.#error === null) return;
+      const waiter = this.#waiting.shift()!;
+      waiter.settled();
+      if (fd !== undefined) waiter.resolve(new Connection(this.loop, fd));
+      else waiter.reject(this.#error);
+    }
+  }
+
+  /** Ends accepting: those who wait reject, and connections nobody has asked for are closed. */
+  stop(onStopped: () => void): void {
+    this.#error = closedError('The listener');
+    this.#onStopped = onStopped;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    if (this.slot >= 0) this.loop.cancel(this);
+    else this.#stopped();
+  }
+
+  #stopped(): void {
+    const onStopped = this.#onStopped!;
+    this.#onStopped = null;
+    for (const fd of this.#accepted.splice(0)) this.loop.startUnowned().prep(abi.OP_CLOSE, fd, 0, 0, 0);
+    this.#serve();
+    onStopped();
+  }
+}
+
+/** A socket that accepts connections, TCP or Unix. Iterating over it yields them. */
+export class Listener implements AsyncIterable<Connection> {
+  /** Where it listens: with port 0 the port that the system chose. */
+  readonly address: SocketAddress;
+  readonly #loop: Loop;
+  readonly #acceptor: Acceptor;
+  #fd: number;
+  #closing: Promise<void> | null = null;
+
+  /** @internal Takes over a listening socket; use `listen`. */
+  constructor(loop: Loop, fd: number) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.address = localAddress(fd)!;
+    this.#acceptor = new Acceptor(loop, fd);
+    this.#acceptor.arm();
+  }
+
+  /** The socket's descriptor, -1 once closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Whether `close()` has been called. */
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  /**
+   * The next connection. Several calls may wait: they are served in order.
+   * @throws (as a rejection) ERR_CLOSED, AbortError, ETIMEDOUT, errors of accept(2).
+   */
+  async accept(options?: WaitOptions): Promise<Connection> {
+    checkWait(options);
+    return this.#acceptor.accept(options);
+  }
+
+  /** Yields connections until the listener is closed; leaving the loop closes it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void, undefined> {
+    try {
+      for (;;) yield await this.#acceptor.accept(undefined);
+    } catch (error) {
+      if (this.#closing === null) throw error;
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** It keeps the process alive, which is the default. */
+  ref(): this {
+    this.#loop.setReferenced(this.#acceptor, true);
+    return this;
+  }
+
+  /** It no longer keeps the process alive. */
+  unref(): this {
+    this.#loop.setReferenced(this.#acceptor, false);
+    return this;
+  }
+
+  /**
+   * Stops listening: calls of `accept` that wait reject with ERR_CLOSED, connections that nobody has
+   * asked for are closed, those handed out go on. A second call waits for the first.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    if (!this.#loop.closed) await new Promise<void>(resolve => this.#acceptor.stop(resolve));
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (!this.#loop.closed) await closeFd(this.#loop, fd);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,21 @@
+import { libc } from '../ring/libc.js';
+import { readSockaddr, SOCKADDR_MAX, type SocketAddress } from '../ring/sockaddr.js';
+
+type NameCall = (fd: number, address: Uint8Array, length: Uint32Array) => number;
+
+function nameOf(call: NameCall, fd: number): SocketAddress | undefined {
+  const bytes = Buffer.alloc(SOCKADDR_MAX);
+  const length = new Uint32Array([bytes.length]);
+  if (call(fd, bytes, length) < 0) return undefined;
+  return readSockaddr(bytes, 0, length[0]!) ?? undefined;
+}
+
+/** A socket's own address, getsockname(2). */
+export function localAddress(fd: number): SocketAddress | undefined {
+  return nameOf(libc().getsockname, fd);
+}
+
+/** The peer's address, getpeername(2); undefined when the peer has gone. */
+export function remoteAddress(fd: number): SocketAddress | undefined {
+  return nameOf(libc().getpeername, fd);
+}

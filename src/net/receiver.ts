@@ -1,0 +1,191 @@
+import type { Loop } from '../loop/loop.js';
+import { Operation } from '../loop/operation.js';
+import { Waiter, type WaitOptions } from '../loop/waiter.js';
+import * as abi from '../ring/abi.js';
+import { closedError, systemError } from '../ring/errors.js';
+import { ReceiveBuffers } from './receive-buffers.js';
+import { copyChunk } from './slab.js';
+
+const ECANCELED = -125;
+const ENOBUFS = -105;
+const EINTR = -4;
+
+/** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
+const HIGH_WATER = 256 * 1024;
+const HIGH_WATER_CHUNKS = 1024;
+/** Below this it goes on. */
+const LOW_WATER = HIGH_WATER / 2;
+const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
+
+/** Someone who waits for bytes: for a chunk, or for `target` to be filled. */
+class Reader extends Waiter<Buffer | null | number> {
+  target: Uint8Array | null = null;
+}
+
+/**
+ * The receiving side of a connection: one multishot receive that stays armed once the first read has
+ * asked for data, and the bytes that nobody has read yet.
+ */
+export class Receiver extends Operation {
+  bytesRead = 0;
+  readonly #buffers: ReceiveBuffers;
+  #fd: number;
+  #chunks: Buffer[] = [];
+  #queued = 0;
+  #readers: Reader[] = [];
+  #spare: Reader | null = null;
+  #ended = false;
+  #error: Error | null = null;
+  #stopping = false;
+  #pausing = false;
+  #onStopped: (() => void) | null = null;
+
+  constructor(loop: Loop, fd: number) {
+    super(loop);
+    this.#fd = fd;
+    this.#buffers = ReceiveBuffers.of(loop);
+  }
+
+  override get syscall(): string {
+    return 'read';
+  }
+
+  /** The next bytes as a Buffer, or null at the end; with `target`, their number, or 0 at the end. */
+  read(target: Uint8Array | null, options: WaitOptions | undefined): Promise<Buffer | null | number> {
+    const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
+    this.#spare = null;
+    reader.target = target;
+    const promise = reader.wait(options);
+    if (this.#readers.length === 0 && this.#serve(reader)) {
+      this.#arm();
+      return promise;
+    }
+    this.#readers.push(reader);
+    this.#arm();
+    return promise;
+  }
+
+  #forget(reader: Reader): void {
+    this.#readers.splice(this.#readers.indexOf(reader), 1);
+  }
+
+  #release(reader: Reader): void {
+    reader.settled();
+    reader.target = null;
+    this.#spare = reader;
+  }
+
+  /** Settles a reader from what is there already; false if it has to wait. */
+  #serve(reader: Reader): boolean {
+    if (this.#chunks.length !== 0) {
+      const chunk = this.#chunks[0]!;
+      const target = reader.target;
+      if (target === null || target.length >= chunk.length) {
+        this.#chunks.shift();
+        this.#queued -= chunk.length;
+        target?.set(chunk);
+        reader.resolve(target === null ? chunk : chunk.length);
+      } else {
+        target.set(chunk.subarray(0, target.length));
+        this.#chunks[0] = chunk.subarray(target.length);
+        this.#queued -= target.length;
+        reader.resolve(target.length);
+      }
+    } else if (this.#error !== null) {
+      reader.reject(this.#error);
+    } else if (this.#ended) {
+      reader.resolve(reader.target === null ? null : 0);
+    } else {
+      return false;
+    }
+    this.#release(reader);
+    return true;
+  }
+
+  #serveAll(): void {
+    while (this.#readers.length !== 0 && this.#serve(this.#readers[0]!)) this.#readers.shift();
+  }
+
+  #arm(): void {
+    if (this.slot >= 0 || this.#ended || this.#error !== null || this.#stopping) return;
+    if (this.#queued > LOW_WATER || this.#chunks.length > LOW_WATER_CHUNKS) return;
+    this.loop
+      .start(this)
+      .prep(abi.OP_RECV, this.#fd, 0, 0, 0)
+      .ioprio(abi.RECV_MULTISHOT)
+      .bufferSelect(this.#buffers.group);
+  }
+
+  complete(res: number, flags: number): void {
+    if (res > 0) this.#received(res, flags);
+    else if (res === 0) this.#ended = true;
+    else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#error = systemError(res, 'read');
+    // A multishot receive at its end still has its buffer to give back, if it had taken one.
+    if (res <= 0 && flags & abi.CQE_F_BUFFER) this.#giveBack(flags);
+    if (res <= 0) this.#serveAll();
+    if (flags & abi.CQE_F_MORE) {
+      if (this.#queued >= HIGH_WATER || this.#chunks.length >= HIGH_WATER_CHUNKS) this.#pause();
+      return;
+    }
+    this.#pausing = false;
+    if (this.loop.closing) this.#lost();
+    if (this.#stopping) this.#stopped();
+    else if (this.#readers.length !== 0 || res > 0) this.#arm();
+  }
+
+  /** Nobody reads: the kernel keeps what comes. Receiving goes on with the next read. */
+  #pause(): void {
+    if (this.#pausing) return;
+    this.#pausing = true;
+    this.loop.cancel(this);
+  }
+
+  /** The loop was closed under the connection. */
+  #lost(): void {
+    this.#error ??= closedError('The loop');
+    this.#serveAll();
+  }
+
+  #giveBack(flags: number): void {
+    this.#buffers.locate(0, flags);
+    this.#buffers.release(flags);
+  }
+
+  #received(length: number, flags: number): void {
+    this.bytesRead += length;
+    const start = this.#buffers.locate(length, flags);
+    const reader = this.#readers[0];
+    const target = reader?.target;
+    if (reader !== undefined && target && target.length >= length) {
+      this.#buffers.bytes.copy(target, 0, start, start + length);
+      this.#readers.shift();
+      reader.resolve(length);
+      this.#release(reader);
+    } else {
+      const chunk = copyChunk(this.#buffers.bytes, start, length);
+      this.#chunks.push(chunk);
+      this.#queued += length;
+      this.#serveAll();
+    }
+    this.#buffers.release(flags);
+  }
+
+  /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
+  stop(onStopped: () => void): void {
+    this.#stopping = true;
+    this.#error ??= closedError('The connection');
+    this.#chunks.length = 0;
+    this.#queued = 0;
+    this.#serveAll();
+    this.#onStopped = onStopped;
+    if (this.slot >= 0) this.loop.cancel(this);
+    else this.#stopped();
+  }
+
+  #stopped(): void {
+    const onStopped = this.#onStopped;
+    this.#onStopped = null;
+    this.#fd = -1;
+    onStopped?.();
+  }
+}

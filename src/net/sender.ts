@@ -1,0 +1,203 @@
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
+import type { Loop } from '../loop/loop.js';
+import { Operation } from '../loop/operation.js';
+import { promiseOf, type Settler } from '../loop/settler.js';
+import * as abi from '../ring/abi.js';
+import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+
+/** UTF-8 takes at most three bytes for each UTF-16 unit. */
+const UTF8_MAX = 3;
+const NO_BYTES = Buffer.alloc(0);
+
+/** One `write()` that the kernel has not taken whole yet. */
+class Write implements Settler<void> {
+  resolve!: Settler<void>['resolve'];
+  reject!: (error: unknown) => void;
+  /** Bytes that are in a block, or sent. */
+  copied: number;
+  readonly length: number;
+  /** The bytes to copy; none if all are in a block from the start. */
+  readonly data: Uint8Array;
+
+  constructor(data: Uint8Array, length: number, copied: number) {
+    this.data = data;
+    this.length = length;
+    this.copied = copied;
+  }
+}
+
+/**
+ * The sending side of a connection. One send is in flight at a time, from a block of runtime memory;
+ * writes that come meanwhile queue in order and leave together in the next.
+ */
+export class Sender extends Operation implements BlockWaiter {
+  bytesWritten = 0;
+  readonly #fd: number;
+  /** The writes whose bytes are in the block, then those that wait. */
+  #writes: Write[] = [];
+  #block: Block | null = null;
+  #start = 0;
+  #end = 0;
+  #waiting = false;
+  #error: Error | null = null;
+  #onDrained: (() => void)[] = [];
+
+  constructor(loop: Loop, fd: number) {
+    super(loop);
+    this.#fd = fd;
+  }
+
+  override get syscall(): string {
+    return 'write';
+  }
+
+  /** Whether every byte has been taken by the kernel. */
+  get drained(): boolean {
+    return this.#writes.length === 0;
+  }
+
+  /** Resolves when the kernel has taken every byte. */
+  write(data: string | Uint8Array): Promise<void> {
+    if (this.#error !== null) return Promise.reject(this.#error);
+    if (typeof data === 'string') {
+      if (this.#writes.length === 0 && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
+      data = Buffer.from(data);
+    }
+    const write = new Write(data, data.length, 0);
+    const promise = promiseOf(write);
+    if (write.length === 0 && this.#writes.length === 0) {
+      write.resolve();
+      return promise;
+    }
+    this.#writes.push(write);
+    if (this.#block === null && !this.#waiting) this.#fill();
+    return promise;
+  }
+
+  /** Text goes into the block without a Buffer in between. */
+  #writeText(text: string): Promise<void> {
+    const block = this.loop.blocks.acquire(text.length * UTF8_MAX);
+    if (block === null || text.length === 0) {
+      if (block !== null) this.loop.blocks.release(block);
+      return this.write(Buffer.from(text));
+    }
+    const length = block.bytes.write(text);
+    const write = new Write(NO_BYTES, length, length);
+    this.#writes.push(write);
+    this.#block = block;
+    this.#start = 0;
+    this.#end = length;
+    this.#send();
+    return promiseOf(write);
+  }
+
+  /** Copies as much of the waiting writes as a block holds, and sends it. */
+  #fill(): void {
+    const writes = this.#writes;
+    let total = 0;
+    for (const write of writes) {
+      total += write.length - write.copied;
+      if (total >= BLOCK_MAX) break;
+    }
+    const block = this.loop.blocks.acquire(Math.min(total, BLOCK_MAX));
+    if (block === null) {
+      this.#waiting = true;
+      this.loop.blocks.wait(this);
+      return;
+    }
+    let end = 0;
+    for (const write of writes) {
+      // A buffer that was detached or shrunk while it waited has lost its bytes.
+      if (write.data.length < write.length) {
+        this.loop.blocks.release(block);
+        this.#fail(new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it waited to be sent'));
+        return;
+      }
+      const length = Math.min(write.length - write.copied, block.bytes.length - end);
+      if (write.copied === 0 && length === write.length) block.bytes.set(write.data, end);
+      else block.bytes.set(write.data.subarray(write.copied, write.copied + length), end);
+      write.copied += length;
+      end += length;
+      if (end === block.bytes.length) break;
+    }
+    this.#block = block;
+    this.#start = 0;
+    this.#end = end;
+    this.#send();
+  }
+
+  blockReleased(): void {
+    this.#waiting = false;
+    if (this.#writes.length !== 0) this.#fill();
+  }
+
+  #send(): void {
+    const block = this.#block!;
+    // MSG_WAITALL: the kernel itself goes on after a short send.
+    this.loop
+      .start(this)
+      .prep(abi.OP_SEND, this.#fd, block.address + this.#start, this.#end - this.#start, 0)
+      .opFlags(MSG_NOSIGNAL | MSG_WAITALL);
+  }
+
+  complete(res: number): void {
+    if (res >= 0) {
+      this.bytesWritten += res;
+      this.#start += res;
+      if (this.#start < this.#end && this.#error === null) {
+        this.#send();
+        return;
+      }
+    }
+    this.loop.blocks.release(this.#block!);
+    this.#block = null;
+    if (this.#error !== null) this.#drop(this.#error);
+    else if (res < 0) this.#fail(systemError(res, 'write'));
+    else this.#taken();
+  }
+
+  /** The block has been sent: its writes resolve, and the next ones go. */
+  #taken(): void {
+    const writes = this.#writes;
+    let done = 0;
+    while (done < writes.length && writes[done]!.copied === writes[done]!.length) writes[done++]!.resolve();
+    if (done === writes.length) writes.length = 0;
+    else writes.splice(0, done);
+    if (writes.length !== 0) this.#fill();
+    else this.#settleDrained();
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
+    this.#drop(error);
+  }
+
+  #drop(error: Error): void {
+    const writes = this.#writes;
+    this.#writes = [];
+    for (const write of writes) write.reject(error);
+    this.#settleDrained();
+  }
+
+  #settleDrained(): void {
+    if (this.slot >= 0) return;
+    const callbacks = this.#onDrained;
+    if (callbacks.length === 0) return;
+    this.#onDrained = [];
+    for (const callback of callbacks) callback();
+  }
+
+  /** Calls back when nothing is left to send. */
+  whenDrained(callback: () => void): void {
+    if (this.drained && this.slot < 0) callback();
+    else this.#onDrained.push(callback);
+  }
+
+  /** Gives up what is unsent: its writes reject. */
+  abort(): void {
+    if (this.#error === null) this.#error = closedError('The connection');
+    if (this.slot >= 0) this.loop.cancel(this);
+    else this.#drop(this.#error);
+  }
+}

@@ -1,0 +1,114 @@
+import * as abi from './abi.js';
+import { checkInt, checkU16 } from './check.js';
+import { closedError, rangeError, systemError } from './errors.js';
+import { Mapping } from './mapping.js';
+import type { Ring } from './ring.js';
+import { BUF, BUF_REG } from './structs.js';
+
+const PAGE = 4096;
+
+/** What a ring of provided buffers is made of. */
+export interface BufRingOptions {
+  /** The group that `bufferSelect` and `recvMultishot` name; one ring a group. */
+  group: number;
+  /** How many buffers: a power of two, at most 32768. */
+  entries: number;
+  /** The size of each, in bytes. */
+  bufferSize: number;
+  /** PBUF_RING_INC (6.12): the kernel fills a buffer piece by piece. */
+  flags?: number;
+}
+
+/**
+ * Buffers in runtime memory that the kernel picks from when data is there,
+ * io_uring_setup_buf_ring(3), 5.19. A completion with CQE_F_BUFFER names the one it used, which is the
+ * caller's until `recycle()`.
+ */
+export class BufRing {
+  readonly group: number;
+  readonly entries: number;
+  readonly bufferSize: number;
+  /** All buffers, one behind the other: buffer `id` starts at `id * bufferSize`. */
+  readonly bytes: Buffer;
+  readonly #ring: Ring;
+  readonly #mapping: Mapping;
+  readonly #halves: Uint16Array;
+  readonly #words: Int32Array;
+  readonly #buffers: number;
+  readonly #mask: number;
+  #tail = 0;
+  #open = true;
+
+  /** @throws UasyncError EEXIST when the group is taken, EINVAL on a kernel without buffer rings. */
+  constructor(ring: Ring, options: BufRingOptions) {
+    this.group = checkU16('options.group', options.group);
+    this.entries = checkInt('options.entries', options.entries, 1, 32768);
+    if (this.entries & (this.entries - 1))
+      throw rangeError('options.entries', 'a power of two', this.entries);
+    this.bufferSize = checkInt('options.bufferSize', options.bufferSize, 1, 0x7fffffff);
+    this.#ring = ring;
+    this.#mask = this.entries - 1;
+    const ringBytes = (this.entries * BUF.size + PAGE - 1) & -PAGE;
+    this.#mapping = Mapping.anonymous(ringBytes + this.entries * this.bufferSize);
+    this.#halves = new Uint16Array(this.#mapping.buffer, 0, ringBytes / 2);
+    this.#words = new Int32Array(this.#mapping.buffer, 0, ringBytes / 4);
+    this.#buffers = this.#mapping.address + ringBytes;
+    this.bytes = Buffer.from(this.#mapping.buffer, ringBytes);
+
+    const failed = ring.register(abi.REGISTER_PBUF_RING, this.#registration(options.flags ?? 0), 1);
+    if (failed < 0) {
+      this.#mapping.unmap();
+      throw systemError(failed, 'io_uring_register');
+    }
+    for (let id = 0; id < this.entries; id++) this.recycle(id);
+    this.publish();
+  }
+
+  #registration(flags: number): Buffer {
+    const reg = Buffer.alloc(BUF_REG.size);
+    reg.writeBigUInt64LE(BigInt(this.#mapping.address), BUF_REG.ring_addr);
+    reg.writeUInt32LE(this.entries, BUF_REG.ring_entries);
+    reg.writeUInt16LE(this.group, BUF_REG.bgid);
+    reg.writeUInt16LE(flags, BUF_REG.flags);
+    return reg;
+  }
+
+  /** Gives a buffer back; the kernel sees it after `publish()`. io_uring_buf_ring_add(3) */
+  recycle(id: number): void {
+    if (!this.#open) throw closedError('The buffer ring');
+    if ((id & this.#mask) !== id) checkInt('id', id, 0, this.entries - 1);
+    const at = (this.#tail & this.#mask) << 2;
+    const address = this.#buffers + id * this.bufferSize;
+    const words = this.#words;
+    words[at] = address;
+    words[at + 1] = Math.floor(address / 2 ** 32);
+    words[at + 2] = this.bufferSize;
+    // Not the whole word: in entry 0 its upper half is the ring's tail, which the kernel reads.
+    this.#halves[(at << 1) + (BUF.bid >> 1)] = id;
+    this.#tail = (this.#tail + 1) & 0xffff;
+  }
+
+  /** Shows the kernel what was given back. io_uring_buf_ring_advance(3) */
+  publish(): void {
+    Atomics.store(this.#halves, BUF.resv >> 1, this.#tail);
+  }
+
+  /** The buffer that a completion's flags name. */
+  static idOf(flags: number): number {
+    return flags >>> abi.CQE_BUFFER_SHIFT;
+  }
+
+  /**
+   * Unregisters the group. Its memory is given back at once, so no operation that uses the group may
+   * be in flight. io_uring_free_buf_ring(3)
+   */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    if (this.#ring.fd >= 0) {
+      const failed = this.#ring.register(abi.UNREGISTER_PBUF_RING, this.#registration(0), 1);
+      if (failed < 0) throw systemError(failed, 'io_uring_register');
+      this.#mapping.unmap();
+    }
+  }
+}

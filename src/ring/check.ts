@@ -1,0 +1,71 @@
+/** Checks of public arguments, made before anything reaches the kernel. Errors have Node's codes. */
+import { argTypeError, argValueError, rangeError } from './errors.js';
+
+/** An integer in [min, max]; a `TypeError` for other types, a `RangeError` outside. */
+export function checkInt(name: string, value: number, min: number, max: number): number {
+  if (typeof value !== 'number') throw argTypeError(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw rangeError(name, 'an integer', value);
+  if (value < min || value > max) throw rangeError(name, `>= ${min} && <= ${max}`, value);
+  return value;
+}
+
+/** A file descriptor: an integer from 0 to 2^31 - 1. */
+export function checkFd(fd: number): number {
+  if ((fd | 0) !== fd || fd < 0) checkInt('fd', fd, 0, 0x7fffffff);
+  return fd;
+}
+
+/** An unsigned 32-bit integer, as flags and lengths are. Signed bit patterns are taken too. */
+export function checkU32(name: string, value: number): number {
+  if ((value | 0) !== value) checkInt(name, value, -0x80000000, 0xffffffff);
+  return value;
+}
+
+/** An unsigned 16-bit integer. */
+export function checkU16(name: string, value: number): number {
+  if ((value & 0xffff) !== value) checkInt(name, value, 0, 0xffff);
+  return value;
+}
+
+/** A file offset: -1 (the current position) up to 2^53 - 1. */
+export function checkOffset(name: string, value: number): number {
+  if ((value | 0) !== value || value < -1) checkInt(name, value, -1, Number.MAX_SAFE_INTEGER);
+  return value;
+}
+
+/** Milliseconds, with fractions: from 0 to 2^53 - 1. */
+export function checkDuration(name: string, ms: number): number {
+  if (typeof ms !== 'number') throw argTypeError(name, 'of type number', ms);
+  if (!(ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)) {
+    throw rangeError(name, `>= 0 && <= ${Number.MAX_SAFE_INTEGER}`, ms);
+  }
+  return ms;
+}
+
+/** A `Uint8Array` (so a `Buffer` too) or another view of bytes. */
+export function checkBytes(name: string, value: ArrayBufferView): ArrayBufferView {
+  if (!ArrayBuffer.isView(value)) {
+    throw argTypeError(name, 'an instance of Buffer, TypedArray, or DataView', value);
+  }
+  return value;
+}
+
+/** A function. */
+export function checkFunction(name: string, value: unknown): void {
+  if (typeof value !== 'function') throw argTypeError(name, 'of type function', value);
+}
+
+/** An `AbortSignal`, or undefined. */
+export function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal !== undefined && (signal === null || typeof signal !== 'object' || !('aborted' in signal))) {
+    throw argTypeError('options.signal', 'an instance of AbortSignal', signal);
+  }
+  return signal;
+}
+
+/** A string without a NUL, which would end it early in the kernel. */
+export function checkNoNul(name: string, value: string): string {
+  if (typeof value !== 'string') throw argTypeError(name, 'of type string', value);
+  if (value.includes('\0')) throw argValueError(name, 'must be a string without null bytes', value);
+  return value;
+}

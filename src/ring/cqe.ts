@@ -1,0 +1,24 @@
+const TWO_32 = 2 ** 32;
+
+/** One completion, as `copyCqes` returns it. */
+export interface Cqe {
+  /** The value its submission carried: a number, or a bigint from 2^53 on. */
+  userData: number | bigint;
+  /** The operation's result: what the system call would return, or a negative errno. */
+  res: number;
+  /** CQE_F_ flags; the upper half is the buffer id if CQE_F_BUFFER is set. */
+  flags: number;
+}
+
+/** Joins the halves of user_data. */
+export function joinUserData(low: number, high: number): number | bigint {
+  if (high === 0) return low >>> 0;
+  if (high > 0 && high < 0x200000) return high * TWO_32 + (low >>> 0);
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+}
+
+/** Takes completions one by one, without an object for each. */
+export interface CqeSink {
+  /** `low` and `high` are the halves of user_data, signed. It may use the ring. */
+  onCqe(low: number, high: number, res: number, flags: number): void;
+}

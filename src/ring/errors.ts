@@ -1,0 +1,119 @@
+import { constants as osConstants } from 'node:os';
+import { getSystemErrorMap, inspect } from 'node:util';
+
+/** Details that a failed operation carries beside its code, as Node's own errors do. */
+export interface ErrorDetails {
+  address?: string | undefined;
+  port?: number | undefined;
+  path?: string | undefined;
+  dest?: string | undefined;
+  cause?: unknown;
+}
+
+/**
+ * Any failure of this package that is not a wrong argument. System errors have the shape of Node's:
+ * `code` ('ECONNRESET'), `errno` (negative) and `syscall`, with `address`, `port`, `path` and `dest`
+ * where they apply. Others have a `code` that begins with `ERR_`.
+ */
+export class UasyncError extends Error {
+  /** The error's name, for instance 'ENOENT' or 'ERR_CLOSED'. */
+  declare code: string;
+  /** The negative errno, absent when the error does not come from the kernel. */
+  declare errno?: number;
+  /** The system call or operation that failed. */
+  declare syscall?: string;
+  declare address?: string;
+  declare port?: number;
+  declare path?: string;
+  declare dest?: string;
+
+  constructor(code: string, message: string, details?: ErrorDetails) {
+    super(message, details?.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+  }
+
+  override get name(): string {
+    return 'UasyncError';
+  }
+}
+
+/** libuv's table lacks some of Linux's errors; Node's os constants know those by name only. */
+let names: Map<number, [name: string, message: string]> | undefined;
+
+function describe(errno: number): [name: string, message: string] {
+  if (names === undefined) {
+    names = new Map(getSystemErrorMap());
+    for (const [name, value] of Object.entries(osConstants.errno)) {
+      if (!names.has(-value)) names.set(-value, [name, name.toLowerCase()]);
+    }
+  }
+  return names.get(errno) ?? [`E${-errno}`, `unknown error ${-errno}`];
+}
+
+/** The name of a negative errno: -2 is 'ENOENT'. */
+export function errorName(errno: number): string {
+  return describe(errno)[0];
+}
+
+/**
+ * An error for a negative errno, worded as Node words it: network errors as
+ * `connect ECONNREFUSED 127.0.0.1:80`, the others as `ENOENT: no such file or directory, open 'x'`.
+ */
+export function systemError(errno: number, syscall: string, details?: ErrorDetails): UasyncError {
+  const [code, text] = describe(errno);
+  let message: string;
+  if (details?.address !== undefined) {
+    const port = details.port === undefined ? '' : `:${details.port}`;
+    message = `${syscall} ${code} ${details.address}${port}`;
+  } else {
+    message = `${code}: ${text}, ${syscall}`;
+    if (details?.path !== undefined) message += ` '${details.path}'`;
+    if (details?.dest !== undefined) message += ` -> '${details.dest}'`;
+  }
+  const error = new UasyncError(code, message, details);
+  error.errno = errno;
+  error.syscall = syscall;
+  if (details?.address !== undefined) error.address = details.address;
+  if (details?.port !== undefined) error.port = details.port;
+  if (details?.path !== undefined) error.path = details.path;
+  if (details?.dest !== undefined) error.dest = details.dest;
+  return error;
+}
+
+/** The error of a call on something that was closed, or that was closed while the call waited. */
+export function closedError(what: string): UasyncError {
+  return new UasyncError('ERR_CLOSED', `${what} is closed`);
+}
+
+function withCode<E extends Error>(error: E, code: string): E & { code: string } {
+  Object.defineProperty(error, 'code', { value: code, enumerable: true, writable: true, configurable: true });
+  return error as E & { code: string };
+}
+
+function received(value: unknown): string {
+  if (value === null || value === undefined) return `${value}`;
+  if (typeof value === 'function') return `function ${value.name}`;
+  if (typeof value === 'object') {
+    const name = value.constructor?.name;
+    return name ? `an instance of ${name}` : inspect(value, { depth: -1 });
+  }
+  return `type ${typeof value} (${inspect(value).slice(0, 28)})`;
+}
+
+/** A `TypeError` with Node's code ERR_INVALID_ARG_TYPE. */
+export function argTypeError(name: string, expected: string, value: unknown): TypeError {
+  const message = `The "${name}" argument must be ${expected}. Received ${received(value)}`;
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
+}
+
+/** A `TypeError` with Node's code ERR_INVALID_ARG_VALUE. */
+export function argValueError(name: string, reason: string, value: unknown): TypeError {
+  const message = `The argument '${name}' ${reason}. Received ${inspect(value)}`;
+  return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
+}
+
+/** A `RangeError` with Node's code ERR_OUT_OF_RANGE. */
+export function rangeError(name: string, range: string, value: unknown): RangeError {
+  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`;
+  return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
+}

@@ -1,0 +1,46 @@
+import { systemError } from './errors.js';
+import { libc } from './libc.js';
+
+/**
+ * Memory outside the JavaScript heap. The kernel may write to it whatever the garbage collector does
+ * and whenever a worker ends; it goes away only by `unmap()`.
+ */
+export class Mapping {
+  /** Where it starts. User addresses are below 2^47 unless asked for higher, so a double holds them. */
+  readonly address: number;
+  /** In bytes. */
+  readonly length: number;
+  /** The same memory, for typed arrays. */
+  readonly buffer: ArrayBuffer;
+  #mapped = true;
+
+  private constructor(address: number, length: number) {
+    this.address = address;
+    this.length = length;
+    this.buffer = libc().view(address, length);
+  }
+
+  /** Zeroed private memory, mmap(2). It takes no physical page until it is touched. */
+  static anonymous(length: number): Mapping {
+    const address = libc().mmapAnonymous(length);
+    if (address < 0) throw systemError(address, 'mmap');
+    return new Mapping(address, length);
+  }
+
+  /** Part of a ring, io_uring_setup(2): `offset` is one of the IORING_OFF values. */
+  static ofRing(fd: number, length: number, offset: number): Mapping {
+    const address = libc().mmapRing(fd, length, offset);
+    if (address < 0) throw systemError(address, 'mmap');
+    return new Mapping(address, length);
+  }
+
+  /**
+   * Gives the memory back. The caller sees to it that the kernel is done with it and that no view of
+   * `buffer` is used again: touching one would fault.
+   */
+  unmap(): void {
+    if (!this.#mapped) return;
+    this.#mapped = false;
+    libc().munmap(this.address, this.length);
+  }
+}

@@ -1,0 +1,63 @@
+import { Mapping } from './mapping.js';
+
+const CHUNK_BYTES = 64 * 1024;
+const ALIGN = 8;
+
+interface Chunk {
+  mapping: Mapping;
+  bytes: Buffer;
+}
+
+function newChunk(): Chunk {
+  const mapping = Mapping.anonymous(CHUNK_BYTES);
+  return { mapping, bytes: Buffer.from(mapping.buffer) };
+}
+
+/**
+ * Memory for what the kernel copies while it takes an SQE: paths, socket addresses, timespecs, iovecs
+ * (IORING_FEAT_SUBMIT_STABLE, 5.5). It is handed out front to back and all taken back at once when the
+ * submission queue has been consumed.
+ */
+export class Scratch {
+  readonly #chunks: Chunk[] = [newChunk()];
+  #chunk = 0;
+  #used = 0;
+  /** The chunk that the last `alloc` came from; `start` is where in it. */
+  bytes: Buffer = this.#chunks[0]!.bytes;
+  start = 0;
+
+  /** Reserves up to 64 KiB, 8-byte aligned, at `bytes[start]`; returns the address. Contents are stale. */
+  alloc(length: number): number {
+    if (this.#used + length > CHUNK_BYTES) this.#nextChunk();
+    this.start = this.#used;
+    this.#used = (this.#used + length + ALIGN - 1) & -ALIGN;
+    return this.#chunks[this.#chunk]!.mapping.address + this.start;
+  }
+
+  #nextChunk(): void {
+    this.#chunk++;
+    if (this.#chunk === this.#chunks.length) this.#chunks.push(newChunk());
+    this.#use();
+  }
+
+  #use(): void {
+    this.bytes = this.#chunks[this.#chunk]!.bytes;
+    this.#used = 0;
+  }
+
+  /** Takes everything back. Only when no SQE that points here waits to be consumed. */
+  reset(): void {
+    this.#used = 0;
+    if (this.#chunk !== 0) {
+      this.#chunk = 0;
+      this.#use();
+    }
+  }
+
+  unmap(): void {
+    for (const chunk of this.#chunks) chunk.mapping.unmap();
+    this.#chunks.length = 0;
+    this.bytes = Buffer.alloc(0);
+    this.#used = CHUNK_BYTES;
+  }
+}

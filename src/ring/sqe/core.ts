@@ -1,0 +1,228 @@
+import * as abi from '../abi.js';
+import { addressOf } from '../address.js';
+import { checkBytes, checkInt, checkU16, checkU32 } from '../check.js';
+import { argTypeError, argValueError } from '../errors.js';
+import type { Scratch } from '../scratch.js';
+import { SQE } from '../structs.js';
+
+/** What a closed ring leaves in its cursor: stores past the end of an array go nowhere. */
+const NOWHERE = new Int32Array(0);
+const TWO_32 = 2 ** 32;
+/** Linux reads at most this much of a path, its NUL included. */
+const PATH_MAX = 4096;
+
+/**
+ * The cursor that `ring.getSqe()` returns: it fills one submission queue entry by plain stores into the
+ * mapped queue. There is one cursor a ring, and it moves at the next `getSqe()`: do not keep it.
+ *
+ * An operation (`read`, `send` …) sets the entry's own fields; modifiers (`userData`, `link` …) come
+ * before or after it. What an operation points at (paths, addresses, timespecs) is copied when it is
+ * called; buffers are used in place, and the ring keeps them alive until the operation has completed.
+ */
+export class SqeCore {
+  /** @internal The SQE array in 32-bit words. */
+  words: Int32Array = NOWHERE;
+  /** @internal The entry's first word. */
+  at = 0;
+  /** @internal Buffers of the entry that the kernel uses in place. */
+  kept: ArrayBufferView[] = [];
+  /** @internal */
+  readonly scratch: Scratch;
+
+  /** @internal */
+  constructor(scratch: Scratch) {
+    this.scratch = scratch;
+  }
+
+  /** @internal Points at an entry of the queue, which becomes a NOP with user_data 0. */
+  moveTo(at: number): void {
+    const words = this.words;
+    this.at = at;
+    words[at] = 0;
+    words[at + 1] = -1;
+    words[at + 2] = 0;
+    words[at + 3] = 0;
+    words[at + 4] = 0;
+    words[at + 5] = 0;
+    words[at + 6] = 0;
+    words[at + 7] = 0;
+    words[at + 8] = 0;
+    words[at + 9] = 0;
+    words[at + 10] = 0;
+    words[at + 11] = 0;
+    words[at + 12] = 0;
+    words[at + 13] = 0;
+    words[at + 14] = 0;
+    words[at + 15] = 0;
+  }
+
+  /** @internal After this the cursor writes nowhere. */
+  retire(): void {
+    this.words = NOWHERE;
+    this.at = 0;
+  }
+
+  /**
+   * @internal io_uring_prep_rw(3): an operation's fields, the others cleared, modifiers kept.
+   * `addr` and `off` are up to 2^53; -1 is all bits set.
+   */
+  prep(op: number, fd: number, addr: number, len: number, off: number): this {
+    const words = this.words;
+    const at = this.at;
+    words[at] = (words[at]! & 0xff00) | op;
+    words[at + SQE.fd] = fd;
+    words[at + SQE.off] = off;
+    words[at + SQE.off + 1] = Math.floor(off / TWO_32);
+    words[at + SQE.addr] = addr;
+    words[at + SQE.addr + 1] = Math.floor(addr / TWO_32);
+    words[at + SQE.len] = len;
+    words[at + SQE.opFlags] = 0;
+    words[at + SQE.buf] = words[at + SQE.buf]! & ~0xffff;
+    words[at + SQE.file] = 0;
+    words[at + SQE.addr3] = 0;
+    words[at + SQE.addr3 + 1] = 0;
+    return this;
+  }
+
+  /** @internal rw_flags, msg_flags, open_flags and their like. */
+  opFlags(flags: number): this {
+    this.words[this.at + SQE.opFlags] = flags;
+    return this;
+  }
+
+  /** @internal The ioprio field, where several ops keep flags of their own. */
+  ioprio(flags: number): this {
+    const words = this.words;
+    words[this.at] = (words[this.at]! & 0xffff) | (flags << 16);
+    return this;
+  }
+
+  /** @internal buf_index or buf_group. */
+  bufIndex(index: number): this {
+    const words = this.words;
+    words[this.at + SQE.buf] = (words[this.at + SQE.buf]! & ~0xffff) | index;
+    return this;
+  }
+
+  /** @internal splice_fd_in, file_index, addr_len. */
+  fileIndex(index: number): this {
+    this.words[this.at + SQE.file] = index;
+    return this;
+  }
+
+  /** @internal user_data by its halves. */
+  userDataWords(low: number, high: number): this {
+    const words = this.words;
+    words[this.at + SQE.userData] = low;
+    words[this.at + SQE.userData + 1] = high;
+    return this;
+  }
+
+  /** @internal The address of a caller's buffer, which is kept until the operation has completed. */
+  bytes(name: string, view: ArrayBufferView): number {
+    checkBytes(name, view);
+    if (view.byteLength > 0x7fffffff) checkInt(`${name}.byteLength`, view.byteLength, 0, 0x7fffffff);
+    const address = addressOf(view);
+    this.kept.push(view);
+    return address;
+  }
+
+  /** @internal A NUL-terminated path in scratch memory. */
+  path(name: string, path: string | Uint8Array): number {
+    const scratch = this.scratch;
+    let length: number;
+    let address: number;
+    if (typeof path === 'string') {
+      if (path.includes('\0')) throw argValueError(name, 'must be a string without null bytes', path);
+      length = Math.min(Buffer.byteLength(path), PATH_MAX);
+      address = scratch.alloc(length + 1);
+      scratch.bytes.write(path, scratch.start, length);
+    } else if (path instanceof Uint8Array) {
+      if (path.includes(0)) throw argValueError(name, 'must be a Uint8Array without null bytes', path);
+      length = Math.min(path.length, PATH_MAX);
+      address = scratch.alloc(length + 1);
+      scratch.bytes.set(path.subarray(0, length), scratch.start);
+    } else {
+      throw argTypeError(name, 'of type string or an instance of Uint8Array', path);
+    }
+    scratch.bytes[scratch.start + length] = 0;
+    return address;
+  }
+
+  #flag(flag: number): this {
+    const words = this.words;
+    words[this.at] = words[this.at]! | (flag << 8);
+    return this;
+  }
+
+  /**
+   * The value that the completion carries back: a number from 0 to 2^53 - 1 or a bigint below 2^64.
+   * io_uring_sqe_set_data64(3)
+   */
+  userData(value: number | bigint): this {
+    if (typeof value === 'number') {
+      if ((value | 0) === value && value >= 0) return this.userDataWords(value, 0);
+      checkInt('userData', value, 0, Number.MAX_SAFE_INTEGER);
+      return this.userDataWords(value, Math.floor(value / TWO_32));
+    }
+    if (typeof value !== 'bigint') throw argTypeError('userData', 'of type number or bigint', value);
+    if (BigInt.asUintN(64, value) !== value) throw argValueError('userData', 'must fit in 64 bits', value);
+    return this.userDataWords(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
+  }
+
+  /** The next entry starts when this one has succeeded. IOSQE_IO_LINK, io_uring_linked_requests(7) */
+  link(): this {
+    return this.#flag(abi.SQE_IO_LINK);
+  }
+
+  /** The next entry starts when this one has ended, whatever its result. IOSQE_IO_HARDLINK */
+  hardlink(): this {
+    return this.#flag(abi.SQE_IO_HARDLINK);
+  }
+
+  /** Starts when all entries before it have completed, and holds back those after it. IOSQE_IO_DRAIN */
+  drain(): this {
+    return this.#flag(abi.SQE_IO_DRAIN);
+  }
+
+  /** Goes to a worker thread at once, without a non-blocking attempt. IOSQE_ASYNC */
+  async(): this {
+    return this.#flag(abi.SQE_ASYNC);
+  }
+
+  /** `fd` is an index into the registered files. IOSQE_FIXED_FILE */
+  fixedFile(): this {
+    return this.#flag(abi.SQE_FIXED_FILE);
+  }
+
+  /** The kernel picks a buffer of this group when data is there. IOSQE_BUFFER_SELECT */
+  bufferSelect(group: number): this {
+    this.bufIndex(checkU16('group', group));
+    return this.#flag(abi.SQE_BUFFER_SELECT);
+  }
+
+  /** No completion is posted unless it fails. IOSQE_CQE_SKIP_SUCCESS, 5.17 */
+  skipSuccess(): this {
+    return this.#flag(abi.SQE_CQE_SKIP_SUCCESS);
+  }
+
+  /** Runs with the credentials that were registered under this id. io_uring_register(2) */
+  personality(id: number): this {
+    const words = this.words;
+    const at = this.at + SQE.buf;
+    words[at] = (words[at]! & 0xffff) | (checkU16('id', id) << 16);
+    return this;
+  }
+
+  /** All flags of the entry at once, the SQE_ values or-ed. io_uring_sqe_set_flags(3) */
+  setFlags(flags: number): this {
+    const words = this.words;
+    words[this.at] = (words[this.at]! & ~0xff00) | ((checkU32('flags', flags) & 0xff) << 8);
+    return this;
+  }
+
+  /** Does nothing, and completes with 0. io_uring_prep_nop(3) */
+  nop(): this {
+    return this.prep(abi.OP_NOP, -1, 0, 0, 0);
+  }
+}

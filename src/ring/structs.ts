@@ -1,0 +1,120 @@
+/**
+ * Byte offsets of the kernel structs this package reads and writes, one section a struct, fields
+ * named as in the headers. Sizes and offsets are compared with the C compiler's by
+ * `test/ring/abi.test.ts`. All are little endian and the same on x64 and arm64.
+ */
+
+/** struct io_uring_sqe, in 32-bit words: the builder stores whole words only. */
+export const SQE = {
+  size: 64,
+  /** opcode | flags << 8 | ioprio << 16 */
+  op: 0,
+  fd: 1,
+  off: 2,
+  addr: 4,
+  len: 6,
+  opFlags: 7,
+  userData: 8,
+  /** buf_index (or buf_group) | personality << 16 */
+  buf: 10,
+  /** splice_fd_in, file_index, optlen, addr_len */
+  file: 11,
+  /** addr3, optval */
+  addr3: 12,
+  pad2: 14,
+} as const;
+
+/** struct io_uring_cqe */
+export const CQE = { size: 16, user_data: 0, res: 8, flags: 12 } as const;
+
+/** struct io_uring_params, with io_sqring_offsets and io_cqring_offsets inside */
+export const PARAMS = {
+  size: 120,
+  sq_entries: 0,
+  cq_entries: 4,
+  flags: 8,
+  sq_thread_cpu: 12,
+  sq_thread_idle: 16,
+  features: 20,
+  wq_fd: 24,
+  sq_off: 40,
+  cq_off: 80,
+} as const;
+
+/** struct io_sqring_offsets */
+export const SQ_OFF = {
+  size: 40,
+  head: 0,
+  tail: 4,
+  ring_mask: 8,
+  ring_entries: 12,
+  flags: 16,
+  dropped: 20,
+  array: 24,
+} as const;
+
+/** struct io_cqring_offsets */
+export const CQ_OFF = {
+  size: 40,
+  head: 0,
+  tail: 4,
+  ring_mask: 8,
+  ring_entries: 12,
+  overflow: 16,
+  cqes: 20,
+  flags: 24,
+} as const;
+
+/** struct io_uring_probe and the io_uring_probe_op array behind it */
+export const PROBE = { size: 16, last_op: 0, ops_len: 1, ops: 16 } as const;
+export const PROBE_OP = { size: 8, op: 0, flags: 2 } as const;
+
+/** struct io_uring_buf; in entry 0 of a buffer ring, `resv` is the ring's tail */
+export const BUF = { size: 16, addr: 0, len: 8, bid: 12, resv: 14 } as const;
+
+/** struct io_uring_buf_reg */
+export const BUF_REG = { size: 40, ring_addr: 0, ring_entries: 8, bgid: 12, flags: 14 } as const;
+
+/** struct __kernel_timespec */
+export const TIMESPEC = { size: 16, tv_sec: 0, tv_nsec: 8 } as const;
+
+/** struct sockaddr_in */
+export const SOCKADDR_IN = { size: 16, sin_family: 0, sin_port: 2, sin_addr: 4 } as const;
+
+/** struct sockaddr_in6 */
+export const SOCKADDR_IN6 = {
+  size: 28,
+  sin6_family: 0,
+  sin6_port: 2,
+  sin6_flowinfo: 4,
+  sin6_addr: 8,
+  sin6_scope_id: 24,
+} as const;
+
+/** struct sockaddr_un */
+export const SOCKADDR_UN = { size: 110, sun_family: 0, sun_path: 2 } as const;
+
+/** struct statx, see statx(2) */
+export const STATX = {
+  size: 256,
+  stx_mask: 0,
+  stx_blksize: 4,
+  stx_nlink: 16,
+  stx_uid: 20,
+  stx_gid: 24,
+  stx_mode: 28,
+  stx_ino: 32,
+  stx_size: 40,
+  stx_blocks: 48,
+  stx_atime: 64,
+  stx_btime: 80,
+  stx_ctime: 96,
+  stx_mtime: 112,
+  stx_rdev_major: 128,
+  stx_rdev_minor: 132,
+  stx_dev_major: 136,
+  stx_dev_minor: 140,
+} as const;
+
+/** struct statx_timestamp */
+export const STATX_TIMESTAMP = { size: 16, tv_sec: 0, tv_nsec: 8 } as const;
