@@ -237,18 +237,20 @@ class ChunkIterator implements AsyncIterator<Buffer, undefined> {
     this.#receiver = receiver;
   }
 
-  async next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.#done) return { value: undefined, done: true };
-    let chunk: Buffer | null;
-    try {
-      chunk = (await this.#receiver.read(null, undefined)) as Buffer | null;
-    } catch (error) {
-      await this.return();
-      throw error;
-    }
-    if (chunk !== null) return { value: chunk, done: false };
-    return this.return();
+  next(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.#done) return Promise.resolve({ value: undefined, done: true });
+    return this.#receiver.read(null, undefined).then(this.#onChunk, this.#onError);
   }
+
+  readonly #onChunk = (
+    chunk: unknown,
+  ): IteratorResult<Buffer, undefined> | Promise<IteratorResult<Buffer, undefined>> =>
+    chunk === null ? this.return() : { value: chunk as Buffer, done: false };
+
+  readonly #onError = async (error: unknown): Promise<never> => {
+    await this.return();
+    throw error;
+  };
 
   async return(): Promise<IteratorResult<Buffer, undefined>> {
     this.#done = true;

@@ -4,7 +4,6 @@ import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { closedError, systemError } from '../ring/errors.js';
 import { ReceiveBuffers } from './receive-buffers.js';
-import { copyChunk } from './slab.js';
 
 const ECANCELED = -125;
 const ENOBUFS = -105;
@@ -121,7 +120,7 @@ export class Receiver extends Operation {
     else if (res === 0) this.#ended = true;
     else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#error = systemError(res, 'read');
     // A multishot receive at its end still has its buffer to give back, if it had taken one.
-    if (res <= 0 && flags & abi.CQE_F_BUFFER) this.#giveBack(flags);
+    if (res <= 0 && flags & abi.CQE_F_BUFFER) this.#buffers.giveBack(flags);
     if (res <= 0) this.#serveAll();
     if (flags & abi.CQE_F_MORE) {
       if (this.#queued >= HIGH_WATER || this.#chunks.length >= HIGH_WATER_CHUNKS) this.#pause();
@@ -146,28 +145,28 @@ export class Receiver extends Operation {
     this.#serveAll();
   }
 
-  #giveBack(flags: number): void {
-    this.#buffers.locate(0, flags);
-    this.#buffers.release(flags);
-  }
-
   #received(length: number, flags: number): void {
     this.bytesRead += length;
-    const start = this.#buffers.locate(length, flags);
     const reader = this.#readers[0];
     const target = reader?.target;
     if (reader !== undefined && target && target.length >= length) {
-      this.#buffers.bytes.copy(target, 0, start, start + length);
+      this.#buffers.takeInto(target, length, flags);
       this.#readers.shift();
       reader.resolve(length);
       this.#release(reader);
     } else {
-      const chunk = copyChunk(this.#buffers.bytes, start, length);
-      this.#chunks.push(chunk);
-      this.#queued += length;
+      this.#queue(length, flags);
       this.#serveAll();
     }
-    this.#buffers.release(flags);
+  }
+
+  #queue(length: number, flags: number): void {
+    const chunks = this.#chunks;
+    const last = chunks[chunks.length - 1];
+    const chunk = this.#buffers.take(length, flags, last);
+    if (last !== undefined && chunk.length > length) chunks[chunks.length - 1] = chunk;
+    else chunks.push(chunk);
+    this.#queued += length;
   }
 
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */

@@ -3,12 +3,21 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { promiseOf, type Settler } from '../loop/settler.js';
 import * as abi from '../ring/abi.js';
+import { addressOf } from '../ring/address.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
 const NO_BYTES = Buffer.alloc(0);
+/** From this size on the kernel reads the caller's buffer in place, rather than a copy. */
+const IN_PLACE_MIN = 16 * 1024;
+/** The most that one operation sends. */
+const SEND_MAX = 1 << 30;
+
+function detachedError(): UasyncError {
+  return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
+}
 
 /** One `write()` that the kernel has not taken whole yet. */
 class Write implements Settler<void> {
@@ -25,11 +34,17 @@ class Write implements Settler<void> {
     this.length = length;
     this.copied = copied;
   }
+
+  /** Whether the buffer was detached or shrunk while it waited: its bytes are gone. */
+  get lost(): boolean {
+    return this.data.length < this.length && this.data !== NO_BYTES;
+  }
 }
 
 /**
- * The sending side of a connection. One send is in flight at a time, from a block of runtime memory;
- * writes that come meanwhile queue in order and leave together in the next.
+ * The sending side of a connection. One send is in flight at a time; small writes that come meanwhile
+ * queue in order and leave together in the next, from a block of runtime memory. A large one is sent
+ * from where it is: the kernel only reads, and `#writes` keeps the buffer until it is done.
  */
 export class Sender extends Operation implements BlockWaiter {
   bytesWritten = 0;
@@ -37,6 +52,7 @@ export class Sender extends Operation implements BlockWaiter {
   /** The writes whose bytes are in the block, then those that wait. */
   #writes: Write[] = [];
   #block: Block | null = null;
+  /** What is left to send, by address. */
   #start = 0;
   #end = 0;
   #waiting = false;
@@ -71,7 +87,7 @@ export class Sender extends Operation implements BlockWaiter {
       return promise;
     }
     this.#writes.push(write);
-    if (this.#block === null && !this.#waiting) this.#fill();
+    if (this.slot < 0 && !this.#waiting) this.#fill();
     return promise;
   }
 
@@ -86,14 +102,21 @@ export class Sender extends Operation implements BlockWaiter {
     const write = new Write(NO_BYTES, length, length);
     this.#writes.push(write);
     this.#block = block;
-    this.#start = 0;
-    this.#end = length;
-    this.#send();
+    this.#send(block.address, length);
     return promiseOf(write);
   }
 
-  /** Copies as much of the waiting writes as a block holds, and sends it. */
+  /** Sends the first of the waiting writes in place, or as many small ones as a block holds. */
   #fill(): void {
+    const first = this.#writes[0]!;
+    if (first.lost) return this.#fail(detachedError());
+    if (first.length - first.copied < IN_PLACE_MIN) return this.#fillBlock();
+    const length = Math.min(first.length - first.copied, SEND_MAX);
+    this.#send(addressOf(first.data) + first.copied, length);
+    first.copied += length;
+  }
+
+  #fillBlock(): void {
     const writes = this.#writes;
     let total = 0;
     for (const write of writes) {
@@ -108,23 +131,15 @@ export class Sender extends Operation implements BlockWaiter {
     }
     let end = 0;
     for (const write of writes) {
-      // A buffer that was detached or shrunk while it waited has lost its bytes.
-      if (write.data.length < write.length) {
-        this.loop.blocks.release(block);
-        this.#fail(new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it waited to be sent'));
-        return;
-      }
-      const length = Math.min(write.length - write.copied, block.bytes.length - end);
-      if (write.copied === 0 && length === write.length) block.bytes.set(write.data, end);
-      else block.bytes.set(write.data.subarray(write.copied, write.copied + length), end);
-      write.copied += length;
+      // Whole writes only, so that none is cut between a block and its own memory.
+      const length = write.length - write.copied;
+      if (end + length > block.bytes.length || write.lost) break;
+      block.bytes.set(write.copied === 0 ? write.data : write.data.subarray(write.copied), end);
+      write.copied = write.length;
       end += length;
-      if (end === block.bytes.length) break;
     }
     this.#block = block;
-    this.#start = 0;
-    this.#end = end;
-    this.#send();
+    this.#send(block.address, end);
   }
 
   blockReleased(): void {
@@ -132,32 +147,35 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#writes.length !== 0) this.#fill();
   }
 
-  #send(): void {
-    const block = this.#block!;
+  #send(address: number, length: number): void {
+    this.#start = address;
+    this.#end = address + length;
     // MSG_WAITALL: the kernel itself goes on after a short send.
     this.loop
       .start(this)
-      .prep(abi.OP_SEND, this.#fd, block.address + this.#start, this.#end - this.#start, 0)
+      .prep(abi.OP_SEND, this.#fd, address, length, 0)
       .opFlags(MSG_NOSIGNAL | MSG_WAITALL);
   }
 
   complete(res: number): void {
     if (res >= 0) {
       this.bytesWritten += res;
-      this.#start += res;
-      if (this.#start < this.#end && this.#error === null) {
-        this.#send();
+      if (this.#start + res < this.#end && this.#error === null) {
+        this.#send(this.#start + res, this.#end - this.#start - res);
         return;
       }
     }
-    this.loop.blocks.release(this.#block!);
-    this.#block = null;
+    if (this.#block !== null) {
+      this.loop.blocks.release(this.#block);
+      this.#block = null;
+    }
     if (this.#error !== null) this.#drop(this.#error);
     else if (res < 0) this.#fail(systemError(res, 'write'));
+    else if (this.#writes[0]!.lost) this.#fail(detachedError());
     else this.#taken();
   }
 
-  /** The block has been sent: its writes resolve, and the next ones go. */
+  /** All that was in flight has been sent: its writes resolve, and the next ones go. */
   #taken(): void {
     const writes = this.#writes;
     let done = 0;

@@ -5,7 +5,8 @@ const LARGE_SLAB = 512 * 1024;
 
 /**
  * JavaScript memory that received chunks are cut from: one allocation serves many. Small chunks have
- * slabs of their own, so that one kept by the user does not pin a large one.
+ * slabs of their own, so that one kept by the user does not pin a large one. Chunks follow each other
+ * without a gap, so that those of one connection can be one.
  */
 class Slab {
   readonly #size: number;
@@ -25,20 +26,34 @@ class Slab {
     const used = this.#used;
     const bytes = this.#bytes;
     source.copy(bytes, used, start, start + length);
-    // 8-byte alignment lets the user lay typed arrays over a chunk.
-    this.#used = (used + length + 7) & -8;
+    this.#used = used + length;
     return bytes.subarray(used, used + length);
+  }
+
+  /** Whether the next chunk would lie right behind `last`. */
+  canExtend(last: Buffer, length: number): boolean {
+    return (
+      last.buffer === this.#bytes.buffer &&
+      last.byteOffset + last.length === this.#used &&
+      this.#used + length <= this.#bytes.length
+    );
   }
 }
 
 const small = new Slab(SMALL_SLAB);
 const large = new Slab(LARGE_SLAB);
 
-/** A Buffer of the user's own with these bytes. */
-export function copyChunk(source: Buffer, start: number, length: number): Buffer {
-  if (length <= SMALL) return small.copy(source, start, length);
-  if (length <= LARGE_SLAB / 4) return large.copy(source, start, length);
-  const chunk = Buffer.allocUnsafeSlow(length);
-  source.copy(chunk, 0, start, start + length);
-  return chunk;
+/**
+ * A Buffer of the user's own with these bytes. If it is to follow `last`, and can lie right behind it,
+ * the result is one Buffer with the bytes of both, and `last` is not needed any more.
+ */
+export function copyChunk(source: Buffer, start: number, length: number, last: Buffer | undefined): Buffer {
+  if (last !== undefined) {
+    const slab = last.length <= SMALL ? small : large;
+    if (slab.canExtend(last, length)) {
+      const chunk = slab.copy(source, start, length);
+      return Buffer.from(chunk.buffer as ArrayBuffer, last.byteOffset, last.length + length);
+    }
+  }
+  return (length <= SMALL ? small : large).copy(source, start, length);
 }

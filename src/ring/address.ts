@@ -7,23 +7,29 @@ const bases = new WeakMap<ArrayBufferLike, number>();
 /**
  * The address of a view's first byte. Reading `view.buffer` moves a small typed array out of V8's heap,
  * and V8 never moves a backing store, so the address stays right for as long as the buffer lives.
- *
- * The buffer is marked untransferable: a `postMessage` that took it away while the kernel writes to it
- * would leave the kernel writing to memory that another thread may free.
- *
  * @throws UasyncError ERR_INVALID_STATE when the buffer is detached.
  */
 export function addressOf(view: ArrayBufferView): number {
   const buffer = view.buffer;
   if (view.byteLength === 0) return addressOfEmpty(buffer);
-  return (bases.get(buffer) ?? learnBase(buffer)) + view.byteOffset;
+  let base = bases.get(buffer);
+  if (base === undefined) {
+    base = libc().addressOf(buffer);
+    bases.set(buffer, base);
+  }
+  return base + view.byteOffset;
 }
 
-function learnBase(buffer: ArrayBufferLike): number {
-  const base = libc().addressOf(buffer);
-  if (buffer instanceof ArrayBuffer) markAsUntransferable(buffer);
-  bases.set(buffer, base);
-  return base;
+/**
+ * The address of a view that the kernel may write to. Its buffer is marked untransferable: a
+ * `postMessage` that took it away meanwhile would leave the kernel writing to memory that another
+ * thread may free.
+ */
+export function pinnedAddressOf(view: ArrayBufferView): number {
+  const known = bases.has(view.buffer);
+  const address = addressOf(view);
+  if (!known && view.buffer instanceof ArrayBuffer) markAsUntransferable(view.buffer);
+  return address;
 }
 
 /** An empty view has no byte to point at, but a detached one, which looks the same, is a mistake. */

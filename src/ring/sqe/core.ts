@@ -1,5 +1,5 @@
 import * as abi from '../abi.js';
-import { addressOf } from '../address.js';
+import { pinnedAddressOf } from '../address.js';
 import { checkBytes, checkInt, checkU16, checkU32 } from '../check.js';
 import { argTypeError, argValueError } from '../errors.js';
 import type { Scratch } from '../scratch.js';
@@ -122,7 +122,7 @@ export class SqeCore {
   bytes(name: string, view: ArrayBufferView): number {
     checkBytes(name, view);
     if (view.byteLength > 0x7fffffff) checkInt(`${name}.byteLength`, view.byteLength, 0, 0x7fffffff);
-    const address = addressOf(view);
+    const address = pinnedAddressOf(view);
     this.kept.push(view);
     return address;
   }
