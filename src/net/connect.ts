@@ -1,4 +1,5 @@
 import { AbortableOperation, AbortError } from '../loop/abort.js';
+import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
@@ -8,7 +9,6 @@ import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { AF_UNIX, familyOf, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
 import { SOCK_CLOEXEC, SOCK_STREAM } from '../ring/sqe/sockets.js';
-import { closeFd } from './close.js';
 import { Connection } from './connection.js';
 import { IPPROTO_TCP, setIntOption, TCP_NODELAY } from './options.js';
 import { resolve } from './resolve.js';
@@ -114,7 +114,7 @@ async function connectTo(
     if (domain !== AF_UNIX && options.noDelay !== false) setIntOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     await new ConnectOperation(loop).run(fd, address, limit.signal);
   } catch (error) {
-    if (!loop.closed) await closeFd(loop, fd);
+    if (!loop.closed) await closeSocket(loop, fd);
     throw error instanceof AbortError ? limit.error(address) : error;
   }
   return new Connection(loop, fd);

@@ -1,10 +1,10 @@
+import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
-import { closeFd } from './close.js';
 import { localAddress, remoteAddress } from './names.js';
 import {
   IPPROTO_TCP,
@@ -218,7 +218,7 @@ export class Connection implements AsyncIterable<Buffer> {
     await stopped;
     const fd = this.#fd;
     this.#fd = -1;
-    await closeFd(this.#loop, fd);
+    await closeSocket(this.#loop, fd);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

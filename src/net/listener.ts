@@ -1,3 +1,4 @@
+import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
@@ -5,7 +6,6 @@ import * as abi from '../ring/abi.js';
 import { closedError, systemError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { SOCK_CLOEXEC } from '../ring/sqe/sockets.js';
-import { closeFd } from './close.js';
 import { Connection } from './connection.js';
 import { localAddress } from './names.js';
 
@@ -192,7 +192,7 @@ export class Listener implements AsyncIterable<Connection> {
     if (!this.#loop.closed) await new Promise<void>(resolve => this.#acceptor.stop(resolve));
     const fd = this.#fd;
     this.#fd = -1;
-    if (!this.#loop.closed) await closeFd(this.#loop, fd);
+    if (!this.#loop.closed) await closeSocket(this.#loop, fd);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -109,8 +109,12 @@ export class Sender extends Operation implements BlockWaiter {
   /** Sends the first of the waiting writes in place, or as many small ones as a block holds. */
   #fill(): void {
     const first = this.#writes[0]!;
-    if (first.lost) return this.#fail(detachedError());
-    if (first.length - first.copied < IN_PLACE_MIN) return this.#fillBlock();
+    if (first.lost) this.#fail(detachedError());
+    else if (first.length - first.copied < IN_PLACE_MIN) this.#fillBlock();
+    else this.#sendInPlace(first);
+  }
+
+  #sendInPlace(first: Write): void {
     const length = Math.min(first.length - first.copied, SEND_MAX);
     this.#send(addressOf(first.data) + first.copied, length);
     first.copied += length;

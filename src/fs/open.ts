@@ -1,0 +1,23 @@
+import { loop as currentLoop } from '../loop/current.js';
+import { type PathLike, toFlags, toMode, toPath } from './arguments.js';
+import { FileHandle } from './file-handle.js';
+import { openPath } from './operations.js';
+
+const DEFAULT_MODE = 0o666;
+
+/**
+ * Opens a file, as `fs.promises.open`.
+ * @param flags 'r' (the default), 'w', 'a+' … or O_ values of `fs.constants`.
+ * @param mode the permissions of a file that is created, less the umask; default 0o666.
+ */
+export async function open(
+  path: PathLike,
+  flags?: string | number,
+  mode?: string | number,
+): Promise<FileHandle> {
+  const plain = toPath(path);
+  const openFlags = toFlags(flags);
+  const openMode = toMode(mode, DEFAULT_MODE);
+  const loop = currentLoop();
+  return new FileHandle(loop, await openPath(loop, plain, openFlags, openMode));
+}

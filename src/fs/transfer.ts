@@ -1,0 +1,240 @@
+/** Reading and writing a descriptor: the operations behind FileHandle, readFile and writeFile. */
+
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
+import type { Loop } from '../loop/loop.js';
+import { PromiseOperation } from '../loop/operation.js';
+import { OperationPool } from '../loop/pool.js';
+import * as abi from '../ring/abi.js';
+import { addressOf } from '../ring/address.js';
+import { systemError, UasyncError } from '../ring/errors.js';
+
+/** From this size on a write is taken from the caller's buffer in place: the kernel only reads it. */
+const IN_PLACE_MIN = 64 * 1024;
+/** The most that the kernel moves in one read or write. */
+const TRANSFER_MAX = 0x7ffff000;
+const NO_BYTES = new Uint8Array(0);
+
+/** Whose descriptor it is: it stays open until every transfer has ended. */
+export interface TransferOwner {
+  transferEnded(): void;
+}
+
+/** What `read` resolves to. */
+export interface ReadResult<T> {
+  bytesRead: number;
+  buffer: T;
+}
+
+/** What `write` resolves to. */
+export interface WriteResult<T> {
+  bytesWritten: number;
+  buffer: T;
+}
+
+/** Moves bytes between a descriptor and a buffer, piece by piece, through a block. */
+abstract class TransferOperation<T> extends PromiseOperation<T> implements BlockWaiter {
+  protected fd = -1;
+  protected bytes: Uint8Array = NO_BYTES;
+  /** The user's object, for the result. */
+  #buffer: unknown = null;
+  #owner: TransferOwner | null = null;
+  protected block: Block | null = null;
+  /** Where in `bytes` the next piece goes, and where it all ends. */
+  protected at = 0;
+  protected end = 0;
+  #start = 0;
+  /** Where in the file; -1 for the current position. */
+  #position = -1;
+  #length = 0;
+
+  /** Cached files complete while they are submitted. */
+  override get eager(): boolean {
+    return true;
+  }
+
+  /** Moves `length` bytes at most, from or to `bytes[offset]`. */
+  run(
+    owner: TransferOwner,
+    fd: number,
+    buffer: unknown,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<T> {
+    this.#owner = owner;
+    this.#buffer = buffer;
+    this.fd = fd;
+    this.bytes = bytes;
+    this.#length = bytes.length;
+    this.at = offset;
+    this.#start = offset;
+    this.end = offset + length;
+    this.#position = position;
+    const promise = this.promise();
+    this.next();
+    return promise;
+  }
+
+  /** Starts the next piece. */
+  protected abstract next(): void;
+
+  blockReleased(): void {
+    this.next();
+  }
+
+  protected prep(opcode: number, address: number, length: number): void {
+    this.loop.start(this).prep(opcode, this.fd, address, length, this.#position);
+  }
+
+  /** Whether the buffer was detached or shrunk meanwhile. */
+  protected get lost(): boolean {
+    return this.bytes.length < this.#length;
+  }
+
+  /** Whether some bytes were moved already. */
+  protected get moved(): boolean {
+    return this.at > this.#start;
+  }
+
+  /** A piece of `count` bytes has been moved. */
+  protected advance(count: number): void {
+    this.at += count;
+    if (this.#position >= 0) this.#position += count;
+  }
+
+  /** What the promise resolves to. */
+  protected abstract result(count: number, buffer: unknown): T;
+
+  /** Settles with an error, or with the number of bytes moved. */
+  protected finish(res: number): void {
+    if (this.block !== null) this.loop.blocks.release(this.block);
+    this.block = null;
+    const owner = this.#owner!;
+    const buffer = this.#buffer;
+    const lost = this.lost;
+    this.#owner = null;
+    this.#buffer = null;
+    this.bytes = NO_BYTES;
+    if (res < 0) this.reject(systemError(res, this.syscall));
+    else if (lost)
+      this.reject(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));
+    else this.resolve(this.result(this.at - this.#start, buffer));
+    owner.transferEnded();
+  }
+}
+
+class ReadOperation extends TransferOperation<ReadResult<unknown>> {
+  #asked = 0;
+
+  protected override result(bytesRead: number, buffer: unknown): ReadResult<unknown> {
+    return { bytesRead, buffer };
+  }
+
+  override get syscall(): string {
+    return 'read';
+  }
+
+  protected next(): void {
+    const length = Math.min(this.end - this.at, BLOCK_MAX);
+    this.block ??= this.loop.blocks.acquire(length);
+    if (this.block === null) {
+      this.loop.blocks.wait(this);
+      return;
+    }
+    this.#asked = length;
+    this.prep(abi.OP_READ, this.block.address, length);
+  }
+
+  complete(res: number): void {
+    if (res > 0 && !this.lost) {
+      const source = this.block!.bytes;
+      this.bytes.set(res === source.length ? source : source.subarray(0, res), this.at);
+      this.advance(res);
+      // A full piece may have more behind it; a short one is the end, or all there is for now.
+      if (res === this.#asked && this.at < this.end) {
+        this.next();
+        return;
+      }
+    }
+    // What was read before an error counts: the next call meets the error again.
+    this.finish(this.moved ? 0 : res);
+    reads.give(this);
+  }
+}
+
+class WriteOperation extends TransferOperation<WriteResult<unknown>> {
+  protected override result(bytesWritten: number, buffer: unknown): WriteResult<unknown> {
+    return { bytesWritten, buffer };
+  }
+
+  override get syscall(): string {
+    return 'write';
+  }
+
+  protected next(): void {
+    const left = this.end - this.at;
+    if (left >= IN_PLACE_MIN) {
+      this.prep(abi.OP_WRITE, addressOf(this.bytes) + this.at, Math.min(left, TRANSFER_MAX));
+      return;
+    }
+    this.block ??= this.loop.blocks.acquire(left);
+    if (this.block === null) {
+      this.loop.blocks.wait(this);
+      return;
+    }
+    const { bytes } = this.block;
+    bytes.set(
+      this.at === 0 && left === this.bytes.length ? this.bytes : this.bytes.subarray(this.at, this.end),
+    );
+    this.prep(abi.OP_WRITE, this.block.address, left);
+  }
+
+  complete(res: number): void {
+    if (res > 0 && !this.lost) {
+      this.advance(res);
+      if (this.at < this.end) {
+        this.next();
+        return;
+      }
+    }
+    this.finish(res);
+    writes.give(this);
+  }
+}
+
+const reads = new OperationPool(ReadOperation);
+const writes = new OperationPool(WriteOperation);
+
+/**
+ * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) from the current one. Fewer
+ * are read at the end of the file, or where no more is there for now. `buffer` is what holds the bytes.
+ */
+export function readBytes<T>(
+  loop: Loop,
+  owner: TransferOwner,
+  fd: number,
+  buffer: T,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<ReadResult<T>> {
+  const operation = reads.take(loop);
+  return operation.run(owner, fd, buffer, bytes, offset, length, position) as Promise<ReadResult<T>>;
+}
+
+/** Writes `length` bytes from `bytes[offset]`: all of them, or it rejects. */
+export function writeBytes<T>(
+  loop: Loop,
+  owner: TransferOwner,
+  fd: number,
+  buffer: T,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<WriteResult<T>> {
+  const operation = writes.take(loop);
+  return operation.run(owner, fd, buffer, bytes, offset, length, position) as Promise<WriteResult<T>>;
+}

@@ -1,0 +1,49 @@
+import * as abi from '../ring/abi.js';
+import { systemError } from '../ring/errors.js';
+import type { Loop } from './loop.js';
+import { PromiseOperation } from './operation.js';
+import { OperationPool } from './pool.js';
+
+class CloseOperation extends PromiseOperation<void> {
+  override get syscall(): string {
+    return 'close';
+  }
+
+  run(fd: number): Promise<void> {
+    this.loop.start(this).prep(abi.OP_CLOSE, fd, 0, 0, 0);
+    return this.promise();
+  }
+
+  complete(res: number): void {
+    if (res < 0) this.reject(systemError(res, 'close'));
+    else this.resolve();
+    this.giveBack();
+  }
+
+  protected giveBack(): void {
+    socketCloses.give(this);
+  }
+}
+
+class CloseFileOperation extends CloseOperation {
+  override get eager(): boolean {
+    return true;
+  }
+
+  protected override giveBack(): void {
+    fileCloses.give(this);
+  }
+}
+
+const socketCloses = new OperationPool(CloseOperation);
+const fileCloses = new OperationPool(CloseFileOperation);
+
+/** Closes a socket. Nothing may be in flight on it. close(2) */
+export function closeSocket(loop: Loop, fd: number): Promise<void> {
+  return socketCloses.take(loop).run(fd);
+}
+
+/** Closes a file. Nothing may be in flight on it. close(2) */
+export function closeFile(loop: Loop, fd: number): Promise<void> {
+  return fileCloses.take(loop).run(fd);
+}
