@@ -187,6 +187,11 @@ export class Loop implements CqeSink {
     this.#scheduler.wake();
   }
 
+  /** @internal Whether anything is in flight. */
+  get busy(): boolean {
+    return this.#slots.size !== 0 || this.#unowned !== 0;
+  }
+
   /** @internal Whether operations in flight keep the process alive. */
   get alive(): boolean {
     return this.#referenced > 0;
@@ -202,8 +207,7 @@ export class Loop implements CqeSink {
     if (this.#closed) return false;
     this.#turns++;
     if (this.#callbacks.length !== 0) this.#runCallbacks();
-    // An empty completion queue in a turn that is to reap: the kernel may have work it was not asked to post.
-    if (this.ring.sqReady !== 0 || (reap && this.ring.cqReady === 0)) this.ring.submitAndGetEvents();
+    if (this.ring.sqReady !== 0) this.ring.submitAndGetEvents();
     if (!reap && this.#eager === 0) return this.ring.cqReady !== 0;
     this.ring.reap(this);
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
@@ -272,14 +276,16 @@ export class Loop implements CqeSink {
     return this.#completed - before;
   }
 
-  /** Resolves when no operation that keeps the process alive is in flight. For tests and tools. */
-  run(): Promise<void> {
-    return new Promise(resolve => {
-      if (this.#closed) return resolve();
-      // Looked at after the turn: what was queued just now counts.
-      this.#idle.push(resolve);
-      this.#scheduler.wakeLater();
-    });
+  /**
+   * Resolves when no operation that keeps the process alive is in flight, and what awaited the last ones
+   * has started no more. For tests and tools.
+   */
+  async run(): Promise<void> {
+    do {
+      if (this.alive) await new Promise<void>(resolve => this.#idle.push(resolve));
+      // What awaited the last operation now runs, and may start others.
+      await new Promise(resolve => setImmediate(resolve));
+    } while (this.alive);
   }
 
   stats(): LoopStats {

@@ -1,9 +1,11 @@
-import { libc, type PollHandle } from '../ring/libc.js';
+import { libc, type Watch } from '../ring/libc.js';
 
 /** What the scheduler drives. */
 interface Turning {
   /** Submits, perhaps reaps; returns whether completions are left to reap. */
   turn(reap: boolean): boolean;
+  /** Whether anything is in flight. */
+  readonly busy: boolean;
   /** Whether the process must not end. */
   readonly alive: boolean;
 }
@@ -19,22 +21,26 @@ const BURST_MAX = 64;
  *
  * The first operation of a burst schedules a turn with `process.nextTick`, which runs after the
  * microtasks that queue more. Completions left over are reaped in the `setImmediate` after it, together
- * with what has arrived by then. When nothing is ready the thread sleeps in libuv's epoll, which watches
- * the ring's descriptor.
+ * with what has arrived by then.
+ *
+ * While operations are in flight an immediate is always pending. If nothing is ready it is unreferenced:
+ * the thread sleeps in libuv's epoll, which watches the ring's descriptor, and the immediate runs as soon
+ * as anything has woken it. So a wake-up costs no callback of its own.
  */
 export class Scheduler {
   readonly #loop: Turning;
-  readonly #watch: PollHandle;
+  readonly #watch: Watch;
   #referenced = false;
   #tickQueued = false;
-  #immediateQueued = false;
+  #immediate: NodeJS.Immediate | null = null;
+  /** Whether the immediate runs without waiting for anything. */
+  #urgent = false;
   #burst = 0;
   #closed = false;
 
   constructor(fd: number, loop: Turning) {
     this.#loop = loop;
-    // No microtask runs after this callback, so all it may do is to schedule a turn.
-    this.#watch = libc().pollReadable(fd, () => this.wakeLater());
+    this.#watch = libc().watchReadable(fd);
     this.#watch.unref();
   }
 
@@ -48,37 +54,42 @@ export class Scheduler {
 
   /** Take a turn, and reap, after libuv has looked at everything else. */
   wakeLater(): void {
-    if (this.#immediateQueued || this.#closed) return;
-    this.#immediateQueued = true;
-    setImmediate(this.#onImmediate);
+    if (this.#urgent || this.#closed) return;
+    this.#urgent = true;
+    if (this.#immediate === null) this.#immediate = setImmediate(this.#onImmediate);
+    else this.#immediate.ref();
   }
 
   readonly #onTick = (): void => {
     this.#tickQueued = false;
     if (this.#closed) return;
     this.#burst++;
-    if (this.#loop.turn(false)) this.wakeLater();
-    this.#updateReference();
+    const left = this.#loop.turn(false);
+    const { alive } = this.#loop;
+    if (alive && !this.#referenced) this.#setReferenced(true);
+    // Letting the process go waits for an immediate, as most pauses are short.
+    if (left || alive !== this.#referenced) this.wakeLater();
+    else this.#await();
   };
 
   readonly #onImmediate = (): void => {
-    this.#immediateQueued = false;
+    this.#immediate = null;
+    this.#urgent = false;
     if (this.#closed) return;
     if (this.#burst >= BURST_MAX) this.#tickQueued = false;
     this.#burst = 0;
     this.#loop.turn(true);
-    if (this.#loop.alive !== this.#referenced) this.#setReference(this.#loop.alive);
+    if (this.#loop.alive !== this.#referenced) this.#setReferenced(!this.#referenced);
+    this.#await();
   };
 
-  /** Holding the process is done at once; letting go waits for an immediate, as most pauses are short. */
-  #updateReference(): void {
-    const alive = this.#loop.alive;
-    if (alive === this.#referenced) return;
-    if (alive) this.#setReference(true);
-    else this.wakeLater();
+  /** Sleep until something happens, if something can. */
+  #await(): void {
+    if (this.#immediate === null && this.#loop.busy)
+      this.#immediate = setImmediate(this.#onImmediate).unref();
   }
 
-  #setReference(referenced: boolean): void {
+  #setReferenced(referenced: boolean): void {
     this.#referenced = referenced;
     if (referenced) this.#watch.ref();
     else this.#watch.unref();
@@ -87,5 +98,6 @@ export class Scheduler {
   close(): void {
     this.#closed = true;
     this.#watch.close();
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
   }
 }

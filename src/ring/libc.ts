@@ -23,10 +23,12 @@ const MAP_NORESERVE = 0x4000;
 const MAP_POPULATE = 0x8000;
 const MADV_DONTFORK = 10;
 
-/** A readiness watch on a file descriptor in libuv's loop. */
-export interface PollHandle {
+/** Wakes libuv's loop while a file descriptor is readable, and can hold it open. */
+export interface Watch {
+  /** It keeps the process alive, as at first. */
   ref(): void;
   unref(): void;
+  /** Ends the watch; the descriptor is then the caller's to close. */
   close(): void;
 }
 
@@ -54,8 +56,15 @@ export interface Libc {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
   close(fd: number): number;
-  /** Calls back, with no microtask checkpoint after it, whenever `fd` is readable. */
-  pollReadable(fd: number, callback: () => void): PollHandle;
+  /**
+   * Has libuv's loop go round while `fd` is readable. Nothing is called back: what is to run then is a
+   * pending (even an unreferenced) `setImmediate`.
+   */
+  watchReadable(fd: number): Watch;
+  /** Closes `fd` when this thread's environment goes, also by `worker.terminate()`, which runs no JavaScript. */
+  closeAtExit(fd: number): void;
+  /** Takes `closeAtExit` back, before `fd` is closed. */
+  keepAtExit(fd: number): void;
 }
 
 let bound: Libc | undefined;
@@ -137,31 +146,70 @@ function wrap(koffi: Koffi): Libc {
     setsockopt: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.byteLength)),
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
     close: fd => result(close(fd)),
-    pollReadable: (fd, callback) => new Watch(koffi.node.poll(fd, { readable: true }, callback)),
+    watchReadable: watcher(koffi, lib),
+    ...exitHooks(koffi, lib),
   };
 }
 
+type Lib = ReturnType<Koffi['load']>;
+
+function exitHooks(koffi: Koffi, lib: Lib): Pick<Libc, 'closeAtExit' | 'keepAtExit'> {
+  const hook = ['intptr_t', 'intptr_t', 'intptr_t'];
+  const add = lib.func('napi_add_env_cleanup_hook', 'int', hook);
+  const remove = lib.func('napi_remove_env_cleanup_hook', 'int', hook);
+  // void hook(void *arg): close(2) takes its one argument from the same register.
+  const close = lib.symbol('close');
+  return {
+    closeAtExit: fd => add(koffi.node.env, close, fd),
+    keepAtExit: fd => remove(koffi.node.env, close, fd),
+  };
+}
+
+const UV_POLL = 8;
+const UV_READABLE = 1;
+/** Where `flags` is in a uv_handle_t, and the bits we rely on: libuv has kept them since 1.0. */
+const UV_FLAGS_WORD = 22;
+const UV_HANDLE_REF = 0x8;
+const UV_HANDLE_INTERNAL = 0x10;
+
 /**
- * koffi crashes when a closed handle is used again and collects an unreferenced one silently, so the
- * handle is kept here and forgotten on close.
+ * A uv_poll_t of our own, whose callback is a C function that does nothing.
+ *
+ * `koffi.node.poll` would call JavaScript: 0.5 us each time round, and when a worker is terminated, with
+ * its ring readable, that call aborts the whole process. The handle is marked as libuv marks its own, so
+ * that a loop that ends without closing it (again `terminate()`) is not held to be broken.
  */
-class Watch implements PollHandle {
-  #handle: InstanceType<Koffi['node']['PollHandle']> | null;
+function watcher(koffi: Koffi, lib: Lib): (fd: number) => Watch {
+  const loopOut = new BigUint64Array(1);
+  lib.func('napi_get_uv_event_loop', 'int', ['intptr_t', 'void *'])(koffi.node.env, loopOut);
+  const loop = Number(loopOut[0]);
+  const size = lib.func('uv_handle_size', 'size_t', ['int'])(UV_POLL) as number;
+  const calloc = lib.func('calloc', 'intptr_t', ['size_t', 'size_t']);
+  const init = lib.func('uv_poll_init', 'int', ['intptr_t', 'intptr_t', 'int']);
+  const start = lib.func('uv_poll_start', 'int', ['intptr_t', 'int', 'intptr_t']);
+  const ref = lib.func('uv_ref', 'void', ['intptr_t']);
+  const unref = lib.func('uv_unref', 'void', ['intptr_t']);
+  const close = lib.func('uv_close', 'void', ['intptr_t', 'intptr_t']);
+  const nothing = lib.symbol('uv_is_active');
+  const free = lib.symbol('free');
 
-  constructor(handle: InstanceType<Koffi['node']['PollHandle']>) {
-    this.#handle = handle;
-  }
-
-  ref(): void {
-    this.#handle?.ref();
-  }
-
-  unref(): void {
-    this.#handle?.unref();
-  }
-
-  close(): void {
-    this.#handle?.close();
-    this.#handle = null;
-  }
+  return fd => {
+    const handle = calloc(1, size) as number;
+    const failed = init(loop, handle, fd);
+    if (failed < 0) throw new UasyncError('ERR_WATCH', `libuv cannot watch the ring (${failed})`);
+    const flags = new Uint32Array(koffi.view(BigInt(handle), size), UV_FLAGS_WORD * 4, 1);
+    const known = flags[0] === UV_HANDLE_REF;
+    if (known) flags[0] = UV_HANDLE_REF | UV_HANDLE_INTERNAL;
+    start(handle, UV_READABLE, nothing);
+    let open = true;
+    return {
+      ref: () => open && ref(handle),
+      unref: () => open && unref(handle),
+      close() {
+        if (!open) return;
+        open = false;
+        close(handle, free);
+      },
+    };
+  };
 }

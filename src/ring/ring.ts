@@ -97,6 +97,7 @@ export class Ring {
       throw error;
     }
 
+    this.#libc.closeAtExit(fd);
     const words = new Int32Array(this.#rings.buffer);
     this.#words = words;
     this.#sqHead = sq(SQ_OFF.head) >> 2;
@@ -397,6 +398,7 @@ export class Ring {
     this.#headSeen = (this.#tail - this.sqEntries) | 0;
     this.#sqe.retire();
     this.#words = GONE;
+    this.#libc.keepAtExit(fd);
     this.#libc.close(fd);
     this.#rings.unmap();
     this.#sqes.unmap();

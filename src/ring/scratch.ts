@@ -1,3 +1,4 @@
+import { closedError } from './errors.js';
 import { Mapping } from './mapping.js';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -35,6 +36,7 @@ export class Scratch {
   }
 
   #nextChunk(): void {
+    if (this.#chunks.length === 0) throw closedError('The ring');
     this.#chunk++;
     if (this.#chunk === this.#chunks.length) this.#chunks.push(newChunk());
     this.#use();

@@ -1,0 +1,239 @@
+/** Turns, cancellation, timers, raw operations. */
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { callSoon, loop, nop, sleep, uasyncAvailable } from 'uasync';
+import { checkLeaks, openFds } from '../harness.js';
+
+checkLeaks();
+
+/** Runs a program in a process of its own. */
+function run(source: string): string {
+  const code = `import { loop, nop, sleep, callSoon } from 'uasync';\n${source}`;
+  return execFileSync(process.execPath, ['--input-type=module', '--eval', code], {
+    cwd: fileURLToPath(new URL('../../../', import.meta.url)),
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
+}
+
+t.test('io_uring is available here', async t => {
+  t.ok(uasyncAvailable());
+  t.equal(loop(), loop(), 'one loop a thread');
+  t.throws(() => loop({ entries: 8 }), { code: 'ERR_LOOP_EXISTS' });
+});
+
+t.test('a burst of operations is one system call', async t => {
+  await nop();
+  const before = loop().stats();
+  await Promise.all(Array.from({ length: 500 }, () => nop()));
+  const after = loop().stats();
+  t.equal(after.submitted - before.submitted, 500);
+  t.equal(after.completed - before.completed, 500);
+  t.equal(after.enters - before.enters, 1);
+});
+
+t.test('more operations than the queues hold', async t => {
+  const total = 60_000;
+  let done = 0;
+  await Promise.all(Array.from({ length: total }, () => nop().then(() => done++)));
+  t.equal(done, total);
+});
+
+t.test('operations in sequence do not starve timers', async t => {
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const end = performance.now() + 100;
+  while (performance.now() < end) await nop();
+  clearInterval(timer);
+  t.ok(ticks > 20, `${ticks} ticks in 100 ms`);
+});
+
+t.test('sleep waits as long as it should', async t => {
+  for (const ms of [0, 0.3, 2, 15]) {
+    const start = performance.now();
+    await sleep(ms);
+    const took = performance.now() - start;
+    t.ok(took >= ms - 0.05 && took < ms + 100, `${ms} ms took ${took.toFixed(3)}`);
+  }
+  const order: number[] = [];
+  await Promise.all([30, 10, 20].map(ms => sleep(ms).then(() => order.push(ms))));
+  t.strictSame(order, [10, 20, 30]);
+});
+
+t.test('sleep can be aborted', async t => {
+  const controller = new AbortController();
+  const sleeping = sleep(1e6, { signal: controller.signal });
+  setTimeout(() => controller.abort(new Error('why')), 5);
+  await t.rejects(sleeping, { name: 'AbortError', code: 'ABORT_ERR', cause: { message: 'why' } });
+  await t.rejects(sleep(1, { signal: controller.signal }), { name: 'AbortError' }, 'aborted before');
+  const late = new AbortController();
+  await sleep(1, { signal: late.signal });
+  late.abort();
+});
+
+t.test('wrong arguments reject', async t => {
+  await t.rejects(sleep(-1), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(sleep(Number.NaN), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(sleep('5' as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(sleep(5, { signal: {} as never }), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => callSoon(5 as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(loop().submit(5 as never), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+t.test('callSoon keeps order, and callbacks added meanwhile come later', async t => {
+  const seen: number[] = [];
+  await new Promise<void>(resolve => {
+    callSoon(() => {
+      seen.push(1);
+      callSoon(() => {
+        seen.push(3);
+        resolve();
+      });
+    });
+    callSoon(() => seen.push(2));
+  });
+  t.strictSame(seen, [1, 2, 3]);
+});
+
+t.test('any operation can be awaited', async t => {
+  const buffer = Buffer.alloc(16);
+  const fd = openSync('/dev/zero', 'r');
+  t.equal(await loop().submit(sqe => sqe.read(fd, buffer.fill(1))), 16);
+  t.equal(buffer[0], 0);
+  closeSync(fd);
+  await t.rejects(
+    loop().submit(sqe => sqe.read(fd, buffer)),
+    { code: 'EBADF', errno: -9, syscall: 'read', message: 'EBADF: bad file descriptor, read' },
+  );
+  t.equal(
+    await loop().submit(sqe => sqe.nop().userData(99).skipSuccess()),
+    0,
+    'user_data and skipping are ours',
+  );
+});
+
+t.test('an operation whose preparation throws leaves nothing behind', async t => {
+  await t.rejects(
+    loop().submit(() => {
+      throw new Error('no');
+    }),
+    { message: 'no' },
+  );
+  await t.rejects(
+    loop().submit(sqe => sqe.read(-5, Buffer.alloc(1))),
+    { code: 'ERR_OUT_OF_RANGE' },
+  );
+  await nop();
+});
+
+t.test('a raw operation can be aborted', async t => {
+  const controller = new AbortController();
+  const waiting = loop().submit(sqe => sqe.timeout(1e6), { signal: controller.signal });
+  await nop();
+  t.equal(loop().stats().inFlight, 1);
+  controller.abort();
+  await t.rejects(waiting, { code: 'ABORT_ERR' });
+});
+
+t.test('poll takes a turn at once', async t => {
+  const promise = nop();
+  t.equal(loop().poll(), 1);
+  t.equal(loop().poll(), 0);
+  await promise;
+});
+
+t.test('run resolves when nothing is in flight', async t => {
+  let done = false;
+  sleep(20).then(() => {
+    done = true;
+  });
+  await loop().run();
+  t.ok(done);
+  await loop().run();
+});
+
+t.test('a program ends when its I/O does', async t => {
+  t.equal(run('await nop(); await sleep(1); console.log("end")'), 'end\n');
+  t.equal(run('console.log("end"); loop();'), 'end\n', 'a loop alone holds nothing');
+  t.equal(run('sleep(30).then(() => console.log("end"))'), 'end\n', 'what is in flight does');
+  t.equal(run('process.on("exit", () => console.log("end")); sleep(1e6); process.exit()'), 'end\n');
+});
+
+t.test('an error in a callback is an uncaught exception, and the others run', async t => {
+  const source = `
+    process.on('uncaughtException', error => console.log(error.message));
+    callSoon(() => { throw new Error('one') });
+    callSoon(() => console.log('two'));
+    await sleep(5);`;
+  t.strictSame(run(source).trim().split('\n').sort(), ['one', 'two']);
+});
+
+t.test('an idle loop uses no CPU', async t => {
+  const source = `
+    const waiting = sleep(400);
+    await sleep(20);
+    const before = process.cpuUsage();
+    const turns = loop().stats().turns;
+    await waiting;
+    const { user, system } = process.cpuUsage(before);
+    console.log(JSON.stringify([user + system, loop().stats().turns - turns]));`;
+  const [cpu, turns] = JSON.parse(run(source));
+  t.ok(cpu < 40_000, `${cpu} us of CPU in 380 ms`);
+  t.ok(turns <= 3, `${turns} turns`);
+});
+
+t.test('a closed loop rejects what is in flight, and a new one takes over', async t => {
+  const source = `
+    const waiting = sleep(1e6).catch(error => error.code);
+    await nop();
+    const first = loop();
+    first.close();
+    first.close();
+    console.log(await waiting, first.closed, loop() !== first);
+    await nop();
+    try { await first.submit(sqe => sqe.nop()) } catch (error) { console.log(error.code) }
+    try { first.poll() } catch (error) { console.log(error.code) }`;
+  t.equal(run(source), 'ECANCELED true true\nERR_CLOSED\nERR_CLOSED\n');
+});
+
+t.test('each worker has a loop of its own', async t => {
+  const before = openFds();
+  const source = `
+    const { parentPort } = require('node:worker_threads');
+    import('uasync').then(async ({ nop, sleep, loop }) => {
+      await Promise.all(Array.from({ length: 1000 }, () => nop()));
+      await sleep(2);
+      parentPort.postMessage(loop().stats().completed);
+    });`;
+  const counts = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const worker = new Worker(source, { eval: true });
+      const ended = new Promise(resolve => worker.once('exit', resolve));
+      const count = await new Promise((resolve, reject) =>
+        worker.once('message', resolve).once('error', reject),
+      );
+      t.equal(await ended, 0, 'it ends by itself');
+      return count;
+    }),
+  );
+  t.strictSame(counts, [1001, 1001, 1001, 1001]);
+  t.ok(openFds() <= before + 1, 'their rings are closed');
+});
+
+t.test('a worker can be terminated with operations in flight', async () => {
+  for (let round = 0; round < 5; round++) {
+    const source = `
+      const { parentPort } = require('node:worker_threads');
+      import('uasync').then(async ({ nop, sleep }) => {
+        for (let i = 0; i < 100; i++) sleep(1e6);
+        parentPort.postMessage('go');
+        for (;;) await nop();
+      });`;
+    const worker = new Worker(source, { eval: true });
+    await new Promise(resolve => worker.once('message', resolve));
+    await worker.terminate();
+  }
+});

@@ -1,0 +1,109 @@
+/** Every constant, size and offset against the kernel's headers, through a C compiler. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import * as abi from '../../src/ring/abi.js';
+import * as structs from '../../src/ring/structs.js';
+import { scratchFolder } from '../harness.js';
+
+const HEADER = '/usr/include/linux/io_uring.h';
+
+function hasCompiler(): boolean {
+  try {
+    execFileSync('cc', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const missing = !hasCompiler() ? 'no C compiler (cc)' : !existsSync(HEADER) ? `no ${HEADER}` : false;
+
+/** Our name of a constant, in the header's words. */
+function headerName(name: string): string {
+  if (name.startsWith('SQE_')) return `IOSQE_${name.slice(4)}`;
+  if (name.startsWith('PBUF_RING_')) return `IOU_${name}`;
+  if (name === 'OP_SUPPORTED') return 'IO_URING_OP_SUPPORTED';
+  if (name.startsWith('SOCKET_URING_OP_')) return name;
+  return `IORING_${name}`;
+}
+
+/** Structs whose fields have the header's names; the SQE's are words of the builder's own. */
+const C_STRUCTS: [type: string, ours: Record<string, number>, skip: string[]][] = [
+  ['struct io_uring_cqe', structs.CQE, []],
+  ['struct io_uring_params', structs.PARAMS, []],
+  ['struct io_sqring_offsets', structs.SQ_OFF, []],
+  ['struct io_cqring_offsets', structs.CQ_OFF, []],
+  ['struct io_uring_probe', structs.PROBE, []],
+  ['struct io_uring_probe_op', structs.PROBE_OP, []],
+  ['struct io_uring_buf', structs.BUF, []],
+  ['struct io_uring_buf_reg', structs.BUF_REG, ['flags']],
+  ['struct __kernel_timespec', structs.TIMESPEC, []],
+  ['struct sockaddr_in', structs.SOCKADDR_IN, []],
+  ['struct sockaddr_in6', structs.SOCKADDR_IN6, []],
+  ['struct sockaddr_un', structs.SOCKADDR_UN, []],
+  ['struct statx', structs.STATX, []],
+  ['struct statx_timestamp', structs.STATX_TIMESTAMP, []],
+];
+
+const SQE_WORDS: [word: number, field: string][] = [
+  [structs.SQE.op, 'opcode'],
+  [structs.SQE.fd, 'fd'],
+  [structs.SQE.off, 'off'],
+  [structs.SQE.addr, 'addr'],
+  [structs.SQE.len, 'len'],
+  [structs.SQE.opFlags, 'rw_flags'],
+  [structs.SQE.userData, 'user_data'],
+  [structs.SQE.buf, 'buf_index'],
+  [structs.SQE.file, 'splice_fd_in'],
+  [structs.SQE.addr3, 'addr3'],
+];
+
+t.test('the ABI is the one of the headers', { skip: missing }, async t => {
+  const header = readFileSync(HEADER, 'latin1');
+  const known = (name: string): boolean => new RegExp(`\\b${name}\\b`).test(header);
+  const checks: [label: string, expression: string, ours: number][] = [];
+  for (const [name, value] of Object.entries(abi)) {
+    const theirs = headerName(name);
+    // OP_LAST differs from header to header.
+    if (name !== 'OP_LAST' && known(theirs)) checks.push([theirs, `(long long)(int)(${theirs})`, value | 0]);
+  }
+  t.ok(checks.length > 100, `${checks.length} constants are known to this header`);
+  for (const [type, ours, skip] of C_STRUCTS) {
+    for (const [field, value] of Object.entries(ours)) {
+      if (skip.includes(field)) continue;
+      const expression = field === 'size' ? `sizeof(${type})` : `offsetof(${type}, ${field})`;
+      checks.push([`${type}.${field}`, expression, value]);
+    }
+  }
+  checks.push(['sizeof sqe', 'sizeof(struct io_uring_sqe)', structs.SQE.size]);
+  for (const [word, field] of SQE_WORDS) {
+    checks.push([`sqe.${field}`, `offsetof(struct io_uring_sqe, ${field})`, word * 4]);
+  }
+  const source = `
+    #define _GNU_SOURCE
+    #include <stddef.h>
+    #include <stdio.h>
+    #include <netinet/in.h>
+    #include <sys/un.h>
+    #include <linux/io_uring.h>
+    #include <linux/stat.h>
+    #include <linux/time_types.h>
+    int main(void) {
+      ${checks.map(([, expression]) => `printf("%lld\\n", (long long)(${expression}));`).join('\n')}
+    }`;
+  const folder = scratchFolder();
+  writeFileSync(join(folder, 'abi.c'), source);
+  execFileSync('cc', ['-o', join(folder, 'abi'), join(folder, 'abi.c')]);
+  const theirs = execFileSync(join(folder, 'abi'), { encoding: 'latin1' }).trim().split('\n').map(Number);
+  for (const [i, [label, , ours]] of checks.entries()) t.equal(ours, theirs[i], label);
+});
+
+t.test('opcodes are consecutive', async t => {
+  const ops = Object.entries(abi)
+    .filter(([name]) => name.startsWith('OP_') && name !== 'OP_LAST' && name !== 'OP_SUPPORTED')
+    .map(([, value]) => value)
+    .sort((a, b) => a - b);
+  t.strictSame(ops, [...Array(abi.OP_LAST).keys()]);
+});
