@@ -52,7 +52,7 @@ export function checkLeaks(): void {
 
 /** A generator of random numbers whose seed is printed, so that a failure can be repeated. */
 export function seededRandom(test: { comment(text: string): void }): () => number {
-  const seed = Number(process.env['UASYNC_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
+  const seed = Number(process.env.UASYNC_SEED ?? Math.floor(Math.random() * 2 ** 32));
   test.comment(`UASYNC_SEED=${seed}`);
   let state = seed | 0;
   return () => {

@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs';
+import { fstatSync, type Stats } from 'node:fs';
 import { closeFile } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { checkInt } from '../ring/check.js';
@@ -38,8 +38,12 @@ export class FileHandle implements TransferOwner {
   #pending = 0;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
-  /** The last call at the current position: those go one after the other. */
-  #ordered: Promise<unknown> | null = null;
+  /** The last calls at the current position. */
+  readonly #tails: { reads: Promise<void> | null; writes: Promise<void> | null } = {
+    reads: null,
+    writes: null,
+  };
+  #positioned: boolean | undefined;
 
   /** @internal */
   constructor(loop: Loop, fd: number) {
@@ -87,7 +91,7 @@ export class FileHandle implements TransferOwner {
       const start = (): Promise<ReadResult<ArrayBufferView>> =>
         readBytes(this.#loop, this, this.#fd, buffer, bytes, from, count, at);
       this.#begin('read');
-      return at >= 0 ? start() : this.#inOrder(start);
+      return at >= 0 ? start() : this.#inOrder('reads', start);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -131,7 +135,7 @@ export class FileHandle implements TransferOwner {
       const start = (): Promise<WriteResult<ArrayBufferView | string>> =>
         writeBytes(this.#loop, this, this.#fd, data, bytes, from, count, at);
       this.#begin('write');
-      return at >= 0 ? start() : this.#inOrder(start);
+      return at >= 0 ? start() : this.#inOrder('writes', start);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -183,17 +187,32 @@ export class FileHandle implements TransferOwner {
     if (--this.#pending === 0) this.#onIdle?.();
   }
 
-  /** Reads and writes at the current position go one after the other, so that each moves it in turn. */
-  #inOrder<T>(start: () => Promise<T>): Promise<T> {
-    const mine = this.#ordered === null ? start() : this.#ordered.then(start);
+  /**
+   * Reads and writes at the current position go one after the other, so that each moves it in turn. What
+   * has no position (a pipe, a terminal) keeps reads and writes apart: one may wait for the other.
+   */
+  #inOrder<T>(queue: 'reads' | 'writes', start: () => Promise<T>): Promise<T> {
+    const { reads, writes } = this.#tails;
+    const own = queue === 'reads' ? reads : writes;
+    const other = queue === 'reads' ? writes : reads;
+    const before = other !== null && this.#hasPosition() ? Promise.all([own, other]) : own;
+    const mine = before === null ? start() : before.then(start);
     const settled = mine.then(
       () => {},
       () => {},
     );
-    this.#ordered = settled;
+    this.#tails[queue] = settled;
     settled.then(() => {
-      if (this.#ordered === settled) this.#ordered = null;
+      if (this.#tails[queue] === settled) this.#tails[queue] = null;
     });
     return mine;
+  }
+
+  #hasPosition(): boolean {
+    if (this.#positioned === undefined) {
+      const stats = fstatSync(this.#fd);
+      this.#positioned = stats.isFile() || stats.isBlockDevice();
+    }
+    return this.#positioned;
   }
 }
