@@ -30,6 +30,8 @@ class Acceptor extends Operation {
   #error: Error | null = null;
   #pause: NodeJS.Timeout | null = null;
   #pausing = false;
+  /** Whether the last attempt found no descriptor free: it has been said. */
+  #exhausted = false;
   #onStopped: (() => void) | null = null;
 
   constructor(loop: Loop, fd: number) {
@@ -63,8 +65,10 @@ class Acceptor extends Operation {
   }
 
   complete(res: number, flags: number): void {
-    if (res >= 0) this.#accepted.push(res);
-    else if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
+    if (res >= 0) {
+      this.#accepted.push(res);
+      this.#exhausted = false;
+    } else if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
     else if (res !== ECANCELED && !GONE.has(res)) this.#error ??= systemError(res, 'accept');
     this.#serve();
     if (flags & abi.CQE_F_MORE) {
@@ -82,7 +86,10 @@ class Acceptor extends Operation {
 
   /** No descriptor is free: trying again at once would spin. */
   #rest(): void {
-    process.emitWarning('No file descriptor is free: a listener pauses', 'UasyncWarning', 'UASYNC_EMFILE');
+    if (!this.#exhausted) {
+      this.#exhausted = true;
+      process.emitWarning('No file descriptor is free: a listener pauses', 'UasyncWarning', 'UASYNC_EMFILE');
+    }
     this.#pause = setTimeout(() => {
       this.#pause = null;
       if (!this.loop.closing) this.arm();

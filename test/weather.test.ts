@@ -1,0 +1,136 @@
+/** Bad weather: io_uring refused, no descriptors, workers with sockets that end or are ended. */
+import { once } from 'node:events';
+import net from 'node:net';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { built, output, serve } from './programs.js';
+
+t.test('where seccomp denies io_uring there is one clear error', async t => {
+  for (const [errno, name] of [
+    [1, 'EPERM'],
+    [38, 'ENOSYS'],
+  ] as const) {
+    const printed = await output(process.execPath, [built('test/fixtures/deny-io-uring.js'), String(errno)]);
+    const [available, probed, code, loop, listen] = JSON.parse(printed);
+    t.equal(available, false);
+    t.equal(probed, false);
+    t.equal(code, 'ERR_IO_URING_UNAVAILABLE');
+    for (const error of [loop, listen]) {
+      t.equal(error.code, 'ERR_IO_URING_UNAVAILABLE');
+      t.match(
+        error.message,
+        new RegExp(`^io_uring cannot be used \\(${name}\\): a seccomp filter is active: .*profile`),
+      );
+    }
+  }
+});
+
+t.test('a server that runs out of descriptors pauses, warns once, and goes on', async t => {
+  const { port, child } = await serve('test/fixtures/few-descriptors.js');
+  const connected = async (): Promise<net.Socket> => {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    return socket;
+  };
+  // The kernel's backlog takes those that the server cannot.
+  const sockets = await Promise.all(Array.from({ length: 100 }, connected));
+  await new Promise(resolve => setTimeout(resolve, 700));
+  for (const socket of sockets) socket.destroy();
+  const late = await connected();
+  late.write('still there?');
+  const [data] = await once(late, 'data');
+  t.equal(String(data), 'still there?');
+  late.destroy();
+  const printed = once(child.stdout!, 'data');
+  child.kill();
+  const { served, warnings, cpu } = JSON.parse(String((await printed)[0]));
+  t.ok(served > 20, `${served} were served`);
+  t.equal(warnings, 1);
+  t.ok(cpu < 700_000, `${cpu} us of CPU: it did not spin`);
+});
+
+const SERVER = `
+  const { parentPort } = require('node:worker_threads');
+  import('uasync/net').then(async ({ listen }) => {
+    const server = await listen({ port: 0, host: '127.0.0.1' });
+    parentPort.postMessage(server.address.port);
+    parentPort.once('message', () => server.close());
+    parentPort.unref();
+    for await (const conn of server) {
+      (async () => { for await (const chunk of conn) await conn.write(chunk); })().catch(() => {});
+    }
+  });`;
+
+t.test('workers with a server each', async t => {
+  await Promise.all(
+    [1, 2, 3].map(async id => {
+      const worker = new Worker(SERVER, { eval: true });
+      const [port] = await once(worker, 'message');
+      const socket = net.connect(port, '127.0.0.1');
+      socket.write(`to worker ${id}`);
+      const [data] = await once(socket, 'data');
+      t.equal(String(data), `to worker ${id}`);
+      socket.end();
+      await once(socket, 'close');
+      worker.postMessage('close');
+      const [code] = await once(worker, 'exit');
+      t.equal(code, 0, 'it ends by itself once its server is closed');
+    }),
+  );
+});
+
+t.test('a worker that is terminated under load does no harm', async t => {
+  for (let round = 0; round < 4; round++) {
+    const worker = new Worker(SERVER, { eval: true });
+    const [port] = await once(worker, 'message');
+    const sockets = Array.from({ length: 20 }, () => {
+      const socket = net.connect(port, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.on('data', data => socket.write(data));
+      socket.write('x'.repeat(20_000));
+      return socket;
+    });
+    await new Promise(resolve => setTimeout(resolve, 50));
+    await worker.terminate();
+    for (const socket of sockets) socket.destroy();
+  }
+  t.pass('still alive');
+});
+
+t.test('garbage collection under load loses and corrupts nothing', async t => {
+  const { connect, listen } = await import('uasync/net');
+  const { loop } = await import('uasync');
+  const server = await listen({ port: 0, host: '127.0.0.1' });
+  const { port } = server.address as net.AddressInfo;
+  (async () => {
+    for await (const conn of server) {
+      (async () => {
+        for await (const chunk of conn) await conn.write(Buffer.from(chunk));
+      })().catch(() => {});
+    }
+  })();
+  const timer = setInterval(() => (globalThis as { gc?: () => void }).gc?.(), 5);
+  const outcomes = await Promise.all(
+    Array.from({ length: 30 }, async (_, id) => {
+      await using conn = await connect({ port, host: '127.0.0.1' });
+      for (let round = 0; round < 40; round++) {
+        const sent = Buffer.alloc(1 + ((id * 977 + round * 4231) % 50_000), `${id}:${round};`);
+        conn.write(sent);
+        const parts: Buffer[] = [];
+        for (let got = 0; got < sent.length; ) {
+          const chunk = (await conn.read())!;
+          parts.push(chunk);
+          got += chunk.length;
+        }
+        if (!Buffer.concat(parts).equals(sent)) return false;
+      }
+      return true;
+    }),
+  );
+  clearInterval(timer);
+  t.ok(outcomes.every(Boolean));
+  await server.close();
+  await loop().run();
+  t.equal(loop().stats().blocks.used, 0);
+});
