@@ -85,11 +85,12 @@ export class FileHandle implements TransferOwner {
       }
       const bytes = toBytes(buffer);
       const from = checkInt('offset', offset ?? 0, 0, bytes.length);
-      const count = checkInt('length', length ?? bytes.length - from, 0, bytes.length - from);
+      const size = bytes.length;
+      const count = checkInt('length', length ?? size - from, 0, size - from);
       const at = toPosition(position);
       if (count === 0) return Promise.resolve({ bytesRead: 0, buffer });
       const start = (): Promise<ReadResult<ArrayBufferView>> =>
-        readBytes(this.#loop, this, this.#fd, buffer, bytes, from, count, at);
+        readBytes(this.#loop, this, this.#fd, buffer, bytes, size, from, count, at);
       this.#begin('read');
       return at >= 0 ? start() : this.#inOrder('reads', start);
     } catch (error) {
@@ -132,8 +133,9 @@ export class FileHandle implements TransferOwner {
       }
       const at = toPosition(position);
       if (count === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
+      const size = bytes.length;
       const start = (): Promise<WriteResult<ArrayBufferView | string>> =>
-        writeBytes(this.#loop, this, this.#fd, data, bytes, from, count, at);
+        writeBytes(this.#loop, this, this.#fd, data, bytes, size, from, count, at);
       this.#begin('write');
       return at >= 0 ? start() : this.#inOrder('writes', start);
     } catch (error) {
@@ -168,7 +170,7 @@ export class FileHandle implements TransferOwner {
     }
     const fd = this.#fd;
     this.#fd = -1;
-    if (!this.#loop.closed) await closeFile(this.#loop, fd);
+    await closeFile(this.#loop, fd);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -195,7 +197,7 @@ export class FileHandle implements TransferOwner {
     const { reads, writes } = this.#tails;
     const own = queue === 'reads' ? reads : writes;
     const other = queue === 'reads' ? writes : reads;
-    const before = other !== null && this.#hasPosition() ? Promise.all([own, other]) : own;
+    const before = other !== null && this.hasPosition ? Promise.all([own, other]) : own;
     const mine = before === null ? start() : before.then(start);
     const settled = mine.then(
       () => {},
@@ -208,7 +210,8 @@ export class FileHandle implements TransferOwner {
     return mine;
   }
 
-  #hasPosition(): boolean {
+  /** @internal */
+  get hasPosition(): boolean {
     if (this.#positioned === undefined) {
       const stats = fstatSync(this.#fd);
       this.#positioned = stats.isFile() || stats.isBlockDevice();

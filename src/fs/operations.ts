@@ -6,7 +6,7 @@ import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { systemError, type UasyncError } from '../ring/errors.js';
-import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS, STATX_BTIME } from '../ring/sqe/files.js';
+import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS, STATX_BTIME } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { pathText } from './arguments.js';
 import { statsOf } from './stats.js';
@@ -64,6 +64,14 @@ class StatOperation extends FileOperation<Stats> implements BlockWaiter {
   }
 
   blockReleased(): void {
+    try {
+      this.#start();
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+
+  #start(): void {
     this.#block = this.loop.blocks.acquire(STATX.size);
     if (this.#block === null) {
       this.loop.blocks.wait(this);

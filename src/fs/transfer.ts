@@ -5,17 +5,14 @@ import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
-import { addressOf } from '../ring/address.js';
 import { systemError, UasyncError } from '../ring/errors.js';
 
-/** From this size on a write is taken from the caller's buffer in place: the kernel only reads it. */
-const IN_PLACE_MIN = 64 * 1024;
-/** The most that the kernel moves in one read or write. */
-const TRANSFER_MAX = 0x7ffff000;
 const NO_BYTES = new Uint8Array(0);
 
 /** Whose descriptor it is: it stays open until every transfer has ended. */
 export interface TransferOwner {
+  /** Whether it has a position, as files have and pipes have not. */
+  readonly hasPosition: boolean;
   transferEnded(): void;
 }
 
@@ -58,6 +55,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     fd: number,
     buffer: unknown,
     bytes: Uint8Array,
+    size: number,
     offset: number,
     length: number,
     position: number,
@@ -66,25 +64,39 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.#buffer = buffer;
     this.fd = fd;
     this.bytes = bytes;
-    this.#length = bytes.length;
+    this.#length = size;
     this.at = offset;
     this.#start = offset;
     this.end = offset + length;
     this.#position = position;
     const promise = this.promise();
-    this.next();
+    this.start();
     return promise;
   }
 
-  /** Starts the next piece. */
+  /** Starts the next piece, or ends with the error that kept it from starting. */
+  protected start(): void {
+    try {
+      if (this.lost) this.finish(0);
+      else this.next();
+    } catch (error) {
+      this.finish(0, error);
+    }
+  }
+
   protected abstract next(): void;
 
   blockReleased(): void {
-    this.next();
+    this.start();
   }
 
   protected prep(opcode: number, address: number, length: number): void {
     this.loop.start(this).prep(opcode, this.fd, address, length, this.#position);
+  }
+
+  /** Whether a full piece may have more behind it without waiting for it. */
+  protected get goesOn(): boolean {
+    return this.#position >= 0 || this.#owner!.hasPosition;
   }
 
   /** Whether the buffer was detached or shrunk meanwhile. */
@@ -107,7 +119,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   protected abstract result(count: number, buffer: unknown): T;
 
   /** Settles with an error, or with the number of bytes moved. */
-  protected finish(res: number): void {
+  protected finish(res: number, failure?: unknown): void {
     if (this.block !== null) this.loop.blocks.release(this.block);
     this.block = null;
     const owner = this.#owner!;
@@ -116,7 +128,8 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.#owner = null;
     this.#buffer = null;
     this.bytes = NO_BYTES;
-    if (res < 0) this.reject(systemError(res, this.syscall));
+    if (failure !== undefined) this.reject(failure);
+    else if (res < 0) this.reject(systemError(res, this.syscall));
     else if (lost)
       this.reject(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));
     else this.resolve(this.result(this.at - this.#start, buffer));
@@ -142,8 +155,8 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
       this.loop.blocks.wait(this);
       return;
     }
-    this.#asked = length;
-    this.prep(abi.OP_READ, this.block.address, length);
+    this.#asked = Math.min(length, this.block.bytes.length);
+    this.prep(abi.OP_READ, this.block.address, this.#asked);
   }
 
   complete(res: number): void {
@@ -152,8 +165,8 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
       this.bytes.set(res === source.length ? source : source.subarray(0, res), this.at);
       this.advance(res);
       // A full piece may have more behind it; a short one is the end, or all there is for now.
-      if (res === this.#asked && this.at < this.end) {
-        this.next();
+      if (res === this.#asked && this.at < this.end && this.goesOn) {
+        this.start();
         return;
       }
     }
@@ -173,28 +186,24 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
   }
 
   protected next(): void {
-    const left = this.end - this.at;
-    if (left >= IN_PLACE_MIN) {
-      this.prep(abi.OP_WRITE, addressOf(this.bytes) + this.at, Math.min(left, TRANSFER_MAX));
-      return;
-    }
+    const left = Math.min(this.end - this.at, BLOCK_MAX);
     this.block ??= this.loop.blocks.acquire(left);
     if (this.block === null) {
       this.loop.blocks.wait(this);
       return;
     }
-    const { bytes } = this.block;
-    bytes.set(
-      this.at === 0 && left === this.bytes.length ? this.bytes : this.bytes.subarray(this.at, this.end),
-    );
-    this.prep(abi.OP_WRITE, this.block.address, left);
+    const { bytes, address } = this.block;
+    const length = Math.min(left, bytes.length);
+    const whole = length === this.bytes.length;
+    bytes.set(whole ? this.bytes : this.bytes.subarray(this.at, this.at + length));
+    this.prep(abi.OP_WRITE, address, length);
   }
 
   complete(res: number): void {
     if (res > 0 && !this.lost) {
       this.advance(res);
       if (this.at < this.end) {
-        this.next();
+        this.start();
         return;
       }
     }
@@ -208,7 +217,8 @@ const writes = new OperationPool(WriteOperation);
 
 /**
  * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) from the current one. Fewer
- * are read at the end of the file, or where no more is there for now. `buffer` is what holds the bytes.
+ * are read at the end of the file, or where no more is there for now. `buffer` is what holds the bytes,
+ * `size` how many it had when the call was made.
  */
 export function readBytes<T>(
   loop: Loop,
@@ -216,12 +226,13 @@ export function readBytes<T>(
   fd: number,
   buffer: T,
   bytes: Uint8Array,
+  size: number,
   offset: number,
   length: number,
   position: number,
 ): Promise<ReadResult<T>> {
   const operation = reads.take(loop);
-  return operation.run(owner, fd, buffer, bytes, offset, length, position) as Promise<ReadResult<T>>;
+  return operation.run(owner, fd, buffer, bytes, size, offset, length, position) as Promise<ReadResult<T>>;
 }
 
 /** Writes `length` bytes from `bytes[offset]`: all of them, or it rejects. */
@@ -231,10 +242,11 @@ export function writeBytes<T>(
   fd: number,
   buffer: T,
   bytes: Uint8Array,
+  size: number,
   offset: number,
   length: number,
   position: number,
 ): Promise<WriteResult<T>> {
   const operation = writes.take(loop);
-  return operation.run(owner, fd, buffer, bytes, offset, length, position) as Promise<WriteResult<T>>;
+  return operation.run(owner, fd, buffer, bytes, size, offset, length, position) as Promise<WriteResult<T>>;
 }

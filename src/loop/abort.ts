@@ -32,6 +32,8 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> {
     if (signal === undefined) return;
     this.#signal = signal;
     signal.addEventListener('abort', this);
+    // It may have been aborted since it was last looked at.
+    if (signal.aborted) this.handleEvent();
   }
 
   /** The signal was aborted. */

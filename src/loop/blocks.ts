@@ -1,3 +1,4 @@
+import { closedError } from '../ring/errors.js';
 import { Mapping } from '../ring/mapping.js';
 
 /** The sizes of blocks, in bytes: from a chat message to a bulk transfer. */
@@ -22,7 +23,7 @@ export class Block {
 
 /** Someone who was refused a block. */
 export interface BlockWaiter {
-  /** A block was released: try again. */
+  /** A block was released, or the loop is closing: try again. It must not throw. */
   blockReleased(): void;
 }
 
@@ -37,8 +38,8 @@ export interface BlockStats {
 }
 
 /**
- * Memory that the kernel reads from and writes to. Nothing else of ours, and nothing of the user's, is
- * ever given to it: bytes are copied in before a write and out after a read. So a buffer that is
+ * Memory that the kernel reads from and writes to. Nothing of the user's is ever given to it (but by the
+ * raw builder): bytes are copied in before a write and out after a read. So a buffer that is
  * collected, detached, transferred or resized while its operation is in flight can do no harm, and
  * neither can a worker that ends. The copy is cheap: blocks are reused last-in first-out and stay in cache.
  */
@@ -47,6 +48,7 @@ export class BlockPool {
   readonly #free: Block[][] = SIZES.map(() => []);
   readonly #mappings: Mapping[] = [];
   readonly #waiters: BlockWaiter[] = [];
+  #closed = false;
   #mapped = 0;
   #used = 0;
 
@@ -54,11 +56,16 @@ export class BlockPool {
     this.#limit = limit;
   }
 
-  /** A block of at least `size` bytes (at most BLOCK_MAX), or null when the pool is at its limit. */
+  /**
+   * A block of at least `size` bytes (at most BLOCK_MAX). At the pool's limit it may be a smaller one: the
+   * work is then done in smaller pieces. null when there is none at all: `wait` for one.
+   * @throws UasyncError ERR_CLOSED once the loop is closing.
+   */
   acquire(size: number): Block | null {
+    if (this.#closed) throw closedError('The loop');
     const sizeClass = size <= 512 ? 0 : size <= 4096 ? 1 : size <= 16384 ? 2 : size <= 65536 ? 3 : 4;
-    const block = this.#free[sizeClass]!.pop() ?? this.#grow(sizeClass);
-    if (block !== null) this.#used += SIZES[sizeClass]!;
+    const block = this.#free[sizeClass]!.pop() ?? this.#grow(sizeClass) ?? this.#any(sizeClass);
+    if (block !== null) this.#used += SIZES[block.sizeClass]!;
     return block;
   }
 
@@ -66,7 +73,10 @@ export class BlockPool {
   release(block: Block): void {
     this.#used -= SIZES[block.sizeClass]!;
     this.#free[block.sizeClass]!.push(block);
-    if (this.#waiters.length !== 0) this.#waiters.shift()!.blockReleased();
+    // Any block serves any waiter, and one that has given up takes none.
+    while (this.#waiters.length !== 0 && this.#free.some(free => free.length !== 0)) {
+      this.#waiters.shift()!.blockReleased();
+    }
   }
 
   /** Has `waiter` called once when a block is released. Waiters are served in order. */
@@ -77,7 +87,7 @@ export class BlockPool {
   #grow(sizeClass: number): Block | null {
     const size = SIZES[sizeClass]!;
     const length = Math.max(size, GROW_BYTES);
-    if (this.#mapped + length > this.#limit) return this.#larger(sizeClass);
+    if (this.#mapped + length > this.#limit) return null;
     const mapping = Mapping.anonymous(length);
     this.#mappings.push(mapping);
     this.#mapped += length;
@@ -88,15 +98,23 @@ export class BlockPool {
     return free.pop()!;
   }
 
-  /** At the limit, a larger block serves: the sizes do not starve each other. */
-  #larger(sizeClass: number): Block | null {
+  /** At the limit: a larger block, else the largest of the smaller ones. */
+  #any(sizeClass: number): Block | null {
     for (let larger = sizeClass + 1; larger < SIZES.length; larger++) {
       const block = this.#free[larger]!.pop();
-      if (block === undefined) continue;
-      this.#used += SIZES[larger]! - SIZES[sizeClass]!;
-      return block;
+      if (block !== undefined) return block;
+    }
+    for (let smaller = sizeClass - 1; smaller >= 0; smaller--) {
+      const block = this.#free[smaller]!.pop();
+      if (block !== undefined) return block;
     }
     return null;
+  }
+
+  /** No more blocks: those who wait are told. */
+  close(): void {
+    this.#closed = true;
+    for (const waiter of this.#waiters.splice(0)) waiter.blockReleased();
   }
 
   stats(): BlockStats {

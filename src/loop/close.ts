@@ -1,5 +1,6 @@
 import * as abi from '../ring/abi.js';
 import { systemError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 import type { Loop } from './loop.js';
 import { PromiseOperation } from './operation.js';
 import { OperationPool } from './pool.js';
@@ -38,12 +39,19 @@ class CloseFileOperation extends CloseOperation {
 const socketCloses = new OperationPool(CloseOperation);
 const fileCloses = new OperationPool(CloseFileOperation);
 
+/** Without a loop to do it. */
+async function closeNow(fd: number): Promise<void> {
+  libc().close(fd);
+}
+
 /** Closes a socket. Nothing may be in flight on it. close(2) */
 export function closeSocket(loop: Loop, fd: number): Promise<void> {
+  if (loop.closing) return closeNow(fd);
   return socketCloses.take(loop).run(fd);
 }
 
 /** Closes a file. Nothing may be in flight on it. close(2) */
 export function closeFile(loop: Loop, fd: number): Promise<void> {
+  if (loop.closing) return closeNow(fd);
   return fileCloses.take(loop).run(fd);
 }

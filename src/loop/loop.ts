@@ -13,6 +13,7 @@ import { Scheduler } from './scheduler.js';
 
 /** user_data of requests whose outcome nobody waits for. */
 const NOBODY = -1;
+const ECANCELED = -125;
 const DEFAULT_ENTRIES = 4096;
 const DEFAULT_CQ_ENTRIES = 16384;
 const DEFAULT_MEMORY = 256 * 1024 * 1024;
@@ -25,6 +26,16 @@ export interface LoopOptions {
   cqEntries?: number;
   /** The most runtime memory for bytes in flight, in bytes; default 256 MiB. */
   memory?: number;
+}
+
+/** Loops that were closed although the kernel was not done with some operation: their memory stays. */
+const unfinished = new Set<Loop>();
+
+/** An uncaught exception like any other, which does not stop what the loop is doing. */
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
 }
 
 /** Counters of a loop. All but the totals are back at zero when nothing is in flight. */
@@ -114,6 +125,7 @@ export class Loop implements CqeSink {
    * submitted with everything else that is queued in this burst.
    */
   start(operation: Operation): Sqe {
+    if (this.#closing) throw closedError('The loop');
     const sqe = this.#entry();
     const slot = this.#slots.add(operation);
     operation.slot = slot;
@@ -207,11 +219,13 @@ export class Loop implements CqeSink {
     if (this.#closed) return false;
     this.#turns++;
     if (this.#callbacks.length !== 0) this.#runCallbacks();
+    if (this.#closed) return false;
     if (this.ring.sqReady !== 0) this.ring.submitAndGetEvents();
-    if (!reap && this.#eager === 0) return this.ring.cqReady !== 0;
-    this.ring.reap(this);
+    if (reap || this.#eager !== 0) this.ring.reap(this);
+    if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
-    return false;
+    // What the kernel would not take (EAGAIN, EBUSY) is tried again.
+    return this.ring.cqReady !== 0 || this.ring.sqReady !== 0;
   }
 
   /** A completion. @internal */
@@ -232,7 +246,11 @@ export class Loop implements CqeSink {
       if (operation.referenced) this.#referenced--;
       if (operation.eager) this.#eager--;
     }
-    operation.complete(res, flags);
+    try {
+      operation.complete(res, flags);
+    } catch (error) {
+      throwLater(error);
+    }
   }
 
   #runCallbacks(): void {
@@ -243,10 +261,7 @@ export class Loop implements CqeSink {
       try {
         callback();
       } catch (error) {
-        // An uncaught exception like any other, without skipping the callbacks behind it.
-        process.nextTick(() => {
-          throw error;
-        });
+        throwLater(error);
       }
     }
   }
@@ -316,27 +331,36 @@ export class Loop implements CqeSink {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.blocks.close();
     const done = this.#cancelAll();
     this.#closed = true;
     this.#scheduler.close();
     if (done) for (const callback of this.#onClose) callback();
     this.ring.close();
-    // An operation that cannot be cancelled may still be written to: then its memory is left mapped.
     if (done) this.blocks.unmap();
+    else this.#abandon();
     this.#settleIdle();
+  }
+
+  /** The kernel may still write for an operation that cannot be cancelled: its memory is left mapped. */
+  #abandon(): void {
+    unfinished.add(this);
+    for (const operation of [...this.#slots.values()]) {
+      this.onCqe(operation.slot, this.#slots.generation(operation.slot), ECANCELED, 0);
+    }
   }
 
   #cancelAll(): boolean {
     const CLOSE_WAIT_MS = 1000;
     const end = performance.now() + CLOSE_WAIT_MS;
     do {
-      if (this.#slots.size === 0) return true;
+      if (!this.busy && this.ring.sqReady === 0) return true;
       this.startUnowned()
         .prep(abi.OP_ASYNC_CANCEL, -1, 0, 0, 0)
         .opFlags(abi.ASYNC_CANCEL_ANY | abi.ASYNC_CANCEL_ALL);
       this.ring.submitAndWaitTimeout(2, 10);
       this.ring.reap(this);
     } while (performance.now() < end);
-    return this.#slots.size === 0;
+    return !this.busy;
   }
 }

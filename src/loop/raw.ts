@@ -1,8 +1,13 @@
 import * as abi from '../ring/abi.js';
 import { checkFunction, checkSignal } from '../ring/check.js';
-import type { Sqe } from '../ring/sqe/index.js';
+import { argValueError, UasyncError } from '../ring/errors.js';
+import { Sqe } from '../ring/sqe/index.js';
+import { SQE } from '../ring/structs.js';
 import { AbortableOperation, throwIfAborted } from './abort.js';
 import type { Loop } from './loop.js';
+
+/** The group of provided buffers that the runtime itself receives into. */
+export const RUNTIME_GROUP = 0xffff;
 
 /** Names of operations for errors, in lower case: 'read', 'openat' … */
 const opNames: string[] = [];
@@ -14,6 +19,8 @@ for (const [name, value] of Object.entries(abi)) {
 
 class RawOperation extends AbortableOperation<number> {
   #opcode = 0;
+  /** A failure that was reported before the last completion, as a zero-copy send does. */
+  #failure = 0;
   /** Buffers that the kernel uses until the last completion. */
   kept: ArrayBufferView[] = [];
 
@@ -21,39 +28,32 @@ class RawOperation extends AbortableOperation<number> {
     return opNames[this.#opcode] ?? `op ${this.#opcode}`;
   }
 
-  run(prepare: (sqe: Sqe) => void, signal: AbortSignal | undefined): Promise<number> {
-    const { loop } = this;
-    const sqe = loop.start(this);
-    const low = sqe.words[sqe.at + 8]!;
-    const high = sqe.words[sqe.at + 9]!;
-    const { at, words } = sqe;
-    try {
-      prepare(sqe);
-    } catch (error) {
-      // The entry is taken already: it goes in as a NOP, and settles a promise that nobody has.
-      sqe.at = at;
-      sqe.nop().setFlags(0).userDataWords(low, high);
-      this.promise();
-      throw error;
-    }
-    this.#opcode = words[at]! & 0xff;
+  /** Starts what `draft` holds. */
+  run(draft: Sqe, signal: AbortSignal | undefined): Promise<number> {
+    const from = draft.words;
+    const { words, at } = this.loop.start(this);
+    const low = words[at + SQE.userData]!;
+    const high = words[at + SQE.userData + 1]!;
+    for (let i = 0; i < SQE.size / 4; i++) words[at + i] = from[i]!;
     // What came back under another user_data, or not at all, could never be delivered.
     words[at] = words[at]! & ~(abi.SQE_CQE_SKIP_SUCCESS << 8);
-    words[at + 8] = low;
-    words[at + 9] = high;
-    this.kept = sqe.kept;
-    sqe.kept = [];
+    words[at + SQE.userData] = low;
+    words[at + SQE.userData + 1] = high;
+    this.#opcode = from[0]! & 0xff;
+    this.kept = draft.kept;
+    const promise = this.promise();
     this.watch(signal);
-    return this.promise();
+    return promise;
   }
 
   complete(res: number, flags: number): void {
     if (flags & abi.CQE_F_MORE) {
       if (res >= 0) this.resolve(res);
+      else this.#failure = res;
       return;
     }
     this.kept = [];
-    const error = this.settle(res);
+    const error = this.settle(this.#failure < 0 ? this.#failure : res);
     if (error === undefined) this.resolve(res);
     else this.reject(error);
   }
@@ -68,5 +68,30 @@ export async function submitRaw(
   checkFunction('prepare', prepare);
   const signal = checkSignal(options?.signal);
   throwIfAborted(signal);
-  return new RawOperation(loop).run(prepare, signal);
+  // An entry of its own, not one of the queue: `prepare` may throw, and may start other operations.
+  const draft = new Sqe(loop.ring.scratch);
+  draft.words = new Int32Array(SQE.size / 4);
+  draft.moveTo(0);
+  loop.ring.scratchHolds++;
+  try {
+    const returned: unknown = prepare(draft);
+    if (returned instanceof Promise) {
+      returned.catch(() => {});
+      throw argValueError('prepare', 'must not be asynchronous', prepare);
+    }
+    checkGroup(draft);
+    return new RawOperation(loop).run(draft, signal);
+  } finally {
+    // Queued, it holds scratch memory by itself; and a cursor that was kept writes nowhere.
+    loop.ring.scratchHolds--;
+    draft.retire();
+  }
+}
+
+/** The runtime counts what the kernel puts into its buffers: others would upset the count. */
+function checkGroup({ words }: Sqe): void {
+  const selects = words[0]! & (abi.SQE_BUFFER_SELECT << 8);
+  if (selects && (words[SQE.buf]! & 0xffff) === RUNTIME_GROUP) {
+    throw new UasyncError('ERR_RESERVED_GROUP', `Buffer group ${RUNTIME_GROUP} is the runtime's own`);
+  }
 }

@@ -89,10 +89,11 @@ async function connectFirst(
 ): Promise<Connection> {
   let first: unknown;
   for (const address of addresses) {
+    if (limit.signal.aborted) throw limit.error(address);
     try {
       return await connectTo(loop, address, options, limit);
     } catch (error) {
-      if (limit.signal.aborted) throw error;
+      if (limit.signal.aborted) throw limit.error(address);
       first ??= error;
     }
   }
@@ -114,7 +115,7 @@ async function connectTo(
     if (domain !== AF_UNIX && options.noDelay !== false) setIntOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     await new ConnectOperation(loop).run(fd, address, limit.signal);
   } catch (error) {
-    if (!loop.closed) await closeSocket(loop, fd);
+    await closeSocket(loop, fd);
     throw error instanceof AbortError ? limit.error(address) : error;
   }
   return new Connection(loop, fd);

@@ -209,8 +209,9 @@ export class Connection implements AsyncIterable<Buffer> {
 
   async #finish(reset: boolean): Promise<void> {
     if (this.#loop.closed) {
+      const fd = this.#fd;
       this.#fd = -1;
-      return;
+      return closeSocket(this.#loop, fd);
     }
     const stopped = new Promise<void>(resolve => this.#receiver.stop(resolve));
     if (reset) this.#abort();

@@ -8,6 +8,7 @@ import type { SocketAddress } from '../ring/sockaddr.js';
 import { SOCK_CLOEXEC } from '../ring/sqe/sockets.js';
 import { Connection } from './connection.js';
 import { localAddress } from './names.js';
+import { ReceiveBuffers } from './receive-buffers.js';
 
 const ECANCELED = -125;
 /** Errors of accept(2) that pass: no descriptor or no memory is free just now. */
@@ -79,7 +80,10 @@ class Acceptor extends Operation {
       return;
     }
     this.#pausing = false;
-    if (this.loop.closing) this.#error ??= closedError('The loop');
+    if (this.loop.closing) {
+      this.#error ??= closedError('The loop');
+      this.#serve();
+    }
     if (this.#onStopped !== null) this.#stopped();
     else this.arm();
   }
@@ -120,7 +124,7 @@ class Acceptor extends Operation {
   #stopped(): void {
     const onStopped = this.#onStopped!;
     this.#onStopped = null;
-    for (const fd of this.#accepted.splice(0)) this.loop.startUnowned().prep(abi.OP_CLOSE, fd, 0, 0, 0);
+    for (const fd of this.#accepted.splice(0)) closeSocket(this.loop, fd);
     this.#serve();
     onStopped();
   }
@@ -140,6 +144,8 @@ export class Listener implements AsyncIterable<Connection> {
     this.#loop = loop;
     this.#fd = fd;
     this.address = localAddress(fd)!;
+    // Made here, where a failure can be reported.
+    ReceiveBuffers.of(loop);
     this.#acceptor = new Acceptor(loop, fd);
     this.#acceptor.arm();
   }
@@ -196,10 +202,10 @@ export class Listener implements AsyncIterable<Connection> {
   }
 
   async #finish(): Promise<void> {
-    if (!this.#loop.closed) await new Promise<void>(resolve => this.#acceptor.stop(resolve));
+    await new Promise<void>(resolve => this.#acceptor.stop(resolve));
     const fd = this.#fd;
     this.#fd = -1;
-    if (!this.#loop.closed) await closeSocket(this.#loop, fd);
+    await closeSocket(this.#loop, fd);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,10 +1,11 @@
 import type { Loop } from '../loop/loop.js';
+import { RUNTIME_GROUP } from '../loop/raw.js';
 import * as abi from '../ring/abi.js';
 import { BufRing } from '../ring/buf-ring.js';
 import { UasyncError } from '../ring/errors.js';
 import { copyChunk } from './slab.js';
 
-const GROUP = 0;
+const GROUP = RUNTIME_GROUP;
 /** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
 const INCREMENTAL = { entries: 8, bufferSize: 256 * 1024, flags: abi.PBUF_RING_INC };
 /** Without them each receive takes a whole one. */

@@ -2,7 +2,7 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
-import { closedError, systemError } from '../ring/errors.js';
+import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 
 const ECANCELED = -125;
@@ -19,6 +19,13 @@ const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
 /** Someone who waits for bytes: for a chunk, or for `target` to be filled. */
 class Reader extends Waiter<Buffer | null | number> {
   target: Uint8Array | null = null;
+  /** The target's length when it was given. */
+  room = 0;
+
+  /** Whether the target was detached or shrunk meanwhile. */
+  get lost(): boolean {
+    return this.target !== null && this.target.length < this.room;
+  }
 }
 
 /**
@@ -54,6 +61,7 @@ export class Receiver extends Operation {
     const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
     this.#spare = null;
     reader.target = target;
+    reader.room = target === null ? 0 : target.length;
     const promise = reader.wait(options);
     if (this.#readers.length === 0 && this.#serve(reader)) {
       this.#arm();
@@ -76,7 +84,11 @@ export class Receiver extends Operation {
 
   /** Settles a reader from what is there already; false if it has to wait. */
   #serve(reader: Reader): boolean {
-    if (this.#chunks.length !== 0) {
+    if (reader.lost) {
+      reader.reject(
+        new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
+      );
+    } else if (this.#chunks.length !== 0) {
       const chunk = this.#chunks[0]!;
       const target = reader.target;
       if (target === null || target.length >= chunk.length) {
@@ -149,7 +161,7 @@ export class Receiver extends Operation {
     this.bytesRead += length;
     const reader = this.#readers[0];
     const target = reader?.target;
-    if (reader !== undefined && target && target.length >= length) {
+    if (reader !== undefined && target && !reader.lost && target.length >= length) {
       this.#buffers.takeInto(target, length, flags);
       this.#readers.shift();
       reader.resolve(length);

@@ -3,18 +3,12 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { promiseOf, type Settler } from '../loop/settler.js';
 import * as abi from '../ring/abi.js';
-import { addressOf } from '../ring/address.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
 const NO_BYTES = Buffer.alloc(0);
-/** From this size on the kernel reads the caller's buffer in place, rather than a copy. */
-const IN_PLACE_MIN = 16 * 1024;
-/** The most that one operation sends. */
-const SEND_MAX = 1 << 30;
-
 function detachedError(): UasyncError {
   return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
 }
@@ -42,9 +36,8 @@ class Write implements Settler<void> {
 }
 
 /**
- * The sending side of a connection. One send is in flight at a time; small writes that come meanwhile
- * queue in order and leave together in the next, from a block of runtime memory. A large one is sent
- * from where it is: the kernel only reads, and `#writes` keeps the buffer until it is done.
+ * The sending side of a connection. One send is in flight at a time, from a block of runtime memory;
+ * writes that come meanwhile queue in order and leave together in the next.
  */
 export class Sender extends Operation implements BlockWaiter {
   bytesWritten = 0;
@@ -53,8 +46,8 @@ export class Sender extends Operation implements BlockWaiter {
   #writes: Write[] = [];
   #block: Block | null = null;
   /** What is left to send, by address. */
-  #start = 0;
-  #end = 0;
+  #from = 0;
+  #to = 0;
   #waiting = false;
   #error: Error | null = null;
   #onDrained: (() => void)[] = [];
@@ -76,6 +69,7 @@ export class Sender extends Operation implements BlockWaiter {
   /** Resolves when the kernel has taken every byte. */
   write(data: string | Uint8Array): Promise<void> {
     if (this.#error !== null) return Promise.reject(this.#error);
+    if (this.loop.closing) return Promise.reject(closedError('The loop'));
     if (typeof data === 'string') {
       if (this.#writes.length === 0 && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
       data = Buffer.from(data);
@@ -87,14 +81,14 @@ export class Sender extends Operation implements BlockWaiter {
       return promise;
     }
     this.#writes.push(write);
-    if (this.slot < 0 && !this.#waiting) this.#fill();
+    if (this.slot < 0 && !this.#waiting) this.#start();
     return promise;
   }
 
   /** Text goes into the block without a Buffer in between. */
   #writeText(text: string): Promise<void> {
-    const block = this.loop.blocks.acquire(text.length * UTF8_MAX);
-    if (block === null || text.length === 0) {
+    const block = this.#waiting ? null : this.loop.blocks.acquire(text.length * UTF8_MAX);
+    if (block === null || text.length === 0 || block.bytes.length < text.length * UTF8_MAX) {
       if (block !== null) this.loop.blocks.release(block);
       return this.write(Buffer.from(text));
     }
@@ -106,21 +100,8 @@ export class Sender extends Operation implements BlockWaiter {
     return promiseOf(write);
   }
 
-  /** Sends the first of the waiting writes in place, or as many small ones as a block holds. */
+  /** Copies as much of the waiting writes as a block holds, and sends it. */
   #fill(): void {
-    const first = this.#writes[0]!;
-    if (first.lost) this.#fail(detachedError());
-    else if (first.length - first.copied < IN_PLACE_MIN) this.#fillBlock();
-    else this.#sendInPlace(first);
-  }
-
-  #sendInPlace(first: Write): void {
-    const length = Math.min(first.length - first.copied, SEND_MAX);
-    this.#send(addressOf(first.data) + first.copied, length);
-    first.copied += length;
-  }
-
-  #fillBlock(): void {
     const writes = this.#writes;
     let total = 0;
     for (const write of writes) {
@@ -133,27 +114,50 @@ export class Sender extends Operation implements BlockWaiter {
       this.loop.blocks.wait(this);
       return;
     }
-    let end = 0;
-    for (const write of writes) {
-      // Whole writes only, so that none is cut between a block and its own memory.
-      const length = write.length - write.copied;
-      if (end + length > block.bytes.length || write.lost) break;
-      block.bytes.set(write.copied === 0 ? write.data : write.data.subarray(write.copied), end);
-      write.copied = write.length;
-      end += length;
+    const end = this.#copy(block.bytes);
+    if (end === 0) {
+      // Nothing but empty writes, or one whose bytes are gone.
+      this.loop.blocks.release(block);
+      if (writes[0]!.lost) this.#fail(detachedError());
+      else this.#taken();
+      return;
     }
     this.#block = block;
     this.#send(block.address, end);
   }
 
+  /** Fills `bytes` from the waiting writes; returns how far. */
+  #copy(bytes: Buffer): number {
+    let end = 0;
+    for (const write of this.#writes) {
+      if (write.lost) break;
+      const length = Math.min(write.length - write.copied, bytes.length - end);
+      const whole = length === write.data.length;
+      bytes.set(whole ? write.data : write.data.subarray(write.copied, write.copied + length), end);
+      write.copied += length;
+      end += length;
+      if (end === bytes.length) break;
+    }
+    return end;
+  }
+
   blockReleased(): void {
     this.#waiting = false;
-    if (this.#writes.length !== 0) this.#fill();
+    if (this.#writes.length !== 0) this.#start();
+  }
+
+  /** Sends what waits; a failure is that of the writes. */
+  #start(): void {
+    try {
+      this.#fill();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
   }
 
   #send(address: number, length: number): void {
-    this.#start = address;
-    this.#end = address + length;
+    this.#from = address;
+    this.#to = address + length;
     // MSG_WAITALL: the kernel itself goes on after a short send.
     this.loop
       .start(this)
@@ -164,8 +168,8 @@ export class Sender extends Operation implements BlockWaiter {
   complete(res: number): void {
     if (res >= 0) {
       this.bytesWritten += res;
-      if (this.#start + res < this.#end && this.#error === null) {
-        this.#send(this.#start + res, this.#end - this.#start - res);
+      if (this.#from + res < this.#to && this.#error === null && !this.loop.closing) {
+        this.#send(this.#from + res, this.#to - this.#from - res);
         return;
       }
     }
@@ -174,8 +178,8 @@ export class Sender extends Operation implements BlockWaiter {
       this.#block = null;
     }
     if (this.#error !== null) this.#drop(this.#error);
+    else if (this.loop.closing) this.#fail(closedError('The loop'));
     else if (res < 0) this.#fail(systemError(res, 'write'));
-    else if (this.#writes[0]!.lost) this.#fail(detachedError());
     else this.#taken();
   }
 
@@ -186,7 +190,7 @@ export class Sender extends Operation implements BlockWaiter {
     while (done < writes.length && writes[done]!.copied === writes[done]!.length) writes[done++]!.resolve();
     if (done === writes.length) writes.length = 0;
     else writes.splice(0, done);
-    if (writes.length !== 0) this.#fill();
+    if (writes.length !== 0) this.#start();
     else this.#settleDrained();
   }
 

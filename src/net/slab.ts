@@ -1,3 +1,5 @@
+import { markAsUntransferable } from 'node:worker_threads';
+
 /** Up to this size chunks are cut from the small slab. */
 const SMALL = 1024;
 const SMALL_SLAB = 16 * 1024;
@@ -21,6 +23,8 @@ class Slab {
   copy(source: Buffer, start: number, length: number): Buffer {
     if (this.#used + length > this.#bytes.length) {
       this.#bytes = Buffer.allocUnsafeSlow(this.#size);
+      // Others have chunks of it too: nobody may take it away to another thread.
+      markAsUntransferable(this.#bytes.buffer);
       this.#used = 0;
     }
     const used = this.#used;

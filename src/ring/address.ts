@@ -3,6 +3,7 @@ import { UasyncError } from './errors.js';
 import { libc } from './libc.js';
 
 const bases = new WeakMap<ArrayBufferLike, number>();
+const pinned = new WeakSet<ArrayBufferLike>();
 
 /**
  * The address of a view's first byte. Reading `view.buffer` moves a small typed array out of V8's heap,
@@ -26,9 +27,12 @@ export function addressOf(view: ArrayBufferView): number {
  * thread may free.
  */
 export function pinnedAddressOf(view: ArrayBufferView): number {
-  const known = bases.has(view.buffer);
+  const { buffer } = view;
   const address = addressOf(view);
-  if (!known && view.buffer instanceof ArrayBuffer) markAsUntransferable(view.buffer);
+  if (!pinned.has(buffer)) {
+    pinned.add(buffer);
+    if (buffer instanceof ArrayBuffer) markAsUntransferable(buffer);
+  }
   return address;
 }
 

@@ -90,6 +90,7 @@ export class BufRing {
 
   /** Shows the kernel what was given back. io_uring_buf_ring_advance(3) */
   publish(): void {
+    if (!this.#open) throw closedError('The buffer ring');
     Atomics.store(this.#halves, BUF.resv >> 1, this.#tail);
   }
 
@@ -99,8 +100,8 @@ export class BufRing {
   }
 
   /**
-   * Unregisters the group. Its memory is given back at once, so no operation that uses the group may
-   * be in flight. io_uring_free_buf_ring(3)
+   * Unregisters the group: no operation that uses it may be in flight. `bytes` reads as zeros from now on;
+   * its pages go back to the system. io_uring_free_buf_ring(3)
    */
   close(): void {
     if (!this.#open) return;
@@ -108,7 +109,7 @@ export class BufRing {
     if (this.#ring.fd >= 0) {
       const failed = this.#ring.register(abi.UNREGISTER_PBUF_RING, this.#registration(0), 1);
       if (failed < 0) throw systemError(failed, 'io_uring_register');
-      this.#mapping.unmap();
+      this.#mapping.discard();
     }
   }
 }

@@ -3,6 +3,7 @@ export * from './abi.js';
 export { BufRing, type BufRingOptions } from './buf-ring.js';
 export type { Cqe } from './cqe.js';
 export { UasyncError } from './errors.js';
+export { Message, type MessageOptions, type ReceivedMessage } from './message.js';
 export { type Probe, probe } from './probe.js';
 export { Ring } from './ring.js';
 export type { RingOptions } from './setup.js';
@@ -15,14 +16,19 @@ export {
   type SocketAddress,
   type UnixAddress,
 } from './sockaddr.js';
+export type { Sqe } from './sqe/index.js';
 export {
   AT_EMPTY_PATH,
   AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
+  type OpenHow,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
   STATX_BASIC_STATS,
   STATX_BTIME,
-} from './sqe/files.js';
-export type { Sqe } from './sqe/index.js';
+} from './sqe/paths.js';
 export {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
@@ -37,4 +43,16 @@ export {
   SOCK_NONBLOCK,
   SOCK_STREAM,
 } from './sqe/sockets.js';
+export {
+  FUTEX2_PRIVATE,
+  FUTEX2_SIZE_U32,
+  type FutexWaiter,
+  P_ALL,
+  P_PGID,
+  P_PID,
+  P_PIDFD,
+  SIGINFO_SIZE,
+  WEXITED,
+  WNOHANG,
+} from './sqe/system.js';
 export { STATX } from './structs.js';

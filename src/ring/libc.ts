@@ -21,6 +21,7 @@ const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
 const MAP_POPULATE = 0x8000;
+const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
 
 /** Wakes libuv's loop while a file descriptor is readable, and can hold it open. */
@@ -44,6 +45,8 @@ export interface Libc {
   /** Maps zeroed private memory that costs nothing until it is touched. */
   mmapAnonymous(length: number): number;
   munmap(address: number, length: number): number;
+  /** Drops the pages of private memory, which then reads as zeros. madvise(2) */
+  madviseDontneed(address: number, length: number): number;
   /** An ArrayBuffer over memory that C owns; it is the caller's to stop using before it is unmapped. */
   view(address: number, length: number): ArrayBuffer;
   /** Where an ArrayBuffer's first byte is. */
@@ -136,8 +139,10 @@ function wrap(koffi: Koffi): Libc {
     mmapAnonymous: length =>
       result(mmap(0, length, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
     munmap: (address, length) => result(munmap(address, length)),
+    madviseDontneed: (address, length) => result(madvise(address, length, MADV_DONTNEED)),
     view: (address, length) => koffi.view(BigInt(address), length),
-    addressOf: buffer => Number(koffi.address(buffer)),
+    // A SharedArrayBuffer itself is nothing koffi knows; a view of it is.
+    addressOf: buffer => Number(koffi.address(new Uint8Array(buffer))),
     socket: (domain, type, protocol) => result(socket(domain, type, protocol)),
     bind: (fd, address) => result(bindTo(fd, address, address.byteLength)),
     listen: (fd, backlog) => result(listen(fd, backlog)),

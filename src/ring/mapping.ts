@@ -34,6 +34,11 @@ export class Mapping {
     return new Mapping(address, length);
   }
 
+  /** Gives the pages back, but not the addresses: the memory reads as zeros, and views of it stay valid. */
+  discard(): void {
+    libc().madviseDontneed(this.address, this.length);
+  }
+
   /**
    * Gives the memory back. The caller sees to it that the kernel is done with it and that no view of
    * `buffer` is used again: touching one would fault.

@@ -46,6 +46,8 @@ export class Pins {
   complete(low: number, high: number): void {
     const bucket = bucketOf(low, high);
     const left = this.#inFlight[bucket]! - 1;
+    // Another ring's message completes what was never submitted here.
+    if (left < 0) return;
     this.#inFlight[bucket] = left;
     if (left === 0 && this.#kept.size !== 0) this.#kept.delete(bucket);
   }

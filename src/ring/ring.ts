@@ -42,7 +42,10 @@ export class Ring {
   readonly #libc: Libc;
   readonly #rings: Mapping;
   readonly #sqes: Mapping;
-  readonly #scratch = new Scratch();
+  /** @internal What entries point at until they are submitted. */
+  readonly scratch = new Scratch();
+  /** @internal While above 0, scratch memory is not taken back: an entry is being prepared elsewhere. */
+  scratchHolds = 0;
   /** @internal null where the owner keeps buffers alive itself. */
   readonly pins: Pins | null;
   readonly #sqe: Sqe;
@@ -115,7 +118,7 @@ export class Ring {
       for (let i = 0; i < this.sqEntries; i++) words[array + i] = i;
     }
     this.pins = keepBuffers ? new Pins() : null;
-    this.#sqe = new Sqe(this.#scratch);
+    this.#sqe = new Sqe(this.scratch);
     this.#sqe.words = new Int32Array(this.#sqes.buffer);
   }
 
@@ -255,7 +258,7 @@ export class Ring {
   #recycleScratch(): void {
     const head = Atomics.load(this.#words, this.#sqHead);
     this.#headSeen = head;
-    if (head === this.#tail) this.#scratch.reset();
+    if (head === this.#tail && this.scratchHolds === 0) this.scratch.reset();
   }
 
   // --- Completion -------------------------------------------------------------------------------
@@ -299,21 +302,25 @@ export class Ring {
     const words = this.#words;
     const tail = Atomics.load(words, this.#cqTail);
     let count = 0;
-    // The local head moves before the sink runs, so that a reap inside it goes on from there.
-    while (this.#cqHeadLocal !== tail && this.fd >= 0) {
-      const head = this.#cqHeadLocal;
-      const at = this.#cqes + ((head & this.#cqMask) << this.#cqeShift);
-      const low = words[at]!;
-      const high = words[at + 1]!;
-      const res = words[at + 2]!;
-      const flags = words[at + 3]!;
-      this.#cqHeadLocal = (head + 1) | 0;
-      count++;
-      if (this.pins !== null && !(flags & abi.CQE_F_MORE)) this.pins.complete(low, high);
-      sink.onCqe(low, high, res, flags);
-      if (((tail - this.#cqHeadLocal) | 0) < 0) break;
+    try {
+      // The local head moves before the sink runs, so that a reap inside it goes on from there.
+      while (this.#cqHeadLocal !== tail && this.fd >= 0) {
+        const head = this.#cqHeadLocal;
+        const at = this.#cqes + ((head & this.#cqMask) << this.#cqeShift);
+        const low = words[at]!;
+        const high = words[at + 1]!;
+        const res = words[at + 2]!;
+        const flags = words[at + 3]!;
+        this.#cqHeadLocal = (head + 1) | 0;
+        count++;
+        if (this.pins !== null && !(flags & abi.CQE_F_MORE)) this.pins.complete(low, high);
+        sink.onCqe(low, high, res, flags);
+        if (((tail - this.#cqHeadLocal) | 0) < 0) break;
+      }
+    } finally {
+      // Also if the sink throws: what it has seen is not seen again.
+      if (count !== 0 && this.fd >= 0) Atomics.store(words, this.#cqHead, this.#cqHeadLocal);
     }
-    if (count !== 0 && this.fd >= 0) Atomics.store(words, this.#cqHead, this.#cqHeadLocal);
     return count;
   }
 
@@ -402,7 +409,7 @@ export class Ring {
     this.#libc.close(fd);
     this.#rings.unmap();
     this.#sqes.unmap();
-    this.#scratch.unmap();
+    this.scratch.unmap();
   }
 
   [Symbol.dispose](): void {

@@ -118,3 +118,30 @@ export const STATX = {
 
 /** struct statx_timestamp */
 export const STATX_TIMESTAMP = { size: 16, tv_sec: 0, tv_nsec: 8 } as const;
+
+/** struct iovec */
+export const IOVEC = { size: 16, iov_base: 0, iov_len: 8 } as const;
+
+/** struct msghdr */
+export const MSGHDR = {
+  size: 56,
+  msg_name: 0,
+  msg_namelen: 8,
+  msg_iov: 16,
+  msg_iovlen: 24,
+  msg_control: 32,
+  msg_controllen: 40,
+  msg_flags: 48,
+} as const;
+
+/** struct io_uring_recvmsg_out, at the start of the buffer of a multishot recvmsg */
+export const RECVMSG_OUT = { size: 16, namelen: 0, controllen: 4, payloadlen: 8, flags: 12 } as const;
+
+/** struct open_how */
+export const OPEN_HOW = { size: 24, flags: 0, mode: 8, resolve: 16 } as const;
+
+/** struct futex_waitv */
+export const FUTEX_WAITV = { size: 24, val: 0, uaddr: 8, flags: 16 } as const;
+
+/** struct io_uring_getevents_arg */
+export const GETEVENTS_ARG = { size: 24, sigmask: 0, sigmask_sz: 8, ts: 16 } as const;

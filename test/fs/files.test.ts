@@ -247,3 +247,39 @@ t.test('a slow file holds up nobody', async t => {
   await handle.write('at last', null);
   t.equal((await waiting).bytesRead, 7);
 });
+
+t.test('a read of a pipe takes what is there, and does not wait for more', async t => {
+  const { execFileSync } = await import('node:child_process');
+  const fifo = join(folder, 'wide');
+  execFileSync('mkfifo', [fifo]);
+  await using handle = await fs.open(fifo, 'r+');
+  await handle.write(Buffer.alloc(60_000), null);
+  t.equal((await handle.read(Buffer.alloc(1_000_000))).bytesRead, 60_000);
+});
+
+t.test('buffers that change while calls are queued: an error, and the handle still closes', async t => {
+  const handle = await fs.open(join(folder, 'queued'), 'w+');
+  await handle.write('x'.repeat(100), 0);
+  const detach = (view: Uint8Array<ArrayBuffer>): void => {
+    structuredClone(view.buffer, { transfer: [view.buffer] });
+  };
+  const [a, b] = [new Uint8Array(10), new Uint8Array(10)];
+  const reads = Promise.allSettled([handle.read(a), handle.read(b)]);
+  detach(b);
+  const [first, second] = await reads;
+  t.match(first, { status: 'fulfilled', value: { bytesRead: 10 } });
+  t.match(second, { status: 'rejected', reason: { code: 'ERR_INVALID_STATE' } });
+  const c = new Uint8Array(20);
+  const writes = Promise.allSettled([handle.write('1'), handle.write(c)]);
+  detach(c);
+  t.match((await writes)[1], { status: 'rejected', reason: { code: 'ERR_INVALID_STATE' } });
+  await handle.close();
+});
+
+t.test('a path one byte too long is not cut to another', async t => {
+  const base = `${folder}/`;
+  const victim = `${base}${'d/../'.repeat(1000)}`.slice(0, 4089);
+  const path = `${victim}/victim`.slice(0, 4095);
+  t.equal(Buffer.byteLength(`${path}é`), 4097);
+  await t.rejects(fs.writeFile(`${path}é`, 'oops'), { code: 'ENAMETOOLONG' });
+});

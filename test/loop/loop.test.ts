@@ -199,6 +199,60 @@ t.test('a closed loop rejects what is in flight, and a new one takes over', asyn
   t.equal(run(source), 'ECANCELED true true\nERR_CLOSED\nERR_CLOSED\n');
 });
 
+t.test('closing a loop settles everything on it, and frees its descriptors', async t => {
+  const source = `
+    import { listen, connect } from 'uasync/net';
+    import { open } from 'uasync/fs';
+    import { readdirSync } from 'node:fs';
+    const fds = () => readdirSync('/proc/self/fd').length;
+    await nop();
+    const server = await listen({ port: 0, host: '127.0.0.1' });
+    const [a, b] = await Promise.all([connect(server.address.port ? { port: server.address.port, host: '127.0.0.1' } : {}), server.accept()]);
+    const file = await open('/dev/zero');
+    const code = promise => promise.then(() => 'resolved', error => error.code);
+    const pending = [server.accept(), a.read(), a.readInto(Buffer.alloc(4)), a.write(Buffer.alloc(64 << 20)), sleep(1e6)].map(code);
+    const reading = code(file.read(Buffer.alloc(1 << 30)));
+    await nop();
+    const before = fds();
+    loop().close();
+    console.log((await Promise.all(pending)).join());
+    console.log(await reading);
+    console.log(await code(a.write('x')), await code(server.accept()));
+    await Promise.all([a.close(), b.close(), server.close(), file.close()]);
+    console.log(before - fds());`;
+  const [settled, reading, later, freed] = run(source).trim().split('\n');
+  t.equal(settled, 'ERR_CLOSED,ERR_CLOSED,ERR_CLOSED,ERR_CLOSED,ECANCELED');
+  t.match(reading, /ERR_CLOSED|ECANCELED|resolved/);
+  t.equal(later, 'ERR_CLOSED ERR_CLOSED');
+  t.ok(Number(freed) >= 4, `${freed} descriptors are free again`);
+});
+
+t.test('what prepare does besides is no part of its operation', async t => {
+  const fd = openSync('/dev/zero', 'r');
+  const buffer = Buffer.alloc(8, 1);
+  let slept: Promise<void> | undefined;
+  const length = await loop().submit(sqe => {
+    slept = sleep(5);
+    sqe.read(fd, buffer);
+    loop().poll();
+  });
+  t.equal(length, 8);
+  t.equal(buffer[0], 0);
+  await slept;
+  closeSync(fd);
+  await t.rejects(
+    loop().submit(async sqe => {
+      await null;
+      sqe.nop();
+    }),
+    { code: 'ERR_INVALID_ARG_VALUE' },
+  );
+  await t.rejects(
+    loop().submit(sqe => sqe.recv(0, Buffer.alloc(1)).bufferSelect(0xffff)),
+    { code: 'ERR_RESERVED_GROUP' },
+  );
+});
+
 t.test('each worker has a loop of its own', async t => {
   const before = openFds();
   const source = `

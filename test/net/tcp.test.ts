@@ -493,3 +493,30 @@ t.test('an unreferenced listener does not show in stats as holding the process',
   t.equal(loop().stats().referenced, 1);
   await server.close();
 });
+
+t.test('a buffer that is taken away while it waits for bytes rejects its read, and loses none', async t => {
+  const server = await listen({ port: 0, host: HOST });
+  const [a, b] = await pair(server);
+  const target = new Uint8Array(16);
+  const reading = b.readInto(target);
+  structuredClone(target.buffer, { transfer: [target.buffer] });
+  await a.write('kept');
+  await t.rejects(reading, { code: 'ERR_INVALID_STATE' });
+  t.equal(String(await b.read()), 'kept');
+  await Promise.all([a.close(), b.close(), server.close()]);
+});
+
+t.test('a connect is aborted, whenever the abort comes', async t => {
+  const server = await listen({ port: 0, host: HOST });
+  for (let ticks = 0; ticks < 12; ticks++) {
+    const controller = new AbortController();
+    const outcome = connect({ port: portOf(server), host: HOST, signal: controller.signal }).then(
+      conn => conn.close(),
+      error => t.equal(error.code, 'ABORT_ERR'),
+    );
+    for (let i = 0; i < ticks; i++) await null;
+    controller.abort();
+    await outcome;
+  }
+  await server.close();
+});

@@ -45,6 +45,12 @@ const C_STRUCTS: [type: string, ours: Record<string, number>, skip: string[]][] 
   ['struct sockaddr_un', structs.SOCKADDR_UN, []],
   ['struct statx', structs.STATX, []],
   ['struct statx_timestamp', structs.STATX_TIMESTAMP, []],
+  ['struct iovec', structs.IOVEC, []],
+  ['struct msghdr', structs.MSGHDR, []],
+  ['struct io_uring_recvmsg_out', structs.RECVMSG_OUT, []],
+  ['struct open_how', structs.OPEN_HOW, []],
+  ['struct futex_waitv', structs.FUTEX_WAITV, []],
+  ['struct io_uring_getevents_arg', structs.GETEVENTS_ARG, []],
 ];
 
 const SQE_WORDS: [word: number, field: string][] = [
@@ -88,7 +94,11 @@ t.test('the ABI is the one of the headers', { skip: missing }, async t => {
     #include <netinet/in.h>
     #include <sys/un.h>
     #include <linux/io_uring.h>
+    #include <linux/futex.h>
+    #include <linux/openat2.h>
     #include <linux/stat.h>
+    #include <sys/socket.h>
+    #include <sys/uio.h>
     #include <linux/time_types.h>
     int main(void) {
       ${checks.map(([, expression]) => `printf("%lld\\n", (long long)(${expression}));`).join('\n')}

@@ -1,13 +1,13 @@
 import * as abi from '../abi.js';
 import { checkDuration, checkFd, checkInt, checkU32 } from '../check.js';
-import { TIMESPEC } from '../structs.js';
-import { SqeSockets } from './sockets.js';
+import { SQE, TIMESPEC } from '../structs.js';
+import { SqeMessages } from './messages.js';
 
 const NS_PER_MS = 1e6;
 const MS_PER_S = 1000;
 
 /** Operations that act on time and on other operations. */
-export class SqeControl extends SqeSockets {
+export class SqeControl extends SqeMessages {
   /**
    * Completes with -ETIME after `ms` milliseconds (fractions down to the nanosecond), or with 0 once
    * `count` other completions have been posted, if `count` is not 0.
@@ -53,7 +53,7 @@ export class SqeControl extends SqeSockets {
   cancel(userData: number | bigint, flags = 0): this {
     checkU32('flags', flags);
     this.prep(abi.OP_ASYNC_CANCEL, -1, 0, 0, 0).opFlags(flags);
-    return this.#target(userData);
+    return this.value64(SQE.addr, userData);
   }
 
   /** Cancels by descriptor. io_uring_prep_cancel_fd(3), 5.19 */
@@ -62,14 +62,65 @@ export class SqeControl extends SqeSockets {
     return this.prep(abi.OP_ASYNC_CANCEL, checkFd(fd), 0, 0, 0).opFlags(flags | abi.ASYNC_CANCEL_FD);
   }
 
-  #target(userData: number | bigint): this {
-    // The target's user_data travels in addr: written as our own, then moved.
-    const { words, at } = this;
-    const low = words[at + 8]!;
-    const high = words[at + 9]!;
-    this.userData(userData);
-    words[at + 4] = words[at + 8]!;
-    words[at + 5] = words[at + 9]!;
-    return this.userDataWords(low, high);
+  /** Cancels one operation with this OP_ value, or all with ASYNC_CANCEL_ALL. io_uring_prep_cancel(3), 6.6 */
+  cancelOp(op: number, flags = 0): this {
+    checkInt('op', op, 0, 255);
+    checkU32('flags', flags);
+    return this.prep(abi.OP_ASYNC_CANCEL, -1, 0, op, 0).opFlags(flags | abi.ASYNC_CANCEL_OP);
+  }
+
+  /** Cancels any one operation, or all with ASYNC_CANCEL_ALL. io_uring_prep_cancel(3), 5.19 */
+  cancelAny(flags = 0): this {
+    checkU32('flags', flags);
+    return this.prep(abi.OP_ASYNC_CANCEL, -1, 0, 0, 0).opFlags(flags | abi.ASYNC_CANCEL_ANY);
+  }
+
+  /** Removes a timeout, which completes with -ECANCELED. io_uring_prep_timeout_remove(3), 5.5 */
+  timeoutRemove(userData: number | bigint, flags = 0): this {
+    checkU32('flags', flags);
+    this.prep(abi.OP_TIMEOUT_REMOVE, -1, 0, 0, 0).opFlags(flags);
+    return this.value64(SQE.addr, userData);
+  }
+
+  /**
+   * Gives a timeout another time, counted from now; LINK_TIMEOUT_UPDATE in `flags` for a linked one.
+   * io_uring_prep_timeout_update(3), 5.11
+   */
+  timeoutUpdate(userData: number | bigint, ms: number, flags = 0): this {
+    checkU32('flags', flags);
+    this.prep(abi.OP_TIMEOUT_REMOVE, -1, 0, 0, this.timespec(ms)).opFlags(flags | abi.TIMEOUT_UPDATE);
+    return this.value64(SQE.addr, userData);
+  }
+
+  /** Completes once with the events of poll(2) that `fd` has, of those in `mask`. io_uring_prep_poll_add(3) */
+  pollAdd(fd: number, mask: number): this {
+    checkU32('mask', mask);
+    return this.prep(abi.OP_POLL_ADD, checkFd(fd), 0, 0, 0).opFlags(mask);
+  }
+
+  /**
+   * Completes each time that `fd` becomes ready, until it is removed.
+   * @param flags POLL_ADD_LEVEL: also each time that it still is. io_uring_prep_poll_multishot(3), 5.13
+   */
+  pollMultishot(fd: number, mask: number, flags = 0): this {
+    checkU32('mask', mask);
+    checkU32('flags', flags);
+    return this.prep(abi.OP_POLL_ADD, checkFd(fd), 0, abi.POLL_ADD_MULTI | flags, 0).opFlags(mask);
+  }
+
+  /** Ends a poll, which completes with -ECANCELED. io_uring_prep_poll_remove(3) */
+  pollRemove(userData: number | bigint): this {
+    return this.prep(abi.OP_POLL_REMOVE, -1, 0, 0, 0).value64(SQE.addr, userData);
+  }
+
+  /**
+   * Changes a poll: its events (POLL_UPDATE_EVENTS), its user_data (POLL_UPDATE_USER_DATA), or both.
+   * io_uring_prep_poll_update(3), 5.13
+   */
+  pollUpdate(userData: number | bigint, newUserData: number | bigint, mask: number, flags: number): this {
+    checkU32('mask', mask);
+    checkU32('flags', flags);
+    this.prep(abi.OP_POLL_REMOVE, -1, 0, flags, 0).opFlags(mask);
+    return this.value64(SQE.off, newUserData).value64(SQE.addr, userData);
   }
 }

@@ -3,13 +3,15 @@ import { pinnedAddressOf } from '../address.js';
 import { checkBytes, checkInt, checkU16, checkU32 } from '../check.js';
 import { argTypeError, argValueError } from '../errors.js';
 import type { Scratch } from '../scratch.js';
-import { SQE } from '../structs.js';
+import { IOVEC, SQE } from '../structs.js';
 
 /** What a closed ring leaves in its cursor: stores past the end of an array go nowhere. */
 const NOWHERE = new Int32Array(0);
 const TWO_32 = 2 ** 32;
 /** Linux reads at most this much of a path, its NUL included. */
 const PATH_MAX = 4096;
+/** The most buffers that one call takes. readv(2) */
+const IOV_MAX = 1024;
 
 /**
  * The cursor that `ring.getSqe()` returns: it fills one submission queue entry by plain stores into the
@@ -26,6 +28,8 @@ export class SqeCore {
   at = 0;
   /** @internal Buffers of the entry that the kernel uses in place. */
   kept: ArrayBufferView[] = [];
+  /** @internal Buffers that the kernel keeps beyond their operation: they live as long as the ring. */
+  readonly keptForever: ArrayBufferView[] = [];
   /** @internal */
   readonly scratch: Scratch;
 
@@ -97,6 +101,33 @@ export class SqeCore {
     return this;
   }
 
+  /** @internal More flags in the ioprio field. */
+  addIoprio(flags: number): this {
+    const words = this.words;
+    words[this.at] = words[this.at]! | (flags << 16);
+    return this;
+  }
+
+  /** @internal Another opcode with the same fields. */
+  opcode(op: number): this {
+    const words = this.words;
+    words[this.at] = (words[this.at]! & ~0xff) | op;
+    return this;
+  }
+
+  /** @internal Whether the entry is an accept, whose ioprio flags are its own. */
+  get isAccept(): boolean {
+    return (this.words[this.at]! & 0xff) === abi.OP_ACCEPT;
+  }
+
+  /** @internal off, addr2. */
+  off(value: number): this {
+    const words = this.words;
+    words[this.at + SQE.off] = value;
+    words[this.at + SQE.off + 1] = Math.floor(value / TWO_32);
+    return this;
+  }
+
   /** @internal buf_index or buf_group. */
   bufIndex(index: number): this {
     const words = this.words;
@@ -134,18 +165,69 @@ export class SqeCore {
     let address: number;
     if (typeof path === 'string') {
       if (path.includes('\0')) throw argValueError(name, 'must be a string without null bytes', path);
-      length = Math.min(Buffer.byteLength(path), PATH_MAX);
+      length = Buffer.byteLength(path);
+      if (length >= PATH_MAX) return this.#longPath();
       address = scratch.alloc(length + 1);
       scratch.bytes.write(path, scratch.start, length);
     } else if (path instanceof Uint8Array) {
       if (path.includes(0)) throw argValueError(name, 'must be a Uint8Array without null bytes', path);
-      length = Math.min(path.length, PATH_MAX);
+      length = path.length;
+      if (length >= PATH_MAX) return this.#longPath();
       address = scratch.alloc(length + 1);
-      scratch.bytes.set(path.subarray(0, length), scratch.start);
+      scratch.bytes.set(path, scratch.start);
     } else {
       throw argTypeError(name, 'of type string or an instance of Uint8Array', path);
     }
     scratch.bytes[scratch.start + length] = 0;
+    return address;
+  }
+
+  /** A path that is too long, whatever it says: the kernel shall say so, and not find part of it. */
+  #longPath(): number {
+    const address = this.scratch.alloc(PATH_MAX + 1);
+    const { bytes, start } = this.scratch;
+    bytes.fill('x', start, start + PATH_MAX);
+    bytes[start + PATH_MAX] = 0;
+    return address;
+  }
+
+  /** @internal addr3, optval. */
+  addr3(address: number): this {
+    const words = this.words;
+    words[this.at + SQE.addr3] = address;
+    words[this.at + SQE.addr3 + 1] = Math.floor(address / TWO_32);
+    return this;
+  }
+
+  /** @internal A slot of the registered files that the result goes into: an index, or FILE_INDEX_ALLOC. */
+  directSlot(index: number): this {
+    if (index !== abi.FILE_INDEX_ALLOC) checkInt('fileIndex', index, 0, 0x7ffffffe);
+    // The field is the index plus one, and all ones ask the kernel to choose.
+    return this.fileIndex(index === abi.FILE_INDEX_ALLOC ? -1 : index + 1);
+  }
+
+  /** @internal A 64-bit user value in two words of the entry, as `userData` has it in its own. */
+  value64(word: number, value: number | bigint): this {
+    const { words, at } = this;
+    const low = words[at + SQE.userData]!;
+    const high = words[at + SQE.userData + 1]!;
+    this.userData(value);
+    words[at + word] = words[at + SQE.userData]!;
+    words[at + word + 1] = words[at + SQE.userData + 1]!;
+    return this.userDataWords(low, high);
+  }
+
+  /** @internal struct iovec[] in scratch memory, for buffers that are kept. */
+  iovecs(name: string, buffers: readonly ArrayBufferView[]): number {
+    if (!Array.isArray(buffers)) throw argTypeError(name, 'an array of Buffers', buffers);
+    checkInt(`${name}.length`, buffers.length, 0, IOV_MAX);
+    const address = this.scratch.alloc(buffers.length * IOVEC.size);
+    const { bytes, start } = this.scratch;
+    for (const [i, buffer] of buffers.entries()) {
+      const at = start + i * IOVEC.size;
+      bytes.writeBigUInt64LE(BigInt(this.bytes(`${name}[${i}]`, buffer)), at + IOVEC.iov_base);
+      bytes.writeBigUInt64LE(BigInt(buffer.byteLength), at + IOVEC.iov_len);
+    }
     return address;
   }
 

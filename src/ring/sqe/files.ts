@@ -1,26 +1,9 @@
 import * as abi from '../abi.js';
-import { checkFd, checkInt, checkOffset, checkU32 } from '../check.js';
-import { rangeError } from '../errors.js';
-import { STATX } from '../structs.js';
+import { checkFd, checkInt, checkOffset, checkU16, checkU32 } from '../check.js';
+import { argTypeError, rangeError } from '../errors.js';
 import { SqeCore } from './core.js';
 
-/** The directory fd that stands for the current directory in the -at calls. openat(2) */
-export const AT_FDCWD = -100;
-/** The `fd` argument is the file, if the path is empty. statx(2) */
-export const AT_EMPTY_PATH = 0x1000;
-/** Do not follow a symbolic link at the end of the path. statx(2) */
-export const AT_SYMLINK_NOFOLLOW = 0x100;
-/** All fields that stat(2) has. statx(2) */
-export const STATX_BASIC_STATS = 0x7ff;
-/** The time of creation. statx(2) */
-export const STATX_BTIME = 0x800;
-
-/** @internal A directory fd, or AT_FDCWD. */
-export function checkDirFd(fd: number): number {
-  return fd === AT_FDCWD ? fd : checkFd(fd);
-}
-
-/** Operations on files by descriptor or path. */
+/** Operations on files by descriptor. */
 export class SqeFiles extends SqeCore {
   /**
    * Reads into `buffer`; the result is the number of bytes, 0 at the end of the file.
@@ -42,46 +25,15 @@ export class SqeFiles extends SqeCore {
     return this.prep(abi.OP_WRITE, fd, address, buffer.byteLength, offset);
   }
 
-  /**
-   * Opens a path relative to a directory; the result is the descriptor.
-   * @param flags as in `fs.constants`, for instance O_RDONLY; O_CLOEXEC is always added.
-   * io_uring_prep_openat(3), openat(2)
-   */
-  openat(dirFd: number, path: string | Uint8Array, flags: number, mode = 0): this {
-    checkDirFd(dirFd);
-    checkU32('flags', flags);
-    checkInt('mode', mode, 0, 0o7777);
-    const address = this.path('path', path);
-    return this.prep(abi.OP_OPENAT, dirFd, address, mode, 0).opFlags(flags | O_CLOEXEC);
-  }
-
   /** Closes a descriptor. io_uring_prep_close(3), close(2) */
   close(fd: number): this {
     return this.prep(abi.OP_CLOSE, checkFd(fd), 0, 0, 0);
   }
 
-  /**
-   * Reads a file's attributes into `buffer`, a struct statx of 256 bytes (see `STATX`).
-   * @param flags AT_ flags: AT_EMPTY_PATH with path '' asks about `dirFd` itself.
-   * @param mask STATX_ flags: what is asked for.
-   * io_uring_prep_statx(3), statx(2)
-   */
-  statx(
-    dirFd: number,
-    path: string | Uint8Array,
-    flags: number,
-    mask: number,
-    buffer: ArrayBufferView,
-  ): this {
-    checkDirFd(dirFd);
-    checkU32('flags', flags);
-    checkU32('mask', mask);
-    const result = this.bytes('buffer', buffer);
-    if (buffer.byteLength < STATX.size) {
-      throw rangeError('buffer.byteLength', `>= ${STATX.size}`, buffer.byteLength);
-    }
-    const address = this.path('path', path);
-    return this.prep(abi.OP_STATX, dirFd, address, mask, result).opFlags(flags);
+  /** Closes a registered file. io_uring_prep_close_direct(3), 5.15 */
+  closeDirect(fileIndex: number): this {
+    checkInt('fileIndex', fileIndex, 0, 0x7ffffffe);
+    return this.prep(abi.OP_CLOSE, 0, 0, 0, 0).directSlot(fileIndex);
   }
 
   /** Writes a file's data and attributes to its device. io_uring_prep_fsync(3), fsync(2) */
@@ -89,7 +41,156 @@ export class SqeFiles extends SqeCore {
     checkU32('flags', flags);
     return this.prep(abi.OP_FSYNC, checkFd(fd), 0, 0, 0).opFlags(flags);
   }
-}
 
-/** Linux's O_CLOEXEC, the same on x64 and arm64; Node has no constant for it. */
-const O_CLOEXEC = 0o2000000;
+  /** Starts writing back a range, or waits for it, by SYNC_FILE_RANGE_ flags. io_uring_prep_sync_file_range(3) */
+  syncFileRange(fd: number, length: number, offset: number, flags: number): this {
+    checkU32('length', length);
+    checkOffset('offset', offset);
+    checkU32('flags', flags);
+    return this.prep(abi.OP_SYNC_FILE_RANGE, checkFd(fd), 0, length, offset).opFlags(flags);
+  }
+
+  /** Reads into several buffers. @param flags RWF_ flags. io_uring_prep_readv2(3), preadv2(2) */
+  readv(fd: number, buffers: readonly ArrayBufferView[], offset = -1, flags = 0): this {
+    return this.#vector(abi.OP_READV, fd, buffers, offset, flags);
+  }
+
+  /** Writes several buffers. @param flags RWF_ flags. io_uring_prep_writev2(3), pwritev2(2) */
+  writev(fd: number, buffers: readonly ArrayBufferView[], offset = -1, flags = 0): this {
+    return this.#vector(abi.OP_WRITEV, fd, buffers, offset, flags);
+  }
+
+  #vector(op: number, fd: number, buffers: readonly ArrayBufferView[], offset: number, flags: number): this {
+    checkFd(fd);
+    checkOffset('offset', offset);
+    checkU32('flags', flags);
+    return this.prep(op, fd, this.iovecs('buffers', buffers), buffers.length, offset).opFlags(flags);
+  }
+
+  /** Reads into a registered buffer, or a part of it. io_uring_prep_read_fixed(3) */
+  readFixed(fd: number, buffer: ArrayBufferView, offset: number, bufIndex: number): this {
+    checkU16('bufIndex', bufIndex);
+    this.read(fd, buffer, offset);
+    return this.opcode(abi.OP_READ_FIXED).bufIndex(bufIndex);
+  }
+
+  /** Writes a registered buffer, or a part of it. io_uring_prep_write_fixed(3) */
+  writeFixed(fd: number, buffer: ArrayBufferView, offset: number, bufIndex: number): this {
+    checkU16('bufIndex', bufIndex);
+    this.write(fd, buffer, offset);
+    return this.opcode(abi.OP_WRITE_FIXED).bufIndex(bufIndex);
+  }
+
+  /** Reads into several parts of a registered buffer. io_uring_prep_readv_fixed(3), 6.15 */
+  readvFixed(
+    fd: number,
+    buffers: readonly ArrayBufferView[],
+    offset: number,
+    flags: number,
+    bufIndex: number,
+  ): this {
+    checkU16('bufIndex', bufIndex);
+    return this.#vector(abi.OP_READV_FIXED, fd, buffers, offset, flags).bufIndex(bufIndex);
+  }
+
+  /** Writes several parts of a registered buffer. io_uring_prep_writev_fixed(3), 6.15 */
+  writevFixed(
+    fd: number,
+    buffers: readonly ArrayBufferView[],
+    offset: number,
+    flags: number,
+    bufIndex: number,
+  ): this {
+    checkU16('bufIndex', bufIndex);
+    return this.#vector(abi.OP_WRITEV_FIXED, fd, buffers, offset, flags).bufIndex(bufIndex);
+  }
+
+  /**
+   * Reads again and again into buffers of a group, from a pipe or the like.
+   * @param length at most so many bytes at a time; 0 for the size of the buffer.
+   * io_uring_prep_read_multishot(3), 6.7
+   */
+  readMultishot(fd: number, length: number, offset: number, group: number): this {
+    checkU32('length', length);
+    checkOffset('offset', offset);
+    return this.prep(abi.OP_READ_MULTISHOT, checkFd(fd), 0, length, offset).bufferSelect(group);
+  }
+
+  /** Reserves, or with FALLOC_FL_ flags in `mode` punches or zeroes, a range. io_uring_prep_fallocate(3) */
+  fallocate(fd: number, mode: number, offset: number, length: number): this {
+    checkU32('mode', mode);
+    checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+    checkInt('length', length, 0, Number.MAX_SAFE_INTEGER);
+    return this.prep(abi.OP_FALLOCATE, checkFd(fd), length, mode, offset);
+  }
+
+  /** Says how a range will be read, by a POSIX_FADV_ value. io_uring_prep_fadvise(3), posix_fadvise(2) */
+  fadvise(fd: number, offset: number, length: number, advice: number): this {
+    checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+    checkInt('length', length, 0, 0xffffffff);
+    checkU32('advice', advice);
+    return this.prep(abi.OP_FADVISE, checkFd(fd), 0, length, offset).opFlags(advice);
+  }
+
+  /**
+   * Says how memory will be used, by an MADV_ value. Only advice that changes no contents is taken:
+   * MADV_NORMAL, RANDOM, SEQUENTIAL, WILLNEED (0 to 3). io_uring_prep_madvise(3), madvise(2)
+   */
+  madvise(buffer: ArrayBufferView, advice: number): this {
+    checkInt('advice', advice, 0, 3);
+    const address = this.bytes('buffer', buffer);
+    return this.prep(abi.OP_MADVISE, -1, address, buffer.byteLength, 0).opFlags(advice);
+  }
+
+  /** Changes a file's length. io_uring_prep_ftruncate(3), ftruncate(2), 6.9 */
+  ftruncate(fd: number, length: number): this {
+    checkInt('length', length, 0, Number.MAX_SAFE_INTEGER);
+    return this.prep(abi.OP_FTRUNCATE, checkFd(fd), 0, 0, length);
+  }
+
+  /**
+   * Moves bytes between a pipe and something else, without them passing through memory of ours. Offsets
+   * are -1 for a pipe, or for the current position. io_uring_prep_splice(3), splice(2), 5.7
+   */
+  splice(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number, flags = 0): this {
+    checkFd(fdIn);
+    checkFd(fdOut);
+    checkOffset('offsetIn', offsetIn);
+    checkOffset('offsetOut', offsetOut);
+    checkInt('length', length, 0, 0x7fffffff);
+    checkU32('flags', flags);
+    return this.prep(abi.OP_SPLICE, fdOut, offsetIn, length, offsetOut).fileIndex(fdIn).opFlags(flags);
+  }
+
+  /** Copies bytes from a pipe to another, and leaves them in the first. io_uring_prep_tee(3), tee(2), 5.8 */
+  tee(fdIn: number, fdOut: number, length: number, flags = 0): this {
+    checkFd(fdIn);
+    checkInt('length', length, 0, 0x7fffffff);
+    checkU32('flags', flags);
+    return this.prep(abi.OP_TEE, checkFd(fdOut), 0, length, 0).fileIndex(fdIn).opFlags(flags);
+  }
+
+  /** Makes a pipe: `fds` gets the ends to read from and to write to. io_uring_prep_pipe(3), pipe2(2), 6.16 */
+  pipe(fds: Int32Array, flags = 0): this {
+    checkU32('flags', flags);
+    return this.prep(abi.OP_PIPE, 0, this.#pair(fds), 0, 0).opFlags(flags);
+  }
+
+  /** As `pipe`, into registered files. io_uring_prep_pipe_direct(3), 6.16 */
+  pipeDirect(fds: Int32Array, flags: number, fileIndex: number): this {
+    return this.pipe(fds, flags).directSlot(fileIndex);
+  }
+
+  #pair(fds: Int32Array): number {
+    if (!(fds instanceof Int32Array)) throw argTypeError('fds', 'an instance of Int32Array', fds);
+    if (fds.length < 2) throw rangeError('fds.length', '>= 2', fds.length);
+    return this.bytes('fds', fds);
+  }
+
+  /** Makes an ordinary descriptor of a registered file. io_uring_prep_fixed_fd_install(3), 6.8 */
+  fixedFdInstall(fileIndex: number, flags = 0): this {
+    checkU32('flags', flags);
+    checkFd(fileIndex);
+    return this.prep(abi.OP_FIXED_FD_INSTALL, fileIndex, 0, 0, 0).fixedFile().opFlags(flags);
+  }
+}

@@ -1,7 +1,7 @@
-import { SqeControl } from './control.js';
+import { SqeSystem } from './system.js';
 
 /**
  * One submission queue entry, as a builder with a method for each operation.
  * `ring.getSqe()?.recv(fd, buffer).userData(41).link()`
  */
-export class Sqe extends SqeControl {}
+export class Sqe extends SqeSystem {}

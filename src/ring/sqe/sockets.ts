@@ -1,7 +1,7 @@
 import * as abi from '../abi.js';
-import { checkFd, checkInt, checkU32 } from '../check.js';
+import { checkFd, checkInt, checkU16, checkU32 } from '../check.js';
 import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../sockaddr.js';
-import { SqeFiles } from './files.js';
+import { SqePaths } from './paths.js';
 
 // socket(2): types and flags, in Linux's numbers
 export const SOCK_STREAM = 1;
@@ -20,7 +20,7 @@ export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;
 
 /** Operations on sockets. */
-export class SqeSockets extends SqeFiles {
+export class SqeSockets extends SqePaths {
   /** Creates a socket; the result is its descriptor. io_uring_prep_socket(3), socket(2), 5.19 */
   socket(domain: number, type: number, protocol = 0): this {
     checkU32('domain', domain);
@@ -97,5 +97,136 @@ export class SqeSockets extends SqeFiles {
   shutdown(fd: number, how: number): this {
     checkInt('how', how, SHUT_RD, SHUT_RDWR);
     return this.prep(abi.OP_SHUTDOWN, checkFd(fd), 0, how, 0);
+  }
+
+  /** Creates a socket as a registered file, or FILE_INDEX_ALLOC. io_uring_prep_socket_direct(3), 5.19 */
+  socketDirect(domain: number, type: number, protocol: number, fileIndex: number): this {
+    return this.socket(domain, type, protocol).directSlot(fileIndex);
+  }
+
+  /** Creates a socket as a registered file of the kernel's choice. io_uring_prep_socket_direct_alloc(3) */
+  socketDirectAlloc(domain: number, type: number, protocol = 0): this {
+    return this.socketDirect(domain, type, protocol, abi.FILE_INDEX_ALLOC);
+  }
+
+  /** Takes one connection as a registered file. io_uring_prep_accept_direct(3), 5.15 */
+  acceptDirect(fd: number, flags: number, fileIndex: number): this {
+    return this.accept(fd, flags).directSlot(fileIndex);
+  }
+
+  /** Takes connections as registered files of the kernel's choice. io_uring_prep_multishot_accept_direct(3) */
+  multishotAcceptDirect(fd: number, flags = 0): this {
+    return this.multishotAccept(fd, flags).directSlot(abi.FILE_INDEX_ALLOC);
+  }
+
+  /** Sends `buffer` to an address. io_uring_prep_sendto(3), sendto(2), 6.0 */
+  sendto(fd: number, buffer: ArrayBufferView, address: SocketAddress, flags = MSG_NOSIGNAL): this {
+    return this.send(fd, buffer, flags).sendSetAddr(address);
+  }
+
+  /** The address that a `send` or `sendZc` before it goes to. io_uring_prep_send_set_addr(3), 6.0 */
+  sendSetAddr(address: SocketAddress): this {
+    const at = this.scratch.alloc(SOCKADDR_MAX);
+    const length = writeSockaddr(this.scratch.bytes, this.scratch.start, address);
+    return this.off(at).fileIndex(length);
+  }
+
+  /** Sends buffers of a group, as many as are there, one behind the other. io_uring_prep_send_bundle(3), 6.10 */
+  sendBundle(fd: number, group: number, length = 0, flags = MSG_NOSIGNAL): this {
+    checkFd(fd);
+    checkInt('length', length, 0, 0x7fffffff);
+    checkU32('flags', flags);
+    return this.prep(abi.OP_SEND, fd, 0, length, 0)
+      .opFlags(flags)
+      .ioprio(abi.RECVSEND_BUNDLE)
+      .bufferSelect(group);
+  }
+
+  /**
+   * Sends without a copy. It completes twice: with CQE_F_MORE when the data is under way, and with
+   * CQE_F_NOTIF when the kernel is done with `buffer`, which is kept until then.
+   * @param zcFlags SEND_ZC_REPORT_USAGE. io_uring_prep_send_zc(3), 6.0
+   */
+  sendZc(fd: number, buffer: ArrayBufferView, flags = MSG_NOSIGNAL, zcFlags = 0): this {
+    checkU32('zcFlags', zcFlags);
+    return this.send(fd, buffer, flags).opcode(abi.OP_SEND_ZC).ioprio(zcFlags);
+  }
+
+  /** As `sendZc`, from a registered buffer. io_uring_prep_send_zc_fixed(3), 6.0 */
+  sendZcFixed(fd: number, buffer: ArrayBufferView, flags: number, zcFlags: number, bufIndex: number): this {
+    checkU16('bufIndex', bufIndex);
+    return this.sendZc(fd, buffer, flags, zcFlags | abi.RECVSEND_FIXED_BUF).bufIndex(bufIndex);
+  }
+
+  /** Receives into several buffers of a group at once (behind `recvMultishot` or a selected `recv`). 6.10 */
+  bundle(): this {
+    return this.addIoprio(abi.RECVSEND_BUNDLE);
+  }
+
+  /** Waits for readiness first rather than trying at once (behind a send, receive or accept). 5.19 */
+  pollFirst(): this {
+    return this.addIoprio(this.isAccept ? abi.ACCEPT_POLL_FIRST : abi.RECVSEND_POLL_FIRST);
+  }
+
+  /** Fails rather than waits if no connection is there (behind an accept). 6.10 */
+  dontWait(): this {
+    return this.addIoprio(abi.ACCEPT_DONTWAIT);
+  }
+
+  /**
+   * How many bytes of a socket can be read (SOCKET_URING_OP_SIOCINQ) or are unsent (SIOCOUTQ), as the
+   * result. io_uring_prep_cmd_sock(3), 6.7
+   */
+  cmdSockQueue(cmdOp: number, fd: number): this {
+    checkInt('cmdOp', cmdOp, abi.SOCKET_URING_OP_SIOCINQ, abi.SOCKET_URING_OP_SIOCOUTQ);
+    return this.prep(abi.OP_URING_CMD, checkFd(fd), 0, 0, cmdOp);
+  }
+
+  /** Reads a socket option into `value`; the result is its length. io_uring_prep_cmd_sock(3), getsockopt(2), 6.7 */
+  cmdGetsockopt(fd: number, level: number, name: number, value: ArrayBufferView): this {
+    return this.#sockopt(abi.SOCKET_URING_OP_GETSOCKOPT, fd, level, name, value);
+  }
+
+  /** Sets a socket option. io_uring_prep_cmd_sock(3), setsockopt(2), 6.7 */
+  cmdSetsockopt(fd: number, level: number, name: number, value: ArrayBufferView): this {
+    return this.#sockopt(abi.SOCKET_URING_OP_SETSOCKOPT, fd, level, name, value);
+  }
+
+  #sockopt(cmdOp: number, fd: number, level: number, name: number, value: ArrayBufferView): this {
+    checkInt('level', level, 0, 0x7fffffff);
+    checkInt('name', name, 0, 0x7fffffff);
+    const address = this.bytes('value', value);
+    // addr holds level and optname, one word each.
+    const target = name * 2 ** 32 + level;
+    return this.prep(abi.OP_URING_CMD, checkFd(fd), target, 0, cmdOp)
+      .fileIndex(value.byteLength)
+      .addr3(address);
+  }
+
+  /** Changes the set of an epoll instance. io_uring_prep_epoll_ctl(3), epoll_ctl(2), 5.6 */
+  epollCtl(epollFd: number, op: number, fd: number, events = 0, data = 0): this {
+    checkFd(epollFd);
+    checkInt('op', op, 1, 3);
+    checkU32('events', events);
+    checkInt('data', data, 0, Number.MAX_SAFE_INTEGER);
+    // struct epoll_event is packed on x64 only
+    const dataAt = process.arch === 'x64' ? 4 : 8;
+    const address = this.scratch.alloc(16);
+    const { bytes, start } = this.scratch;
+    bytes.writeInt32LE(events | 0, start);
+    bytes.writeBigUInt64LE(BigInt(data), start + dataAt);
+    return this.prep(abi.OP_EPOLL_CTL, epollFd, address, op, checkFd(fd));
+  }
+
+  /**
+   * Waits for events of an epoll instance into `events`, an array of struct epoll_event (12 bytes each on
+   * x64, 16 on arm64); the result is their number. io_uring_prep_epoll_wait(3), 6.15
+   */
+  epollWait(epollFd: number, events: ArrayBufferView, flags = 0): this {
+    checkU32('flags', flags);
+    const address = this.bytes('events', events);
+    const size = process.arch === 'x64' ? 12 : 16;
+    const max = Math.floor(events.byteLength / size);
+    return this.prep(abi.OP_EPOLL_WAIT, checkFd(epollFd), address, max, 0).opFlags(flags);
   }
 }

@@ -15,29 +15,18 @@ import {
   OP_BIND,
   OP_LISTEN,
   probe,
-  Ring,
   SHUT_WR,
   SOCK_CLOEXEC,
   SOCK_STREAM,
-  type Sqe,
   STATX,
   STATX_BASIC_STATS,
 } from 'uasync/ring';
 import { localAddress } from '../../src/net/names.js';
 import { libc } from '../../src/ring/libc.js';
 import { scratchFolder } from '../harness.js';
+import { one, ring } from './driver.js';
 
 const folder = scratchFolder();
-const ring = new Ring(32);
-t.teardown(() => ring.close());
-
-/** Runs one operation to its end. */
-function one(fill: (sqe: Sqe) => unknown): number {
-  fill(ring.getSqe()!);
-  ring.submit(1);
-  return ring.copyCqes(1)[0]!.res;
-}
-
 const O_RDWR_CREAT = 0o102;
 
 t.test('openat, write, read, statx, fsync, close', async t => {

@@ -1,0 +1,108 @@
+import { addressOf } from './address.js';
+import { checkInt } from './check.js';
+import { argTypeError } from './errors.js';
+import { readSockaddr, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from './sockaddr.js';
+import { IOVEC, MSGHDR, RECVMSG_OUT } from './structs.js';
+
+/** What a message is made of. */
+export interface MessageOptions {
+  /** The data: where to send from, or where to receive to. A multishot receive takes none. */
+  buffers?: readonly ArrayBufferView[];
+  /** Whom to send to; `true` makes room for a sender's address. */
+  address?: SocketAddress | true;
+  /** Ancillary data to send, or how many bytes of it to make room for. cmsg(3) */
+  control?: Uint8Array | number;
+}
+
+/**
+ * A struct msghdr with everything that it points at, for `sendmsg` and `recvmsg`. The kernel writes to it
+ * until the operation has completed, so it is used for one at a time.
+ */
+export class Message {
+  /** @internal struct msghdr */
+  readonly header = Buffer.alloc(MSGHDR.size);
+  readonly #name = Buffer.alloc(SOCKADDR_MAX);
+  readonly #control: Uint8Array;
+  readonly #iov: Buffer;
+  /** @internal All that the kernel may touch. */
+  readonly parts: ArrayBufferView[];
+
+  constructor(options: MessageOptions) {
+    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+    const { buffers = [], address, control = 0 } = options;
+    const nameLength = address === undefined ? 0 : this.#writeName(address);
+    this.#control =
+      typeof control === 'number' ? Buffer.alloc(checkInt('options.control', control, 0, 65536)) : control;
+    this.#iov = Buffer.alloc(Math.max(buffers.length, 1) * IOVEC.size);
+    for (const [i, buffer] of buffers.entries()) {
+      this.#pointer(this.#iov, i * IOVEC.size + IOVEC.iov_base, buffer);
+      this.#iov.writeBigUInt64LE(BigInt(buffer.byteLength), i * IOVEC.size + IOVEC.iov_len);
+    }
+    if (nameLength !== 0) this.#pointer(this.header, MSGHDR.msg_name, this.#name);
+    this.header.writeUInt32LE(nameLength, MSGHDR.msg_namelen);
+    this.#pointer(this.header, MSGHDR.msg_iov, this.#iov);
+    this.header.writeBigUInt64LE(BigInt(buffers.length), MSGHDR.msg_iovlen);
+    if (this.#control.length !== 0) this.#pointer(this.header, MSGHDR.msg_control, this.#control);
+    this.header.writeBigUInt64LE(BigInt(this.#control.length), MSGHDR.msg_controllen);
+    this.parts = [this.header, this.#name, this.#control, this.#iov, ...buffers];
+  }
+
+  #writeName(address: SocketAddress | true): number {
+    return address === true ? this.#name.length : writeSockaddr(this.#name, 0, address);
+  }
+
+  #pointer(bytes: Buffer, at: number, to: ArrayBufferView): void {
+    if (!ArrayBuffer.isView(to)) throw argTypeError('options.buffers', 'an array of Buffers', to);
+    bytes.writeBigUInt64LE(BigInt(addressOf(to)), at);
+  }
+
+  /** After a receive: the sender's address, if it has one. */
+  get address(): SocketAddress | null {
+    return readSockaddr(this.#name, 0, this.header.readUInt32LE(MSGHDR.msg_namelen));
+  }
+
+  /** After a receive: its ancillary data. */
+  get control(): Uint8Array {
+    return this.#control.subarray(0, Number(this.header.readBigUInt64LE(MSGHDR.msg_controllen)));
+  }
+
+  /** After a receive: MSG_ flags, for instance MSG_TRUNC. */
+  get flags(): number {
+    return this.header.readInt32LE(MSGHDR.msg_flags);
+  }
+
+  /**
+   * Reads a completion of `recvmsgMultishot` with this message out of its provided buffer,
+   * io_uring_recvmsg_validate(3) and its siblings.
+   * @param start where in `bytes` the buffer begins. @param length the completion's result.
+   */
+  parse(bytes: Buffer, start: number, length: number): ReceivedMessage {
+    const nameRoom = this.header.readUInt32LE(MSGHDR.msg_namelen);
+    const controlRoom = Number(this.header.readBigUInt64LE(MSGHDR.msg_controllen));
+    const name = start + RECVMSG_OUT.size;
+    const control = name + nameRoom;
+    const payload = control + controlRoom;
+    checkInt('length', length, payload - start, bytes.length - start);
+    const nameLength = Math.min(bytes.readUInt32LE(start + RECVMSG_OUT.namelen), nameRoom);
+    const controlLength = Math.min(bytes.readUInt32LE(start + RECVMSG_OUT.controllen), controlRoom);
+    return {
+      address: readSockaddr(bytes, name, nameLength),
+      control: bytes.subarray(control, control + controlLength),
+      payload: bytes.subarray(payload, start + length),
+      length: bytes.readUInt32LE(start + RECVMSG_OUT.payloadlen),
+      flags: bytes.readInt32LE(start + RECVMSG_OUT.flags),
+    };
+  }
+}
+
+/** One message of a multishot receive; views of the provided buffer. */
+export interface ReceivedMessage {
+  address: SocketAddress | null;
+  control: Buffer;
+  /** What fitted into the buffer. */
+  payload: Buffer;
+  /** How long it was. */
+  length: number;
+  /** MSG_ flags, for instance MSG_TRUNC. */
+  flags: number;
+}

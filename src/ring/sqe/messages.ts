@@ -1,0 +1,47 @@
+import * as abi from '../abi.js';
+import { checkFd, checkU16, checkU32 } from '../check.js';
+import { argTypeError } from '../errors.js';
+import { Message } from '../message.js';
+import { MSG_NOSIGNAL, SqeSockets } from './sockets.js';
+
+/** Operations on sockets with addresses and ancillary data. */
+export class SqeMessages extends SqeSockets {
+  #message(op: number, fd: number, message: Message, flags: number): this {
+    checkFd(fd);
+    checkU32('flags', flags);
+    if (!(message instanceof Message)) throw argTypeError('message', 'an instance of Message', message);
+    const address = this.bytes('message', message.header);
+    for (const part of message.parts) this.bytes('message', part);
+    return this.prep(op, fd, address, 1, 0).opFlags(flags);
+  }
+
+  /** Sends a message; the result is the number of bytes. io_uring_prep_sendmsg(3), sendmsg(2), 5.3 */
+  sendmsg(fd: number, message: Message, flags = MSG_NOSIGNAL): this {
+    return this.#message(abi.OP_SENDMSG, fd, message, flags);
+  }
+
+  /** Receives a message; the result is the number of bytes. io_uring_prep_recvmsg(3), recvmsg(2), 5.3 */
+  recvmsg(fd: number, message: Message, flags = 0): this {
+    return this.#message(abi.OP_RECVMSG, fd, message, flags);
+  }
+
+  /**
+   * Receives messages into buffers of a group until it fails or runs out of them; `message.parse` reads
+   * them there. It says how much room each has for an address and ancillary data.
+   * io_uring_prep_recvmsg_multishot(3), 6.0
+   */
+  recvmsgMultishot(fd: number, message: Message, group: number, flags = 0): this {
+    return this.recvmsg(fd, message, flags).ioprio(abi.RECV_MULTISHOT).bufferSelect(group);
+  }
+
+  /** Sends a message without a copy; it completes twice, as `sendZc`. io_uring_prep_sendmsg_zc(3), 6.1 */
+  sendmsgZc(fd: number, message: Message, flags = MSG_NOSIGNAL): this {
+    return this.#message(abi.OP_SENDMSG_ZC, fd, message, flags);
+  }
+
+  /** As `sendmsgZc`, its data in a registered buffer. io_uring_prep_sendmsg_zc_fixed(3), 6.15 */
+  sendmsgZcFixed(fd: number, message: Message, flags: number, bufIndex: number): this {
+    checkU16('bufIndex', bufIndex);
+    return this.sendmsgZc(fd, message, flags).ioprio(abi.RECVSEND_FIXED_BUF).bufIndex(bufIndex);
+  }
+}

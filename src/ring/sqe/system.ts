@@ -1,0 +1,195 @@
+import * as abi from '../abi.js';
+import { checkFd, checkInt, checkU16, checkU32 } from '../check.js';
+import { argTypeError, rangeError } from '../errors.js';
+import { FUTEX_WAITV, SQE } from '../structs.js';
+import { SqeControl } from './control.js';
+
+// waitid(2)
+export const P_ALL = 0;
+export const P_PID = 1;
+export const P_PGID = 2;
+export const P_PIDFD = 3;
+export const WNOHANG = 1;
+export const WEXITED = 4;
+/** The size of siginfo_t. */
+export const SIGINFO_SIZE = 128;
+
+// futex2(2): flags of a futex
+export const FUTEX2_SIZE_U32 = 2;
+export const FUTEX2_PRIVATE = 128;
+/** Matches every waiter. */
+export const FUTEX_BITSET_MATCH_ANY = 0xffffffff;
+const FUTEX_WAITV_MAX = 128;
+
+/** One futex of `futexWaitv`. */
+export interface FutexWaiter {
+  /** Whose element 0 is the futex. */
+  futex: Int32Array | Uint32Array;
+  /** It is waited on while it has this value. */
+  value: number;
+  /** FUTEX2_ flags; default FUTEX2_SIZE_U32 | FUTEX2_PRIVATE. */
+  flags?: number;
+}
+
+/** Operations on rings, buffers and files registered with them, processes, futexes and drivers. */
+export class SqeSystem extends SqeControl {
+  // --- Messages to other rings ------------------------------------------------------------------
+
+  /**
+   * Posts a completion on another ring: `length` becomes its result, `data` its user_data.
+   * @param flags MSG_RING_ flags. io_uring_prep_msg_ring(3), 5.18
+   */
+  msgRing(ringFd: number, length: number, data: number | bigint, flags = 0): this {
+    checkU32('length', length);
+    checkU32('flags', flags);
+    return this.prep(abi.OP_MSG_RING, checkFd(ringFd), abi.MSG_DATA, length, 0)
+      .opFlags(flags)
+      .value64(SQE.off, data);
+  }
+
+  /** As `msgRing`, with flags of the completion. io_uring_prep_msg_ring_cqe_flags(3), 6.3 */
+  msgRingCqeFlags(
+    ringFd: number,
+    length: number,
+    data: number | bigint,
+    flags: number,
+    cqeFlags: number,
+  ): this {
+    checkU32('cqeFlags', cqeFlags);
+    return this.msgRing(ringFd, length, data, flags | abi.MSG_RING_FLAGS_PASS).fileIndex(cqeFlags);
+  }
+
+  /**
+   * Gives a registered file to another ring, as its registered file `targetIndex` (or FILE_INDEX_ALLOC).
+   * io_uring_prep_msg_ring_fd(3), 6.0
+   */
+  msgRingFd(
+    ringFd: number,
+    sourceIndex: number,
+    targetIndex: number,
+    data: number | bigint,
+    flags = 0,
+  ): this {
+    checkInt('sourceIndex', sourceIndex, 0, 0x7ffffffe);
+    checkU32('flags', flags);
+    return this.prep(abi.OP_MSG_RING, checkFd(ringFd), abi.MSG_SEND_FD, 0, 0)
+      .opFlags(flags)
+      .value64(SQE.off, data)
+      .addr3(sourceIndex)
+      .directSlot(targetIndex);
+  }
+
+  /** As `msgRingFd`, to a slot of the kernel's choice. io_uring_prep_msg_ring_fd_alloc(3), 6.0 */
+  msgRingFdAlloc(ringFd: number, sourceIndex: number, data: number | bigint, flags = 0): this {
+    return this.msgRingFd(ringFd, sourceIndex, abi.FILE_INDEX_ALLOC, data, flags);
+  }
+
+  // --- Buffers and files --------------------------------------------------------------------------
+
+  /**
+   * Gives the kernel `count` buffers of `length` bytes each, that lie one behind the other in `buffers`,
+   * as group `group` with ids from `id` on. They stay alive as long as the ring.
+   * io_uring_prep_provide_buffers(3), 5.7; buffer rings are faster.
+   */
+  provideBuffers(buffers: ArrayBufferView, length: number, count: number, group: number, id = 0): this {
+    checkInt('length', length, 1, 0x7fffffff);
+    checkInt('count', count, 1, 65536);
+    checkU16('group', group);
+    checkU16('id', id);
+    const address = this.bytes('buffers', buffers);
+    if (length * count > buffers.byteLength) {
+      throw rangeError('buffers.byteLength', `>= ${length * count}`, buffers.byteLength);
+    }
+    this.keptForever.push(buffers);
+    return this.prep(abi.OP_PROVIDE_BUFFERS, count, address, length, id).bufIndex(group);
+  }
+
+  /** Takes `count` buffers of a group back; the result is how many were there. io_uring_prep_remove_buffers(3) */
+  removeBuffers(count: number, group: number): this {
+    checkInt('count', count, 1, 65536);
+    checkU16('group', group);
+    return this.prep(abi.OP_REMOVE_BUFFERS, count, 0, 0, 0).bufIndex(group);
+  }
+
+  /**
+   * Puts descriptors into the registered files from `offset` on; -1 empties a slot.
+   * io_uring_prep_files_update(3), 5.6
+   */
+  filesUpdate(fds: Int32Array, offset: number): this {
+    if (!(fds instanceof Int32Array)) throw argTypeError('fds', 'an instance of Int32Array', fds);
+    if (offset !== abi.FILE_INDEX_ALLOC) checkInt('offset', offset, 0, 0x7ffffffe);
+    const address = this.bytes('fds', fds);
+    return this.prep(abi.OP_FILES_UPDATE, -1, address, fds.length, offset === -1 ? 0xffffffff : offset);
+  }
+
+  // --- Processes and futexes ------------------------------------------------------------------------
+
+  /**
+   * Waits for a child process to change state.
+   * @param info gets the siginfo_t, 128 bytes. @param options WEXITED and the like.
+   * io_uring_prep_waitid(3), waitid(2), 6.7
+   */
+  waitid(idType: number, id: number, info: ArrayBufferView, options: number, flags = 0): this {
+    checkInt('idType', idType, P_ALL, P_PIDFD);
+    checkInt('id', id, 0, 0x7fffffff);
+    checkU32('options', options);
+    checkU32('flags', flags);
+    const address = this.bytes('info', info);
+    if (info.byteLength < SIGINFO_SIZE)
+      throw rangeError('info.byteLength', `>= ${SIGINFO_SIZE}`, info.byteLength);
+    return this.prep(abi.OP_WAITID, id, 0, idType, address).opFlags(flags).fileIndex(options);
+  }
+
+  /**
+   * Waits while `futex[0]` is `value`, until it is woken.
+   * @param futexFlags FUTEX2_ flags. io_uring_prep_futex_wait(3), 6.7
+   */
+  futexWait(
+    futex: Int32Array | Uint32Array,
+    value: number,
+    mask = FUTEX_BITSET_MATCH_ANY,
+    futexFlags = FUTEX2_SIZE_U32 | FUTEX2_PRIVATE,
+  ): this {
+    return this.#futex(abi.OP_FUTEX_WAIT, futex, checkU32('value', value) >>> 0, mask, futexFlags);
+  }
+
+  /** Wakes up to `count` waiters; the result is how many. io_uring_prep_futex_wake(3), 6.7 */
+  futexWake(
+    futex: Int32Array | Uint32Array,
+    count: number,
+    mask = FUTEX_BITSET_MATCH_ANY,
+    futexFlags = FUTEX2_SIZE_U32 | FUTEX2_PRIVATE,
+  ): this {
+    return this.#futex(abi.OP_FUTEX_WAKE, futex, checkInt('count', count, 0, 0x7fffffff), mask, futexFlags);
+  }
+
+  #futex(op: number, futex: Int32Array | Uint32Array, value: number, mask: number, flags: number): this {
+    checkInt('mask', mask, 1, 0xffffffff);
+    checkU32('futexFlags', flags);
+    return this.prep(op, flags, this.#futexAddress('futex', futex), 0, value).addr3(mask);
+  }
+
+  #futexAddress(name: string, futex: Int32Array | Uint32Array): number {
+    if (!(futex instanceof Int32Array || futex instanceof Uint32Array)) {
+      throw argTypeError(name, 'an instance of Int32Array or Uint32Array', futex);
+    }
+    if (futex.length === 0) throw rangeError(`${name}.length`, '>= 1', 0);
+    return this.bytes(name, futex);
+  }
+
+  /** Waits on several futexes; the result is the index of the one woken. io_uring_prep_futex_waitv(3), 6.7 */
+  futexWaitv(waiters: readonly FutexWaiter[]): this {
+    if (!Array.isArray(waiters)) throw argTypeError('waiters', 'an array', waiters);
+    checkInt('waiters.length', waiters.length, 1, FUTEX_WAITV_MAX);
+    const address = this.scratch.alloc(waiters.length * FUTEX_WAITV.size);
+    const { bytes, start } = this.scratch;
+    for (const [i, { futex, value, flags }] of waiters.entries()) {
+      const at = start + i * FUTEX_WAITV.size;
+      bytes.writeBigUInt64LE(BigInt(checkU32('value', value) >>> 0), at + FUTEX_WAITV.val);
+      bytes.writeBigUInt64LE(BigInt(this.#futexAddress('futex', futex)), at + FUTEX_WAITV.uaddr);
+      const waiterFlags = checkU32('flags', flags ?? FUTEX2_SIZE_U32 | FUTEX2_PRIVATE);
+      bytes.writeBigUInt64LE(BigInt(waiterFlags >>> 0), at + FUTEX_WAITV.flags);
+    }
+    return this.prep(abi.OP_FUTEX_WAITV, 0, address, waiters.length, 0);
+  }
+}
