@@ -1,9 +1,19 @@
 import { markAsUntransferable } from 'node:worker_threads';
+import { libc } from '../ring/libc.js';
 
 /** Up to this size chunks are cut from the small slab. */
 const SMALL = 1024;
 const SMALL_SLAB = 16 * 1024;
 const LARGE_SLAB = 512 * 1024;
+
+/** Slabs die by the dozen in a garbage collection; faulting their memory in again costs more than the copy. */
+const KEPT_SLABS = 16 * 1024 * 1024;
+let kept = false;
+
+function keepFreedSlabs(): void {
+  kept = true;
+  libc().keepFreedMemory(KEPT_SLABS);
+}
 
 /**
  * JavaScript memory that received chunks are cut from: one allocation serves many. Small chunks have
@@ -22,6 +32,7 @@ class Slab {
   /** A copy of `length` bytes of `source` from `start` on. */
   copy(source: Buffer, start: number, length: number): Buffer {
     if (this.#used + length > this.#bytes.length) {
+      if (this.#size === LARGE_SLAB && !kept) keepFreedSlabs();
       this.#bytes = Buffer.allocUnsafeSlow(this.#size);
       // Others have chunks of it too: nobody may take it away to another thread.
       markAsUntransferable(this.#bytes.buffer);

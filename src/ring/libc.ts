@@ -47,6 +47,12 @@ export interface Libc {
   munmap(address: number, length: number): number;
   /** Drops the pages of private memory, which then reads as zeros. madvise(2) */
   madviseDontneed(address: number, length: number): number;
+  /**
+   * Has the C library keep freed memory of up to twice `bytes` for what is allocated next, instead of
+   * returning it and having it faulted in again. glibc raises its thresholds when a mapping of that size
+   * is freed (mallopt(3), M_MMAP_THRESHOLD), as any program's large buffer would do; musl does nothing.
+   */
+  keepFreedMemory(bytes: number): void;
   /** An ArrayBuffer over memory that C owns; it is the caller's to stop using before it is unmapped. */
   view(address: number, length: number): ArrayBuffer;
   /** Where an ArrayBuffer's first byte is. */
@@ -111,6 +117,8 @@ function wrap(koffi: Koffi): Libc {
   const mmap = lib.func('mmap', 'intptr_t', ['intptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = lib.func('munmap', 'int', ['intptr_t', 'size_t']);
   const madvise = lib.func('madvise', 'int', ['intptr_t', 'size_t', 'int']);
+  const malloc = lib.func('malloc', 'intptr_t', ['size_t']);
+  const free = lib.func('free', 'void', ['intptr_t']);
   const socket = lib.func('int socket(int, int, int)');
   const bindTo = lib.func('bind', 'int', ['int', 'void *', 'uint']);
   const listen = lib.func('int listen(int, int)');
@@ -140,6 +148,7 @@ function wrap(koffi: Koffi): Libc {
       result(mmap(0, length, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
     munmap: (address, length) => result(munmap(address, length)),
     madviseDontneed: (address, length) => result(madvise(address, length, MADV_DONTNEED)),
+    keepFreedMemory: bytes => free(malloc(bytes)),
     view: (address, length) => koffi.view(BigInt(address), length),
     // A SharedArrayBuffer itself is nothing koffi knows; a view of it is.
     addressOf: buffer => Number(koffi.address(new Uint8Array(buffer))),
