@@ -248,3 +248,16 @@ export const PBUF_RING_INC = 2; // 6.12
 
 // io_uring_probe_op.flags (IO_URING_OP_SUPPORTED)
 export const OP_SUPPORTED = 1 << 0; // 5.6
+
+// io_uring_rsrc_register.flags
+export const RSRC_REGISTER_SPARSE = 1 << 0; // 5.19
+
+// enum io_uring_register_restriction_op
+export const RESTRICTION_REGISTER_OP = 0; // 5.10
+export const RESTRICTION_SQE_OP = 1; // 5.10
+export const RESTRICTION_SQE_FLAGS_ALLOWED = 2; // 5.10
+export const RESTRICTION_SQE_FLAGS_REQUIRED = 3; // 5.10
+
+// io_uring_clone_buffers.flags
+export const REGISTER_SRC_REGISTERED = 1 << 0; // 6.12
+export const REGISTER_DST_REPLACE = 1 << 1; // 6.13

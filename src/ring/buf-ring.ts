@@ -3,7 +3,7 @@ import { checkInt, checkU16 } from './check.js';
 import { closedError, rangeError, systemError } from './errors.js';
 import { Mapping } from './mapping.js';
 import type { Ring } from './ring.js';
-import { BUF, BUF_REG } from './structs.js';
+import { BUF, BUF_REG, BUF_STATUS } from './structs.js';
 
 const PAGE = 4096;
 
@@ -92,6 +92,16 @@ export class BufRing {
   publish(): void {
     if (!this.#open) throw closedError('The buffer ring');
     Atomics.store(this.#halves, BUF.resv >> 1, this.#tail);
+  }
+
+  /** Buffers that the kernel has and has not used. io_uring_buf_ring_available(3), 6.8 */
+  get available(): number {
+    if (!this.#open) throw closedError('The buffer ring');
+    const status = Buffer.alloc(BUF_STATUS.size);
+    status.writeUInt32LE(this.group, BUF_STATUS.buf_group);
+    const failed = this.#ring.register(abi.REGISTER_PBUF_STATUS, status, 1);
+    if (failed < 0) throw systemError(failed, 'io_uring_register');
+    return (this.#tail - status.readUInt32LE(BUF_STATUS.head)) & 0xffff;
   }
 
   /** The buffer that a completion's flags name. */

@@ -43,6 +43,8 @@ let names: Map<number, [name: string, message: string]> | undefined;
 function describe(errno: number): [name: string, message: string] {
   if (names === undefined) {
     names = new Map(getSystemErrorMap());
+    // Neither knows it, and a ring that is not enabled yet answers with it.
+    names.set(-77, ['EBADFD', 'file descriptor in bad state']);
     for (const [name, value] of Object.entries(osConstants.errno)) {
       if (!names.has(-value)) names.set(-value, [name, name.toLowerCase()]);
     }

@@ -5,6 +5,7 @@ export type { Cqe } from './cqe.js';
 export { UasyncError } from './errors.js';
 export { Message, type MessageOptions, type ReceivedMessage } from './message.js';
 export { type Probe, probe } from './probe.js';
+export type { Restriction, SyncCancelTarget } from './registrations.js';
 export { Ring } from './ring.js';
 export type { RingOptions } from './setup.js';
 export {

@@ -5,6 +5,7 @@ import { argTypeError, closedError, systemError } from './errors.js';
 import { type Libc, libc } from './libc.js';
 import { Mapping } from './mapping.js';
 import { Pins } from './pins.js';
+import { Registrations } from './registrations.js';
 import { Scratch } from './scratch.js';
 import { type RingOptions, setupRing } from './setup.js';
 import { Sqe } from './sqe/index.js';
@@ -25,7 +26,7 @@ const abandoned = new Set<Pins>();
  * Entries are filled through `getSqe()` and reach the kernel with `submit()`; completions come back
  * through `copyCqes()`. One thread uses a ring; there may be many rings.
  */
-export class Ring {
+export class Ring extends Registrations {
   /** The ring's descriptor; it is readable while completions wait. -1 once closed. */
   fd: number;
   /** The SETUP_ flags that the kernel agreed to. */
@@ -61,6 +62,7 @@ export class Ring {
   readonly #cqTail: number;
   readonly #cqMask: number;
   readonly #cqOverflow: number;
+  readonly #cqFlags: number;
   readonly #cqes: number;
   readonly #cqeShift: number;
 
@@ -76,6 +78,7 @@ export class Ring {
    * the kernel's error (EINVAL, ENOMEM …) otherwise.
    */
   constructor(entries: number, options: RingOptions = {}, keepBuffers = true) {
+    super();
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     this.#libc = libc();
     const { fd, params } = setupRing(entries, options);
@@ -111,6 +114,7 @@ export class Ring {
     this.#cqTail = cq(CQ_OFF.tail) >> 2;
     this.#cqMask = words[cq(CQ_OFF.ring_mask) >> 2]!;
     this.#cqOverflow = cq(CQ_OFF.overflow) >> 2;
+    this.#cqFlags = cq(CQ_OFF.flags) >> 2;
     this.#cqes = cq(CQ_OFF.cqes) >> 2;
     if (!(this.flags & abi.SETUP_NO_SQARRAY)) {
       // Before 6.6 the queue is an array of indices; ours never changes.
@@ -383,10 +387,18 @@ export class Ring {
     return true;
   }
 
+  /** Whether completions count on a registered eventfd; they do at first. io_uring_cq_eventfd_toggle(3), 5.8 */
+  cqEventfdToggle(enabled: boolean): void {
+    this.#assertOpen();
+    if (this.#cqFlags === 0) throw systemError(-95, 'io_uring_cq_eventfd_toggle');
+    const flags = Atomics.load(this.#words, this.#cqFlags) & ~abi.CQ_EVENTFD_DISABLED;
+    Atomics.store(this.#words, this.#cqFlags, enabled ? flags : flags | abi.CQ_EVENTFD_DISABLED);
+  }
+
   // --- Registration and the end -----------------------------------------------------------------
 
-  /** @internal io_uring_register(2); the result, or a negative errno. */
-  register(opcode: number, arg: Uint8Array | null, count: number): number {
+  /** @internal */
+  override register(opcode: number, arg: Uint8Array | null, count: number): number {
     this.#assertOpen();
     checkU32('opcode', opcode);
     return this.#libc.ioUringRegister(this.fd, opcode, arg, count);

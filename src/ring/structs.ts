@@ -145,3 +145,30 @@ export const FUTEX_WAITV = { size: 24, val: 0, uaddr: 8, flags: 16 } as const;
 
 /** struct io_uring_getevents_arg */
 export const GETEVENTS_ARG = { size: 24, sigmask: 0, sigmask_sz: 8, ts: 16 } as const;
+
+/** struct io_uring_rsrc_register */
+export const RSRC_REGISTER = { size: 32, nr: 0, flags: 4, data: 16, tags: 24 } as const;
+
+/** struct io_uring_rsrc_update2; struct io_uring_rsrc_update is its first half */
+export const RSRC_UPDATE2 = { size: 32, offset: 0, data: 8, tags: 16, nr: 24 } as const;
+
+/** struct io_uring_sync_cancel_reg */
+export const SYNC_CANCEL_REG = { size: 64, addr: 0, fd: 8, flags: 12, timeout: 16, opcode: 32 } as const;
+
+/** struct io_uring_file_index_range */
+export const FILE_INDEX_RANGE = { size: 16, off: 0, len: 4 } as const;
+
+/** struct io_uring_restriction; `op` stands for its union of register_op, sqe_op and sqe_flags */
+export const RESTRICTION = { size: 16, opcode: 0, register_op: 2 } as const;
+
+/** struct io_uring_napi */
+export const NAPI = { size: 16, busy_poll_to: 0, prefer_busy_poll: 4 } as const;
+
+/** struct io_uring_clock_register */
+export const CLOCK_REGISTER = { size: 16, clockid: 0 } as const;
+
+/** struct io_uring_clone_buffers */
+export const CLONE_BUFFERS = { size: 32, src_fd: 0, flags: 4, src_off: 8, dst_off: 12, nr: 16 } as const;
+
+/** struct io_uring_buf_status */
+export const BUF_STATUS = { size: 40, buf_group: 0, head: 4 } as const;

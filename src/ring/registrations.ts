@@ -1,0 +1,294 @@
+import * as abi from './abi.js';
+import { pinnedAddressOf } from './address.js';
+import { checkDuration, checkFd, checkInt, checkU32 } from './check.js';
+import { argTypeError, systemError } from './errors.js';
+import * as structs from './structs.js';
+
+const FILES_MAX = 1 << 20;
+const BUFFERS_MAX = 1 << 14;
+
+/** A rule of `registerRestrictions`. */
+export interface Restriction {
+  /** A RESTRICTION_ value. */
+  kind: number;
+  /** A REGISTER_ value, an OP_ value or SQE_ flags, as the kind says. */
+  value: number;
+}
+
+/** What `syncCancel` cancels. */
+export interface SyncCancelTarget {
+  userData?: number | bigint;
+  fd?: number;
+  /** An OP_ value, 6.6. */
+  op?: number;
+  /** More ASYNC_CANCEL_ flags, for instance ASYNC_CANCEL_ALL. */
+  flags?: number;
+  /** Milliseconds to wait for what cannot be cancelled at once; without it there is no limit. */
+  timeout?: number;
+}
+
+/**
+ * What a ring can be told beside its entries: io_uring_register(2), a method for each registration. Every
+ * method throws the kernel's error, with syscall 'io_uring_register'.
+ */
+export abstract class Registrations {
+  /** Registered buffers by index: the kernel has their pages, and they stay alive. */
+  readonly #buffers: (ArrayBufferView | null)[] = [];
+
+  /** @internal io_uring_register(2); the result, or a negative errno. */
+  abstract register(opcode: number, arg: Uint8Array | null, count: number): number;
+
+  #do(opcode: number, arg: Uint8Array | null, count: number): number {
+    const result = this.register(opcode, arg, count);
+    if (result < 0) throw systemError(result, 'io_uring_register');
+    return result;
+  }
+
+  // --- Buffers ------------------------------------------------------------------------------------
+
+  #iovecs(buffers: readonly (ArrayBufferView | null)[]): Buffer {
+    if (!Array.isArray(buffers)) throw argTypeError('buffers', 'an array of Buffers', buffers);
+    checkInt('buffers.length', buffers.length, 1, BUFFERS_MAX);
+    const iovecs = Buffer.alloc(buffers.length * structs.IOVEC.size);
+    for (const [i, buffer] of buffers.entries()) {
+      if (buffer === null) continue;
+      if (!ArrayBuffer.isView(buffer)) throw argTypeError(`buffers[${i}]`, 'a Buffer or null', buffer);
+      const at = i * structs.IOVEC.size;
+      iovecs.writeBigUInt64LE(BigInt(pinnedAddressOf(buffer)), at + structs.IOVEC.iov_base);
+      iovecs.writeBigUInt64LE(BigInt(buffer.byteLength), at + structs.IOVEC.iov_len);
+    }
+    return iovecs;
+  }
+
+  /**
+   * Registers buffers for `readFixed` and its like: the kernel maps their pages once. `null` leaves a slot
+   * empty. io_uring_register_buffers(3)
+   */
+  registerBuffers(buffers: readonly (ArrayBufferView | null)[]): void {
+    this.#do(abi.REGISTER_BUFFERS, this.#iovecs(buffers), buffers.length);
+    this.#buffers.splice(0, this.#buffers.length, ...buffers);
+  }
+
+  /** Makes a table of `count` empty slots for buffers. io_uring_register_buffers_sparse(3), 5.19 */
+  registerBuffersSparse(count: number): void {
+    checkInt('count', count, 1, BUFFERS_MAX);
+    this.#do(abi.REGISTER_BUFFERS2, this.#sparse(count), structs.RSRC_REGISTER.size);
+    this.#buffers.splice(0, this.#buffers.length, ...Array<null>(count).fill(null));
+  }
+
+  /**
+   * Replaces registered buffers from `offset` on; operations under way finish with the old ones.
+   * io_uring_register_buffers_update_tag(3), 5.13
+   */
+  updateBuffers(offset: number, buffers: readonly (ArrayBufferView | null)[]): void {
+    checkInt('offset', offset, 0, BUFFERS_MAX);
+    const update = this.#update(offset, this.#iovecs(buffers), buffers.length);
+    this.#do(abi.REGISTER_BUFFERS_UPDATE, update, structs.RSRC_UPDATE2.size);
+    this.#buffers.splice(offset, buffers.length, ...buffers);
+  }
+
+  /** io_uring_unregister_buffers(3) */
+  unregisterBuffers(): void {
+    this.#do(abi.UNREGISTER_BUFFERS, null, 0);
+    this.#buffers.length = 0;
+  }
+
+  /** Has the registered buffers of another ring of this process too. io_uring_clone_buffers(3), 6.12 */
+  cloneBuffers(source: Registrations & { fd: number }, flags = 0): void {
+    if (!(source instanceof Registrations)) throw argTypeError('source', 'an instance of Ring', source);
+    const clone = Buffer.alloc(structs.CLONE_BUFFERS.size);
+    clone.writeUInt32LE(checkFd(source.fd), structs.CLONE_BUFFERS.src_fd);
+    clone.writeUInt32LE(checkU32('flags', flags), structs.CLONE_BUFFERS.flags);
+    this.#do(abi.REGISTER_CLONE_BUFFERS, clone, 1);
+    this.#buffers.splice(0, this.#buffers.length, ...source.#buffers);
+  }
+
+  #sparse(count: number): Buffer {
+    const register = Buffer.alloc(structs.RSRC_REGISTER.size);
+    register.writeUInt32LE(count, structs.RSRC_REGISTER.nr);
+    register.writeUInt32LE(abi.RSRC_REGISTER_SPARSE, structs.RSRC_REGISTER.flags);
+    return register;
+  }
+
+  #update(offset: number, data: ArrayBufferView, count: number): Buffer {
+    const update = Buffer.alloc(structs.RSRC_UPDATE2.size);
+    update.writeUInt32LE(offset, structs.RSRC_UPDATE2.offset);
+    update.writeBigUInt64LE(BigInt(pinnedAddressOf(data)), structs.RSRC_UPDATE2.data);
+    update.writeUInt32LE(count, structs.RSRC_UPDATE2.nr);
+    return update;
+  }
+
+  // --- Files --------------------------------------------------------------------------------------
+
+  #fds(fds: readonly number[]): Int32Array {
+    if (!Array.isArray(fds)) throw argTypeError('fds', 'an array of numbers', fds);
+    checkInt('fds.length', fds.length, 1, FILES_MAX);
+    return Int32Array.from(fds, (fd, i) => checkInt(`fds[${i}]`, fd, -2, 0x7fffffff));
+  }
+
+  /** Registers descriptors for `fixedFile()`; -1 leaves a slot empty. io_uring_register_files(3) */
+  registerFiles(fds: readonly number[]): void {
+    const table = this.#fds(fds);
+    this.#do(abi.REGISTER_FILES, new Uint8Array(table.buffer), fds.length);
+  }
+
+  /** Makes a table of `count` empty slots for files. io_uring_register_files_sparse(3), 5.19 */
+  registerFilesSparse(count: number): void {
+    checkInt('count', count, 1, FILES_MAX);
+    this.#do(abi.REGISTER_FILES2, this.#sparse(count), structs.RSRC_REGISTER.size);
+  }
+
+  /**
+   * Replaces registered files from `offset` on: -1 empties a slot, -2 leaves it. Returns how many.
+   * io_uring_register_files_update(3)
+   */
+  updateFiles(offset: number, fds: readonly number[]): number {
+    checkInt('offset', offset, 0, FILES_MAX);
+    const update = this.#update(offset, this.#fds(fds), 0);
+    return this.#do(abi.REGISTER_FILES_UPDATE, update.subarray(0, 16), fds.length);
+  }
+
+  /** io_uring_unregister_files(3) */
+  unregisterFiles(): void {
+    this.#do(abi.UNREGISTER_FILES, null, 0);
+  }
+
+  /** Which slots the kernel may choose for FILE_INDEX_ALLOC. io_uring_register_file_alloc_range(3), 6.0 */
+  registerFileAllocRange(offset: number, length: number): void {
+    const range = Buffer.alloc(structs.FILE_INDEX_RANGE.size);
+    range.writeUInt32LE(checkInt('offset', offset, 0, FILES_MAX), structs.FILE_INDEX_RANGE.off);
+    range.writeUInt32LE(checkInt('length', length, 0, FILES_MAX), structs.FILE_INDEX_RANGE.len);
+    this.#do(abi.REGISTER_FILE_ALLOC_RANGE, range, 0);
+  }
+
+  // --- Notification, credentials, rules -------------------------------------------------------------
+
+  /** Counts completions on an eventfd(2), so that a poll of it wakes. io_uring_register_eventfd(3) */
+  registerEventfd(fd: number): void {
+    this.#do(abi.REGISTER_EVENTFD, this.#int(checkFd(fd)), 1);
+  }
+
+  /** As `registerEventfd`, but only those that did not complete at once. io_uring_register_eventfd_async(3) */
+  registerEventfdAsync(fd: number): void {
+    this.#do(abi.REGISTER_EVENTFD_ASYNC, this.#int(checkFd(fd)), 1);
+  }
+
+  /** io_uring_unregister_eventfd(3) */
+  unregisterEventfd(): void {
+    this.#do(abi.UNREGISTER_EVENTFD, null, 0);
+  }
+
+  #int(...values: number[]): Buffer {
+    const bytes = Buffer.alloc(values.length * 4);
+    for (const [i, value] of values.entries()) bytes.writeInt32LE(value, i * 4);
+    return bytes;
+  }
+
+  /** Keeps this thread's credentials; returns the id for `personality()`. io_uring_register_personality(3) */
+  registerPersonality(): number {
+    return this.#do(abi.REGISTER_PERSONALITY, null, 0);
+  }
+
+  /** io_uring_unregister_personality(3) */
+  unregisterPersonality(id: number): void {
+    this.#do(abi.UNREGISTER_PERSONALITY, null, checkInt('id', id, 1, 0xffff));
+  }
+
+  /**
+   * Allows only what the rules allow, from `enableRings()` on; the ring was made with SETUP_R_DISABLED.
+   * io_uring_register_restrictions(3), 5.10
+   */
+  registerRestrictions(rules: readonly Restriction[]): void {
+    if (!Array.isArray(rules)) throw argTypeError('rules', 'an array', rules);
+    const bytes = Buffer.alloc(rules.length * structs.RESTRICTION.size);
+    for (const [i, { kind, value }] of rules.entries()) {
+      const at = i * structs.RESTRICTION.size;
+      bytes.writeUInt16LE(checkInt('kind', kind, 0, 3), at + structs.RESTRICTION.opcode);
+      bytes.writeUInt8(checkInt('value', value, 0, 255), at + structs.RESTRICTION.register_op);
+    }
+    this.#do(abi.REGISTER_RESTRICTIONS, bytes, rules.length);
+  }
+
+  /** Starts a ring that was made with SETUP_R_DISABLED. io_uring_enable_rings(3), 5.10 */
+  enableRings(): void {
+    this.#do(abi.REGISTER_ENABLE_RINGS, null, 0);
+  }
+
+  // --- Workers, cancellation, time ------------------------------------------------------------------
+
+  /** The CPUs that worker threads run on. io_uring_register_iowq_aff(3), 5.14 */
+  registerIowqAffinity(cpus: readonly number[]): void {
+    if (!Array.isArray(cpus)) throw argTypeError('cpus', 'an array of numbers', cpus);
+    const mask = Buffer.alloc(128);
+    for (const cpu of cpus) {
+      checkInt('cpus[]', cpu, 0, mask.length * 8 - 1);
+      mask[cpu >> 3] = mask[cpu >> 3]! | (1 << (cpu & 7));
+    }
+    this.#do(abi.REGISTER_IOWQ_AFF, mask, mask.length);
+  }
+
+  /** io_uring_unregister_iowq_aff(3), 5.14 */
+  unregisterIowqAffinity(): void {
+    this.#do(abi.UNREGISTER_IOWQ_AFF, null, 0);
+  }
+
+  /**
+   * The most worker threads for files and the like (bounded) and for the rest (unbounded); 0 leaves one as
+   * it is. Returns what they were. io_uring_register_iowq_max_workers(3), 5.15
+   */
+  registerIowqMaxWorkers(bounded: number, unbounded: number): [bounded: number, unbounded: number] {
+    const max = 0x7fffffff;
+    const values = this.#int(checkInt('bounded', bounded, 0, max), checkInt('unbounded', unbounded, 0, max));
+    this.#do(abi.REGISTER_IOWQ_MAX_WORKERS, values, 2);
+    return [values.readUInt32LE(0), values.readUInt32LE(4)];
+  }
+
+  /**
+   * Cancels, and waits until it is done. Returns how many with ASYNC_CANCEL_ALL, else 0; throws ENOENT when
+   * nothing matches, ETIME when the time was up. io_uring_register_sync_cancel(3), 6.0
+   */
+  syncCancel(target: SyncCancelTarget): number {
+    if (typeof target !== 'object' || target === null) throw argTypeError('target', 'an object', target);
+    const { userData, fd, op, timeout } = target;
+    let flags = checkU32('target.flags', target.flags ?? 0);
+    const reg = Buffer.alloc(structs.SYNC_CANCEL_REG.size);
+    const fields = structs.SYNC_CANCEL_REG;
+    reg.writeBigUInt64LE(BigInt.asUintN(64, BigInt(userData ?? 0)), fields.addr);
+    reg.writeInt32LE(fd === undefined ? -1 : checkFd(fd), fields.fd);
+    if (fd !== undefined) flags |= abi.ASYNC_CANCEL_FD;
+    if (op !== undefined) {
+      flags |= abi.ASYNC_CANCEL_OP;
+      reg.writeUInt8(checkInt('target.op', op, 0, 255), fields.opcode);
+    }
+    reg.writeInt32LE(flags, fields.flags);
+    const ms = timeout === undefined ? undefined : checkDuration('target.timeout', timeout);
+    const seconds = ms === undefined ? -1 : Math.floor(ms / 1000);
+    const nanoseconds = ms === undefined ? -1 : Math.floor((ms - seconds * 1000) * 1e6);
+    reg.writeBigInt64LE(BigInt(seconds), fields.timeout);
+    reg.writeBigInt64LE(BigInt(nanoseconds), fields.timeout + 8);
+    const result = this.register(abi.REGISTER_SYNC_CANCEL, reg, 1);
+    if (result < 0) throw systemError(result, 'io_uring_register');
+    return result;
+  }
+
+  /** Busy-polls network devices for up to so many microseconds. io_uring_register_napi(3), 6.9 */
+  registerNapi(busyPollMicroseconds: number, preferBusyPoll = false): void {
+    const napi = Buffer.alloc(structs.NAPI.size);
+    const us = checkInt('busyPollMicroseconds', busyPollMicroseconds, 0, 0xffffffff);
+    napi.writeUInt32LE(us, structs.NAPI.busy_poll_to);
+    napi.writeUInt8(preferBusyPoll ? 1 : 0, structs.NAPI.prefer_busy_poll);
+    this.#do(abi.REGISTER_NAPI, napi, 1);
+  }
+
+  /** io_uring_unregister_napi(3), 6.9 */
+  unregisterNapi(): void {
+    this.#do(abi.UNREGISTER_NAPI, Buffer.alloc(structs.NAPI.size), 1);
+  }
+
+  /** The clock of waits with a timeout: 1 CLOCK_MONOTONIC, 7 CLOCK_BOOTTIME. io_uring_register_clock(3), 6.12 */
+  registerClock(clockId: number): void {
+    const clock = Buffer.alloc(structs.CLOCK_REGISTER.size);
+    clock.writeUInt32LE(checkInt('clockId', clockId, 0, 255), structs.CLOCK_REGISTER.clockid);
+    this.#do(abi.REGISTER_CLOCK, clock, 0);
+  }
+}
