@@ -84,7 +84,15 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     }
   }
 
-  protected abstract next(): void;
+  /** Starts the next piece, from or to a block if there is one. */
+  protected next(): void {
+    this.block ??= this.loop.blocks.acquire(Math.min(this.end - this.at, BLOCK_MAX));
+    if (this.block === null) this.loop.blocks.wait(this);
+    else this.startPiece(this.block, Math.min(this.end - this.at, this.block.bytes.length));
+  }
+
+  /** Starts a piece of `length` bytes. */
+  protected abstract startPiece(block: Block, length: number): void;
 
   blockReleased(): void {
     this.start();
@@ -148,15 +156,9 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
     return 'read';
   }
 
-  protected next(): void {
-    const length = Math.min(this.end - this.at, BLOCK_MAX);
-    this.block ??= this.loop.blocks.acquire(length);
-    if (this.block === null) {
-      this.loop.blocks.wait(this);
-      return;
-    }
-    this.#asked = Math.min(length, this.block.bytes.length);
-    this.prep(abi.OP_READ, this.block.address, this.#asked);
+  protected override startPiece(block: Block, length: number): void {
+    this.#asked = length;
+    this.prep(abi.OP_READ, block.address, length);
   }
 
   complete(res: number): void {
@@ -185,15 +187,7 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
     return 'write';
   }
 
-  protected next(): void {
-    const left = Math.min(this.end - this.at, BLOCK_MAX);
-    this.block ??= this.loop.blocks.acquire(left);
-    if (this.block === null) {
-      this.loop.blocks.wait(this);
-      return;
-    }
-    const { bytes, address } = this.block;
-    const length = Math.min(left, bytes.length);
+  protected override startPiece({ address, bytes }: Block, length: number): void {
     const whole = length === this.bytes.length;
     bytes.set(whole ? this.bytes : this.bytes.subarray(this.at, this.at + length));
     this.prep(abi.OP_WRITE, address, length);

@@ -1,4 +1,4 @@
-import { systemError, UasyncError } from '../ring/errors.js';
+import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { PromiseOperation } from './operation.js';
 
 const EINTR = -4;
@@ -49,6 +49,7 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> {
       signal.removeEventListener('abort', this);
       if (signal.aborted && (res === ECANCELED || res === EINTR)) return new AbortError(signal);
     }
+    if (res === ECANCELED && this.loop.closing) return closedError('The loop');
     return res < 0 ? this.error(res) : undefined;
   }
 
