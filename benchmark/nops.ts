@@ -1,7 +1,9 @@
 /**
- * The least that an operation can cost: awaited `nop()`s, and bare ones by batch on a Ring.
- * `node dist/benchmark/nops.js`
+ * The least that an operation can cost: awaited `nop()`s, and bare ones by batch on a Ring, in turns with
+ * liburing in C where there is a compiler and liburing-dev. `node dist/benchmark/nops.js`
  */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { nop } from 'uasync';
 import { Ring } from 'uasync/ring';
 
@@ -27,7 +29,8 @@ async function awaited(awaiters: number): Promise<void> {
   report(`awaited nop(), ${awaiters} at a time`, OPS, start, cpu);
 }
 
-function raw(batch: number): void {
+/** CPU nanoseconds of each NOP in batches on a Ring. */
+function raw(batch: number): number {
   const ring = new Ring(batch);
   let done = 0;
   const sink = {
@@ -35,18 +38,61 @@ function raw(batch: number): void {
       done++;
     },
   };
-  const start = performance.now();
   const cpu = process.cpuUsage();
   while (done < OPS) {
     for (let i = 0; i < batch; i++) ring.getSqe()!.nop().userData(i);
     ring.submitAndGetEvents();
     ring.reap(sink);
   }
-  report(`Ring, batches of ${batch}`, done, start, cpu);
+  const { user, system } = process.cpuUsage(cpu);
   ring.close();
+  return ((user + system) / done) * 1000;
+}
+
+const root = new URL('../../', import.meta.url);
+const binary = fileURLToPath(new URL('dist/benchmark/nop', root));
+const source = fileURLToPath(new URL('benchmark/peers/nop.c', root));
+const hasPeer = spawnSync('cc', ['-O2', '-o', binary, source, '-luring'], { stdio: 'ignore' }).status === 0;
+
+/** The same of liburing in C. */
+function peer(batch: number): number {
+  return Number(spawnSync(binary, [String(batch), String(OPS)], { encoding: 'latin1' }).stdout);
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[values.length >> 1]!;
+}
+
+/** Nanoseconds of one `getSqe()`, a NOP and its user_data, without the kernel. */
+function fill(): number {
+  let spent = 0;
+  const rounds = 200;
+  for (let round = 0; round < rounds * 2; round++) {
+    const ring = new Ring(4096);
+    const start = performance.now();
+    for (let i = 0; i < 4096; i++) ring.getSqe()!.nop().userData(i);
+    if (round >= rounds) spent += performance.now() - start;
+    ring.close();
+  }
+  return (spent * 1e6) / (rounds * 4096);
 }
 
 await awaited(1000);
 for (const awaiters of [1, 10, 1000, 100_000]) await awaited(awaiters);
 raw(64);
-for (const batch of [64, 256, 1024, 4096]) raw(batch);
+for (const batch of [64, 256, 1024, 4096]) {
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    ours.push(raw(batch));
+    if (hasPeer) theirs.push(peer(batch));
+  }
+  const each = median(ours);
+  const c = hasPeer
+    ? `, in C ${median(theirs).toFixed(0)} ns: ${(median(theirs) / each).toFixed(2)}x its rate`
+    : '';
+  console.log(
+    `Ring, batches of ${batch}: ${each.toFixed(0)} ns CPU each (${(1000 / each).toFixed(1)} M/s)${c}`,
+  );
+}
+console.log(`filling an entry: ${fill().toFixed(1)} ns`);

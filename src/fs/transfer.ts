@@ -5,8 +5,9 @@ import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
-import { systemError, UasyncError } from '../ring/errors.js';
+import { closedError, systemError, UasyncError } from '../ring/errors.js';
 
+const ECANCELED = -125;
 const NO_BYTES = new Uint8Array(0);
 
 /** Whose descriptor it is: it stays open until every transfer has ended. */
@@ -137,6 +138,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.#buffer = null;
     this.bytes = NO_BYTES;
     if (failure !== undefined) this.reject(failure);
+    else if (res === ECANCELED && this.loop.closing) this.reject(closedError('The loop'));
     else if (res < 0) this.reject(systemError(res, this.syscall));
     else if (lost)
       this.reject(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));
