@@ -14,7 +14,7 @@ import {
   setResetOnClose,
   TCP_NODELAY,
 } from './options.js';
-import { Receiver } from './receiver.js';
+import { type ChunkIteration, Receiver } from './receiver.js';
 import { Sender } from './sender.js';
 
 /** What `write` takes. */
@@ -228,7 +228,7 @@ export class Connection implements AsyncIterable<Buffer> {
 }
 
 /** `for await` over a connection, without a generator's extra promises. */
-class ChunkIterator implements AsyncIterator<Buffer, undefined> {
+class ChunkIterator implements AsyncIterator<Buffer, undefined>, ChunkIteration {
   readonly #connection: Connection;
   readonly #receiver: Receiver;
   #done = false;
@@ -240,18 +240,8 @@ class ChunkIterator implements AsyncIterator<Buffer, undefined> {
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
     if (this.#done) return Promise.resolve({ value: undefined, done: true });
-    return this.#receiver.read(null, undefined).then(this.#onChunk, this.#onError);
+    return this.#receiver.read(null, undefined, this) as Promise<IteratorResult<Buffer, undefined>>;
   }
-
-  readonly #onChunk = (
-    chunk: unknown,
-  ): IteratorResult<Buffer, undefined> | Promise<IteratorResult<Buffer, undefined>> =>
-    chunk === null ? this.return() : { value: chunk as Buffer, done: false };
-
-  readonly #onError = async (error: unknown): Promise<never> => {
-    await this.return();
-    throw error;
-  };
 
   async return(): Promise<IteratorResult<Buffer, undefined>> {
     this.#done = true;

@@ -16,11 +16,41 @@ const HIGH_WATER_CHUNKS = 1024;
 const LOW_WATER = HIGH_WATER / 2;
 const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
 
+/** What a read resolves to: a chunk, a count, or a step of an iteration. */
+type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined>;
+
+/** An iteration over the connection, which ends by closing it. */
+export interface ChunkIteration {
+  /** Closes the connection, and resolves to the last step. */
+  return(): Promise<IteratorResult<Buffer, undefined>>;
+}
+
+/** Ends an iteration, but not from within the receiver, which closing comes back to. */
+function closeSoon(iteration: ChunkIteration): Promise<IteratorResult<Buffer, undefined>> {
+  return Promise.resolve().then(() => iteration.return());
+}
+
 /** Someone who waits for bytes: for a chunk, or for `target` to be filled. */
-class Reader extends Waiter<Buffer | null | number> {
+class Reader extends Waiter<ReadValue> {
   target: Uint8Array | null = null;
+  /** Set if it is a step of an iteration: the step is settled at once, without a promise in between. */
+  iteration: ChunkIteration | null = null;
   /** The target's length when it was given. */
   room = 0;
+
+  /** Settles with a chunk, or with null at the end. */
+  give(chunk: Buffer | null): void {
+    if (this.iteration === null) this.resolve(chunk);
+    else if (chunk !== null) this.resolve({ value: chunk, done: false });
+    else this.resolve(closeSoon(this.iteration) as never);
+  }
+
+  /** Settles with an error; an iteration closes the connection first. */
+  fail(error: Error): void {
+    const { iteration, reject } = this;
+    if (iteration === null) reject(error);
+    else closeSoon(iteration).then(() => reject(error), reject);
+  }
 
   /** Whether the target was detached or shrunk meanwhile. */
   get lost(): boolean {
@@ -57,10 +87,15 @@ export class Receiver extends Operation {
   }
 
   /** The next bytes as a Buffer, or null at the end; with `target`, their number, or 0 at the end. */
-  read(target: Uint8Array | null, options: WaitOptions | undefined): Promise<Buffer | null | number> {
+  read(
+    target: Uint8Array | null,
+    options: WaitOptions | undefined,
+    iteration: ChunkIteration | null = null,
+  ): Promise<ReadValue> {
     const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
     this.#spare = null;
     reader.target = target;
+    reader.iteration = iteration;
     reader.room = target === null ? 0 : target.length;
     const promise = reader.wait(options);
     if (this.#readers.length === 0 && this.#serve(reader)) {
@@ -79,6 +114,7 @@ export class Receiver extends Operation {
   #release(reader: Reader): void {
     reader.settled();
     reader.target = null;
+    reader.iteration = null;
     this.#spare = reader;
   }
 
@@ -95,7 +131,8 @@ export class Receiver extends Operation {
         this.#chunks.shift();
         this.#queued -= chunk.length;
         target?.set(chunk);
-        reader.resolve(target === null ? chunk : chunk.length);
+        if (target === null) reader.give(chunk);
+        else reader.resolve(chunk.length);
       } else {
         target.set(chunk.subarray(0, target.length));
         this.#chunks[0] = chunk.subarray(target.length);
@@ -103,9 +140,10 @@ export class Receiver extends Operation {
         reader.resolve(target.length);
       }
     } else if (this.#error !== null) {
-      reader.reject(this.#error);
+      reader.fail(this.#error);
     } else if (this.#ended) {
-      reader.resolve(reader.target === null ? null : 0);
+      if (reader.target === null) reader.give(null);
+      else reader.resolve(0);
     } else {
       return false;
     }
