@@ -2,12 +2,12 @@ import { fstatSync, type Stats } from 'node:fs';
 import { closeFile } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { checkInt } from '../ring/check.js';
+import { EBADF } from '../ring/errno.js';
 import { argTypeError, closedError, systemError } from '../ring/errors.js';
 import { toBytes, toPosition } from './arguments.js';
 import { statFd } from './operations.js';
 import { type ReadResult, readBytes, type TransferOwner, type WriteResult, writeBytes } from './transfer.js';
 
-const EBADF = -9;
 const DEFAULT_READ = 16384;
 
 /** Where to read to, and from. */

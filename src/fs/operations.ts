@@ -6,12 +6,10 @@ import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { systemError, type UasyncError } from '../ring/errors.js';
-import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS, STATX_BTIME } from '../ring/sqe/paths.js';
+import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, STATX_BASIC_STATS, STATX_BTIME } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { pathText } from './arguments.js';
 import { statsOf } from './stats.js';
-
-const O_CLOEXEC = 0o2000000;
 
 /** One operation that may be about a path. */
 abstract class FileOperation<T> extends AbortableOperation<T> {

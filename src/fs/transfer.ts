@@ -5,9 +5,9 @@ import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
+import { ECANCELED } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 
-const ECANCELED = -125;
 const NO_BYTES = new Uint8Array(0);
 
 /** Whose descriptor it is: it stays open until every transfer has ended. */

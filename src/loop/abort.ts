@@ -1,8 +1,6 @@
+import { ECANCELED, EINTR } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { PromiseOperation } from './operation.js';
-
-const EINTR = -4;
-const ECANCELED = -125;
 
 /** The rejection of a call whose `signal` was aborted: name 'AbortError', code 'ABORT_ERR', as Node's. */
 export class AbortError extends UasyncError {

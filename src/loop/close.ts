@@ -1,4 +1,3 @@
-import * as abi from '../ring/abi.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Loop } from './loop.js';
@@ -11,7 +10,7 @@ class CloseOperation extends PromiseOperation<void> {
   }
 
   run(fd: number): Promise<void> {
-    this.loop.start(this).prep(abi.OP_CLOSE, fd, 0, 0, 0);
+    this.loop.start(this).close(fd);
     return this.promise();
   }
 

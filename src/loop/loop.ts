@@ -1,6 +1,7 @@
 import * as abi from '../ring/abi.js';
 import { checkFunction, checkInt } from '../ring/check.js';
 import type { CqeSink } from '../ring/cqe.js';
+import { ECANCELED } from '../ring/errno.js';
 import { argTypeError, closedError, UasyncError } from '../ring/errors.js';
 import { probeOps } from '../ring/probe.js';
 import { Ring } from '../ring/ring.js';
@@ -13,7 +14,6 @@ import { Scheduler } from './scheduler.js';
 
 /** user_data of requests whose outcome nobody waits for. */
 const NOBODY = -1;
-const ECANCELED = -125;
 const DEFAULT_ENTRIES = 4096;
 const DEFAULT_CQ_ENTRIES = 16384;
 const DEFAULT_MEMORY = 256 * 1024 * 1024;
@@ -174,13 +174,6 @@ export class Loop implements CqeSink {
     sqe.prep(abi.OP_ASYNC_CANCEL, -1, target, 0, 0);
   }
 
-  /** @internal Asks the kernel to cancel everything in flight on a descriptor, 5.19. */
-  cancelFd(fd: number): void {
-    this.startUnowned()
-      .prep(abi.OP_ASYNC_CANCEL, fd, 0, 0, 0)
-      .opFlags(abi.ASYNC_CANCEL_FD | abi.ASYNC_CANCEL_ALL);
-  }
-
   /**
    * Awaits any operation: `prepare` fills an entry, the promise is of its result, and a negative result
    * rejects with the error of that errno. Buffers stay alive until it has completed; they are used in
@@ -228,7 +221,7 @@ export class Loop implements CqeSink {
     return this.ring.cqReady !== 0 || this.ring.sqReady !== 0;
   }
 
-  /** A completion. @internal */
+  /** @internal A completion. */
   onCqe(low: number, high: number, res: number, flags: number): void {
     if (low === NOBODY) {
       this.#unowned--;
@@ -355,9 +348,7 @@ export class Loop implements CqeSink {
     const end = performance.now() + CLOSE_WAIT_MS;
     do {
       if (!this.busy && this.ring.sqReady === 0) return true;
-      this.startUnowned()
-        .prep(abi.OP_ASYNC_CANCEL, -1, 0, 0, 0)
-        .opFlags(abi.ASYNC_CANCEL_ANY | abi.ASYNC_CANCEL_ALL);
+      this.startUnowned().cancelAny(abi.ASYNC_CANCEL_ALL);
       this.ring.submitAndWaitTimeout(2, 10);
       this.ring.reap(this);
     } while (performance.now() < end);

@@ -1,11 +1,10 @@
 import * as abi from '../ring/abi.js';
 import { checkDuration, checkSignal } from '../ring/check.js';
+import { ETIME } from '../ring/errno.js';
 import { AbortableOperation, throwIfAborted } from './abort.js';
 import { loop } from './current.js';
 import { PromiseOperation } from './operation.js';
 import { OperationPool } from './pool.js';
-
-const ETIME = -62;
 
 class SleepOperation extends AbortableOperation<void> {
   override get syscall(): string {

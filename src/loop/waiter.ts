@@ -1,9 +1,8 @@
 import { checkDuration, checkSignal } from '../ring/check.js';
+import { ETIMEDOUT } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { promiseOf, type Settler } from './settler.js';
-
-const ETIMEDOUT = -110;
 
 /** What every call that waits on a peer takes. */
 export interface WaitOptions {

@@ -3,8 +3,8 @@ import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
-import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
+import { ETIMEDOUT } from '../ring/errno.js';
 import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { AF_UNIX, familyOf, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
@@ -12,8 +12,6 @@ import { SOCK_CLOEXEC, SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { Connection } from './connection.js';
 import { IPPROTO_TCP, setIntOption, TCP_NODELAY } from './options.js';
 import { resolve } from './resolve.js';
-
-const ETIMEDOUT = -110;
 
 /** Whom to connect to, and how. */
 export interface ConnectOptions extends WaitOptions {
@@ -36,10 +34,7 @@ class ConnectOperation extends AbortableOperation<void> {
 
   run(fd: number, address: SocketAddress, signal: AbortSignal): Promise<void> {
     this.#address = address;
-    const sqe = this.loop.start(this);
-    const at = sqe.scratch.alloc(SOCKADDR_MAX);
-    const length = writeSockaddr(sqe.scratch.bytes, sqe.scratch.start, address);
-    sqe.prep(abi.OP_CONNECT, fd, at, 0, length);
+    this.loop.start(this).connect(fd, address);
     this.watch(signal);
     return this.promise();
   }

@@ -3,21 +3,27 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
+import {
+  EAGAIN,
+  ECANCELED,
+  ECONNABORTED,
+  ECONNRESET,
+  EINTR,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPROTO,
+} from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
-import { SOCK_CLOEXEC } from '../ring/sqe/sockets.js';
 import { Connection } from './connection.js';
 import { localAddress } from './names.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 
-const ECANCELED = -125;
 /** Errors of accept(2) that pass: no descriptor or no memory is free just now. */
-const EMFILE = -24;
-const ENFILE = -23;
-const ENOBUFS = -105;
-const ENOMEM = -12;
 /** Those that belong to a connection that went away before it was accepted, not to the listener. */
-const GONE = new Set([-103, -71, -104, -4, -11]);
+const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
 /** Milliseconds before a listener that ran out of descriptors tries again. */
 const PAUSE_MS = 100;
 /** With so many connections that nobody has asked for, the rest stay in the kernel's backlog. */
@@ -58,11 +64,7 @@ class Acceptor extends Operation {
   arm(): void {
     if (this.slot >= 0 || this.#error !== null || this.#pause !== null) return;
     if (this.#accepted.length >= UNDELIVERED_MAX) return;
-    this.loop
-      .start(this)
-      .prep(abi.OP_ACCEPT, this.#fd, 0, 0, 0)
-      .opFlags(SOCK_CLOEXEC)
-      .ioprio(abi.ACCEPT_MULTISHOT);
+    this.loop.start(this).multishotAccept(this.#fd);
   }
 
   complete(res: number, flags: number): void {

@@ -2,12 +2,9 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
+import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { ReceiveBuffers } from './receive-buffers.js';
-
-const ECANCELED = -125;
-const ENOBUFS = -105;
-const EINTR = -4;
 
 /** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
 const HIGH_WATER = 256 * 1024;
@@ -158,11 +155,7 @@ export class Receiver extends Operation {
   #arm(): void {
     if (this.slot >= 0 || this.#ended || this.#error !== null || this.#stopping) return;
     if (this.#queued > LOW_WATER || this.#chunks.length > LOW_WATER_CHUNKS) return;
-    this.loop
-      .start(this)
-      .prep(abi.OP_RECV, this.#fd, 0, 0, 0)
-      .ioprio(abi.RECV_MULTISHOT)
-      .bufferSelect(this.#buffers.group);
+    this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
   complete(res: number, flags: number): void {

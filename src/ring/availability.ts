@@ -1,14 +1,9 @@
 /** Why io_uring cannot be used here, and what to do about it. */
+
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } from './errno.js';
 import { systemError, UasyncError } from './errors.js';
-
-const EPERM = -1;
-const ENOMEM = -12;
-const EINVAL = -22;
-const EMFILE = -24;
-const ENFILE = -23;
-const ENOSYS = -38;
 
 /** A file of /proc, or '' where it cannot be read. */
 export function readProc(path: string): string {

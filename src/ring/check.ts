@@ -1,5 +1,5 @@
 /** Checks of public arguments, made before anything reaches the kernel. Errors have Node's codes. */
-import { argTypeError, argValueError, rangeError } from './errors.js';
+import { argTypeError, rangeError } from './errors.js';
 
 /** An integer in [min, max]; a `TypeError` for other types, a `RangeError` outside. */
 export function checkInt(name: string, value: number, min: number, max: number): number {
@@ -61,11 +61,4 @@ export function checkSignal(signal: AbortSignal | undefined): AbortSignal | unde
     throw argTypeError('options.signal', 'an instance of AbortSignal', signal);
   }
   return signal;
-}
-
-/** A string without a NUL, which would end it early in the kernel. */
-export function checkNoNul(name: string, value: string): string {
-  if (typeof value !== 'string') throw argTypeError(name, 'of type string', value);
-  if (value.includes('\0')) throw argValueError(name, 'must be a string without null bytes', value);
-  return value;
 }

@@ -52,11 +52,6 @@ function describe(errno: number): [name: string, message: string] {
   return names.get(errno) ?? [`E${-errno}`, `unknown error ${-errno}`];
 }
 
-/** The name of a negative errno: -2 is 'ENOENT'. */
-export function errorName(errno: number): string {
-  return describe(errno)[0];
-}
-
 /**
  * An error for a negative errno, worded as Node words it: network errors as
  * `connect ECONNREFUSED 127.0.0.1:80`, the others as `ENOENT: no such file or directory, open 'x'`.

@@ -1,6 +1,7 @@
 import * as abi from './abi.js';
 import { checkInt, checkU32 } from './check.js';
 import { type Cqe, type CqeSink, joinUserData } from './cqe.js';
+import { EAGAIN, EBUSY, EINTR, ENOSYS, EOPNOTSUPP, ETIME } from './errno.js';
 import { argTypeError, closedError, systemError } from './errors.js';
 import { type Libc, libc } from './libc.js';
 import { Mapping } from './mapping.js';
@@ -10,11 +11,6 @@ import { Scratch } from './scratch.js';
 import { type RingOptions, setupRing } from './setup.js';
 import { Sqe } from './sqe/index.js';
 import { CQ_OFF, CQE, PARAMS, SQ_OFF, SQE } from './structs.js';
-
-const EINTR = -4;
-const EAGAIN = -11;
-const EBUSY = -16;
-const ETIME = -62;
 
 const GONE = new Int32Array(0);
 /** Buffers that the kernel may still write to although their ring is closed. */
@@ -95,7 +91,7 @@ export class Ring extends Registrations {
     const sqBytes = sq(SQ_OFF.array) + (this.flags & abi.SETUP_NO_SQARRAY ? 0 : this.sqEntries * 4);
     const cqBytes = cq(CQ_OFF.cqes) + (this.cqEntries << this.#cqeShift) * 4;
     try {
-      if (!(this.features & abi.FEAT_SINGLE_MMAP)) throw systemError(-38, 'io_uring_setup');
+      if (!(this.features & abi.FEAT_SINGLE_MMAP)) throw systemError(ENOSYS, 'io_uring_setup');
       this.#rings = Mapping.ofRing(fd, Math.max(sqBytes, cqBytes), abi.OFF_SQ_RING);
       this.#sqes = Mapping.ofRing(fd, (this.sqEntries << this.#sqeShift) * 4, abi.OFF_SQES);
     } catch (error) {
@@ -390,7 +386,7 @@ export class Ring extends Registrations {
   /** Whether completions count on a registered eventfd; they do at first. io_uring_cq_eventfd_toggle(3), 5.8 */
   cqEventfdToggle(enabled: boolean): void {
     this.#assertOpen();
-    if (this.#cqFlags === 0) throw systemError(-95, 'io_uring_cq_eventfd_toggle');
+    if (this.#cqFlags === 0) throw systemError(EOPNOTSUPP, 'io_uring_cq_eventfd_toggle');
     const flags = Atomics.load(this.#words, this.#cqFlags) & ~abi.CQ_EVENTFD_DISABLED;
     Atomics.store(this.#words, this.#cqFlags, enabled ? flags : flags | abi.CQ_EVENTFD_DISABLED);
   }

@@ -1,12 +1,12 @@
 /** io_uring_setup(2): making a ring, and making do with what an older kernel knows. */
+
 import * as abi from './abi.js';
 import { setupError } from './availability.js';
 import { checkInt, checkU32 } from './check.js';
+import { EINVAL } from './errno.js';
 import { argValueError } from './errors.js';
 import { libc } from './libc.js';
 import { PARAMS } from './structs.js';
-
-const EINVAL = -22;
 
 /** How a ring is set up, io_uring_setup(2). */
 export interface RingOptions {

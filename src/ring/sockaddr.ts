@@ -5,7 +5,6 @@ import { argTypeError, argValueError } from './errors.js';
 import { interfaceIndex, interfaceName } from './interfaces.js';
 import { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN } from './structs.js';
 
-export const AF_UNSPEC = 0;
 export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;

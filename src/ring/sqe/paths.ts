@@ -24,7 +24,7 @@ export const RENAME_NOREPLACE = 1;
 export const RENAME_EXCHANGE = 2;
 
 /** Linux's O_CLOEXEC, the same on x64 and arm64; Node has no constant for it. */
-const O_CLOEXEC = 0o2000000;
+export const O_CLOEXEC = 0o2000000;
 
 /** How `openat2` opens. openat2(2) */
 export interface OpenHow {

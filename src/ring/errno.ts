@@ -1,0 +1,19 @@
+/** Errors of the kernel that this package tells apart, as completions carry them: negative. errno(3) */
+export const EPERM = -1;
+export const EINTR = -4;
+export const EBADF = -9;
+export const EAGAIN = -11;
+export const ENOMEM = -12;
+export const EBUSY = -16;
+export const EINVAL = -22;
+export const ENFILE = -23;
+export const EMFILE = -24;
+export const ENOSYS = -38;
+export const ETIME = -62;
+export const EPROTO = -71;
+export const EOPNOTSUPP = -95;
+export const ECONNABORTED = -103;
+export const ECONNRESET = -104;
+export const ENOBUFS = -105;
+export const ETIMEDOUT = -110;
+export const ECANCELED = -125;
