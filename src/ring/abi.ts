@@ -194,6 +194,11 @@ export const MSG_RING_CQE_SKIP = 1 << 0; // 6.0
 export const MSG_RING_FLAGS_PASS = 1 << 1; // 6.3
 export const FIXED_FD_NO_CLOEXEC = 1 << 0; // 6.8
 export const NOP_INJECT_RESULT = 1 << 0; // 6.10
+export const NOP_FILE = 1 << 1; // 6.13
+export const NOP_FIXED_FILE = 1 << 2; // 6.13
+export const NOP_FIXED_BUFFER = 1 << 3; // 6.13
+export const NOP_TW = 1 << 4; // 6.16
+export const NOP_CQE32 = 1 << 5; // 6.18
 export const URING_CMD_FIXED = 1 << 0; // 6.1
 export const FILE_INDEX_ALLOC = -1; // 5.19, ~0U
 
@@ -203,6 +208,11 @@ export const SOCKET_URING_OP_SIOCOUTQ = 1; // 6.7
 export const SOCKET_URING_OP_GETSOCKOPT = 2; // 6.7
 export const SOCKET_URING_OP_SETSOCKOPT = 3; // 6.7
 export const SOCKET_URING_OP_TX_TIMESTAMP = 4; // 6.17
+export const SOCKET_URING_OP_GETSOCKNAME = 5; // 7.0
+
+// The high half of cqe->flags of a TX_TIMESTAMP completion
+export const TIMESTAMP_HW_SHIFT = 16; // 6.17
+export const TIMESTAMP_TYPE_SHIFT = 17; // 6.17
 
 // io_uring_register(2): opcodes
 export const REGISTER_BUFFERS = 0; // 5.1
@@ -241,6 +251,25 @@ export const REGISTER_ZCRX_IFQ = 32; // 6.15
 export const REGISTER_RESIZE_RINGS = 33; // 6.13
 export const REGISTER_MEM_REGION = 34; // 6.13
 export const REGISTER_QUERY = 35; // 6.18
+
+export const REGISTER_ZCRX_CTRL = 36; // 6.19
+export const REGISTER_BPF_FILTER = 37; // 7.0
+export const REGISTER_USE_REGISTERED_RING = 1 << 31; // 6.3
+
+// io_uring_region_desc.flags and io_uring_mem_region_reg.flags
+export const MEM_REGION_TYPE_USER = 1; // 6.13
+export const MEM_REGION_REG_WAIT_ARG = 1; // 6.13
+export const REG_WAIT_TS = 1 << 0; // 6.13
+
+// io_uring_query_hdr.query_op
+export const QUERY_OPCODES = 0; // 6.18
+export const QUERY_ZCRX = 1; // 6.19
+export const QUERY_SCQ = 2; // 6.19
+
+// io_uring_zcrx_area_reg.flags and io_uring_zcrx_ifq_reg.flags
+export const ZCRX_AREA_DMABUF = 1; // 6.16
+export const ZCRX_REG_IMPORT = 1; // 6.19
+export const ZCRX_AREA_SHIFT = 48; // 6.15
 
 // io_uring_buf_reg.flags
 export const PBUF_RING_MMAP = 1; // 6.4

@@ -116,7 +116,7 @@ export class BufRing {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    if (this.#ring.fd >= 0) {
+    if (!this.#ring.closed) {
       const failed = this.#ring.register(abi.UNREGISTER_PBUF_RING, this.#registration(0), 1);
       if (failed < 0) throw systemError(failed, 'io_uring_register');
       this.#mapping.discard();

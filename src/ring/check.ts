@@ -21,6 +21,16 @@ export function checkU32(name: string, value: number): number {
   return value;
 }
 
+/** An unsigned 64-bit integer, as a number up to 2^53 - 1 or as a bigint. */
+export function checkU64(name: string, value: number | bigint): bigint {
+  if (typeof value === 'bigint') {
+    if (BigInt.asUintN(64, value) !== value) throw rangeError(name, '>= 0 && < 2 ** 64', value);
+    return value;
+  }
+  if (typeof value !== 'number') throw argTypeError(name, 'of type number or bigint', value);
+  return BigInt(checkInt(name, value, 0, Number.MAX_SAFE_INTEGER));
+}
+
 /** An unsigned 16-bit integer. */
 export function checkU16(name: string, value: number): number {
   if ((value & 0xffff) !== value) checkInt(name, value, 0, 0xffff);
@@ -40,6 +50,12 @@ export function checkDuration(name: string, ms: number): number {
     throw rangeError(name, `>= 0 && <= ${Number.MAX_SAFE_INTEGER}`, ms);
   }
   return ms;
+}
+
+/** Milliseconds, with fractions, as whole microseconds in 32 bits. */
+export function microseconds(name: string, ms: number): number {
+  if (checkDuration(name, ms) > 0xffffffff / 1000) throw rangeError(name, '<= 4294967', ms);
+  return Math.round(ms * 1000);
 }
 
 /** A `Uint8Array` (so a `Buffer` too) or another view of bytes. */

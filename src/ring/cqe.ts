@@ -8,6 +8,8 @@ export interface Cqe {
   res: number;
   /** CQE_F_ flags; the upper half is the buffer id if CQE_F_BUFFER is set. */
   flags: number;
+  /** The two more values of a completion of 32 bytes: SETUP_CQE32, or CQE_F_32 in a mixed ring. */
+  bigCqe?: [number | bigint, number | bigint];
 }
 
 /** Joins the halves of user_data. */

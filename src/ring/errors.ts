@@ -82,6 +82,11 @@ export function closedError(what: string): UasyncError {
   return new UasyncError('ERR_CLOSED', `${what} is closed`);
 }
 
+/** The error of a call that does not fit the state of what it is called on. */
+export function stateError(message: string): UasyncError {
+  return new UasyncError('ERR_INVALID_STATE', message);
+}
+
 function withCode<E extends Error>(error: E, code: string): E & { code: string } {
   Object.defineProperty(error, 'code', { value: code, enumerable: true, writable: true, configurable: true });
   return error as E & { code: string };

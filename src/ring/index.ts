@@ -4,10 +4,12 @@ export { BufRing, type BufRingOptions } from './buf-ring.js';
 export type { Cqe } from './cqe.js';
 export { UasyncError } from './errors.js';
 export { Message, type MessageOptions, type ReceivedMessage } from './message.js';
-export { type Probe, probe } from './probe.js';
+export { type Probe, probe, type Query, query } from './probe.js';
 export type { Restriction, SyncCancelTarget } from './registrations.js';
 export { Ring } from './ring.js';
+export { sendMessage } from './send-message.js';
 export type { RingOptions } from './setup.js';
+export { Slots } from './slots.js';
 export {
   AF_INET,
   AF_INET6,
@@ -57,3 +59,4 @@ export {
   WNOHANG,
 } from './sqe/system.js';
 export { STATX } from './structs.js';
+export { WaitRegion } from './wait-region.js';

@@ -36,7 +36,15 @@ export interface Watch {
 /** The calls, bound to libc. Memory arguments are views; sizes are in bytes. */
 export interface Libc {
   ioUringSetup(entries: number, params: Uint8Array): number;
-  ioUringEnter(fd: number, toSubmit: number, minComplete: number, flags: number): number;
+  /** `arg` is 0, or with IORING_ENTER_EXT_ARG_REG an offset, and `argSize` then what is there. */
+  ioUringEnter(
+    fd: number,
+    toSubmit: number,
+    minComplete: number,
+    flags: number,
+    arg: number,
+    argSize: number,
+  ): number;
   /** io_uring_enter(2) with IORING_ENTER_EXT_ARG: `arg` is a struct io_uring_getevents_arg. */
   ioUringEnterArg(fd: number, toSubmit: number, minComplete: number, flags: number, arg: Uint8Array): number;
   ioUringRegister(fd: number, opcode: number, arg: Uint8Array | null, count: number): number;
@@ -132,8 +140,8 @@ function wrap(koffi: Koffi): Libc {
 
   return {
     ioUringSetup: (entries, params) => result(setup(NR_IO_URING_SETUP, entries, params)),
-    ioUringEnter: (fd, toSubmit, minComplete, flags) =>
-      result(enter(NR_IO_URING_ENTER, fd, toSubmit, minComplete, flags, 0, 0)),
+    ioUringEnter: (fd, toSubmit, minComplete, flags, arg, argSize) =>
+      result(enter(NR_IO_URING_ENTER, fd, toSubmit, minComplete, flags, arg, argSize)),
     ioUringEnterArg: (fd, toSubmit, minComplete, flags, arg) =>
       result(enterArg(NR_IO_URING_ENTER, fd, toSubmit, minComplete, flags, arg, arg.byteLength)),
     ioUringRegister: (fd, opcode, arg, count) =>

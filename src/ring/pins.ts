@@ -42,6 +42,11 @@ export class Pins {
     for (const buffer of buffers) kept.add(buffer);
   }
 
+  /** A completion with this user_data will come that no entry asked for. */
+  expect(low: number, high: number): void {
+    this.#inFlight[bucketOf(low, high)]!++;
+  }
+
   /** The last completion of an operation has come. */
   complete(low: number, high: number): void {
     const bucket = bucketOf(low, high);

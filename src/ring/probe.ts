@@ -1,8 +1,10 @@
 import * as abi from './abi.js';
+import { addressOf } from './address.js';
 import { checkInt } from './check.js';
 import { UasyncError } from './errors.js';
+import { libc } from './libc.js';
 import { Ring } from './ring.js';
-import { PROBE, PROBE_OP } from './structs.js';
+import { PROBE, PROBE_OP, QUERY_HDR, QUERY_OPCODE } from './structs.js';
 
 /** What io_uring offers here. */
 export interface Probe {
@@ -34,6 +36,44 @@ export function probe(): Probe {
   } finally {
     ring.close();
   }
+}
+
+/** What the kernel says of itself, REGISTER_QUERY. Masks have 64 bits. */
+export interface Query {
+  /** How many opcodes it has: those below are known to it. */
+  opcodes: number;
+  /** How many registrations. */
+  registrations: number;
+  /** FEAT_ flags. */
+  features: bigint;
+  /** SETUP_ flags. */
+  setupFlags: bigint;
+  /** ENTER_ flags. */
+  enterFlags: bigint;
+  /** SQE_ flags. */
+  sqeFlags: bigint;
+}
+
+/**
+ * Asks the kernel, without a ring, what it knows; null where it cannot answer, before 6.18 or where
+ * io_uring is refused. io_uring_register_query(3)
+ */
+export function query(): Query | null {
+  const answer = Buffer.alloc(QUERY_OPCODE.size);
+  const header = Buffer.alloc(QUERY_HDR.size);
+  header.writeBigUInt64LE(BigInt(addressOf(answer)), QUERY_HDR.query_data);
+  header.writeUInt32LE(abi.QUERY_OPCODES, QUERY_HDR.query_op);
+  header.writeUInt32LE(answer.length, QUERY_HDR.size_);
+  const failed = libc().ioUringRegister(-1, abi.REGISTER_QUERY, header, 0);
+  if (failed < 0 || header.readInt32LE(QUERY_HDR.result) < 0) return null;
+  return {
+    opcodes: answer.readUInt32LE(QUERY_OPCODE.nr_request_opcodes),
+    registrations: answer.readUInt32LE(QUERY_OPCODE.nr_register_opcodes),
+    features: answer.readBigUInt64LE(QUERY_OPCODE.feature_flags),
+    setupFlags: answer.readBigUInt64LE(QUERY_OPCODE.ring_setup_flags),
+    enterFlags: answer.readBigUInt64LE(QUERY_OPCODE.enter_flags),
+    sqeFlags: answer.readBigUInt64LE(QUERY_OPCODE.sqe_flags),
+  };
 }
 
 /** The opcodes that the ring's kernel has. */

@@ -1,7 +1,8 @@
 import * as abi from './abi.js';
 import { pinnedAddressOf } from './address.js';
-import { checkDuration, checkFd, checkInt, checkU32 } from './check.js';
+import { checkDuration, checkFd, checkInt, checkU32, checkU64 } from './check.js';
 import { argTypeError, systemError } from './errors.js';
+import type { Pins } from './pins.js';
 import * as structs from './structs.js';
 
 const FILES_MAX = 1 << 20;
@@ -35,6 +36,9 @@ export abstract class Registrations {
   /** Registered buffers by index: the kernel has their pages, and they stay alive. */
   readonly #buffers: (ArrayBufferView | null)[] = [];
 
+  /** @internal Counts completions to come. */
+  abstract readonly pins: Pins | null;
+
   /** @internal io_uring_register(2); the result, or a negative errno. */
   abstract register(opcode: number, arg: Uint8Array | null, count: number): number;
 
@@ -62,10 +66,14 @@ export abstract class Registrations {
 
   /**
    * Registers buffers for `readFixed` and its like: the kernel maps their pages once. `null` leaves a slot
-   * empty. io_uring_register_buffers(3)
+   * empty. With `tags`, one for each, a completion with that user_data says when the kernel is done with a
+   * buffer that was replaced or unregistered; 0 is no tag.
+   * io_uring_register_buffers(3), io_uring_register_buffers_tags(3), 5.13
    */
-  registerBuffers(buffers: readonly (ArrayBufferView | null)[]): void {
-    this.#do(abi.REGISTER_BUFFERS, this.#iovecs(buffers), buffers.length);
+  registerBuffers(buffers: readonly (ArrayBufferView | null)[], tags?: readonly (number | bigint)[]): void {
+    const iovecs = this.#iovecs(buffers);
+    if (tags === undefined) this.#do(abi.REGISTER_BUFFERS, iovecs, buffers.length);
+    else this.#registerTagged(abi.REGISTER_BUFFERS2, iovecs, buffers.length, tags);
     this.#buffers.splice(0, this.#buffers.length, ...buffers);
   }
 
@@ -80,10 +88,13 @@ export abstract class Registrations {
    * Replaces registered buffers from `offset` on; operations under way finish with the old ones.
    * io_uring_register_buffers_update_tag(3), 5.13
    */
-  updateBuffers(offset: number, buffers: readonly (ArrayBufferView | null)[]): void {
+  updateBuffers(
+    offset: number,
+    buffers: readonly (ArrayBufferView | null)[],
+    tags?: readonly (number | bigint)[],
+  ): void {
     checkInt('offset', offset, 0, BUFFERS_MAX);
-    const update = this.#update(offset, this.#iovecs(buffers), buffers.length);
-    this.#do(abi.REGISTER_BUFFERS_UPDATE, update, structs.RSRC_UPDATE2.size);
+    this.#updateTagged(abi.REGISTER_BUFFERS_UPDATE, offset, this.#iovecs(buffers), buffers.length, tags);
     this.#buffers.splice(offset, buffers.length, ...buffers);
   }
 
@@ -93,14 +104,74 @@ export abstract class Registrations {
     this.#buffers.length = 0;
   }
 
-  /** Has the registered buffers of another ring of this process too. io_uring_clone_buffers(3), 6.12 */
-  cloneBuffers(source: Registrations & { fd: number }, flags = 0): void {
+  /**
+   * Has the registered buffers of another ring of this process too, or `count` of them from `from` on as
+   * its own from `to` on (6.13, with REGISTER_DST_REPLACE where it has buffers).
+   * io_uring_clone_buffers(3), io_uring_clone_buffers_offset(3), 6.12
+   */
+  cloneBuffers(source: Registrations & { fd: number }, flags = 0, from = 0, to = 0, count = 0): void {
     if (!(source instanceof Registrations)) throw argTypeError('source', 'an instance of Ring', source);
     const clone = Buffer.alloc(structs.CLONE_BUFFERS.size);
     clone.writeUInt32LE(checkFd(source.fd), structs.CLONE_BUFFERS.src_fd);
     clone.writeUInt32LE(checkU32('flags', flags), structs.CLONE_BUFFERS.flags);
+    clone.writeUInt32LE(checkInt('from', from, 0, BUFFERS_MAX), structs.CLONE_BUFFERS.src_off);
+    clone.writeUInt32LE(checkInt('to', to, 0, BUFFERS_MAX), structs.CLONE_BUFFERS.dst_off);
+    clone.writeUInt32LE(checkInt('count', count, 0, BUFFERS_MAX), structs.CLONE_BUFFERS.nr);
     this.#do(abi.REGISTER_CLONE_BUFFERS, clone, 1);
-    this.#buffers.splice(0, this.#buffers.length, ...source.#buffers);
+    const cloned = source.#buffers.slice(from, count === 0 ? undefined : from + count);
+    while (this.#buffers.length < to) this.#buffers.push(null);
+    this.#buffers.splice(to, cloned.length, ...cloned);
+  }
+
+  // --- Tags -----------------------------------------------------------------------------------------
+
+  #tags(tags: readonly (number | bigint)[], count: number): BigUint64Array {
+    if (!Array.isArray(tags)) throw argTypeError('tags', 'an array of numbers or bigints', tags);
+    checkInt('tags.length', tags.length, count, count);
+    return BigUint64Array.from(tags, (tag, i) => checkU64(`tags[${i}]`, tag));
+  }
+
+  /** Each tag is the user_data of a completion to come. */
+  #expect(tags: BigUint64Array): void {
+    const words = new Int32Array(tags.buffer);
+    for (let i = 0; i < words.length; i += 2) {
+      if (words[i] !== 0 || words[i + 1] !== 0) this.pins?.expect(words[i]!, words[i + 1]!);
+    }
+  }
+
+  #registerTagged(
+    opcode: number,
+    data: ArrayBufferView,
+    count: number,
+    tags: readonly (number | bigint)[],
+  ): void {
+    const values = this.#tags(tags, count);
+    const register = Buffer.alloc(structs.RSRC_REGISTER.size);
+    register.writeUInt32LE(count, structs.RSRC_REGISTER.nr);
+    register.writeBigUInt64LE(BigInt(pinnedAddressOf(data)), structs.RSRC_REGISTER.data);
+    register.writeBigUInt64LE(BigInt(pinnedAddressOf(values)), structs.RSRC_REGISTER.tags);
+    this.#do(opcode, register, structs.RSRC_REGISTER.size);
+    this.#expect(values);
+  }
+
+  #updateTagged(
+    opcode: number,
+    offset: number,
+    data: ArrayBufferView,
+    count: number,
+    tags: readonly (number | bigint)[] | undefined,
+  ): number {
+    const values = tags === undefined ? undefined : this.#tags(tags, count);
+    const update = Buffer.alloc(structs.RSRC_UPDATE2.size);
+    update.writeUInt32LE(offset, structs.RSRC_UPDATE2.offset);
+    update.writeBigUInt64LE(BigInt(pinnedAddressOf(data)), structs.RSRC_UPDATE2.data);
+    update.writeUInt32LE(count, structs.RSRC_UPDATE2.nr);
+    if (values !== undefined) {
+      update.writeBigUInt64LE(BigInt(pinnedAddressOf(values)), structs.RSRC_UPDATE2.tags);
+    }
+    const updated = this.#do(opcode, update, structs.RSRC_UPDATE2.size);
+    if (values !== undefined) this.#expect(values.subarray(0, updated));
+    return updated;
   }
 
   #sparse(count: number): Buffer {
@@ -108,14 +179,6 @@ export abstract class Registrations {
     register.writeUInt32LE(count, structs.RSRC_REGISTER.nr);
     register.writeUInt32LE(abi.RSRC_REGISTER_SPARSE, structs.RSRC_REGISTER.flags);
     return register;
-  }
-
-  #update(offset: number, data: ArrayBufferView, count: number): Buffer {
-    const update = Buffer.alloc(structs.RSRC_UPDATE2.size);
-    update.writeUInt32LE(offset, structs.RSRC_UPDATE2.offset);
-    update.writeBigUInt64LE(BigInt(pinnedAddressOf(data)), structs.RSRC_UPDATE2.data);
-    update.writeUInt32LE(count, structs.RSRC_UPDATE2.nr);
-    return update;
   }
 
   // --- Files --------------------------------------------------------------------------------------
@@ -126,10 +189,15 @@ export abstract class Registrations {
     return Int32Array.from(fds, (fd, i) => checkInt(`fds[${i}]`, fd, -2, 0x7fffffff));
   }
 
-  /** Registers descriptors for `fixedFile()`; -1 leaves a slot empty. io_uring_register_files(3) */
-  registerFiles(fds: readonly number[]): void {
+  /**
+   * Registers descriptors for `fixedFile()`; -1 leaves a slot empty. With `tags`, one for each, a completion
+   * with that user_data says when the kernel is done with a file that was replaced or unregistered.
+   * io_uring_register_files(3), io_uring_register_files_tags(3), 5.13
+   */
+  registerFiles(fds: readonly number[], tags?: readonly (number | bigint)[]): void {
     const table = this.#fds(fds);
-    this.#do(abi.REGISTER_FILES, new Uint8Array(table.buffer), fds.length);
+    if (tags === undefined) this.#do(abi.REGISTER_FILES, new Uint8Array(table.buffer), fds.length);
+    else this.#registerTagged(abi.REGISTER_FILES2, table, fds.length, tags);
   }
 
   /** Makes a table of `count` empty slots for files. io_uring_register_files_sparse(3), 5.19 */
@@ -140,12 +208,18 @@ export abstract class Registrations {
 
   /**
    * Replaces registered files from `offset` on: -1 empties a slot, -2 leaves it. Returns how many.
-   * io_uring_register_files_update(3)
+   * io_uring_register_files_update(3), io_uring_register_files_update_tag(3), 5.13
    */
-  updateFiles(offset: number, fds: readonly number[]): number {
+  updateFiles(offset: number, fds: readonly number[], tags?: readonly (number | bigint)[]): number {
     checkInt('offset', offset, 0, FILES_MAX);
-    const update = this.#update(offset, this.#fds(fds), 0);
-    return this.#do(abi.REGISTER_FILES_UPDATE, update.subarray(0, 16), fds.length);
+    const table = this.#fds(fds);
+    if (tags !== undefined) {
+      return this.#updateTagged(abi.REGISTER_FILES_UPDATE2, offset, table, fds.length, tags);
+    }
+    const update = Buffer.alloc(structs.RSRC_UPDATE2.size / 2);
+    update.writeUInt32LE(offset, structs.RSRC_UPDATE2.offset);
+    update.writeBigUInt64LE(BigInt(pinnedAddressOf(table)), structs.RSRC_UPDATE2.data);
+    return this.#do(abi.REGISTER_FILES_UPDATE, update, fds.length);
   }
 
   /** io_uring_unregister_files(3) */

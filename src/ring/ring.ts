@@ -1,18 +1,19 @@
 import * as abi from './abi.js';
-import { checkInt, checkU32 } from './check.js';
-import { type Cqe, type CqeSink, joinUserData } from './cqe.js';
-import { EAGAIN, EBUSY, EINTR, ENOSYS, EOPNOTSUPP, ETIME } from './errno.js';
-import { argTypeError, closedError, systemError } from './errors.js';
+import { checkDuration, checkFunction, checkInt, microseconds } from './check.js';
+import { CompletionQueue } from './completion-queue.js';
+import type { Cqe, CqeSink } from './cqe.js';
+import { EAGAIN, EBUSY, EEXIST, EINTR, EINVAL, EOPNOTSUPP, ETIME } from './errno.js';
+import { argTypeError, closedError, stateError, systemError } from './errors.js';
 import { type Libc, libc } from './libc.js';
-import { Mapping } from './mapping.js';
 import { Pins } from './pins.js';
 import { Registrations } from './registrations.js';
+import { RingMemory } from './ring-memory.js';
 import { Scratch } from './scratch.js';
-import { type RingOptions, setupRing } from './setup.js';
+import { type RingOptions, resizeParams, setupRing } from './setup.js';
 import { Sqe } from './sqe/index.js';
-import { CQ_OFF, CQE, PARAMS, SQ_OFF, SQE } from './structs.js';
+import { GETEVENTS_ARG, PARAMS, REG_WAIT, RSRC_UPDATE2 } from './structs.js';
+import { SubmissionQueue } from './submission-queue.js';
 
-const GONE = new Int32Array(0);
 /** Buffers that the kernel may still write to although their ring is closed. */
 const abandoned = new Set<Pins>();
 
@@ -23,22 +24,26 @@ const abandoned = new Set<Pins>();
  * through `copyCqes()`. One thread uses a ring; there may be many rings.
  */
 export class Ring extends Registrations {
-  /** The ring's descriptor; it is readable while completions wait. -1 once closed. */
+  /**
+   * The ring's descriptor; it is readable while completions wait. -1 once closed, and in a ring that has
+   * none (SETUP_REGISTERED_FD_ONLY).
+   */
   fd: number;
   /** The SETUP_ flags that the kernel agreed to. */
   readonly flags: number;
   /** The FEAT_ flags of this kernel. */
   readonly features: number;
-  /** How many entries the submission queue holds. */
-  readonly sqEntries: number;
-  /** How many entries the completion queue holds; the kernel keeps what comes beyond. */
-  readonly cqEntries: number;
   /** How many times io_uring_enter(2) was called. */
   enters = 0;
 
   readonly #libc: Libc;
-  readonly #rings: Mapping;
-  readonly #sqes: Mapping;
+  #memory: RingMemory;
+  #sq: SubmissionQueue;
+  #cq: CompletionQueue;
+  /** What system calls name the ring by: its descriptor or its index among the registered ones; -1 once closed. */
+  #handle: number;
+  /** ENTER_ flags of every call. */
+  #always = 0;
   /** @internal What entries point at until they are submitted. */
   readonly scratch = new Scratch();
   /** @internal While above 0, scratch memory is not taken back: an entry is being prepared elsewhere. */
@@ -46,27 +51,6 @@ export class Ring extends Registrations {
   /** @internal null where the owner keeps buffers alive itself. */
   readonly pins: Pins | null;
   readonly #sqe: Sqe;
-
-  // The mapped queues in 32-bit words, and where in them things are.
-  #words: Int32Array;
-  readonly #sqHead: number;
-  readonly #sqTail: number;
-  readonly #sqFlags: number;
-  readonly #sqMask: number;
-  readonly #sqeShift: number;
-  readonly #cqHead: number;
-  readonly #cqTail: number;
-  readonly #cqMask: number;
-  readonly #cqOverflow: number;
-  readonly #cqFlags: number;
-  readonly #cqes: number;
-  readonly #cqeShift: number;
-
-  // Our ends of the queues; all wrap at 2^32.
-  #tail = 0;
-  #published = 0;
-  #headSeen = 0;
-  #cqHeadLocal = 0;
 
   /**
    * @param entries the size of the submission queue: rounded up to a power of two, at most 32768.
@@ -77,53 +61,42 @@ export class Ring extends Registrations {
     super();
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     this.#libc = libc();
-    const { fd, params } = setupRing(entries, options);
-    this.fd = fd;
+    const { fd, params, memory } = setupRing(entries, options);
     this.flags = params.readUInt32LE(PARAMS.flags);
     this.features = params.readUInt32LE(PARAMS.features);
-    this.sqEntries = params.readUInt32LE(PARAMS.sq_entries);
-    this.cqEntries = params.readUInt32LE(PARAMS.cq_entries);
-    this.#sqeShift = this.flags & abi.SETUP_SQE128 ? 5 : 4;
-    this.#cqeShift = this.flags & abi.SETUP_CQE32 ? 3 : 2;
-
-    const sq = (field: number): number => params.readUInt32LE(PARAMS.sq_off + field);
-    const cq = (field: number): number => params.readUInt32LE(PARAMS.cq_off + field);
-    const sqBytes = sq(SQ_OFF.array) + (this.flags & abi.SETUP_NO_SQARRAY ? 0 : this.sqEntries * 4);
-    const cqBytes = cq(CQ_OFF.cqes) + (this.cqEntries << this.#cqeShift) * 4;
-    try {
-      if (!(this.features & abi.FEAT_SINGLE_MMAP)) throw systemError(ENOSYS, 'io_uring_setup');
-      this.#rings = Mapping.ofRing(fd, Math.max(sqBytes, cqBytes), abi.OFF_SQ_RING);
-      this.#sqes = Mapping.ofRing(fd, (this.sqEntries << this.#sqeShift) * 4, abi.OFF_SQES);
-    } catch (error) {
-      this.#libc.close(fd);
-      throw error;
-    }
-
-    this.#libc.closeAtExit(fd);
-    const words = new Int32Array(this.#rings.buffer);
-    this.#words = words;
-    this.#sqHead = sq(SQ_OFF.head) >> 2;
-    this.#sqTail = sq(SQ_OFF.tail) >> 2;
-    this.#sqFlags = sq(SQ_OFF.flags) >> 2;
-    this.#sqMask = words[sq(SQ_OFF.ring_mask) >> 2]!;
-    this.#cqHead = cq(CQ_OFF.head) >> 2;
-    this.#cqTail = cq(CQ_OFF.tail) >> 2;
-    this.#cqMask = words[cq(CQ_OFF.ring_mask) >> 2]!;
-    this.#cqOverflow = cq(CQ_OFF.overflow) >> 2;
-    this.#cqFlags = cq(CQ_OFF.flags) >> 2;
-    this.#cqes = cq(CQ_OFF.cqes) >> 2;
-    if (!(this.flags & abi.SETUP_NO_SQARRAY)) {
-      // Before 6.6 the queue is an array of indices; ours never changes.
-      const array = sq(SQ_OFF.array) >> 2;
-      for (let i = 0; i < this.sqEntries; i++) words[array + i] = i;
+    this.#handle = fd;
+    if (this.flags & abi.SETUP_REGISTERED_FD_ONLY) {
+      this.fd = -1;
+      this.#always = abi.ENTER_REGISTERED_RING;
+    } else {
+      this.fd = fd;
+      this.#libc.closeAtExit(fd);
     }
     this.pins = keepBuffers ? new Pins() : null;
+    this.#memory = memory;
+    this.#sq = new SubmissionQueue(memory, params, this.flags);
+    this.#cq = new CompletionQueue(memory, params, this.flags, this.pins);
     this.#sqe = new Sqe(this.scratch);
-    this.#sqe.words = new Int32Array(this.#sqes.buffer);
+    this.#sqe.use(memory.sqes, this.#sq.shift);
   }
 
   #assertOpen(): void {
-    if (this.fd < 0) throw closedError('The ring');
+    if (this.#handle < 0) throw closedError('The ring');
+  }
+
+  /** Whether `close()` has been called. */
+  get closed(): boolean {
+    return this.#handle < 0;
+  }
+
+  /** How many entries the submission queue holds. */
+  get sqEntries(): number {
+    return this.#sq.entries;
+  }
+
+  /** How many entries the completion queue holds; the kernel keeps what comes beyond. */
+  get cqEntries(): number {
+    return this.#cq.entries;
   }
 
   // --- Submission -------------------------------------------------------------------------------
@@ -133,23 +106,48 @@ export class Ring extends Registrations {
    * `submit()` makes room. It is the same cursor every time. io_uring_get_sqe(3)
    */
   getSqe(): Sqe | null {
-    const tail = this.#tail;
-    if (((tail - this.#headSeen) | 0) >= this.sqEntries) {
-      if (this.fd < 0) this.#assertOpen();
-      this.#headSeen = Atomics.load(this.#words, this.#sqHead);
-      if (((tail - this.#headSeen) | 0) >= this.sqEntries) return null;
-    }
+    const sq = this.#sq;
+    if (!sq.hasRoom(1) && !this.#makeRoom(1)) return null;
     const sqe = this.#sqe;
     if (sqe.kept.length !== 0) this.#queueKept();
-    this.#tail = (tail + 1) | 0;
-    sqe.moveTo((tail & this.#sqMask) << this.#sqeShift);
+    const tail = sq.tail;
+    sq.tail = (tail + 1) | 0;
+    sqe.moveTo((tail & sq.mask) << sq.shift);
     return sqe;
+  }
+
+  /**
+   * As `getSqe()`, an entry of 128 bytes, for `uringCmd128` and `nop128`. The ring has SETUP_SQE_MIXED
+   * (6.19), where such an entry takes the place of two, or SETUP_SQE128. io_uring_get_sqe128(3)
+   */
+  getSqe128(): Sqe | null {
+    this.#assertOpen();
+    const sq = this.#sq;
+    if (!(this.flags & (abi.SETUP_SQE128 | abi.SETUP_SQE_MIXED))) {
+      throw stateError('The ring was made without SETUP_SQE128 and SETUP_SQE_MIXED');
+    }
+    if (this.flags & abi.SETUP_SQE128) return this.getSqe();
+    if (sq.entries < 2) return null;
+    // It must not wrap: the last place of the queue is left to a NOP that says nothing.
+    const last = (sq.tail & sq.mask) === sq.mask;
+    if (!sq.hasRoom(last ? 3 : 2) && !this.#makeRoom(last ? 3 : 2)) return null;
+    if (last) this.getSqe()!.skipSuccess();
+    this.getSqe();
+    sq.tail = (sq.tail + 1) | 0;
+    this.#sqe.widen();
+    return this.#sqe;
+  }
+
+  #makeRoom(count: number): boolean {
+    this.#assertOpen();
+    this.#sq.look();
+    return this.#sq.hasRoom(count);
   }
 
   /** Entries filled and not yet consumed by the kernel. io_uring_sq_ready(3) */
   get sqReady(): number {
     this.#assertOpen();
-    return (this.#tail - Atomics.load(this.#words, this.#sqHead)) | 0;
+    return this.#sq.look();
   }
 
   /** Entries that `getSqe()` can still give. io_uring_sq_space_left(3) */
@@ -160,26 +158,31 @@ export class Ring extends Registrations {
   /** Buffers named by the entry the cursor is on, now that it is known to be complete. */
   #queueKept(): void {
     const sqe = this.#sqe;
-    this.pins?.queue((this.#tail - 1) & this.#sqMask, sqe.kept);
+    this.pins?.queue(sqe.at >> this.#sq.shift, sqe.kept);
     sqe.kept = [];
   }
 
   /** Shows the kernel the new tail; returns how many entries it has yet to consume. */
   #publish(): number {
-    const tail = this.#tail;
-    if (tail !== this.#published) {
+    const sq = this.#sq;
+    if (sq.tail !== sq.published) {
       if (this.#sqe.kept.length !== 0) this.#queueKept();
-      if (this.pins !== null) {
-        const words = this.#sqe.words;
-        for (let at = this.#published; at !== tail; at = (at + 1) | 0) {
-          const index = at & this.#sqMask;
-          this.pins.submit(index, words, index << this.#sqeShift);
-        }
-      }
-      this.#published = tail;
-      Atomics.store(this.#words, this.#sqTail, tail);
+      if (this.pins !== null) this.#pinPublished(this.pins);
+      sq.publish();
     }
-    return (tail - Atomics.load(this.#words, this.#sqHead)) | 0;
+    return sq.look();
+  }
+
+  #pinPublished(pins: Pins): void {
+    const { mask, shift, tail, published } = this.#sq;
+    const words = this.#sqe.words;
+    const mixed = (this.flags & abi.SETUP_SQE_MIXED) !== 0;
+    for (let at = published; at !== tail; at = (at + 1) | 0) {
+      const index = at & mask;
+      pins.submit(index, words, index << shift);
+      // The second half of a wide entry in a mixed ring is no entry.
+      if (mixed && isWide(words[index << shift]! & 0xff)) at = (at + 1) | 0;
+    }
   }
 
   /**
@@ -199,24 +202,49 @@ export class Ring extends Registrations {
    * without waiting. One system call. io_uring_submit_and_get_events(3)
    */
   submitAndGetEvents(): number {
-    if (this.fd < 0) this.#assertOpen();
+    if (this.#handle < 0) this.#assertOpen();
     return this.#enter(this.#publish(), 0, true);
   }
 
   /**
-   * As `submit(waitNr)`, but waits for at most `timeoutMs` milliseconds.
-   * io_uring_submit_and_wait_timeout(3), 5.11
+   * As `submit(waitNr)`, but waits for at most `timeoutMs` milliseconds. With `minWaitMs` it returns after
+   * that long if at least one completion is there (6.12).
+   * io_uring_submit_and_wait_timeout(3), 5.11; io_uring_submit_and_wait_min_timeout(3)
    */
-  submitAndWaitTimeout(waitNr: number, timeoutMs: number): number {
+  submitAndWaitTimeout(waitNr: number, timeoutMs: number, minWaitMs = 0): number {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);
+    checkDuration('timeoutMs', timeoutMs);
+    const minWait = microseconds('minWaitMs', minWaitMs);
     this.#assertOpen();
     const toSubmit = this.#publish();
-    const at = this.#sqe.timespec(timeoutMs);
-    const arg = Buffer.alloc(24);
-    arg.writeBigUInt64LE(BigInt(at), 16);
+    const arg = Buffer.alloc(GETEVENTS_ARG.size);
+    arg.writeUInt32LE(minWait, GETEVENTS_ARG.min_wait_usec);
+    arg.writeBigUInt64LE(BigInt(this.#sqe.timespec(timeoutMs)), GETEVENTS_ARG.ts);
+    const flags = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | this.#wakeFlag(toSubmit) | this.#always;
     this.enters++;
-    const flags = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | this.#wakeFlag(toSubmit);
-    const taken = this.#libc.ioUringEnterArg(this.fd, toSubmit, waitNr, flags, arg);
+    return this.#waited(this.#libc.ioUringEnterArg(this.#handle, toSubmit, waitNr, flags, arg));
+  }
+
+  /**
+   * As `submitAndWaitTimeout`, with what entry `index` of the ring's `WaitRegion` says: the kernel copies
+   * nothing. io_uring_submit_and_wait_reg(3), 6.13
+   */
+  submitAndWaitReg(waitNr: number, index: number): number {
+    checkInt('waitNr', waitNr, 0, 0x7fffffff);
+    checkInt('index', index, 0, 0xffff);
+    this.#assertOpen();
+    const toSubmit = this.#publish();
+    const wait = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | abi.ENTER_EXT_ARG_REG;
+    const flags = wait | this.#wakeFlag(toSubmit) | this.#always;
+    const offset = index * REG_WAIT.size;
+    this.enters++;
+    return this.#waited(
+      this.#libc.ioUringEnter(this.#handle, toSubmit, waitNr, flags, offset, REG_WAIT.size),
+    );
+  }
+
+  /** What a wait that may run out has taken. */
+  #waited(taken: number): number {
     this.#recycleScratch();
     if (taken >= 0) return taken;
     if (taken === ETIME || taken === EINTR || taken === EAGAIN || taken === EBUSY) return 0;
@@ -225,7 +253,7 @@ export class Ring extends Registrations {
 
   #wakeFlag(toSubmit: number): number {
     if (!(this.flags & abi.SETUP_SQPOLL) || toSubmit === 0) return 0;
-    return Atomics.load(this.#words, this.#sqFlags) & abi.SQ_NEED_WAKEUP ? abi.ENTER_SQ_WAKEUP : 0;
+    return this.#sq.flags & abi.SQ_NEED_WAKEUP ? abi.ENTER_SQ_WAKEUP : 0;
   }
 
   #enter(toSubmit: number, waitNr: number, getEvents: boolean): number {
@@ -240,95 +268,105 @@ export class Ring extends Registrations {
     } else if (toSubmit === 0 && !getEvents) {
       return 0;
     }
-    const submitted = 0;
     for (;;) {
       this.enters++;
-      const taken = this.#libc.ioUringEnter(this.fd, toSubmit - submitted, waitNr, flags);
+      const taken = this.#libc.ioUringEnter(this.#handle, toSubmit, waitNr, flags | this.#always, 0, 0);
       if (taken >= 0) {
         this.#recycleScratch();
-        return submitted + taken;
+        return taken;
       }
       if (taken === EINTR && waitNr > 0) continue;
-      if (taken === EINTR || taken === EAGAIN || taken === EBUSY) return submitted;
+      if (taken === EINTR || taken === EAGAIN || taken === EBUSY) return 0;
       throw systemError(taken, 'io_uring_enter');
     }
   }
 
+  /**
+   * Waits until the SQPOLL thread has made room in a full submission queue; other rings do not wait.
+   * io_uring_sqring_wait(3), 5.10
+   */
+  sqringWait(): void {
+    this.#assertOpen();
+    if (!(this.flags & abi.SETUP_SQPOLL) || this.sqSpaceLeft > 0) return;
+    this.enters++;
+    const flags = abi.ENTER_SQ_WAIT | this.#always;
+    const failed = this.#libc.ioUringEnter(this.#handle, 0, 0, flags, 0, 0);
+    if (failed < 0 && failed !== EINTR) throw systemError(failed, 'io_uring_enter');
+    this.#recycleScratch();
+  }
+
+  /** Whether waits count as iowait, as they do at first. io_uring_set_iowait(3), 6.15 */
+  setIowait(enabled: boolean): void {
+    this.#assertOpen();
+    if (!(this.features & abi.FEAT_NO_IOWAIT)) throw systemError(EOPNOTSUPP, 'io_uring_set_iowait');
+    if (enabled) this.#always &= ~abi.ENTER_NO_IOWAIT;
+    else this.#always |= abi.ENTER_NO_IOWAIT;
+  }
+
   /** What scratch memory holds has been copied once the queue is consumed. */
   #recycleScratch(): void {
-    const head = Atomics.load(this.#words, this.#sqHead);
-    this.#headSeen = head;
-    if (head === this.#tail && this.scratchHolds === 0) this.scratch.reset();
+    if (this.#sq.look() === 0 && this.scratchHolds === 0) this.scratch.reset();
   }
 
   // --- Completion -------------------------------------------------------------------------------
 
-  /** Completions that wait in the queue, without those that overflowed. io_uring_cq_ready(3) */
+  /**
+   * Completions that wait in the queue, without those that overflowed. In a ring with SETUP_CQE_MIXED,
+   * the slots they take. io_uring_cq_ready(3)
+   */
   get cqReady(): number {
-    if (this.fd < 0) this.#assertOpen();
-    return (Atomics.load(this.#words, this.#cqTail) - this.#cqHeadLocal) | 0;
+    if (this.#handle < 0) this.#assertOpen();
+    return this.#cq.ready;
   }
 
   /** Whether completions wait in the kernel for room in the queue. io_uring_cq_has_overflow(3) */
   get cqHasOverflow(): boolean {
     this.#assertOpen();
-    return (Atomics.load(this.#words, this.#sqFlags) & abi.SQ_CQ_OVERFLOW) !== 0;
+    return (this.#sq.flags & abi.SQ_CQ_OVERFLOW) !== 0;
   }
 
   /** Completions that the kernel lost for want of memory: 0 on every kernel with FEAT_NODROP. */
   get cqDropped(): number {
     this.#assertOpen();
-    return this.#words[this.#cqOverflow]! >>> 0;
+    return this.#cq.dropped;
   }
 
   /**
    * Hands all completions in the queue to `sink`, those that overflowed included, and returns how many.
-   * The sink may submit, and may reap again.
+   * The sink may submit, reap again, and close or resize the ring.
    */
   reap(sink: CqeSink): number {
-    if (this.fd < 0) this.#assertOpen();
+    if (this.#handle < 0) this.#assertOpen();
     let count = 0;
     for (;;) {
-      count += this.#drain(sink);
-      const words = this.#words;
-      if (this.fd < 0) return count;
-      if (!(Atomics.load(words, this.#sqFlags) & abi.SQ_CQ_OVERFLOW)) return count;
+      count += this.#cq.drain(sink);
+      if (this.#handle < 0) return count;
+      if (!(this.#sq.flags & abi.SQ_CQ_OVERFLOW)) return count;
       this.#enter(0, 0, true);
-      if (Atomics.load(words, this.#cqTail) === this.#cqHeadLocal) return count;
+      if (this.#cq.ready === 0) return count;
     }
   }
 
-  #drain(sink: CqeSink): number {
-    const words = this.#words;
-    const tail = Atomics.load(words, this.#cqTail);
-    let count = 0;
-    try {
-      // The local head moves before the sink runs, so that a reap inside it goes on from there.
-      while (this.#cqHeadLocal !== tail && this.fd >= 0) {
-        const head = this.#cqHeadLocal;
-        const at = this.#cqes + ((head & this.#cqMask) << this.#cqeShift);
-        const low = words[at]!;
-        const high = words[at + 1]!;
-        const res = words[at + 2]!;
-        const flags = words[at + 3]!;
-        this.#cqHeadLocal = (head + 1) | 0;
-        count++;
-        if (this.pins !== null && !(flags & abi.CQE_F_MORE)) this.pins.complete(low, high);
-        sink.onCqe(low, high, res, flags);
-        if (((tail - this.#cqHeadLocal) | 0) < 0) break;
-      }
-    } finally {
-      // Also if the sink throws: what it has seen is not seen again.
-      if (count !== 0 && this.fd >= 0) Atomics.store(words, this.#cqHead, this.#cqHeadLocal);
-    }
-    return count;
-  }
-
-  /** Calls `fn` with each completion in the queue, then consumes them. io_uring_for_each_cqe(3) */
+  /**
+   * Calls `fn` with each completion in the queue, those that overflowed included; returns how many.
+   * io_uring_for_each_cqe(3)
+   */
   forEachCqe(fn: (cqe: Cqe) => void): number {
-    return this.reap({
-      onCqe: (low, high, res, flags) => fn({ userData: joinUserData(low, high), res, flags }),
-    });
+    checkFunction('fn', fn);
+    let count = 0;
+    do {
+      this.#waitFor(0);
+      // No more than are there now: `fn` may submit.
+      for (let left = this.#cq.ready; left > 0 && this.#handle >= 0; left--) {
+        const cqe = emptyCqe();
+        if (!this.#cq.next(cqe)) break;
+        // Given back one by one, so that what `fn` throws leaves the rest in the queue.
+        this.#cq.publish();
+        count++;
+        fn(cqe);
+      }
+    } while (this.#handle >= 0 && this.cqHasOverflow && count !== 0);
+    return count;
   }
 
   /**
@@ -338,7 +376,7 @@ export class Ring extends Registrations {
   copyCqes(waitNr?: number): Cqe[];
   /**
    * Takes completions out of the queue into the objects of `into`, at most as many as it has.
-   * Returns how many.
+   * Returns how many. io_uring_peek_batch_cqe(3)
    */
   copyCqes(into: Cqe[], waitNr?: number): number;
   copyCqes(into: number | Cqe[] = 0, waitNr = 0): Cqe[] | number {
@@ -346,8 +384,12 @@ export class Ring extends Registrations {
     checkInt('waitNr', waitNr, 0, into.length);
     this.#waitFor(waitNr);
     let count = 0;
-    while (count < into.length && this.#copyOne(into, count)) count++;
-    if (count !== 0) Atomics.store(this.#words, this.#cqHead, this.#cqHeadLocal);
+    while (count < into.length) {
+      into[count] ??= emptyCqe();
+      if (!this.#cq.next(into[count]!)) break;
+      count++;
+    }
+    if (count !== 0) this.#cq.publish();
     return count;
   }
 
@@ -366,29 +408,16 @@ export class Ring extends Registrations {
     else if (this.cqReady === 0 && this.cqHasOverflow) this.#enter(0, 0, true);
   }
 
-  #copyOne(into: Cqe[], index: number): boolean {
-    const words = this.#words;
-    const head = this.#cqHeadLocal;
-    if (head === Atomics.load(words, this.#cqTail)) return false;
-    const at = this.#cqes + ((head & this.#cqMask) << this.#cqeShift);
-    const cqe = into[index] ?? { userData: 0, res: 0, flags: 0 };
-    into[index] = cqe;
-    cqe.userData = joinUserData(words[at]!, words[at + 1]!);
-    cqe.res = words[at + 2]!;
-    cqe.flags = words[at + 3]!;
-    this.#cqHeadLocal = (head + 1) | 0;
-    if (this.pins !== null && !(cqe.flags & abi.CQE_F_MORE)) {
-      this.pins.complete(words[at]!, words[at + 1]!);
-    }
-    return true;
-  }
-
   /** Whether completions count on a registered eventfd; they do at first. io_uring_cq_eventfd_toggle(3), 5.8 */
   cqEventfdToggle(enabled: boolean): void {
     this.#assertOpen();
-    if (this.#cqFlags === 0) throw systemError(EOPNOTSUPP, 'io_uring_cq_eventfd_toggle');
-    const flags = Atomics.load(this.#words, this.#cqFlags) & ~abi.CQ_EVENTFD_DISABLED;
-    Atomics.store(this.#words, this.#cqFlags, enabled ? flags : flags | abi.CQ_EVENTFD_DISABLED);
+    this.#cq.toggleEventfd(enabled);
+  }
+
+  /** io_uring_cq_eventfd_enabled(3) */
+  get cqEventfdEnabled(): boolean {
+    this.#assertOpen();
+    return this.#cq.eventfdEnabled;
   }
 
   // --- Registration and the end -----------------------------------------------------------------
@@ -396,8 +425,76 @@ export class Ring extends Registrations {
   /** @internal */
   override register(opcode: number, arg: Uint8Array | null, count: number): number {
     this.#assertOpen();
-    checkU32('opcode', opcode);
-    return this.#libc.ioUringRegister(this.fd, opcode, arg, count);
+    const registered = this.#always & abi.ENTER_REGISTERED_RING && this.features & abi.FEAT_REG_REG_RING;
+    const how = registered ? abi.REGISTER_USE_REGISTERED_RING : 0;
+    return this.#libc.ioUringRegister(registered ? this.#handle : this.fd, opcode | how, arg, count);
+  }
+
+  /**
+   * Has this thread's calls name the ring by an index, which saves the kernel the look-up of its descriptor.
+   * io_uring_register_ring_fd(3), 5.18
+   * @throws UasyncError EEXIST when it is registered.
+   */
+  registerRingFd(): void {
+    this.#assertOpen();
+    if (this.#always & abi.ENTER_REGISTERED_RING) throw systemError(EEXIST, 'io_uring_register');
+    const update = Buffer.alloc(16);
+    update.writeUInt32LE(0xffffffff, RSRC_UPDATE2.offset);
+    update.writeBigUInt64LE(BigInt(this.fd), RSRC_UPDATE2.data);
+    const registered = this.#libc.ioUringRegister(this.fd, abi.REGISTER_RING_FDS, update, 1);
+    if (registered < 0) throw systemError(registered, 'io_uring_register');
+    this.#handle = update.readUInt32LE(RSRC_UPDATE2.offset);
+    this.#always |= abi.ENTER_REGISTERED_RING;
+  }
+
+  /**
+   * Takes `registerRingFd()` back. io_uring_unregister_ring_fd(3), 5.18
+   * @throws UasyncError EINVAL when it is not registered, or has no descriptor.
+   */
+  unregisterRingFd(): void {
+    this.#assertOpen();
+    if (!(this.#always & abi.ENTER_REGISTERED_RING) || this.fd < 0) {
+      throw systemError(EINVAL, 'io_uring_register');
+    }
+    const failed = this.#unregisterHandle();
+    if (failed < 0) throw systemError(failed, 'io_uring_register');
+    this.#handle = this.fd;
+    this.#always &= ~abi.ENTER_REGISTERED_RING;
+  }
+
+  #unregisterHandle(): number {
+    const update = Buffer.alloc(16);
+    update.writeUInt32LE(this.#handle, RSRC_UPDATE2.offset);
+    return this.register(abi.UNREGISTER_RING_FDS, update, 1);
+  }
+
+  /**
+   * Gives the ring queues of other sizes, with what is in them. The ring has SETUP_DEFER_TASKRUN, and is
+   * not one with SETUP_NO_MMAP. io_uring_resize_rings(3), 6.13
+   * @throws UasyncError EINVAL on other rings and kernels, EOVERFLOW when what is queued does not fit.
+   */
+  resize(entries: number, cqEntries?: number): void {
+    this.#assertOpen();
+    const params = resizeParams(entries, cqEntries);
+    if (this.flags & abi.SETUP_NO_MMAP) throw systemError(EINVAL, 'io_uring_register');
+    this.#publish();
+    this.#cq.publish();
+    const failed = this.register(abi.REGISTER_RESIZE_RINGS, params, 1);
+    if (failed < 0) throw systemError(failed, 'io_uring_register');
+    params.writeUInt32LE(this.features, PARAMS.features);
+    const old = this.#memory;
+    try {
+      this.#memory = RingMemory.mapped(this.fd, params);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.#sq.retire();
+    this.#cq.retire();
+    this.#sq = new SubmissionQueue(this.#memory, params, this.flags);
+    this.#cq = new CompletionQueue(this.#memory, params, this.flags, this.pins);
+    this.#sqe.use(this.#memory.sqes, this.#sq.shift);
+    old.unmap();
   }
 
   /**
@@ -406,17 +503,19 @@ export class Ring extends Registrations {
    * reap first where that matters. io_uring_queue_exit(3)
    */
   close(): void {
-    if (this.fd < 0) return;
-    const fd = this.fd;
+    if (this.#handle < 0) return;
     if (this.pins !== null && this.pins.size !== 0) abandoned.add(this.pins);
-    this.fd = -1;
-    this.#headSeen = (this.#tail - this.sqEntries) | 0;
+    if (this.#always & abi.ENTER_REGISTERED_RING) this.#unregisterHandle();
+    this.#handle = -1;
+    this.#sq.retire();
+    this.#cq.retire();
     this.#sqe.retire();
-    this.#words = GONE;
-    this.#libc.keepAtExit(fd);
-    this.#libc.close(fd);
-    this.#rings.unmap();
-    this.#sqes.unmap();
+    if (this.fd >= 0) {
+      this.#libc.keepAtExit(this.fd);
+      this.#libc.close(this.fd);
+      this.fd = -1;
+    }
+    this.#memory.unmap();
     this.scratch.unmap();
   }
 
@@ -425,5 +524,10 @@ export class Ring extends Registrations {
   }
 }
 
-// The layout that the hot paths above hard-code.
-if (CQE.size !== 16 || SQE.size !== 64) throw new Error('unexpected ABI');
+function emptyCqe(): Cqe {
+  return { userData: 0, res: 0, flags: 0 };
+}
+
+function isWide(opcode: number): boolean {
+  return opcode === abi.OP_NOP128 || opcode === abi.OP_URING_CMD128;
+}

@@ -6,6 +6,7 @@ import { checkInt, checkU32 } from './check.js';
 import { EINVAL } from './errno.js';
 import { argValueError } from './errors.js';
 import { libc } from './libc.js';
+import { RingMemory } from './ring-memory.js';
 import { PARAMS } from './structs.js';
 
 /** How a ring is set up, io_uring_setup(2). */
@@ -40,21 +41,26 @@ const PEEL = [
   abi.SETUP_CLAMP,
 ];
 
-/** What a ring cannot be had with here: its memory is mapped from its fd, and its fd must be real. */
-const UNSUPPORTED = abi.SETUP_NO_MMAP | abi.SETUP_REGISTERED_FD_ONLY | abi.SETUP_SQ_REWIND;
+const SQ_ENTRIES_MAX = 32768;
+const CQ_ENTRIES_MAX = 65536;
 
-/** Makes a ring; the kernel's answer is in the returned struct io_uring_params. */
-export function setupRing(entries: number, options: RingOptions): { fd: number; params: Buffer } {
+/** A ring as the kernel made it. */
+export interface NewRing {
+  /** Its descriptor, or with SETUP_REGISTERED_FD_ONLY its index among the registered ones. */
+  fd: number;
+  /** The kernel's answer, struct io_uring_params. */
+  params: Buffer;
+  memory: RingMemory;
+}
+
+/** Makes a ring. */
+export function setupRing(entries: number, options: RingOptions): NewRing {
   checkInt('entries', entries, 1, 0x7fffffff);
   const params = Buffer.alloc(PARAMS.size);
   let required = checkU32('options.flags', options.flags ?? 0);
   let optional = checkU32('options.optionalFlags', options.optionalFlags ?? abi.SETUP_NO_SQARRAY);
-  if ((required | optional) & UNSUPPORTED) {
-    throw argValueError(
-      'options.flags',
-      'must not have NO_MMAP, REGISTERED_FD_ONLY or SQ_REWIND',
-      options.flags,
-    );
+  if ((required | optional) & abi.SETUP_SQ_REWIND) {
+    throw argValueError('options.flags', 'must not have SQ_REWIND: the queue is a ring here', options.flags);
   }
   if (options.cqEntries !== undefined) {
     required |= abi.SETUP_CQSIZE;
@@ -77,10 +83,47 @@ export function setupRing(entries: number, options: RingOptions): { fd: number; 
   }
   for (;;) {
     params.writeInt32LE(required | optional, PARAMS.flags);
+    const lent = (required | optional) & abi.SETUP_NO_MMAP ? lend(entries, params) : undefined;
     const fd = libc().ioUringSetup(entries, params);
-    if (fd >= 0) return { fd, params };
+    if (fd >= 0) return { fd, params, memory: lent ?? map(fd, params) };
+    lent?.unmap();
     const peel = PEEL.find(flag => (optional & ~required & flag) !== 0);
     if (fd !== EINVAL || peel === undefined) throw setupError(fd);
     optional &= ~peel;
   }
+}
+
+/** `value` as the kernel rounds it. */
+function powerOfTwo(value: number, max: number): number {
+  return value >= max ? max : 2 ** Math.ceil(Math.log2(value));
+}
+
+function lend(entries: number, params: Buffer): RingMemory {
+  const sqEntries = powerOfTwo(entries, SQ_ENTRIES_MAX);
+  const cqEntries = params.readUInt32LE(PARAMS.cq_entries);
+  return RingMemory.lent(
+    sqEntries,
+    cqEntries === 0 ? sqEntries * 2 : powerOfTwo(cqEntries, CQ_ENTRIES_MAX),
+    params,
+  );
+}
+
+function map(fd: number, params: Buffer): RingMemory {
+  try {
+    return RingMemory.mapped(fd, params);
+  } catch (error) {
+    libc().close(fd);
+    throw error;
+  }
+}
+
+/** What a ring is to be resized to, as struct io_uring_params. */
+export function resizeParams(entries: number, cqEntries: number | undefined): Buffer {
+  const params = Buffer.alloc(PARAMS.size);
+  params.writeUInt32LE(checkInt('entries', entries, 1, 0x7fffffff), PARAMS.sq_entries);
+  if (cqEntries !== undefined) {
+    params.writeUInt32LE(checkInt('cqEntries', cqEntries, 1, 0x7fffffff), PARAMS.cq_entries);
+    params.writeUInt32LE(abi.SETUP_CQSIZE, PARAMS.flags);
+  }
+  return params;
 }

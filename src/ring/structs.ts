@@ -51,6 +51,7 @@ export const SQ_OFF = {
   flags: 16,
   dropped: 20,
   array: 24,
+  user_addr: 32,
 } as const;
 
 /** struct io_cqring_offsets */
@@ -63,6 +64,7 @@ export const CQ_OFF = {
   overflow: 16,
   cqes: 20,
   flags: 24,
+  user_addr: 32,
 } as const;
 
 /** struct io_uring_probe and the io_uring_probe_op array behind it */
@@ -144,7 +146,7 @@ export const OPEN_HOW = { size: 24, flags: 0, mode: 8, resolve: 16 } as const;
 export const FUTEX_WAITV = { size: 24, val: 0, uaddr: 8, flags: 16 } as const;
 
 /** struct io_uring_getevents_arg */
-export const GETEVENTS_ARG = { size: 24, sigmask: 0, sigmask_sz: 8, ts: 16 } as const;
+export const GETEVENTS_ARG = { size: 24, sigmask: 0, sigmask_sz: 8, min_wait_usec: 12, ts: 16 } as const;
 
 /** struct io_uring_rsrc_register */
 export const RSRC_REGISTER = { size: 32, nr: 0, flags: 4, data: 16, tags: 24 } as const;
@@ -172,3 +174,70 @@ export const CLONE_BUFFERS = { size: 32, src_fd: 0, flags: 4, src_off: 8, dst_of
 
 /** struct io_uring_buf_status */
 export const BUF_STATUS = { size: 40, buf_group: 0, head: 4 } as const;
+
+/** struct io_uring_region_desc */
+export const REGION_DESC = { size: 64, user_addr: 0, size_: 8, flags: 16, id: 20, mmap_offset: 24 } as const;
+
+/** struct io_uring_mem_region_reg */
+export const MEM_REGION_REG = { size: 32, region_uptr: 0, flags: 8 } as const;
+
+/** struct io_uring_reg_wait */
+export const REG_WAIT = {
+  size: 64,
+  ts: 0,
+  min_wait_usec: 16,
+  flags: 20,
+  sigmask: 24,
+  sigmask_sz: 32,
+} as const;
+
+/** struct io_uring_query_hdr */
+export const QUERY_HDR = {
+  size: 40,
+  next_entry: 0,
+  query_data: 8,
+  query_op: 16,
+  size_: 20,
+  result: 24,
+} as const;
+
+/** struct io_uring_query_opcode */
+export const QUERY_OPCODE = {
+  size: 48,
+  nr_request_opcodes: 0,
+  nr_register_opcodes: 4,
+  feature_flags: 8,
+  ring_setup_flags: 16,
+  enter_flags: 24,
+  sqe_flags: 32,
+  nr_query_opcodes: 40,
+} as const;
+
+/** struct io_uring_zcrx_rqe, an entry of the refill ring of zero-copy receive */
+export const ZCRX_RQE = { size: 16, off: 0, len: 8 } as const;
+
+/** struct io_uring_zcrx_cqe, in the second half of a completion of `recvZc` */
+export const ZCRX_CQE = { size: 16, off: 0 } as const;
+
+/** struct io_uring_zcrx_area_reg */
+export const ZCRX_AREA_REG = {
+  size: 48,
+  addr: 0,
+  len: 8,
+  rq_area_token: 16,
+  flags: 24,
+  dmabuf_fd: 28,
+} as const;
+
+/** struct io_uring_zcrx_ifq_reg, of REGISTER_ZCRX_IFQ */
+export const ZCRX_IFQ_REG = {
+  size: 96,
+  if_idx: 0,
+  if_rxq: 4,
+  rq_entries: 8,
+  flags: 12,
+  area_ptr: 16,
+  region_ptr: 24,
+  offsets: 32,
+  zcrx_id: 64,
+} as const;

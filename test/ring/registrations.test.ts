@@ -1,5 +1,5 @@
 /** Registrations, by what they change for the operations after them. */
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import t from 'tap';
@@ -11,6 +11,16 @@ import { one, ring, several } from './driver.js';
 const folder = scratchFolder();
 const path = join(folder, 'file');
 writeFileSync(path, 'registered contents');
+
+/** The two ends of a pipe, for the test's duration. */
+function pipeOf(test: { teardown(end: () => void): void }): [reader: number, writer: number] {
+  const ends = new Int32Array(2);
+  koffi.load(null).func('pipe', 'int', ['void *'])(ends);
+  test.teardown(() => {
+    for (const fd of ends) closeSync(fd);
+  });
+  return [ends[0]!, ends[1]!];
+}
 
 /** Runs `call`; true if this kernel is too old for it, which is said. */
 function tooOld(test: { comment(text: string): void }, since: string, call: () => void): boolean {
@@ -288,4 +298,96 @@ t.test('nothing is left open', async t => {
     one.close();
   }
   t.ok(openFds() <= before);
+});
+
+t.test('a tag says when the kernel is done with what was registered', async t => {
+  const tagged = new Ring(8);
+  const into = [{ userData: 0 as number | bigint, res: 0, flags: 0 }];
+  const next = (): [unknown, number] => {
+    tagged.copyCqes(into, 1);
+    return [into[0]!.userData, into[0]!.res];
+  };
+  const [a, b] = [Buffer.alloc(64), Buffer.alloc(64)];
+  tagged.registerBuffers([a, b], [71, 2n ** 63n]);
+  t.equal(tagged.cqReady, 0);
+  tagged.updateBuffers(0, [b], [73]);
+  t.strictSame(next(), [71, 0]);
+  tagged.unregisterBuffers();
+  t.strictSame([next(), next()].sort(), [
+    [73, 0],
+    [2n ** 63n, 0],
+  ]);
+  const fd = openSync(path, 'r');
+  tagged.registerFiles([fd, fd], [81, 0]);
+  t.equal(tagged.updateFiles(0, [fd, -1], [83, 0]), 2);
+  t.strictSame(next(), [81, 0]);
+  t.equal(tagged.updateFiles(0, [-1]), 1, 'without tags too');
+  t.strictSame(next(), [83, 0]);
+  tagged.unregisterFiles();
+  t.equal(tagged.cqReady, 0, '0 is no tag');
+  closeSync(fd);
+  t.throws(() => tagged.registerFiles([fd], [1, 2]), { code: 'ERR_OUT_OF_RANGE' });
+  t.throws(() => tagged.registerFiles([fd], [-1]), { code: 'ERR_OUT_OF_RANGE' });
+  t.throws(() => tagged.registerBuffers([a], 'x' as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  tagged.close();
+});
+
+t.test('a tagged buffer that is replaced while it is written to stays until the end', async t => {
+  const [reader, writer] = pipeOf(t);
+  const tagged = new Ring(8);
+  const [a, b] = [Buffer.alloc(64), Buffer.alloc(64)];
+  tagged.registerBuffers([a], [5]);
+  tagged.getSqe()!.readFixed(reader, a, -1, 0).userData(6);
+  tagged.submit();
+  tagged.updateBuffers(0, [b]);
+  t.equal(tagged.cqReady, 0, 'neither is over');
+  writeSync(writer, 'late');
+  const seen = new Map<unknown, number>();
+  while (seen.size < 2) for (const cqe of tagged.copyCqes(1)) seen.set(cqe.userData, cqe.res);
+  t.equal(seen.get(6), 4);
+  t.equal(seen.get(5), 0);
+  t.equal(a.toString('latin1', 0, 4), 'late');
+  tagged.close();
+});
+
+t.test('registered files that are replaced while in use finish with the old ones', async t => {
+  const [reader, writer] = pipeOf(t);
+  const users = new Ring(8);
+  const buffer = Buffer.alloc(8);
+  users.registerFiles([reader]);
+  users.getSqe()!.read(0, buffer, -1).fixedFile().userData(1);
+  users.submit();
+  t.equal(users.updateFiles(0, [-1]), 1);
+  writeSync(writer, 'old');
+  t.strictSame(users.copyCqes(1), [{ userData: 1, res: 3, flags: 0 }]);
+  users.getSqe()!.read(0, buffer, -1).fixedFile().userData(2);
+  users.submit(1);
+  t.equal(users.copyCqes()[0]!.res, -9);
+  users.close();
+});
+
+t.test('part of another ring’s buffers are cloned', async t => {
+  const source = new Ring(4);
+  const target = new Ring(4);
+  const buffers = [0, 1, 2].map(id => Buffer.alloc(32, `${id}`));
+  const more = [3, 4].map(id => Buffer.alloc(32, `${id}`));
+  source.registerBuffers(buffers);
+  target.registerBuffers(more);
+  if (tooOld(t, '6.13', () => target.cloneBuffers(source, abi.REGISTER_DST_REPLACE, 1, 1, 1))) return;
+  const fd = openSync(join(folder, 'cloned'), 'w+');
+  target.getSqe()!.writeFixed(fd, more[0]!.subarray(0, 2), 0, 0).link();
+  target.getSqe()!.writeFixed(fd, buffers[1]!.subarray(0, 2), 2, 1);
+  target.submit(2);
+  t.strictSame(
+    target.copyCqes().map(cqe => cqe.res),
+    [2, 2],
+  );
+  t.equal(readFileSync(join(folder, 'cloned'), 'latin1'), '3311');
+  target.getSqe()!.writeFixed(fd, more[1]!.subarray(0, 2), 0, 1);
+  target.submit(1);
+  t.equal(target.copyCqes()[0]!.res, -14, 'what was there is replaced');
+  t.throws(() => target.cloneBuffers({} as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  closeSync(fd);
+  source.close();
+  target.close();
 });

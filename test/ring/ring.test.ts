@@ -140,6 +140,34 @@ t.test('links run in order, and a failure cancels the rest', async t => {
   t.equal(res.get(3), -125);
 });
 
+t.test('drain waits for all before it, and holds back what comes after', async t => {
+  const ring = ringFor(t, 8);
+  ring.getSqe()!.timeout(20).userData(1);
+  ring.getSqe()!.nop().userData(2);
+  ring.getSqe()!.nop().userData(3).drain();
+  ring.getSqe()!.nop().userData(4);
+  ring.submit();
+  const order: unknown[] = [];
+  while (order.length < 4) order.push(...ring.copyCqes(1).map(cqe => cqe.userData));
+  t.strictSame(order, [2, 1, 3, 4]);
+});
+
+t.test('a hard link goes on after a failure', async t => {
+  const ring = ringFor(t, 8);
+  ring.getSqe()!.close(0x7ffffffe).userData(1).hardlink();
+  ring.getSqe()!.nop().userData(2).link();
+  ring.getSqe()!.nop().userData(3);
+  ring.submit(3);
+  t.strictSame(
+    ring.copyCqes().map(cqe => [cqe.userData, cqe.res]),
+    [
+      [1, -9],
+      [2, 0],
+      [3, 0],
+    ],
+  );
+});
+
 t.test('modifiers may come before the operation', async t => {
   const ring = ringFor(t, 8);
   ring.getSqe()!.userData(5).setFlags(SQE_CQE_SKIP_SUCCESS).nop();

@@ -1,15 +1,19 @@
 import * as abi from '../abi.js';
 import { pinnedAddressOf } from '../address.js';
 import { checkBytes, checkInt, checkU16, checkU32 } from '../check.js';
-import { argTypeError, argValueError } from '../errors.js';
+import { argTypeError, argValueError, stateError } from '../errors.js';
 import type { Scratch } from '../scratch.js';
 import { IOVEC, SQE } from '../structs.js';
 
 /** What a closed ring leaves in its cursor: stores past the end of an array go nowhere. */
 const NOWHERE = new Int32Array(0);
+const NO_PAIRS = new Float64Array(0);
+/** A place before the start of an array, where stores go nowhere too. */
+const BEFORE = -64;
 const TWO_32 = 2 ** 32;
 /** Linux reads at most this much of a path, its NUL included. */
 const PATH_MAX = 4096;
+const NO_EXTRA = [0, 0] as const;
 /** The most buffers that one call takes. readv(2) */
 const IOV_MAX = 1024;
 
@@ -33,9 +37,23 @@ export class SqeCore {
   /** @internal */
   readonly scratch: Scratch;
 
+  /** @internal Whether the entry has 128 bytes. */
+  wide = false;
+  #allWide = false;
+  #pairs: Float64Array = NO_PAIRS;
+
   /** @internal */
   constructor(scratch: Scratch) {
     this.scratch = scratch;
+  }
+
+  /** @internal Fills entries of this array from now on; until the next `moveTo` it writes nowhere. */
+  use(words: Int32Array, shift: number): void {
+    this.words = words;
+    this.#pairs = new Float64Array(words.buffer);
+    this.#allWide = shift === 5;
+    this.wide = this.#allWide;
+    this.at = BEFORE;
   }
 
   /** @internal Points at an entry of the queue, which becomes a NOP with user_data 0. */
@@ -44,25 +62,35 @@ export class SqeCore {
     this.at = at;
     words[at] = 0;
     words[at + 1] = -1;
-    words[at + 2] = 0;
-    words[at + 3] = 0;
-    words[at + 4] = 0;
-    words[at + 5] = 0;
-    words[at + 6] = 0;
-    words[at + 7] = 0;
-    words[at + 8] = 0;
-    words[at + 9] = 0;
-    words[at + 10] = 0;
-    words[at + 11] = 0;
-    words[at + 12] = 0;
-    words[at + 13] = 0;
-    words[at + 14] = 0;
-    words[at + 15] = 0;
+    // Two words a store.
+    const pairs = this.#pairs;
+    const pair = at >> 1;
+    pairs[pair + 1] = 0;
+    pairs[pair + 2] = 0;
+    pairs[pair + 3] = 0;
+    pairs[pair + 4] = 0;
+    pairs[pair + 5] = 0;
+    pairs[pair + 6] = 0;
+    pairs[pair + 7] = 0;
+    if (this.wide) this.#settleWidth();
+  }
+
+  /** A wide entry is followed by a wide one only in a ring where all are. */
+  #settleWidth(): void {
+    if (this.#allWide) this.widen();
+    else this.wide = false;
+  }
+
+  /** @internal The entry has 128 bytes. */
+  widen(): void {
+    this.wide = true;
+    this.words.fill(0, this.at + 16, this.at + 32);
   }
 
   /** @internal After this the cursor writes nowhere. */
   retire(): void {
     this.words = NOWHERE;
+    this.#pairs = NO_PAIRS;
     this.at = 0;
   }
 
@@ -303,8 +331,32 @@ export class SqeCore {
     return this;
   }
 
-  /** Does nothing, and completes with 0. io_uring_prep_nop(3) */
-  nop(): this {
-    return this.prep(abi.OP_NOP, -1, 0, 0, 0);
+  /**
+   * Does nothing, and completes with 0.
+   * @param flags NOP_ values (6.10): NOP_INJECT_RESULT completes with `result`, NOP_CQE32 with `extra` as
+   * the completion's `bigCqe`. io_uring_prep_nop(3)
+   */
+  nop(flags = 0, result = 0, extra: readonly [number, number] = NO_EXTRA): this {
+    const { words, at } = this;
+    // So it is from the start.
+    if (flags === 0 && (words[at]! & 0xff) === abi.OP_NOP && words[at + SQE.opFlags] === 0) return this;
+    checkU32('flags', flags);
+    checkU32('result', result);
+    checkInt('extra[0]', extra[0], 0, Number.MAX_SAFE_INTEGER);
+    checkInt('extra[1]', extra[1], 0, Number.MAX_SAFE_INTEGER);
+    return this.prep(abi.OP_NOP, -1, extra[1], result, extra[0]).opFlags(flags);
+  }
+
+  /** As `nop`, in an entry of 128 bytes. io_uring_prep_nop128(3), 6.19 */
+  nop128(): this {
+    this.assertWide();
+    return this.prep(abi.OP_NOP128, -1, 0, 0, 0);
+  }
+
+  /** @internal */
+  assertWide(): void {
+    if (!this.wide && this.words !== NOWHERE) {
+      throw stateError('The entry has 64 bytes: one of 128 comes from getSqe128()');
+    }
   }
 }

@@ -1,5 +1,6 @@
 import * as abi from '../abi.js';
 import { checkFd, checkInt, checkU16, checkU32 } from '../check.js';
+import { argTypeError } from '../errors.js';
 import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../sockaddr.js';
 import { SqePaths } from './paths.js';
 
@@ -201,6 +202,34 @@ export class SqeSockets extends SqePaths {
     return this.prep(abi.OP_URING_CMD, checkFd(fd), target, 0, cmdOp)
       .fileIndex(value.byteLength)
       .addr3(address);
+  }
+
+  /**
+   * Reads a socket's own address into `address`, a struct sockaddr, or with `peer` that of its peer; the
+   * kernel writes the length of it to `length[0]`, which holds the room there is.
+   * io_uring_prep_cmd_getsockname(3), getsockname(2), 7.0
+   */
+  cmdGetsockname(fd: number, address: ArrayBufferView, length: Int32Array, peer = false): this {
+    checkFd(fd);
+    if (!(length instanceof Int32Array)) throw argTypeError('length', 'an instance of Int32Array', length);
+    checkInt('length.length', length.length, 1, 0x7fffffff);
+    const at = this.bytes('address', address);
+    checkInt('length[0]', length[0]!, 0, address.byteLength);
+    return this.prep(abi.OP_URING_CMD, fd, at, 0, abi.SOCKET_URING_OP_GETSOCKNAME)
+      .fileIndex(peer ? 1 : 0)
+      .addr3(this.bytes('length', length));
+  }
+
+  /**
+   * Receives again and again without a copy, into the area of the zero-copy receive queue `zcrxId`: the
+   * ring has CQE32 or CQE_MIXED, and each completion's `bigCqe` says where the data is. The interface is
+   * the kernel's own (REGISTER_ZCRX_IFQ, struct ZCRX_IFQ_REG), and needs a network card that splits
+   * headers. OP_RECV_ZC, 6.15
+   */
+  recvZc(fd: number, zcrxId: number, length = 0): this {
+    checkInt('length', length, 0, 0x7fffffff);
+    checkU32('zcrxId', zcrxId);
+    return this.prep(abi.OP_RECV_ZC, checkFd(fd), 0, length, 0).ioprio(abi.RECV_MULTISHOT).fileIndex(zcrxId);
   }
 
   /** Changes the set of an epoll instance. io_uring_prep_epoll_ctl(3), epoll_ctl(2), 5.6 */

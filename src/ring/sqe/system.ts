@@ -21,6 +21,12 @@ export const FUTEX2_PRIVATE = 128;
 export const FUTEX_BITSET_MATCH_ANY = 0xffffffff;
 const FUTEX_WAITV_MAX = 128;
 
+// The room for a command in an entry of 64 bytes, and of 128
+const CMD_BYTES = 16;
+const CMD_BYTES_WIDE = 80;
+/** _IO(0x12, 0) of linux/blkdev.h */
+const BLOCK_URING_CMD_DISCARD = 0x1200;
+
 /** One futex of `futexWaitv`. */
 export interface FutexWaiter {
   /** Whose element 0 is the futex. */
@@ -120,6 +126,41 @@ export class SqeSystem extends SqeControl {
     if (offset !== abi.FILE_INDEX_ALLOC) checkInt('offset', offset, 0, 0x7ffffffe);
     const address = this.bytes('fds', fds);
     return this.prep(abi.OP_FILES_UPDATE, -1, address, fds.length, offset === -1 ? 0xffffffff : offset);
+  }
+
+  // --- Commands of drivers ------------------------------------------------------------------------
+
+  /**
+   * A command of the file's own driver: an ioctl(2) that may complete later. `command` is copied into the
+   * entry: up to 16 bytes, or 80 in one of 128.
+   * @param flags URING_CMD_FIXED. io_uring_prep_uring_cmd(3), 5.19
+   */
+  uringCmd(fd: number, cmdOp: number, command?: Uint8Array, flags = 0): this {
+    checkU32('cmdOp', cmdOp);
+    checkU32('flags', flags);
+    this.prep(abi.OP_URING_CMD, checkFd(fd), 0, 0, cmdOp >>> 0).opFlags(flags);
+    if (command === undefined) return this;
+    if (!(command instanceof Uint8Array)) throw argTypeError('command', 'an instance of Uint8Array', command);
+    checkInt('command.length', command.length, 0, this.wide ? CMD_BYTES_WIDE : CMD_BYTES);
+    const { words } = this;
+    const end = words.byteOffset + words.byteLength;
+    const at = words.byteOffset + (this.at + SQE.addr3) * 4;
+    // Not after the ring was closed or resized under the cursor.
+    if (this.at >= 0 && at + command.length <= end) new Uint8Array(words.buffer).set(command, at);
+    return this;
+  }
+
+  /** As `uringCmd`, in an entry of 128 bytes of a mixed ring. io_uring_prep_uring_cmd128(3), 6.19 */
+  uringCmd128(fd: number, cmdOp: number, command?: Uint8Array, flags = 0): this {
+    this.assertWide();
+    return this.uringCmd(fd, cmdOp, command, flags).opcode(abi.OP_URING_CMD128);
+  }
+
+  /** Discards bytes of a block device. io_uring_prep_cmd_discard(3), 6.12 */
+  cmdDiscard(fd: number, offset: number, length: number): this {
+    checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+    checkInt('length', length, 0, Number.MAX_SAFE_INTEGER);
+    return this.prep(abi.OP_URING_CMD, checkFd(fd), offset, 0, BLOCK_URING_CMD_DISCARD).addr3(length);
   }
 
   // --- Processes and futexes ------------------------------------------------------------------------

@@ -1,0 +1,159 @@
+import * as abi from './abi.js';
+import { type Cqe, type CqeSink, joinUserData } from './cqe.js';
+import { EOPNOTSUPP } from './errno.js';
+import { systemError } from './errors.js';
+import type { Pins } from './pins.js';
+import { cqeShift, type RingMemory } from './ring-memory.js';
+import { CQ_OFF, CQE, PARAMS } from './structs.js';
+
+const GONE = new Int32Array(0);
+
+/**
+ * The completion queue, as the kernel and we share it: it moves the tail, we the head. Both wrap at 2^32.
+ * A completion takes one slot; in a ring with SETUP_CQE_MIXED those with CQE_F_32 take two.
+ */
+export class CompletionQueue {
+  /** How many slots it has. */
+  readonly entries: number;
+  readonly #pins: Pins | null;
+  readonly #headAt: number;
+  readonly #tailAt: number;
+  readonly #overflowAt: number;
+  readonly #flagsAt: number;
+  readonly #cqesAt: number;
+  readonly #mask: number;
+  /** Words of a slot, as a shift. */
+  readonly #shift: number;
+  /** The flags that say that a completion takes two slots; none where all are of one size. */
+  readonly #twice: number;
+  #words: Int32Array;
+  #head: number;
+  /** Where slots begin that the kernel counts and has not filled, and how many. */
+  #phantomsAt = 0;
+  #phantoms = 0;
+
+  /** `pins` lets go of the buffers of what has completed. */
+  constructor(memory: RingMemory, params: Buffer, flags: number, pins: Pins | null) {
+    const at = (field: number): number => params.readUInt32LE(PARAMS.cq_off + field) >> 2;
+    const words = memory.words;
+    this.#words = words;
+    this.#pins = pins;
+    this.#headAt = at(CQ_OFF.head);
+    this.#tailAt = at(CQ_OFF.tail);
+    this.#overflowAt = at(CQ_OFF.overflow);
+    this.#flagsAt = at(CQ_OFF.flags);
+    this.#cqesAt = at(CQ_OFF.cqes);
+    this.entries = params.readUInt32LE(PARAMS.cq_entries);
+    this.#mask = words[at(CQ_OFF.ring_mask)]!;
+    this.#shift = cqeShift(flags);
+    this.#twice = flags & abi.SETUP_CQE_MIXED ? abi.CQE_F_32 : 0;
+    // Not zero in a ring that was resized.
+    this.#head = Atomics.load(words, this.#headAt);
+  }
+
+  /** Slots that wait for us. */
+  get ready(): number {
+    return (Atomics.load(this.#words, this.#tailAt) - this.#head) | 0;
+  }
+
+  /** Completions that the kernel could not keep. */
+  get dropped(): number {
+    return this.#words[this.#overflowAt]! >>> 0;
+  }
+
+  /** Gives the slots of what was taken back to the kernel. */
+  publish(): void {
+    if (this.#words !== GONE) Atomics.store(this.#words, this.#headAt, this.#head);
+  }
+
+  /** Up to where completions can be taken now. */
+  #tail(): number {
+    const tail = Atomics.load(this.#words, this.#tailAt);
+    const surplus = (tail - this.#head - this.entries) | 0;
+    // 6.18 counts the filler before a completion of two slots that finds no room, and then reuses its slot.
+    if (surplus > 0 && this.#phantoms === 0) {
+      this.#phantomsAt = (tail - surplus) | 0;
+      this.#phantoms = surplus;
+    }
+    return tail;
+  }
+
+  #skipPhantoms(): void {
+    if (this.#head !== this.#phantomsAt) return;
+    this.#head = (this.#head + this.#phantoms) | 0;
+    this.#phantoms = 0;
+  }
+
+  /** Takes the next completion before `tail`: where its words are, or -1. */
+  #take(tail: number): number {
+    for (;;) {
+      const head = this.#head;
+      if (((tail - head) | 0) <= 0 || this.#words === GONE) return -1;
+      const at = this.#cqesAt + ((head & this.#mask) << this.#shift);
+      const flags = this.#words[at + 3]!;
+      this.#head = (head + (flags & this.#twice ? 2 : 1)) | 0;
+      if (this.#phantoms !== 0) this.#skipPhantoms();
+      if (flags & abi.CQE_F_SKIP) continue;
+      if (this.#pins !== null && !(flags & abi.CQE_F_MORE)) {
+        this.#pins.complete(this.#words[at]!, this.#words[at + 1]!);
+      }
+      return at;
+    }
+  }
+
+  /** Hands what is there to `sink`; returns how many. The sink may close or resize the ring, or drain it. */
+  drain(sink: CqeSink): number {
+    const words = this.#words;
+    const tail = this.#tail();
+    let count = 0;
+    try {
+      // Our head moves before the sink runs, so that a drain inside it goes on from there.
+      for (let at = this.#take(tail); at >= 0; at = this.#take(tail)) {
+        count++;
+        sink.onCqe(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+      }
+    } finally {
+      // Also if the sink throws: what it has seen is not seen again.
+      if (count !== 0) this.publish();
+    }
+    return count;
+  }
+
+  /** Takes one completion into `cqe`; false when there is none. Its slot is not given back yet. */
+  next(cqe: Cqe): boolean {
+    const words = this.#words;
+    const at = this.#take(this.#tail());
+    if (at < 0) return false;
+    cqe.userData = joinUserData(words[at]!, words[at + 1]!);
+    cqe.res = words[at + 2]!;
+    cqe.flags = words[at + 3]!;
+    if (this.#shift === 3 || cqe.flags & this.#twice) {
+      cqe.bigCqe = [
+        joinUserData(words[at + 4]!, words[at + 5]!),
+        joinUserData(words[at + 6]!, words[at + 7]!),
+      ];
+    } else if (cqe.bigCqe !== undefined) {
+      delete cqe.bigCqe;
+    }
+    return true;
+  }
+
+  /** Whether completions count on a registered eventfd. */
+  toggleEventfd(enabled: boolean): void {
+    if (this.#flagsAt === 0) throw systemError(EOPNOTSUPP, 'io_uring_cq_eventfd_toggle');
+    const flags = Atomics.load(this.#words, this.#flagsAt) & ~abi.CQ_EVENTFD_DISABLED;
+    Atomics.store(this.#words, this.#flagsAt, enabled ? flags : flags | abi.CQ_EVENTFD_DISABLED);
+  }
+
+  get eventfdEnabled(): boolean {
+    return !(Atomics.load(this.#words, this.#flagsAt) & abi.CQ_EVENTFD_DISABLED);
+  }
+
+  /** After this it is empty. */
+  retire(): void {
+    this.#words = GONE;
+  }
+}
+
+// The layout that `#take` hard-codes.
+if (CQE.size !== 16) throw new Error('unexpected ABI');

@@ -1,0 +1,24 @@
+import * as abi from './abi.js';
+import { systemError } from './errors.js';
+import { libc } from './libc.js';
+import { Scratch } from './scratch.js';
+import { Sqe } from './sqe/index.js';
+import { SQE } from './structs.js';
+
+let sqe: Sqe | undefined;
+
+/**
+ * Posts a completion on a ring, from a thread that needs none itself: `result` becomes its `res`, `data`
+ * its user_data. io_uring_register_sync_msg(3), 6.13
+ * @throws UasyncError EBADFD when the ring is not enabled, EOVERFLOW when it has no room, EBADF.
+ */
+export function sendMessage(ringFd: number, result: number, data: number | bigint): void {
+  const words = new Int32Array(SQE.size / 4);
+  sqe ??= new Sqe(new Scratch());
+  sqe.use(words, 4);
+  sqe.moveTo(0);
+  sqe.msgRing(ringFd, result, data);
+  const bytes = new Uint8Array(words.buffer);
+  const failed = libc().ioUringRegister(-1, abi.REGISTER_SEND_MSG_RING, bytes, 1);
+  if (failed < 0) throw systemError(failed, 'io_uring_register');
+}

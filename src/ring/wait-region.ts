@@ -1,0 +1,65 @@
+import * as abi from './abi.js';
+import { checkInt, microseconds } from './check.js';
+import { closedError, systemError } from './errors.js';
+import { Mapping } from './mapping.js';
+import type { Ring } from './ring.js';
+import { MEM_REGION_REG, REG_WAIT, REGION_DESC } from './structs.js';
+
+const PAGE = 4096;
+const ENTRIES_MAX = 4096;
+
+/**
+ * Memory shared with the kernel that holds how to wait, an entry for each way, so that
+ * `ring.submitAndWaitReg(waitNr, index)` need not copy it. The ring was made with SETUP_R_DISABLED and is
+ * not enabled yet. io_uring_register_region(3), io_uring_register_wait_reg(3), 6.13
+ */
+export class WaitRegion {
+  /** How many entries it has: as many as fill whole pages. */
+  readonly entries: number;
+  readonly #ring: Ring;
+  readonly #mapping: Mapping;
+  readonly #bytes: Buffer;
+
+  /** @throws UasyncError EINVAL on an older kernel or an enabled ring, EBUSY when the ring has a region. */
+  constructor(ring: Ring, entries: number) {
+    checkInt('entries', entries, 1, ENTRIES_MAX);
+    const length = (entries * REG_WAIT.size + PAGE - 1) & -PAGE;
+    this.entries = length / REG_WAIT.size;
+    this.#ring = ring;
+    this.#mapping = Mapping.anonymous(length);
+    this.#bytes = Buffer.from(this.#mapping.buffer);
+    // The kernel reads the descriptor through the registration, and both only during the call.
+    const both = Mapping.anonymous(PAGE);
+    const bytes = Buffer.from(both.buffer);
+    bytes.writeBigUInt64LE(BigInt(this.#mapping.address), REGION_DESC.user_addr);
+    bytes.writeBigUInt64LE(BigInt(length), REGION_DESC.size_);
+    bytes.writeUInt32LE(abi.MEM_REGION_TYPE_USER, REGION_DESC.flags);
+    const registration = bytes.subarray(REGION_DESC.size, REGION_DESC.size + MEM_REGION_REG.size);
+    registration.writeBigUInt64LE(BigInt(both.address), MEM_REGION_REG.region_uptr);
+    registration.writeBigUInt64LE(BigInt(abi.MEM_REGION_REG_WAIT_ARG), MEM_REGION_REG.flags);
+    const copy = Buffer.from(registration);
+    const failed = ring.register(abi.REGISTER_MEM_REGION, copy, 1);
+    both.unmap();
+    if (failed < 0) {
+      this.#mapping.unmap();
+      throw systemError(failed, 'io_uring_register');
+    }
+  }
+
+  /**
+   * Says how a wait by entry `index` goes: for at most `timeoutMs` milliseconds (without it there is no
+   * limit), and once `minWaitMs` are over for one completion only.
+   */
+  set(index: number, timeoutMs: number | undefined, minWaitMs = 0): void {
+    if (this.#ring.closed) throw closedError('The ring');
+    checkInt('index', index, 0, this.entries - 1);
+    const timeout = timeoutMs === undefined ? 0 : microseconds('timeoutMs', timeoutMs);
+    const minWait = microseconds('minWaitMs', minWaitMs);
+    const entry = this.#bytes.subarray(index * REG_WAIT.size, (index + 1) * REG_WAIT.size);
+    const seconds = Math.floor(timeout / 1e6);
+    entry.writeBigUInt64LE(BigInt(seconds), REG_WAIT.ts);
+    entry.writeBigUInt64LE(BigInt((timeout - seconds * 1e6) * 1000), REG_WAIT.ts + 8);
+    entry.writeUInt32LE(minWait, REG_WAIT.min_wait_usec);
+    entry.writeUInt32LE(timeoutMs === undefined ? 0 : abi.REG_WAIT_TS, REG_WAIT.flags);
+  }
+}

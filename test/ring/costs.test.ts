@@ -1,0 +1,54 @@
+/** What the hot path may cost: no memory for an operation, one system call for a batch. */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { Ring } from 'uasync/ring';
+import { collectGarbage } from '../harness.js';
+
+function run(ring: Ring, operations: number): void {
+  const sink = { onCqe(): void {} };
+  for (let done = 0; done < operations; ) {
+    for (let i = 0; i < 1024; i++) ring.getSqe()!.nop().userData(i);
+    ring.submitAndGetEvents();
+    done += ring.reap(sink);
+  }
+}
+
+t.test('ten million NOPs leave no garbage, and enter the kernel once a batch', async t => {
+  const ring = new Ring(1024);
+  run(ring, 200_000);
+  collectGarbage();
+  const { enters } = ring;
+  const heap = process.memoryUsage().heapUsed;
+  run(ring, 10_000_000);
+  // Before garbage is collected: what was allocated and dropped counts too.
+  const growth = process.memoryUsage().heapUsed - heap;
+  t.ok(growth < 1_000_000, `${growth} bytes`);
+  t.equal(ring.enters - enters, Math.ceil(10_000_000 / 1024));
+  ring.close();
+});
+
+t.test('several threads have a ring each', async t => {
+  const code = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import('uasync/ring').then(({ Ring }) => {
+      const ring = new Ring(64);
+      let sum = 0;
+      for (let i = 0; i < 20_000; i++) {
+        ring.getSqe().nop().userData(i * workerData);
+        ring.submit();
+        sum += ring.copyCqes(1)[0].userData;
+      }
+      ring.close();
+      parentPort.postMessage(sum);
+    });`;
+  const ids = [1, 2, 3, 4];
+  const sums = await Promise.all(
+    ids.map(async id => (await once(new Worker(code, { eval: true, workerData: id }), 'message'))[0]),
+  );
+  const one = (19_999 * 20_000) / 2;
+  t.strictSame(
+    sums,
+    ids.map(id => id * one),
+  );
+});
