@@ -10,8 +10,15 @@ t.test('where seccomp denies io_uring there is one clear error', async t => {
     [1, 'EPERM'],
     [38, 'ENOSYS'],
   ] as const) {
-    const printed = await output(process.execPath, [built('test/fixtures/deny-io-uring.js'), String(errno)]);
-    const [available, probed, code, loop, listen] = JSON.parse(printed);
+    const program = [
+      built('test/fixtures/deny-io-uring.js'),
+      String(errno),
+      built('test/fixtures/attempts.js'),
+    ];
+    const [available, probed, code, query, loop, listen] = JSON.parse(
+      await output(process.execPath, program),
+    );
+    t.equal(query, null);
     t.equal(available, false);
     t.equal(probed, false);
     t.equal(code, 'ERR_IO_URING_UNAVAILABLE');

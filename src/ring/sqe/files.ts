@@ -124,12 +124,18 @@ export class SqeFiles extends SqeCore {
     return this.prep(abi.OP_FALLOCATE, checkFd(fd), length, mode, offset);
   }
 
-  /** Says how a range will be read, by a POSIX_FADV_ value. io_uring_prep_fadvise(3), posix_fadvise(2) */
+  /**
+   * Says how a range will be read, by a POSIX_FADV_ value; more than 4 GiB since 6.9.
+   * io_uring_prep_fadvise64(3), posix_fadvise(2)
+   */
   fadvise(fd: number, offset: number, length: number, advice: number): this {
     checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
-    checkInt('length', length, 0, 0xffffffff);
+    checkInt('length', length, 0, Number.MAX_SAFE_INTEGER);
     checkU32('advice', advice);
-    return this.prep(abi.OP_FADVISE, checkFd(fd), 0, length, offset).opFlags(advice);
+    const wide = length > 0xffffffff;
+    return this.prep(abi.OP_FADVISE, checkFd(fd), wide ? length : 0, wide ? 0 : length, offset).opFlags(
+      advice,
+    );
   }
 
   /**

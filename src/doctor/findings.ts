@@ -1,0 +1,138 @@
+/** What the facts mean for a user of uasync, and what to do: the second half of `uasync doctor`. */
+
+import type { Facts } from './examine.js';
+
+/** One thing that works, works less well, or does not work. */
+export interface Finding {
+  /** ok: as it should be. slower: it works, with more CPU time or less room. missing: it does not work. */
+  state: 'ok' | 'slower' | 'missing';
+  /** What it is about. */
+  what: string;
+  /** Why it is not ok. */
+  why?: string;
+  /** What to do about it. */
+  fix?: string;
+}
+
+interface Need {
+  what: string;
+  /** The first Linux that has it. */
+  since: string;
+  met: (facts: Facts) => boolean;
+  /** What is worse without it; undefined if nothing works without it. */
+  without?: string;
+}
+
+const ops =
+  (...names: string[]) =>
+  (facts: Facts): boolean =>
+    names.every(name => facts.opcodes[name]);
+const setup =
+  (...names: string[]) =>
+  (facts: Facts): boolean =>
+    names.every(name => facts.setupFlags[name]);
+
+const NEEDS: Need[] = [
+  { what: 'timers, uasync', since: '5.6', met: ops('TIMEOUT', 'ASYNC_CANCEL', 'LINK_TIMEOUT') },
+  {
+    what: 'files, uasync/fs',
+    since: '5.6',
+    met: ops('OPENAT', 'READ', 'WRITE', 'STATX', 'FSYNC', 'CLOSE'),
+  },
+  {
+    what: 'sockets, uasync/net',
+    since: '6.0',
+    // Multishot receives have no opcode of their own: SEND_ZC came with them.
+    met: facts => ops('ACCEPT', 'CONNECT', 'SEND', 'SHUTDOWN', 'SEND_ZC')(facts) && facts.bufferRings.plain,
+  },
+  {
+    what: 'FileHandle.truncate on the ring',
+    since: '6.9',
+    met: ops('FTRUNCATE'),
+    without: 'it is refused',
+  },
+  {
+    what: 'listening on the ring',
+    since: '6.11',
+    met: ops('BIND', 'LISTEN'),
+    without: 'bind and listen are system calls of their own',
+  },
+  {
+    what: 'receive buffers filled piece by piece',
+    since: '6.12',
+    met: facts => facts.bufferRings.incremental,
+    without: 'each piece of data takes a whole receive buffer, so small messages use them up sooner',
+  },
+  {
+    what: 'completions without interrupts',
+    since: '5.19',
+    met: setup('COOP_TASKRUN'),
+    without: 'the kernel interrupts the thread for each completion',
+  },
+  {
+    what: 'rings of a single thread',
+    since: '6.0',
+    met: setup('SINGLE_ISSUER'),
+    without: 'the kernel locks what only one thread uses',
+  },
+  {
+    what: 'submission queues without an index',
+    since: '6.6',
+    met: setup('NO_SQARRAY'),
+    without: 'the kernel reads one more word for each entry',
+  },
+];
+
+const FEW_DESCRIPTORS = 10_000;
+const SMALL_MEMLOCK = 8 << 20;
+
+/** Judges the facts, worst first. */
+export function findings(facts: Facts): Finding[] {
+  if (!facts.available) {
+    const { message, cause, cure } = facts.reason!;
+    const finding: Finding = { state: 'missing', what: 'io_uring', why: cause ?? message };
+    if (cure !== undefined) finding.fix = cure;
+    return [finding];
+  }
+  const found: Finding[] = [
+    { state: 'ok', what: 'io_uring, uasync/ring' },
+    ...NEEDS.map(need => judge(need, facts)),
+  ];
+  found.push(...limits(facts));
+  const order = { missing: 0, slower: 1, ok: 2 };
+  return found.sort((a, b) => order[a.state] - order[b.state]);
+}
+
+function judge(need: Need, facts: Facts): Finding {
+  if (need.met(facts)) return { state: 'ok', what: need.what };
+  return {
+    state: need.without === undefined ? 'missing' : 'slower',
+    what: need.what,
+    why: need.without ?? `Linux ${facts.kernel.release} lacks operations it needs`,
+    fix: `run Linux ${need.since} or later`,
+  };
+}
+
+function limits({ limits, kernel }: Facts): Finding[] {
+  const found: Finding[] = [];
+  const files = limits.nofile.soft;
+  if (files !== null && files < FEW_DESCRIPTORS) {
+    found.push({
+      state: 'slower',
+      what: 'open files',
+      why: `the limit is ${files}, and each connection and file takes one`,
+      fix: 'raise it: ulimit -n 65536, or LimitNOFILE= in systemd',
+    });
+  }
+  const locked = limits.memlock.soft;
+  const counted = kernel.major < 5 || (kernel.major === 5 && kernel.minor < 12);
+  if (counted && locked !== null && locked < SMALL_MEMLOCK) {
+    found.push({
+      state: 'slower',
+      what: 'locked memory',
+      why: `the limit is ${locked} bytes, and before Linux 5.12 rings count`,
+      fix: 'raise it: ulimit -l unlimited, or LimitMEMLOCK= in systemd',
+    });
+  }
+  return found;
+}

@@ -1,0 +1,54 @@
+/** The report of `uasync doctor` for people. */
+
+import type { Facts } from './examine.js';
+import type { Finding } from './findings.js';
+
+/** Marks text for a terminal, or leaves it. */
+export type Paint = (style: 'green' | 'yellow' | 'red' | 'bold' | 'dim', text: string) => string;
+
+const SIGNS = {
+  ok: ['green', '✓'],
+  slower: ['yellow', '!'],
+  missing: ['red', '✗'],
+} as const;
+
+/** Lays the report out in lines of text. */
+export function toText(facts: Facts, findings: readonly Finding[], paint: Paint): string {
+  const lines = [
+    `${paint('bold', `uasync ${facts.uasync}`)} on Linux ${facts.kernel.release}, Node ${facts.node}, ${facts.platform}`,
+    '',
+  ];
+  for (const { state, what, why, fix } of findings) {
+    const [style, sign] = SIGNS[state];
+    lines.push(`${paint(style, sign)} ${what}${why === undefined ? '' : `: ${why}`}`);
+    if (fix !== undefined) lines.push(`  ${paint('bold', 'fix:')} ${fix}`);
+  }
+  lines.push('');
+  if (facts.available) {
+    lines.push(
+      count('operations', facts.opcodes, paint),
+      count('features', facts.features, paint),
+      count('setup flags', facts.setupFlags, paint),
+    );
+  }
+  const { memlock, nofile, ioUringDisabled, ioUringGroup, seccomp } = facts.limits;
+  const group = ioUringGroup === null || ioUringGroup < 0 ? '' : ` (group ${ioUringGroup})`;
+  lines.push(
+    `${paint('dim', 'open files')}      ${shown(nofile.soft)} of ${shown(nofile.hard)}`,
+    `${paint('dim', 'locked memory')}   ${shown(memlock.soft)} of ${shown(memlock.hard)} bytes`,
+    `${paint('dim', 'io_uring sysctl')} ${ioUringDisabled ?? 'not on this kernel'}${group}`,
+    `${paint('dim', 'seccomp filter')}  ${seccomp ? 'yes' : 'no'}`,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function shown(limit: number | null): string {
+  return limit === null ? 'unlimited' : String(limit);
+}
+
+function count(what: string, names: Record<string, boolean>, paint: Paint): string {
+  const missing = Object.keys(names).filter(name => !names[name]);
+  const all = Object.keys(names).length;
+  const without = missing.length === 0 ? '' : `; not here: ${missing.join(' ')}`;
+  return `${paint('dim', what)} ${' '.repeat(15 - what.length)}${all - missing.length} of ${all}${without}`;
+}
