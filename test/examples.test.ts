@@ -1,10 +1,12 @@
 /** The examples, run as a user would run them. */
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { OP_LISTEN, probe } from 'uasync/ring';
 import { scratchFolder } from './harness.js';
 import { built, output, serve } from './programs.js';
 
@@ -62,4 +64,69 @@ t.test('cat prints files, and says what is missing', async t => {
     code: 1,
     stderr: "cat: ENOENT: no such file or directory, open '/missing'\n",
   });
+});
+
+t.test('on the bare ring: hello, and more operations than the queues hold', async t => {
+  t.equal(await output(process.execPath, [built('examples/ring/hello.js')]), 'Hello, world!\n');
+  const printed = await output(process.execPath, [built('examples/ring/overflow.js'), '5000']);
+  t.match(printed, /overflow: true\n5000 of 5000 completed after \d{3} full queues, in order: true/);
+});
+
+t.test('an HTTP request of linked operations', async t => {
+  const body = 'x'.repeat(300_000);
+  const server = http
+    .createServer((request, response) => response.end(request.url + body))
+    .listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const get = built('examples/ring/http-get.js');
+  const reply = await output(process.execPath, [get, '127.0.0.1', `${port}`, '/some/path']);
+  t.match(reply, /^HTTP\/1.1 200 OK\r\n/);
+  t.ok(reply.endsWith(`/some/path${body}`));
+  server.close();
+  await once(server, 'close');
+  await t.rejects(output(process.execPath, [get, '127.0.0.1', `${port}`]), {
+    code: 1,
+    stderr: 'connect: ECONNREFUSED\n',
+  });
+});
+
+/** A port that nobody has at the moment. */
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+const noListen = probe().supports(OP_LISTEN) ? false : 'this kernel has no LISTEN: it came with Linux 6.11';
+
+t.test('echo over TCP on the bare ring', { skip: noListen }, async t => {
+  const { port, child } = await serve('examples/ring/tcp-echo.js', `${await freePort()}`);
+  t.teardown(() => child.kill('SIGKILL'));
+  const data = Buffer.alloc(1 << 20, 'abcdefg');
+  await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const socket = net.connect(port, '127.0.0.1');
+      socket.end(data);
+      const parts: Buffer[] = [];
+      for await (const part of socket) parts.push(part);
+      t.ok(data.equals(Buffer.concat(parts)));
+    }),
+  );
+});
+
+t.test('echo over UDP on the bare ring', { skip: noListen }, async t => {
+  const { port, child } = await serve('examples/ring/udp-echo.js', `${await freePort()}`);
+  t.teardown(() => child.kill('SIGKILL'));
+  const socket = dgram.createSocket('udp4');
+  for (let i = 0; i < 600; i++) {
+    socket.send(`datagram ${i}`, port, '127.0.0.1');
+    const [message] = await once(socket, 'message');
+    if (String(message) !== `datagram ${i}`) t.fail(`${message} for ${i}`);
+  }
+  t.pass('600 came back');
+  socket.close();
 });

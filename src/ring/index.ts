@@ -1,7 +1,7 @@
 /** uasync/ring: io_uring itself, with liburing's names. */
 export * from './abi.js';
 export { BufRing, type BufRingOptions } from './buf-ring.js';
-export type { Cqe } from './cqe.js';
+export type { Cqe, CqeSink } from './cqe.js';
 export { UasyncError } from './errors.js';
 export { Message, type MessageOptions, type ReceivedMessage } from './message.js';
 export { type Probe, probe, type Query, query } from './probe.js';

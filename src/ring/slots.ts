@@ -1,9 +1,13 @@
 const FIRST_SIZE = 64;
+const TWO_32 = 2 ** 32;
 
 /**
  * A table that ties operations to JavaScript values: user_data is a slot's index in the low word and
  * its generation in the high one, so that a completion that comes late is never taken for another's.
  * It grows as needed, and adding or removing allocates nothing.
+ *
+ * `put`, `find` and `take` go by user_data, as `copyCqes` has it; `add`, `get` and `remove` by its two
+ * halves, as a `CqeSink` gets them.
  */
 export class Slots<T> {
   #values: (T | undefined)[] = [];
@@ -14,6 +18,26 @@ export class Slots<T> {
 
   constructor() {
     this.#grow(FIRST_SIZE);
+  }
+
+  /** Takes a slot; returns the user_data for its operation. */
+  put(value: T): number {
+    const index = this.add(value);
+    return this.#generations[index]! * TWO_32 + index;
+  }
+
+  /** The value of a user_data, or undefined when it is none, or its slot was freed since. */
+  find(userData: number | bigint): T | undefined {
+    // A bigint is beyond what `put` returns.
+    if (typeof userData !== 'number') return undefined;
+    return this.get(userData % TWO_32, Math.floor(userData / TWO_32));
+  }
+
+  /** As `find`, and frees the slot: for an operation's last completion. */
+  take(userData: number | bigint): T | undefined {
+    const value = this.find(userData);
+    if (value !== undefined) this.remove(Number(userData) % TWO_32);
+    return value;
   }
 
   /** How many slots are taken. */

@@ -1,6 +1,6 @@
 /** The slot table. */
 import t from 'tap';
-import { Slots } from '../../src/ring/slots.js';
+import { Ring, Slots } from 'uasync/ring';
 
 t.test('a slot is found by index and generation, and not after it was freed', async t => {
   const slots = new Slots<string>();
@@ -25,4 +25,29 @@ t.test('it grows, and keeps what it has', async t => {
   for (const index of indices) slots.remove(index);
   t.equal(slots.size, 0);
   t.strictSame([...slots.values()], []);
+});
+
+t.test('values go with operations and come back with completions', async t => {
+  const ring = new Ring(8);
+  const slots = new Slots<{ name: string }>();
+  for (let round = 0; round < 3; round++) {
+    for (const name of ['a', 'b', 'c']) ring.getSqe()!.nop().userData(slots.put({ name }));
+    ring.submit(3);
+    const cqes = ring.copyCqes();
+    t.strictSame(
+      cqes.map(cqe => slots.find(cqe.userData)?.name),
+      ['a', 'b', 'c'],
+    );
+    for (const cqe of cqes) slots.take(cqe.userData);
+    t.equal(slots.size, 0);
+    t.strictSame(
+      cqes.map(cqe => slots.take(cqe.userData)),
+      [undefined, undefined, undefined],
+      'only once',
+    );
+  }
+  t.equal(slots.find(2n ** 63n), undefined);
+  t.equal(slots.find(12345), undefined);
+  t.equal(slots.find(2 ** 40 + 1), undefined);
+  ring.close();
 });
