@@ -1,4 +1,5 @@
 import * as abi from '../abi.js';
+import { addressOf } from '../address.js';
 import { checkFd, checkInt, checkU16, checkU32 } from '../check.js';
 import { argTypeError, rangeError } from '../errors.js';
 import { FUTEX_WAITV, SQE } from '../structs.js';
@@ -142,11 +143,12 @@ export class SqeSystem extends SqeControl {
     if (command === undefined) return this;
     if (!(command instanceof Uint8Array)) throw argTypeError('command', 'an instance of Uint8Array', command);
     checkInt('command.length', command.length, 0, this.wide ? CMD_BYTES_WIDE : CMD_BYTES);
-    const { words } = this;
-    const end = words.byteOffset + words.byteLength;
-    const at = words.byteOffset + (this.at + SQE.addr3) * 4;
-    // Not after the ring was closed or resized under the cursor.
-    if (this.at >= 0 && at + command.length <= end) new Uint8Array(words.buffer).set(command, at);
+    // Which complains about a detached one.
+    addressOf(command);
+    const bytes = new Uint8Array(this.words.buffer);
+    const at = (this.at + SQE.addr3) * 4;
+    // Not where the cursor is nowhere, after the ring was closed or resized.
+    for (let i = 0; i < command.length && at >= 0; i++) bytes[at + i] = command[i]!;
     return this;
   }
 
