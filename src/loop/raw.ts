@@ -70,7 +70,7 @@ export async function submitRaw(
   throwIfAborted(signal);
   // An entry of its own, not one of the queue: `prepare` may throw, and may start other operations.
   const draft = new Sqe(loop.ring.scratch);
-  draft.words = new Int32Array(SQE.size / 4);
+  draft.use(new Int32Array(SQE.size / 4), 4);
   draft.moveTo(0);
   loop.ring.scratchHolds++;
   try {

@@ -1,16 +1,33 @@
+import { isIP } from 'node:net';
 import { AbortableOperation, AbortError } from '../loop/abort.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkInt } from '../ring/check.js';
-import { ETIMEDOUT } from '../ring/errno.js';
-import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
+import { EADDRNOTAVAIL, ETIMEDOUT } from '../ring/errno.js';
+import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import { AF_UNIX, familyOf, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
+import {
+  AF_UNIX,
+  familyOf,
+  type InetAddress,
+  inetAddress,
+  SOCKADDR_MAX,
+  type SocketAddress,
+  writeSockaddr,
+} from '../ring/sockaddr.js';
 import { SOCK_CLOEXEC, SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { firstOf, interleave } from './attempts.js';
 import { Connection } from './connection.js';
-import { IPPROTO_TCP, setIntOption, TCP_NODELAY } from './options.js';
+import {
+  IPPROTO_TCP,
+  SO_REUSEADDR,
+  SOL_SOCKET,
+  setIntOption,
+  TCP_FASTOPEN_CONNECT,
+  TCP_NODELAY,
+} from './options.js';
 import { resolve } from './resolve.js';
 
 /** Whom to connect to, and how. */
@@ -23,6 +40,12 @@ export interface ConnectOptions extends WaitOptions {
   path?: string;
   /** Sends small writes at once, TCP_NODELAY; default true. */
   noDelay?: boolean;
+  /** TCP: the numeric address to connect from; addresses of the other family are not tried. */
+  localAddress?: string;
+  /** TCP: the port to connect from. */
+  localPort?: number;
+  /** TCP: the first write leaves with the SYN, where the peer agrees to that. Fast Open, tcp(7) */
+  fastOpen?: boolean;
 }
 
 class ConnectOperation extends AbortableOperation<void> {
@@ -51,7 +74,8 @@ class ConnectOperation extends AbortableOperation<void> {
 }
 
 /**
- * Connects a stream socket. The addresses of a name are tried in order.
+ * Connects a stream socket. Of a name with several addresses the first that answers is taken: they are
+ * tried 250 ms apart, IPv6 and IPv4 in turns (RFC 8305).
  * @throws (as a rejection) ECONNREFUSED, ETIMEDOUT, ENOENT and their like, with `address` and `port` or
  * `path`; errors of the name lookup; AbortError; TypeError and RangeError for wrong options.
  */
@@ -66,54 +90,83 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     checkInt('options.port', port, 0, 65535);
     if (typeof host !== 'string') throw argTypeError('options.host', 'of type string', host);
   }
+  const local = localOf(options);
   const loop = currentLoop();
   const limit = new Limit(signal, timeout);
+  let tried: InetAddress | undefined;
   try {
-    const addresses = path === undefined ? await limit.race(resolve(host, port!)) : [{ path }];
-    return await connectFirst(loop, addresses, options, limit);
+    if (path !== undefined) return await connectTo(loop, { path }, undefined, options, limit, limit.signal);
+    const found = await limit.race(resolve(host, port!));
+    const addresses = interleave(local === undefined ? found : found.filter(sameFamily(local)));
+    tried = addresses[0];
+    if (tried === undefined) throw systemError(EADDRNOTAVAIL, 'connect', found[0]);
+    return await firstOf(
+      addresses,
+      (address, signal) => connectTo(loop, address, local, options, limit, signal),
+      late => late.reset(),
+    );
+  } catch (error) {
+    // An address may have failed for a reason of its own before the time was up.
+    throw limit.signal.aborted ? limit.error(tried ?? (path === undefined ? undefined : { path })) : error;
   } finally {
     limit.end();
   }
 }
 
-async function connectFirst(
-  loop: Loop,
-  addresses: SocketAddress[],
-  options: ConnectOptions,
-  limit: Limit,
-): Promise<Connection> {
-  let first: unknown;
-  for (const address of addresses) {
-    if (limit.signal.aborted) throw limit.error(address);
-    try {
-      return await connectTo(loop, address, options, limit);
-    } catch (error) {
-      if (limit.signal.aborted) throw limit.error(address);
-      first ??= error;
-    }
+/** Where to connect from; undefined if that is left to the system. */
+function localOf({ localAddress, localPort = 0, path }: ConnectOptions): InetAddress | undefined {
+  checkInt('options.localPort', localPort, 0, 65535);
+  if (localAddress === undefined) {
+    if (localPort === 0 || path !== undefined) return undefined;
+    return inetAddress('0.0.0.0', localPort);
   }
-  throw first;
+  if (typeof localAddress !== 'string') {
+    throw argTypeError('options.localAddress', 'of type string', localAddress);
+  }
+  if (isIP(localAddress) === 0) {
+    throw argValueError('options.localAddress', 'must be a numeric address', localAddress);
+  }
+  return inetAddress(localAddress, localPort);
+}
+
+function sameFamily(local: InetAddress): (address: InetAddress) => boolean {
+  return ({ family }) => family === local.family;
 }
 
 async function connectTo(
   loop: Loop,
   address: SocketAddress,
+  local: InetAddress | undefined,
   options: ConnectOptions,
   limit: Limit,
+  signal: AbortSignal,
 ): Promise<Connection> {
   // Checked before there is a descriptor to lose.
-  writeSockaddr(Buffer.alloc(SOCKADDR_MAX), 0, address);
+  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
+  writeSockaddr(sockaddr, 0, address);
+  const both = signal === limit.signal ? signal : AbortSignal.any([signal, limit.signal]);
+  if (both.aborted) throw limit.error(address);
   const domain = familyOf(address);
   const fd = libc().socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, 'connect', address);
   try {
-    if (domain !== AF_UNIX && options.noDelay !== false) setIntOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    await new ConnectOperation(loop).run(fd, address, limit.signal);
+    if (domain !== AF_UNIX) prepare(fd, options, local);
+    await new ConnectOperation(loop).run(fd, address, both);
   } catch (error) {
     await closeSocket(loop, fd);
     throw error instanceof AbortError ? limit.error(address) : error;
   }
   return new Connection(loop, fd);
+}
+
+function prepare(fd: number, options: ConnectOptions, local: InetAddress | undefined): void {
+  if (options.noDelay !== false) setIntOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.fastOpen) setIntOption(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+  if (local === undefined) return;
+  setIntOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
+  const failed = libc().bind(fd, sockaddr.subarray(0, writeSockaddr(sockaddr, 0, local)));
+  if (failed < 0) throw systemError(failed, 'bind', local);
 }
 
 /** The caller's signal and timeout as one signal. */

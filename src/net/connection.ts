@@ -1,41 +1,69 @@
+import { constants } from 'node:buffer';
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
-import { checkBytes, checkInt } from '../ring/check.js';
-import { argTypeError, closedError, rangeError } from '../ring/errors.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
+import { checkBytes, checkDuration, checkFd, checkInt, checkSignal } from '../ring/check.js';
+import { ETIMEDOUT } from '../ring/errno.js';
+import { argTypeError, closedError, rangeError, systemError } from '../ring/errors.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
-import { localAddress, remoteAddress } from './names.js';
-import {
-  IPPROTO_TCP,
-  type KeepAlive,
-  setIntOption,
-  setKeepAlive,
-  setResetOnClose,
-  TCP_NODELAY,
-} from './options.js';
-import { type ChunkIteration, Receiver } from './receiver.js';
+import { ConnectionDuplex } from './duplex.js';
+import { IdleTimer } from './idle-timer.js';
+import { setResetOnClose } from './options.js';
+import { type PipeOptions, pipe } from './pipe-to.js';
+import type { ChunkIteration } from './reader.js';
+import { Receiver } from './receiver.js';
+import { spliceFile } from './send-file.js';
 import { Sender } from './sender.js';
+import { Socket } from './socket.js';
+import { WebStreams } from './web-streams.js';
 
 /** What `write` takes. */
 export type WriteData = string | Uint8Array | readonly (string | Uint8Array)[];
+
+/** How `readUntil` goes. */
+export interface ReadUntilOptions extends WaitOptions {
+  /** The most bytes, the delimiter included; default 65536. */
+  max?: number;
+}
+
+/** Which part of a file `sendFile` sends. */
+export interface SendFileOptions {
+  /** Where to begin, in bytes; default 0. */
+  offset?: number;
+  /** How many bytes; default to the end of the file. */
+  length?: number;
+  signal?: AbortSignal;
+}
+
+const UNTIL_MAX = 65536;
+const PEEK_MAX = 1 << 24;
+
+function checkPart(data: unknown): asserts data is string | Uint8Array {
+  if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
+    throw argTypeError('data', 'of type string, Uint8Array or an array of them', data);
+  }
+}
 
 /**
  * A stream connection, TCP or Unix. Reads and writes are awaited; iterating over it yields what arrives
  * and closes it at the end.
  */
-export class Connection implements AsyncIterable<Buffer> {
+export class Connection extends Socket implements AsyncIterable<Buffer> {
   readonly #loop: Loop;
   readonly #receiver: Receiver;
   readonly #sender: Sender;
   #fd: number;
   #closing: Promise<void> | null = null;
   #shutdown: Promise<void> | null = null;
-  #local: SocketAddress | undefined;
-  #remote: SocketAddress | undefined;
+  #idle: IdleTimer | null = null;
+  #streams: WebStreams | null = null;
+
+  readonly #onClosed: (() => void) | undefined;
 
   /** @internal Takes over a connected socket; use `connect` or `listen`. */
-  constructor(loop: Loop, fd: number) {
+  constructor(loop: Loop, fd: number, onClosed?: () => void) {
+    super();
+    this.#onClosed = onClosed;
     this.#loop = loop;
     this.#fd = fd;
     this.#receiver = new Receiver(loop, fd);
@@ -62,16 +90,9 @@ export class Connection implements AsyncIterable<Buffer> {
     return this.#sender.bytesWritten;
   }
 
-  /** This end's address, getsockname(2); undefined if it was not asked for before the close. */
-  get localAddress(): SocketAddress | undefined {
-    if (this.#local === undefined && this.#fd >= 0) this.#local = localAddress(this.#fd);
-    return this.#local;
-  }
-
-  /** The peer's address, getpeername(2); undefined if the peer had gone when it was first asked for. */
-  get remoteAddress(): SocketAddress | undefined {
-    if (this.#remote === undefined && this.#fd >= 0) this.#remote = remoteAddress(this.#fd);
-    return this.#remote;
+  /** Bytes written that the kernel has not taken yet. */
+  get bufferedAmount(): number {
+    return this.#sender.bufferedAmount;
   }
 
   // --- Reading ------------------------------------------------------------------------------------
@@ -83,7 +104,7 @@ export class Connection implements AsyncIterable<Buffer> {
    */
   async read(options?: WaitOptions): Promise<Buffer | null> {
     checkWait(options);
-    return this.#receiver.read(null, options) as Promise<Buffer | null>;
+    return this.#receiver.read(options) as Promise<Buffer | null>;
   }
 
   /** As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. */
@@ -92,7 +113,51 @@ export class Connection implements AsyncIterable<Buffer> {
     if (!(buffer instanceof Uint8Array)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
-    return this.#receiver.read(buffer, options) as Promise<number>;
+    return this.#receiver.readInto(buffer, options) as Promise<number>;
+  }
+
+  /**
+   * Exactly `count` bytes, in a Buffer of their own.
+   * @throws (as a rejection) ERR_STREAM_PREMATURE_CLOSE when the peer ends before: what came stays unread.
+   * After an abort or a timeout it stays unread too.
+   */
+  async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
+    checkInt('count', count, 0, constants.MAX_LENGTH);
+    checkWait(options);
+    return this.#receiver.readExactly(count, options) as Promise<Buffer>;
+  }
+
+  /**
+   * The bytes up to `delimiter`, which is their end: text, bytes, or one byte.
+   * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND when it is not among the first `max` bytes, and
+   * ERR_STREAM_PREMATURE_CLOSE when the peer ends without it: what came stays unread.
+   */
+  async readUntil(delimiter: string | Uint8Array | number, options: ReadUntilOptions = {}): Promise<Buffer> {
+    let bytes: Buffer;
+    if (typeof delimiter === 'number') bytes = Buffer.of(checkInt('delimiter', delimiter, 0, 255));
+    else if (typeof delimiter === 'string' || delimiter instanceof Uint8Array) bytes = Buffer.from(delimiter);
+    else throw argTypeError('delimiter', 'of type string, number or Uint8Array', delimiter);
+    if (bytes.length === 0) throw rangeError('delimiter.length', '>= 1', 0);
+    const max = checkInt('options.max', options.max ?? UNTIL_MAX, bytes.length, constants.MAX_LENGTH);
+    checkWait(options);
+    return this.#receiver.readUntil(bytes, max, options) as Promise<Buffer>;
+  }
+
+  /**
+   * The next `count` bytes, which stay unread: fewer when the peer has ended, null when there are none.
+   * They are not to be changed.
+   */
+  async peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
+    checkInt('count', count, 1, PEEK_MAX);
+    checkWait(options);
+    return this.#receiver.peek(count, options) as Promise<Buffer | null>;
+  }
+
+  /** Puts bytes back, to be read before all others. They are the connection's from now on. */
+  unread(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) throw argTypeError('bytes', 'an instance of Uint8Array', bytes);
+    if (this.#closing !== null) throw closedError('The connection');
+    this.#receiver.unread(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   /** Yields chunks until the peer ends its side. Leaving the loop, in whatever way, closes the connection. */
@@ -115,16 +180,78 @@ export class Connection implements AsyncIterable<Buffer> {
   }
 
   async #writeAll(parts: readonly (string | Uint8Array)[]): Promise<void> {
-    if (!Array.isArray(parts))
+    if (!Array.isArray(parts)) {
       throw argTypeError('data', 'of type string, Uint8Array or an array of them', parts);
-    for (const part of parts) {
-      if (typeof part !== 'string' && !(part instanceof Uint8Array)) {
-        throw argTypeError('data', 'of type string, Uint8Array or an array of them', part);
-      }
     }
+    for (const part of parts) checkPart(part);
     await Promise.all(parts.map(part => this.#sender.write(part)));
   }
 
+  /** As `write` of an array: the parts leave together. */
+  writev(parts: readonly (string | Uint8Array)[]): Promise<void> {
+    if (this.#closing !== null || this.#shutdown !== null)
+      return Promise.reject(closedError('The connection'));
+    return this.#writeAll(parts);
+  }
+
+  /**
+   * Sends data that nobody waits for: look at `bufferedAmount`, and await `drained()` now and then. A
+   * failure is that of the next `drained()`, `write` or `read`.
+   * @throws UasyncError ERR_CLOSED, TypeError.
+   */
+  send(data: string | Uint8Array): void {
+    if (this.#closing !== null || this.#shutdown !== null) throw closedError('The connection');
+    checkPart(data);
+    this.#sender.write(data).catch(() => {});
+  }
+
+  /** Resolves when the kernel has taken all that was written so far; rejects if it could not. */
+  async drained(): Promise<void> {
+    await this.#drain();
+    if (this.#sender.error !== null) throw this.#sender.error;
+  }
+
+  /**
+   * Sends part of a file after what was written before, without a copy, by splice(2). Resolves to the
+   * number of bytes. A failure or an abort leaves the peer somewhere within: close the connection then.
+   * @param file a FileHandle, of this package or of Node's, or a descriptor.
+   */
+  async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
+    const fd = checkFd(typeof file === 'object' && file !== null ? file.fd : file);
+    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+    const { offset = 0, length = Number.POSITIVE_INFINITY } = options;
+    checkInt('options.offset', offset, 0, Number.MAX_SAFE_INTEGER);
+    if (length !== Number.POSITIVE_INFINITY) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
+    const given = checkSignal(options.signal);
+    checkWait({ signal: given });
+    if (this.#closing !== null || this.#shutdown !== null) throw closedError('The connection');
+    const reset = new AbortController();
+    const signal = given === undefined ? reset.signal : AbortSignal.any([given, reset.signal]);
+    await this.#sender.hold(() => reset.abort());
+    const before = this.#sender.bytesWritten;
+    try {
+      const sender = this.#sender;
+      await spliceFile(this.#loop, fd, this.#fd, { offset, length }, signal, bytes => {
+        sender.bytesWritten += bytes;
+      });
+    } catch (error) {
+      throw this.#sender.error ?? error;
+    } finally {
+      this.#sender.release();
+    }
+    return this.#sender.bytesWritten - before;
+  }
+
+  /**
+   * Moves all that arrives here to another connection, whose sending side then ends too. Resolves to the
+   * number of bytes. Neither connection is closed.
+   */
+  async pipeTo(other: Connection, options: PipeOptions = {}): Promise<number> {
+    if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
+    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+    checkWait({ signal: options.signal });
+    return pipe(this, other, options);
+  }
   /** Sends what was written, then ends this side: the peer reads the end. A second call does nothing. */
   shutdown(): Promise<void> {
     if (this.#closing !== null) return Promise.reject(closedError('The connection'));
@@ -138,27 +265,55 @@ export class Connection implements AsyncIterable<Buffer> {
     return new Promise(resolve => this.#sender.whenDrained(resolve));
   }
 
-  // --- Options ------------------------------------------------------------------------------------
+  // --- As streams ---------------------------------------------------------------------------------
 
-  #checkOpen(): void {
-    if (this.#fd < 0 || this.#closing !== null) throw closedError('The connection');
+  /** What arrives, as a web stream. Once it and `writable` have ended the connection is closed. */
+  get readable(): WebStreams['readable'] {
+    this.#streams ??= new WebStreams(this);
+    return this.#streams.readable;
   }
 
-  /** Sends small writes at once rather than waiting for more, TCP_NODELAY. On by default. */
-  setNoDelay(enable = true): this {
-    this.#checkOpen();
-    setIntOption(this.#fd, IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
+  /** What is sent, as a web stream. */
+  get writable(): WebStreams['writable'] {
+    this.#streams ??= new WebStreams(this);
+    return this.#streams.writable;
+  }
+
+  /**
+   * The connection as a stream of Node's, which has it from now on: for `node:http` by
+   * `server.emit('connection', duplex)`, for `node:tls` by `tls.connect({ socket: duplex })`.
+   */
+  toDuplex(): ConnectionDuplex {
+    return new ConnectionDuplex(this);
+  }
+
+  // --- Time and life ------------------------------------------------------------------------------
+
+  /**
+   * Has reads and writes that wait reject with ETIMEDOUT when no byte has moved for `ms` milliseconds; 0
+   * is never, as at first. It is looked at every `ms`, so it takes up to twice as long. Bytes of a write
+   * count when up to 256 KiB of it have been taken. After a write was given up no more can be written.
+   */
+  setTimeout(ms: number): this {
+    checkDuration('ms', ms);
+    if (this.#closing !== null) throw closedError('The connection');
+    this.#idle?.stop();
+    this.#idle = ms === 0 ? null : this.#newIdleTimer(ms);
     return this;
   }
 
-  /** Probes a silent peer, SO_KEEPALIVE; times are in seconds. */
-  setKeepAlive(enable = true, options: KeepAlive = {}): this {
-    this.#checkOpen();
-    if (options.idle !== undefined) checkInt('options.idle', options.idle, 1, 32767);
-    if (options.interval !== undefined) checkInt('options.interval', options.interval, 1, 32767);
-    if (options.count !== undefined) checkInt('options.count', options.count, 1, 127);
-    setKeepAlive(this.#fd, enable, options);
-    return this;
+  #newIdleTimer(ms: number): IdleTimer {
+    const receiver = this.#receiver;
+    const sender = this.#sender;
+    return new IdleTimer(
+      ms,
+      () => receiver.bytesRead + sender.bytesWritten,
+      () => receiver.waitedFor || !sender.drained,
+      () => {
+        receiver.timeOut();
+        if (!sender.drained) sender.abort(systemError(ETIMEDOUT, 'write'));
+      },
+    );
   }
 
   /** Whether its pending reads and writes keep the process alive; they do by default. */
@@ -208,18 +363,20 @@ export class Connection implements AsyncIterable<Buffer> {
   }
 
   async #finish(reset: boolean): Promise<void> {
-    if (this.#loop.closed) {
-      const fd = this.#fd;
-      this.#fd = -1;
-      return closeSocket(this.#loop, fd);
-    }
+    this.#idle?.stop();
+    if (this.#loop.closed) return this.#closeNow();
     const stopped = new Promise<void>(resolve => this.#receiver.stop(resolve));
     if (reset) this.#abort();
     await this.#drain();
     await stopped;
+    await this.#closeNow();
+  }
+
+  async #closeNow(): Promise<void> {
     const fd = this.#fd;
     this.#fd = -1;
     await closeSocket(this.#loop, fd);
+    this.#onClosed?.();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -240,7 +397,7 @@ class ChunkIterator implements AsyncIterator<Buffer, undefined>, ChunkIteration 
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
     if (this.#done) return Promise.resolve({ value: undefined, done: true });
-    return this.#receiver.read(null, undefined, this) as Promise<IteratorResult<Buffer, undefined>>;
+    return this.#receiver.read(undefined, this) as Promise<IteratorResult<Buffer, undefined>>;
   }
 
   async return(): Promise<IteratorResult<Buffer, undefined>> {

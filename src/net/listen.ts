@@ -1,7 +1,9 @@
+import { unlink } from 'node:fs/promises';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
+import { EADDRINUSE } from '../ring/errno.js';
 import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import {
@@ -22,9 +24,11 @@ import {
   SO_REUSEPORT,
   SOL_SOCKET,
   setIntOption,
+  TCP_FASTOPEN,
   TCP_NODELAY,
 } from './options.js';
 import { resolve } from './resolve.js';
+import { isStale } from './socket-file.js';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -42,6 +46,10 @@ export interface ListenOptions {
   ipv6Only?: boolean;
   /** Connections send small writes at once, TCP_NODELAY; default true. */
   noDelay?: boolean;
+  /** The most connections at a time: with so many open, others wait in the backlog. Default no limit. */
+  maxConnections?: number;
+  /** TCP: how many connections may bring data with their SYN and wait; default none. Fast Open, tcp(7) */
+  fastOpen?: number;
 }
 
 const EAFNOSUPPORT = 'EAFNOSUPPORT';
@@ -55,9 +63,11 @@ const EADDRNOTAVAIL = 'EADDRNOTAVAIL';
 export async function listen(options: ListenOptions): Promise<Listener> {
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
   const backlog = checkInt('options.backlog', options.backlog ?? 511, 0, 0x7fffffff);
+  checkInt('options.maxConnections', options.maxConnections ?? 1, 1, 0x7fffffff);
+  checkInt('options.fastOpen', options.fastOpen ?? 0, 0, 0x7fffffff);
   if (options.path !== undefined) {
     if (typeof options.path !== 'string') throw argTypeError('options.path', 'of type string', options.path);
-    return open({ path: options.path }, options, backlog);
+    return openPath(options.path, options, backlog);
   }
   const port = options.port;
   if (port === undefined) throw argTypeError('options.port', 'of type number', port);
@@ -76,6 +86,17 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   }
 }
 
+/** A file that a server left behind when it died is no reason not to start it again. */
+async function openPath(path: string, options: ListenOptions, backlog: number): Promise<Listener> {
+  try {
+    return await open({ path }, options, backlog);
+  } catch (error) {
+    if ((error as UasyncError).errno !== EADDRINUSE || !(await isStale(path))) throw error;
+    await unlink(path);
+    return open({ path }, options, backlog);
+  }
+}
+
 async function open(address: SocketAddress, options: ListenOptions, backlog: number): Promise<Listener> {
   const loop = currentLoop();
   const domain = familyOf(address);
@@ -87,7 +108,7 @@ async function open(address: SocketAddress, options: ListenOptions, backlog: num
   try {
     if (domain !== AF_UNIX) setTcpOptions(fd, domain, options);
     await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);
-    return new Listener(loop, fd);
+    return new Listener(loop, fd, options.maxConnections);
   } catch (error) {
     libc().close(fd);
     throw error;
@@ -100,6 +121,7 @@ function setTcpOptions(fd: number, domain: number, options: ListenOptions): void
   if (domain === AF_INET6) setIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
   // Accepted sockets inherit it.
   if (options.noDelay !== false) setIntOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.fastOpen) setIntOption(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fastOpen);
 }
 
 /** By operations where the kernel has them (6.11), else by system calls. */

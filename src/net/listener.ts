@@ -20,8 +20,8 @@ import type { SocketAddress } from '../ring/sockaddr.js';
 import { Connection } from './connection.js';
 import { localAddress } from './names.js';
 import { ReceiveBuffers } from './receive-buffers.js';
+import { SocketFile } from './socket-file.js';
 
-/** Errors of accept(2) that pass: no descriptor or no memory is free just now. */
 /** Those that belong to a connection that went away before it was accepted, not to the listener. */
 const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
 /** Milliseconds before a listener that ran out of descriptors tries again. */
@@ -34,6 +34,9 @@ class Acceptor extends Operation {
   readonly #fd: number;
   readonly #waiting: Waiter<Connection>[] = [];
   readonly #accepted: number[] = [];
+  readonly #max: number;
+  /** Connections that were handed out and are not closed. */
+  #open = 0;
   #error: Error | null = null;
   #pause: NodeJS.Timeout | null = null;
   #pausing = false;
@@ -41,9 +44,10 @@ class Acceptor extends Operation {
   #exhausted = false;
   #onStopped: (() => void) | null = null;
 
-  constructor(loop: Loop, fd: number) {
+  constructor(loop: Loop, fd: number, max: number) {
     super(loop);
     this.#fd = fd;
+    this.#max = max;
   }
 
   override get syscall(): string {
@@ -63,9 +67,22 @@ class Acceptor extends Operation {
 
   arm(): void {
     if (this.slot >= 0 || this.#error !== null || this.#pause !== null) return;
-    if (this.#accepted.length >= UNDELIVERED_MAX) return;
+    if (this.#full) return;
     this.loop.start(this).multishotAccept(this.#fd);
   }
+
+  /** Whether no more are to be accepted for now. */
+  get #full(): boolean {
+    const waiting = this.#accepted.length;
+    return waiting >= UNDELIVERED_MAX || this.#open + waiting >= this.#max;
+  }
+
+  readonly #onClosed = (): void => {
+    this.#open--;
+    if (this.loop.closing) return;
+    this.#serve();
+    this.arm();
+  };
 
   complete(res: number, flags: number): void {
     if (res >= 0) {
@@ -75,7 +92,7 @@ class Acceptor extends Operation {
     else if (res !== ECANCELED && !GONE.has(res)) this.#error ??= systemError(res, 'accept');
     this.#serve();
     if (flags & abi.CQE_F_MORE) {
-      if (this.#accepted.length >= UNDELIVERED_MAX && !this.#pausing) {
+      if (!this.#pausing && this.#full) {
         this.#pausing = true;
         this.loop.cancel(this);
       }
@@ -105,12 +122,16 @@ class Acceptor extends Operation {
 
   #serve(): void {
     while (this.#waiting.length !== 0) {
-      const fd = this.#accepted.shift();
+      const fd = this.#open < this.#max ? this.#accepted.shift() : undefined;
       if (fd === undefined && this.#error === null) return;
       const waiter = this.#waiting.shift()!;
       waiter.settled();
-      if (fd !== undefined) waiter.resolve(new Connection(this.loop, fd));
-      else waiter.reject(this.#error);
+      if (fd === undefined) {
+        waiter.reject(this.#error);
+        continue;
+      }
+      this.#open++;
+      waiter.resolve(new Connection(this.loop, fd, this.#onClosed));
     }
   }
 
@@ -141,14 +162,17 @@ export class Listener implements AsyncIterable<Connection> {
   #fd: number;
   #closing: Promise<void> | null = null;
 
+  readonly #file: SocketFile | null;
+
   /** @internal Takes over a listening socket; use `listen`. */
-  constructor(loop: Loop, fd: number) {
+  constructor(loop: Loop, fd: number, maxConnections = Number.POSITIVE_INFINITY) {
     this.#loop = loop;
     this.#fd = fd;
     this.address = localAddress(fd)!;
     // Made here, where a failure can be reported.
     ReceiveBuffers.of(loop);
-    this.#acceptor = new Acceptor(loop, fd);
+    this.#file = SocketFile.of(this.address);
+    this.#acceptor = new Acceptor(loop, fd, maxConnections);
     this.#acceptor.arm();
   }
 
@@ -205,6 +229,7 @@ export class Listener implements AsyncIterable<Connection> {
 
   async #finish(): Promise<void> {
     await new Promise<void>(resolve => this.#acceptor.stop(resolve));
+    this.#file?.remove();
     const fd = this.#fd;
     this.#fd = -1;
     await closeSocket(this.#loop, fd);

@@ -1,9 +1,11 @@
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
-import { Waiter, type WaitOptions } from '../loop/waiter.js';
+import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
+import { ECANCELED, EINTR, ENOBUFS, ETIMEDOUT } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { Inbox } from './inbox.js';
+import { type ChunkIteration, EXACTLY, INTO, PEEK, Reader, type ReadValue, UNTIL } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 
 /** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
@@ -13,48 +15,6 @@ const HIGH_WATER_CHUNKS = 1024;
 const LOW_WATER = HIGH_WATER / 2;
 const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
 
-/** What a read resolves to: a chunk, a count, or a step of an iteration. */
-type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined>;
-
-/** An iteration over the connection, which ends by closing it. */
-export interface ChunkIteration {
-  /** Closes the connection, and resolves to the last step. */
-  return(): Promise<IteratorResult<Buffer, undefined>>;
-}
-
-/** Ends an iteration, but not from within the receiver, which closing comes back to. */
-function closeSoon(iteration: ChunkIteration): Promise<IteratorResult<Buffer, undefined>> {
-  return Promise.resolve().then(() => iteration.return());
-}
-
-/** Someone who waits for bytes: for a chunk, or for `target` to be filled. */
-class Reader extends Waiter<ReadValue> {
-  target: Uint8Array | null = null;
-  /** Set if it is a step of an iteration: the step is settled at once, without a promise in between. */
-  iteration: ChunkIteration | null = null;
-  /** The target's length when it was given. */
-  room = 0;
-
-  /** Settles with a chunk, or with null at the end. */
-  give(chunk: Buffer | null): void {
-    if (this.iteration === null) this.resolve(chunk);
-    else if (chunk !== null) this.resolve({ value: chunk, done: false });
-    else this.resolve(closeSoon(this.iteration) as never);
-  }
-
-  /** Settles with an error; an iteration closes the connection first. */
-  fail(error: Error): void {
-    const { iteration, reject } = this;
-    if (iteration === null) reject(error);
-    else closeSoon(iteration).then(() => reject(error), reject);
-  }
-
-  /** Whether the target was detached or shrunk meanwhile. */
-  get lost(): boolean {
-    return this.target !== null && this.target.length < this.room;
-  }
-}
-
 /**
  * The receiving side of a connection: one multishot receive that stays armed once the first read has
  * asked for data, and the bytes that nobody has read yet.
@@ -63,8 +23,7 @@ export class Receiver extends Operation {
   bytesRead = 0;
   readonly #buffers: ReceiveBuffers;
   #fd: number;
-  #chunks: Buffer[] = [];
-  #queued = 0;
+  readonly #inbox = new Inbox();
   #readers: Reader[] = [];
   #spare: Reader | null = null;
   #ended = false;
@@ -83,36 +42,84 @@ export class Receiver extends Operation {
     return 'read';
   }
 
-  /** The next bytes as a Buffer, or null at the end; with `target`, their number, or 0 at the end. */
-  read(
-    target: Uint8Array | null,
-    options: WaitOptions | undefined,
-    iteration: ChunkIteration | null = null,
-  ): Promise<ReadValue> {
+  /** The next bytes as a Buffer, or null at the end. */
+  read(options: WaitOptions | undefined, iteration: ChunkIteration | null = null): Promise<ReadValue> {
+    const reader = this.#newReader();
+    reader.iteration = iteration;
+    return this.#start(reader, options);
+  }
+
+  /** Fills `target` with the next bytes; resolves to their number, 0 at the end. */
+  readInto(target: Uint8Array, options: WaitOptions | undefined): Promise<ReadValue> {
+    const reader = this.#newReader();
+    reader.asks = INTO;
+    reader.target = target;
+    reader.room = target.length;
+    return this.#start(reader, options);
+  }
+
+  readExactly(count: number, options: WaitOptions | undefined): Promise<ReadValue> {
+    const reader = this.#newReader();
+    reader.asks = EXACTLY;
+    reader.target = Buffer.allocUnsafe(count);
+    reader.room = count;
+    return this.#start(reader, options);
+  }
+
+  readUntil(delimiter: Buffer, max: number, options: WaitOptions | undefined): Promise<ReadValue> {
+    const reader = this.#newReader();
+    reader.asks = UNTIL;
+    reader.delimiter = delimiter;
+    reader.count = max;
+    return this.#start(reader, options);
+  }
+
+  peek(count: number, options: WaitOptions | undefined): Promise<ReadValue> {
+    const reader = this.#newReader();
+    reader.asks = PEEK;
+    reader.count = count;
+    return this.#start(reader, options);
+  }
+
+  /** Puts bytes back, to be read before all others. */
+  unread(bytes: Buffer): void {
+    this.#inbox.unread(bytes);
+    this.#serveAll();
+  }
+
+  /** Whether a reader waits. */
+  get waitedFor(): boolean {
+    return this.#readers.length !== 0;
+  }
+
+  /** Rejects the readers that wait. */
+  timeOut(): void {
+    for (const reader of this.#readers.splice(0)) {
+      reader.putBack(this.#inbox);
+      reader.fail(systemError(ETIMEDOUT, 'read'));
+      reader.clear();
+    }
+  }
+
+  #newReader(): Reader {
     const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
     this.#spare = null;
-    reader.target = target;
-    reader.iteration = iteration;
-    reader.room = target === null ? 0 : target.length;
+    return reader;
+  }
+
+  #start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
     const promise = reader.wait(options);
-    if (this.#readers.length === 0 && this.#serve(reader)) {
-      this.#arm();
-      return promise;
-    }
-    this.#readers.push(reader);
+    if (this.#readers.length !== 0 || !this.#serve(reader)) this.#readers.push(reader);
     this.#arm();
     return promise;
   }
 
   #forget(reader: Reader): void {
     this.#readers.splice(this.#readers.indexOf(reader), 1);
-  }
-
-  #release(reader: Reader): void {
-    reader.settled();
-    reader.target = null;
-    reader.iteration = null;
-    this.#spare = reader;
+    reader.putBack(this.#inbox);
+    // What it waited for may be more than the next one asks for.
+    this.#serveAll();
+    if (this.#readers.length !== 0) this.#arm();
   }
 
   /** Settles a reader from what is there already; false if it has to wait. */
@@ -121,40 +128,38 @@ export class Receiver extends Operation {
       reader.reject(
         new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
       );
-    } else if (this.#chunks.length !== 0) {
-      const chunk = this.#chunks[0]!;
-      const target = reader.target;
-      if (target === null || target.length >= chunk.length) {
-        this.#chunks.shift();
-        this.#queued -= chunk.length;
-        target?.set(chunk);
-        if (target === null) reader.give(chunk);
-        else reader.resolve(chunk.length);
-      } else {
-        target.set(chunk.subarray(0, target.length));
-        this.#chunks[0] = chunk.subarray(target.length);
-        this.#queued -= target.length;
-        reader.resolve(target.length);
-      }
-    } else if (this.#error !== null) {
-      reader.fail(this.#error);
-    } else if (this.#ended) {
-      if (reader.target === null) reader.give(null);
-      else reader.resolve(0);
-    } else {
-      return false;
+    } else if (!reader.serve(this.#inbox)) {
+      if (this.#error !== null) {
+        reader.putBack(this.#inbox);
+        reader.fail(this.#error);
+      } else if (this.#ended) reader.end(this.#inbox);
+      else return false;
     }
-    this.#release(reader);
+    reader.clear();
+    this.#spare = reader;
     return true;
   }
 
   #serveAll(): void {
-    while (this.#readers.length !== 0 && this.#serve(this.#readers[0]!)) this.#readers.shift();
+    while (this.#readers.length !== 0) {
+      const reader = this.#readers[0]!;
+      if (!this.#serve(reader)) return;
+      this.#readers.shift();
+    }
+  }
+
+  /** Bytes, and chunks, that may wait beyond the marks: what the first reader needs at once. */
+  get #wanted(): number {
+    return this.#readers.length === 0 ? 0 : this.#readers[0]!.wants;
   }
 
   #arm(): void {
     if (this.slot >= 0 || this.#ended || this.#error !== null || this.#stopping) return;
-    if (this.#queued > LOW_WATER || this.#chunks.length > LOW_WATER_CHUNKS) return;
+    const inbox = this.#inbox;
+    if (inbox.length !== 0) {
+      const wanted = this.#wanted;
+      if (inbox.length > LOW_WATER + wanted || inbox.chunks > LOW_WATER_CHUNKS + wanted) return;
+    }
     this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
@@ -166,13 +171,20 @@ export class Receiver extends Operation {
     if (res <= 0 && flags & abi.CQE_F_BUFFER) this.#buffers.giveBack(flags);
     if (res <= 0) this.#serveAll();
     if (flags & abi.CQE_F_MORE) {
-      if (this.#queued >= HIGH_WATER || this.#chunks.length >= HIGH_WATER_CHUNKS) this.#pause();
+      if (this.#full) this.#pause();
       return;
     }
     this.#pausing = false;
     if (this.loop.closing) this.#lost();
     if (this.#stopping) this.#stopped();
     else if (this.#readers.length !== 0 || res > 0) this.#arm();
+  }
+
+  get #full(): boolean {
+    const inbox = this.#inbox;
+    if (inbox.length < HIGH_WATER && inbox.chunks < HIGH_WATER_CHUNKS) return false;
+    const wanted = this.#wanted;
+    return inbox.length >= HIGH_WATER + wanted || inbox.chunks >= HIGH_WATER_CHUNKS + wanted;
   }
 
   /** Nobody reads: the kernel keeps what comes. Receiving goes on with the next read. */
@@ -190,35 +202,32 @@ export class Receiver extends Operation {
 
   #received(length: number, flags: number): void {
     this.bytesRead += length;
+    const inbox = this.#inbox;
     const reader = this.#readers[0];
-    const target = reader?.target;
-    if (reader !== undefined && target && !reader.lost && target.length >= length) {
-      this.#buffers.takeInto(target, length, flags);
+    if (reader !== undefined && reader.asks === INTO && !reader.lost && reader.room >= length) {
+      // Straight to where it is wanted. Nothing else waits: this reader would have had it.
+      this.#buffers.takeInto(reader.target!, length, flags);
       this.#readers.shift();
       reader.resolve(length);
-      this.#release(reader);
-    } else {
-      this.#queue(length, flags);
-      this.#serveAll();
+      reader.clear();
+      this.#spare = reader;
+      return;
     }
-  }
-
-  #queue(length: number, flags: number): void {
-    const chunks = this.#chunks;
-    const last = chunks[chunks.length - 1];
+    const { last } = inbox;
     const chunk = this.#buffers.take(length, flags, last);
-    if (last !== undefined && chunk.length > length) chunks[chunks.length - 1] = chunk;
-    else chunks.push(chunk);
-    this.#queued += length;
+    if (last !== undefined && chunk.length > length) inbox.extendLast(chunk);
+    else inbox.push(chunk);
+    this.#serveAll();
   }
 
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
     this.#stopping = true;
     this.#error ??= closedError('The connection');
-    this.#chunks.length = 0;
-    this.#queued = 0;
+    this.#inbox.clear();
     this.#serveAll();
+    // What readers had taken and put back is dropped too.
+    this.#inbox.clear();
     this.#onStopped = onStopped;
     if (this.slot >= 0) this.loop.cancel(this);
     else this.#stopped();

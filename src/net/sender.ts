@@ -22,11 +22,14 @@ class Write implements Settler<void> {
   readonly length: number;
   /** The bytes to copy; none if all are in a block from the start. */
   readonly data: Uint8Array;
+  /** Set if it sends nothing, and holds back those behind it: see `Sender.hold`. */
+  readonly holder: (() => void) | null;
 
-  constructor(data: Uint8Array, length: number, copied: number) {
+  constructor(data: Uint8Array, length: number, copied: number, holder: (() => void) | null = null) {
     this.data = data;
     this.length = length;
     this.copied = copied;
+    this.holder = holder;
   }
 
   /** Whether the buffer was detached or shrunk while it waited: its bytes are gone. */
@@ -49,6 +52,8 @@ export class Sender extends Operation implements BlockWaiter {
   #from = 0;
   #to = 0;
   #waiting = false;
+  /** Whether someone else has the socket to send: how to have them give up, and nothing leaves here. */
+  #holder: (() => void) | null = null;
   #error: Error | null = null;
   #onDrained: (() => void)[] = [];
 
@@ -63,7 +68,19 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Whether every byte has been taken by the kernel. */
   get drained(): boolean {
-    return this.#writes.length === 0;
+    return this.#writes.length === 0 && this.#holder === null;
+  }
+
+  /** Bytes that the kernel has not been given, or has not taken. */
+  get bufferedAmount(): number {
+    let amount = 0;
+    for (const write of this.#writes) amount += write.length;
+    return amount;
+  }
+
+  /** Why no more can be sent. */
+  get error(): Error | null {
+    return this.#error;
   }
 
   /** Resolves when the kernel has taken every byte. */
@@ -71,18 +88,43 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#error !== null) return Promise.reject(this.#error);
     if (this.loop.closing) return Promise.reject(closedError('The loop'));
     if (typeof data === 'string') {
-      if (this.#writes.length === 0 && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
+      if (this.drained && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
       data = Buffer.from(data);
     }
     const write = new Write(data, data.length, 0);
     const promise = promiseOf(write);
-    if (write.length === 0 && this.#writes.length === 0) {
+    if (write.length === 0 && this.drained) {
       write.resolve();
       return promise;
     }
-    this.#writes.push(write);
-    if (this.slot < 0 && !this.#waiting) this.#start();
+    this.#push(write);
     return promise;
+  }
+
+  #push(write: Write): void {
+    this.#writes.push(write);
+    if (this.slot < 0 && !this.#waiting && this.#holder === null) this.#start();
+  }
+
+  /**
+   * Leaves the socket to the caller: resolves when all that was written before has been taken; what is
+   * written after waits for `release()`. `giveUp` is called if the connection is reset meanwhile.
+   */
+  hold(giveUp: () => void): Promise<void> {
+    if (this.#error !== null) return Promise.reject(this.#error);
+    if (this.loop.closing) return Promise.reject(closedError('The loop'));
+    const write = new Write(NO_BYTES, 0, 0, giveUp);
+    const promise = promiseOf(write);
+    this.#push(write);
+    return promise;
+  }
+
+  /** Ends a `hold`. */
+  release(): void {
+    this.#holder = null;
+    if (this.#error !== null) this.#drop(this.#error);
+    else if (this.#writes.length !== 0) this.#start();
+    else this.#settleDrained();
   }
 
   /** Text goes into the block without a Buffer in between. */
@@ -103,8 +145,13 @@ export class Sender extends Operation implements BlockWaiter {
   /** Copies as much of the waiting writes as a block holds, and sends it. */
   #fill(): void {
     const writes = this.#writes;
+    if (writes[0]!.holder !== null) {
+      this.#taken();
+      return;
+    }
     let total = 0;
     for (const write of writes) {
+      if (write.holder !== null) break;
       total += write.length - write.copied;
       if (total >= BLOCK_MAX) break;
     }
@@ -130,7 +177,7 @@ export class Sender extends Operation implements BlockWaiter {
   #copy(bytes: Buffer): number {
     let end = 0;
     for (const write of this.#writes) {
-      if (write.lost) break;
+      if (write.lost || write.holder !== null) break;
       const length = Math.min(write.length - write.copied, bytes.length - end);
       const whole = length === write.data.length;
       bytes.set(whole ? write.data : write.data.subarray(write.copied, write.copied + length), end);
@@ -143,7 +190,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   blockReleased(): void {
     this.#waiting = false;
-    if (this.#writes.length !== 0) this.#start();
+    if (this.#writes.length !== 0 && this.#holder === null) this.#start();
   }
 
   /** Sends what waits; a failure is that of the writes. */
@@ -187,9 +234,16 @@ export class Sender extends Operation implements BlockWaiter {
   #taken(): void {
     const writes = this.#writes;
     let done = 0;
-    while (done < writes.length && writes[done]!.copied === writes[done]!.length) writes[done++]!.resolve();
+    while (done < writes.length && this.#holder === null) {
+      const write = writes[done]!;
+      if (write.copied !== write.length) break;
+      done++;
+      this.#holder = write.holder;
+      write.resolve();
+    }
     if (done === writes.length) writes.length = 0;
     else writes.splice(0, done);
+    if (this.#holder !== null) return;
     if (writes.length !== 0) this.#start();
     else this.#settleDrained();
   }
@@ -207,7 +261,7 @@ export class Sender extends Operation implements BlockWaiter {
   }
 
   #settleDrained(): void {
-    if (this.slot >= 0) return;
+    if (this.slot >= 0 || this.#holder !== null) return;
     const callbacks = this.#onDrained;
     if (callbacks.length === 0) return;
     this.#onDrained = [];
@@ -221,9 +275,10 @@ export class Sender extends Operation implements BlockWaiter {
   }
 
   /** Gives up what is unsent: its writes reject. */
-  abort(): void {
-    if (this.#error === null) this.#error = closedError('The connection');
+  abort(error: Error = closedError('The connection')): void {
+    if (this.#error === null) this.#error = error;
     if (this.slot >= 0) this.loop.cancel(this);
+    else if (this.#holder !== null) this.#holder();
     else this.#drop(this.#error);
   }
 }

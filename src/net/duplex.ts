@@ -1,0 +1,151 @@
+import { Duplex } from 'node:stream';
+import type { InetAddress } from '../ring/sockaddr.js';
+import type { Connection } from './connection.js';
+
+type Done = (error?: Error | null) => void;
+
+/**
+ * A connection as a stream of Node's, with what `node:http` and `node:tls` ask of a `net.Socket`:
+ * `server.emit('connection', duplex)`, `tls.connect({ socket: duplex })`, `new TLSSocket(duplex)`.
+ */
+export class ConnectionDuplex extends Duplex {
+  readonly connecting = false;
+  /** Milliseconds without traffic after which 'timeout' is emitted; 0 is never. */
+  timeout = 0;
+  readonly #connection: Connection;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(connection: Connection) {
+    super({ allowHalfOpen: true });
+    this.#connection = connection;
+  }
+
+  override _read(): void {
+    this.#connection.read().then(
+      chunk => {
+        this.#timer?.refresh();
+        this.push(chunk);
+      },
+      error => {
+        // Its own end is no news to it.
+        if (!this.destroyed) this.destroy(error);
+      },
+    );
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.#settle(this.#connection.write(chunk), done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: Done): void {
+    this.#settle(this.#connection.write(chunks.map(({ chunk }) => chunk)), done);
+  }
+
+  override _final(done: Done): void {
+    this.#settle(this.#connection.shutdown(), done);
+  }
+
+  #settle(promise: Promise<void>, done: Done): void {
+    promise.then(() => {
+      this.#timer?.refresh();
+      done();
+    }, done);
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    clearTimeout(this.#timer);
+    // What was written and not ended is not waited for, as a net.Socket does not.
+    const end = this.writableFinished ? this.#connection.close() : this.#connection.reset();
+    end.then(
+      () => done(error),
+      failure => done(error ?? failure),
+    );
+  }
+
+  // --- As a net.Socket ------------------------------------------------------------------------------
+
+  get #local(): Partial<InetAddress> {
+    return (this.#connection.localAddress ?? {}) as Partial<InetAddress>;
+  }
+
+  get #remote(): Partial<InetAddress> {
+    return (this.#connection.remoteAddress ?? {}) as Partial<InetAddress>;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#local.address;
+  }
+
+  get localPort(): number | undefined {
+    return this.#local.port;
+  }
+
+  get localFamily(): string | undefined {
+    return this.#local.family;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#remote.address;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#remote.port;
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#remote.family;
+  }
+
+  get bytesRead(): number {
+    return this.#connection.bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.#connection.bytesWritten;
+  }
+
+  address(): Partial<InetAddress> {
+    return this.#local;
+  }
+
+  setNoDelay(enable = true): this {
+    if (!this.#connection.closed) this.#connection.setNoDelay(enable);
+    return this;
+  }
+
+  /** `delay` is in milliseconds, as a net.Socket has it. */
+  setKeepAlive(enable = false, delay = 0): this {
+    const idle = Math.floor(delay / 1000);
+    if (!this.#connection.closed) this.#connection.setKeepAlive(enable, idle > 0 ? { idle } : {});
+    return this;
+  }
+
+  setTimeout(ms: number, callback?: () => void): this {
+    this.timeout = ms;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (ms > 0 && !this.destroyed) this.#timer = setTimeout(() => this.emit('timeout'), ms).unref();
+    if (callback !== undefined) {
+      if (ms > 0) this.once('timeout', callback);
+      else this.removeListener('timeout', callback);
+    }
+    return this;
+  }
+
+  ref(): this {
+    this.#connection.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#connection.unref();
+    return this;
+  }
+
+  /** Sends what was written, then closes. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+}

@@ -1,0 +1,39 @@
+import type { Connection } from './connection.js';
+
+/** How `pipeTo` goes. */
+export interface PipeOptions {
+  /** Aborting it ends the piping with an `AbortError`; what has been read has been written. */
+  signal?: AbortSignal | undefined;
+  /** Whether the end of the one ends the other's sending side; default true. */
+  end?: boolean | undefined;
+}
+
+/**
+ * Moves all that `from` receives to `to`: the next bytes are read while the last are written, and no more
+ * than that. Resolves to the number of bytes once the peer has ended and all is sent.
+ */
+export async function pipe(from: Connection, to: Connection, options: PipeOptions = {}): Promise<number> {
+  const { signal, end = true } = options;
+  // A write that fails must not wait for bytes that may never come.
+  const failed = new AbortController();
+  const both = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
+  let writing: Promise<void> = Promise.resolve();
+  let moved = 0;
+  try {
+    for (;;) {
+      const chunk = await from.read({ signal: both });
+      await writing;
+      if (chunk === null) break;
+      moved += chunk.length;
+      writing = to.write(chunk);
+      writing.catch(() => failed.abort());
+    }
+  } catch (error) {
+    // The failure of the write comes first: it is why the read was aborted.
+    await writing;
+    throw error;
+  }
+  await writing;
+  if (end) await to.shutdown();
+  return moved;
+}

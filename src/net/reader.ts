@@ -1,0 +1,140 @@
+import { Waiter } from '../loop/waiter.js';
+import { UasyncError } from '../ring/errors.js';
+import type { Inbox } from './inbox.js';
+
+/** What a read resolves to: a chunk, a count, or a step of an iteration. */
+export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined>;
+
+/** An iteration over the connection, which ends by closing it. */
+export interface ChunkIteration {
+  /** Closes the connection, and resolves to the last step. */
+  return(): Promise<IteratorResult<Buffer, undefined>>;
+}
+
+/** What a reader asks for. */
+export const CHUNK = 0;
+export const INTO = 1;
+export const EXACTLY = 2;
+export const UNTIL = 3;
+export const PEEK = 4;
+
+const NO_DELIMITER = Buffer.alloc(0);
+
+/** Ends an iteration, but not from within the receiver, which closing comes back to. */
+function closeSoon(iteration: ChunkIteration): Promise<IteratorResult<Buffer, undefined>> {
+  return Promise.resolve().then(() => iteration.return());
+}
+
+/** Someone who waits for bytes. */
+export class Reader extends Waiter<ReadValue> {
+  asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK = CHUNK;
+  /** INTO, EXACTLY: where the bytes go. */
+  target: Uint8Array | null = null;
+  /** The target's length when it was given. */
+  room = 0;
+  /** EXACTLY: how much of it is filled. */
+  filled = 0;
+  /** UNTIL: what ends the bytes, and how far it has been looked for. */
+  delimiter: Buffer = NO_DELIMITER;
+  searched = 0;
+  /** UNTIL: the most bytes; PEEK: how many. */
+  count = 0;
+  /** CHUNK: set if it is a step of an iteration, which is settled at once, without a promise in between. */
+  iteration: ChunkIteration | null = null;
+
+  /** Bytes that it may need to have waiting at once. */
+  get wants(): number {
+    return this.asks === UNTIL || this.asks === PEEK ? this.count : 0;
+  }
+
+  /** Whether the target was detached or shrunk meanwhile. */
+  get lost(): boolean {
+    return this.target !== null && this.target.length < this.room;
+  }
+
+  /** Settles it from what has arrived; false if that is not enough. */
+  serve(inbox: Inbox): boolean {
+    switch (this.asks) {
+      case CHUNK:
+        if (inbox.length === 0) return false;
+        this.give(inbox.shift());
+        return true;
+      case INTO:
+        if (inbox.length === 0) return false;
+        this.resolve(inbox.moveTo(this.target!, 0));
+        return true;
+      case EXACTLY:
+        this.filled += inbox.moveTo(this.target!, this.filled);
+        if (this.filled < this.room) return false;
+        this.resolve(this.target as Buffer);
+        return true;
+      case UNTIL:
+        return this.#serveUntil(inbox);
+      case PEEK:
+        if (inbox.length < this.count) return false;
+        this.resolve(inbox.peek(this.count));
+        return true;
+    }
+  }
+
+  #serveUntil(inbox: Inbox): boolean {
+    const { delimiter, count } = this;
+    const at = inbox.indexOf(delimiter, this.searched);
+    if (at >= 0 && at + delimiter.length <= count) {
+      this.resolve(inbox.take(at + delimiter.length));
+      return true;
+    }
+    if (at < 0 && inbox.length < count) {
+      this.searched = Math.max(inbox.length - delimiter.length + 1, 0);
+      return false;
+    }
+    const message = `The delimiter is not among the first ${count} bytes, which stay unread`;
+    this.reject(new UasyncError('ERR_DELIMITER_NOT_FOUND', message));
+    return true;
+  }
+
+  /** No more bytes will come. */
+  end(inbox: Inbox): void {
+    if (this.asks === CHUNK) this.give(null);
+    else if (this.asks === INTO) this.resolve(0);
+    else if (this.asks === PEEK) this.resolve(inbox.length === 0 ? null : inbox.peek(inbox.length));
+    else {
+      this.putBack(inbox);
+      const message = 'The peer ended before all that was asked for had come; what came stays unread';
+      this.reject(new UasyncError('ERR_STREAM_PREMATURE_CLOSE', message));
+    }
+  }
+
+  /** What it has taken and will not use is there for the next. */
+  putBack(inbox: Inbox): void {
+    if (this.filled !== 0) inbox.unread((this.target as Buffer).subarray(0, this.filled));
+    this.filled = 0;
+  }
+
+  /** Settles with a chunk, or with null at the end. */
+  give(chunk: Buffer | null): void {
+    if (this.iteration === null) this.resolve(chunk);
+    else if (chunk !== null) this.resolve({ value: chunk, done: false });
+    else this.resolve(closeSoon(this.iteration) as never);
+  }
+
+  /** Settles with an error; an iteration closes the connection first. */
+  fail(error: Error): void {
+    const { iteration, reject } = this;
+    if (iteration === null) reject(error);
+    else closeSoon(iteration).then(() => reject(error), reject);
+  }
+
+  /** As new, to be used again. */
+  clear(): void {
+    this.settled();
+    this.asks = CHUNK;
+    this.target = null;
+    this.room = 0;
+    this.filled = 0;
+    this.delimiter = NO_DELIMITER;
+    this.searched = 0;
+    this.count = 0;
+    this.iteration = null;
+  }
+}
