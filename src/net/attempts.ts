@@ -43,9 +43,9 @@ export async function firstOf<A, T>(
     pending.add(running);
     running.finally(() => pending.delete(running));
   };
-  for (const address of addresses) {
+  for (const [i, address] of addresses.entries()) {
     start(address);
-    await settledOrDelayed(pending, address !== addresses[addresses.length - 1]);
+    if (i < addresses.length - 1) await settledOrDelayed(pending);
     if (won !== undefined) break;
   }
   while (won === undefined && pending.size !== 0) await Promise.race(pending);
@@ -57,8 +57,7 @@ export async function firstOf<A, T>(
 }
 
 /** Until one of them has settled, or the delay is over. */
-async function settledOrDelayed(pending: ReadonlySet<Promise<void>>, delayed: boolean): Promise<void> {
-  if (!delayed) return;
+async function settledOrDelayed(pending: ReadonlySet<Promise<void>>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const delay = new Promise<void>(resolve => {
     timer = setTimeout(resolve, ATTEMPT_DELAY_MS);

@@ -213,7 +213,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   /**
    * Sends part of a file after what was written before, without a copy, by splice(2). Resolves to the
-   * number of bytes. A failure or an abort leaves the peer somewhere within: close the connection then.
+   * number of bytes. If it fails or is aborted with part of them sent, nothing more can be written.
    * @param file a FileHandle, of this package or of Node's, or a descriptor.
    */
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
@@ -228,18 +228,19 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     const reset = new AbortController();
     const signal = given === undefined ? reset.signal : AbortSignal.any([given, reset.signal]);
     await this.#sender.hold(() => reset.abort());
-    const before = this.#sender.bytesWritten;
+    const sender = this.#sender;
+    const before = sender.bytesWritten;
     try {
-      const sender = this.#sender;
       await spliceFile(this.#loop, fd, this.#fd, { offset, length }, signal, bytes => {
         sender.bytesWritten += bytes;
       });
     } catch (error) {
-      throw this.#sender.error ?? error;
-    } finally {
-      this.#sender.release();
+      const failure = sender.error ?? (error as Error);
+      sender.release(sender.bytesWritten === before ? undefined : failure);
+      throw failure;
     }
-    return this.#sender.bytesWritten - before;
+    sender.release();
+    return sender.bytesWritten - before;
   }
 
   /**

@@ -119,9 +119,10 @@ export class Sender extends Operation implements BlockWaiter {
     return promise;
   }
 
-  /** Ends a `hold`. */
-  release(): void {
+  /** Ends a `hold`; with an error if what comes after can no longer be sent. */
+  release(error?: Error): void {
     this.#holder = null;
+    if (error !== undefined) this.#error ??= error;
     if (this.#error !== null) this.#drop(this.#error);
     else if (this.#writes.length !== 0) this.#start();
     else this.#settleDrained();

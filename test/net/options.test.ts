@@ -1,0 +1,250 @@
+/** What sockets can be asked and told. */
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
+import { join } from 'node:path';
+import t from 'tap';
+import { sleep } from 'uasync';
+import { type Connection, connect, type InetAddress, listen } from 'uasync/net';
+import { firstOf, interleave } from '../../src/net/attempts.js';
+import { localAddress } from '../../src/net/names.js';
+import { libc } from '../../src/ring/libc.js';
+import { AF_INET, inetAddress, SOCKADDR_MAX, writeSockaddr } from '../../src/ring/sockaddr.js';
+import { checkLeaks, openFds, scratchFolder } from '../harness.js';
+import { HOST, pair, portOf } from './sockets.js';
+
+checkLeaks();
+const folder = scratchFolder();
+
+const SOL_SOCKET = 1;
+const SO_LINGER = 13;
+const SO_TYPE = 3;
+const SOCK_STREAM = 1;
+const IPPROTO_IP = 0;
+const IP_TOS = 1;
+const IPPROTO_TCP = 6;
+const TCP_CORK = 3;
+
+t.test('options are set, and read back', async t => {
+  const [a, b] = await pair(t);
+  t.equal(a.getOption(SOL_SOCKET, SO_TYPE).readInt32LE(), SOCK_STREAM);
+  a.setRecvBufferSize(20_000).setSendBufferSize(30_000);
+  t.equal(a.recvBufferSize, 40_000, 'the kernel doubles it');
+  t.equal(a.sendBufferSize, 60_000);
+  a.setTypeOfService(0x10);
+  t.equal(a.getOption(IPPROTO_IP, IP_TOS)[0], 0x10);
+  a.setLinger(3);
+  t.equal(a.getOption(SOL_SOCKET, SO_LINGER, 8).readInt32LE(4), 3);
+  a.setLinger(null);
+  t.equal(a.getOption(SOL_SOCKET, SO_LINGER, 8).readInt32LE(0), 0);
+  a.cork();
+  t.equal(a.getOption(IPPROTO_TCP, TCP_CORK)[0], 1);
+  await a.write('held ');
+  await a.write('back');
+  a.uncork();
+  t.equal(String(await b.readExactly(9)), 'held back');
+  a.setOption(SOL_SOCKET, SO_LINGER, Buffer.alloc(8));
+  a.setOption(IPPROTO_IP, IP_TOS, 0);
+  t.throws(() => a.getOption(SOL_SOCKET, 9999), { code: 'ENOPROTOOPT', syscall: 'getsockopt' });
+  t.throws(() => a.setOption(SOL_SOCKET, 9999, 1), { code: 'ENOPROTOOPT', syscall: 'setsockopt' });
+  t.throws(() => a.setOption(SOL_SOCKET, 1, 'x' as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => a.setTypeOfService(256), { code: 'ERR_OUT_OF_RANGE' });
+  t.throws(() => a.setLinger(-1), { code: 'ERR_OUT_OF_RANGE' });
+  t.throws(() => a.getOption(0, 0, 5000), { code: 'ERR_OUT_OF_RANGE' });
+  await a.close();
+  for (const call of [() => a.cork(), () => a.info(), () => a.recvBufferSize, () => a.setTypeOfService(0)]) {
+    t.throws(call, { code: 'ERR_CLOSED' });
+  }
+});
+
+t.test('info() is what the kernel knows of the connection', async t => {
+  const [a, b] = await pair(t);
+  await a.write(Buffer.alloc(100_000));
+  await b.readExactly(100_000);
+  await sleep(20);
+  const info = a.info();
+  t.equal(info.state, 1, 'established');
+  t.equal(info.bytesAcknowledged, 100_001, 'and the SYN');
+  t.equal(b.info().bytesReceived, 100_000);
+  t.ok(info.rtt > 0 && info.rtt < 1e6, `${info.rtt} us`);
+  t.ok(info.sendSegmentSize > 500 && info.congestionWindow > 0 && info.pathMtu > 500);
+  t.equal(info.notSent, 0);
+});
+
+t.test('setTimeout ends waits in which nothing moves, and only those', async t => {
+  const [a, b] = await pair(t);
+  b.setTimeout(40);
+  for (let i = 0; i < 6; i++) {
+    const read = b.read();
+    await sleep(15);
+    await a.write('x');
+    t.equal(String(await read), 'x');
+  }
+  await t.rejects(b.read(), { code: 'ETIMEDOUT', syscall: 'read' });
+  await a.write('y');
+  t.equal(String(await b.read()), 'y', 'it can be read from again');
+  await sleep(100);
+  b.setTimeout(0);
+  const [c] = await pair(t);
+  c.setTimeout(30);
+  await t.rejects(c.write(Buffer.alloc(20_000_000)), { code: 'ETIMEDOUT', syscall: 'write' });
+  await t.rejects(c.write('more'), { code: 'ETIMEDOUT' });
+  t.throws(() => c.setTimeout(-1), { code: 'ERR_OUT_OF_RANGE' });
+  await c.reset();
+  t.throws(() => c.setTimeout(1), { code: 'ERR_CLOSED' });
+});
+
+t.test('a connection comes from where it is told to', async t => {
+  const server = net
+    .createServer(socket => socket.on('error', () => {}).end(`${socket.remoteAddress} ${socket.remotePort}`))
+    .listen(0, HOST);
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const probe = await connect({ port, host: HOST });
+  const free = (probe.localAddress as { port: number }).port;
+  await probe.reset();
+  const conn = await connect({ port, host: 'localhost', localAddress: '127.0.0.2', localPort: free });
+  t.equal(String(await conn.read()), `127.0.0.2 ${free}`);
+  await conn.close();
+  await t.rejects(connect({ port, host: HOST, localAddress: '::1' }), { code: 'EADDRNOTAVAIL' });
+  await t.rejects(connect({ port, host: HOST, localAddress: '192.0.2.1' }), {
+    code: 'EADDRNOTAVAIL',
+    syscall: 'bind',
+  });
+  await t.rejects(connect({ port, host: HOST, localAddress: 'localhost' }), {
+    code: 'ERR_INVALID_ARG_VALUE',
+  });
+  await t.rejects(connect({ port, host: HOST, localPort: 70_000 }), { code: 'ERR_OUT_OF_RANGE' });
+  server.close();
+});
+
+t.test('fast open works, whatever the kernels agree on', async t => {
+  const listener = await listen({ port: 0, host: HOST, fastOpen: 16 });
+  for (let i = 0; i < 2; i++) {
+    const conn = await connect({ port: portOf(listener), host: HOST, fastOpen: true });
+    const [, peer] = await Promise.all([conn.write('early'), listener.accept()]);
+    t.equal(String(await peer.readExactly(5)), 'early');
+    await Promise.all([conn.close(), peer.close()]);
+  }
+  await listener.close();
+});
+
+t.test('addresses are tried family by family in turns', async t => {
+  const of = (...addresses: string[]) => addresses.map(address => inetAddress(address, 1));
+  t.strictSame(
+    interleave(of('::1', '::2', '::3', '1.1.1.1', '2.2.2.2')).map(({ address }) => address),
+    ['::1', '1.1.1.1', '::2', '2.2.2.2', '::3'],
+  );
+  t.strictSame(interleave(of('1.1.1.1')), of('1.1.1.1'));
+});
+
+/** A port that answers no SYN: nobody accepts, and the backlog is full. */
+async function silentPort(test: { teardown(end: () => void): void }): Promise<number> {
+  const fd = libc().socket(AF_INET, SOCK_STREAM, 0);
+  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
+  libc().bind(fd, sockaddr.subarray(0, writeSockaddr(sockaddr, 0, inetAddress(HOST, 0))));
+  libc().listen(fd, 0);
+  const { port } = localAddress(fd) as InetAddress;
+  const full: net.Socket[] = [];
+  for (let answered = true; answered; ) {
+    const socket = net.connect(port, HOST).on('error', () => {});
+    full.push(socket);
+    answered = await Promise.race([once(socket, 'connect').then(() => true), sleep(60).then(() => false)]);
+  }
+  test.teardown(() => {
+    for (const socket of full) socket.destroy();
+    libc().close(fd);
+  });
+  return port;
+}
+
+t.test('an address that does not answer holds up the next one by 250 ms only', async t => {
+  const silent = await silentPort(t);
+  const server = await listen({ port: 0, host: HOST });
+  const accepting = server.accept();
+  const before = openFds();
+  const start = performance.now();
+  const tries: number[] = [];
+  const conn = await firstOf(
+    [silent, portOf(server), silent],
+    (port, signal) => {
+      tries.push(port);
+      return connect({ port, host: HOST, signal });
+    },
+    late => late.reset(),
+  );
+  const took = performance.now() - start;
+  t.ok(took >= 240 && took < 5000, `${took} ms`);
+  t.strictSame(tries, [silent, portOf(server)], 'the third was not needed');
+  const peer = await accepting;
+  await Promise.all([conn.close(), peer.close()]);
+  await server.close();
+  t.ok(openFds() <= before);
+  const refused = (): Promise<Connection> => connect({ port: 1, host: HOST });
+  await t.rejects(
+    firstOf([1, 2], refused, () => {}),
+    { code: 'ECONNREFUSED' },
+  );
+  await t.rejects(connect({ port: silent, host: HOST, timeout: 30 }), {
+    code: 'ETIMEDOUT',
+    address: HOST,
+    port: silent,
+  });
+});
+
+t.test('a name with two families finds the server of one', async () => {
+  const server = await listen({ port: 0, host: HOST });
+  const [conn, peer] = await Promise.all([
+    connect({ port: portOf(server), host: 'localhost' }),
+    server.accept(),
+  ]);
+  await Promise.all([conn.close(), peer.close()]);
+  await server.close();
+});
+
+t.test('maxConnections leaves the others in the backlog until there is room', async t => {
+  const server = await listen({ port: 0, host: HOST, maxConnections: 3 });
+  const clients = await Promise.all(
+    Array.from({ length: 8 }, () => connect({ port: portOf(server), host: HOST })),
+  );
+  const served: Connection[] = [];
+  for (let i = 0; i < 3; i++) served.push(await server.accept());
+  await t.rejects(server.accept({ timeout: 30 }), { code: 'ETIMEDOUT' });
+  for (let i = 0; i < 5; i++) {
+    await served[i]!.close();
+    served.push(await server.accept({ timeout: 5000 }));
+  }
+  t.equal(served.length, 8);
+  await Promise.all([...clients, ...served].map(conn => conn.close()));
+  await server.close();
+  await t.rejects(listen({ port: 0, maxConnections: 0 }), { code: 'ERR_OUT_OF_RANGE' });
+});
+
+t.test('a Unix socket’s file goes with its listener; one left behind is replaced', async t => {
+  const path = join(folder, 'socket');
+  const first = await listen({ path });
+  await t.rejects(listen({ path }), { code: 'EADDRINUSE', path });
+  await first.close();
+  t.notOk(existsSync(path));
+  // A server that dies leaves its file.
+  const dead = await listen({ path });
+  const copy = join(folder, 'stale');
+  const stale = libc().socket(1, SOCK_STREAM, 0);
+  const sockaddr = Buffer.alloc(110);
+  sockaddr.writeUInt16LE(1);
+  sockaddr.write(copy, 2);
+  libc().bind(stale, sockaddr.subarray(0, 3 + copy.length));
+  libc().close(stale);
+  t.ok(existsSync(copy));
+  const again = await listen({ path: copy });
+  const [conn, peer] = await Promise.all([connect({ path: copy }), again.accept()]);
+  await Promise.all([conn.close(), peer.close(), again.close(), dead.close()]);
+  // What is no socket is not touched.
+  const file = join(folder, 'plain');
+  writeFileSync(file, 'x');
+  await t.rejects(listen({ path: file }), { code: 'EADDRINUSE' });
+  t.ok(existsSync(file));
+  const abstract = await listen({ path: '\0uasync-test-abstract' });
+  await t.rejects(listen({ path: '\0uasync-test-abstract' }), { code: 'EADDRINUSE' });
+  await abstract.close();
+});

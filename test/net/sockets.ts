@@ -1,0 +1,38 @@
+/** Sockets for tests. */
+import { type Connection, connect, type InetAddress, type Listener, listen } from 'uasync/net';
+
+export const HOST = '127.0.0.1';
+
+export function portOf(server: Listener): number {
+  return (server.address as InetAddress).port;
+}
+
+/** A test that ends. */
+interface Ending {
+  teardown(end: () => Promise<void>): void;
+}
+
+/** Two connections of ours with each other, closed with the test. */
+export async function pair(test: Ending): Promise<[client: Connection, server: Connection]> {
+  const listener = await listen({ port: 0, host: HOST });
+  const both = await Promise.all([connect({ port: portOf(listener), host: HOST }), listener.accept()]);
+  await listener.close();
+  test.teardown(async () => {
+    await Promise.all(both.map(conn => conn.reset()));
+  });
+  return both;
+}
+
+/** All that arrives until the peer ends. */
+export async function readAll(conn: Connection): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let chunk = await conn.read(); chunk !== null; chunk = await conn.read()) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** `length` bytes that are not all alike. */
+export function pattern(length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let i = 0; i < length; i++) bytes[i] = (i * 7 + (i >> 8)) & 0xff;
+  return bytes;
+}

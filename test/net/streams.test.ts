@@ -1,0 +1,179 @@
+/** Connections as streams of the web and of Node, under node:http and node:tls. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import tls from 'node:tls';
+import t from 'tap';
+import { sleep } from 'uasync';
+import { type ConnectionDuplex, connect, listen } from 'uasync/net';
+import { checkLeaks, scratchFolder } from '../harness.js';
+import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
+
+checkLeaks();
+
+t.test('web streams: one connection piped through another', async t => {
+  const [a, b] = await pair(t);
+  const data = pattern(500_000);
+  const echoing = b.readable.pipeTo(b.writable);
+  const writer = a.writable.getWriter();
+  const reading = new Response(a.readable as never).arrayBuffer();
+  await writer.write('text, ');
+  await writer.write(data);
+  await writer.close();
+  const echoed = Buffer.from(await reading);
+  t.equal(echoed.toString('latin1', 0, 6), 'text, ');
+  t.ok(data.equals(echoed.subarray(6)));
+  await echoing;
+  t.ok(b.closed, 'both of its streams have ended');
+  await b.close();
+  t.ok(a.closed);
+  await a.close();
+});
+
+t.test('web streams: bytes of the caller’s own, cancel, and abort', async t => {
+  const [a, b] = await pair(t);
+  await a.write('own bytes');
+  const reader = b.readable.getReader({ mode: 'byob' });
+  const { value } = await reader.read(new Uint8Array(4));
+  t.equal(String(Buffer.from(value!)), 'own ');
+  await reader.cancel();
+  t.notOk(b.closed, 'it can still write');
+  await b.writable.abort();
+  t.ok(b.closed);
+  await t.rejects(a.readExactly(1), /ECONNRESET|PREMATURE/);
+});
+
+t.test('toDuplex: pipeline, half close and destroy', async t => {
+  const [a, b] = await pair(t);
+  const data = pattern(700_000);
+  const duplex = b.toDuplex();
+  const echoing = pipeline(duplex, duplex);
+  const received = readAll(a);
+  await a.write(data);
+  await a.shutdown();
+  t.ok(data.equals(await received));
+  await echoing;
+  t.ok(duplex.destroyed);
+  await b.close();
+  const [c, d] = await pair(t);
+  const stream = d.toDuplex();
+  stream.on('error', () => {});
+  stream.resume();
+  stream.destroy(new Error('enough'));
+  await t.rejects(c.readExactly(1), /ECONNRESET|PREMATURE/);
+  await d.close();
+});
+
+t.test('toDuplex: a timeout is said, not acted upon', async t => {
+  const [a, b] = await pair(t);
+  const duplex = b.toDuplex();
+  duplex.resume();
+  duplex.setTimeout(10);
+  await once(duplex, 'timeout');
+  t.notOk(duplex.destroyed);
+  duplex.setTimeout(0);
+  t.equal(duplex.remotePort, (a.localAddress as { port: number }).port);
+  t.equal(duplex.localFamily, 'IPv4');
+  t.strictSame(duplex.address(), b.localAddress);
+  duplex.setNoDelay(false).setKeepAlive(true, 5000).unref().ref();
+  const closed = once(duplex, 'close');
+  duplex.destroySoon();
+  await closed;
+  t.equal(await a.read(), null);
+});
+
+/** An HTTP server of Node's on connections of ours. */
+async function httpServer(
+  test: { teardown(end: () => Promise<void>): void },
+  handler: http.RequestListener,
+  options: http.ServerOptions = {},
+): Promise<number> {
+  const server = http.createServer(options, handler);
+  const listener = await listen({ port: 0, host: HOST });
+  const open = new Set<ConnectionDuplex>();
+  (async () => {
+    for await (const conn of listener) {
+      const duplex = conn.toDuplex();
+      open.add(duplex);
+      duplex.once('close', () => open.delete(duplex));
+      server.emit('connection', duplex);
+    }
+  })();
+  test.teardown(async () => {
+    for (const duplex of open) duplex.destroy();
+    await listener.close();
+  });
+  return portOf(listener);
+}
+
+t.test('node:http serves our connections: fetch, keep-alive, pipelining, large bodies', async t => {
+  const port = await httpServer(t, (request, response) => {
+    response.setHeader('x-peer', String(request.socket.remoteAddress));
+    if (request.method === 'POST') request.pipe(response);
+    else response.end(`you asked for ${request.url}`);
+  });
+  const url = `http://${HOST}:${port}`;
+  const replies = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => fetch(`${url}/${i}`).then(reply => reply.text())),
+  );
+  t.strictSame(
+    replies,
+    Array.from({ length: 40 }, (_, i) => `you asked for /${i}`),
+  );
+  const body = pattern(2_000_000);
+  const echoed = await fetch(url, { method: 'POST', body: new Uint8Array(body) });
+  t.equal(echoed.headers.get('x-peer'), HOST);
+  t.ok(body.equals(Buffer.from(await echoed.arrayBuffer())));
+  const socket = net.connect(port, HOST);
+  socket.write('GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  let text = '';
+  for await (const data of socket) text += data;
+  t.match(text, /asked for \/a[\s\S]*asked for \/b/);
+});
+
+t.test('node:http ends idle and slow connections', async t => {
+  const port = await httpServer(t, (_request, response) => response.end('x'), {
+    keepAliveTimeout: 30,
+    headersTimeout: 60,
+    requestTimeout: 60,
+    connectionsCheckingInterval: 10,
+  } as http.ServerOptions);
+  const idle = await connect({ port, host: HOST });
+  await idle.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await idle.readUntil('\r\n\r\n');
+  const start = performance.now();
+  await readAll(idle).catch(() => {});
+  t.ok(performance.now() - start < 10_000);
+  await idle.close();
+});
+
+t.test('node:tls on both ends of our connections', async t => {
+  const folder = scratchFolder();
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  try {
+    const args = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
+    execFileSync('openssl', [...args, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  } catch (error) {
+    return t.comment(`no certificate to be had: ${(error as Error).message}`);
+  }
+  const [client, server] = await pair(t);
+  const secured = new tls.TLSSocket(server.toDuplex() as never, {
+    isServer: true,
+    key: readFileSync(key),
+    cert: readFileSync(cert),
+  });
+  secured.on('error', () => {});
+  secured.pipe(secured);
+  const socket = tls.connect({ socket: client.toDuplex() as never, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const data = pattern(300_000);
+  socket.end(data);
+  const parts: Buffer[] = [];
+  for await (const part of socket) parts.push(part);
+  t.ok(data.equals(Buffer.concat(parts)));
+  await sleep(1);
+});

@@ -1,0 +1,174 @@
+/** Writing without waiting, files, and from one connection to another. */
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { open as nodeOpen } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { sleep } from 'uasync';
+import { open } from 'uasync/fs';
+import { connect, listen } from 'uasync/net';
+import { checkLeaks, scratchFolder } from '../harness.js';
+import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
+
+checkLeaks();
+const folder = scratchFolder();
+
+t.test('send is not waited for; bufferedAmount and drained() tell', async t => {
+  const [a, b] = await pair(t);
+  const data = pattern(20_000_000);
+  a.send(data);
+  a.send('');
+  a.send(' and text');
+  t.equal(a.bufferedAmount, data.length + 9);
+  let drained = false;
+  const draining = a.drained().then(() => {
+    drained = true;
+  });
+  await sleep(20);
+  t.notOk(drained, 'the peer does not read');
+  const received = await b.readExactly(data.length + 9);
+  await draining;
+  t.equal(a.bufferedAmount, 0);
+  t.ok(data.equals(received.subarray(0, data.length)));
+  await a.drained();
+  t.throws(() => a.send(5 as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await b.reset();
+  while (a.bufferedAmount === 0) {
+    a.send('x');
+    await a.drained().catch(error => t.match(error.code, /EPIPE|ECONNRESET/));
+    if (
+      await a.drained().then(
+        () => false,
+        () => true,
+      )
+    )
+      break;
+  }
+  await a.close();
+  t.throws(() => a.send('x'), { code: 'ERR_CLOSED' });
+});
+
+t.test('writev sends its parts together', async t => {
+  const [a, b] = await pair(t);
+  await a.writev(['a', Buffer.from('b'), '', 'c']);
+  t.equal(String(await b.readExactly(3)), 'abc');
+  await a.writev([]);
+  await t.rejects(a.writev('abc' as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await a.shutdown();
+  await t.rejects(a.writev(['x']), { code: 'ERR_CLOSED' });
+});
+
+t.test('sendFile sends a file between what is written before and after', async t => {
+  const [a, b] = await pair(t);
+  const data = pattern(1_500_000);
+  const path = join(folder, 'file');
+  writeFileSync(path, data);
+  const received = readAll(b);
+  const file = await open(path);
+  const nodes = await nodeOpen(path);
+  const before = a.write('before:');
+  const sent = a.sendFile(file);
+  const after = a.write(':after:');
+  const part = a.sendFile(nodes, { offset: 1_000_000, length: 10 });
+  const short = a.sendFile(nodes.fd, { offset: data.length - 5, length: 100 });
+  const none = a.sendFile(nodes.fd, { offset: data.length + 5 });
+  t.strictSame(await Promise.all([sent, part, short, none]), [data.length, 10, 5, 0]);
+  await Promise.all([before, after]);
+  t.equal(a.bytesWritten, 14 + data.length + 15);
+  await a.close();
+  const expected = ['before:', data, ':after:', data.subarray(1_000_000, 1_000_010), data.subarray(-5)];
+  t.ok(Buffer.concat(expected.map(part => Buffer.from(part as string))).equals(await received));
+  await Promise.all([file.close(), nodes.close()]);
+});
+
+t.test('sendFile waits for a peer that does not read, and an abort or a reset ends it', async t => {
+  const path = join(folder, 'large');
+  writeFileSync(path, pattern(20_000_000));
+  const fd = openSync(path, 'r');
+  const [a] = await pair(t);
+  const abort = new AbortController();
+  const aborted = a.sendFile(fd, { signal: abort.signal });
+  const behind = t.rejects(a.write('never sent'), { name: 'AbortError' }, 'half a file is before it');
+  await sleep(30);
+  t.ok(a.bytesWritten > 0 && a.bytesWritten < 20_000_000);
+  abort.abort();
+  await t.rejects(aborted, { name: 'AbortError' });
+  const [c] = await pair(t);
+  const reset = t.rejects(c.sendFile(fd), { code: 'ERR_CLOSED' });
+  await sleep(30);
+  await c.reset();
+  await reset;
+  await a.reset();
+  await behind;
+  const [d] = await pair(t);
+  await t.rejects(d.sendFile(0x7ffffff0), { code: 'EBADF' });
+  await t.rejects(d.sendFile(fd, { offset: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(d.sendFile('x' as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await d.write('still works');
+  closeSync(fd);
+});
+
+t.test('pipeTo moves everything, then ends the other side', async t => {
+  const [client, front] = await pair(t);
+  const [back, server] = await pair(t);
+  const data = pattern(2_000_000);
+  const moving = Promise.all([front.pipeTo(back), back.pipeTo(front)]);
+  const echoed = readAll(client);
+  (async () => {
+    for await (const chunk of server) await server.write(chunk);
+  })();
+  await client.write(data);
+  await client.shutdown();
+  t.ok(data.equals(await echoed));
+  t.strictSame(await moving, [data.length, data.length]);
+});
+
+t.test('pipeTo ends with an abort or with the other side’s failure, though nothing arrives', async t => {
+  const [client, front] = await pair(t);
+  const [back, server] = await pair(t);
+  const abort = new AbortController();
+  const aborted = front.pipeTo(back, { signal: abort.signal });
+  await client.write('one');
+  t.equal(String(await server.read()), 'one');
+  abort.abort();
+  await t.rejects(aborted, { name: 'AbortError' });
+  await client.write('two');
+  const failing = t.rejects(front.pipeTo(back), { code: /EPIPE|ECONNRESET/ });
+  t.equal(String(await server.read()), 'two', 'nothing was lost to the abort');
+  await server.reset();
+  for (let i = 0; i < 3; i++) {
+    await client.write('x');
+    await sleep(5);
+  }
+  await failing;
+  await t.rejects(front.pipeTo({} as never), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+t.test('a proxy of two lines', async t => {
+  const target = await listen({ port: 0, host: HOST });
+  const proxy = await listen({ port: 0, host: HOST });
+  (async () => {
+    for await (const conn of target)
+      conn.pipeTo(conn).then(
+        () => conn.close(),
+        () => {},
+      );
+  })();
+  (async () => {
+    for await (const inner of proxy) {
+      const outer = await connect({ port: portOf(target), host: HOST });
+      Promise.all([inner.pipeTo(outer), outer.pipeTo(inner)]).finally(() =>
+        inner.close().then(() => outer.close()),
+      );
+    }
+  })();
+  await Promise.all(
+    Array.from({ length: 10 }, async (_, i) => {
+      const conn = await connect({ port: portOf(proxy), host: HOST });
+      await conn.write(`through the proxy ${i}`);
+      await conn.shutdown();
+      t.equal(String(await readAll(conn)), `through the proxy ${i}`);
+      await conn.close();
+    }),
+  );
+  await Promise.all([proxy.close(), target.close()]);
+});
