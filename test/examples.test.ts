@@ -1,4 +1,5 @@
 /** The examples, run as a user would run them. */
+import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -129,4 +130,62 @@ t.test('echo over UDP on the bare ring', { skip: noListen }, async t => {
   }
   t.pass('600 came back');
   socket.close();
+});
+
+t.test('proxy forwards both ways, and says when its target is gone', async t => {
+  const target = net.createServer(socket => socket.pipe(socket)).listen(0, '127.0.0.1');
+  await once(target, 'listening');
+  const { port: targetPort } = target.address() as net.AddressInfo;
+  const { port, child } = await serve('examples/proxy.js', '0', '127.0.0.1', `${targetPort}`);
+  t.teardown(() => child.kill());
+  const data = Buffer.alloc(1 << 20, 'proxied ');
+  const socket = net.connect(port, '127.0.0.1');
+  socket.end(data);
+  const parts: Buffer[] = [];
+  for await (const part of socket) parts.push(part);
+  t.ok(data.equals(Buffer.concat(parts)));
+  target.close();
+  const late = net.connect(port, '127.0.0.1').on('error', () => {});
+  await new Promise(resolve => late.once('close', resolve));
+});
+
+/** A Redis server of the test's own; undefined, and said, where there is none. */
+async function redis(test: {
+  comment(text: string): void;
+  teardown(end: () => void): void;
+}): Promise<number | undefined> {
+  const port = await freePort();
+  const child = spawn(
+    'redis-server',
+    ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--daemonize', 'no'],
+    {
+      stdio: 'ignore',
+    },
+  );
+  test.teardown(() => child.kill());
+  const failed = await Promise.race([
+    once(child, 'error').then(([error]) => error as Error),
+    new Promise<undefined>(resolve => setTimeout(() => resolve(undefined), 20)),
+  ]).catch(error => error as Error);
+  if (failed !== undefined) {
+    test.comment(`no redis-server: ${failed.message}`);
+    return undefined;
+  }
+  for (let tries = 0; tries < 500; tries++) {
+    const socket = net.connect(port, '127.0.0.1').on('error', () => {});
+    const up = await Promise.race([once(socket, 'connect'), once(socket, 'close')]).then(
+      () => !socket.destroyed,
+    );
+    socket.destroy();
+    if (up) return port;
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  throw new Error('redis-server does not answer');
+}
+
+t.test('redis-ping talks to a Redis server', async t => {
+  const port = await redis(t);
+  if (port === undefined) return;
+  const printed = await output(process.execPath, [built('examples/redis-ping.js'), `${port}`]);
+  t.match(printed, /^10000 pipelined PINGs, \d+ a second\nOK hello from the ring 1\n$/);
 });
