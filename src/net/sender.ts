@@ -3,8 +3,10 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { promiseOf, type Settler } from '../loop/settler.js';
 import * as abi from '../ring/abi.js';
+import { EOPNOTSUPP } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
@@ -48,6 +50,11 @@ export class Sender extends Operation implements BlockWaiter {
   /** The writes whose bytes are in the block, then those that wait. */
   #writes: Write[] = [];
   #block: Block | null = null;
+  /** The same, while a send without a copy has it too. */
+  #shared: SharedBlock | null = null;
+  #zeroCopy: ZeroCopySend | null = null;
+  /** Sends of so many bytes leave without a copy of the kernel's. */
+  zeroCopyFrom = Number.POSITIVE_INFINITY;
   /** What is left to send, by address. */
   #from = 0;
   #to = 0;
@@ -103,7 +110,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   #push(write: Write): void {
     this.#writes.push(write);
-    if (this.slot < 0 && !this.#waiting && this.#holder === null) this.#start();
+    if (!this.#sending && !this.#waiting && this.#holder === null) this.#start();
   }
 
   /**
@@ -203,14 +210,48 @@ export class Sender extends Operation implements BlockWaiter {
     }
   }
 
+  get #sending(): boolean {
+    return this.slot >= 0 || this.#zeroCopy !== null;
+  }
+
   #send(address: number, length: number): void {
     this.#from = address;
     this.#to = address + length;
+    if (length >= this.zeroCopyFrom) {
+      this.#sendZeroCopy(address, length);
+      return;
+    }
     // MSG_WAITALL: the kernel itself goes on after a short send.
     this.loop
       .start(this)
       .prep(abi.OP_SEND, this.#fd, address, length, 0)
       .opFlags(MSG_NOSIGNAL | MSG_WAITALL);
+  }
+
+  #sendZeroCopy(address: number, length: number): void {
+    if (this.#block !== null) {
+      this.#shared = new SharedBlock(this.loop.blocks, this.#block);
+      this.#block = null;
+    }
+    const send = new ZeroCopySend(this.loop, this.#shared!, this.#onZeroCopied);
+    send.referenced = this.referenced;
+    this.#zeroCopy = send;
+    send.start(this.#fd, address, length);
+  }
+
+  readonly #onZeroCopied = (res: number): void => {
+    this.#zeroCopy = null;
+    if (res === EOPNOTSUPP && this.#error === null && !this.loop.closing) {
+      // As Unix sockets answer.
+      this.zeroCopyFrom = Number.POSITIVE_INFINITY;
+      this.#send(this.#from, this.#to - this.#from);
+    } else this.complete(res);
+  };
+
+  /** Whether waiting sends keep the process alive. */
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this, referenced);
+    if (this.#zeroCopy !== null) this.loop.setReferenced(this.#zeroCopy, referenced);
   }
 
   complete(res: number): void {
@@ -224,6 +265,10 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#block !== null) {
       this.loop.blocks.release(this.#block);
       this.#block = null;
+    }
+    if (this.#shared !== null) {
+      this.#shared.release();
+      this.#shared = null;
     }
     if (this.#error !== null) this.#drop(this.#error);
     else if (this.loop.closing) this.#fail(closedError('The loop'));
@@ -262,7 +307,7 @@ export class Sender extends Operation implements BlockWaiter {
   }
 
   #settleDrained(): void {
-    if (this.slot >= 0 || this.#holder !== null) return;
+    if (this.#sending || this.#holder !== null) return;
     const callbacks = this.#onDrained;
     if (callbacks.length === 0) return;
     this.#onDrained = [];
@@ -271,14 +316,15 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Calls back when nothing is left to send. */
   whenDrained(callback: () => void): void {
-    if (this.drained && this.slot < 0) callback();
+    if (this.drained && !this.#sending) callback();
     else this.#onDrained.push(callback);
   }
 
   /** Gives up what is unsent: its writes reject. */
   abort(error: Error = closedError('The connection')): void {
     if (this.#error === null) this.#error = error;
-    if (this.slot >= 0) this.loop.cancel(this);
+    if (this.#zeroCopy !== null) this.loop.cancel(this.#zeroCopy);
+    else if (this.slot >= 0) this.loop.cancel(this);
     else if (this.#holder !== null) this.#holder();
     else this.#drop(this.#error);
   }

@@ -172,3 +172,38 @@ t.test('a proxy of two lines', async t => {
   );
   await Promise.all([proxy.close(), target.close()]);
 });
+
+t.test('sends without a copy: every byte once, and the memory comes back', async t => {
+  const [a, b] = await pair(t);
+  a.setZeroCopy(16_384);
+  const data = pattern(5_000_000);
+  const received = readAll(b);
+  for (let at = 0; at < data.length; ) {
+    const length = 1 + ((at * 7919) % 400_000);
+    const part = data.subarray(at, at + length);
+    at += length;
+    if (at % 3 === 0) await a.write(part);
+    else a.send(part);
+  }
+  a.setZeroCopy(null);
+  await a.write('the end');
+  await a.close();
+  t.ok(Buffer.concat([data, Buffer.from('the end')]).equals(await received));
+  const path = join(folder, 'unix');
+  const server = await listen({ path });
+  const [c, d] = await Promise.all([connect({ path }), server.accept()]);
+  c.setZeroCopy(1);
+  const reading = d.readExactly(300_000);
+  await c.write(data.subarray(0, 300_000));
+  t.ok(data.subarray(0, 300_000).equals(await reading), 'where it cannot be, with a copy');
+  await Promise.all([c.close(), d.close(), server.close()]);
+  const [e] = await pair(t);
+  e.setZeroCopy(1);
+  const stuck = t.rejects(e.write(Buffer.alloc(20_000_000)), { code: 'ERR_CLOSED' });
+  await sleep(20);
+  await e.reset();
+  await stuck;
+  t.throws(() => e.setZeroCopy(1), { code: 'ERR_CLOSED' });
+  const [f] = await pair(t);
+  t.throws(() => f.setZeroCopy(0), { code: 'ERR_OUT_OF_RANGE' });
+});
