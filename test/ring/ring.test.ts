@@ -197,7 +197,7 @@ t.test('timeouts carry fractions of a millisecond', async t => {
     ring.submit(1);
     t.equal(ring.copyCqes()[0]!.res, -62, 'ETIME');
     const took = performance.now() - start;
-    t.ok(took >= ms && took < ms + 50, `${ms} ms took ${took}`);
+    t.ok(took >= ms && took < ms + 1000, `${ms} ms took ${took}`);
   }
 });
 
