@@ -3,9 +3,10 @@
  * liburing in C where there is a compiler and liburing-dev. `node dist/benchmark/nops.js`
  */
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { nop } from 'uasync';
 import { Ring } from 'uasync/ring';
+import { compile } from './compile.js';
+import { median } from './statistics.js';
 
 const OPS = 2_000_000;
 
@@ -49,18 +50,20 @@ function raw(batch: number): number {
   return ((user + system) / done) * 1000;
 }
 
-const root = new URL('../../', import.meta.url);
-const binary = fileURLToPath(new URL('dist/benchmark/nop', root));
-const source = fileURLToPath(new URL('benchmark/peers/nop.c', root));
-const hasPeer = spawnSync('cc', ['-O2', '-o', binary, source, '-luring'], { stdio: 'ignore' }).status === 0;
-
-/** The same of liburing in C. */
-function peer(batch: number): number {
-  return Number(spawnSync(binary, [String(batch), String(OPS)], { encoding: 'latin1' }).stdout);
+function compilePeer(): string | undefined {
+  try {
+    return compile('benchmark/peers/nop.c', 'uring');
+  } catch (error) {
+    console.log(`not beside C: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1]!;
+const binary = compilePeer();
+
+/** The same of liburing in C. */
+function peer(program: string, batch: number): number {
+  return Number(spawnSync(program, [String(batch), String(OPS)], { encoding: 'latin1' }).stdout);
 }
 
 /** Nanoseconds of one `getSqe()`, a NOP and its user_data, without the kernel. */
@@ -83,10 +86,10 @@ for (const batch of [64, 256, 1024, 4096]) {
   const theirs: number[] = [];
   for (let round = 0; round < 5; round++) {
     ours.push(raw(batch));
-    if (hasPeer) theirs.push(peer(batch));
+    if (binary !== undefined) theirs.push(peer(binary, batch));
   }
   const each = median(ours);
-  const c = hasPeer
+  const c = binary
     ? `, in C ${median(theirs).toFixed(0)} ns: ${(median(theirs) / each).toFixed(2)}x its rate`
     : '';
   console.log(

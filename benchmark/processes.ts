@@ -31,7 +31,8 @@ export async function startServer(command: string[], core = 0): Promise<ServerPr
     pid: child.pid!,
     port,
     async stop() {
-      child.kill();
+      // A process that waits in the kernel's ring may be deaf to anything less.
+      child.kill('SIGKILL');
       await exited;
     },
   };
@@ -63,4 +64,11 @@ export function cpuMicroseconds(pid: number): number {
     }
   }
   return nanoseconds / 1000;
+}
+
+/** Memory of a process that is in RAM, in bytes. proc(5), VmRSS */
+export function residentBytes(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  if (match === null) throw new Error(`process ${pid} has ended`);
+  return Number(match[1]) * 1024;
 }

@@ -3,10 +3,10 @@
  * `npm start -- --serve --port 7000` keeps an echo server running instead.
  */
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import Table from 'cli-table3';
 import { probe } from 'uasync/ring';
+import { script } from './compile.js';
 import type { FileResult } from './file-reads.js';
 import { generator, load, type StreamLoad } from './load.js';
 import { cpuMicroseconds, onCore, pinned, type ServerProcess, startServer } from './processes.js';
@@ -20,11 +20,6 @@ const { values: options } = parseArgs({
   },
 });
 
-/** A script of this build. */
-function script(path: string): string {
-  return fileURLToPath(new URL(`../${path}`, import.meta.url));
-}
-
 const { available, reason } = probe();
 if (!available) {
   console.error(reason!.message);
@@ -33,7 +28,7 @@ if (!available) {
 
 if (options.serve) {
   process.argv.splice(2, Number.POSITIVE_INFINITY, options.port, options.host);
-  await import(script('examples/tcp-echo.js'));
+  await import(script('examples/tcp-echo.ts'));
 } else {
   await compare(Number(options.rounds));
 }
@@ -67,8 +62,8 @@ async function compareSockets(rounds: number): Promise<Row[]> {
     ['TCP echo, 500 connections x 512 B', { conns: 500, size: 512, depth: 1 }],
     ['TCP echo, 1 connection x 64 KiB, 4 deep', { conns: 1, size: 65536, depth: 4 }],
   ];
-  const ours = await startServer([process.execPath, script('examples/tcp-echo.js'), '0']);
-  const theirs = await startServer([process.execPath, script('benchmark/peers/node-net.js'), '0']);
+  const ours = await startServer([process.execPath, script('examples/tcp-echo.ts'), '0']);
+  const theirs = await startServer([process.execPath, script('benchmark/peers/node-net.ts'), '0']);
   try {
     const rows: Row[] = loads.map(([what]) => ({ what, ours: noCell(), theirs: noCell() }));
     // The first round warms both and is not counted.
@@ -98,7 +93,7 @@ async function measure(server: ServerProcess, shape: StreamLoad, cell: Cell): Pr
 }
 
 async function compareFiles(rounds: number): Promise<Row[]> {
-  const command = onCore(0, [process.execPath, script('benchmark/file-reads.js'), String(rounds)]);
+  const command = onCore(0, [process.execPath, script('benchmark/file-reads.ts'), String(rounds)]);
   const { stdout } = await promisify(execFile)(command[0]!, command.slice(1));
   const results = JSON.parse(stdout) as Record<string, Record<string, FileResult>>;
   return Object.entries(results).map(([depth, ways]) => ({

@@ -1,23 +1,14 @@
 /*
  * Load for stream echo servers: keeps `depth` messages of `size` bytes in flight on each of `conns`
- * connections for `seconds`, and checks every byte that comes back. One thread, epoll, no allocation
+ * connections for `seconds`, and checks every byte that comes back, and that all come back. One thread, epoll, no allocation
  * after the start. Prints one line of JSON.
  *
  *   stream HOST PORT CONNS SIZE DEPTH SECONDS
  */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
+#include "client.h"
+
+/* How long what is under way at the end may take to come back. */
+#define GRACE 1.0
 
 struct conn {
 	int fd;
@@ -27,19 +18,6 @@ struct conn {
 	size_t got;		/* bytes of the current message received */
 	int writing;
 };
-
-static double now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 static unsigned char *pattern;
 static size_t size, period;
@@ -63,9 +41,7 @@ static void push(struct conn *c)
 	}
 	int writing = c->unsent != 0;
 	if (writing != c->writing) {
-		struct epoll_event ev = { .events = EPOLLIN | (writing ? EPOLLOUT : 0), .data.ptr = c };
-		if (epoll_ctl(epfd, EPOLL_CTL_MOD, c->fd, &ev))
-			die("epoll_ctl");
+		watch(epfd, EPOLL_CTL_MOD, c->fd, EPOLLIN | (writing ? EPOLLOUT : 0), c);
 		c->writing = writing;
 	}
 }
@@ -76,9 +52,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: stream HOST PORT CONNS SIZE DEPTH SECONDS\n");
 		return 2;
 	}
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(atoi(argv[2])) };
-	if (inet_pton(AF_INET, argv[1], &addr.sin_addr) != 1)
-		die("inet_pton");
+	struct sockaddr_in addr = address_of(argv[1], argv[2]);
 	int nconns = atoi(argv[3]);
 	size = strtoul(argv[4], NULL, 10);
 	size_t depth = strtoul(argv[5], NULL, 10);
@@ -101,27 +75,21 @@ int main(int argc, char **argv)
 	epfd = epoll_create1(0);
 	for (int i = 0; i < nconns; i++) {
 		struct conn *c = &conns[i];
-		int one = 1;
-		c->fd = socket(AF_INET, SOCK_STREAM, 0);
-		if (c->fd < 0 || connect(c->fd, (void *)&addr, sizeof(addr)))
-			die("connect");
-		setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		struct linger reset = { .l_onoff = 1 };
-		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		c->fd = connect_to(&addr, i, 0);
+		close_with_reset(c->fd);
 		c->sent_at = c->got_at = (size_t)i * 7919 % period;
-		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
-		if (epoll_ctl(epfd, EPOLL_CTL_ADD, c->fd, &ev))
-			die("epoll_ctl");
+		watch(epfd, EPOLL_CTL_ADD, c->fd, EPOLLIN, c);
 	}
 	double start = now(), end = start + seconds;
-	unsigned long ops = 0, corrupt = 0;
+	unsigned long ops = 0, corrupt = 0, under_way = nconns * depth;
 	for (int i = 0; i < nconns; i++) {
 		conns[i].unsent = size * depth;
 		push(&conns[i]);
 	}
 	struct epoll_event evs[1024];
 	double t = start;
-	while (t < end && !corrupt) {
+	/* At the end nothing new is sent, and what is under way has to come back. */
+	while ((t < end || (under_way && t < end + GRACE)) && !corrupt) {
 		int n = epoll_wait(epfd, evs, 1024, 100);
 		for (int i = 0; i < n; i++) {
 			struct conn *c = evs[i].data.ptr;
@@ -147,16 +115,17 @@ int main(int argc, char **argv)
 					size_t whole = c->got / size;
 					c->got %= size;
 					ops += whole;
-					c->unsent += whole * size;
+					if (t < end)
+						c->unsent += whole * size;
+					else
+						under_way -= whole;
 				}
 			}
 			push(c);
 		}
 		t = now();
 	}
-	struct rusage ru;
-	getrusage(RUSAGE_SELF, &ru);
-	double cpu = ru.ru_utime.tv_sec + ru.ru_stime.tv_sec + (ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6;
-	printf("{\"ops\":%lu,\"seconds\":%.6f,\"cpu\":%.6f,\"corrupt\":%lu}\n", ops, t - start, cpu, corrupt);
-	return corrupt != 0;
+	printf("{\"ops\":%lu,\"seconds\":%.6f,\"cpu\":%.6f,\"corrupt\":%lu,\"lost\":%lu}\n", ops, t - start,
+	       cpu_seconds(), corrupt, corrupt ? 0 : under_way);
+	return corrupt || under_way;
 }

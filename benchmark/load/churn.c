@@ -1,0 +1,113 @@
+/*
+ * Short connections: connect, one round trip of `size` bytes, close. `conns` of them are under way at any
+ * time for `seconds`; every byte is checked. Prints one line of JSON.
+ *
+ *   churn HOST PORT CONNS SIZE SECONDS
+ */
+#include "client.h"
+
+#define GRACE 1.0
+
+struct conn {
+	int fd;
+	size_t got;
+	int connected;
+};
+
+static struct sockaddr_in addr;
+static unsigned char *message, *in;
+static size_t size;
+static int epfd;
+static unsigned long opened;
+
+static void start(struct conn *c)
+{
+	c->fd = connect_to(&addr, opened++, SOCK_NONBLOCK);
+	c->got = 0;
+	c->connected = 0;
+	watch(epfd, EPOLL_CTL_ADD, c->fd, EPOLLIN | EPOLLOUT, c);
+}
+
+/* Each connection has bytes of its own, so that an answer to another shows. */
+static void send_first(struct conn *c)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+	getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &length);
+	if (error) {
+		errno = error;
+		die("connect");
+	}
+	memcpy(message, &c->fd, size < sizeof(c->fd) ? size : sizeof(c->fd));
+	if (send(c->fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
+		die("send");
+	c->connected = 1;
+	watch(epfd, EPOLL_CTL_MOD, c->fd, EPOLLIN, c);
+}
+
+/* Takes what has come; returns whether the message is whole, or -1 if a byte was wrong. */
+static int take(struct conn *c)
+{
+	ssize_t got = recv(c->fd, in + c->got, size - c->got, MSG_DONTWAIT);
+	if (got == 0) {
+		fprintf(stderr, "the server closed a connection\n");
+		exit(1);
+	}
+	if (got < 0) {
+		if (errno == EAGAIN)
+			return 0;
+		die("recv");
+	}
+	memcpy(message, &c->fd, size < sizeof(c->fd) ? size : sizeof(c->fd));
+	if (memcmp(in, message + c->got, got))
+		return -1;
+	c->got += got;
+	return c->got == size;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 6) {
+		fprintf(stderr, "usage: churn HOST PORT CONNS SIZE SECONDS\n");
+		return 2;
+	}
+	addr = address_of(argv[1], argv[2]);
+	unsigned nconns = atoi(argv[3]), under_way = nconns;
+	size = strtoul(argv[4], NULL, 10);
+	message = malloc(size);
+	in = malloc(size);
+	for (size_t i = 0; i < size; i++)
+		message[i] = i * 7 + 1;
+	struct conn *conns = calloc(nconns, sizeof(*conns));
+	epfd = epoll_create1(0);
+	double began = now(), end = began + atof(argv[5]), t = began;
+	unsigned long ops = 0, corrupt = 0;
+	for (unsigned i = 0; i < nconns; i++)
+		start(&conns[i]);
+	struct epoll_event evs[256];
+	while (under_way && t < end + GRACE && !corrupt) {
+		int n = epoll_wait(epfd, evs, 256, 100);
+		t = now();
+		for (int i = 0; i < n && !corrupt; i++) {
+			struct conn *c = evs[i].data.ptr;
+			if (!c->connected) {
+				send_first(c);
+				continue;
+			}
+			int whole = take(c);
+			if (whole < 0)
+				corrupt++;
+			if (whole <= 0)
+				continue;
+			ops++;
+			close(c->fd);
+			if (t < end)
+				start(c);
+			else
+				under_way--;
+		}
+	}
+	printf("{\"ops\":%lu,\"seconds\":%.6f,\"cpu\":%.6f,\"corrupt\":%lu,\"lost\":%u}\n", ops, t - began,
+	       cpu_seconds(), corrupt, corrupt ? 0 : under_way);
+	return corrupt || under_way;
+}

@@ -1,0 +1,40 @@
+/**
+ * `npm run bench:setup`: installs the peers of the benchmarks. Runtimes from npm go into
+ * benchmark/node_modules, and never into the package itself; compilers come from the system's packages.
+ */
+import { spawnSync } from 'node:child_process';
+import { sourceFile } from './compile.js';
+import { RUNTIMES, runtimePackage } from './peers.js';
+
+const DEBIAN = ['gcc', 'libc6-dev', 'liburing-dev', 'golang-go'];
+
+function run(program: string, ...args: string[]): void {
+  console.log(`> ${[program, ...args].join(' ')}`);
+  const { status, error } = spawnSync(program, args, { stdio: 'inherit' });
+  if (status === 0) return;
+  console.error(`${program} failed${error === undefined ? '' : `: ${error.message}`}`);
+  process.exitCode = 1;
+}
+
+const packages = (Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[]).map(runtimePackage);
+run(
+  'npm',
+  ...[
+    'install',
+    '--prefix',
+    sourceFile('benchmark'),
+    '--no-save',
+    '--no-package-lock',
+    '--no-audit',
+    '--no-fund',
+  ],
+  ...packages,
+);
+
+if (spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0) {
+  console.log(`There is no apt-get here: for the peers in C and Go install a C compiler, liburing and Go`);
+} else if (process.getuid!() !== 0) {
+  console.log(`Not root: for the peers in C and Go run  apt-get install ${DEBIAN.join(' ')}`);
+} else {
+  run('apt-get', 'install', '-y', '--no-install-recommends', ...DEBIAN);
+}
