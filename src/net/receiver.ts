@@ -129,9 +129,10 @@ export class Receiver extends Operation {
         new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
       );
     } else if (!reader.serve(this.#inbox)) {
-      if (this.#error !== null) {
+      if (this.#error !== null || this.#stopping) {
         reader.putBack(this.#inbox);
-        reader.fail(this.#error);
+        // Made only if someone waits: capturing its stack would cost a tenth of a short connection.
+        reader.fail(this.#error ?? closedError('The connection'));
       } else if (this.#ended) reader.end(this.#inbox);
       else return false;
     }
@@ -223,7 +224,6 @@ export class Receiver extends Operation {
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
     this.#stopping = true;
-    this.#error ??= closedError('The connection');
     this.#inbox.clear();
     this.#serveAll();
     // What readers had taken and put back is dropped too.
