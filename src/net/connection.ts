@@ -374,21 +374,29 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     }
   }
 
-  async #finish(reset: boolean): Promise<void> {
+  #finish(reset: boolean): Promise<void> {
     this.#idle?.stop();
-    if (this.#loop.closed) return this.#closeNow();
+    if (this.#loop.closed) return this.#release();
+    // As after the peer's end: there is nothing to wait for.
+    const quiet = this.#receiver.slot < 0 && this.#sender.idle;
+    if (!quiet || reset) return this.#finishLater(reset);
+    this.#receiver.stop(null);
+    return this.#release();
+  }
+
+  async #finishLater(reset: boolean): Promise<void> {
     const stopped = new Promise<void>(resolve => this.#receiver.stop(resolve));
     if (reset) this.#abort();
     await this.#drain();
     await stopped;
-    await this.#closeNow();
+    await this.#release();
   }
 
-  async #closeNow(): Promise<void> {
+  #release(): Promise<void> {
     const fd = this.#fd;
     this.#fd = -1;
-    await closeSocket(this.#loop, fd);
-    this.#onClosed?.();
+    const closed = closeSocket(this.#loop, fd);
+    return this.#onClosed === undefined ? closed : closed.then(this.#onClosed);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -22,17 +22,38 @@ import { localAddress } from './names.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import { SocketFile } from './socket-file.js';
 
-/** Those that belong to a connection that went away before it was accepted, not to the listener. */
+/** Errors of accept(2) that belong to a connection that went away before it was accepted, not to the listener. */
 const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
 /** Milliseconds before a listener that ran out of descriptors tries again. */
 const PAUSE_MS = 100;
 /** With so many connections that nobody has asked for, the rest stay in the kernel's backlog. */
 const UNDELIVERED_MAX = 256;
 
+/** A step of an iteration over a listener. */
+type AcceptStep = IteratorResult<Connection, undefined>;
+
+/** Someone who waits for a connection. */
+class Accepting extends Waiter<Connection | AcceptStep> {
+  /** Set if it is a step of an iteration: the step is settled at once, without a promise in between. */
+  iteration: AcceptIterator | null = null;
+
+  give(connection: Connection): void {
+    this.resolve(this.iteration === null ? connection : { value: connection, done: false });
+  }
+
+  fail(error: Error): void {
+    if (this.iteration === null) this.reject(error);
+    else this.resolve(this.iteration.end(error) as never);
+  }
+}
+
 /** The multishot accept of a listener, and the connections that nobody has asked for yet. */
 class Acceptor extends Operation {
   readonly #fd: number;
-  readonly #waiting: Waiter<Connection>[] = [];
+  readonly #waiting: Accepting[] = [];
+  readonly #forget = (gone: Waiter<Connection | AcceptStep>): void => {
+    this.#waiting.splice(this.#waiting.indexOf(gone as Accepting), 1);
+  };
   readonly #accepted: number[] = [];
   readonly #max: number;
   /** Connections that were handed out and are not closed. */
@@ -54,10 +75,12 @@ class Acceptor extends Operation {
     return 'accept';
   }
 
-  accept(options: WaitOptions | undefined): Promise<Connection> {
-    const waiter = new Waiter<Connection>('accept', gone => {
-      this.#waiting.splice(this.#waiting.indexOf(gone), 1);
-    });
+  accept(
+    options: WaitOptions | undefined,
+    iteration: AcceptIterator | null = null,
+  ): Promise<Connection | AcceptStep> {
+    const waiter = new Accepting('accept', this.#forget);
+    waiter.iteration = iteration;
     const promise = waiter.wait(options);
     this.#waiting.push(waiter);
     this.#serve();
@@ -127,11 +150,14 @@ class Acceptor extends Operation {
       const waiter = this.#waiting.shift()!;
       waiter.settled();
       if (fd === undefined) {
-        waiter.reject(this.#error);
+        waiter.fail(this.#error!);
         continue;
       }
-      this.#open++;
-      waiter.resolve(new Connection(this.loop, fd, this.#onClosed));
+      if (this.#max === Number.POSITIVE_INFINITY) waiter.give(new Connection(this.loop, fd));
+      else {
+        this.#open++;
+        waiter.give(new Connection(this.loop, fd, this.#onClosed));
+      }
     }
   }
 
@@ -192,18 +218,12 @@ export class Listener implements AsyncIterable<Connection> {
    */
   async accept(options?: WaitOptions): Promise<Connection> {
     checkWait(options);
-    return this.#acceptor.accept(options);
+    return this.#acceptor.accept(options) as Promise<Connection>;
   }
 
   /** Yields connections until the listener is closed; leaving the loop closes it. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void, undefined> {
-    try {
-      for (;;) yield await this.#acceptor.accept(undefined);
-    } catch (error) {
-      if (this.#closing === null) throw error;
-    } finally {
-      await this.close();
-    }
+  [Symbol.asyncIterator](): AsyncIterator<Connection, undefined> {
+    return new AcceptIterator(this, this.#acceptor);
   }
 
   /** It keeps the process alive, which is the default. */
@@ -237,5 +257,38 @@ export class Listener implements AsyncIterable<Connection> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+/** `for await` over a listener, without a generator's extra promises. */
+class AcceptIterator implements AsyncIterator<Connection, undefined> {
+  readonly #listener: Listener;
+  readonly #acceptor: Acceptor;
+  #done = false;
+
+  constructor(listener: Listener, acceptor: Acceptor) {
+    this.#listener = listener;
+    this.#acceptor = acceptor;
+  }
+
+  next(): Promise<AcceptStep> {
+    if (this.#done) return Promise.resolve({ value: undefined, done: true });
+    return this.#acceptor.accept(undefined, this) as Promise<AcceptStep>;
+  }
+
+  async return(): Promise<AcceptStep> {
+    this.#done = true;
+    await this.#listener.close();
+    return { value: undefined, done: true };
+  }
+
+  /** The last step: that the listener was closed is the end, anything else an error that closes it. */
+  async end(error: Error): Promise<AcceptStep> {
+    const { closed } = this.#listener;
+    // Not from within the acceptor, which closing comes back to.
+    await null;
+    const last = await this.return();
+    if (!closed) throw error;
+    return last;
   }
 }

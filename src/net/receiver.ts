@@ -222,7 +222,7 @@ export class Receiver extends Operation {
   }
 
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
-  stop(onStopped: () => void): void {
+  stop(onStopped: (() => void) | null): void {
     this.#stopping = true;
     this.#inbox.clear();
     this.#serveAll();

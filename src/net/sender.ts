@@ -78,6 +78,11 @@ export class Sender extends Operation implements BlockWaiter {
     return this.#writes.length === 0 && this.#holder === null;
   }
 
+  /** Whether there is nothing to wait for before the socket is closed. */
+  get idle(): boolean {
+    return this.drained && !this.#sending;
+  }
+
   /** Bytes that the kernel has not been given, or has not taken. */
   get bufferedAmount(): number {
     let amount = 0;
@@ -316,7 +321,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Calls back when nothing is left to send. */
   whenDrained(callback: () => void): void {
-    if (this.drained && !this.#sending) callback();
+    if (this.idle) callback();
     else this.#onDrained.push(callback);
   }
 
