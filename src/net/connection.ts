@@ -2,7 +2,7 @@ import { constants } from 'node:buffer';
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
-import { checkBytes, checkDuration, checkFd, checkInt, checkSignal } from '../ring/check.js';
+import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { ETIMEDOUT } from '../ring/errno.js';
 import { argTypeError, closedError, rangeError, systemError } from '../ring/errors.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
@@ -12,7 +12,7 @@ import { setResetOnClose } from './options.js';
 import { type PipeOptions, pipe } from './pipe-to.js';
 import type { ChunkIteration } from './reader.js';
 import { Receiver } from './receiver.js';
-import { spliceFile } from './send-file.js';
+import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
 import { Sender } from './sender.js';
 import { Socket } from './socket.js';
 import { WebStreams } from './web-streams.js';
@@ -24,15 +24,6 @@ export type WriteData = string | Uint8Array | readonly (string | Uint8Array)[];
 export interface ReadUntilOptions extends WaitOptions {
   /** The most bytes, the delimiter included; default 65536. */
   max?: number;
-}
-
-/** Which part of a file `sendFile` sends. */
-export interface SendFileOptions {
-  /** Where to begin, in bytes; default 0. */
-  offset?: number;
-  /** How many bytes; default to the end of the file. */
-  length?: number;
-  signal?: AbortSignal;
 }
 
 const UNTIL_MAX = 65536;
@@ -217,30 +208,9 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    * @param file a FileHandle, of this package or of Node's, or a descriptor.
    */
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
-    const fd = checkFd(typeof file === 'object' && file !== null ? file.fd : file);
-    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-    const { offset = 0, length = Number.POSITIVE_INFINITY } = options;
-    checkInt('options.offset', offset, 0, Number.MAX_SAFE_INTEGER);
-    if (length !== Number.POSITIVE_INFINITY) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
-    const given = checkSignal(options.signal);
-    checkWait({ signal: given });
+    checkSendFile(file, options);
     if (this.#closing !== null || this.#shutdown !== null) throw closedError('The connection');
-    const reset = new AbortController();
-    const signal = given === undefined ? reset.signal : AbortSignal.any([given, reset.signal]);
-    await this.#sender.hold(() => reset.abort());
-    const sender = this.#sender;
-    const before = sender.bytesWritten;
-    try {
-      await spliceFile(this.#loop, fd, this.#fd, { offset, length }, signal, bytes => {
-        sender.bytesWritten += bytes;
-      });
-    } catch (error) {
-      const failure = sender.error ?? (error as Error);
-      sender.release(sender.bytesWritten === before ? undefined : failure);
-      throw failure;
-    }
-    sender.release();
-    return sender.bytesWritten - before;
+    return sendFile(this.#loop, this.#sender, this.#fd, file, options);
   }
 
   /**

@@ -2,10 +2,11 @@
 export type { WaitOptions } from '../loop/waiter.js';
 export type { InetAddress, SocketAddress, UnixAddress } from '../ring/sockaddr.js';
 export { type ConnectOptions, connect } from './connect.js';
-export type { Connection, ReadUntilOptions, SendFileOptions, WriteData } from './connection.js';
+export type { Connection, ReadUntilOptions, WriteData } from './connection.js';
 export type { ConnectionDuplex } from './duplex.js';
 export { type ListenOptions, listen } from './listen.js';
 export type { Listener } from './listener.js';
 export type { KeepAlive } from './options.js';
 export type { PipeOptions } from './pipe-to.js';
+export type { SendFileOptions } from './send-file.js';
 export type { TcpInfo } from './tcp-info.js';
