@@ -28,9 +28,6 @@ export class CompletionQueue {
   readonly #twice: number;
   #words: Int32Array;
   #head: number;
-  /** Where slots begin that the kernel counts and has not filled, and how many. */
-  #phantomsAt = 0;
-  #phantoms = 0;
 
   /** `pins` lets go of the buffers of what has completed. */
   constructor(memory: RingMemory, params: Buffer, flags: number, pins: Pins | null) {
@@ -69,19 +66,9 @@ export class CompletionQueue {
   /** Up to where completions can be taken now. */
   #tail(): number {
     const tail = Atomics.load(this.#words, this.#tailAt);
-    const surplus = (tail - this.#head - this.entries) | 0;
-    // 6.18 counts the filler before a completion of two slots that finds no room, and then reuses its slot.
-    if (surplus > 0 && this.#phantoms === 0) {
-      this.#phantomsAt = (tail - surplus) | 0;
-      this.#phantoms = surplus;
-    }
+    // 6.18 miscounts when a completion of two slots finds one left: an old one may be shown again.
+    if (this.#twice !== 0 && ((tail - this.#head) | 0) >= this.entries - 1) this.#pins?.keepAll();
     return tail;
-  }
-
-  #skipPhantoms(): void {
-    if (this.#head !== this.#phantomsAt) return;
-    this.#head = (this.#head + this.#phantoms) | 0;
-    this.#phantoms = 0;
   }
 
   /** Takes the next completion before `tail`: where its words are, or -1. */
@@ -92,7 +79,6 @@ export class CompletionQueue {
       const at = this.#cqesAt + ((head & this.#mask) << this.#shift);
       const flags = this.#words[at + 3]!;
       this.#head = (head + (flags & this.#twice ? 2 : 1)) | 0;
-      if (this.#phantoms !== 0) this.#skipPhantoms();
       if (flags & abi.CQE_F_SKIP) continue;
       if (this.#pins !== null && !(flags & abi.CQE_F_MORE)) {
         this.#pins.complete(this.#words[at]!, this.#words[at + 1]!);

@@ -5,6 +5,7 @@ import type { Cqe, CqeSink } from './cqe.js';
 import { EAGAIN, EBUSY, EEXIST, EINTR, EINVAL, EOPNOTSUPP, ETIME } from './errno.js';
 import { argTypeError, closedError, stateError, systemError } from './errors.js';
 import { type Libc, libc } from './libc.js';
+import type { Mapping } from './mapping.js';
 import { Pins } from './pins.js';
 import { Registrations } from './registrations.js';
 import { RingMemory } from './ring-memory.js';
@@ -51,6 +52,8 @@ export class Ring extends Registrations {
   /** @internal null where the owner keeps buffers alive itself. */
   readonly pins: Pins | null;
   readonly #sqe: Sqe;
+  /** @internal Memory that goes with the ring. */
+  readonly owned: Mapping[] = [];
 
   /**
    * @param entries the size of the submission queue: rounded up to a power of two, at most 32768.
@@ -131,7 +134,8 @@ export class Ring extends Registrations {
     // It must not wrap: the last place of the queue is left to a NOP that says nothing.
     const last = (sq.tail & sq.mask) === sq.mask;
     if (!sq.hasRoom(last ? 3 : 2) && !this.#makeRoom(last ? 3 : 2)) return null;
-    if (last) this.getSqe()!.skipSuccess();
+    // With a user_data of its own: it never completes.
+    if (last) this.getSqe()!.userDataWords(-1, -1).skipSuccess();
     this.getSqe();
     sq.tail = (sq.tail + 1) | 0;
     this.#sqe.widen();
@@ -517,6 +521,7 @@ export class Ring extends Registrations {
     }
     this.#memory.unmap();
     this.scratch.unmap();
+    for (const mapping of this.owned) mapping.unmap();
   }
 
   [Symbol.dispose](): void {

@@ -1,3 +1,5 @@
+import { argTypeError } from './errors.js';
+
 const FIRST_SIZE = 64;
 const TWO_32 = 2 ** 32;
 
@@ -45,8 +47,9 @@ export class Slots<T> {
     return this.#size;
   }
 
-  /** Takes a slot; returns its index. */
+  /** Takes a slot; returns its index. `undefined` is no value: it stands for a free one. */
   add(value: T): number {
+    if (value === undefined) throw argTypeError('value', 'a value', value);
     if (this.#freeCount === 0) this.#grow(this.#values.length * 2);
     const index = this.#free[--this.#freeCount]!;
     this.#values[index] = value;

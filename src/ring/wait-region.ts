@@ -44,6 +44,7 @@ export class WaitRegion {
       this.#mapping.unmap();
       throw systemError(failed, 'io_uring_register');
     }
+    ring.owned.push(this.#mapping);
   }
 
   /**

@@ -14,6 +14,7 @@ t.test('a slot is found by index and generation, and not after it was freed', as
   t.equal(slots.get(b, generation), undefined, 'a late completion is not taken for the new one');
   t.equal(slots.get(b, slots.generation(b)), 'b');
   t.throws(() => slots.remove(a + 1), { name: 'RangeError' });
+  t.throws(() => slots.put(undefined as never), { code: 'ERR_INVALID_ARG_TYPE' });
 });
 
 t.test('it grows, and keeps what it has', async t => {

@@ -1,0 +1,96 @@
+const FIRST_CAPACITY = 256;
+/** Up to this user_data, which most programs stay below, counts are found by index. */
+const DIRECT = 4096;
+/** A count of zero is a free place. */
+const FREE = 0;
+
+/**
+ * How many operations are in flight by user_data. Small ones are indices into an array; others go into a
+ * hash table in typed arrays, with open addressing. It allocates only to grow.
+ */
+export class InFlight {
+  readonly #direct = new Int32Array(DIRECT);
+  #lows = new Int32Array(FIRST_CAPACITY);
+  #highs = new Int32Array(FIRST_CAPACITY);
+  #counts = new Int32Array(FIRST_CAPACITY);
+  #mask = FIRST_CAPACITY - 1;
+  #used = 0;
+
+  /** Where a user_data is, or would be. */
+  #find(low: number, high: number): number {
+    const counts = this.#counts;
+    let at = (Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b) >>> 8) & this.#mask;
+    while (counts[at] !== FREE && (this.#lows[at] !== low || this.#highs[at] !== high)) {
+      at = (at + 1) & this.#mask;
+    }
+    return at;
+  }
+
+  /** One more. */
+  add(low: number, high: number): void {
+    if (high === 0 && low >>> 0 < DIRECT) this.#direct[low]!++;
+    else this.#addHashed(low, high);
+  }
+
+  #addHashed(low: number, high: number): void {
+    const at = this.#find(low, high);
+    if (this.#counts[at] === FREE) {
+      this.#lows[at] = low;
+      this.#highs[at] = high;
+      this.#used++;
+    }
+    this.#counts[at]!++;
+    if (this.#used * 2 > this.#mask) this.#grow();
+  }
+
+  /** One less; whether it was the last. One that is not there is none of ours. */
+  remove(low: number, high: number): boolean {
+    if (high !== 0 || low >>> 0 >= DIRECT) return this.#removeHashed(low, high);
+    const left = this.#direct[low]! - 1;
+    if (left < 0) return false;
+    this.#direct[low] = left;
+    return left === 0;
+  }
+
+  #removeHashed(low: number, high: number): boolean {
+    const at = this.#find(low, high);
+    if (this.#counts[at] === FREE) return false;
+    this.#counts[at]!--;
+    if (this.#counts[at] !== FREE) return false;
+    this.#used--;
+    this.#close(at);
+    return true;
+  }
+
+  /** Moves what follows a place that became free, where it would no longer be found. */
+  #close(gap: number): void {
+    let free = gap;
+    for (let at = (gap + 1) & this.#mask; this.#counts[at] !== FREE; at = (at + 1) & this.#mask) {
+      const low = this.#lows[at]!;
+      const high = this.#highs[at]!;
+      const count = this.#counts[at]!;
+      this.#counts[at] = FREE;
+      const found = this.#find(low, high);
+      this.#lows[found] = low;
+      this.#highs[found] = high;
+      this.#counts[found] = count;
+      if (found === free) free = at;
+    }
+  }
+
+  #grow(): void {
+    const [lows, highs, counts] = [this.#lows, this.#highs, this.#counts];
+    const capacity = counts.length * 2;
+    this.#lows = new Int32Array(capacity);
+    this.#highs = new Int32Array(capacity);
+    this.#counts = new Int32Array(capacity);
+    this.#mask = capacity - 1;
+    for (let i = 0; i < counts.length; i++) {
+      if (counts[i] === FREE) continue;
+      const at = this.#find(lows[i]!, highs[i]!);
+      this.#lows[at] = lows[i]!;
+      this.#highs[at] = highs[i]!;
+      this.#counts[at] = counts[i]!;
+    }
+  }
+}
