@@ -15,7 +15,7 @@ const SIGNS = {
 /** Lays the report out in lines of text. */
 export function toText(facts: Facts, findings: readonly Finding[], paint: Paint): string {
   const lines = [
-    `${paint('bold', `uasync ${facts.uasync}`)} on Linux ${facts.kernel.release}, Node ${facts.node}, ${facts.platform}`,
+    `${paint('bold', `uasync ${facts.uasync}`)} on ${facts.platform} ${facts.kernel.release}, Node ${facts.node}`,
     '',
   ];
   for (const { state, what, why, fix } of findings) {
@@ -31,6 +31,7 @@ export function toText(facts: Facts, findings: readonly Finding[], paint: Paint)
       count('setup flags', facts.setupFlags, paint),
     );
   }
+  if (!facts.platform.startsWith('linux')) return `${lines.join('\n')}\n`;
   const { memlock, nofile, ioUringDisabled, ioUringGroup, seccomp } = facts.limits;
   const group = ioUringGroup === null || ioUringGroup < 0 ? '' : ` (group ${ioUringGroup})`;
   lines.push(

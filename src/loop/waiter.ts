@@ -1,6 +1,6 @@
 import { checkDuration, checkSignal } from '../ring/check.js';
 import { ETIMEDOUT } from '../ring/errno.js';
-import { systemError } from '../ring/errors.js';
+import { argTypeError, systemError } from '../ring/errors.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { promiseOf, type Settler } from './settler.js';
 
@@ -15,6 +15,7 @@ export interface WaitOptions {
 /** Checks the options of a call that waits; throws if the signal is aborted already. */
 export function checkWait(options: WaitOptions | undefined): void {
   if (options === undefined) return;
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
   throwIfAborted(checkSignal(options.signal));
   if (options.timeout !== undefined) checkDuration('options.timeout', options.timeout);
 }

@@ -5,6 +5,7 @@ import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { ETIMEDOUT } from '../ring/errno.js';
 import { argTypeError, closedError, rangeError, systemError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
 import { ConnectionDuplex } from './duplex.js';
 import { IdleTimer } from './idle-timer.js';
@@ -124,13 +125,13 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    * ERR_STREAM_PREMATURE_CLOSE when the peer ends without it: what came stays unread.
    */
   async readUntil(delimiter: string | Uint8Array | number, options: ReadUntilOptions = {}): Promise<Buffer> {
+    checkWait(options);
     let bytes: Buffer;
     if (typeof delimiter === 'number') bytes = Buffer.of(checkInt('delimiter', delimiter, 0, 255));
     else if (typeof delimiter === 'string' || delimiter instanceof Uint8Array) bytes = Buffer.from(delimiter);
     else throw argTypeError('delimiter', 'of type string, number or Uint8Array', delimiter);
     if (bytes.length === 0) throw rangeError('delimiter.length', '>= 1', 0);
     const max = checkInt('options.max', options.max ?? UNTIL_MAX, bytes.length, constants.MAX_LENGTH);
-    checkWait(options);
     return this.#receiver.readUntil(bytes, max, options) as Promise<Buffer>;
   }
 
@@ -203,8 +204,8 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   }
 
   /**
-   * Sends part of a file after what was written before, without a copy, by splice(2). Resolves to the
-   * number of bytes. If it fails or is aborted with part of them sent, nothing more can be written.
+   * Sends part of a file after what was written before, without its passing through JavaScript. Resolves
+   * to the number of bytes. If it fails or is aborted with part of them sent, nothing more can be written.
    * @param file a FileHandle, of this package or of Node's, or a descriptor.
    */
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
@@ -215,7 +216,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   /**
    * Moves all that arrives here to another connection, whose sending side then ends too. Resolves to the
-   * number of bytes. Neither connection is closed.
+   * number of bytes. Neither connection is closed. After an abort what has been read is still written.
    */
   async pipeTo(other: Connection, options: PipeOptions = {}): Promise<number> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
@@ -226,10 +227,25 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   /** Sends what was written, then ends this side: the peer reads the end. A second call does nothing. */
   shutdown(): Promise<void> {
     if (this.#closing !== null) return Promise.reject(closedError('The connection'));
-    this.#shutdown ??= this.#drain().then(async () => {
-      await this.#loop.submit(sqe => sqe.shutdown(this.#fd, SHUT_WR));
+    this.#shutdown ??= new Promise((resolve, reject) => {
+      // In the order of the calls: a close that follows comes after it.
+      this.#sender.whenDrained(() => {
+        try {
+          this.#endWriting();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
     });
     return this.#shutdown;
+  }
+
+  #endWriting(): void {
+    if (this.#sender.error !== null) throw this.#sender.error;
+    // Not by an operation, which a worker would run after the descriptor may be another's. It never waits.
+    const failed = libc().shutdown(this.#fd, SHUT_WR);
+    if (failed < 0) throw systemError(failed, 'shutdown');
   }
 
   #drain(): Promise<void> {
@@ -327,42 +343,34 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   /** Closes at once: what is unsent is dropped, its writes reject, and the peer sees a reset (RST). */
   reset(): Promise<void> {
-    if (this.#closing === null) {
-      this.#closing = this.#finish(true);
-    } else if (this.#fd >= 0) {
-      this.#abort();
-    }
+    if (this.#fd >= 0 && !this.#loop.closed) setResetOnClose(this.#fd);
+    return this.abandon();
+  }
+
+  /**
+   * @internal Closes without sending what is left here: the peer gets what the kernel has taken, then the
+   * end, as when Node destroys a socket.
+   */
+  abandon(): Promise<void> {
+    if (this.#closing === null) this.#closing = this.#finish(true);
+    else if (this.#fd >= 0) this.#sender.abort();
     return this.#closing;
   }
 
-  #abort(): void {
-    // A Unix socket has no such option, and needs none.
-    try {
-      setResetOnClose(this.#fd);
-    } finally {
-      this.#sender.abort();
-    }
-  }
-
-  #finish(reset: boolean): Promise<void> {
-    this.#idle?.stop();
+  async #finish(drop: boolean): Promise<void> {
     if (this.#loop.closed) return this.#release();
-    // As after the peer's end: there is nothing to wait for.
-    const quiet = this.#receiver.slot < 0 && this.#sender.idle;
-    if (!quiet || reset) return this.#finishLater(reset);
-    this.#receiver.stop(null);
-    return this.#release();
-  }
-
-  async #finishLater(reset: boolean): Promise<void> {
     const stopped = new Promise<void>(resolve => this.#receiver.stop(resolve));
-    if (reset) this.#abort();
+    if (drop) this.#sender.abort();
     await this.#drain();
     await stopped;
+    // A peer must not take part of what was written for all of it.
+    if (this.#sender.error !== null && !drop) setResetOnClose(this.#fd);
     await this.#release();
   }
 
   #release(): Promise<void> {
+    // Until now: a close waits for a peer that does not read no longer than a write.
+    this.#idle?.stop();
     const fd = this.#fd;
     this.#fd = -1;
     const closed = closeSocket(this.#loop, fd);

@@ -1,6 +1,10 @@
 import { Duplex } from 'node:stream';
+import { checkDuration } from '../ring/check.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import type { Connection } from './connection.js';
+
+/** What Node's timers hold, in milliseconds. */
+const TIMER_MAX = 0x7fffffff;
 
 type Done = (error?: Error | null) => void;
 
@@ -54,8 +58,8 @@ export class ConnectionDuplex extends Duplex {
 
   override _destroy(error: Error | null, done: Done): void {
     clearTimeout(this.#timer);
-    // What was written and not ended is not waited for, as a net.Socket does not.
-    const end = this.writableFinished ? this.#connection.close() : this.#connection.reset();
+    // What the kernel has not taken is dropped, as a net.Socket does.
+    const end = this.writableFinished ? this.#connection.close() : this.#connection.abandon();
     end.then(
       () => done(error),
       failure => done(error ?? failure),
@@ -113,6 +117,12 @@ export class ConnectionDuplex extends Duplex {
     return this;
   }
 
+  /** Closes at once: the peer sees a reset. */
+  resetAndDestroy(): this {
+    this.#connection.reset().catch(() => {});
+    return this.destroy();
+  }
+
   /** `delay` is in milliseconds, as a net.Socket has it. */
   setKeepAlive(enable = false, delay = 0): this {
     const idle = Math.floor(delay / 1000);
@@ -121,10 +131,13 @@ export class ConnectionDuplex extends Duplex {
   }
 
   setTimeout(ms: number, callback?: () => void): this {
+    checkDuration('ms', ms);
     this.timeout = ms;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (ms > 0 && !this.destroyed) this.#timer = setTimeout(() => this.emit('timeout'), ms).unref();
+    if (ms > 0 && !this.destroyed) {
+      this.#timer = setTimeout(() => this.emit('timeout'), Math.min(ms, TIMER_MAX)).unref();
+    }
     if (callback !== undefined) {
       if (ms > 0) this.once('timeout', callback);
       else this.removeListener('timeout', callback);

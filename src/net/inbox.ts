@@ -122,6 +122,11 @@ export class Inbox {
     return found >= 0 && begin + found < chunk.length ? begin + found : -1;
   }
 
+  /** Makes one chunk of all. */
+  join(): void {
+    this.unread(this.take(this.length));
+  }
+
   clear(): void {
     this.#chunks.length = 0;
     this.length = 0;

@@ -1,4 +1,3 @@
-import { unlink } from 'node:fs/promises';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
@@ -28,7 +27,7 @@ import {
   TCP_NODELAY,
 } from './options.js';
 import { resolve } from './resolve.js';
-import { isStale } from './socket-file.js';
+import { removeStale } from './socket-file.js';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -91,8 +90,7 @@ async function openPath(path: string, options: ListenOptions, backlog: number): 
   try {
     return await open({ path }, options, backlog);
   } catch (error) {
-    if ((error as UasyncError).errno !== EADDRINUSE || !(await isStale(path))) throw error;
-    await unlink(path);
+    if ((error as UasyncError).errno !== EADDRINUSE || !(await removeStale(path))) throw error;
     return open({ path }, options, backlog);
   }
 }

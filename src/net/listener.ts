@@ -29,31 +29,10 @@ const PAUSE_MS = 100;
 /** With so many connections that nobody has asked for, the rest stay in the kernel's backlog. */
 const UNDELIVERED_MAX = 256;
 
-/** A step of an iteration over a listener. */
-type AcceptStep = IteratorResult<Connection, undefined>;
-
-/** Someone who waits for a connection. */
-class Accepting extends Waiter<Connection | AcceptStep> {
-  /** Set if it is a step of an iteration: the step is settled at once, without a promise in between. */
-  iteration: AcceptIterator | null = null;
-
-  give(connection: Connection): void {
-    this.resolve(this.iteration === null ? connection : { value: connection, done: false });
-  }
-
-  fail(error: Error): void {
-    if (this.iteration === null) this.reject(error);
-    else this.resolve(this.iteration.end(error) as never);
-  }
-}
-
 /** The multishot accept of a listener, and the connections that nobody has asked for yet. */
 class Acceptor extends Operation {
   readonly #fd: number;
-  readonly #waiting: Accepting[] = [];
-  readonly #forget = (gone: Waiter<Connection | AcceptStep>): void => {
-    this.#waiting.splice(this.#waiting.indexOf(gone as Accepting), 1);
-  };
+  readonly #waiting: Waiter<Connection>[] = [];
   readonly #accepted: number[] = [];
   readonly #max: number;
   /** Connections that were handed out and are not closed. */
@@ -75,12 +54,10 @@ class Acceptor extends Operation {
     return 'accept';
   }
 
-  accept(
-    options: WaitOptions | undefined,
-    iteration: AcceptIterator | null = null,
-  ): Promise<Connection | AcceptStep> {
-    const waiter = new Accepting('accept', this.#forget);
-    waiter.iteration = iteration;
+  accept(options: WaitOptions | undefined): Promise<Connection> {
+    const waiter = new Waiter<Connection>('accept', gone => {
+      this.#waiting.splice(this.#waiting.indexOf(gone), 1);
+    });
     const promise = waiter.wait(options);
     this.#waiting.push(waiter);
     this.#serve();
@@ -150,13 +127,13 @@ class Acceptor extends Operation {
       const waiter = this.#waiting.shift()!;
       waiter.settled();
       if (fd === undefined) {
-        waiter.fail(this.#error!);
+        waiter.reject(this.#error);
         continue;
       }
-      if (this.#max === Number.POSITIVE_INFINITY) waiter.give(new Connection(this.loop, fd));
+      if (this.#max === Number.POSITIVE_INFINITY) waiter.resolve(new Connection(this.loop, fd));
       else {
         this.#open++;
-        waiter.give(new Connection(this.loop, fd, this.#onClosed));
+        waiter.resolve(new Connection(this.loop, fd, this.#onClosed));
       }
     }
   }
@@ -218,12 +195,18 @@ export class Listener implements AsyncIterable<Connection> {
    */
   async accept(options?: WaitOptions): Promise<Connection> {
     checkWait(options);
-    return this.#acceptor.accept(options) as Promise<Connection>;
+    return this.#acceptor.accept(options);
   }
 
   /** Yields connections until the listener is closed; leaving the loop closes it. */
-  [Symbol.asyncIterator](): AsyncIterator<Connection, undefined> {
-    return new AcceptIterator(this, this.#acceptor);
+  async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void, undefined> {
+    try {
+      for (;;) yield await this.#acceptor.accept(undefined);
+    } catch (error) {
+      if (this.#closing === null) throw error;
+    } finally {
+      await this.close();
+    }
   }
 
   /** It keeps the process alive, which is the default. */
@@ -257,38 +240,5 @@ export class Listener implements AsyncIterable<Connection> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-}
-
-/** `for await` over a listener, without a generator's extra promises. */
-class AcceptIterator implements AsyncIterator<Connection, undefined> {
-  readonly #listener: Listener;
-  readonly #acceptor: Acceptor;
-  #done = false;
-
-  constructor(listener: Listener, acceptor: Acceptor) {
-    this.#listener = listener;
-    this.#acceptor = acceptor;
-  }
-
-  next(): Promise<AcceptStep> {
-    if (this.#done) return Promise.resolve({ value: undefined, done: true });
-    return this.#acceptor.accept(undefined, this) as Promise<AcceptStep>;
-  }
-
-  async return(): Promise<AcceptStep> {
-    this.#done = true;
-    await this.#listener.close();
-    return { value: undefined, done: true };
-  }
-
-  /** The last step: that the listener was closed is the end, anything else an error that closes it. */
-  async end(error: Error): Promise<AcceptStep> {
-    const { closed } = this.#listener;
-    // Not from within the acceptor, which closing comes back to.
-    await null;
-    const last = await this.return();
-    if (!closed) throw error;
-    return last;
   }
 }

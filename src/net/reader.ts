@@ -107,8 +107,9 @@ export class Reader extends Waiter<ReadValue> {
 
   /** What it has taken and will not use is there for the next. */
   putBack(inbox: Inbox): void {
-    if (this.filled !== 0) inbox.unread((this.target as Buffer).subarray(0, this.filled));
+    if (this.filled !== 0) inbox.unread(Buffer.from((this.target as Buffer).subarray(0, this.filled)));
     this.filled = 0;
+    this.searched = 0;
   }
 
   /** Settles with a chunk, or with null at the end. */

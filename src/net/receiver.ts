@@ -83,6 +83,7 @@ export class Receiver extends Operation {
 
   /** Puts bytes back, to be read before all others. */
   unread(bytes: Buffer): void {
+    this.#readers[0]?.putBack(this.#inbox);
     this.#inbox.unread(bytes);
     this.#serveAll();
   }
@@ -219,10 +220,12 @@ export class Receiver extends Operation {
     if (last !== undefined && chunk.length > length) inbox.extendLast(chunk);
     else inbox.push(chunk);
     this.#serveAll();
+    // Someone waits for more than all of these: they need not be looked through one by one again.
+    if (inbox.chunks >= HIGH_WATER_CHUNKS && this.#wanted !== 0) inbox.join();
   }
 
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
-  stop(onStopped: (() => void) | null): void {
+  stop(onStopped: () => void): void {
     this.#stopping = true;
     this.#inbox.clear();
     this.#serveAll();

@@ -1,18 +1,12 @@
-import { closeFile } from '../loop/close.js';
+import { AbortError } from '../loop/abort.js';
+import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait } from '../loop/waiter.js';
+import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
-import { EAGAIN } from '../ring/errno.js';
-import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
-import { libc } from '../ring/libc.js';
+import { argTypeError } from '../ring/errors.js';
+import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import type { Sender } from './sender.js';
-
-/** What one splice moves at most: the size that the pipe is asked to have. */
-const PIPE_BYTES = 256 * 1024;
-const SPLICE_F_MOVE = 1;
-const SPLICE_F_NONBLOCK = 2;
-const SPLICE_F_MORE = 4;
-const POLLOUT = 4;
 
 /** A file's descriptor, or what has one. */
 export type SendableFile = { readonly fd: number } | number;
@@ -27,7 +21,11 @@ export interface SendFileOptions {
 }
 
 function descriptorOf(file: SendableFile): number {
-  return checkFd(typeof file === 'object' && file !== null ? file.fd : file);
+  if (typeof file === 'number') return checkFd(file);
+  if (typeof file !== 'object' || file === null || typeof file.fd !== 'number') {
+    throw argTypeError('file', 'a FileHandle or a descriptor', file);
+  }
+  return checkFd(file.fd);
 }
 
 /** Checks what `sendFile` is given. */
@@ -43,6 +41,9 @@ export function checkSendFile(file: SendableFile, options: SendFileOptions): voi
 /**
  * Sends part of a file when all that was written before has been taken; returns how many bytes. If it
  * fails with some of them sent, the sender fails with it.
+ *
+ * The bytes go through a block of runtime memory. splice(2) would spare that copy, but holds a worker
+ * thread of the kernel for each peer that does not read; the CPU time is the same.
  */
 export async function sendFile(
   loop: Loop,
@@ -53,11 +54,11 @@ export async function sendFile(
 ): Promise<number> {
   const reset = new AbortController();
   const signal = given === undefined ? reset.signal : AbortSignal.any([given, reset.signal]);
-  await sender.hold(() => reset.abort());
+  await holdOf(sender, () => reset.abort(), given);
   const before = sender.bytesWritten;
   try {
     // Read now: the file may have been closed while writes went out.
-    await splice(loop, descriptorOf(file), socket, offset, length, signal, sender);
+    await send(loop, sender, socket, descriptorOf(file), offset, length, signal);
   } catch (error) {
     const failure = sender.error ?? (error as Error);
     sender.release(sender.bytesWritten === before ? undefined : failure);
@@ -67,61 +68,59 @@ export async function sendFile(
   return sender.bytesWritten - before;
 }
 
-/**
- * Through a pipe: splice(2) moves pages from the one to the other, and the bytes are never copied. A peer
- * that does not read holds up a poll, not a worker thread.
- */
-async function splice(
-  loop: Loop,
-  file: number,
-  socket: number,
-  offset: number,
-  length: number,
-  signal: AbortSignal,
-  sender: Sender,
-): Promise<void> {
-  const pipe = libc().pipe(PIPE_BYTES);
-  if (typeof pipe === 'number') throw systemError(pipe, 'pipe');
-  const [reader, writer] = pipe;
+/** Waits for its turn, unless that is given up before. */
+async function holdOf(sender: Sender, giveUp: () => void, signal: AbortSignal | undefined): Promise<void> {
+  const onAbort = (): void => sender.unhold(giveUp, new AbortError(signal!));
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    let at = offset;
-    let left = length;
-    while (left > 0) {
-      const from = at;
-      const want = Math.min(left, PIPE_BYTES);
-      const filled = await loop.submit(sqe => sqe.splice(file, from, writer, -1, want, SPLICE_F_MOVE), {
-        signal,
-      });
-      if (filled === 0) return;
-      at += filled;
-      left -= filled;
-      await drain(loop, reader, socket, filled, left > 0, signal, sender);
-    }
+    await sender.hold(giveUp);
   } finally {
-    await Promise.all([closeFile(loop, reader), closeFile(loop, writer)]);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
-/** Moves `bytes` from the pipe to the socket. */
-async function drain(
+async function send(
   loop: Loop,
-  pipe: number,
-  socket: number,
-  bytes: number,
-  more: boolean,
-  signal: AbortSignal,
   sender: Sender,
+  socket: number,
+  file: number,
+  offset: number,
+  length: number,
+  signal: AbortSignal,
 ): Promise<void> {
-  const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0);
-  let left = bytes;
+  let at = offset;
+  let left = length;
   while (left > 0) {
+    const block = await blockOf(loop, Math.min(left, BLOCK_MAX));
     try {
-      const moved = await loop.submit(sqe => sqe.splice(pipe, -1, socket, -1, left, flags), { signal });
-      left -= moved;
-      sender.bytesWritten += moved;
-    } catch (error) {
-      if ((error as UasyncError).errno !== EAGAIN) throw error;
-      await loop.submit(sqe => sqe.pollAdd(socket, POLLOUT), { signal });
+      const { address } = block;
+      const want = Math.min(left, block.bytes.length);
+      const from = at;
+      const filled = await loop.submit(sqe => sqe.prep(abi.OP_READ, file, address, want, from), { signal });
+      if (filled === 0) return;
+      at += filled;
+      left -= filled;
+      for (let sent = 0; sent < filled; ) {
+        const start = address + sent;
+        const rest = filled - sent;
+        const taken = await loop.submit(
+          sqe => sqe.prep(abi.OP_SEND, socket, start, rest, 0).opFlags(MSG_NOSIGNAL | MSG_WAITALL),
+          { signal },
+        );
+        sent += taken;
+        sender.bytesWritten += taken;
+      }
+    } finally {
+      loop.blocks.release(block);
     }
+  }
+}
+
+/** A block of at most `size` bytes, once there is one. */
+async function blockOf(loop: Loop, size: number): Promise<Block> {
+  for (;;) {
+    const block = loop.blocks.acquire(size);
+    if (block !== null) return block;
+    await new Promise<void>(blockReleased => loop.blocks.wait({ blockReleased }));
   }
 }

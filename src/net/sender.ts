@@ -83,12 +83,8 @@ export class Sender extends Operation implements BlockWaiter {
     return this.drained && !this.#sending;
   }
 
-  /** Bytes that the kernel has not been given, or has not taken. */
-  get bufferedAmount(): number {
-    let amount = 0;
-    for (const write of this.#writes) amount += write.length;
-    return amount;
-  }
+  /** Bytes of writes that the kernel has not taken. */
+  bufferedAmount = 0;
 
   /** Why no more can be sent. */
   get error(): Error | null {
@@ -115,6 +111,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   #push(write: Write): void {
     this.#writes.push(write);
+    this.bufferedAmount += write.length;
     if (!this.#sending && !this.#waiting && this.#holder === null) this.#start();
   }
 
@@ -129,6 +126,12 @@ export class Sender extends Operation implements BlockWaiter {
     const promise = promiseOf(write);
     this.#push(write);
     return promise;
+  }
+
+  /** Takes back a `hold` that waits still: it rejects with `error`. */
+  unhold(giveUp: () => void, error: Error): void {
+    const at = this.#writes.findIndex(write => write.holder === giveUp);
+    if (at >= 0) this.#writes.splice(at, 1)[0]!.reject(error);
   }
 
   /** Ends a `hold`; with an error if what comes after can no longer be sent. */
@@ -150,6 +153,7 @@ export class Sender extends Operation implements BlockWaiter {
     const length = block.bytes.write(text);
     const write = new Write(NO_BYTES, length, length);
     this.#writes.push(write);
+    this.bufferedAmount += length;
     this.#block = block;
     this.#send(block.address, length);
     return promiseOf(write);
@@ -262,6 +266,7 @@ export class Sender extends Operation implements BlockWaiter {
   complete(res: number): void {
     if (res >= 0) {
       this.bytesWritten += res;
+      this.bufferedAmount -= res;
       if (this.#from + res < this.#to && this.#error === null && !this.loop.closing) {
         this.#send(this.#from + res, this.#to - this.#from - res);
         return;
@@ -307,6 +312,7 @@ export class Sender extends Operation implements BlockWaiter {
   #drop(error: Error): void {
     const writes = this.#writes;
     this.#writes = [];
+    this.bufferedAmount = 0;
     for (const write of writes) write.reject(error);
     this.#settleDrained();
   }

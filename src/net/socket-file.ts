@@ -6,11 +6,24 @@ import type { UasyncError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { connect } from './connect.js';
 
-/** Whether a path is that of a socket on which nobody listens any more. */
-export async function isStale(path: string): Promise<boolean> {
+/** Removes a path if it is that of a socket on which nobody listens any more; whether it is gone now. */
+export async function removeStale(path: string): Promise<boolean> {
   if (path.startsWith('\0')) return false;
   try {
-    if (!(await lstat(path)).isSocket()) return false;
+    const found = await lstat(path);
+    if (!found.isSocket() || !(await isRefused(path))) return false;
+    // Another server may have started in its place meanwhile.
+    const { ino, dev } = lstatSync(path);
+    if (ino !== found.ino || dev !== found.dev) return false;
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
+
+async function isRefused(path: string): Promise<boolean> {
+  try {
     const answered = await connect({ path, timeout: 1000 });
     await answered.reset();
     return false;

@@ -77,6 +77,7 @@ export abstract class Socket {
   /** Probes a silent peer, SO_KEEPALIVE; times are in seconds. */
   setKeepAlive(enable = true, options: KeepAlive = {}): this {
     const fd = this.#openFd();
+    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     if (options.idle !== undefined) checkInt('options.idle', options.idle, 1, 32767);
     if (options.interval !== undefined) checkInt('options.interval', options.interval, 1, 32767);
     if (options.count !== undefined) checkInt('options.count', options.count, 1, 127);

@@ -10,10 +10,11 @@ export class WebStreams {
 
   constructor(connection: Connection) {
     this.#connection = connection;
+    const cancelled = new AbortController();
     this.readable = new ReadableStream({
       type: 'bytes',
       pull: async controller => {
-        const chunk = await connection.read();
+        const chunk = await this.#settle(connection.read({ signal: cancelled.signal }));
         if (chunk === null) {
           controller.close();
           // A request that is pending for bytes of the caller's own is answered so.
@@ -24,16 +25,29 @@ export class WebStreams {
           controller.enqueue(new Uint8Array(chunk));
         }
       },
-      cancel: () => this.#ended(),
+      cancel: async () => {
+        cancelled.abort();
+        await this.#ended();
+      },
     });
     this.writable = new WritableStream({
-      write: data => connection.write(data),
+      write: data => this.#settle(connection.write(data)),
       close: async () => {
-        await connection.shutdown();
+        await this.#settle(connection.shutdown());
         await this.#ended();
       },
       abort: () => connection.reset(),
     });
+  }
+
+  /** A failure of one side is its end. */
+  async #settle<T>(promise: Promise<T>): Promise<T> {
+    try {
+      return await promise;
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'ABORT_ERR') await this.#ended();
+      throw error;
+    }
   }
 
   async #ended(): Promise<void> {

@@ -23,8 +23,6 @@ const MAP_NORESERVE = 0x4000;
 const MAP_POPULATE = 0x8000;
 const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
-const O_CLOEXEC = 0o2000000;
-const F_SETPIPE_SZ = 1031;
 
 /** Wakes libuv's loop while a file descriptor is readable, and can hold it open. */
 export interface Watch {
@@ -74,9 +72,8 @@ export interface Libc {
   getpeername(fd: number, address: Uint8Array, length: Uint32Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
+  shutdown(fd: number, how: number): number;
   close(fd: number): number;
-  /** A pipe that holds `capacity` bytes if it may, pipe2(2): its ends, or a negative errno. */
-  pipe(capacity: number): [reader: number, writer: number] | number;
   /**
    * Has libuv's loop go round while `fd` is readable. Nothing is called back: what is to run then is a
    * pending (even an unreferenced) `setImmediate`.
@@ -139,8 +136,7 @@ function wrap(koffi: Koffi): Libc {
   const setsockopt = lib.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
   const getsockopt = lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
   const close = lib.func('int close(int)');
-  const pipe2 = lib.func('pipe2', 'int', ['void *', 'int']);
-  const fcntl = lib.func('fcntl', 'int', ['int', 'int', 'int']);
+  const shutdown = lib.func('int shutdown(int, int)');
 
   const result = (value: number): number => (value === -1 ? -koffi.errno() : value);
 
@@ -174,14 +170,7 @@ function wrap(koffi: Koffi): Libc {
     setsockopt: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.byteLength)),
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
     close: fd => result(close(fd)),
-    pipe(capacity) {
-      const ends = new Int32Array(2);
-      const failed = result(pipe2(ends, O_CLOEXEC));
-      if (failed < 0) return failed;
-      // A user may have used up what pipes may hold together: it is smaller then.
-      fcntl(ends[1], F_SETPIPE_SZ, capacity);
-      return [ends[0]!, ends[1]!];
-    },
+    shutdown: (fd, how) => result(shutdown(fd, how)),
     watchReadable: watcher(koffi, lib),
     ...exitHooks(koffi, lib),
   };

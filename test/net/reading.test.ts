@@ -106,6 +106,29 @@ t.test('peek leaves what it shows, and unread puts bytes back', async t => {
   await t.rejects(b.peek(), { code: 'ERR_CLOSED' });
 });
 
+t.test('unread comes first, also before what a waiting reader has taken or looked through', async t => {
+  const [a, b] = await pair(t);
+  await a.write('hello world');
+  const line = b.readUntil('\n');
+  await sleep(5);
+  b.unread(Buffer.from('abc\n'));
+  t.equal(String(await line), 'abc\n');
+  const exactly = b.readExactly(14);
+  await sleep(5);
+  b.unread(Buffer.from('XYZ'));
+  t.equal(String(await exactly), 'XYZhello world');
+});
+
+t.test('a delimiter is found in a trickle of thousands of pieces', async t => {
+  const [a, b] = await pair(t);
+  const [c, d] = await pair(t);
+  // Two in turns, so that pieces of one do not lie side by side.
+  const lines = [b.readUntil('\n'), d.readUntil('\n')];
+  for (let i = 0; i < 5000; i++) await Promise.all([a.write('a'), c.write('c')]);
+  await Promise.all([a.write('\n'), c.write('\n')]);
+  t.strictSame((await Promise.all(lines)).map(String), [`${'a'.repeat(5000)}\n`, `${'c'.repeat(5000)}\n`]);
+});
+
 t.test('wrong arguments are refused', async t => {
   const [, b] = await pair(t);
   await t.rejects(b.readExactly(-1), { code: 'ERR_OUT_OF_RANGE' });
@@ -115,6 +138,9 @@ t.test('wrong arguments are refused', async t => {
   await t.rejects(b.readUntil({} as never), { code: 'ERR_INVALID_ARG_TYPE' });
   await t.rejects(b.readUntil('abc', { max: 2 }), { code: 'ERR_OUT_OF_RANGE' });
   await t.rejects(b.peek(0), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(b.read(null as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(b.readUntil('x', null as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => b.setKeepAlive(true, null as never), { code: 'ERR_INVALID_ARG_TYPE' });
   t.throws(() => b.unread('x' as never), { code: 'ERR_INVALID_ARG_TYPE' });
 });
 

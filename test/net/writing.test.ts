@@ -207,3 +207,61 @@ t.test('sends without a copy: every byte once, and the memory comes back', async
   const [f] = await pair(t);
   t.throws(() => f.setZeroCopy(0), { code: 'ERR_OUT_OF_RANGE' });
 });
+
+t.test('whatever waits for a stuck peer can be ended', async t => {
+  const path = join(folder, 'stuck');
+  writeFileSync(path, 'x');
+  const fd = openSync(path, 'r');
+  const [a] = await pair(t);
+  a.send(Buffer.alloc(20_000_000));
+  const abort = new AbortController();
+  const queued = t.rejects(a.sendFile(fd, { signal: abort.signal }), { name: 'AbortError' });
+  await sleep(5);
+  abort.abort();
+  await queued;
+  a.setTimeout(30);
+  await a.close();
+  t.pass('its timeout ends a close too');
+  const [client, front] = await pair(t);
+  const [back] = await pair(t);
+  const piping = new AbortController();
+  const piped = t.rejects(front.pipeTo(back, { signal: piping.signal }), { name: 'AbortError' });
+  const flood = client.write(Buffer.alloc(30_000_000)).catch(() => {});
+  await sleep(30);
+  piping.abort();
+  await piped;
+  await Promise.all([client.reset(), flood]);
+  closeSync(fd);
+});
+
+t.test('small files are sent at once', async t => {
+  const path = join(folder, 'small');
+  writeFileSync(path, 'small');
+  const [a, b] = await pair(t);
+  const file = await open(path);
+  const start = performance.now();
+  for (let i = 0; i < 20; i++) {
+    t.equal(await a.sendFile(file), 5);
+    await b.readExactly(5);
+  }
+  t.ok(performance.now() - start < 2000, 'no delay of 200 ms each');
+  await file.close();
+});
+
+t.test('a shutdown hits its own connection, even if a close follows at once', async t => {
+  const server = await listen({ port: 0, host: HOST });
+  for (let i = 0; i < 200; i++) {
+    const [first, peer] = await Promise.all([connect({ port: portOf(server), host: HOST }), server.accept()]);
+    const ended = first.shutdown();
+    const closed = first.close();
+    const [second, other] = await Promise.all([
+      connect({ port: portOf(server), host: HOST }),
+      server.accept(),
+    ]);
+    await Promise.all([ended, closed]);
+    await second.write('not shut down');
+    if (String(await other.readExactly(13)) !== 'not shut down') t.fail('not its own');
+    await Promise.all([peer.close(), second.close(), other.close()]);
+  }
+  await server.close();
+});
