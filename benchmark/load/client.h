@@ -1,4 +1,4 @@
-/* What the load generators share: a clock, and sockets that connect without running out of ports. */
+/* What the load generators share: a clock, sockets and their options. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,10 +12,6 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef IP_BIND_ADDRESS_NO_PORT
-#define IP_BIND_ADDRESS_NO_PORT 24
-#endif
 
 static inline double now(void)
 {
@@ -62,24 +58,14 @@ static inline void close_with_reset(int fd)
 		die("setsockopt");
 }
 
-/*
- * A connection, or one that is being made if `flags` has SOCK_NONBLOCK. On loopback the `nth` comes from
- * one of 250 source addresses: the ports of one are used up within a second of connecting and closing.
- */
-static inline int connect_to(const struct sockaddr_in *addr, unsigned long nth, int flags)
+/* A connection, or one that is being made if `flags` has SOCK_NONBLOCK. */
+static inline int connect_to(const struct sockaddr_in *addr, int flags)
 {
 	int one = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
 	if (fd < 0)
 		die("socket");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (ntohl(addr->sin_addr.s_addr) >> 24 == 127) {
-		struct sockaddr_in from = { .sin_family = AF_INET };
-		from.sin_addr.s_addr = htonl(0x7f010001 + nth % 250);
-		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-		if (bind(fd, (void *)&from, sizeof(from)))
-			die("bind");
-	}
 	if (connect(fd, (void *)addr, sizeof(*addr)) && errno != EINPROGRESS)
 		die("connect");
 	return fd;

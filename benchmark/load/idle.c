@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 	struct timeval patience = { .tv_sec = 1 };
 	double start = now();
 	for (unsigned i = 0; i < nconns; i++) {
-		int fd = connect_to(&addr, i, 0);
+		int fd = connect_to(&addr, 0);
 		close_with_reset(fd);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		if (send(fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)

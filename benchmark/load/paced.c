@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 	struct conn *conns = calloc(nconns, sizeof(*conns));
 	int epfd = epoll_create1(0);
 	for (unsigned i = 0; i < nconns; i++) {
-		conns[i].fd = connect_to(&addr, i, 0);
+		conns[i].fd = connect_to(&addr, 0);
 		close_with_reset(conns[i].fd);
 		watch(epfd, EPOLL_CTL_ADD, conns[i].fd, EPOLLIN, &conns[i]);
 	}

@@ -75,7 +75,7 @@ int main(int argc, char **argv)
 	epfd = epoll_create1(0);
 	for (int i = 0; i < nconns; i++) {
 		struct conn *c = &conns[i];
-		c->fd = connect_to(&addr, i, 0);
+		c->fd = connect_to(&addr, 0);
 		close_with_reset(c->fd);
 		c->sent_at = c->got_at = (size_t)i * 7919 % period;
 		watch(epfd, EPOLL_CTL_ADD, c->fd, EPOLLIN, c);
