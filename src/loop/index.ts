@@ -1,8 +1,16 @@
 /** The event loop: what awaits, and when the kernel is asked. */
 export { AbortError } from './abort.js';
 export type { BlockStats } from './blocks.js';
+export {
+  Channel,
+  type ChannelEnd,
+  type ChannelOptions,
+  channelPair,
+  type SendOptions,
+} from './channel.js';
 export { loop, uasyncAvailable } from './current.js';
 export type { Loop, LoopOptions, LoopStats } from './loop.js';
+export { type SignalIterator, signals } from './signals.js';
 export { nop, sleep } from './timers.js';
 
 import { loop } from './current.js';

@@ -14,6 +14,8 @@ import { Scheduler } from './scheduler.js';
 
 /** user_data of requests whose outcome nobody waits for. */
 const NOBODY = -1;
+/** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
+const FOREIGN = -2;
 const DEFAULT_ENTRIES = 4096;
 const DEFAULT_CQ_ENTRIES = 16384;
 const DEFAULT_MEMORY = 256 * 1024 * 1024;
@@ -72,6 +74,8 @@ export class Loop implements CqeSink {
   /** The opcodes that this kernel has, by OP_ value. */
   readonly ops: ReadonlySet<number>;
   readonly #slots = new Slots<Operation>();
+  /** Operations that another thread completes, by their keys. */
+  readonly #expected = new Map<number, Operation>();
   readonly #scheduler: Scheduler;
   #callbacks: (() => void)[] = [];
   #idle: (() => void)[] = [];
@@ -140,6 +144,44 @@ export class Loop implements CqeSink {
     const sqe = this.#entry();
     this.#unowned++;
     return sqe.userDataWords(NOBODY, 0);
+  }
+
+  /**
+   * @internal Puts an operation in flight that no entry stands for: another thread completes it, by
+   * `notify` with the same key. Keys are chosen at random, so that what was meant for a loop that has ended
+   * means nothing to the one that has its descriptor now.
+   */
+  expect(operation: Operation, key: number): void {
+    if (this.#closing) throw closedError('The loop');
+    operation.slot = this.#slots.add(operation);
+    this.#expected.set(key, operation);
+    this.#submitted++;
+    if (operation.referenced) this.#referenced++;
+    this.#scheduler.wake();
+  }
+
+  /** @internal Completes at once what `expect` has put in flight. Who notifies it later is not heard. */
+  settleExpected(key: number, res: number): void {
+    const operation = this.#expected.get(key);
+    if (operation === undefined) return;
+    this.#expected.delete(key);
+    this.onCqe(operation.slot, this.#slots.generation(operation.slot), res, 0);
+    // It may have been all that kept the process alive.
+    this.#scheduler.wake();
+  }
+
+  /** @internal Completes what expects `key` on the loop whose ring has this descriptor. MSG_RING, 5.18 */
+  notify(ringFd: number, key: number): void {
+    if (ringFd === this.ring.fd) {
+      this.callSoon(() => this.settleExpected(key, 0));
+      return;
+    }
+    // Only a failure completes, and nobody expects that: the other loop has ended.
+    this.#entry()
+      .userDataWords(FOREIGN, NOBODY)
+      .skipSuccess()
+      .prep(abi.OP_MSG_RING, ringFd, abi.MSG_DATA, 0, 0)
+      .offWords(FOREIGN, key);
   }
 
   #entry(): Sqe {
@@ -225,6 +267,10 @@ export class Loop implements CqeSink {
   onCqe(low: number, high: number, res: number, flags: number): void {
     if (low === NOBODY) {
       this.#unowned--;
+      return;
+    }
+    if (low === FOREIGN) {
+      this.settleExpected(high, res);
       return;
     }
     const operation = this.#slots.get(low, high);
@@ -324,6 +370,7 @@ export class Loop implements CqeSink {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    for (const key of [...this.#expected.keys()]) this.settleExpected(key, ECANCELED);
     this.blocks.close();
     const done = this.#cancelAll();
     this.#closed = true;

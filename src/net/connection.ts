@@ -10,7 +10,7 @@ import { SHUT_WR } from '../ring/sqe/sockets.js';
 import { ConnectionDuplex } from './duplex.js';
 import { IdleTimer } from './idle-timer.js';
 import { setResetOnClose } from './options.js';
-import { type PipeOptions, pipe } from './pipe-to.js';
+import { type PipeToOptions, pipe } from './pipe-to.js';
 import type { ChunkIteration } from './reader.js';
 import { Receiver } from './receiver.js';
 import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
@@ -218,7 +218,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    * Moves all that arrives here to another connection, whose sending side then ends too. Resolves to the
    * number of bytes. Neither connection is closed. After an abort what has been read is still written.
    */
-  async pipeTo(other: Connection, options: PipeOptions = {}): Promise<number> {
+  async pipeTo(other: Connection, options: PipeToOptions = {}): Promise<number> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     checkWait({ signal: options.signal });

@@ -7,6 +7,7 @@ export type { ConnectionDuplex } from './duplex.js';
 export { type ListenOptions, listen } from './listen.js';
 export type { Listener } from './listener.js';
 export type { KeepAlive } from './options.js';
-export type { PipeOptions } from './pipe-to.js';
+export { openPipe, type Pipe, type PipeOptions, stderr, stdin, stdout } from './pipe.js';
+export type { PipeToOptions } from './pipe-to.js';
 export type { SendFileOptions } from './send-file.js';
 export type { TcpInfo } from './tcp-info.js';

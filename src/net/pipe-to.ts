@@ -2,7 +2,7 @@ import { AbortError, throwIfAborted } from '../loop/abort.js';
 import type { Connection } from './connection.js';
 
 /** How `pipeTo` goes. */
-export interface PipeOptions {
+export interface PipeToOptions {
   /** Aborting it ends the piping with an `AbortError`; what has been read is still written. */
   signal?: AbortSignal | undefined;
   /** Whether the end of the one ends the other's sending side; default true. */
@@ -13,7 +13,7 @@ export interface PipeOptions {
  * Moves all that `from` receives to `to`: the next bytes are read while the last are written, and no more
  * than that. Resolves to the number of bytes once the peer has ended and all is sent.
  */
-export async function pipe(from: Connection, to: Connection, options: PipeOptions = {}): Promise<number> {
+export async function pipe(from: Connection, to: Connection, options: PipeToOptions = {}): Promise<number> {
   const { signal, end = true } = options;
   // A write that fails must not wait for bytes that may never come.
   const failed = new AbortController();

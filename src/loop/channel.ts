@@ -1,0 +1,495 @@
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  type TransferListItem,
+} from 'node:worker_threads';
+import * as abi from '../ring/abi.js';
+import { checkInt } from '../ring/check.js';
+import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
+import { loop as currentLoop } from './current.js';
+import type { Loop } from './loop.js';
+import { MessageQueue } from './message-queue.js';
+import { Operation } from './operation.js';
+import { checkWait, Waiter, type WaitOptions } from './waiter.js';
+
+const DEFAULT_CAPACITY = 1024 * 1024;
+
+// --- What both ends share -----------------------------------------------------------------------------
+
+/** Each end has a cache line of words, which come before the queues. */
+const END_WORDS = 16;
+/** Its loop's ring, and the key by which it expects to be woken. */
+const RING_FD = 0;
+const KEY = 1;
+/** What it sleeps for, WANTS_ bits: whoever brings that about clears the word and wakes it. */
+const ASLEEP = 2;
+/** The room that it waits for, in bytes. */
+const NEEDED = 3;
+/** 0 as made, then OPEN, then CLOSED. */
+const STATE = 4;
+
+const WANTS_MESSAGE = 1;
+const WANTS_ROOM = 2;
+
+const OPEN = 1;
+const CLOSED = 2;
+
+/** Kinds of messages: a value that comes by the port, or the bytes of a typed array. */
+const BY_PORT = 0;
+const ARRAYS = [
+  Uint8Array,
+  Uint8ClampedArray,
+  Int8Array,
+  Uint16Array,
+  Int16Array,
+  Uint32Array,
+  Int32Array,
+  Float32Array,
+  Float64Array,
+  BigUint64Array,
+  BigInt64Array,
+] as const;
+const KINDS = new Map<string, number>(ARRAYS.map((array, i) => [array.name, i + 1]));
+const UINT8 = 1;
+/** The room that is counted for a value whose size is not known: so many of them fill a queue. */
+const VALUES_MAX = 1024;
+
+/** So many calls in a row are settled at once; then libuv, and what else waits, has its turn. */
+const BURST_MAX = 512;
+
+/**
+ * One end of a channel that is not open yet: plain data, to be handed to the thread that will open it, with
+ * `port` in the transfer list. Make two with `channelPair()`.
+ */
+export interface ChannelEnd {
+  readonly port: MessagePort;
+  /** @internal */
+  readonly memory: SharedArrayBuffer;
+  /** @internal Which of the two ends it is: 0 or 1. */
+  readonly side: number;
+}
+
+/** What may wait between two threads. */
+export interface ChannelOptions {
+  /**
+   * Room for messages in each direction, in bytes: a power of two from 4 KiB to 1 GiB, default 256 KiB. A
+   * value that is no typed array counts as a 64th of it, whatever its size.
+   */
+  capacity?: number;
+}
+
+/** How to send. */
+export interface SendOptions extends WaitOptions {
+  /** ArrayBuffers, MessagePorts and their like to move to the other thread instead of copying them. */
+  transfer?: readonly TransferListItem[];
+}
+
+/** The two ends of a new channel. Each is opened, once, by `new Channel(end)` in the thread that has it. */
+export function channelPair(options: ChannelOptions = {}): [ChannelEnd, ChannelEnd] {
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  const capacity = checkInt('options.capacity', options.capacity ?? DEFAULT_CAPACITY, 4096, 2 ** 30);
+  if (!Number.isInteger(Math.log2(capacity))) {
+    throw argTypeError('options.capacity', 'a power of two', capacity);
+  }
+  const memory = new SharedArrayBuffer(2 * (END_WORDS * 4 + MessageQueue.sizeOf(capacity)));
+  const { port1, port2 } = new MessageChannel();
+  return [
+    { port: port1, memory, side: 0 },
+    { port: port2, memory, side: 1 },
+  ];
+}
+
+class Receiving extends Waiter<unknown> {
+  /** Whether it is a step of an iteration. */
+  iterates = false;
+
+  give(value: unknown): void {
+    this.resolve(this.iterates ? { value, done: false } : value);
+  }
+
+  end(): void {
+    if (this.iterates) this.resolve({ value: undefined, done: true });
+    else this.reject(closedError('The channel'));
+  }
+}
+
+class Sending extends Waiter<void> {
+  value: unknown;
+  transfer: readonly TransferListItem[] | undefined;
+}
+
+/** Stands for the channel in the loop while it sleeps, until the other end wakes it. */
+class Sleep extends Operation {
+  readonly #wake: () => void;
+
+  constructor(loop: Loop, wake: () => void) {
+    super(loop);
+    this.#wake = wake;
+  }
+
+  override get syscall(): string {
+    return 'msg_ring';
+  }
+
+  complete(): void {
+    this.#wake();
+  }
+}
+
+/**
+ * One end of a channel between two threads of this process: what is sent at one end is received at the
+ * other, in order. Typed arrays are copied through shared memory; other values are cloned as
+ * `postMessage` does. An end that sleeps is woken through its ring.
+ */
+export class Channel<T = unknown> implements AsyncIterable<T> {
+  readonly #loop: Loop;
+  readonly #port: MessagePort;
+  readonly #mine: Int32Array;
+  readonly #theirs: Int32Array;
+  readonly #incoming: MessageQueue;
+  readonly #outgoing: MessageQueue;
+  readonly #receiving: Receiving[] = [];
+  readonly #sending: Sending[] = [];
+  /** Values that the port delivered before their place in the queue was seen. */
+  readonly #early: unknown[] = [];
+  readonly #key = Math.floor(Math.random() * 2 ** 31);
+  readonly #sleep: Sleep;
+  readonly #portClosed: Promise<void>;
+  #credit = BURST_MAX;
+  #resting = false;
+  #closed = false;
+  /** The other thread has ended, or has closed its end. */
+  #deserted = false;
+
+  /**
+   * Opens an end, in the thread that is to use it.
+   * @throws UasyncError ERR_INVALID_STATE if it was opened before; ERR_UNSUPPORTED before Linux 5.18.
+   */
+  constructor(end: ChannelEnd) {
+    if (typeof end !== 'object' || end === null || !(end.memory instanceof SharedArrayBuffer)) {
+      throw argTypeError('end', 'an end of channelPair()', end);
+    }
+    const loop = currentLoop();
+    if (!loop.ops.has(abi.OP_MSG_RING)) {
+      throw new UasyncError('ERR_UNSUPPORTED', 'This kernel has no MSG_RING: it came with Linux 5.18');
+    }
+    const { port, memory, side } = end;
+    const words = (at: number): Int32Array => new Int32Array(memory, at * END_WORDS * 4, END_WORDS);
+    this.#mine = words(side);
+    this.#theirs = words(1 - side);
+    if (Atomics.compareExchange(this.#mine, STATE, 0, OPEN) !== 0) {
+      throw stateError('This end of the channel has been opened before');
+    }
+    const queueBytes = memory.byteLength / 2 - END_WORDS * 4;
+    const capacity = queueBytes - MessageQueue.sizeOf(0);
+    const queue = (of: number): MessageQueue =>
+      new MessageQueue(memory, 2 * END_WORDS * 4 + of * queueBytes, capacity);
+    this.#outgoing = queue(side);
+    this.#incoming = queue(1 - side);
+    this.#loop = loop;
+    this.#mine[RING_FD] = loop.ring.fd;
+    this.#mine[KEY] = this.#key;
+    this.#sleep = new Sleep(loop, () => this.#woken());
+    this.#port = port;
+    port.on('message', value => {
+      this.#early.push(value);
+      if (this.#receiving.length !== 0) this.#woken();
+    });
+    port.unref();
+    this.#portClosed = new Promise(resolve => {
+      port.once('close', () => {
+        this.#deserted = true;
+        this.#woken();
+        resolve();
+      });
+    });
+  }
+
+  /** Whether nothing can be sent any more: `close()` has been called here or there, or the other thread ended. */
+  get closed(): boolean {
+    return this.#closed || this.#gone;
+  }
+
+  get #gone(): boolean {
+    return this.#deserted || Atomics.load(this.#theirs, STATE) === CLOSED;
+  }
+
+  // --- Sending ------------------------------------------------------------------------------------
+
+  /**
+   * Sends a value; resolves when there was room for it, at once as a rule. Until then it must not change.
+   * Of a typed array the bytes are sent, also if it lies in shared memory.
+   * @throws (as a rejection) ERR_CLOSED, DataCloneError, AbortError, ETIMEDOUT, TypeError.
+   */
+  send(value: T, options?: SendOptions): Promise<void> {
+    try {
+      checkWait(options);
+      const transfer = options?.transfer;
+      if (transfer !== undefined && !Array.isArray(transfer)) {
+        throw argTypeError('options.transfer', 'an instance of Array', transfer);
+      }
+      if (this.closed) throw closedError('The channel');
+      if (this.#sending.length === 0 && this.#credit > 0 && this.#push(value, transfer)) {
+        this.#credit--;
+        this.#wakePeer(WANTS_MESSAGE);
+        return Promise.resolve();
+      }
+      const sending = new Sending('send', gone => this.#forget(this.#sending, gone));
+      sending.value = value;
+      sending.transfer = transfer;
+      this.#sending.push(sending);
+      const promise = sending.wait(options);
+      this.#settle();
+      return promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Puts a value into the queue if there is room. */
+  #push(value: unknown, transfer: readonly TransferListItem[] | undefined): boolean {
+    const queue = this.#outgoing;
+    let size = queue.capacity / VALUES_MAX;
+    if (ArrayBuffer.isView(value)) {
+      size = value.byteLength;
+      const kind = value instanceof Uint8Array ? UINT8 : KINDS.get(toStringTag(value));
+      // The larger ones would wait long for room; and structured cloning knows what a detached one is.
+      if (kind !== undefined && transfer === undefined && size !== 0 && size <= queue.capacity / 64) {
+        if (this.#lacks(queue, size)) return false;
+        queue.push(
+          kind,
+          kind === UINT8 ? (value as Uint8Array) : new Uint8Array(value.buffer, value.byteOffset, size),
+        );
+        return true;
+      }
+    }
+    if (this.#lacks(queue, size)) return false;
+    this.#port.postMessage(value, transfer);
+    queue.pushEmpty(BY_PORT, Math.min(size, queue.capacity));
+    return true;
+  }
+
+  #lacks(queue: MessageQueue, size: number): boolean {
+    const needed = queue.roomFor(size);
+    if (queue.room >= needed) return false;
+    Atomics.store(this.#mine, NEEDED, needed);
+    return true;
+  }
+
+  // --- Receiving ----------------------------------------------------------------------------------
+
+  /**
+   * The next value. Several calls may wait: they are served in order.
+   * @throws (as a rejection) ERR_CLOSED when there will be no more, AbortError, ETIMEDOUT.
+   */
+  recv(options?: WaitOptions): Promise<T> {
+    try {
+      checkWait(options);
+      return this.#receive(false, options) as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #receive(iterates: boolean, options: WaitOptions | undefined): Promise<unknown> {
+    if (this.#receiving.length === 0 && this.#credit > 0 && !this.#closed && !this.#incoming.empty) {
+      this.#credit--;
+      const value = this.#take();
+      this.#wakePeer(WANTS_ROOM);
+      return Promise.resolve(iterates ? { value, done: false } : value);
+    }
+    const receiving = new Receiving('recv', gone => this.#forget(this.#receiving, gone));
+    receiving.iterates = iterates;
+    this.#receiving.push(receiving);
+    const promise = receiving.wait(options);
+    this.#settle();
+    return promise;
+  }
+
+  /** Takes the first message out of the queue. */
+  #take(): unknown {
+    const queue = this.#incoming;
+    const { kind } = queue;
+    if (kind === BY_PORT) {
+      queue.drop();
+      // It was posted before its place was taken, so it is here.
+      return this.#early.length !== 0 ? this.#early.shift() : receiveMessageOnPort(this.#port)?.message;
+    }
+    const bytes = queue.take();
+    return kind === UINT8 ? bytes : new ARRAYS[kind - 1]!(bytes.buffer as ArrayBuffer);
+  }
+
+  /** Yields values until the channel is closed; leaving the loop closes it. */
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    return {
+      next: () => this.#receive(true, undefined) as Promise<IteratorResult<T, undefined>>,
+      return: async () => {
+        await this.close();
+        return { value: undefined, done: true };
+      },
+    };
+  }
+
+  // --- Waiting ------------------------------------------------------------------------------------
+
+  #forget<W>(waiting: W[], gone: W): void {
+    waiting.splice(waiting.indexOf(gone), 1);
+    this.#settle();
+  }
+
+  /** Serves those who wait, as far as possible, and sees to being woken for the others. */
+  #settle(): void {
+    for (;;) {
+      this.#serve();
+      if (this.#resting) return;
+      const wants =
+        (this.#receiving.length !== 0 ? WANTS_MESSAGE : 0) | (this.#sending.length !== 0 ? WANTS_ROOM : 0);
+      if (wants === 0 || this.#credit === 0) {
+        if (wants !== 0) this.#rest();
+        Atomics.store(this.#mine, ASLEEP, 0);
+        this.#loop.settleExpected(this.#key, 0);
+        return;
+      }
+      try {
+        if (this.#sleep.slot < 0) this.#loop.expect(this.#sleep, this.#key);
+      } catch (error) {
+        this.#fail(error as Error);
+        return;
+      }
+      Atomics.store(this.#mine, ASLEEP, wants);
+      // What has come about just before nobody will wake us for.
+      if (!this.#ready) return;
+    }
+  }
+
+  /** Whether one of those who wait could be served. */
+  get #ready(): boolean {
+    if (this.#gone) return true;
+    if (this.#receiving.length !== 0 && !this.#incoming.empty) return true;
+    return this.#sending.length !== 0 && this.#outgoing.room >= Atomics.load(this.#mine, NEEDED);
+  }
+
+  #serve(): void {
+    const receiving = this.#receiving;
+    // Looked at before the queue: what was sent before the end comes before the end.
+    const gone = this.#gone;
+    let taken = false;
+    while (receiving.length !== 0 && this.#credit > 0 && !this.#incoming.empty) {
+      this.#credit--;
+      const first = receiving.shift()!;
+      first.settled();
+      first.give(this.#take());
+      taken = true;
+    }
+    if (taken) this.#wakePeer(WANTS_ROOM);
+    if (gone && this.#incoming.empty) for (const one of receiving.splice(0)) this.#end(one);
+
+    const sending = this.#sending;
+    let sent = false;
+    while (sending.length !== 0 && this.#credit > 0) {
+      const first = sending[0]!;
+      try {
+        if (gone) throw closedError('The channel');
+        if (!this.#push(first.value, first.transfer)) break;
+        first.resolve();
+        sent = true;
+      } catch (error) {
+        first.reject(error);
+      }
+      this.#credit--;
+      sending.shift();
+      first.settled();
+    }
+    if (sent) this.#wakePeer(WANTS_MESSAGE);
+  }
+
+  #end(receiving: Receiving): void {
+    receiving.settled();
+    receiving.end();
+  }
+
+  /** So many were served without a pause that everything else must have its turn. */
+  #rest(): void {
+    this.#resting = true;
+    setImmediate(() => {
+      this.#resting = false;
+      this.#credit = BURST_MAX;
+      if (!this.#closed) this.#settle();
+    });
+  }
+
+  /** The other end, or the end of the loop, has woken us. */
+  #woken(): void {
+    if (this.#closed) return;
+    if (this.#loop.closing) this.#fail(closedError('The loop'));
+    else this.#settle();
+  }
+
+  /** Wakes the other end if it sleeps for this. */
+  #wakePeer(reason: number): void {
+    const theirs = this.#theirs;
+    const wants = Atomics.load(theirs, ASLEEP);
+    if ((wants & reason) === 0) return;
+    // Not for every message's room: at half, or when it is enough for what waits.
+    if (reason === WANTS_ROOM) {
+      const { room, capacity } = this.#incoming;
+      if (room < Math.max(capacity / 2, Atomics.load(theirs, NEEDED))) return;
+    }
+    if (Atomics.exchange(theirs, ASLEEP, 0) === 0 || this.#deserted || this.#loop.closing) return;
+    this.#loop.notify(theirs[RING_FD]!, theirs[KEY]!);
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** Calls that wait keep the process alive, which is the default. */
+  ref(): this {
+    this.#loop.setReferenced(this.#sleep, true);
+    return this;
+  }
+
+  /** Calls that wait no longer keep the process alive. */
+  unref(): this {
+    this.#loop.setReferenced(this.#sleep, false);
+    return this;
+  }
+
+  /**
+   * Closes this end. Calls that wait here reject with ERR_CLOSED, what has come and was not received is
+   * dropped. The other end still receives what was sent, then its iteration ends. A second call does nothing.
+   */
+  close(): Promise<void> {
+    this.#fail(closedError('The channel'));
+    return this.#portClosed;
+  }
+
+  #fail(error: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    Atomics.store(this.#mine, STATE, CLOSED);
+    Atomics.store(this.#mine, ASLEEP, 0);
+    this.#loop.settleExpected(this.#key, 0);
+    const closing = this.#loop.closing;
+    if (!closing && Atomics.exchange(this.#theirs, ASLEEP, 0) !== 0 && !this.#deserted) {
+      this.#loop.notify(this.#theirs[RING_FD]!, this.#theirs[KEY]!);
+    }
+    this.#port.close();
+    for (const one of this.#receiving.splice(0)) {
+      one.settled();
+      if (closing) one.reject(error);
+      else one.end();
+    }
+    for (const one of this.#sending.splice(0)) {
+      one.settled();
+      one.reject(error);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function toStringTag(view: ArrayBufferView): string {
+  return (view as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag];
+}

@@ -1,0 +1,128 @@
+import { constants } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import { checkSignal } from '../ring/check.js';
+import { argValueError, UasyncError } from '../ring/errors.js';
+import { AbortError, throwIfAborted } from './abort.js';
+import { Waiter } from './waiter.js';
+
+const HOUR_MS = 3_600_000;
+
+type Step = IteratorResult<NodeJS.Signals, undefined>;
+
+/** Signals of this process as they come. Iterate over it, or call `next()`. */
+class SignalIterator implements AsyncIterableIterator<NodeJS.Signals, undefined> {
+  readonly #names: readonly NodeJS.Signals[];
+  /** Those that came and were not asked for: each once, as the kernel itself keeps them. signal(7) */
+  readonly #pending = new Set<NodeJS.Signals>();
+  readonly #waiting: Waiter<Step>[] = [];
+  readonly #signal: AbortSignal | undefined;
+  /** Node's own handles of signals do not hold the process. */
+  #held: NodeJS.Timeout | undefined;
+  #done = false;
+  /** An abort that nobody has seen yet. */
+  #aborted = false;
+
+  constructor(names: readonly NodeJS.Signals[], signal: AbortSignal | undefined) {
+    this.#names = names;
+    this.#signal = signal;
+    for (const name of names) process.on(name, this.#onSignal);
+    signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    const waiter = this.#waiting.shift();
+    if (waiter === undefined) this.#pending.add(name);
+    else waiter.resolve({ value: name, done: false });
+  };
+
+  readonly #onAbort = (): void => {
+    this.#aborted = this.#waiting.length === 0;
+    const waiting = this.#waiting.splice(0);
+    this.#end();
+    for (const waiter of waiting) waiter.reject(new AbortError(this.#signal!));
+  };
+
+  /** The next signal: one that came meanwhile, or the next to come. */
+  next(): Promise<Step> {
+    for (const name of this.#pending) {
+      this.#pending.delete(name);
+      return Promise.resolve({ value: name, done: false });
+    }
+    if (this.#aborted) {
+      this.#aborted = false;
+      return Promise.reject(new AbortError(this.#signal!));
+    }
+    if (this.#done) return Promise.resolve({ value: undefined, done: true });
+    const waiter = new Waiter<Step>('signal', () => {});
+    this.#waiting.push(waiter);
+    return waiter.wait(undefined);
+  }
+
+  /** Stops listening: the signals have their default effect again, unless others listen too. */
+  return(): Promise<Step> {
+    this.#end();
+    return Promise.resolve({ value: undefined, done: true });
+  }
+
+  #end(): void {
+    this.#done = true;
+    this.#pending.clear();
+    this.unref();
+    for (const name of this.#names) process.off(name, this.#onSignal);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    for (const waiter of this.#waiting.splice(0)) waiter.resolve({ value: undefined, done: true });
+  }
+
+  /** It keeps the process alive until `return()`, which it does not otherwise. */
+  ref(): this {
+    if (!this.#done) this.#held ??= setInterval(() => {}, HOUR_MS);
+    return this;
+  }
+
+  /** It no longer keeps the process alive. */
+  unref(): this {
+    clearInterval(this.#held);
+    this.#held = undefined;
+    return this;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<Step> {
+    return this.return();
+  }
+}
+
+export type { SignalIterator };
+
+/**
+ * Signals of this process, as an async iterator of their names: `signals('SIGTERM', 'SIGINT')`. From the
+ * call on they no longer have their default effect (to end the process), until the iteration is left. A
+ * signal that comes again before it was asked for counts once.
+ *
+ * With a last argument `{ signal }`, aborting that ends the iteration with an `AbortError`. Waiting does not
+ * keep the process alive unless `ref()` is called.
+ * @throws TypeError for a name that is no signal or cannot be caught, signal(7); UasyncError
+ * ERR_UNSUPPORTED in a worker, as signals belong to the process.
+ */
+export function signals(
+  ...args: [...names: NodeJS.Signals[], last: NodeJS.Signals | { signal?: AbortSignal }]
+): SignalIterator {
+  const last = args[args.length - 1];
+  const options = typeof last === 'object' && last !== null ? last : undefined;
+  const names = (options === undefined ? args : args.slice(0, -1)) as NodeJS.Signals[];
+  const signal = checkSignal(options?.signal);
+  if (names.length === 0) throw argValueError('names', 'must name a signal', names);
+  for (const name of names) {
+    const known = typeof name === 'string' && Object.hasOwn(constants.signals, name);
+    if (!known) throw argValueError('names', 'must be names of signals', name);
+    if (name === 'SIGKILL' || name === 'SIGSTOP') {
+      throw argValueError('names', 'must be signals that can be caught', name);
+    }
+  }
+  if (!isMainThread) throw new UasyncError('ERR_UNSUPPORTED', 'Signals come to the main thread only');
+  throwIfAborted(signal);
+  return new SignalIterator([...new Set(names)], signal);
+}

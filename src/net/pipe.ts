@@ -1,0 +1,210 @@
+import { fstatSync } from 'node:fs';
+import { closeFile } from '../loop/close.js';
+import { loop as currentLoop } from '../loop/current.js';
+import type { Loop } from '../loop/loop.js';
+import { checkWait, type WaitOptions } from '../loop/waiter.js';
+import { checkBytes, checkFd } from '../ring/check.js';
+import { argTypeError, closedError, rangeError } from '../ring/errors.js';
+import type { WriteData } from './connection.js';
+import { PipeReader } from './pipe-reader.js';
+import { PipeWriter } from './pipe-writer.js';
+
+/** How to open a pipe. */
+export interface PipeOptions {
+  /** Whether `close()` closes the descriptor too; default true. */
+  autoClose?: boolean;
+}
+
+/**
+ * A descriptor as a stream: a pipe, a FIFO, a terminal, a socket, or a file read and written at its current
+ * position. It has the names of `Connection`.
+ */
+export class Pipe implements AsyncIterable<Buffer> {
+  readonly #loop: Loop;
+  readonly #reader: PipeReader;
+  readonly #writer: PipeWriter;
+  readonly #autoClose: boolean;
+  #fd: number;
+  #closing: Promise<void> | null = null;
+
+  /** @internal Use `openPipe`. */
+  constructor(loop: Loop, fd: number, autoClose: boolean) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#autoClose = autoClose;
+    this.#reader = new PipeReader(loop, fd);
+    this.#writer = new PipeWriter(loop, fd);
+  }
+
+  /** The descriptor, -1 once closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Whether `close()` or `abort()` has been called. */
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  /** Bytes that have been read here. */
+  get bytesRead(): number {
+    return this.#reader.bytesRead;
+  }
+
+  /** Bytes that the kernel has taken. */
+  get bytesWritten(): number {
+    return this.#writer.bytesWritten;
+  }
+
+  // --- Reading ------------------------------------------------------------------------------------
+
+  /**
+   * The bytes that are there, at least one, at most 64 KiB; null at the end. After the end of a terminal's
+   * input, or of a FIFO's last writer, another read may have more. Several reads may wait: they are served
+   * in order. One that gives up takes no byte: it is left for the next. read(2)
+   * @throws (as a rejection) EBADF, EISDIR, EIO and their like, ERR_CLOSED, AbortError, ETIMEDOUT.
+   */
+  async read(options?: WaitOptions): Promise<Buffer | null> {
+    checkWait(options);
+    return this.#reader.read(null, options) as Promise<Buffer | null>;
+  }
+
+  /** As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. */
+  async readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
+    checkBytes('buffer', buffer);
+    if (!(buffer instanceof Uint8Array)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
+    if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
+    checkWait(options);
+    return this.#reader.read(buffer, options) as Promise<number>;
+  }
+
+  /** Yields chunks until the end. Leaving the loop, in whatever way, closes the pipe. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      for (;;) {
+        const chunk = await this.read();
+        if (chunk === null) return;
+        yield chunk;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+
+  // --- Writing ------------------------------------------------------------------------------------
+
+  /**
+   * Writes data; resolves when the kernel has taken every byte. Writes go out in the order of the calls,
+   * and those that queue go together. A buffer must not change until its write has settled. A write that
+   * gives up before it began is not made; one that has begun is finished all the same. write(2)
+   * @throws (as a rejection) EPIPE when nobody reads any more (never a signal), EBADF and their like,
+   * ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
+   */
+  async write(data: WriteData, options?: WaitOptions): Promise<void> {
+    checkWait(options);
+    if (this.#closing !== null) throw closedError('The pipe');
+    return this.#writer.write(toBytes(data), options);
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** Whether its pending reads and writes keep the process alive; they do by default. */
+  ref(): this {
+    return this.#setReferenced(true);
+  }
+
+  /** Its pending reads and writes no longer keep the process alive. */
+  unref(): this {
+    return this.#setReferenced(false);
+  }
+
+  #setReferenced(referenced: boolean): this {
+    this.#loop.setReferenced(this.#reader, referenced);
+    this.#loop.setReferenced(this.#writer, referenced);
+    return this;
+  }
+
+  /**
+   * Writes what is waiting to be written, then closes. Reads that wait reject with ERR_CLOSED. Resolves when
+   * the kernel is done with the descriptor; a second call waits for the first.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  /** Closes at once: what is not written yet is dropped, and its writes reject. */
+  abort(): Promise<void> {
+    const closing = this.close();
+    if (this.#fd >= 0) this.#writer.abort();
+    return closing;
+  }
+
+  async #finish(): Promise<void> {
+    const stopped = new Promise<void>(resolve => this.#reader.stop(resolve));
+    await new Promise<void>(resolve => this.#writer.whenDrained(resolve));
+    await stopped;
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (this.#autoClose) await closeFile(this.#loop, fd);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function toBytes(data: WriteData): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data);
+  if (data instanceof Uint8Array) return data;
+  const expected = 'of type string, Uint8Array or an array of them';
+  if (!Array.isArray(data)) throw argTypeError('data', expected, data);
+  return Buffer.concat(
+    data.map(part => {
+      if (typeof part === 'string') return Buffer.from(part);
+      if (!(part instanceof Uint8Array)) throw argTypeError('data', expected, part);
+      return part;
+    }),
+  );
+}
+
+/**
+ * Reads and writes an open descriptor through the ring, whatever it is: a pipe, a FIFO, a terminal. It does
+ * not matter whether the descriptor is blocking: nothing here blocks the thread.
+ * @throws TypeError and RangeError for a wrong `fd`; EBADF if it is not open.
+ */
+export function openPipe(fd: number, options: PipeOptions = {}): Pipe {
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  fstatSync(checkFd(fd));
+  return new Pipe(currentLoop(), fd, options.autoClose ?? true);
+}
+
+const standard: (Pipe | undefined)[] = [];
+
+/** One of a thread for each descriptor; made anew after it was closed. */
+function standardPipe(fd: number): Pipe {
+  let pipe = standard[fd];
+  if (pipe === undefined || pipe.closed) {
+    pipe = openPipe(fd, { autoClose: false });
+    standard[fd] = pipe;
+  }
+  return pipe;
+}
+
+/**
+ * What this process is given, descriptor 0, in place of `process.stdin`: use one of the two. Closing it, or
+ * leaving an iteration, leaves the descriptor open.
+ */
+export function stdin(): Pipe {
+  return standardPipe(0);
+}
+
+/** What this process prints, descriptor 1. Closing it writes the rest and leaves the descriptor open. */
+export function stdout(): Pipe {
+  return standardPipe(1);
+}
+
+/** Where this process complains, descriptor 2. Closing it leaves the descriptor open. */
+export function stderr(): Pipe {
+  return standardPipe(2);
+}
