@@ -49,6 +49,7 @@ export class FileHandle implements TransferOwner {
   constructor(loop: Loop, fd: number) {
     this.#loop = loop;
     this.#fd = fd;
+    loop.own(fd);
   }
 
   /** The descriptor, -1 once closed. */

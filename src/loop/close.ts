@@ -45,12 +45,14 @@ async function closeNow(fd: number): Promise<void> {
 
 /** Closes a socket. Nothing may be in flight on it. close(2) */
 export function closeSocket(loop: Loop, fd: number): Promise<void> {
+  loop.disown(fd);
   if (loop.closing) return closeNow(fd);
   return socketCloses.take(loop).run(fd);
 }
 
 /** Closes a file. Nothing may be in flight on it. close(2) */
 export function closeFile(loop: Loop, fd: number): Promise<void> {
+  loop.disown(fd);
   if (loop.closing) return closeNow(fd);
   return fileCloses.take(loop).run(fd);
 }

@@ -1,8 +1,10 @@
+import { isMainThread } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { checkFunction, checkInt } from '../ring/check.js';
 import type { CqeSink } from '../ring/cqe.js';
 import { ECANCELED } from '../ring/errno.js';
 import { argTypeError, closedError, UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 import { probeOps } from '../ring/probe.js';
 import { Ring } from '../ring/ring.js';
 import { Slots } from '../ring/slots.js';
@@ -77,6 +79,8 @@ export class Loop implements CqeSink {
   /** Operations that another thread completes, by their keys. */
   readonly #expected = new Map<number, Operation>();
   readonly #scheduler: Scheduler;
+  /** Descriptors that go with this thread; those of the main thread go with the process anyway. */
+  readonly #owned: Set<number> | null = isMainThread ? null : new Set();
   #callbacks: (() => void)[] = [];
   #idle: (() => void)[] = [];
   #onClose: (() => void)[] = [];
@@ -100,6 +104,9 @@ export class Loop implements CqeSink {
       {
         cqEntries: options.cqEntries ?? DEFAULT_CQ_ENTRIES,
         optionalFlags:
+          // Mapped memory of the kernel's would keep the ring of a terminated worker, and all that is in
+          // flight on it: its listeners would go on accepting.
+          (isMainThread ? 0 : abi.SETUP_NO_MMAP) |
           abi.SETUP_NO_SQARRAY |
           abi.SETUP_SINGLE_ISSUER |
           abi.SETUP_COOP_TASKRUN |
@@ -182,6 +189,18 @@ export class Loop implements CqeSink {
       .skipSuccess()
       .prep(abi.OP_MSG_RING, ringFd, abi.MSG_DATA, 0, 0)
       .offWords(FOREIGN, key);
+  }
+
+  /** @internal Has a descriptor closed when this thread ends, in whatever way: its peer would wait for ever. */
+  own(fd: number): void {
+    if (this.#owned === null || this.#owned.has(fd)) return;
+    this.#owned.add(fd);
+    libc().closeAtExit(fd);
+  }
+
+  /** @internal Before a descriptor is closed: its number may be another thread's right after. */
+  disown(fd: number): void {
+    if (this.#owned?.delete(fd)) libc().keepAtExit(fd);
   }
 
   #entry(): Sqe {

@@ -58,6 +58,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     this.#onClosed = onClosed;
     this.#loop = loop;
     this.#fd = fd;
+    loop.own(fd);
     this.#receiver = new Receiver(loop, fd);
     this.#sender = new Sender(loop, fd);
   }

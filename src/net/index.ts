@@ -10,4 +10,14 @@ export type { KeepAlive } from './options.js';
 export { openPipe, type Pipe, type PipeOptions, stderr, stdin, stdout } from './pipe.js';
 export type { PipeToOptions } from './pipe-to.js';
 export type { SendFileOptions } from './send-file.js';
+export {
+  type ServeOptions,
+  type StopOptions,
+  serveOnThreads,
+  type ThreadCrash,
+  type ThreadServer,
+  type ThreadStart,
+  type ThreadStats,
+} from './serve-on-threads.js';
 export type { TcpInfo } from './tcp-info.js';
+export type { ThreadContext } from './thread-context.js';

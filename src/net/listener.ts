@@ -177,6 +177,7 @@ export class Listener implements AsyncIterable<Connection> {
     this.#file = SocketFile.of(this.address);
     this.#acceptor = new Acceptor(loop, fd, maxConnections);
     this.#acceptor.arm();
+    loop.own(fd);
   }
 
   /** The socket's descriptor, -1 once closed. */

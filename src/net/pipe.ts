@@ -32,6 +32,7 @@ export class Pipe implements AsyncIterable<Buffer> {
     this.#loop = loop;
     this.#fd = fd;
     this.#autoClose = autoClose;
+    if (autoClose) loop.own(fd);
     this.#reader = new PipeReader(loop, fd);
     this.#writer = new PipeWriter(loop, fd);
   }

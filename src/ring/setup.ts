@@ -3,7 +3,7 @@
 import * as abi from './abi.js';
 import { setupError } from './availability.js';
 import { checkInt, checkU32 } from './check.js';
-import { EINVAL } from './errno.js';
+import { EINVAL, ENOMEM } from './errno.js';
 import { argValueError } from './errors.js';
 import { libc } from './libc.js';
 import { RingMemory } from './ring-memory.js';
@@ -25,8 +25,9 @@ export interface RingOptions {
   wqFd?: number;
 }
 
-/** Flags that may be peeled off, the newest first. */
+/** Flags that may be peeled off, the newest first; before 6.14 NO_MMAP takes no more than a huge page. */
 const PEEL = [
+  abi.SETUP_NO_MMAP,
   abi.SETUP_SQ_REWIND,
   abi.SETUP_SQE_MIXED,
   abi.SETUP_CQE_MIXED,
@@ -88,7 +89,9 @@ export function setupRing(entries: number, options: RingOptions): NewRing {
     if (fd >= 0) return { fd, params, memory: lent ?? map(fd, params) };
     lent?.unmap();
     const peel = PEEL.find(flag => (optional & ~required & flag) !== 0);
-    if (fd !== EINVAL || peel === undefined) throw setupError(fd);
+    // Memory of ours counts against RLIMIT_MEMLOCK, the kernel's own does not.
+    const lentTooMuch = fd === ENOMEM && peel === abi.SETUP_NO_MMAP;
+    if (peel === undefined || (fd !== EINVAL && !lentTooMuch)) throw setupError(fd);
     optional &= ~peel;
   }
 }

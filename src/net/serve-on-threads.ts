@@ -1,0 +1,247 @@
+import { availableParallelism } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Channel } from '../loop/channel.js';
+import type { LoopStats } from '../loop/loop.js';
+import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
+import { checkDuration, checkFunction, checkInt } from '../ring/check.js';
+import { argTypeError, argValueError, closedError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
+import { type ReservedPort, reservePort } from './reserved-port.js';
+import { SupervisedThread, type ThreadOwner } from './supervised-thread.js';
+
+const THREADS_MAX = 1024;
+const RESTART_DELAY_MS = 100;
+const STOP_TIMEOUT_MS = 10_000;
+/** The others' time to end when one could not be started. */
+const FAILED_TIMEOUT_MS = 1000;
+
+/** A thread that has been started. */
+export interface ThreadStart {
+  readonly id: number;
+  /** To the thread; it closes when the thread ends, and the next start has a new one. */
+  readonly channel: Channel;
+  /** How many times it was started before. */
+  readonly restarts: number;
+}
+
+/** A thread that ended unasked. */
+export interface ThreadCrash {
+  readonly id: number;
+  /** The uncaught error, or ERR_THREAD_EXIT if there was none. */
+  readonly error: Error;
+  readonly exitCode: number;
+  /** How many times it was started again before. */
+  readonly restarts: number;
+  /** Milliseconds until it is started again. */
+  readonly delay: number;
+}
+
+/** How to run threads. */
+export interface ServeOptions {
+  /** For every thread, as `context.data`; anything that can be cloned. */
+  data?: unknown;
+  /**
+   * Milliseconds before a crashed thread is started again, default 100. It doubles with each crash, up to
+   * 30 s, until a thread has run for 10 s.
+   */
+  restartDelay?: number;
+  /** Called for each thread that starts, also again. */
+  onStart?: (start: ThreadStart) => void;
+  /** Called for each thread that ends unasked. Without it there is a process warning, UASYNC_THREAD. */
+  onCrash?: (crash: ThreadCrash) => void;
+}
+
+/** How to end. */
+export interface StopOptions {
+  /** Milliseconds after which threads that have not ended are terminated; default 10,000. */
+  timeout?: number;
+  /** Aborting it terminates them at once. */
+  signal?: AbortSignal;
+}
+
+/** One thread of a server. */
+export interface ThreadStats {
+  readonly id: number;
+  readonly restarts: number;
+  /** Its loop's counters; null while it is not running. */
+  readonly loop: LoopStats | null;
+}
+
+/** Threads that run the same module, each with a loop of its own. Made by `serveOnThreads`. */
+export class ThreadServer {
+  readonly #options: ServeOptions;
+  readonly #threads: SupervisedThread[] = [];
+  readonly #ports = new Map<string, Promise<ReservedPort>>();
+  #stopping: Promise<number> | null = null;
+  #serving = false;
+
+  /** @internal */
+  constructor(count: number, moduleUrl: string, options: ServeOptions) {
+    this.#options = options;
+    const owner: ThreadOwner = {
+      moduleUrl,
+      data: options.data,
+      restartDelay: options.restartDelay ?? RESTART_DELAY_MS,
+      reserve: (index, host, ipv6Only) => this.#reserve(index, host, ipv6Only),
+      started: ({ id, channel, restarts }) => options.onStart?.({ id, channel: channel!, restarts }),
+      crashed: (thread, error, exitCode, delay) => this.#crashed(thread, error, exitCode, delay),
+    };
+    for (let id = 0; id < count; id++) this.#threads.push(new SupervisedThread(id, owner));
+  }
+
+  /** @internal Resolves when all threads serve. */
+  async start(): Promise<void> {
+    try {
+      await Promise.all(this.#threads.map(thread => thread.start()));
+      this.#serving = true;
+    } catch (error) {
+      await this.stop({ timeout: FAILED_TIMEOUT_MS });
+      throw error;
+    }
+  }
+
+  /** How many threads there are. */
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  /** Where the threads listen, in the order of their calls. */
+  get addresses(): readonly SocketAddress[] {
+    return this.#threads[0]!.addresses;
+  }
+
+  /** Where they listen, or listened first. */
+  get address(): SocketAddress | undefined {
+    return this.addresses[0];
+  }
+
+  /** The channel to a thread; null while it is not running. */
+  channel(id: number): Channel | null {
+    return this.#threads[checkInt('id', id, 0, this.size - 1)]!.channel;
+  }
+
+  /** Sends a value to every thread that is running; resolves when there was room for it everywhere. */
+  async broadcast(value: unknown, options?: WaitOptions): Promise<void> {
+    checkWait(options);
+    await Promise.all(
+      this.#threads.map(async ({ channel }) => {
+        try {
+          await channel?.send(value, options);
+        } catch (error) {
+          // It has ended meanwhile.
+          if ((error as { code?: string }).code !== 'ERR_CLOSED') throw error;
+        }
+      }),
+    );
+  }
+
+  /**
+   * The counters of every thread's loop.
+   * @throws (as a rejection) AbortError, and ETIMEDOUT when a thread is too busy to answer.
+   */
+  async stats(options?: WaitOptions): Promise<ThreadStats[]> {
+    checkWait(options);
+    const waiter = new Waiter<ThreadStats[]>('stats', () => {});
+    const limited = waiter.wait(options);
+    const all = this.#threads.map(async thread => {
+      const { id, restarts } = thread;
+      return { id, restarts, loop: await thread.stats() };
+    });
+    Promise.all(all).then(stats => {
+      waiter.settled();
+      waiter.resolve(stats);
+    });
+    return limited;
+  }
+
+  /**
+   * Ends gracefully: listeners are closed, `context.signal` is aborted, and each thread ends when its
+   * connections have; those that have not by the timeout are terminated. Resolves when all have ended, to
+   * the number of those terminated. A second call waits for the first.
+   */
+  stop(options: StopOptions = {}): Promise<number> {
+    this.#stopping ??= this.#stop(options);
+    return this.#stopping;
+  }
+
+  async #stop({ timeout = STOP_TIMEOUT_MS, signal }: StopOptions): Promise<number> {
+    checkDuration('options.timeout', timeout);
+    checkWait({ signal });
+    const now = new AbortController();
+    const terminate = (): void => now.abort();
+    signal?.addEventListener('abort', terminate);
+    const timer = setTimeout(terminate, Math.min(timeout, 0x7fffffff));
+    const terminated = await Promise.all(this.#threads.map(thread => thread.stop(now.signal)));
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', terminate);
+    for (const reserved of await Promise.allSettled(this.#ports.values())) {
+      if (reserved.status === 'fulfilled') libc().close(reserved.value.fd);
+    }
+    return terminated.filter(Boolean).length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #reserve(index: number, host: string | undefined, ipv6Only: boolean): Promise<number> {
+    if (this.#stopping !== null) throw closedError('The server');
+    const name = `${index} ${ipv6Only} ${host}`;
+    let reserved = this.#ports.get(name);
+    if (reserved === undefined) {
+      reserved = reservePort(host, ipv6Only);
+      this.#ports.set(name, reserved);
+    }
+    return (await reserved).port;
+  }
+
+  #crashed({ id, restarts }: SupervisedThread, error: Error, exitCode: number, delay: number): void {
+    // Before all serve, the call itself fails.
+    if (!this.#serving) return;
+    const { onCrash } = this.#options;
+    if (onCrash !== undefined) {
+      onCrash({ id, error, exitCode, restarts, delay });
+      return;
+    }
+    process.emitWarning(
+      `Thread ${id} ended (${error.message}) and is started again in ${delay} ms`,
+      'UasyncWarning',
+      'UASYNC_THREAD',
+    );
+  }
+}
+
+/**
+ * Runs a module on `threads` threads (default: one for each core), each with an event loop of its own. Its
+ * default export, or the one named `serve`, is called with a `ThreadContext`. Resolves when all of them
+ * serve: when they listen, or that function has returned. A thread that ends unasked is started again.
+ * @param moduleUrl a file URL or an absolute path: `new URL('./worker.js', import.meta.url)`.
+ * @throws (as a rejection) what keeps a thread from starting: ERR_MODULE_NOT_FOUND, EADDRINUSE, whatever it
+ * throws; TypeError and RangeError for wrong arguments.
+ */
+export async function serveOnThreads(
+  threads: number | undefined,
+  moduleUrl: string | URL,
+  options: ServeOptions = {},
+): Promise<ThreadServer> {
+  const count = checkInt('threads', threads ?? availableParallelism(), 1, THREADS_MAX);
+  const url = toModuleUrl(moduleUrl);
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  const { restartDelay, onStart, onCrash } = options;
+  if (restartDelay !== undefined) checkDuration('options.restartDelay', restartDelay);
+  if (onStart !== undefined) checkFunction('options.onStart', onStart);
+  if (onCrash !== undefined) checkFunction('options.onCrash', onCrash);
+  const server = new ThreadServer(count, url, options);
+  await server.start();
+  return server;
+}
+
+function toModuleUrl(moduleUrl: string | URL): string {
+  if (moduleUrl instanceof URL) return moduleUrl.href;
+  if (typeof moduleUrl !== 'string') throw argTypeError('moduleUrl', 'of type string or a URL', moduleUrl);
+  if (isAbsolute(moduleUrl)) return pathToFileURL(moduleUrl).href;
+  if (URL.canParse(moduleUrl)) return moduleUrl;
+  throw argValueError('moduleUrl', 'must be a URL or an absolute path', moduleUrl);
+}

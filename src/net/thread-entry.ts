@@ -1,0 +1,29 @@
+/** What each thread of `serveOnThreads` runs. */
+import { workerData } from 'node:worker_threads';
+import { argTypeError } from '../ring/errors.js';
+import { Thread, type ThreadContext } from './thread-context.js';
+import type { ThreadData } from './thread-messages.js';
+
+type Serve = (context: ThreadContext) => unknown;
+
+async function run(data: ThreadData): Promise<void> {
+  const thread = new Thread(data);
+  try {
+    const module = (await import(data.moduleUrl)) as { default?: Serve; serve?: Serve };
+    const serve = module.default ?? module.serve;
+    if (typeof serve !== 'function') {
+      throw argTypeError(`default export of ${data.moduleUrl}`, 'of type function', serve);
+    }
+    await serve(thread);
+    thread.ready();
+  } catch (error) {
+    // Asked to end, it may well end by an AbortError.
+    if (thread.signal.aborted) return;
+    // Outside of any promise: the thread ends by it, and its starter gets it as it is.
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
+run(workerData as ThreadData);
