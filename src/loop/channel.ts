@@ -6,7 +6,7 @@ import {
 } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
-import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
+import { argTypeError, argValueError, closedError, stateError, UasyncError } from '../ring/errors.js';
 import { loop as currentLoop } from './current.js';
 import type { Loop } from './loop.js';
 import { MessageQueue } from './message-queue.js';
@@ -90,7 +90,7 @@ export function channelPair(options: ChannelOptions = {}): [ChannelEnd, ChannelE
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
   const capacity = checkInt('options.capacity', options.capacity ?? DEFAULT_CAPACITY, 4096, 2 ** 30);
   if (!Number.isInteger(Math.log2(capacity))) {
-    throw argTypeError('options.capacity', 'a power of two', capacity);
+    throw argValueError('options.capacity', 'must be a power of two', capacity);
   }
   const memory = new SharedArrayBuffer(2 * (END_WORDS * 4 + MessageQueue.sizeOf(capacity)));
   const { port1, port2 } = new MessageChannel();
