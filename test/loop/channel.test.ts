@@ -72,7 +72,10 @@ t.test('values of every kind come back as they were', async t => {
   const bytes = await channel.recv();
   t.equal(bytes!.constructor, Uint8Array, 'comes as a Uint8Array, as by postMessage');
   t.equal(String(Buffer.from(bytes as Uint8Array)), 'a Buffer');
-  await t.rejects(channel.send(() => {}), { name: 'DataCloneError' });
+  await t.rejects(
+    channel.send(() => {}),
+    { name: 'DataCloneError' },
+  );
   await channel.send('still works');
   t.equal(await channel.recv(), 'still works');
   await leave(t, echo);
@@ -273,7 +276,10 @@ t.test('workers that are terminated while messages fly', async t => {
     await worker.terminate();
     await Promise.all([receiving, failing]);
   };
-  for (let round = 0; round < 12; round++) await Promise.all(Array.from({ length: 8 }, oneWorker));
+  const end = performance.now() + 5000;
+  for (let round = 0; round < 12 && performance.now() < end; round++) {
+    await Promise.all(Array.from({ length: 8 }, oneWorker));
+  }
 });
 
 t.test('a call that waits can be given up, and then keeps nothing alive', async t => {

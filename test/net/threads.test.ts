@@ -2,7 +2,13 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import t from 'tap';
-import { type InetAddress, type ServeOptions, serveOnThreads, type ThreadCrash, type ThreadServer } from 'uasync/net';
+import {
+  type InetAddress,
+  type ServeOptions,
+  serveOnThreads,
+  type ThreadCrash,
+  type ThreadServer,
+} from 'uasync/net';
 import type { Data } from '../fixtures/served.js';
 import { checkLeaks } from '../harness.js';
 import { built } from '../programs.js';
@@ -11,11 +17,7 @@ const MODULE = built('test/fixtures/served.js');
 
 checkLeaks();
 
-function start(
-  threads: number | undefined,
-  data: Data,
-  options: ServeOptions = {},
-): Promise<ThreadServer> {
+function start(threads: number | undefined, data: Data, options: ServeOptions = {}): Promise<ThreadServer> {
   return serveOnThreads(threads, MODULE, { ...options, data });
 }
 
@@ -110,14 +112,18 @@ t.test('a thread that crashes is reported and started again, on the same port', 
   const crashes: ThreadCrash[] = [];
   const started: number[] = [];
   let again = (): void => {};
-  await using server = await start(2, {}, {
-    restartDelay: 10,
-    onCrash: crash => crashes.push(crash),
-    onStart: ({ id, restarts }) => {
-      started.push(id);
-      if (restarts !== 0) again();
+  await using server = await start(
+    2,
+    {},
+    {
+      restartDelay: 10,
+      onCrash: crash => crashes.push(crash),
+      onStart: ({ id, restarts }) => {
+        started.push(id);
+        if (restarts !== 0) again();
+      },
     },
-  });
+  );
   const port = portOf(server);
   const before = server.channel(0);
   for (const [text, error, exitCode] of [

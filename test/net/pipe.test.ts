@@ -1,0 +1,349 @@
+/** Pipes, FIFOs, terminals and files as streams. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { loop } from 'uasync';
+import { openPipe, type Pipe } from 'uasync/net';
+import { checkLeaks, openFds, scratchFolder, seededRandom } from '../harness.js';
+import { output, ROOT } from '../programs.js';
+
+checkLeaks();
+
+const folder = scratchFolder();
+let count = 0;
+
+/** A FIFO, and both its ends, which `flags` makes blocking or not. */
+function fifo(flags = 0): [reader: number, writer: number, path: string] {
+  const path = join(folder, `fifo-${count++}`);
+  execFileSync('mkfifo', [path]);
+  const first = openSync(path, constants.O_RDWR);
+  const reader = openSync(path, constants.O_RDONLY | flags);
+  const writer = openSync(path, constants.O_WRONLY | flags);
+  closeSync(first);
+  return [reader, writer, path];
+}
+
+/** Both ends of a pipe as streams. */
+function pipe(flags = 0): [reader: Pipe, writer: Pipe] {
+  const [reader, writer] = fifo(flags);
+  return [openPipe(reader), openPipe(writer)];
+}
+
+for (const [name, flags] of [
+  ['blocking', 0],
+  ['non-blocking', constants.O_NONBLOCK],
+] as const) {
+  t.test(`a ${name} FIFO: reads wait for bytes, writes for room`, async t => {
+    const [reader, writer] = pipe(flags);
+    const first = reader.read();
+    await writer.write('hello');
+    t.equal(String(await first), 'hello');
+    await writer.write(['strings, ', Buffer.from('buffers'), '']);
+    t.equal(String(await reader.read()), 'strings, buffers');
+    const small = Buffer.alloc(3);
+    await writer.write('1234567');
+    t.equal(await reader.readInto(small), 3);
+    t.equal(await reader.readInto(small), 3);
+    t.equal(await reader.readInto(small), 1);
+
+    const random = seededRandom(t);
+    const data = Buffer.from(Array.from({ length: 1 << 20 }, () => random() * 256));
+    const writing = writer.write(data).then(() => writer.close());
+    const parts: Buffer[] = [];
+    for await (const chunk of reader) parts.push(chunk);
+    await writing;
+    t.ok(data.equals(Buffer.concat(parts)));
+    t.equal(reader.bytesRead, writer.bytesWritten);
+    t.equal(reader.fd, -1, 'the end of the iteration has closed it');
+    await t.rejects(reader.read(), { code: 'ERR_CLOSED' });
+    await t.rejects(writer.write('x'), { code: 'ERR_CLOSED' });
+  });
+
+  t.test(`a ${name} read that is given up takes no byte`, async t => {
+    const [reader, writer] = pipe(flags);
+    const stop = new AbortController();
+    const given = t.rejects(reader.read({ signal: stop.signal }), { code: 'ABORT_ERR' });
+    setTimeout(() => stop.abort(), 5);
+    await given;
+    await t.rejects(reader.read({ timeout: 5 }), { code: 'ETIMEDOUT' });
+    await writer.write('whole');
+    t.equal(String(await reader.read()), 'whole');
+
+    // At every moment: bytes come while reads give up.
+    const random = seededRandom(t);
+    const sent = Buffer.from(Array.from({ length: 5000 }, (_, i) => i));
+    const writing = (async () => {
+      for (let at = 0; at < sent.length; ) {
+        const length = 1 + Math.floor(random() * 20);
+        await writer.write(sent.subarray(at, at + length));
+        at += length;
+        if (random() < 0.2) await new Promise(resolve => setImmediate(resolve));
+      }
+      await writer.close();
+    })();
+    const got: Buffer[] = [];
+    for (;;) {
+      const limit = new AbortController();
+      const reading = reader.read({ signal: limit.signal });
+      const when = random();
+      if (when < 0.5) queueMicrotask(() => limit.abort());
+      else if (when < 0.75) setImmediate(() => limit.abort());
+      const chunk = await reading.catch(error => {
+        if (error.code !== 'ABORT_ERR') throw error;
+        return Buffer.alloc(0);
+      });
+      if (chunk === null) break;
+      got.push(chunk);
+    }
+    await writing;
+    t.ok(sent.equals(Buffer.concat(got)));
+    await reader.close();
+  });
+
+  t.test(`a ${name} write with no reader is EPIPE, not a signal`, async t => {
+    const [reader, writer] = pipe(flags);
+    await writer.write('x');
+    await reader.close();
+    await t.rejects(writer.write('y'), { code: 'EPIPE', syscall: 'write' });
+    await t.rejects(writer.write('z'), { code: 'EPIPE' });
+    await writer.close();
+
+    const [slow, full] = pipe(flags);
+    const waiting = t.rejects(full.write(Buffer.alloc(1 << 20)), { code: 'EPIPE' });
+    await slow.read();
+    await slow.close();
+    await waiting;
+    await full.close();
+  });
+
+  t.test(`a ${name} write that waits can be given up, and closing takes the rest away`, async t => {
+    const [reader, writer] = pipe(flags);
+    // A full pipe, and a write that waits behind.
+    const begun = Buffer.alloc(100_000, 'a');
+    const first = t.rejects(writer.write(begun, { timeout: 20 }), { code: 'ETIMEDOUT' });
+    const second = t.rejects(writer.write('not made', { timeout: 10 }), { code: 'ETIMEDOUT' });
+    await Promise.all([first, second]);
+    begun.fill('b');
+    const third = writer.write('third');
+    let text = '';
+    while (!text.endsWith('third')) text += await reader.read();
+    await third;
+    t.equal(text, `${'a'.repeat(100_000)}third`, 'one that has begun is finished');
+
+    const dropped = t.rejects(writer.write(Buffer.alloc(1 << 20)), { code: 'ERR_CLOSED' });
+    await new Promise(resolve => setImmediate(resolve));
+    await writer.abort();
+    await dropped;
+    await reader.close();
+  });
+}
+
+t.test('a FIFO that nobody writes to: a read waits, and can be closed', async t => {
+  const path = join(folder, 'silent');
+  execFileSync('mkfifo', [path]);
+  const reader = openPipe(openSync(path, constants.O_RDWR));
+  const waiting = t.rejects(reader.read(), { code: 'ERR_CLOSED' });
+  await new Promise(resolve => setTimeout(resolve, 20));
+  t.equal(loop().stats().inFlight, 1);
+  await reader.close();
+  await reader.close();
+  await waiting;
+
+  // Opened without waiting for a writer it is at its end, until there is one.
+  const eager = openPipe(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  t.equal(await eager.read(), null);
+  const writer = openSync(path, constants.O_WRONLY);
+  writeSync(writer, 'late');
+  t.equal(String(await eager.read()), 'late');
+  closeSync(writer);
+  t.equal(await eager.read(), null);
+  await eager.close();
+});
+
+t.test('many reads wait, and are served in order', async t => {
+  const [reader, writer] = pipe();
+  const reads = Array.from({ length: 10 }, () => reader.readInto(Buffer.alloc(1)));
+  await writer.write('0123456789');
+  t.same(await Promise.all(reads), Array(10).fill(1));
+  await reader.close();
+  await writer.close();
+});
+
+t.test('files, /dev/null, and descriptors that are not for it', async t => {
+  const path = join(folder, 'file');
+  writeFileSync(path, 'x'.repeat(200_000));
+  const file = openPipe(openSync(path, 'r'));
+  let length = 0;
+  for await (const chunk of file) length += chunk.length;
+  t.equal(length, 200_000);
+
+  const log = openPipe(openSync(path, 'a'));
+  await Promise.all([log.write('one'), log.write('two')]);
+  await log.close();
+  t.ok(readFileSync(path, 'utf8').endsWith('xonetwo'));
+
+  const nothing = openPipe(openSync('/dev/null', 'r+'));
+  t.equal(await nothing.read(), null);
+  await nothing.write('gone');
+  await nothing.close();
+
+  mkdirSync(join(folder, 'd'));
+  const directory = openPipe(openSync(join(folder, 'd'), 'r'));
+  await t.rejects(directory.read(), { code: 'EISDIR', syscall: 'read' });
+  await directory.close();
+  const readOnly = openPipe(openSync(path, 'r'));
+  await t.rejects(readOnly.write('x'), { code: 'EBADF', syscall: 'write' });
+  await readOnly.close();
+
+  t.throws(() => openPipe(-1), { code: 'ERR_OUT_OF_RANGE' });
+  t.throws(() => openPipe(9999), { code: 'EBADF' });
+  t.throws(() => openPipe(0, null as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  const [reader, writer] = pipe();
+  await t.rejects(reader.readInto(new Float64Array(1) as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(reader.readInto(Buffer.alloc(0)), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(writer.write(5 as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(writer.write(['x', 5 as never]), { code: 'ERR_INVALID_ARG_TYPE' });
+  await writer.write('');
+  const target = new Uint8Array(8);
+  const detached = t.rejects(reader.readInto(target), { code: 'ERR_INVALID_STATE' });
+  structuredClone(target, { transfer: [target.buffer] });
+  await writer.write('kept');
+  await detached;
+  t.equal(String(await reader.read()), 'kept');
+  await reader.close();
+  await writer.close();
+});
+
+t.test('closing leaves the descriptor open if it is to', async t => {
+  const [readFd, writeFd] = fifo();
+  const reader = openPipe(readFd, { autoClose: false });
+  const before = openFds();
+  await reader.close();
+  t.equal(openFds(), before);
+  const again = openPipe(readFd);
+  const writer = openPipe(writeFd);
+  await writer.write('still there');
+  t.equal(String(await again.read()), 'still there');
+  await again.close();
+  await writer.close();
+});
+
+const ECHO = `import { stdin, stdout, stderr } from 'uasync/net';
+  let length = 0;
+  for await (const chunk of stdin()) { length += chunk.length; await stdout().write(chunk); }
+  await stderr().write('read ' + length + '\\n');`;
+
+/** Runs a shell command in which $NODE is a program that echoes its standard input. */
+function shell(command: string, program = ECHO): Promise<string> {
+  const script = join(ROOT, 'dist', `pipe-${process.pid}-${count++}.mjs`);
+  writeFileSync(script, program);
+  const run = `${process.execPath} ${script}`;
+  return output('sh', ['-c', `${command.replaceAll('$NODE', run)}; status=$?; rm ${script}; exit $status`]);
+}
+
+t.test('standard input from a pipe, a file and /dev/null', async t => {
+  t.equal(await shell('(echo one; sleep 0.1; echo two) | $NODE 2>&1'), 'one\ntwo\nread 8\n');
+  t.equal(await shell('head -c 3000000 /dev/zero | $NODE 2>/dev/null | wc -c'), '3000000\n');
+  const path = join(folder, 'input');
+  writeFileSync(path, 'from a file\n');
+  t.equal(await shell(`$NODE 2>&1 < ${path}`), 'from a file\nread 12\n');
+  t.equal(await shell('$NODE 2>&1 < /dev/null'), 'read 0\n');
+});
+
+t.test('output that nobody reads any more is an error', async t => {
+  const program = `import { stdout } from 'uasync/net';
+    try { for (;;) await stdout().write('x'.repeat(10000)); }
+    catch (error) { console.error(error.code); }`;
+  t.equal(await shell('($NODE | head -c 5 > /dev/null) 2>&1', program), 'EPIPE\n');
+});
+
+t.test('a process with a read that waits ends when it wants to', async t => {
+  const begin = `import { stdin } from 'uasync/net'; stdin()`;
+  const waits = '.read().catch(() => {}); setTimeout(() => { console.log("end"); ';
+  // A sleeping writer keeps the pipe open: the read is in flight to the last.
+  const silence = '(sleep 20 & echo $! > PID) | $NODE; kill $(cat PID)'.replaceAll(
+    'PID',
+    join(folder, 'pid'),
+  );
+  t.equal(await shell(silence, `${begin}${waits} process.exit(); }, 20);`), 'end\n');
+  t.equal(await shell(silence, `${begin}.unref()${waits} }, 20);`), 'end\n');
+});
+
+const noScript = existsSync('/usr/bin/script') ? false : 'this machine has no script(1)';
+
+t.test('a terminal: lines, its end, and an exit while it waits', { skip: noScript }, async t => {
+  const script = join(ROOT, 'dist', `terminal-${process.pid}.mjs`);
+  t.teardown(() => execFileSync('rm', ['-f', script]));
+  const terminal = async (program: string, ...input: string[]): Promise<string> => {
+    writeFileSync(script, program);
+    const child = spawn('script', ['-qec', `${process.execPath} ${script}`, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    let printed = '';
+    child.stdout.setEncoding('utf8').on('data', text => {
+      printed += text;
+      // A line for each prompt.
+      if (text.includes('> ')) child.stdin.write(input.shift() ?? '\x04');
+    });
+    await once(child, 'close');
+    return printed;
+  };
+  const lines = await terminal(
+    `import { stdin, stdout } from 'uasync/net';
+     let line;
+     while (await stdout().write('> '), line = await stdin().read()) await stdout().write('got ' + line);
+     await stdout().write('end of input\\n');`,
+    'first\n',
+    'second\n',
+  );
+  t.match(lines, /got first\r\n.*got second\r\n.*end of input/s);
+  const exits = await terminal(
+    `import { stdin, stdout } from 'uasync/net';
+     await stdout().write('waiting\\n');
+     let ticks = 0; setInterval(() => { if (++ticks === 5) { console.log('ticked'); process.exit(); } }, 5);
+     await stdin().read();`,
+  );
+  t.match(exits, /waiting\r\nticked/);
+});
+
+t.test('in a worker: EPIPE, and an end while a read waits', async t => {
+  const [readFd, writeFd] = fifo();
+  const [keptFd, otherFd] = fifo();
+  const worker = new Worker(
+    `const { parentPort, workerData: [readFd, writeFd, keptFd] } = require('node:worker_threads');
+     import('uasync/net').then(async ({ openPipe }) => {
+       await openPipe(readFd).close();
+       const code = await openPipe(writeFd, { autoClose: false }).write('x').catch(error => error.code);
+       openPipe(keptFd).read();
+       setTimeout(() => parentPort.postMessage(code), 20);
+     });`,
+    { eval: true, workerData: [readFd, writeFd, keptFd] },
+  );
+  const [code] = await once(worker, 'message');
+  t.equal(code, 'EPIPE');
+  await worker.terminate();
+  closeSync(writeFd);
+  // Its descriptor went with it: nobody reads any more.
+  for (;;) {
+    try {
+      writeSync(otherFd, 'x');
+    } catch (error) {
+      t.match(error, { code: 'EPIPE' });
+      break;
+    }
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+  closeSync(otherFd);
+});
