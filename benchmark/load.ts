@@ -52,9 +52,14 @@ export function generator(): 'C' | 'JavaScript' {
 }
 
 /** Runs a generator; rejects with what was wrong if a byte came back wrong, or not at all. */
-async function run<T extends LoadResult>(command: string[], port: number, ...numbers: number[]): Promise<T> {
+async function run<T extends LoadResult>(
+  command: string[],
+  port: number,
+  numbers: number[],
+  core: number | null = 1,
+): Promise<T> {
   const args = ['127.0.0.1', port, ...numbers].map(String);
-  const [program, ...rest] = onCore(1, [...command, ...args]);
+  const [program, ...rest] = onCore(core, [...command, ...args]);
   const { error, stdout, stderr } = await promisify(execFile)(program!, rest)
     .then(output => ({ error: undefined, ...output }))
     .catch(error => ({ error: error as Error, stdout: error.stdout, stderr: error.stderr }));
@@ -68,14 +73,19 @@ function checked<T extends LoadResult>(result: T): T {
   return result;
 }
 
-/** Loads a server on this host for `seconds`. */
-export function load(port: number, { conns, size, depth }: StreamLoad, seconds: number): Promise<LoadResult> {
-  return run(streamGenerator(), port, conns, size, depth, seconds);
+/** Loads a server on this host for `seconds`, from this core, or (null) from any. */
+export function load(
+  port: number,
+  { conns, size, depth }: StreamLoad,
+  seconds: number,
+  core: number | null = 1,
+): Promise<LoadResult> {
+  return run(streamGenerator(), port, [conns, size, depth, seconds], core);
 }
 
 /** Connects, makes one round trip of `size` bytes and closes, `conns` at any time. */
 export function churn(port: number, conns: number, size: number, seconds: number): Promise<LoadResult> {
-  return run([compile('benchmark/load/churn.c')], port, conns, size, seconds);
+  return run([compile('benchmark/load/churn.c')], port, [conns, size, seconds]);
 }
 
 /** Sends `rate` messages a second over `conns` connections, whatever the server does. */
@@ -86,7 +96,7 @@ export function paced(
   rate: number,
   seconds: number,
 ): Promise<PacedResult> {
-  return run([compile('benchmark/load/paced.c')], port, conns, size, rate, seconds);
+  return run([compile('benchmark/load/paced.c')], port, [conns, size, rate, seconds]);
 }
 
 /** Opens `conns` connections, and calls `measure` while they are idle. */

@@ -9,9 +9,9 @@ const hasTaskset = cpus().length > 1 && spawnSync('taskset', ['--version'], { st
 /** The servers run on the first core and the load on the second, if there are two and taskset(1) is here. */
 export const pinned = hasTaskset;
 
-/** A command line that runs on one core only. */
-export function onCore(core: number, command: string[]): string[] {
-  return pinned ? ['taskset', '-c', String(core), ...command] : command;
+/** A command line that runs on one core only, or (null) on any. */
+export function onCore(core: number | null, command: string[]): string[] {
+  return pinned && core !== null ? ['taskset', '-c', String(core), ...command] : command;
 }
 
 /** A server in a process of its own, once it has said `listening on HOST:PORT`. */
@@ -22,7 +22,7 @@ export interface ServerProcess {
 }
 
 /** Starts a server; rejects with what it printed if it ends before it listens. */
-export async function startServer(command: string[], core = 0): Promise<ServerProcess> {
+export async function startServer(command: string[], core: number | null = 0): Promise<ServerProcess> {
   const [program, ...args] = onCore(core, command);
   const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const exited = new Promise<void>(resolve => child.once('exit', () => resolve()));

@@ -26,6 +26,35 @@ t.test('tcp-echo sends back what it gets, and survives a reset', async t => {
   await once(socket, 'close');
 });
 
+t.test('threads-echo serves on all its threads, and ends gracefully', async t => {
+  const { port, child } = await serve('examples/threads-echo.js', '0', '2');
+  t.teardown(() => child.kill('SIGKILL'));
+  let printed = '';
+  child.stdout!.on('data', text => {
+    printed += text;
+  });
+  for (let i = 0; i < 20; i++) {
+    const socket = net.connect(port, '127.0.0.1');
+    socket.end(`hello ${i}`);
+    const [data] = await once(socket, 'data');
+    t.equal(String(data), `hello ${i}`);
+    await once(socket, 'close');
+  }
+  const open = net.connect(port, '127.0.0.1');
+  open.write('before');
+  await once(open, 'data');
+  child.kill('SIGTERM');
+  while (!printed.includes('SIGTERM: ending')) await once(child.stdout!, 'data');
+  open.end('after');
+  const [data] = await once(open, 'data');
+  t.equal(String(data), 'after', 'an open connection is finished');
+  const [code] = await once(child, 'close');
+  t.equal(code, 0);
+  const served = [...printed.matchAll(/thread \d: served (\d+) connections/g)].map(match => Number(match[1]));
+  t.equal(served.length, 2);
+  t.equal(served[0]! + served[1]!, 21);
+});
+
 t.test('http-hello answers fetch, keep-alive, pipelining and nonsense', async t => {
   const { port, child } = await serve('examples/http-hello.js', '0');
   t.teardown(() => child.kill());

@@ -1,0 +1,21 @@
+/** The other thread of benchmark/threads.ts: answers every message, or only the question whether all came. */
+import { type MessagePort, workerData } from 'node:worker_threads';
+import { Channel, type ChannelEnd } from 'uasync';
+
+const { way, end, port, answers } = workerData as {
+  way: 'Channel' | 'MessagePort';
+  end: ChannelEnd;
+  port: MessagePort;
+  answers: boolean;
+};
+
+if (way === 'Channel') {
+  const channel = new Channel(end);
+  await channel.send('ready');
+  for await (const value of channel) if (answers || value === 'all?') await channel.send(value);
+} else {
+  port.postMessage('ready');
+  port.on('message', value => {
+    if (answers || value === 'all?') port.postMessage(value);
+  });
+}
