@@ -105,6 +105,29 @@ t.test('a worker that is terminated under load does no harm', async t => {
   t.pass('still alive');
 });
 
+t.test('a worker that is terminated leaves no socket behind', async t => {
+  const worker = new Worker(SERVER, { eval: true });
+  const [port] = await once(worker, 'message');
+  const socket = net.connect(port, '127.0.0.1');
+  socket.write('x');
+  await once(socket, 'data');
+  const closed = once(socket, 'close');
+  socket.resume();
+  await worker.terminate();
+  await closed;
+  t.pass('its peer sees the end');
+  // The kernel ends a ring in its own time.
+  for (;;) {
+    const late = net.connect(port, '127.0.0.1');
+    const [error] = await Promise.race([once(late, 'close').then(() => []), once(late, 'connect')]).catch(
+      error => [error],
+    );
+    late.destroy();
+    if (error?.code === 'ECONNREFUSED') break;
+  }
+  t.pass('nobody listens there any more');
+});
+
 t.test('garbage collection under load loses and corrupts nothing', async t => {
   const { connect, listen } = await import('uasync/net');
   const { loop } = await import('uasync');

@@ -25,7 +25,7 @@ export interface RingOptions {
   wqFd?: number;
 }
 
-/** Flags that may be peeled off, the newest first; before 6.14 NO_MMAP takes no more than a huge page. */
+/** Flags that may be peeled off, the newest first; for NO_MMAP older kernels take no more than a huge page. */
 const PEEL = [
   abi.SETUP_NO_MMAP,
   abi.SETUP_SQ_REWIND,
