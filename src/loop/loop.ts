@@ -9,6 +9,7 @@ import { probeOps } from '../ring/probe.js';
 import { Ring } from '../ring/ring.js';
 import { Slots } from '../ring/slots.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { SQE } from '../ring/structs.js';
 import { BlockPool, type BlockStats } from './blocks.js';
 import type { Operation } from './operation.js';
 import { submitRaw } from './raw.js';
@@ -184,11 +185,12 @@ export class Loop implements CqeSink {
       return;
     }
     // Only a failure completes, and nobody expects that: the other loop has ended.
-    this.#entry()
+    const { words, at } = this.#entry()
       .userDataWords(FOREIGN, NOBODY)
       .skipSuccess()
-      .prep(abi.OP_MSG_RING, ringFd, abi.MSG_DATA, 0, 0)
-      .offWords(FOREIGN, key);
+      .prep(abi.OP_MSG_RING, ringFd, abi.MSG_DATA, 0, 0);
+    words[at + SQE.off] = FOREIGN;
+    words[at + SQE.off + 1] = key;
   }
 
   /** @internal Has a descriptor closed when this thread ends, in whatever way: its peer would wait for ever. */

@@ -156,14 +156,6 @@ export class SqeCore {
     return this;
   }
 
-  /** @internal off by its halves. */
-  offWords(low: number, high: number): this {
-    const words = this.words;
-    words[this.at + SQE.off] = low;
-    words[this.at + SQE.off + 1] = high;
-    return this;
-  }
-
   /** @internal buf_index or buf_group. */
   bufIndex(index: number): this {
     const words = this.words;
