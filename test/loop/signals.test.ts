@@ -84,10 +84,9 @@ t.test('it keeps the process alive only when asked to', async t => {
     '-e',
     `import { signals } from 'uasync';
      const iterator = signals('SIGTERM')${ref}; console.log('ready');
-     console.log((await iterator.next()).value); iterator.return();`,
+     iterator.next().then(({ value }) => { console.log(value); iterator.return(); });`,
   ];
-  // Node's own word for an await that nothing will end: 13.
-  await t.rejects(output(process.execPath, program('')), { code: 13 });
+  t.equal(await output(process.execPath, program('')), 'ready\n');
   const child = spawn(process.execPath, program('.ref()'), { stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
   child.stdout.setEncoding('utf8').on('data', text => {
