@@ -1,5 +1,5 @@
 /**
- * `npm run benchmark:threads`: an echo server on one thread and on two, and what a message between threads
+ * `npm run bench:threads`: an echo server on one thread and on two, and what a message between threads
  * costs by a Channel and by a MessagePort, in turns. On a machine with two cores the load takes its share
  * of them, so that two threads cannot serve twice as much: the CPU time of an operation says more there.
  */

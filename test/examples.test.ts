@@ -201,10 +201,10 @@ async function redis(test: {
     return undefined;
   }
   for (let tries = 0; tries < 500; tries++) {
-    const socket = net.connect(port, '127.0.0.1').on('error', () => {});
-    const up = await Promise.race([once(socket, 'connect'), once(socket, 'close')]).then(
-      () => !socket.destroyed,
-    );
+    const socket = net.connect(port, '127.0.0.1');
+    const up = await new Promise(resolve => {
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    });
     socket.destroy();
     if (up) return port;
     await new Promise(resolve => setTimeout(resolve, 20));

@@ -73,8 +73,8 @@ export interface ChannelEnd {
 /** What may wait between two threads. */
 export interface ChannelOptions {
   /**
-   * Room for messages in each direction, in bytes: a power of two from 4 KiB to 1 GiB, default 256 KiB. A
-   * value that is no typed array counts as a 64th of it, whatever its size.
+   * Room for messages in each direction, in bytes: a power of two from 4 KiB to 1 GiB, default 1 MiB. A
+   * value that is no typed array counts as a 1024th of it, whatever its size.
    */
   capacity?: number;
 }
