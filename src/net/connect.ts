@@ -149,6 +149,7 @@ async function connectTo(
   const domain = familyOf(address);
   const fd = libc().socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, 'connect', address);
+  loop.own(fd);
   try {
     if (domain !== AF_UNIX) prepare(fd, options, local);
     await new ConnectOperation(loop).run(fd, address, both);

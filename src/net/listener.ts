@@ -86,6 +86,7 @@ class Acceptor extends Operation {
 
   complete(res: number, flags: number): void {
     if (res >= 0) {
+      this.loop.own(res);
       this.#accepted.push(res);
       this.#exhausted = false;
     } else if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
