@@ -8,6 +8,8 @@ import type { Loop } from './loop.js';
 
 /** The group of provided buffers that the runtime itself receives into. */
 export const RUNTIME_GROUP = 0xffff;
+/** Its group for datagrams. */
+export const DATAGRAM_GROUP = 0xfffe;
 
 /** Names of operations for errors, in lower case: 'read', 'openat' … */
 const opNames: string[] = [];
@@ -91,7 +93,8 @@ export async function submitRaw(
 /** The runtime counts what the kernel puts into its buffers: others would upset the count. */
 function checkGroup({ words }: Sqe): void {
   const selects = words[0]! & (abi.SQE_BUFFER_SELECT << 8);
-  if (selects && (words[SQE.buf]! & 0xffff) === RUNTIME_GROUP) {
-    throw new UasyncError('ERR_RESERVED_GROUP', `Buffer group ${RUNTIME_GROUP} is the runtime's own`);
+  const group = words[SQE.buf]! & 0xffff;
+  if (selects && (group === RUNTIME_GROUP || group === DATAGRAM_GROUP)) {
+    throw new UasyncError('ERR_RESERVED_GROUP', `Buffer group ${group} is the runtime's own`);
   }
 }

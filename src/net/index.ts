@@ -1,8 +1,19 @@
-/** uasync/net: TCP and Unix sockets that you await. */
+/** uasync/net: TCP, UDP and Unix sockets that you await. */
 export type { WaitOptions } from '../loop/waiter.js';
 export type { InetAddress, SocketAddress, UnixAddress } from '../ring/sockaddr.js';
+export type { PacketInfo, PacketOptions } from './ancillary.js';
+export { type BindOptions, bind } from './bind.js';
 export { type ConnectOptions, connect } from './connect.js';
-export type { Connection, ReadUntilOptions, WriteData } from './connection.js';
+export type { Connection, Connection, ReadUntilOptions, WriteData, WriteData } from './connection.js';
+export { type SendFailure, SendManyError } from './datagram-batch.js';
+export type { Datagram } from './datagram-receiver.js';
+export type { DatagramData } from './datagram-sender.js';
+export type {
+  DatagramSocket,
+  OutgoingDatagram,
+  ReceiveManyOptions,
+  SendOptions,
+} from './datagram-socket.js';
 export type { ConnectionDuplex } from './duplex.js';
 export { type ListenOptions, listen } from './listen.js';
 export type { Listener } from './listener.js';

@@ -1,0 +1,184 @@
+import { throwIfAborted } from '../loop/abort.js';
+import { loop as currentLoop } from '../loop/current.js';
+import type { Loop } from '../loop/loop.js';
+import { checkInt, checkSignal } from '../ring/check.js';
+import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  familyOf,
+  SOCKADDR_MAX,
+  type SocketAddress,
+  writeSockaddr,
+} from '../ring/sockaddr.js';
+import { SOCK_CLOEXEC, SOCK_DGRAM } from '../ring/sqe/sockets.js';
+import { DATAGRAM_MAX } from './datagram-buffers.js';
+import {
+  IP_PKTINFO,
+  IP_RECVTOS,
+  IPPROTO_IP,
+  IPV6_RECVPKTINFO,
+  IPV6_RECVTCLASS,
+  SO_BROADCAST,
+  SO_RCVBUF,
+  SO_SNDBUF,
+  SOL_UDP,
+  setSocketOption,
+  UDP_GRO,
+} from './datagram-options.js';
+import { DatagramSocket } from './datagram-socket.js';
+import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET } from './options.js';
+import { resolve } from './resolve.js';
+import { bindPath } from './unix-path.js';
+
+/** Where a datagram socket is bound, and how it works. */
+export interface BindOptions {
+  /** UDP: the port; default 0, to have one chosen. */
+  port?: number | undefined;
+  /** UDP: a name or a numeric address; default '::', or '0.0.0.0' where there is no IPv6. */
+  host?: string | undefined;
+  /** A Unix socket instead: its path, an abstract name that begins with a NUL, or '' to have one of those chosen. */
+  path?: string | undefined;
+  /** Which kind where neither `host` nor `path` says it; default IPv6 that takes IPv4 too. */
+  family?: 'IPv4' | 'IPv6' | 'Unix' | undefined;
+  /** False leaves the socket without an address: the system gives it one at the first send. Default true. */
+  bound?: boolean | undefined;
+  /** Lets several sockets share the address, as multicast receivers do. SO_REUSEADDR; default false. */
+  reuseAddr?: boolean | undefined;
+  /** Lets several sockets share the port, the kernel spreading peers among them. SO_REUSEPORT; default false. */
+  reusePort?: boolean | undefined;
+  /** IPv6: no IPv4 on the same socket; default false. */
+  ipv6Only?: boolean | undefined;
+  /** Lets datagrams go to broadcast addresses; default false. */
+  broadcast?: boolean | undefined;
+  /** What to ask for as SO_RCVBUF, in bytes; default the system's. */
+  recvBufferSize?: number | undefined;
+  /** What to ask for as SO_SNDBUF, in bytes; default the system's. */
+  sendBufferSize?: number | undefined;
+  /** How many datagrams may wait to be asked for; what comes beyond is dropped and counted. Default 1024. */
+  queueLimit?: number | undefined;
+  /** The most bytes of a datagram that are kept, 1 to 65535; a longer one is `truncated`. Default 65535. */
+  maxSize?: number | undefined;
+  /** Each datagram says what address it was sent to, and by which interface it came. Default false. */
+  packetInfo?: boolean | undefined;
+  /** Each datagram says its type of service and ECN bits. Default false. */
+  receiveTos?: boolean | undefined;
+  /** Datagrams of one sender may arrive as one, with a `segmentSize`. UDP_GRO, 5.0; default false. */
+  gro?: boolean | undefined;
+  /** Aborting it rejects the call with an AbortError. */
+  signal?: AbortSignal | undefined;
+}
+
+const QUEUE_LIMIT = 1024;
+const FAMILIES = new Map([
+  ['IPv4', AF_INET],
+  ['IPv6', AF_INET6],
+  ['Unix', AF_UNIX],
+]);
+
+/**
+ * A datagram socket, bound to an address: UDP, or Unix with `path`.
+ * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`;
+ * errors of the name lookup; AbortError; TypeError and RangeError for wrong options.
+ */
+export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
+  checkOptions(options);
+  const { path, host, family, port = 0, signal } = options;
+  throwIfAborted(signal);
+  if (path !== undefined) return open(AF_UNIX, { path }, options);
+  if (host !== undefined) {
+    const addresses = await resolve(host, port);
+    throwIfAborted(signal);
+    const address = addresses.find(found => family === undefined || found.family === family);
+    if (address === undefined) throw argValueError('options.host', `must have an address of ${family}`, host);
+    return open(familyOf(address), address, options);
+  }
+  if (family === 'Unix') return open(AF_UNIX, { path: '' }, options);
+  if (family === 'IPv4') return open(AF_INET, { address: '0.0.0.0', family, port }, options);
+  try {
+    return await open(AF_INET6, { address: '::', family: 'IPv6', port }, options);
+  } catch (error) {
+    const { code } = error as UasyncError;
+    if (family === 'IPv6' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
+    return open(AF_INET, { address: '0.0.0.0', family: 'IPv4', port }, options);
+  }
+}
+
+function checkOptions(options: BindOptions): void {
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkSignal(options.signal);
+  const string = (name: string, value: unknown): void => {
+    if (value !== undefined && typeof value !== 'string') throw argTypeError(name, 'of type string', value);
+  };
+  string('options.host', options.host);
+  string('options.path', options.path);
+  const int = (name: string, value: number | undefined, min: number, max: number): void => {
+    if (value !== undefined) checkInt(name, value, min, max);
+  };
+  int('options.port', options.port, 0, 65535);
+  int('options.recvBufferSize', options.recvBufferSize, 1, 0x7fffffff);
+  int('options.sendBufferSize', options.sendBufferSize, 1, 0x7fffffff);
+  int('options.queueLimit', options.queueLimit, 1, 0x7fffffff);
+  int('options.maxSize', options.maxSize, 1, DATAGRAM_MAX);
+  if (options.family !== undefined && !FAMILIES.has(options.family)) {
+    throw argValueError('options.family', "must be 'IPv4', 'IPv6' or 'Unix'", options.family);
+  }
+}
+
+async function open(domain: number, address: SocketAddress, options: BindOptions): Promise<DatagramSocket> {
+  const loop = currentLoop();
+  // Checked before there is a descriptor to lose.
+  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
+  const name = sockaddr.subarray(0, writeSockaddr(sockaddr, 0, address));
+  const fd = libc().socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw systemError(fd, 'bind', address);
+  try {
+    setOptions(fd, domain, options);
+    const onClosed = options.bound === false ? null : await bindTo(loop, fd, address, name);
+    return new DatagramSocket(loop, fd, {
+      domain,
+      queueLimit: options.queueLimit ?? QUEUE_LIMIT,
+      maxSize: options.maxSize ?? DATAGRAM_MAX,
+      ancillary: domain !== AF_UNIX && Boolean(options.packetInfo || options.receiveTos || options.gro),
+      onClosed,
+    });
+  } catch (error) {
+    libc().close(fd);
+    throw error;
+  }
+}
+
+async function bindTo(
+  loop: Loop,
+  fd: number,
+  address: SocketAddress,
+  name: Uint8Array,
+): Promise<(() => void) | null> {
+  if ('path' in address) return bindPath(loop, fd, address.path, name);
+  const failed = libc().bind(fd, name);
+  if (failed < 0) throw systemError(failed, 'bind', address);
+  return null;
+}
+
+function setOptions(fd: number, domain: number, options: BindOptions): void {
+  const set = (level: number, name: number, value: number): void =>
+    setSocketOption(fd, level, name, value, 'bind');
+  if (options.recvBufferSize !== undefined) set(SOL_SOCKET, SO_RCVBUF, options.recvBufferSize);
+  if (options.sendBufferSize !== undefined) set(SOL_SOCKET, SO_SNDBUF, options.sendBufferSize);
+  if (domain === AF_UNIX) return;
+  if (options.reuseAddr) set(SOL_SOCKET, SO_REUSEADDR, 1);
+  if (options.reusePort) set(SOL_SOCKET, SO_REUSEPORT, 1);
+  if (options.broadcast) set(SOL_SOCKET, SO_BROADCAST, 1);
+  if (options.gro) set(SOL_UDP, UDP_GRO, 1);
+  if (domain === AF_INET6) {
+    set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
+    if (options.packetInfo) set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    if (options.receiveTos) set(IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+  } else if (options.packetInfo) {
+    set(IPPROTO_IP, IP_PKTINFO, 1);
+  }
+  // IPv4 datagrams on an IPv6 socket tell it in IPv4's way.
+  if (options.receiveTos && !options.ipv6Only) set(IPPROTO_IP, IP_RECVTOS, 1);
+}

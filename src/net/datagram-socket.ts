@@ -1,0 +1,646 @@
+import { closeSocket } from '../loop/close.js';
+import type { Loop } from '../loop/loop.js';
+import { checkWait, type WaitOptions } from '../loop/waiter.js';
+import * as abi from '../ring/abi.js';
+import { checkInt } from '../ring/check.js';
+import { EDESTADDRREQ } from '../ring/errno.js';
+import {
+  argTypeError,
+  argValueError,
+  closedError,
+  type ErrorDetails,
+  stateError,
+  systemError,
+  UasyncError,
+} from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import { AF_INET, AF_INET6, AF_UNIX, type SocketAddress } from '../ring/sockaddr.js';
+import { SOCKADDR_IN } from '../ring/structs.js';
+import { checkPacketOptions, hasPacketOptions, type PacketOptions, writeControl } from './ancillary.js';
+import { Batch } from './datagram-batch.js';
+import {
+  type Destination,
+  inetDestination,
+  knownDestination,
+  unixDestination,
+} from './datagram-destinations.js';
+import {
+  getIntOption,
+  IP_MULTICAST_LOOP,
+  IP_MULTICAST_TTL,
+  IP_TTL,
+  IPPROTO_IP,
+  IPV6_MULTICAST_HOPS,
+  IPV6_MULTICAST_LOOP,
+  IPV6_UNICAST_HOPS,
+  kernelDrops,
+  type OptionValue,
+  SO_BROADCAST,
+  SO_RCVBUF,
+  SO_SNDBUF,
+  setSocketOption,
+} from './datagram-options.js';
+import { type Datagram, DatagramReceiver } from './datagram-receiver.js';
+import { type DatagramData, DatagramSender } from './datagram-sender.js';
+import { membership, outgoingInterface, type SocketOption, sourceMembership } from './multicast.js';
+import { localAddress, remoteAddress } from './names.js';
+import { IPPROTO_IPV6, SOL_SOCKET } from './options.js';
+import { resolve } from './resolve.js';
+
+/** How a datagram is sent. */
+export interface SendOptions extends WaitOptions, PacketOptions {}
+
+/** A datagram for `sendMany`: one that was received will do. */
+export interface OutgoingDatagram extends PacketOptions {
+  data: DatagramData;
+  /** Whom it goes to, unless the socket is connected; a path for a Unix socket. */
+  address?: string | undefined;
+  port?: number | undefined;
+  /** A Unix socket's path, as well. */
+  path?: string | undefined;
+}
+
+/** How many datagrams `recvMany` resolves to. */
+export interface ReceiveManyOptions extends WaitOptions {
+  /** At most so many; default: all that are there. */
+  max?: number | undefined;
+}
+
+/** @internal What `bind` has found out about a socket. */
+export interface SocketSetup {
+  domain: number;
+  queueLimit: number;
+  maxSize: number;
+  ancillary: boolean;
+  /** Called once the descriptor is closed. */
+  onClosed: (() => void) | null;
+}
+
+/** As many datagrams as there are. */
+const ALL = 0x7fffffff;
+const NOT_DATA = 'of type string, Uint8Array or an array of them';
+
+function bytesOf(data: DatagramData): Uint8Array {
+  if (data instanceof Uint8Array) {
+    if (data.length === 0) checkAttached(data);
+    return data;
+  }
+  if (typeof data === 'string') return Buffer.from(data);
+  if (!Array.isArray(data)) throw argTypeError('data', NOT_DATA, data);
+  return Buffer.concat(
+    data.map(part => {
+      if (typeof part !== 'string' && !(part instanceof Uint8Array))
+        throw argTypeError('data', NOT_DATA, part);
+      return bytesOf(part) as Uint8Array;
+    }),
+  );
+}
+
+/** A detached buffer looks like an empty one, and would be sent as such. */
+function checkAttached(data: Uint8Array): void {
+  try {
+    new Uint8Array(data.buffer);
+  } catch {
+    throw stateError('The buffer is detached');
+  }
+}
+
+/**
+ * A datagram socket, UDP or Unix. Sending and receiving are awaited; iterating over it yields what arrives.
+ */
+export class DatagramSocket implements AsyncIterable<Datagram> {
+  readonly #loop: Loop;
+  readonly #domain: number;
+  readonly #receiver: DatagramReceiver;
+  readonly #sender: DatagramSender;
+  readonly #onClosed: (() => void) | null;
+  #fd: number;
+  #local: SocketAddress | undefined;
+  #remote: SocketAddress | undefined;
+  #peer: Destination | null = null;
+  #connecting = false;
+  #dropped = 0;
+  #closing: Promise<void> | null = null;
+
+  /** @internal Takes over a socket; use `bind`. */
+  constructor(loop: Loop, fd: number, setup: SocketSetup) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#domain = setup.domain;
+    this.#receiver = new DatagramReceiver(loop, fd, setup.queueLimit, setup.maxSize, setup.ancillary);
+    this.#sender = new DatagramSender(loop, fd);
+    this.#onClosed = setup.onClosed;
+    this.#local = localAddress(fd);
+    // A worker that is terminated runs no JavaScript, and must not keep the port.
+    libc().closeAtExit(fd);
+  }
+
+  /** The socket's descriptor, -1 once closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Whether `close()` has been called. */
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  /** This end's address: with port 0 the port that the system chose. getsockname(2) */
+  get address(): SocketAddress {
+    return this.#local!;
+  }
+
+  /** The peer's address if the socket is connected. */
+  get remoteAddress(): SocketAddress | undefined {
+    return this.#remote;
+  }
+
+  /**
+   * Datagrams that arrived and were lost for want of room: those that the kernel's buffer did not hold (as
+   * SO_RXQ_OVFL counts them) and those beyond `queueLimit`.
+   */
+  get dropped(): number {
+    if (this.#fd >= 0) this.#dropped = kernelDrops(this.#fd);
+    return this.#dropped + this.#receiver.overflowed;
+  }
+
+  /** How many datagrams may wait to be asked for; what comes beyond is dropped and counted. */
+  get queueLimit(): number {
+    return this.#receiver.queueLimit;
+  }
+
+  set queueLimit(limit: number) {
+    this.#receiver.queueLimit = checkInt('queueLimit', limit, 1, 0x7fffffff);
+  }
+
+  /** How many datagrams wait to be asked for. */
+  get queued(): number {
+    return this.#receiver.queued;
+  }
+
+  // --- Receiving ----------------------------------------------------------------------------------
+
+  /**
+   * The next datagram. Several calls may wait: they are served in order.
+   * @throws (as a rejection) ECONNREFUSED on a connected socket whose peer is not there, after which it
+   * goes on; ERR_CLOSED, AbortError, ETIMEDOUT.
+   */
+  recv(options?: WaitOptions): Promise<Datagram> {
+    if (options === undefined) return this.#receiver.one(undefined);
+    return this.#limited(options, () => this.#receiver.one(options));
+  }
+
+  async #limited<T>(options: WaitOptions, receive: () => Promise<T>): Promise<T> {
+    checkWait(options);
+    return receive();
+  }
+
+  /** All datagrams that have arrived, at least one. */
+  recvMany(options?: ReceiveManyOptions): Promise<Datagram[]> {
+    if (options === undefined) return this.#receiver.many(ALL, undefined);
+    return this.#limited(options, () => {
+      const max = checkInt('options.max', options.max ?? ALL, 1, ALL);
+      return this.#receiver.many(max, options);
+    });
+  }
+
+  /**
+   * Yields datagrams until the socket is closed; leaving the loop closes it. An error is thrown, and
+   * leaves it open.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<Datagram, undefined> {
+    return new DatagramIterator(this, this.#receiver);
+  }
+
+  // --- Sending ------------------------------------------------------------------------------------
+
+  /**
+   * Sends one datagram; resolves to its length in bytes when the kernel has taken it. `send(data)` goes to
+   * the peer of a connected socket, `send(data, port, address)` elsewhere, `send(data, path)` to a Unix
+   * socket. A name is looked up; without an address it goes to this host. The buffer must not change
+   * until then.
+   * @throws (as a rejection) EMSGSIZE, EACCES, ENETUNREACH and their like with `address` and `port` or
+   * `path`; ECONNREFUSED for an earlier one on a connected socket; ERR_CLOSED, AbortError, ETIMEDOUT;
+   * TypeError and RangeError for wrong arguments.
+   */
+  send(data: DatagramData, options?: SendOptions): Promise<number>;
+  send(data: DatagramData, path: string, options?: SendOptions): Promise<number>;
+  send(data: DatagramData, port: number, address?: string, options?: SendOptions): Promise<number>;
+  send(
+    data: DatagramData,
+    to?: number | string | SendOptions,
+    address?: string | SendOptions,
+    options?: SendOptions,
+  ): Promise<number> {
+    // Without the promises of an async function for what most calls are.
+    if (
+      data instanceof Uint8Array &&
+      data.length !== 0 &&
+      typeof to === 'number' &&
+      typeof address === 'string' &&
+      options === undefined &&
+      this.#plain
+    ) {
+      const destination = knownDestination(address, to);
+      if (destination !== undefined) return this.#sender.send(data, destination, undefined, undefined);
+    }
+    return this.#send(data, to, address, options);
+  }
+
+  /** Whether nothing stands in the way of a datagram to an IP address. */
+  get #plain(): boolean {
+    return this.#domain !== AF_UNIX && this.#closing === null && !this.#receiver.failed;
+  }
+
+  async #send(
+    data: DatagramData,
+    to?: number | string | SendOptions,
+    address?: string | SendOptions,
+    options?: SendOptions,
+  ): Promise<number> {
+    const bytes = bytesOf(data);
+    if (typeof to === 'number' && (address === undefined || typeof address === 'string')) {
+      return this.#sendTo(bytes, to, address, options);
+    }
+    if (typeof to === 'string') return this.#sendTo(bytes, undefined, to, address as SendOptions | undefined);
+    if (to === undefined || (typeof to === 'object' && to !== null)) {
+      return this.#sendTo(bytes, undefined, undefined, to);
+    }
+    if (typeof to === 'number') throw argTypeError('address', 'of type string', address);
+    throw argTypeError('port', 'of type number', to);
+  }
+
+  #sendTo(
+    bytes: Uint8Array,
+    port: number | undefined,
+    address: string | undefined,
+    options: SendOptions | undefined,
+  ): Promise<number> | number {
+    this.#checkOpen();
+    if (options !== undefined) checkSendOptions(options);
+    const error = this.#receiver.takeError();
+    if (error !== null) throw error;
+    const destination = this.#destination(port, address);
+    if (destination === undefined) return this.#lookUpAndSend(bytes, port!, address!, options);
+    return this.#sender.send(bytes, destination, this.#control(options, destination), options);
+  }
+
+  async #lookUpAndSend(
+    bytes: Uint8Array,
+    port: number,
+    name: string,
+    options: SendOptions | undefined,
+  ): Promise<number> {
+    const destination = await this.#lookUp(name, port);
+    this.#checkOpen();
+    checkWait(options);
+    if (bytes.length === 0) checkAttached(bytes);
+    return this.#sender.send(bytes, destination, this.#control(options, destination), options);
+  }
+
+  /**
+   * Sends a list of datagrams, with one system call where there is room; resolves to their number when the
+   * kernel has taken all.
+   * @throws (as a rejection) SendManyError if it has not: that says how many were sent, and which were
+   * not and why; TypeError and RangeError before anything is sent.
+   */
+  async sendMany(list: readonly OutgoingDatagram[], options?: SendOptions): Promise<number> {
+    if (!Array.isArray(list)) throw argTypeError('list', 'an array', list);
+    this.#checkOpen();
+    if (options !== undefined) checkSendOptions(options);
+    const error = this.#receiver.takeError();
+    if (error !== null) throw error;
+    if (list.length === 0) return 0;
+    const ready = this.#prepare(list, options) ?? (await this.#prepareNames(list, options));
+    this.#checkOpen();
+    checkWait(options);
+    const batch = new Batch(list.length);
+    const promise = batch.promise();
+    for (let i = 0; i < ready.length; i++) {
+      const { bytes, destination, control } = ready[i]!;
+      this.#sender.sendFor(batch, i, bytes, destination, control, options);
+    }
+    return promise;
+  }
+
+  /** Everything is checked before anything is sent; null if a name has to be looked up first. */
+  #prepare(list: readonly OutgoingDatagram[], options: SendOptions | undefined): Ready[] | null {
+    const ready: Ready[] = new Array(list.length);
+    for (let i = 0; i < list.length; i++) {
+      const item = list[i]!;
+      if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
+      const bytes = bytesOf(item.data);
+      const destination = this.#destination(item.port, item.path ?? item.address);
+      if (destination === undefined) return null;
+      ready[i] = { bytes, destination, control: this.#controlOf(item, options, destination) };
+    }
+    return ready;
+  }
+
+  async #prepareNames(list: readonly OutgoingDatagram[], options: SendOptions | undefined): Promise<Ready[]> {
+    return Promise.all(
+      list.map(async (item, i) => {
+        if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
+        const bytes = bytesOf(item.data);
+        let destination = this.#destination(item.port, item.path ?? item.address);
+        if (destination === undefined) destination = await this.#lookUp(item.address!, item.port!);
+        return { bytes, destination, control: this.#controlOf(item, options, destination) };
+      }),
+    );
+  }
+
+  #controlOf(
+    item: OutgoingDatagram,
+    options: SendOptions | undefined,
+    destination: Destination | null,
+  ): Buffer | undefined {
+    if (hasPacketOptions(item)) {
+      checkPacketOptions(item);
+      return this.#control({ ...options, ...item }, destination);
+    }
+    return this.#control(options, destination);
+  }
+
+  #control(options: PacketOptions | undefined, destination: Destination | null): Buffer | undefined {
+    if (options === undefined || !hasPacketOptions(options)) return undefined;
+    if (this.#domain === AF_UNIX) throw argValueError('options', 'are not for Unix sockets', options);
+    return writeControl(options, this.#domain === AF_INET || (destination ?? this.#peer)?.isIPv4 === true);
+  }
+
+  /**
+   * Where a datagram goes: null is the connected peer, undefined a name that is to be looked up.
+   * @throws UasyncError EDESTADDRREQ when nobody was named.
+   */
+  #destination(port: number | undefined, address: string | undefined): Destination | null | undefined {
+    if (this.#domain === AF_UNIX) {
+      if (address !== undefined) return unixDestination(address);
+    } else if (port !== undefined) {
+      if (address === undefined) return inetDestination(this.#loopback, checkInt('port', port, 0, 65535))!;
+      if (typeof address !== 'string') throw argTypeError('address', 'of type string', address);
+      return inetDestination(address, port) ?? undefined;
+    } else if (address !== undefined) {
+      throw argTypeError('port', 'of type number', port);
+    }
+    if (this.#peer === null && !this.#connecting) throw systemError(EDESTADDRREQ, 'send');
+    return null;
+  }
+
+  /** This host, as the socket reaches it. */
+  get #loopback(): string {
+    const local = this.#local as { address?: string } | undefined;
+    return this.#domain === AF_INET || local?.address === '::' ? '127.0.0.1' : '::1';
+  }
+
+  /** The first address of a name that this socket can reach. */
+  async #lookUp(name: string, port: number): Promise<Destination> {
+    const addresses = await resolve(name, port);
+    const found = this.#domain === AF_INET ? addresses.find(({ family }) => family === 'IPv4') : addresses[0];
+    if (found === undefined) throw new UasyncError('ENOTFOUND', `${name} has no IPv4 address`);
+    return inetDestination(found.address, port)!;
+  }
+
+  // --- Peers --------------------------------------------------------------------------------------
+
+  /**
+   * Ties the socket to one peer: it receives from that one only, `send(data)` goes there, and refusals of
+   * the peer's host (ICMP) come back as errors. `connect(port, host)`, by default this host, or
+   * `connect(path)` for a Unix socket. connect(2)
+   * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_IS_CONNECTED, EACCES, ENETUNREACH, ENOENT and
+   * their like; errors of the name lookup.
+   */
+  async connect(to: number | string, host?: string): Promise<void> {
+    this.#checkOpen();
+    if (this.#peer !== null || this.#connecting) {
+      throw new UasyncError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected');
+    }
+    this.#connecting = true;
+    try {
+      const peer = await this.#peerOf(to, host);
+      this.#checkOpen();
+      await this.#connectTo(peer.bytes, peer.details);
+      this.#setPeer(peer);
+    } finally {
+      this.#connecting = false;
+    }
+  }
+
+  async #peerOf(to: number | string, host: string | undefined): Promise<Destination> {
+    if (this.#domain === AF_UNIX) return unixDestination(to as string);
+    const port = checkInt('port', to as number, 1, 65535);
+    if (host !== undefined && typeof host !== 'string') throw argTypeError('host', 'of type string', host);
+    const address = host ?? this.#loopback;
+    return inetDestination(address, port) ?? this.#lookUp(address, port);
+  }
+
+  async #connectTo(name: Uint8Array, details: ErrorDetails | undefined): Promise<void> {
+    try {
+      await this.#loop.submit(sqe => {
+        const address = sqe.scratch.alloc(name.length);
+        sqe.scratch.bytes.set(name, sqe.scratch.start);
+        sqe.prep(abi.OP_CONNECT, this.#fd, address, 0, name.length);
+      });
+    } catch (error) {
+      const { errno } = error as UasyncError;
+      throw errno === undefined ? error : systemError(errno, 'connect', details);
+    }
+  }
+
+  #setPeer(peer: Destination | null): void {
+    this.#peer = peer;
+    this.#sender.peer = peer;
+    this.#receiver.peer = peer;
+    // The system has chosen what was left to it.
+    this.#local = localAddress(this.#fd) ?? this.#local;
+    this.#remote = peer === null ? undefined : remoteAddress(this.#fd);
+  }
+
+  /**
+   * Takes `connect` back.
+   * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_NOT_CONNECTED.
+   */
+  async disconnect(): Promise<void> {
+    this.#checkOpen();
+    if (this.#peer === null) throw new UasyncError('ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected');
+    // AF_UNSPEC
+    await this.#connectTo(new Uint8Array(SOCKADDR_IN.size), undefined);
+    this.#setPeer(null);
+  }
+
+  // --- Options ------------------------------------------------------------------------------------
+
+  /** Lets datagrams go to broadcast addresses, SO_BROADCAST. */
+  setBroadcast(enable: boolean): this {
+    return this.#set(SOL_SOCKET, SO_BROADCAST, enable ? 1 : 0, 'setBroadcast');
+  }
+
+  /** How many hops a datagram may take, 1 to 255. IP_TTL, IPV6_UNICAST_HOPS */
+  setTTL(ttl: number): this {
+    checkInt('ttl', ttl, 1, 255);
+    if (this.#domain === AF_INET6) this.#set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl, 'setTTL');
+    return this.#set(IPPROTO_IP, IP_TTL, ttl, 'setTTL');
+  }
+
+  /** How many hops a datagram to a multicast group may take, 0 to 255; at first 1. */
+  setMulticastTTL(ttl: number): this {
+    checkInt('ttl', ttl, 0, 255);
+    if (this.#domain === AF_INET6) this.#set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl, 'setMulticastTTL');
+    return this.#set(IPPROTO_IP, IP_MULTICAST_TTL, ttl, 'setMulticastTTL');
+  }
+
+  /** Whether what is sent to a group comes back to members on this host; at first it does. */
+  setMulticastLoopback(enable: boolean): this {
+    const value = enable ? 1 : 0;
+    if (this.#domain === AF_INET6) {
+      this.#set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, value, 'setMulticastLoopback');
+    }
+    return this.#set(IPPROTO_IP, IP_MULTICAST_LOOP, value, 'setMulticastLoopback');
+  }
+
+  /** By which interface datagrams to groups leave: its IPv4 address, or for IPv6 `::%eth0`, as in node:dgram. */
+  setMulticastInterface(multicastInterface: string): this {
+    return this.#setOption(outgoingInterface(multicastInterface), 'setMulticastInterface');
+  }
+
+  /**
+   * Receives what is sent to a group.
+   * @param multicastInterface its IPv4 address, or for IPv6 `::%eth0`; by default the system's choice.
+   */
+  addMembership(multicastAddress: string, multicastInterface?: string): this {
+    return this.#setOption(membership(true, multicastAddress, multicastInterface), 'addMembership');
+  }
+
+  /** Takes `addMembership` back; closing does so too. */
+  dropMembership(multicastAddress: string, multicastInterface?: string): this {
+    return this.#setOption(membership(false, multicastAddress, multicastInterface), 'dropMembership');
+  }
+
+  /** Receives what one sender sends to a group. */
+  addSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
+    const option = sourceMembership(true, source, group, multicastInterface);
+    return this.#setOption(option, 'addSourceSpecificMembership');
+  }
+
+  /** Takes `addSourceSpecificMembership` back. */
+  dropSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
+    const option = sourceMembership(false, source, group, multicastInterface);
+    return this.#setOption(option, 'dropSourceSpecificMembership');
+  }
+
+  /** Bytes that the kernel keeps of what has arrived. It doubles what was asked for, socket(7). */
+  getRecvBufferSize(): number {
+    this.#checkOpen();
+    return getIntOption(this.#fd, SOL_SOCKET, SO_RCVBUF, 'getRecvBufferSize');
+  }
+
+  /** Asks for a receive buffer of so many bytes, up to net.core.rmem_max. */
+  setRecvBufferSize(size: number): this {
+    checkInt('size', size, 1, 0x7fffffff);
+    return this.#set(SOL_SOCKET, SO_RCVBUF, size, 'setRecvBufferSize');
+  }
+
+  /** Bytes that the kernel takes of what is to be sent. */
+  getSendBufferSize(): number {
+    this.#checkOpen();
+    return getIntOption(this.#fd, SOL_SOCKET, SO_SNDBUF, 'getSendBufferSize');
+  }
+
+  /** Asks for a send buffer of so many bytes, up to net.core.wmem_max. */
+  setSendBufferSize(size: number): this {
+    checkInt('size', size, 1, 0x7fffffff);
+    return this.#set(SOL_SOCKET, SO_SNDBUF, size, 'setSendBufferSize');
+  }
+
+  #set(level: number, name: number, value: OptionValue, syscall: string): this {
+    this.#checkOpen();
+    setSocketOption(this.#fd, level, name, value, syscall);
+    return this;
+  }
+
+  #setOption({ level, name, value }: SocketOption, syscall: string): this {
+    return this.#set(level, name, value, syscall);
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== null) throw closedError('The socket');
+    if (this.#loop.closing) throw closedError('The loop');
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** It keeps the process alive once it receives, which is the default. */
+  ref(): this {
+    return this.#setReferenced(true);
+  }
+
+  /** It no longer keeps the process alive. */
+  unref(): this {
+    return this.#setReferenced(false);
+  }
+
+  #setReferenced(referenced: boolean): this {
+    this.#loop.setReferenced(this.#receiver, referenced);
+    this.#sender.referenced = referenced;
+    return this;
+  }
+
+  /**
+   * Closes the socket. What was sent before goes out; a datagram for which the kernel has no room is
+   * given up. Calls that wait reject with ERR_CLOSED, an iteration ends. A second call waits for the first.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    if (!this.#loop.closing) {
+      await Promise.all([
+        new Promise<void>(resolve => this.#receiver.stop(resolve)),
+        new Promise<void>(resolve => this.#sender.stop(resolve)),
+      ]);
+    }
+    const fd = this.#fd;
+    this.#dropped = kernelDrops(fd);
+    this.#fd = -1;
+    libc().keepAtExit(fd);
+    await closeSocket(this.#loop, fd);
+    this.#onClosed?.();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** A datagram of a list, checked. */
+interface Ready {
+  bytes: Uint8Array;
+  destination: Destination | null;
+  control: Buffer | undefined;
+}
+
+function checkSendOptions(options: SendOptions): void {
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkWait(options);
+  checkPacketOptions(options);
+}
+
+/** `for await` over a socket, without a generator's extra promises. */
+class DatagramIterator implements AsyncIterator<Datagram, undefined> {
+  readonly #socket: DatagramSocket;
+  readonly #receiver: DatagramReceiver;
+
+  constructor(socket: DatagramSocket, receiver: DatagramReceiver) {
+    this.#socket = socket;
+    this.#receiver = receiver;
+  }
+
+  next(): Promise<IteratorResult<Datagram, undefined>> {
+    return this.#receiver.step();
+  }
+
+  async return(): Promise<IteratorResult<Datagram, undefined>> {
+    await this.#socket.close();
+    return { value: undefined, done: true };
+  }
+}
