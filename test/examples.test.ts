@@ -55,6 +55,34 @@ t.test('threads-echo serves on all its threads, and ends gracefully', async t =>
   t.equal(served[0]! + served[1]!, 21);
 });
 
+t.test('udp-echo sends every datagram back', async t => {
+  const { port, child } = await serve('examples/udp-echo.js', '0');
+  t.teardown(() => child.kill());
+  const socket = dgram.createSocket('udp4');
+  for (const text of ['', 'hello', 'x'.repeat(60_000)]) {
+    socket.send(text, port, '127.0.0.1');
+    const [message] = await once(socket, 'message');
+    t.equal(String(message), text);
+  }
+  socket.close();
+});
+
+t.test('statsd counts, and answers with what it has', async t => {
+  const { port, child } = await serve('examples/statsd.js', '0');
+  t.teardown(() => child.kill());
+  const socket = dgram.createSocket('udp4');
+  for (let i = 0; i < 100; i++) socket.send(`hits:1|c\nbytes:${i}|c`, port, '127.0.0.1');
+  socket.send('load:0.5|g\nnonsense', port, '127.0.0.1');
+  let message = '';
+  // Loopback keeps the order, but the counters may be asked for before all has been read.
+  for (let tries = 0; tries < 100 && !message.includes('load'); tries++) {
+    socket.send('?', port, '127.0.0.1');
+    [message] = (await once(socket, 'message')).map(String) as [string];
+  }
+  t.equal(message, 'hits 100\nbytes 4950\nload 0.5\n');
+  socket.close();
+});
+
 t.test('http-hello answers fetch, keep-alive, pipelining and nonsense', async t => {
   const { port, child } = await serve('examples/http-hello.js', '0');
   t.teardown(() => child.kill());

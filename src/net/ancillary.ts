@@ -171,6 +171,16 @@ export function writeControl(options: PacketOptions, isIPv4: boolean): Buffer {
   return control.subarray(0, end);
 }
 
+let lastSegments: { size: number; control: Buffer } = { size: 0, control: Buffer.alloc(0) };
+
+/** Has the kernel cut what is sent, as `segmentSize` does: most of one program's are of one size. */
+export function segmentControl(size: number): Buffer {
+  if (lastSegments.size !== size) {
+    lastSegments = { size, control: writeControl({ segmentSize: size }, true) };
+  }
+  return lastSegments.control;
+}
+
 /** The four bytes of an IPv4 address, which may be mapped into IPv6. */
 export function writeIPv4(bytes: Buffer, at: number, address: string): void {
   const mapped = address.startsWith('::ffff:') ? address.slice(7) : address;

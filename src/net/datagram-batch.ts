@@ -1,6 +1,8 @@
 import { promiseOf, type Settler } from '../loop/settler.js';
 import { UasyncError } from '../ring/errors.js';
-import type { SendOutcome } from './datagram-sender.js';
+import type { Destination } from './datagram-destinations.js';
+import type { DatagramSender, SendOutcome } from './datagram-sender.js';
+import type { SendLimit } from './send-limit.js';
 
 /** Datagrams of a `sendMany` that were not sent. */
 export interface SendFailure {
@@ -30,36 +32,95 @@ export class SendManyError extends UasyncError {
   }
 }
 
+/** A datagram of a list, checked. */
+export interface Ready {
+  bytes: Uint8Array;
+  /** null is the peer of a connected socket. */
+  destination: Destination | null;
+  control: Buffer | undefined;
+}
+
 /** A `sendMany` under way. */
 export class Batch implements SendOutcome, Settler<number> {
   resolve!: Settler<number>['resolve'];
   reject!: (error: unknown) => void;
+  readonly #sender: DatagramSender;
+  readonly #list: readonly Ready[];
+  readonly #limit: SendLimit | undefined;
+  /** Whether the kernel cuts what goes to it as one: Unix sockets do not. */
+  readonly #cuts: boolean;
   #left: number;
   #sent = 0;
-  #failures: SendFailure[] | null = null;
+  readonly #failures: SendFailure[] = [];
 
-  constructor(count: number) {
-    this.#left = count;
+  constructor(sender: DatagramSender, list: readonly Ready[], limit: SendLimit | undefined, cuts: boolean) {
+    this.#sender = sender;
+    this.#list = list;
+    this.#limit = limit;
+    this.#cuts = cuts;
+    this.#left = list.length;
   }
 
-  promise(): Promise<number> {
-    return promiseOf(this);
+  /** Sends all; resolves to their number. */
+  run(): Promise<number> {
+    const promise = promiseOf(this);
+    if (this.#cuts) {
+      for (const train of this.#trains()) {
+        if (train.count === 1) this.sendAlone(train.first);
+        else this.#sender.sendTrain(train, this.#limit);
+      }
+    } else {
+      for (let i = 0; i < this.#list.length; i++) this.sendAlone(i);
+    }
+    return promise;
+  }
+
+  sendAlone(index: number): void {
+    const { bytes, destination, control } = this.#list[index]!;
+    this.#sender.sendFor(this, index, bytes, destination, control, this.#limit);
+  }
+
+  /**
+   * Datagrams of one length to one destination, in their order: the kernel takes such a train as one, and
+   * cuts it (GSO). Between destinations there is no order to keep.
+   */
+  #trains(): Train[] {
+    const trains: Train[] = [];
+    const open = new Map<Destination | null, Train>();
+    const list = this.#list;
+    for (let i = 0; i < list.length; i++) {
+      const { bytes, destination, control } = list[i]!;
+      let train = open.get(destination);
+      if (train === undefined || control !== undefined || !train.add(i, bytes)) {
+        train = new Train(this, i, bytes, destination);
+        trains.push(train);
+        // One with a control message of its own stays alone.
+        if (control !== undefined || bytes.length === 0) open.delete(destination);
+        else open.set(destination, train);
+      }
+    }
+    return trains;
   }
 
   sent(): void {
-    this.#sent++;
-    this.#done();
+    this.sentMany(1);
+  }
+
+  sentMany(count: number): void {
+    this.#sent += count;
+    this.#done(count);
   }
 
   failed(index: number, error: Error): void {
-    this.#failures ??= [];
     this.#failures.push({ index, error });
-    this.#done();
+    this.#done(1);
   }
 
-  #done(): void {
-    if (--this.#left !== 0) return;
-    if (this.#failures === null) this.resolve(this.#sent);
+  #done(count: number): void {
+    this.#left -= count;
+    if (this.#left !== 0) return;
+    this.#limit?.end();
+    if (this.#failures.length === 0) this.resolve(this.#sent);
     else
       this.reject(
         new SendManyError(
@@ -67,5 +128,60 @@ export class Batch implements SendOutcome, Settler<number> {
           this.#failures.sort((a, b) => a.index - b.index),
         ),
       );
+  }
+}
+
+/** What the kernel cuts at most: 64 datagrams (UDP_MAX_SEGMENTS). */
+const TRAIN_MAX = 64;
+/** Below 64 KiB, so that a train and what is said about it fit into a block of that size. */
+const TRAIN_BYTES = 64000;
+/** Errors that a datagram alone may be spared: longer than the route's MTU, no checksums in hardware, no memory. */
+const TOO_MUCH = new Set(['EINVAL', 'EIO', 'EMSGSIZE', 'ENOBUFS', 'ERR_INVALID_STATE']);
+
+/** Datagrams that go to the kernel as one. */
+export class Train implements SendOutcome {
+  readonly destination: Destination | null;
+  /** The length of each. */
+  readonly segmentSize: number;
+  readonly first: number;
+  readonly parts: Uint8Array[];
+  length: number;
+  readonly #batch: Batch;
+  readonly #indices: number[];
+
+  constructor(batch: Batch, index: number, bytes: Uint8Array, destination: Destination | null) {
+    this.#batch = batch;
+    this.#indices = [index];
+    this.parts = [bytes];
+    this.first = index;
+    this.length = bytes.length;
+    this.segmentSize = bytes.length;
+    this.destination = destination;
+  }
+
+  get count(): number {
+    return this.parts.length;
+  }
+
+  /** Adds one more; false if it does not fit in. */
+  add(index: number, bytes: Uint8Array): boolean {
+    if (bytes.length !== this.segmentSize || this.count === TRAIN_MAX) return false;
+    if (this.length + bytes.length > TRAIN_BYTES) return false;
+    this.length += bytes.length;
+    this.parts.push(bytes);
+    this.#indices.push(index);
+    return true;
+  }
+
+  sent(): void {
+    this.#batch.sentMany(this.count);
+  }
+
+  failed(_: number, error: Error): void {
+    const alone = TOO_MUCH.has((error as UasyncError).code);
+    for (const index of this.#indices) {
+      if (alone) this.#batch.sendAlone(index);
+      else this.#batch.failed(index, error);
+    }
   }
 }

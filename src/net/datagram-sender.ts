@@ -1,16 +1,17 @@
-import { AbortError } from '../loop/abort.js';
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import { promiseOf, type Settler } from '../loop/settler.js';
-import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED, EINTR, EMSGSIZE, ENOBUFS, ETIMEDOUT } from '../ring/errno.js';
+import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../ring/errno.js';
 import { closedError, stateError, systemError } from '../ring/errors.js';
-import { MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
+import type { Sqe } from '../ring/sqe/index.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
 import { IOVEC, MSGHDR } from '../ring/structs.js';
+import { segmentControl } from './ancillary.js';
 import type { Destination } from './datagram-destinations.js';
+import type { Limited, SendLimit } from './send-limit.js';
 
 /** What a datagram consists of: text is sent as UTF-8, the parts of an array one behind the other. */
 export type DatagramData = string | Uint8Array | readonly (string | Uint8Array)[];
@@ -18,8 +19,16 @@ export type DatagramData = string | Uint8Array | readonly (string | Uint8Array)[
 /** Where `struct msghdr` and its parts are behind the data: they start at a multiple of this. */
 const ALIGN = 16;
 const HEADER = 64;
+const TWO_32 = 2 ** 32;
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = Buffer.alloc(0);
+
+/** Datagrams of one length that go to the kernel as one. */
+export interface SegmentedData extends SendOutcome {
+  readonly destination: Destination | null;
+  readonly segmentSize: number;
+  readonly parts: readonly Uint8Array[];
+}
 
 /** Who is told how a datagram fared. */
 export interface SendOutcome {
@@ -27,8 +36,28 @@ export interface SendOutcome {
   failed(index: number, error: Error): void;
 }
 
+/** An address, or a size_t. */
+function writePointer(bytes: Buffer, value: number, at: number): void {
+  bytes.writeUInt32LE(value % TWO_32, at);
+  bytes.writeUInt32LE(Math.floor(value / TWO_32), at + 4);
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (let i = 0; i < parts.length; i++) length += parts[i]!.length;
+  return length;
+}
+
+function copyAll(parts: readonly Uint8Array[], bytes: Buffer): void {
+  let at = 0;
+  for (let i = 0; i < parts.length; i++) {
+    bytes.set(parts[i]!, at);
+    at += parts[i]!.length;
+  }
+}
+
 /** One datagram, from the call until the kernel has taken it. */
-class DatagramSend extends Operation implements Settler<number> {
+class DatagramSend extends Operation implements Settler<number>, Limited {
   resolve!: Settler<number>['resolve'];
   reject!: (error: unknown) => void;
   sender: DatagramSender | null = null;
@@ -39,9 +68,12 @@ class DatagramSend extends Operation implements Settler<number> {
   destination: Destination | null = null;
   /** Kept only while it waits for a block. */
   data: Uint8Array = NO_BYTES;
+  /** Set if it is several: these are copied instead. */
+  parts: readonly Uint8Array[] | null = null;
   length = 0;
   control: Buffer = NO_CONTROL;
-  limit: Limit | null = null;
+  /** Its own, or that of the many it is one of. */
+  limit: SendLimit | null = null;
 
   /** Most are taken while they are submitted: who awaits one is served in the same turn. */
   override get eager(): boolean {
@@ -53,12 +85,13 @@ class DatagramSend extends Operation implements Settler<number> {
   }
 
   complete(res: number): void {
+    const sender = this.sender!;
+    if (res === EAGAIN && sender.retry(this)) return;
     this.loop.blocks.release(this.block!);
     this.block = null;
-    const sender = this.sender!;
     if (res >= 0) this.#settle(res);
     else this.fail(sender.errorOf(res, this));
-    sender.completed();
+    sender.completed(this);
   }
 
   #settle(bytes: number): void {
@@ -76,11 +109,15 @@ class DatagramSend extends Operation implements Settler<number> {
   }
 
   #finish(): void {
-    this.limit?.end();
-    this.limit = null;
+    if (this.limit !== null) {
+      this.limit.delete(this);
+      if (this.outcome === null) this.limit.end();
+      this.limit = null;
+    }
     this.outcome = null;
     this.destination = null;
     this.data = NO_BYTES;
+    this.parts = null;
     this.control = NO_CONTROL;
     this.sender = null;
     sends.give(this);
@@ -95,43 +132,6 @@ class DatagramSend extends Operation implements Settler<number> {
 
 const sends = new OperationPool(DatagramSend);
 
-/** A caller's signal and timeout for one datagram. */
-class Limit {
-  readonly #send: DatagramSend;
-  readonly #signal: AbortSignal | undefined;
-  readonly #timer: NodeJS.Timeout | undefined;
-  #late = false;
-
-  constructor(send: DatagramSend, { signal, timeout }: WaitOptions) {
-    this.#send = send;
-    this.#signal = signal;
-    signal?.addEventListener('abort', this);
-    if (timeout !== undefined) {
-      this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeout, 0x7fffffff));
-    }
-  }
-
-  handleEvent(): void {
-    this.#send.cancel();
-  }
-
-  #onTimeout(): void {
-    this.#late = true;
-    this.#send.cancel();
-  }
-
-  /** Why the datagram was given up, if it was. */
-  error(): Error | null {
-    if (this.#signal?.aborted) return new AbortError(this.#signal);
-    return this.#late ? systemError(ETIMEDOUT, 'send', this.#send.destination?.details) : null;
-  }
-
-  end(): void {
-    this.#signal?.removeEventListener('abort', this);
-    clearTimeout(this.#timer);
-  }
-}
-
 /**
  * The sending side of a datagram socket. Each datagram is copied into a block and is an operation of its
  * own; all that are begun in one turn go to the kernel together.
@@ -144,13 +144,19 @@ export class DatagramSender implements BlockWaiter {
   #inFlight = 0;
   /** Those for which there was no block. */
   readonly #waiting: DatagramSend[] = [];
+  /** Those for which a Unix socket had no room; the first is being sent. */
+  readonly #blocked: DatagramSend[] = [];
+  readonly #isUnix: boolean;
+  readonly #flags: number;
   #closed = false;
   #referenced = true;
   #onStopped: (() => void) | null = null;
 
-  constructor(loop: Loop, fd: number) {
+  constructor(loop: Loop, fd: number, isUnix: boolean) {
     this.#loop = loop;
     this.#fd = fd;
+    this.#isUnix = isUnix;
+    this.#flags = isUnix ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
   }
 
   /** Sends a datagram to `destination`, or to the peer of a connected socket. Resolves to its length. */
@@ -158,11 +164,11 @@ export class DatagramSender implements BlockWaiter {
     data: Uint8Array,
     destination: Destination | null,
     control: Buffer | undefined,
-    options: WaitOptions | undefined,
+    limit: SendLimit | undefined,
   ): Promise<number> {
     const send = sends.take(this.#loop);
     const promise = promiseOf(send);
-    this.#begin(send, data, destination, control, options);
+    this.#begin(send, data, destination, control, limit);
     return promise;
   }
 
@@ -173,12 +179,20 @@ export class DatagramSender implements BlockWaiter {
     data: Uint8Array,
     destination: Destination | null,
     control: Buffer | undefined,
-    options: WaitOptions | undefined,
+    limit: SendLimit | undefined,
   ): void {
     const send = sends.take(this.#loop);
     send.outcome = outcome;
     send.index = index;
-    this.#begin(send, data, destination, control, options);
+    this.#begin(send, data, destination, control, limit);
+  }
+
+  /** Sends several at once, which the kernel cuts. */
+  sendTrain(train: SegmentedData, limit: SendLimit | undefined): void {
+    const send = sends.take(this.#loop);
+    send.outcome = train;
+    send.parts = train.parts;
+    this.#begin(send, NO_BYTES, train.destination, segmentControl(train.segmentSize), limit);
   }
 
   #begin(
@@ -186,15 +200,24 @@ export class DatagramSender implements BlockWaiter {
     data: Uint8Array,
     destination: Destination | null,
     control: Buffer | undefined,
-    options: WaitOptions | undefined,
+    limit: SendLimit | undefined,
   ): void {
     send.sender = this;
     send.destination = destination;
-    send.length = data.length;
+    send.length = send.parts === null ? data.length : lengthOf(send.parts);
     send.referenced = this.#referenced;
     if (control !== undefined) send.control = control;
-    if (options !== undefined) send.limit = new Limit(send, options);
-    if (this.#waiting.length !== 0) {
+    if (limit !== undefined) {
+      send.limit = limit;
+      limit.add(send);
+      const given = limit.error();
+      if (given !== null) {
+        send.fail(given);
+        return;
+      }
+    }
+    // What a Unix socket has no room for stays in order.
+    if (this.#waiting.length !== 0 || this.#blocked.length !== 0) {
       send.data = data;
       this.#waiting.push(send);
     } else if (!this.#start(send, data)) {
@@ -208,8 +231,10 @@ export class DatagramSender implements BlockWaiter {
   #start(send: DatagramSend, data: Uint8Array): boolean {
     let block: Block | null = null;
     try {
-      if (data.length < send.length) throw stateError('The buffer was detached while it waited to be sent');
-      const { length } = data;
+      const { parts, length } = send;
+      if ((parts === null ? data.length : lengthOf(parts)) !== length) {
+        throw stateError('The buffer was detached while it waited to be sent');
+      }
       // A control message is looked at again when the datagram has had to wait for room: it stays in the block.
       const plain = send.control.length === 0 && this.#sendsToAddress;
       const header = (length + ALIGN - 1) & -ALIGN;
@@ -219,8 +244,9 @@ export class DatagramSender implements BlockWaiter {
       if (block === null) return false;
       // At the limit of memory there may be smaller ones only, and a datagram cannot be cut.
       if (block.bytes.length < size) throw this.errorOf(ENOBUFS, send);
-      block.bytes.set(data);
-      if (plain) this.#submit(send, block);
+      if (parts === null) block.bytes.set(data);
+      else copyAll(parts, block.bytes);
+      if (plain) this.#prepare(this.#loop.start(send), send, block);
       else this.#submitMessage(send, block, header);
       send.block = block;
       this.#inFlight++;
@@ -236,9 +262,8 @@ export class DatagramSender implements BlockWaiter {
     return this.#loop.ops.has(abi.OP_SENDMSG_ZC);
   }
 
-  #submit(send: DatagramSend, block: Block): void {
-    const sqe = this.#loop.start(send);
-    sqe.prep(abi.OP_SEND, this.#fd, block.address, send.length, 0).opFlags(MSG_NOSIGNAL);
+  #prepare(sqe: Sqe, send: DatagramSend, block: Block): void {
+    sqe.prep(abi.OP_SEND, this.#fd, block.address, send.length, 0).opFlags(this.#flags);
     const { destination } = send;
     if (destination === null) return;
     const name = destination.bytes;
@@ -258,41 +283,82 @@ export class DatagramSender implements BlockWaiter {
     if (name !== undefined) {
       const address = sqe.scratch.alloc(name.length);
       sqe.scratch.bytes.set(name, sqe.scratch.start);
-      bytes.writeBigUInt64LE(BigInt(address), at + MSGHDR.msg_name);
+      writePointer(bytes, address, at + MSGHDR.msg_name);
       bytes.writeUInt32LE(name.length, at + MSGHDR.msg_namelen);
     }
-    bytes.writeBigUInt64LE(BigInt(block.address + iov), at + MSGHDR.msg_iov);
-    bytes.writeBigUInt64LE(1n, at + MSGHDR.msg_iovlen);
-    bytes.writeBigUInt64LE(BigInt(block.address), iov + IOVEC.iov_base);
-    bytes.writeBigUInt64LE(BigInt(send.length), iov + IOVEC.iov_len);
+    writePointer(bytes, block.address + iov, at + MSGHDR.msg_iov);
+    writePointer(bytes, 1, at + MSGHDR.msg_iovlen);
+    writePointer(bytes, block.address, iov + IOVEC.iov_base);
+    writePointer(bytes, send.length, iov + IOVEC.iov_len);
     if (send.control.length !== 0) {
       bytes.set(send.control, control);
-      bytes.writeBigUInt64LE(BigInt(block.address + control), at + MSGHDR.msg_control);
-      bytes.writeBigUInt64LE(BigInt(send.control.length), at + MSGHDR.msg_controllen);
+      writePointer(bytes, block.address + control, at + MSGHDR.msg_control);
+      writePointer(bytes, send.control.length, at + MSGHDR.msg_controllen);
     }
-    sqe.prep(abi.OP_SENDMSG, this.#fd, block.address + at, 1, 0).opFlags(MSG_NOSIGNAL);
+    sqe.prep(abi.OP_SENDMSG, this.#fd, block.address + at, 1, 0).opFlags(this.#flags);
   }
 
   /** What the kernel's refusal of a datagram means to the caller. */
   errorOf(res: number, send: DatagramSend): Error {
     if (res === ECANCELED || res === EINTR) {
-      const given = send.limit?.error();
-      if (given) return given;
+      const given = send.limit?.error() ?? null;
+      if (given !== null) return given;
       if (this.#closed) return closedError('The socket');
       if (this.#loop.closing) return closedError('The loop');
     }
     return systemError(res, 'send', (send.destination ?? this.peer)?.details);
   }
 
+  /**
+   * A Unix socket had no room (UDP waits by itself). Until 6.18 at least the kernel would wait with the data
+   * half consumed, and then send an empty datagram: so it is sent anew, by a worker thread that waits, one at
+   * a time. False if it is to fail.
+   */
+  retry(send: DatagramSend): boolean {
+    if (!this.#isUnix || this.#closed || this.#loop.closing) return false;
+    this.#blocked.push(send);
+    if (this.#blocked.length === 1) this.#sendBlocked();
+    return true;
+  }
+
+  #sendBlocked(): void {
+    const send = this.#blocked[0]!;
+    const sqe = this.#loop.start(send);
+    this.#prepare(sqe, send, send.block!);
+    sqe.opFlags(MSG_NOSIGNAL).async();
+  }
+
   /** The kernel is done with a datagram. */
-  completed(): void {
+  completed(send: DatagramSend): void {
     this.#inFlight--;
+    if (this.#blocked[0] === send) this.#unblocked();
     if (this.#inFlight === 0 && this.#onStopped !== null) this.#onStopped();
+  }
+
+  #unblocked(): void {
+    this.#blocked.shift();
+    if (this.#closed || this.#loop.closing) this.#drop(this.#blocked);
+    else if (this.#blocked.length !== 0) this.#sendBlocked();
+    else this.blockReleased();
+  }
+
+  /** Fails those that the kernel does not have. */
+  #drop(sends: DatagramSend[]): void {
+    for (const send of sends.splice(0)) {
+      if (send.block !== null) this.#abandon(send);
+      send.fail(this.errorOf(ECANCELED, send));
+    }
+  }
+
+  #abandon(send: DatagramSend): void {
+    this.#loop.blocks.release(send.block!);
+    send.block = null;
+    this.#inFlight--;
   }
 
   blockReleased(): void {
     const waiting = this.#waiting;
-    while (waiting.length !== 0) {
+    while (waiting.length !== 0 && this.#blocked.length === 0) {
       const send = waiting[0]!;
       if (!this.#start(send, send.data)) {
         this.#loop.blocks.wait(this);
@@ -302,12 +368,14 @@ export class DatagramSender implements BlockWaiter {
     }
   }
 
-  /** A datagram that waits for a block is not to be sent any more. */
+  /** A datagram that the kernel does not have is not to be sent any more. */
   giveUp(send: DatagramSend): void {
-    const at = this.#waiting.indexOf(send);
-    if (at === -1) return;
-    this.#waiting.splice(at, 1);
-    send.fail(this.errorOf(ECANCELED, send));
+    for (const list of [this.#waiting, this.#blocked]) {
+      const at = list.indexOf(send);
+      if (at === -1) continue;
+      list.splice(at, 1);
+      this.#drop([send]);
+    }
   }
 
   set referenced(referenced: boolean) {
@@ -317,7 +385,11 @@ export class DatagramSender implements BlockWaiter {
   /** Ends sending: what the kernel has not taken rejects, and `onStopped` is called when it is done with all. */
   stop(onStopped: () => void): void {
     this.#closed = true;
-    for (const send of this.#waiting.splice(0)) send.fail(closedError('The socket'));
+    this.#drop(this.#waiting);
+    // The kernel has the first of these.
+    const first = this.#blocked.shift();
+    this.#drop(this.#blocked);
+    if (first !== undefined) this.#blocked.push(first);
     if (this.#inFlight === 0) {
       onStopped();
       return;

@@ -14,10 +14,17 @@ import {
   UasyncError,
 } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import { AF_INET, AF_INET6, AF_UNIX, type SocketAddress } from '../ring/sockaddr.js';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  SOCKADDR_MAX,
+  type SocketAddress,
+  writeSockaddr,
+} from '../ring/sockaddr.js';
 import { SOCKADDR_IN } from '../ring/structs.js';
 import { checkPacketOptions, hasPacketOptions, type PacketOptions, writeControl } from './ancillary.js';
-import { Batch } from './datagram-batch.js';
+import { Batch, type Ready } from './datagram-batch.js';
 import {
   type Destination,
   inetDestination,
@@ -46,6 +53,7 @@ import { membership, outgoingInterface, type SocketOption, sourceMembership } fr
 import { localAddress, remoteAddress } from './names.js';
 import { IPPROTO_IPV6, SOL_SOCKET } from './options.js';
 import { resolve } from './resolve.js';
+import { sendLimit } from './send-limit.js';
 
 /** How a datagram is sent. */
 export interface SendOptions extends WaitOptions, PacketOptions {}
@@ -72,6 +80,7 @@ export interface SocketSetup {
   queueLimit: number;
   maxSize: number;
   ancillary: boolean;
+  bound: boolean;
   /** Called once the descriptor is closed. */
   onClosed: (() => void) | null;
 }
@@ -116,6 +125,8 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
   readonly #onClosed: (() => void) | null;
   #fd: number;
   #local: SocketAddress | undefined;
+  /** What it was bound to at first. */
+  readonly #bound: SocketAddress | undefined;
   #remote: SocketAddress | undefined;
   #peer: Destination | null = null;
   #connecting = false;
@@ -128,9 +139,10 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     this.#fd = fd;
     this.#domain = setup.domain;
     this.#receiver = new DatagramReceiver(loop, fd, setup.queueLimit, setup.maxSize, setup.ancillary);
-    this.#sender = new DatagramSender(loop, fd);
+    this.#sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
     this.#onClosed = setup.onClosed;
     this.#local = localAddress(fd);
+    this.#bound = setup.bound ? this.#local : undefined;
     // A worker that is terminated runs no JavaScript, and must not keep the port.
     libc().closeAtExit(fd);
   }
@@ -282,7 +294,8 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     if (error !== null) throw error;
     const destination = this.#destination(port, address);
     if (destination === undefined) return this.#lookUpAndSend(bytes, port!, address!, options);
-    return this.#sender.send(bytes, destination, this.#control(options, destination), options);
+    const control = this.#control(options, destination);
+    return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
   }
 
   async #lookUpAndSend(
@@ -295,7 +308,8 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     this.#checkOpen();
     checkWait(options);
     if (bytes.length === 0) checkAttached(bytes);
-    return this.#sender.send(bytes, destination, this.#control(options, destination), options);
+    const control = this.#control(options, destination);
+    return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
   }
 
   /**
@@ -314,13 +328,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     const ready = this.#prepare(list, options) ?? (await this.#prepareNames(list, options));
     this.#checkOpen();
     checkWait(options);
-    const batch = new Batch(list.length);
-    const promise = batch.promise();
-    for (let i = 0; i < ready.length; i++) {
-      const { bytes, destination, control } = ready[i]!;
-      this.#sender.sendFor(batch, i, bytes, destination, control, options);
-    }
-    return promise;
+    return new Batch(this.#sender, ready, sendLimit(options), this.#domain !== AF_UNIX).run();
   }
 
   /** Everything is checked before anything is sent; null if a name has to be looked up first. */
@@ -464,6 +472,19 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     // AF_UNSPEC
     await this.#connectTo(new Uint8Array(SOCKADDR_IN.size), undefined);
     this.#setPeer(null);
+    this.#bindAgain();
+  }
+
+  /** The kernel forgets a port that it chose itself, and whoever knows it would send in vain. */
+  #bindAgain(): void {
+    const bound = this.#bound;
+    const local = this.#local;
+    if (bound === undefined || 'path' in bound || local === undefined || 'path' in local) return;
+    if (local.port === bound.port) return;
+    const name = Buffer.alloc(SOCKADDR_MAX);
+    const failed = libc().bind(this.#fd, name.subarray(0, writeSockaddr(name, 0, bound)));
+    if (failed < 0) throw systemError(failed, 'bind', bound);
+    this.#local = bound;
   }
 
   // --- Options ------------------------------------------------------------------------------------
@@ -610,13 +631,6 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-/** A datagram of a list, checked. */
-interface Ready {
-  bytes: Uint8Array;
-  destination: Destination | null;
-  control: Buffer | undefined;
 }
 
 function checkSendOptions(options: SendOptions): void {

@@ -4,7 +4,7 @@ export type { InetAddress, SocketAddress, UnixAddress } from '../ring/sockaddr.j
 export type { PacketInfo, PacketOptions } from './ancillary.js';
 export { type BindOptions, bind } from './bind.js';
 export { type ConnectOptions, connect } from './connect.js';
-export type { Connection, Connection, ReadUntilOptions, WriteData, WriteData } from './connection.js';
+export type { Connection, ReadUntilOptions, WriteData } from './connection.js';
 export { type SendFailure, SendManyError } from './datagram-batch.js';
 export type { Datagram } from './datagram-receiver.js';
 export type { DatagramData } from './datagram-sender.js';

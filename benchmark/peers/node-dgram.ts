@@ -1,0 +1,11 @@
+/** The peer: a stock node:dgram echo server. `node node-dgram.js [port]` */
+import { createSocket } from 'node:dgram';
+
+const [port = '7004'] = process.argv.slice(2);
+const ROOM = 1 << 22;
+
+const socket = createSocket({ type: 'udp4', recvBufferSize: ROOM, sendBufferSize: ROOM });
+socket.on('message', (data, { port, address }) => socket.send(data, port, address));
+socket.bind(Number(port), '127.0.0.1', () => {
+  console.log(`listening on 127.0.0.1:${socket.address().port}`);
+});

@@ -1,0 +1,303 @@
+/** What can go wrong with datagrams: refusals, limits, wrong arguments, buffers that go away. */
+import { MessageChannel } from 'node:worker_threads';
+import t from 'tap';
+import { loop } from 'uasync';
+import { bind, type DatagramSocket, type InetAddress, SendManyError } from 'uasync/net';
+import { checkLeaks, turns } from '../harness.js';
+
+checkLeaks();
+
+const HOST = '127.0.0.1';
+
+function portOf(socket: DatagramSocket): number {
+  return (socket.address as InetAddress).port;
+}
+
+/** A port that nobody has at the moment. */
+async function freePort(): Promise<number> {
+  await using socket = await bind({ host: HOST });
+  return portOf(socket);
+}
+
+t.test('a refusal (ICMP) is the error of the next call, and the socket goes on', async t => {
+  const port = await freePort();
+  const refused = { code: 'ECONNREFUSED', address: HOST, port };
+  await using client = await bind({ host: HOST });
+  await client.connect(port, HOST);
+
+  await client.send('nobody is there');
+  await t.rejects(client.recv(), { ...refused, syscall: 'recvmsg' });
+  const receiving = client.recv();
+  await client.send('still nobody');
+  await t.rejects(receiving, refused);
+  const many = client.recvMany();
+  await client.send('nobody yet');
+  await t.rejects(many, refused);
+
+  // Nobody waits: it is kept for the next call, whichever that is.
+  await client.send('x');
+  await turns(10);
+  await t.rejects(client.send('y'), { ...refused, syscall: 'send' });
+
+  const step = client[Symbol.asyncIterator]().next();
+  await client.send('z');
+  await t.rejects(step, refused);
+
+  await using server = await bind({ host: HOST, port });
+  await client.send('now');
+  const { data, ...from } = await server.recv();
+  await server.send(data, from.port, from.address);
+  t.equal(String((await client.recv()).data), 'now');
+});
+
+t.test('errors name whom the datagram was for', async t => {
+  await using socket = await bind({ host: HOST });
+  const port = 9;
+  await t.rejects(socket.send(Buffer.alloc(65508), port, HOST), {
+    code: 'EMSGSIZE',
+    syscall: 'send',
+    address: HOST,
+    port,
+  });
+  await t.rejects(socket.send(Buffer.alloc(300_000), port, HOST), { code: 'EMSGSIZE', address: HOST, port });
+  const broadcast = '255.255.255.255';
+  await t.rejects(socket.send('x', port, broadcast), { code: 'EACCES', address: broadcast, port });
+  await t.rejects(socket.send('x', port, '::1'), { code: 'EAFNOSUPPORT', address: '::1', port });
+  await t.rejects(socket.send('x', port, 'no.such.name.invalid'), { message: /getaddrinfo/ });
+  await t.rejects(socket.connect(port, 'no.such.name.invalid'), { message: /getaddrinfo/ });
+  await t.rejects(bind({ host: 'no.such.name.invalid' }), { message: /getaddrinfo/ });
+  await t.rejects(bind({ host: '192.0.2.1' }), {
+    code: 'EADDRNOTAVAIL',
+    syscall: 'bind',
+    address: '192.0.2.1',
+  });
+  await using unix = await bind({ path: '' });
+  const path = '/nowhere/at/all';
+  await t.rejects(unix.send('x', path), { code: 'ENOENT', syscall: 'send', path });
+  await t.rejects(unix.connect(path), { code: 'ENOENT', syscall: 'connect', path });
+  await t.rejects(bind({ path }), { code: 'ENOENT', syscall: 'bind', path });
+});
+
+t.test('sendMany says exactly what was not sent, and why', async t => {
+  await using server = await bind({ host: HOST });
+  await using client = await bind({ host: HOST });
+  const port = portOf(server);
+  t.equal(await client.sendMany([]), 0);
+  const list = [
+    { data: 'one', port, address: HOST },
+    { data: 'two', port, address: '255.255.255.255' },
+    { data: 'thr', port, address: HOST },
+    { data: Buffer.alloc(65508), port, address: HOST },
+    { data: 'five', port, address: HOST },
+  ];
+  const error = await client.sendMany(list).then(
+    () => t.fail('not all can have been sent'),
+    error => error,
+  );
+  t.ok(error instanceof SendManyError);
+  t.match(error, { code: 'EACCES', syscall: 'send', address: '255.255.255.255', port, sent: 3 });
+  t.strictSame(
+    error.failures.map(({ index, error }: { index: number; error: { code: string } }) => [index, error.code]),
+    [
+      [1, 'EACCES'],
+      [3, 'EMSGSIZE'],
+    ],
+  );
+  const texts = new Set<string>();
+  while (texts.size < 3) for (const { data } of await server.recvMany()) texts.add(String(data));
+  t.strictSame([...texts].sort(), ['five', 'one', 'thr']);
+  // Checked as a whole before anything goes out.
+  await t.rejects(
+    client.sendMany([
+      { data: 'six', port, address: HOST },
+      { data: 7 as never, port },
+    ]),
+    TypeError,
+  );
+  await t.rejects(server.recv({ timeout: 20 }), { code: 'ETIMEDOUT' });
+});
+
+t.test('a train that the route does not take goes out one by one', async t => {
+  await using server = await bind({ host: HOST });
+  await using client = await bind({ host: HOST });
+  // Longer ones than a train may have: each is refused, and sent, by itself.
+  const big = Array.from({ length: 3 }, () => ({ data: Buffer.alloc(30_000, 'x'), port: portOf(server) }));
+  t.equal(await client.sendMany(big), 3);
+  for (let i = 0; i < 3; i++) t.equal((await server.recv()).data.length, 30_000);
+  const error = await client
+    .sendMany(Array.from({ length: 5 }, () => ({ data: 'same', port: 9, address: '255.255.255.255' })))
+    .catch(error => error);
+  t.equal(error.sent, 0);
+  t.strictSame(
+    error.failures.map(({ index }: { index: number }) => index),
+    [0, 1, 2, 3, 4],
+  );
+});
+
+t.test('what is longer than maxSize is cut, and says so', async t => {
+  await using server = await bind({ host: HOST, maxSize: 10 });
+  await using client = await bind({ host: HOST });
+  for (const [text, kept, truncated] of [
+    ['0123456789', '0123456789', false],
+    ['0123456789a', '0123456789', true],
+    ['short', 'short', false],
+  ] as const) {
+    await client.send(text, portOf(server), HOST);
+    const datagram = await server.recv();
+    t.strictSame([String(datagram.data), datagram.truncated], [kept, truncated]);
+  }
+});
+
+t.test('what arrives beyond queueLimit is dropped and counted', async t => {
+  await using server = await bind({ host: HOST, queueLimit: 10 });
+  await using client = await bind({ host: HOST });
+  const send = (count: number) =>
+    client.sendMany(
+      Array.from({ length: count }, (_, i) => ({ data: `${i}`, port: portOf(server), address: HOST })),
+    );
+  await send(1);
+  await server.recv();
+  t.equal(server.dropped, 0);
+  await send(35);
+  while (server.dropped < 25) await turns(1);
+  t.equal(server.dropped, 25);
+  t.equal(server.queued, 10);
+  t.strictSame(
+    (await server.recvMany()).map(({ data }) => String(data)),
+    Array.from({ length: 10 }, (_, i) => `${i}`),
+  );
+  server.queueLimit = 100;
+  await send(35);
+  while (server.queued < 35) await turns(1);
+  t.equal(server.dropped, 25);
+});
+
+t.test('what the kernel had no room for is counted, also after the close', async t => {
+  const server = await bind({ host: HOST, recvBufferSize: 4096 });
+  await using client = await bind({ host: HOST });
+  for (let i = 0; i < 50; i++) await client.send(Buffer.alloc(1000), portOf(server), HOST);
+  let received = 0;
+  while (
+    await server.recv({ timeout: 50 }).then(
+      () => true,
+      () => false,
+    )
+  )
+    received++;
+  t.ok(received > 0 && received < 50, `${received} of 50`);
+  t.equal(server.dropped, 50 - received);
+  await server.close();
+  t.equal(server.dropped, 50 - received);
+});
+
+t.test('a socket that is closed says so', async t => {
+  const socket = await bind({ host: HOST });
+  const waiting = [socket.recv(), socket.recvMany(), socket[Symbol.asyncIterator]().next()] as const;
+  const closing = socket.close();
+  t.equal(socket.close(), closing, 'a second close is the first');
+  await t.rejects(waiting[0], { code: 'ERR_CLOSED' });
+  await t.rejects(waiting[1], { code: 'ERR_CLOSED' });
+  t.strictSame(await waiting[2], { value: undefined, done: true });
+  await closing;
+  const closed = { code: 'ERR_CLOSED' };
+  await t.rejects(socket.recv(), closed);
+  await t.rejects(socket.recvMany({ max: 1 }), closed);
+  await t.rejects(socket.send('x', 9, HOST), closed);
+  await t.rejects(socket.sendMany([{ data: 'x', port: 9 }]), closed);
+  await t.rejects(socket.connect(9), closed);
+  await t.rejects(socket.disconnect(), closed);
+  for (const call of [
+    () => socket.setTTL(1),
+    () => socket.setBroadcast(true),
+    () => socket.getRecvBufferSize(),
+    () => socket.addMembership('224.0.0.114'),
+  ]) {
+    t.throws(call, closed);
+  }
+  t.strictSame(await socket[Symbol.asyncIterator]().next(), { value: undefined, done: true });
+  t.ok((socket.address as InetAddress).port > 0, 'its address is remembered');
+});
+
+t.test('detached buffers are an error, not an empty datagram', async t => {
+  await using socket = await bind({ host: HOST });
+  const buffer = new Uint8Array(100);
+  const { port1 } = new MessageChannel();
+  port1.postMessage(buffer, [buffer.buffer]);
+  port1.close();
+  const port = portOf(socket);
+  await t.rejects(socket.send(buffer, port, HOST), { code: 'ERR_INVALID_STATE' });
+  await t.rejects(socket.sendMany([{ data: buffer, port }]), { code: 'ERR_INVALID_STATE' });
+  await t.rejects(socket.send(['x', buffer], port, HOST), { code: 'ERR_INVALID_STATE' });
+  // One that goes away after the call has been copied.
+  const late = new Uint8Array(100).fill(7);
+  const sending = socket.send(late, port, HOST);
+  structuredClone(late, { transfer: [late.buffer] });
+  await sending;
+  t.ok((await socket.recv()).data.every(byte => byte === 7));
+});
+
+t.test('wrong arguments fail before anything reaches the kernel', async t => {
+  await using socket = await bind({ host: HOST });
+  await using unix = await bind({ path: '' });
+  const { submitted } = loop().stats();
+  const type = 'ERR_INVALID_ARG_TYPE';
+  const value = 'ERR_INVALID_ARG_VALUE';
+  const range = 'ERR_OUT_OF_RANGE';
+  const wrong: [string, () => unknown, string][] = [
+    ['bind: no object', () => bind(7 as never), type],
+    ['bind: null', () => bind(null as never), type],
+    ['bind: port', () => bind({ port: 65536 }), range],
+    ['bind: port of type string', () => bind({ port: '7' as never }), type],
+    ['bind: host', () => bind({ host: 7 as never }), type],
+    ['bind: path', () => bind({ path: 7 as never }), type],
+    ['bind: path with a NUL inside', () => bind({ path: 'a\0b' }), value],
+    ['bind: long path', () => bind({ path: 'x'.repeat(200) }), value],
+    ['bind: family', () => bind({ family: 'IPv5' as never }), value],
+    ['bind: queueLimit', () => bind({ queueLimit: 0 }), range],
+    ['bind: maxSize', () => bind({ maxSize: 65536 }), range],
+    ['bind: recvBufferSize', () => bind({ recvBufferSize: 1.5 }), range],
+    ['bind: signal', () => bind({ signal: 7 as never }), type],
+    ['bind: aborted', () => bind({ signal: AbortSignal.abort() }), 'ABORT_ERR'],
+    ['send: no data', () => socket.send(undefined as never, 9, HOST), type],
+    ['send: number', () => socket.send(7 as never, 9, HOST), type],
+    ['send: array of numbers', () => socket.send([7] as never, 9, HOST), type],
+    ['send: port', () => socket.send('x', 65536, HOST), range],
+    ['send: negative port', () => socket.send(Buffer.from('x'), -1, HOST), range],
+    ['send: broken port', () => socket.send('x', 1.5), range],
+    ['send: port null', () => socket.send('x', null as never), type],
+    ['send: address', () => socket.send('x', 9, 7 as never), type],
+    ['send: a path to UDP', () => socket.send('x', '/a/path'), type],
+    ['send: options', () => socket.send('x', 9, HOST, 7 as never), type],
+    ['send: signal', () => socket.send('x', 9, HOST, { signal: 7 as never }), type],
+    ['send: timeout', () => socket.send('x', 9, HOST, { timeout: -1 }), range],
+    ['send: segmentSize', () => socket.send('x', 9, HOST, { segmentSize: 0 }), range],
+    ['send: tos', () => socket.send('x', 9, HOST, { tos: 256 }), range],
+    ['send: ecn', () => socket.send('x', 9, HOST, { ecn: 4 }), range],
+    ['send: localAddress', () => socket.send('x', 9, HOST, { localAddress: 'here' }), value],
+    ['send: interfaceIndex', () => socket.send('x', 9, HOST, { interfaceIndex: -1 }), range],
+    ['send: segments on Unix', () => unix.send('x', '/a', { segmentSize: 1 }), value],
+    ['sendMany: no list', () => socket.sendMany('x' as never), type],
+    ['sendMany: no object', () => socket.sendMany([7 as never]), type],
+    ['sendMany: tos', () => socket.sendMany([{ data: 'x', port: 9, tos: 256 }]), range],
+    ['recv: options', () => socket.recv({ timeout: 'soon' as never }), type],
+    ['recv: signal', () => socket.recv({ signal: 7 as never }), type],
+    ['recvMany: max', () => socket.recvMany({ max: 0 }), range],
+    ['connect: port', () => socket.connect(0), range],
+    ['connect: path to UDP', () => socket.connect('/a' as never), type],
+    ['connect: host', () => socket.connect(9, 7 as never), type],
+    ['connect: port to Unix', () => unix.connect(9 as never), type],
+    ['setTTL', () => socket.setTTL(0), range],
+    ['setMulticastTTL', () => socket.setMulticastTTL(256), range],
+    ['setMulticastInterface', () => socket.setMulticastInterface('eth0'), value],
+    ['addMembership', () => socket.addMembership('a.group'), value],
+    ['addMembership: no string', () => socket.addMembership(7 as never), type],
+    ['addSourceSpecificMembership', () => socket.addSourceSpecificMembership('::1', '232.1.1.1'), value],
+    ['setRecvBufferSize', () => socket.setRecvBufferSize(0), range],
+    ['setSendBufferSize', () => socket.setSendBufferSize('1' as never), type],
+    ['queueLimit', () => Object.assign(socket, { queueLimit: 0 }), range],
+  ];
+  for (const [what, call, code] of wrong) {
+    await t.rejects(async () => call(), { code }, what);
+  }
+  t.equal(loop().stats().submitted, submitted);
+});

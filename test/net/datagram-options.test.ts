@@ -1,0 +1,179 @@
+/** Options of datagram sockets: what the kernel is asked for, and what it tells beside a datagram. */
+import { networkInterfaces } from 'node:os';
+import t from 'tap';
+import { bind, type Datagram, type DatagramSocket, type InetAddress } from 'uasync/net';
+import { checkLeaks } from '../harness.js';
+
+checkLeaks();
+
+const HOST = '127.0.0.1';
+const hasIPv6 = Object.values(networkInterfaces()).some(list =>
+  list?.some(({ address }) => address === '::1'),
+);
+const noIPv6 = hasIPv6 ? false : 'this machine has no IPv6';
+
+function portOf(socket: DatagramSocket): number {
+  return (socket.address as InetAddress).port;
+}
+
+/** What was received within a tenth of a second, or null. */
+function soon(socket: DatagramSocket): Promise<Datagram | null> {
+  return socket.recv({ timeout: 100 }).catch(() => null);
+}
+
+t.test('GSO: what is sent with a segmentSize arrives as datagrams of that size', async t => {
+  await using server = await bind({ host: HOST });
+  await using client = await bind({ host: HOST });
+  const sent = Buffer.alloc(5500, 'abcdefg');
+  t.equal(await client.send(sent, portOf(server), HOST, { segmentSize: 1000 }), 5500);
+  const sizes: number[] = [];
+  const parts: Buffer[] = [];
+  while (parts.length < 6) {
+    const { data } = await server.recv();
+    sizes.push(data.length);
+    parts.push(data);
+  }
+  t.strictSame(sizes, [1000, 1000, 1000, 1000, 1000, 500]);
+  t.ok(Buffer.concat(parts).equals(sent));
+  await t.rejects(client.send(Buffer.alloc(1000), portOf(server), HOST, { segmentSize: 1 }), {
+    code: 'EINVAL',
+  });
+});
+
+t.test('GRO: it may arrive as one, which says how to cut it', async t => {
+  await using server = await bind({ host: HOST, gro: true });
+  await using client = await bind({ host: HOST });
+  const sent = Buffer.alloc(60_000, 'abcdefg');
+  await client.send(sent, portOf(server), HOST, { segmentSize: 1200 });
+  const parts: Buffer[] = [];
+  for (let got = 0; got < sent.length; ) {
+    const { data, segmentSize, truncated } = await server.recv();
+    t.notOk(truncated);
+    t.ok(segmentSize === 1200 || data.length <= 1200);
+    parts.push(data);
+    got += data.length;
+  }
+  t.ok(Buffer.concat(parts).equals(sent));
+  await client.send('alone', portOf(server), HOST);
+  t.equal((await server.recv()).segmentSize, undefined);
+  // What was received goes back as it came.
+  await client.send(sent, portOf(server), HOST, { segmentSize: 1200 });
+  const back = await server.recvMany();
+  t.equal(await server.sendMany(back), back.length);
+  t.equal((await client.recv()).data.length, 1200);
+  await client.recvMany();
+});
+
+for (const [family, host, mapped] of [
+  ['IPv4', HOST, HOST],
+  ['IPv6', '::1', '::1'],
+  ['IPv4 on an IPv6 socket', HOST, `::ffff:${HOST}`],
+] as const) {
+  const onSix = family !== 'IPv4';
+  t.test(`packet info and type of service, ${family}`, { skip: onSix ? noIPv6 : false }, async t => {
+    const own = onSix ? {} : { host };
+    await using server = await bind({ ...own, packetInfo: true, receiveTos: true });
+    await using client = await bind({ ...own, packetInfo: true, receiveTos: true });
+    await client.send('plain', portOf(server), host);
+    const plain = await server.recv();
+    t.match(plain, { localAddress: mapped, tos: 0, ecn: 0 });
+    t.ok(plain.interfaceIndex! > 0);
+    await client.send('marked', portOf(server), host, { tos: 0xb8, ecn: 1 });
+    t.match(await server.recv(), { tos: 0xb9, ecn: 1 });
+    await client.send('only ecn', portOf(server), host, { ecn: 2 });
+    t.match(await server.recv(), { tos: 2, ecn: 2 });
+    // A reply from the address that was asked, as a server with several needs it.
+    const { localAddress, interfaceIndex } = plain;
+    await server.send('reply', plain.port, plain.address, {
+      localAddress: localAddress!,
+      interfaceIndex: interfaceIndex!,
+    });
+    t.match(await client.recv(), { address: mapped, localAddress: mapped });
+  });
+}
+
+t.test('the address to send from', async t => {
+  await using server = await bind({ host: HOST });
+  await using client = await bind({ host: '0.0.0.0' });
+  await client.send('x', portOf(server), HOST, { localAddress: '127.0.0.9' });
+  t.equal((await server.recv()).address, '127.0.0.9');
+  await t.rejects(client.send('x', portOf(server), HOST, { localAddress: '192.0.2.1' }), {
+    message: /^send E/,
+  });
+});
+
+t.test('buffer sizes', async t => {
+  await using socket = await bind({ host: HOST, recvBufferSize: 20_000, sendBufferSize: 30_000 });
+  t.equal(socket.getRecvBufferSize(), 40_000, 'the kernel doubles it');
+  t.equal(socket.getSendBufferSize(), 60_000);
+  t.equal(socket.setRecvBufferSize(25_000).getRecvBufferSize(), 50_000);
+  t.equal(socket.setSendBufferSize(35_000).getSendBufferSize(), 70_000);
+});
+
+t.test('broadcast', async t => {
+  await using server = await bind({ host: '0.0.0.0' });
+  await using client = await bind({ host: HOST });
+  const broadcast = '127.255.255.255';
+  await t.rejects(client.send('x', portOf(server), broadcast), { code: 'EACCES' });
+  client.setBroadcast(true);
+  await client.send('to all', portOf(server), broadcast);
+  t.equal(String((await server.recv()).data), 'to all');
+  client.setBroadcast(false);
+  await t.rejects(client.send('x', portOf(server), broadcast), { code: 'EACCES' });
+  await using from = await bind({ host: HOST, broadcast: true });
+  await from.send('at once', portOf(server), broadcast);
+  t.equal(String((await server.recv()).data), 'at once');
+});
+
+t.test('TTL, on sockets of either family', async t => {
+  await using four = await bind({ host: HOST });
+  t.equal(four.setTTL(5).setMulticastTTL(0), four);
+  if (!hasIPv6) return;
+  await using six = await bind({ host: '::1' });
+  t.equal(six.setTTL(5).setMulticastTTL(0).setMulticastLoopback(true), six);
+});
+
+t.test('multicast over IPv4: join, loopback, leave, one source only', async t => {
+  const group = '239.255.77.77';
+  await using receiver = await bind({ host: '0.0.0.0', reuseAddr: true });
+  const port = portOf(receiver);
+  await using second = await bind({ host: '0.0.0.0', port, reuseAddr: true });
+  await using sender = await bind({ host: HOST });
+  sender.setMulticastInterface(HOST).setMulticastTTL(1);
+  receiver.addMembership(group, HOST);
+  second.addMembership(group, HOST);
+  await sender.send('to the group', port, group);
+  t.equal(String((await receiver.recv()).data), 'to the group');
+  t.equal(String((await second.recv()).data), 'to the group');
+  // The loopback device itself brings back what it is given, so there is nothing more to see here.
+  t.equal(sender.setMulticastLoopback(false).setMulticastLoopback(true), sender);
+  receiver.dropMembership(group, HOST);
+  t.throws(() => receiver.dropMembership(group, HOST), { code: 'EADDRNOTAVAIL', syscall: 'dropMembership' });
+  await sender.send('one has left', port, group);
+  t.equal(String((await second.recv()).data), 'one has left');
+
+  const source = '232.1.1.7';
+  await using choosy = await bind({ host: source });
+  choosy.addSourceSpecificMembership(HOST, source, HOST);
+  await sender.send('from the source', portOf(choosy), source);
+  t.equal(String((await choosy.recv()).data), 'from the source');
+  choosy.dropSourceSpecificMembership(HOST, source, HOST);
+  choosy.addSourceSpecificMembership('127.0.0.2', source, HOST);
+  await sender.send('from another', portOf(choosy), source);
+  t.equal(await soon(choosy), null);
+});
+
+t.test('multicast over IPv6', { skip: noIPv6 }, async t => {
+  const group = 'ff01::7777';
+  await using receiver = await bind({ host: '::' });
+  await using sender = await bind({ host: '::' });
+  receiver.addMembership(group, '::%lo');
+  sender.setMulticastInterface('::%lo');
+  const sent = await sender.send('to the group', portOf(receiver), group).catch(error => error.code);
+  if (sent === 12) t.equal(String((await receiver.recv()).data), 'to the group');
+  else t.comment(`lo takes no IPv6 multicast here: ${sent}`);
+  receiver.dropMembership(group, '::%lo');
+  receiver.addSourceSpecificMembership('::1', 'ff31::7777', '::%lo');
+  receiver.dropSourceSpecificMembership('::1', 'ff31::7777', '::%lo');
+  t.throws(() => receiver.addMembership(group, '::%nowhere'), { code: 'ERR_INVALID_ARG_VALUE' });
+});
