@@ -143,7 +143,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     this.#onClosed = setup.onClosed;
     this.#local = localAddress(fd);
     this.#bound = setup.bound ? this.#local : undefined;
-    // A worker that is terminated runs no JavaScript, and must not keep the port.
+    // A worker that is terminated runs no JavaScript that could close it.
     libc().closeAtExit(fd);
   }
 
