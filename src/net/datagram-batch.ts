@@ -2,6 +2,7 @@ import { promiseOf, type Settler } from '../loop/settler.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Destination } from './datagram-destinations.js';
 import type { DatagramSender, SendOutcome } from './datagram-sender.js';
+import { TRAIN_BYTES, TRAIN_MAX } from './datagram-trains.js';
 import type { SendLimit } from './send-limit.js';
 
 /** Datagrams of a `sendMany` that were not sent. */
@@ -131,10 +132,6 @@ export class Batch implements SendOutcome, Settler<number> {
   }
 }
 
-/** What the kernel cuts at most: 64 datagrams (UDP_MAX_SEGMENTS). */
-const TRAIN_MAX = 64;
-/** Below 64 KiB, so that a train and what is said about it fit into a block of that size. */
-const TRAIN_BYTES = 64000;
 /** Errors that a datagram alone may be spared: longer than the route's MTU, no checksums in hardware, no memory. */
 const TOO_MUCH = new Set(['EINVAL', 'EIO', 'EMSGSIZE', 'ENOBUFS', 'ERR_INVALID_STATE']);
 

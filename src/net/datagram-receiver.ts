@@ -139,6 +139,12 @@ export class DatagramReceiver extends Operation {
     return error;
   }
 
+  /** An error that no call waits for: the next one has it. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#serve();
+  }
+
   #wait(want: number, options: WaitOptions | undefined): Promise<Received> {
     if (this.#closed !== null && want !== STEP) return Promise.reject(this.#closed);
     const receive = this.#spare ?? new Receive('recvmsg', gone => this.#forget(gone as Receive));
@@ -207,8 +213,7 @@ export class DatagramReceiver extends Operation {
       this.#buffers.giveBack(flags);
     }
     if (res < 0 && res !== ENOBUFS && res !== EINTR && res !== ECANCELED) {
-      this.#error ??= systemError(res, 'recvmsg', this.peer?.details);
-      this.#serve();
+      this.fail(systemError(res, 'recvmsg', this.peer?.details));
     }
     if (!(flags & abi.CQE_F_MORE)) this.#ended(res);
   }

@@ -8,18 +8,15 @@ import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../ring/errno.js';
 import { closedError, stateError, systemError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
-import { IOVEC, MSGHDR } from '../ring/structs.js';
 import { segmentControl } from './ancillary.js';
 import type { Destination } from './datagram-destinations.js';
+import { messageRoom, prepareSend, prepareSendmsg } from './datagram-entry.js';
+import { DatagramTrains } from './datagram-trains.js';
 import type { Limited, SendLimit } from './send-limit.js';
 
 /** What a datagram consists of: text is sent as UTF-8, the parts of an array one behind the other. */
 export type DatagramData = string | Uint8Array | readonly (string | Uint8Array)[];
 
-/** Where `struct msghdr` and its parts are behind the data: they start at a multiple of this. */
-const ALIGN = 16;
-const HEADER = 64;
-const TWO_32 = 2 ** 32;
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = Buffer.alloc(0);
 
@@ -34,12 +31,6 @@ export interface SegmentedData extends SendOutcome {
 export interface SendOutcome {
   sent(index: number, bytes: number): void;
   failed(index: number, error: Error): void;
-}
-
-/** An address, or a size_t. */
-function writePointer(bytes: Buffer, value: number, at: number): void {
-  bytes.writeUInt32LE(value % TWO_32, at);
-  bytes.writeUInt32LE(Math.floor(value / TWO_32), at + 4);
 }
 
 function lengthOf(parts: readonly Uint8Array[]): number {
@@ -87,6 +78,7 @@ class DatagramSend extends Operation implements Settler<number>, Limited {
   complete(res: number): void {
     const sender = this.sender!;
     if (res === EAGAIN && sender.retry(this)) return;
+    if (res >= 0 && this.destination !== null) this.destination.proven(sender.id, res);
     this.loop.blocks.release(this.block!);
     this.block = null;
     if (res >= 0) this.#settle(res);
@@ -132,13 +124,20 @@ class DatagramSend extends Operation implements Settler<number>, Limited {
 
 const sends = new OperationPool(DatagramSend);
 
+let senders = 0;
+
 /**
  * The sending side of a datagram socket. Each datagram is copied into a block and is an operation of its
  * own; all that are begun in one turn go to the kernel together.
  */
 export class DatagramSender implements BlockWaiter {
+  /** Tells the senders of a thread apart, and what a sender knew before its socket was changed. */
+  id = ++senders;
+  readonly #trains: DatagramTrains;
   /** Whom a datagram without a destination goes to, for errors. */
   peer: Destination | null = null;
+  /** Told of a refusal that no call waits for any more. */
+  onRefused: ((error: Error) => void) | null = null;
   readonly #loop: Loop;
   readonly #fd: number;
   #inFlight = 0;
@@ -156,7 +155,36 @@ export class DatagramSender implements BlockWaiter {
     this.#loop = loop;
     this.#fd = fd;
     this.#isUnix = isUnix;
+    this.#trains = new DatagramTrains(loop, fd, this);
     this.#flags = isUnix ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
+  }
+
+  /**
+   * Sends a datagram of UDP without further wishes. Resolves at once if this destination has taken one as
+   * long before: then it leaves with others in the next turn.
+   */
+  sendPlain(data: Uint8Array, destination: Destination): Promise<number> {
+    const { length } = data;
+    if (
+      destination.isProven(this.id, length) &&
+      this.peer === null &&
+      this.#waiting.length === 0 &&
+      this.#trains.take(data, destination)
+    ) {
+      return Promise.resolve(length);
+    }
+    return this.send(data, destination, undefined, undefined);
+  }
+
+  /** The socket is about to change: what was sent leaves first, and says no more about what comes. */
+  doubt(): void {
+    if (this.#trains.flush()) this.#loop.ring.submitAndGetEvents();
+    this.id = ++senders;
+  }
+
+  /** A train of datagrams whose sends have resolved was refused. */
+  refused(error: Error): void {
+    this.onRefused?.(error);
   }
 
   /** Sends a datagram to `destination`, or to the peer of a connected socket. Resolves to its length. */
@@ -202,6 +230,8 @@ export class DatagramSender implements BlockWaiter {
     control: Buffer | undefined,
     limit: SendLimit | undefined,
   ): void {
+    // What was sent before goes first.
+    this.#trains.flush();
     send.sender = this;
     send.destination = destination;
     send.length = send.parts === null ? data.length : lengthOf(send.parts);
@@ -235,10 +265,7 @@ export class DatagramSender implements BlockWaiter {
       if ((parts === null ? data.length : lengthOf(parts)) !== length) {
         throw stateError('The buffer was detached while it waited to be sent');
       }
-      // A control message is looked at again when the datagram has had to wait for room: it stays in the block.
-      const plain = send.control.length === 0 && this.#sendsToAddress;
-      const header = (length + ALIGN - 1) & -ALIGN;
-      const size = plain ? length : header + HEADER + IOVEC.size + send.control.length;
+      const size = this.#isPlain(send) ? length : messageRoom(length, send.control.length);
       if (size > BLOCK_MAX) throw this.errorOf(EMSGSIZE, send);
       block = this.#loop.blocks.acquire(size);
       if (block === null) return false;
@@ -246,8 +273,7 @@ export class DatagramSender implements BlockWaiter {
       if (block.bytes.length < size) throw this.errorOf(ENOBUFS, send);
       if (parts === null) block.bytes.set(data);
       else copyAll(parts, block.bytes);
-      if (plain) this.#prepare(this.#loop.start(send), send, block);
-      else this.#submitMessage(send, block, header);
+      this.#prepare(send, block);
       send.block = block;
       this.#inFlight++;
     } catch (error) {
@@ -257,45 +283,17 @@ export class DatagramSender implements BlockWaiter {
     return true;
   }
 
-  /** 6.0 has SEND without an address only; SENDMSG_ZC came with 6.1 too. */
-  get #sendsToAddress(): boolean {
-    return this.#loop.ops.has(abi.OP_SENDMSG_ZC);
-  }
-
-  #prepare(sqe: Sqe, send: DatagramSend, block: Block): void {
-    sqe.prep(abi.OP_SEND, this.#fd, block.address, send.length, 0).opFlags(this.#flags);
-    const { destination } = send;
-    if (destination === null) return;
-    const name = destination.bytes;
-    const address = sqe.scratch.alloc(name.length);
-    sqe.scratch.bytes.set(name, sqe.scratch.start);
-    sqe.off(address).fileIndex(name.length);
-  }
-
-  /** A msghdr behind the data in the block: msghdr, iovec, control messages. */
-  #submitMessage(send: DatagramSend, block: Block, at: number): void {
+  #prepare(send: DatagramSend, block: Block): Sqe {
     const sqe = this.#loop.start(send);
-    const { bytes } = block;
-    const iov = at + HEADER;
-    const control = iov + IOVEC.size;
-    bytes.fill(0, at, iov);
-    const name = send.destination?.bytes;
-    if (name !== undefined) {
-      const address = sqe.scratch.alloc(name.length);
-      sqe.scratch.bytes.set(name, sqe.scratch.start);
-      writePointer(bytes, address, at + MSGHDR.msg_name);
-      bytes.writeUInt32LE(name.length, at + MSGHDR.msg_namelen);
-    }
-    writePointer(bytes, block.address + iov, at + MSGHDR.msg_iov);
-    writePointer(bytes, 1, at + MSGHDR.msg_iovlen);
-    writePointer(bytes, block.address, iov + IOVEC.iov_base);
-    writePointer(bytes, send.length, iov + IOVEC.iov_len);
-    if (send.control.length !== 0) {
-      bytes.set(send.control, control);
-      writePointer(bytes, block.address + control, at + MSGHDR.msg_control);
-      writePointer(bytes, send.control.length, at + MSGHDR.msg_controllen);
-    }
-    sqe.prep(abi.OP_SENDMSG, this.#fd, block.address + at, 1, 0).opFlags(this.#flags);
+    const { length, destination, control } = send;
+    if (this.#isPlain(send)) prepareSend(sqe, this.#fd, block, length, destination);
+    else prepareSendmsg(sqe, this.#fd, block, length, destination, control);
+    return sqe.opFlags(this.#flags);
+  }
+
+  /** Whether SEND will do. 6.0 has it without an address only; SENDMSG_ZC came with 6.1 too. */
+  #isPlain(send: DatagramSend): boolean {
+    return send.control.length === 0 && this.#loop.ops.has(abi.OP_SENDMSG_ZC);
   }
 
   /** What the kernel's refusal of a datagram means to the caller. */
@@ -323,16 +321,23 @@ export class DatagramSender implements BlockWaiter {
 
   #sendBlocked(): void {
     const send = this.#blocked[0]!;
-    const sqe = this.#loop.start(send);
-    this.#prepare(sqe, send, send.block!);
-    sqe.opFlags(MSG_NOSIGNAL).async();
+    this.#prepare(send, send.block!).opFlags(MSG_NOSIGNAL).async();
   }
 
   /** The kernel is done with a datagram. */
   completed(send: DatagramSend): void {
     this.#inFlight--;
     if (this.#blocked[0] === send) this.#unblocked();
-    if (this.#inFlight === 0 && this.#onStopped !== null) this.#onStopped();
+    this.settle();
+  }
+
+  /** Ends the end if nothing is left of it. */
+  settle(): void {
+    if (this.#idle) this.#onStopped?.();
+  }
+
+  get #idle(): boolean {
+    return this.#inFlight === 0 && this.#trains.inFlight === 0;
   }
 
   #unblocked(): void {
@@ -382,15 +387,20 @@ export class DatagramSender implements BlockWaiter {
     this.#referenced = referenced;
   }
 
+  get referenced(): boolean {
+    return this.#referenced;
+  }
+
   /** Ends sending: what the kernel has not taken rejects, and `onStopped` is called when it is done with all. */
   stop(onStopped: () => void): void {
+    this.#trains.flush();
     this.#closed = true;
     this.#drop(this.#waiting);
     // The kernel has the first of these.
     const first = this.#blocked.shift();
     this.#drop(this.#blocked);
     if (first !== undefined) this.#blocked.push(first);
-    if (this.#inFlight === 0) {
+    if (this.#idle) {
       onStopped();
       return;
     }

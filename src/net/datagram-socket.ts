@@ -140,6 +140,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     this.#domain = setup.domain;
     this.#receiver = new DatagramReceiver(loop, fd, setup.queueLimit, setup.maxSize, setup.ancillary);
     this.#sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
+    this.#sender.onRefused = error => this.#receiver.fail(error);
     this.#onClosed = setup.onClosed;
     this.#local = localAddress(fd);
     this.#bound = setup.bound ? this.#local : undefined;
@@ -227,10 +228,13 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
   // --- Sending ------------------------------------------------------------------------------------
 
   /**
-   * Sends one datagram; resolves to its length in bytes when the kernel has taken it. `send(data)` goes to
-   * the peer of a connected socket, `send(data, port, address)` elsewhere, `send(data, path)` to a Unix
-   * socket. A name is looked up; without an address it goes to this host. The buffer must not change
-   * until then.
+   * Sends one datagram; resolves to its length in bytes when the kernel has taken it. To an address that
+   * has taken one as long before, it resolves as soon as the bytes are copied: the datagram leaves in the
+   * same turn, and should the kernel refuse it after all, the next call on the socket rejects.
+   *
+   * `send(data)` goes to the peer of a connected socket, `send(data, port, address)` elsewhere,
+   * `send(data, path)` to a Unix socket. A name is looked up; without an address it goes to this host. The
+   * buffer must not change until the call has resolved.
    * @throws (as a rejection) EMSGSIZE, EACCES, ENETUNREACH and their like with `address` and `port` or
    * `path`; ECONNREFUSED for an earlier one on a connected socket; ERR_CLOSED, AbortError, ETIMEDOUT;
    * TypeError and RangeError for wrong arguments.
@@ -254,7 +258,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
       this.#plain
     ) {
       const destination = knownDestination(address, to);
-      if (destination !== undefined) return this.#sender.send(data, destination, undefined, undefined);
+      if (destination !== undefined) return this.#sender.sendPlain(data, destination);
     }
     return this.#send(data, to, address, options);
   }
@@ -422,6 +426,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
       throw new UasyncError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected');
     }
     this.#connecting = true;
+    this.#sender.doubt();
     try {
       const peer = await this.#peerOf(to, host);
       this.#checkOpen();
@@ -573,6 +578,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
 
   #set(level: number, name: number, value: OptionValue, syscall: string): this {
     this.#checkOpen();
+    this.#sender.doubt();
     setSocketOption(this.#fd, level, name, value, syscall);
     return this;
   }

@@ -3,6 +3,7 @@ import { MessageChannel } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, type DatagramSocket, type InetAddress, SendManyError } from 'uasync/net';
+import { OP_BIND, probe } from 'uasync/ring';
 import { checkLeaks, turns } from '../harness.js';
 
 checkLeaks();
@@ -133,6 +134,59 @@ t.test('a train that the route does not take goes out one by one', async t => {
     [0, 1, 2, 3, 4],
   );
 });
+
+const SOL_SOCKET = 1;
+const SO_BROADCAST = 6;
+const SO_NO_CHECK = 11;
+
+/** Sets an option behind the socket's back. */
+async function setBehind(socket: DatagramSocket, name: number, value: number): Promise<void> {
+  await loop().submit(sqe => sqe.cmdSetsockopt(socket.fd, SOL_SOCKET, name, new Int32Array([value])));
+}
+
+const noCommands = probe().supports(OP_BIND)
+  ? false
+  : 'this kernel may have no socket commands: Linux 6.7 has';
+
+t.test('a kernel that cuts no datagrams gets them one by one', { skip: noCommands }, async t => {
+  await using server = await bind({ host: HOST });
+  await using client = await bind({ host: HOST });
+  // Without checksums there is no GSO: EINVAL
+  await setBehind(client, SO_NO_CHECK, 1);
+  const port = portOf(server);
+  t.equal(await client.sendMany(Array.from({ length: 20 }, (_, i) => ({ data: `${10 + i}`, port }))), 20);
+  for (let i = 0; i < 20; i++) await client.send(Buffer.from(`${30 + i}`), port, HOST);
+  const texts: string[] = [];
+  while (texts.length < 40) texts.push(...(await server.recvMany()).map(({ data }) => String(data)));
+  t.strictSame(
+    texts.sort(),
+    Array.from({ length: 40 }, (_, i) => `${10 + i}`),
+  );
+});
+
+t.test(
+  'a refusal after the send has resolved is the error of the next call',
+  { skip: noCommands },
+  async t => {
+    await using server = await bind({ host: '0.0.0.0' });
+    await using client = await bind({ host: HOST, broadcast: true });
+    const to = [portOf(server), '127.255.255.255'] as const;
+    const refused = { code: 'EACCES', syscall: 'send', address: to[1], port: to[0] };
+    for (let i = 0; i < 3; i++) await client.send(Buffer.from('x'), ...to);
+    await turns();
+    await setBehind(client, SO_BROADCAST, 0);
+    t.equal(await client.send(Buffer.from('x'), ...to), 1);
+    await turns();
+    await t.rejects(client.recv(), refused);
+    await t.rejects(client.send(Buffer.from('x'), ...to), refused, 'which waits for the verdict again');
+    // The socket knows what it has changed itself.
+    client.setBroadcast(true);
+    await client.send(Buffer.from('x'), ...to);
+    client.setBroadcast(false);
+    await t.rejects(client.send(Buffer.from('x'), ...to), refused);
+    for (let i = 0; i < 5; i++) await server.recv();
+  },
+);
 
 t.test('what is longer than maxSize is cut, and says so', async t => {
   await using server = await bind({ host: HOST, maxSize: 10 });

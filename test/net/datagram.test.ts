@@ -6,6 +6,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import { bind, type DatagramSocket, type InetAddress } from 'uasync/net';
 import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+import { output } from '../programs.js';
 
 checkLeaks();
 
@@ -99,6 +100,55 @@ t.test('sends of one turn are one system call', async t => {
   await Promise.all(Array.from({ length: 50 }, (_, i) => client.send(`${i}`, portOf(server), HOST)));
   t.equal(loop().stats().enters - enters, 1);
   for (let i = -1; i < 50; i++) await server.recv();
+});
+
+t.test('answers that are awaited one by one leave together, in order and whole', async t => {
+  const random = seededRandom(t);
+  await using server = await bind({ host: HOST, recvBufferSize: 1 << 21 });
+  const clients = await Promise.all(
+    Array.from({ length: 5 }, () => bind({ host: HOST, recvBufferSize: 1 << 20 })),
+  );
+  for (const client of clients) await client.send(Buffer.alloc(1500), portOf(server), HOST);
+  for (let i = 0; i < 5; i++) {
+    const { data, address, port } = await server.recv();
+    await server.send(data, port, address);
+  }
+  for (const client of clients) await client.recv();
+  const { enters } = loop().stats();
+  const sent: Buffer[][] = clients.map(() => []);
+  const scratch = Buffer.alloc(1500);
+  for (let i = 0; i < 500; i++) {
+    const to = Math.floor(random() * 5);
+    const data = scratch.subarray(0, random() < 0.7 ? 100 : 1 + random() * 1500);
+    for (let at = 0; at < data.length; at++) data[at] = random() * 256;
+    sent[to]!.push(Buffer.from(data));
+    // The buffer is free again as soon as this has resolved.
+    await server.send(data, portOf(clients[to]!), HOST);
+  }
+  t.ok(loop().stats().enters - enters < 50, `${loop().stats().enters - enters} system calls`);
+  for (const [to, client] of clients.entries()) {
+    for (const expected of sent[to]!) {
+      const { data } = await client.recv();
+      if (!data.equals(expected)) t.fail('another datagram was expected');
+    }
+    t.equal(client.queued, 0);
+    await client.close();
+  }
+});
+
+t.test('what was sent leaves before process.exit(), and before a close', async t => {
+  await using server = await bind({ host: HOST });
+  const program = `
+    const { bind } = await import('uasync/net');
+    const client = await bind({ host: '${HOST}' });
+    for (let i = 0; i < 20; i++) await client.send(Buffer.from([i]), ${portOf(server)}, '${HOST}');
+    process.exit();`;
+  await output(process.execPath, ['--input-type=module', '-e', program]);
+  for (let i = 0; i < 20; i++) t.equal((await server.recv()).data[0], i);
+  const client = await bind({ host: HOST });
+  for (let i = 0; i < 20; i++) await client.send(Buffer.from([i]), portOf(server), HOST);
+  await client.close();
+  for (let i = 0; i < 20; i++) t.equal((await server.recv()).data[0], i);
 });
 
 t.test('node:dgram to us and back', async t => {
