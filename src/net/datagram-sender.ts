@@ -14,9 +14,6 @@ import { messageRoom, prepareSend, prepareSendmsg } from './datagram-entry.js';
 import { DatagramTrains } from './datagram-trains.js';
 import type { Limited, SendLimit } from './send-limit.js';
 
-/** What a datagram consists of: text is sent as UTF-8, the parts of an array one behind the other. */
-export type DatagramData = string | Uint8Array | readonly (string | Uint8Array)[];
-
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = Buffer.alloc(0);
 

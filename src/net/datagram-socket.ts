@@ -9,49 +9,26 @@ import {
   argValueError,
   closedError,
   type ErrorDetails,
-  stateError,
   systemError,
   UasyncError,
 } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import {
-  AF_INET,
-  AF_INET6,
-  AF_UNIX,
-  SOCKADDR_MAX,
-  type SocketAddress,
-  writeSockaddr,
-} from '../ring/sockaddr.js';
+import { AF_INET, AF_UNIX, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
 import { SOCKADDR_IN } from '../ring/structs.js';
 import { checkPacketOptions, hasPacketOptions, type PacketOptions, writeControl } from './ancillary.js';
 import { Batch, type Ready } from './datagram-batch.js';
+import { bytesOf, checkAttached, type DatagramData } from './datagram-data.js';
 import {
   type Destination,
   inetDestination,
   knownDestination,
   unixDestination,
 } from './datagram-destinations.js';
-import {
-  getIntOption,
-  IP_MULTICAST_LOOP,
-  IP_MULTICAST_TTL,
-  IP_TTL,
-  IPPROTO_IP,
-  IPV6_MULTICAST_HOPS,
-  IPV6_MULTICAST_LOOP,
-  IPV6_UNICAST_HOPS,
-  kernelDrops,
-  type OptionValue,
-  SO_BROADCAST,
-  SO_RCVBUF,
-  SO_SNDBUF,
-  setSocketOption,
-} from './datagram-options.js';
+import { kernelDrops } from './datagram-options.js';
 import { type Datagram, DatagramReceiver } from './datagram-receiver.js';
-import { type DatagramData, DatagramSender } from './datagram-sender.js';
-import { membership, outgoingInterface, type SocketOption, sourceMembership } from './multicast.js';
+import { DatagramSender } from './datagram-sender.js';
+import { DatagramSettings } from './datagram-settings.js';
 import { localAddress, remoteAddress } from './names.js';
-import { IPPROTO_IPV6, SOL_SOCKET } from './options.js';
 import { resolve } from './resolve.js';
 import { sendLimit } from './send-limit.js';
 
@@ -87,39 +64,13 @@ export interface SocketSetup {
 
 /** As many datagrams as there are. */
 const ALL = 0x7fffffff;
-const NOT_DATA = 'of type string, Uint8Array or an array of them';
-
-function bytesOf(data: DatagramData): Uint8Array {
-  if (data instanceof Uint8Array) {
-    if (data.length === 0) checkAttached(data);
-    return data;
-  }
-  if (typeof data === 'string') return Buffer.from(data);
-  if (!Array.isArray(data)) throw argTypeError('data', NOT_DATA, data);
-  return Buffer.concat(
-    data.map(part => {
-      if (typeof part !== 'string' && !(part instanceof Uint8Array))
-        throw argTypeError('data', NOT_DATA, part);
-      return bytesOf(part) as Uint8Array;
-    }),
-  );
-}
-
-/** A detached buffer looks like an empty one, and would be sent as such. */
-function checkAttached(data: Uint8Array): void {
-  try {
-    new Uint8Array(data.buffer);
-  } catch {
-    throw stateError('The buffer is detached');
-  }
-}
-
 /**
  * A datagram socket, UDP or Unix. Sending and receiving are awaited; iterating over it yields what arrives.
  */
-export class DatagramSocket implements AsyncIterable<Datagram> {
+export class DatagramSocket extends DatagramSettings implements AsyncIterable<Datagram> {
   readonly #loop: Loop;
-  readonly #domain: number;
+  /** @internal */
+  protected readonly domain: number;
   readonly #receiver: DatagramReceiver;
   readonly #sender: DatagramSender;
   readonly #onClosed: (() => void) | null;
@@ -135,9 +86,10 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
 
   /** @internal Takes over a socket; use `bind`. */
   constructor(loop: Loop, fd: number, setup: SocketSetup) {
+    super();
     this.#loop = loop;
     this.#fd = fd;
-    this.#domain = setup.domain;
+    this.domain = setup.domain;
     this.#receiver = new DatagramReceiver(loop, fd, setup.queueLimit, setup.maxSize, setup.ancillary);
     this.#sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
     this.#sender.onRefused = error => this.#receiver.fail(error);
@@ -265,7 +217,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
 
   /** Whether nothing stands in the way of a datagram to an IP address. */
   get #plain(): boolean {
-    return this.#domain !== AF_UNIX && this.#closing === null && !this.#receiver.failed;
+    return this.domain !== AF_UNIX && this.#closing === null && !this.#receiver.failed;
   }
 
   async #send(
@@ -292,7 +244,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     address: string | undefined,
     options: SendOptions | undefined,
   ): Promise<number> | number {
-    this.#checkOpen();
+    this.checkOpen();
     if (options !== undefined) checkSendOptions(options);
     const error = this.#receiver.takeError();
     if (error !== null) throw error;
@@ -309,7 +261,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     options: SendOptions | undefined,
   ): Promise<number> {
     const destination = await this.#lookUp(name, port);
-    this.#checkOpen();
+    this.checkOpen();
     checkWait(options);
     if (bytes.length === 0) checkAttached(bytes);
     const control = this.#control(options, destination);
@@ -324,15 +276,15 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
    */
   async sendMany(list: readonly OutgoingDatagram[], options?: SendOptions): Promise<number> {
     if (!Array.isArray(list)) throw argTypeError('list', 'an array', list);
-    this.#checkOpen();
+    this.checkOpen();
     if (options !== undefined) checkSendOptions(options);
     const error = this.#receiver.takeError();
     if (error !== null) throw error;
     if (list.length === 0) return 0;
     const ready = this.#prepare(list, options) ?? (await this.#prepareNames(list, options));
-    this.#checkOpen();
+    this.checkOpen();
     checkWait(options);
-    return new Batch(this.#sender, ready, sendLimit(options), this.#domain !== AF_UNIX).run();
+    return new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
   }
 
   /** Everything is checked before anything is sent; null if a name has to be looked up first. */
@@ -375,8 +327,8 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
 
   #control(options: PacketOptions | undefined, destination: Destination | null): Buffer | undefined {
     if (options === undefined || !hasPacketOptions(options)) return undefined;
-    if (this.#domain === AF_UNIX) throw argValueError('options', 'are not for Unix sockets', options);
-    return writeControl(options, this.#domain === AF_INET || (destination ?? this.#peer)?.isIPv4 === true);
+    if (this.domain === AF_UNIX) throw argValueError('options', 'are not for Unix sockets', options);
+    return writeControl(options, this.domain === AF_INET || (destination ?? this.#peer)?.isIPv4 === true);
   }
 
   /**
@@ -384,7 +336,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
    * @throws UasyncError EDESTADDRREQ when nobody was named.
    */
   #destination(port: number | undefined, address: string | undefined): Destination | null | undefined {
-    if (this.#domain === AF_UNIX) {
+    if (this.domain === AF_UNIX) {
       if (address !== undefined) return unixDestination(address);
     } else if (port !== undefined) {
       if (address === undefined) return inetDestination(this.#loopback, checkInt('port', port, 0, 65535))!;
@@ -400,13 +352,13 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
   /** This host, as the socket reaches it. */
   get #loopback(): string {
     const local = this.#local as { address?: string } | undefined;
-    return this.#domain === AF_INET || local?.address === '::' ? '127.0.0.1' : '::1';
+    return this.domain === AF_INET || local?.address === '::' ? '127.0.0.1' : '::1';
   }
 
   /** The first address of a name that this socket can reach. */
   async #lookUp(name: string, port: number): Promise<Destination> {
     const addresses = await resolve(name, port);
-    const found = this.#domain === AF_INET ? addresses.find(({ family }) => family === 'IPv4') : addresses[0];
+    const found = this.domain === AF_INET ? addresses.find(({ family }) => family === 'IPv4') : addresses[0];
     if (found === undefined) throw new UasyncError('ENOTFOUND', `${name} has no IPv4 address`);
     return inetDestination(found.address, port)!;
   }
@@ -421,7 +373,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
    * their like; errors of the name lookup.
    */
   async connect(to: number | string, host?: string): Promise<void> {
-    this.#checkOpen();
+    this.checkOpen();
     if (this.#peer !== null || this.#connecting) {
       throw new UasyncError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected');
     }
@@ -429,7 +381,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     this.#sender.doubt();
     try {
       const peer = await this.#peerOf(to, host);
-      this.#checkOpen();
+      this.checkOpen();
       await this.#connectTo(peer.bytes, peer.details);
       this.#setPeer(peer);
     } finally {
@@ -438,7 +390,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
   }
 
   async #peerOf(to: number | string, host: string | undefined): Promise<Destination> {
-    if (this.#domain === AF_UNIX) return unixDestination(to as string);
+    if (this.domain === AF_UNIX) return unixDestination(to as string);
     const port = checkInt('port', to as number, 1, 65535);
     if (host !== undefined && typeof host !== 'string') throw argTypeError('host', 'of type string', host);
     const address = host ?? this.#loopback;
@@ -472,7 +424,7 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
    * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_NOT_CONNECTED.
    */
   async disconnect(): Promise<void> {
-    this.#checkOpen();
+    this.checkOpen();
     if (this.#peer === null) throw new UasyncError('ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected');
     // AF_UNSPEC
     await this.#connectTo(new Uint8Array(SOCKADDR_IN.size), undefined);
@@ -492,104 +444,15 @@ export class DatagramSocket implements AsyncIterable<Datagram> {
     this.#local = bound;
   }
 
-  // --- Options ------------------------------------------------------------------------------------
-
-  /** Lets datagrams go to broadcast addresses, SO_BROADCAST. */
-  setBroadcast(enable: boolean): this {
-    return this.#set(SOL_SOCKET, SO_BROADCAST, enable ? 1 : 0, 'setBroadcast');
-  }
-
-  /** How many hops a datagram may take, 1 to 255. IP_TTL, IPV6_UNICAST_HOPS */
-  setTTL(ttl: number): this {
-    checkInt('ttl', ttl, 1, 255);
-    if (this.#domain === AF_INET6) this.#set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl, 'setTTL');
-    return this.#set(IPPROTO_IP, IP_TTL, ttl, 'setTTL');
-  }
-
-  /** How many hops a datagram to a multicast group may take, 0 to 255; at first 1. */
-  setMulticastTTL(ttl: number): this {
-    checkInt('ttl', ttl, 0, 255);
-    if (this.#domain === AF_INET6) this.#set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl, 'setMulticastTTL');
-    return this.#set(IPPROTO_IP, IP_MULTICAST_TTL, ttl, 'setMulticastTTL');
-  }
-
-  /** Whether what is sent to a group comes back to members on this host; at first it does. */
-  setMulticastLoopback(enable: boolean): this {
-    const value = enable ? 1 : 0;
-    if (this.#domain === AF_INET6) {
-      this.#set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, value, 'setMulticastLoopback');
-    }
-    return this.#set(IPPROTO_IP, IP_MULTICAST_LOOP, value, 'setMulticastLoopback');
-  }
-
-  /** By which interface datagrams to groups leave: its IPv4 address, or for IPv6 `::%eth0`, as in node:dgram. */
-  setMulticastInterface(multicastInterface: string): this {
-    return this.#setOption(outgoingInterface(multicastInterface), 'setMulticastInterface');
-  }
-
-  /**
-   * Receives what is sent to a group.
-   * @param multicastInterface its IPv4 address, or for IPv6 `::%eth0`; by default the system's choice.
-   */
-  addMembership(multicastAddress: string, multicastInterface?: string): this {
-    return this.#setOption(membership(true, multicastAddress, multicastInterface), 'addMembership');
-  }
-
-  /** Takes `addMembership` back; closing does so too. */
-  dropMembership(multicastAddress: string, multicastInterface?: string): this {
-    return this.#setOption(membership(false, multicastAddress, multicastInterface), 'dropMembership');
-  }
-
-  /** Receives what one sender sends to a group. */
-  addSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
-    const option = sourceMembership(true, source, group, multicastInterface);
-    return this.#setOption(option, 'addSourceSpecificMembership');
-  }
-
-  /** Takes `addSourceSpecificMembership` back. */
-  dropSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
-    const option = sourceMembership(false, source, group, multicastInterface);
-    return this.#setOption(option, 'dropSourceSpecificMembership');
-  }
-
-  /** Bytes that the kernel keeps of what has arrived. It doubles what was asked for, socket(7). */
-  getRecvBufferSize(): number {
-    this.#checkOpen();
-    return getIntOption(this.#fd, SOL_SOCKET, SO_RCVBUF, 'getRecvBufferSize');
-  }
-
-  /** Asks for a receive buffer of so many bytes, up to net.core.rmem_max. */
-  setRecvBufferSize(size: number): this {
-    checkInt('size', size, 1, 0x7fffffff);
-    return this.#set(SOL_SOCKET, SO_RCVBUF, size, 'setRecvBufferSize');
-  }
-
-  /** Bytes that the kernel takes of what is to be sent. */
-  getSendBufferSize(): number {
-    this.#checkOpen();
-    return getIntOption(this.#fd, SOL_SOCKET, SO_SNDBUF, 'getSendBufferSize');
-  }
-
-  /** Asks for a send buffer of so many bytes, up to net.core.wmem_max. */
-  setSendBufferSize(size: number): this {
-    checkInt('size', size, 1, 0x7fffffff);
-    return this.#set(SOL_SOCKET, SO_SNDBUF, size, 'setSendBufferSize');
-  }
-
-  #set(level: number, name: number, value: OptionValue, syscall: string): this {
-    this.#checkOpen();
-    this.#sender.doubt();
-    setSocketOption(this.#fd, level, name, value, syscall);
-    return this;
-  }
-
-  #setOption({ level, name, value }: SocketOption, syscall: string): this {
-    return this.#set(level, name, value, syscall);
-  }
-
-  #checkOpen(): void {
+  /** @internal */
+  protected checkOpen(): void {
     if (this.#closing !== null) throw closedError('The socket');
     if (this.#loop.closing) throw closedError('The loop');
+  }
+
+  /** @internal */
+  protected beforeChange(): void {
+    this.#sender.doubt();
   }
 
   // --- The end ------------------------------------------------------------------------------------

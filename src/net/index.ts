@@ -6,8 +6,8 @@ export { type BindOptions, bind } from './bind.js';
 export { type ConnectOptions, connect } from './connect.js';
 export type { Connection, ReadUntilOptions, WriteData } from './connection.js';
 export { type SendFailure, SendManyError } from './datagram-batch.js';
+export type { DatagramData } from './datagram-data.js';
 export type { Datagram } from './datagram-receiver.js';
-export type { DatagramData } from './datagram-sender.js';
 export type {
   DatagramSocket,
   OutgoingDatagram,

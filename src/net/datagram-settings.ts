@@ -1,0 +1,124 @@
+import { checkInt } from '../ring/check.js';
+import { AF_INET6 } from '../ring/sockaddr.js';
+import {
+  getIntOption,
+  IP_MULTICAST_LOOP,
+  IP_MULTICAST_TTL,
+  IP_TTL,
+  IPPROTO_IP,
+  IPV6_MULTICAST_HOPS,
+  IPV6_MULTICAST_LOOP,
+  IPV6_UNICAST_HOPS,
+  type OptionValue,
+  SO_BROADCAST,
+  SO_RCVBUF,
+  SO_SNDBUF,
+  setSocketOption,
+} from './datagram-options.js';
+import { membership, outgoingInterface, type SocketOption, sourceMembership } from './multicast.js';
+import { IPPROTO_IPV6, SOL_SOCKET } from './options.js';
+
+/** What can be set on a datagram socket, with the names of `node:dgram`. */
+export abstract class DatagramSettings {
+  /** The socket's descriptor, -1 once closed. */
+  abstract readonly fd: number;
+  /** @internal Its AF. */
+  protected abstract readonly domain: number;
+  /** @internal Throws if the socket is closed. */
+  protected abstract checkOpen(): void;
+  /** @internal What was sent before an option changes leaves as things are. */
+  protected abstract beforeChange(): void;
+
+  /** Lets datagrams go to broadcast addresses, SO_BROADCAST. */
+  setBroadcast(enable: boolean): this {
+    return this.#set(SOL_SOCKET, SO_BROADCAST, enable ? 1 : 0, 'setBroadcast');
+  }
+
+  /** How many hops a datagram may take, 1 to 255. IP_TTL, IPV6_UNICAST_HOPS */
+  setTTL(ttl: number): this {
+    checkInt('ttl', ttl, 1, 255);
+    if (this.domain === AF_INET6) this.#set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl, 'setTTL');
+    return this.#set(IPPROTO_IP, IP_TTL, ttl, 'setTTL');
+  }
+
+  /** How many hops a datagram to a multicast group may take, 0 to 255; at first 1. */
+  setMulticastTTL(ttl: number): this {
+    checkInt('ttl', ttl, 0, 255);
+    if (this.domain === AF_INET6) this.#set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl, 'setMulticastTTL');
+    return this.#set(IPPROTO_IP, IP_MULTICAST_TTL, ttl, 'setMulticastTTL');
+  }
+
+  /** Whether what is sent to a group comes back to members on this host; at first it does. */
+  setMulticastLoopback(enable: boolean): this {
+    const value = enable ? 1 : 0;
+    if (this.domain === AF_INET6) {
+      this.#set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, value, 'setMulticastLoopback');
+    }
+    return this.#set(IPPROTO_IP, IP_MULTICAST_LOOP, value, 'setMulticastLoopback');
+  }
+
+  /** By which interface datagrams to groups leave: its IPv4 address, or for IPv6 `::%eth0`, as in node:dgram. */
+  setMulticastInterface(multicastInterface: string): this {
+    return this.#setOption(outgoingInterface(multicastInterface), 'setMulticastInterface');
+  }
+
+  /**
+   * Receives what is sent to a group.
+   * @param multicastInterface its IPv4 address, or for IPv6 `::%eth0`; by default the system's choice.
+   */
+  addMembership(multicastAddress: string, multicastInterface?: string): this {
+    return this.#setOption(membership(true, multicastAddress, multicastInterface), 'addMembership');
+  }
+
+  /** Takes `addMembership` back; closing does so too. */
+  dropMembership(multicastAddress: string, multicastInterface?: string): this {
+    return this.#setOption(membership(false, multicastAddress, multicastInterface), 'dropMembership');
+  }
+
+  /** Receives what one sender sends to a group. */
+  addSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
+    const option = sourceMembership(true, source, group, multicastInterface);
+    return this.#setOption(option, 'addSourceSpecificMembership');
+  }
+
+  /** Takes `addSourceSpecificMembership` back. */
+  dropSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
+    const option = sourceMembership(false, source, group, multicastInterface);
+    return this.#setOption(option, 'dropSourceSpecificMembership');
+  }
+
+  /** Bytes that the kernel keeps of what has arrived. It doubles what was asked for, socket(7). */
+  getRecvBufferSize(): number {
+    this.checkOpen();
+    return getIntOption(this.fd, SOL_SOCKET, SO_RCVBUF, 'getRecvBufferSize');
+  }
+
+  /** Asks for a receive buffer of so many bytes, up to net.core.rmem_max. */
+  setRecvBufferSize(size: number): this {
+    checkInt('size', size, 1, 0x7fffffff);
+    return this.#set(SOL_SOCKET, SO_RCVBUF, size, 'setRecvBufferSize');
+  }
+
+  /** Bytes that the kernel takes of what is to be sent. */
+  getSendBufferSize(): number {
+    this.checkOpen();
+    return getIntOption(this.fd, SOL_SOCKET, SO_SNDBUF, 'getSendBufferSize');
+  }
+
+  /** Asks for a send buffer of so many bytes, up to net.core.wmem_max. */
+  setSendBufferSize(size: number): this {
+    checkInt('size', size, 1, 0x7fffffff);
+    return this.#set(SOL_SOCKET, SO_SNDBUF, size, 'setSendBufferSize');
+  }
+
+  #set(level: number, name: number, value: OptionValue, syscall: string): this {
+    this.checkOpen();
+    this.beforeChange();
+    setSocketOption(this.fd, level, name, value, syscall);
+    return this;
+  }
+
+  #setOption({ level, name, value }: SocketOption, syscall: string): this {
+    return this.#set(level, name, value, syscall);
+  }
+}
