@@ -14,6 +14,8 @@ import { messageRoom, prepareSend, prepareSendmsg } from './datagram-entry.js';
 import { DatagramTrains } from './datagram-trains.js';
 import type { Limited, SendLimit } from './send-limit.js';
 
+/** Milliseconds before a Unix socket whose peer had no room is tried again. */
+const RETRY_MS = 1;
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = Buffer.alloc(0);
 
@@ -140,8 +142,9 @@ export class DatagramSender implements BlockWaiter {
   #inFlight = 0;
   /** Those for which there was no block. */
   readonly #waiting: DatagramSend[] = [];
-  /** Those for which a Unix socket had no room; the first is being sent. */
-  readonly #blocked: DatagramSend[] = [];
+  /** Those for which a Unix socket had no room, in order. */
+  #blocked: DatagramSend[] = [];
+  #pause: NodeJS.Timeout | null = null;
   readonly #isUnix: boolean;
   readonly #flags: number;
   #closed = false;
@@ -295,7 +298,7 @@ export class DatagramSender implements BlockWaiter {
 
   /** What the kernel's refusal of a datagram means to the caller. */
   errorOf(res: number, send: DatagramSend): Error {
-    if (res === ECANCELED || res === EINTR) {
+    if (res === ECANCELED || res === EINTR || res === EAGAIN) {
       const given = send.limit?.error() ?? null;
       if (given !== null) return given;
       if (this.#closed) return closedError('The socket');
@@ -305,21 +308,28 @@ export class DatagramSender implements BlockWaiter {
   }
 
   /**
-   * A Unix socket had no room (UDP waits by itself). Until 6.18 at least the kernel would wait with the data
-   * half consumed, and then send an empty datagram: so it is sent anew, by a worker thread that waits, one at
-   * a time. False if it is to fail.
+   * A Unix socket had no room (UDP waits by itself). Left to wait, the kernel (6.18) would send an empty
+   * datagram in the end, having consumed the data at the first attempt; and no poll tells when an unconnected
+   * peer has room. So the first is tried again after a while, and the others follow. False if it is to fail.
    */
   retry(send: DatagramSend): boolean {
     if (!this.#isUnix || this.#closed || this.#loop.closing) return false;
-    this.#blocked.push(send);
-    if (this.#blocked.length === 1) this.#sendBlocked();
+    if (send.limit !== null && send.limit.error() !== null) return false;
+    if (this.#blocked[0] !== send) this.#blocked.push(send);
+    if (this.#pause === null) {
+      this.#pause = setTimeout(this.#retryFirst, RETRY_MS);
+      if (!this.#referenced) this.#pause.unref();
+    }
     return true;
   }
 
-  #sendBlocked(): void {
-    const send = this.#blocked[0]!;
-    this.#prepare(send, send.block!).opFlags(MSG_NOSIGNAL).async();
-  }
+  readonly #retryFirst = (): void => {
+    this.#pause = null;
+    if (this.#loop.closing) this.#drop(this.#blocked);
+    const first = this.#blocked[0];
+    if (first === undefined) this.blockReleased();
+    else if (first.slot < 0) this.#prepare(first, first.block!);
+  };
 
   /** The kernel is done with a datagram. */
   completed(send: DatagramSend): void {
@@ -339,9 +349,7 @@ export class DatagramSender implements BlockWaiter {
 
   #unblocked(): void {
     this.#blocked.shift();
-    if (this.#closed || this.#loop.closing) this.#drop(this.#blocked);
-    else if (this.#blocked.length !== 0) this.#sendBlocked();
-    else this.blockReleased();
+    if (this.#pause === null) this.#retryFirst();
   }
 
   /** Fails those that the kernel does not have. */
@@ -393,10 +401,10 @@ export class DatagramSender implements BlockWaiter {
     this.#trains.flush();
     this.#closed = true;
     this.#drop(this.#waiting);
-    // The kernel has the first of these.
-    const first = this.#blocked.shift();
-    this.#drop(this.#blocked);
-    if (first !== undefined) this.#blocked.push(first);
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    const tried = this.#blocked.filter(send => send.slot >= 0);
+    this.#drop(this.#blocked.filter(send => send.slot < 0));
+    this.#blocked = tried;
     if (this.#idle) {
       onStopped();
       return;
