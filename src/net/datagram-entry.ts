@@ -1,5 +1,6 @@
 /** How a datagram in a block becomes an entry of the submission queue. */
 import type { Block } from '../loop/blocks.js';
+import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { IOVEC, MSGHDR } from '../ring/structs.js';
@@ -26,7 +27,12 @@ function nameAddress(sqe: Sqe, name: Uint8Array): number {
   return address;
 }
 
-/** SEND, with an address unless it is for the peer of a connected socket; that needs 6.1. */
+/** Whether SEND takes an address: 6.0 has it without one; SENDMSG_ZC came with 6.1 too. */
+export function sendsToAddress(loop: Loop): boolean {
+  return loop.ops.has(abi.OP_SENDMSG_ZC);
+}
+
+/** SEND, with an address unless it is for the peer of a connected socket. */
 export function prepareSend(
   sqe: Sqe,
   fd: number,

@@ -10,7 +10,7 @@ import type { Sqe } from '../ring/sqe/index.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
 import { segmentControl } from './ancillary.js';
 import type { Destination } from './datagram-destinations.js';
-import { messageRoom, prepareSend, prepareSendmsg } from './datagram-entry.js';
+import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './datagram-entry.js';
 import { DatagramTrains } from './datagram-trains.js';
 import type { Limited, SendLimit } from './send-limit.js';
 
@@ -291,9 +291,9 @@ export class DatagramSender implements BlockWaiter {
     return sqe.opFlags(this.#flags);
   }
 
-  /** Whether SEND will do. 6.0 has it without an address only; SENDMSG_ZC came with 6.1 too. */
+  /** Whether SEND will do. */
   #isPlain(send: DatagramSend): boolean {
-    return send.control.length === 0 && this.#loop.ops.has(abi.OP_SENDMSG_ZC);
+    return send.control.length === 0 && sendsToAddress(this.#loop);
   }
 
   /** What the kernel's refusal of a datagram means to the caller. */

@@ -7,7 +7,7 @@ import { systemError } from '../ring/errors.js';
 import { MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
 import { CONTROL_MAX, segmentControl } from './ancillary.js';
 import type { Destination } from './datagram-destinations.js';
-import { messageRoom, prepareSendmsg } from './datagram-entry.js';
+import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './datagram-entry.js';
 import type { DatagramSender, SendOutcome } from './datagram-sender.js';
 
 /** What the kernel cuts at most: UDP_MAX_SEGMENTS. */
@@ -139,9 +139,14 @@ export class DatagramTrains implements SendOutcome {
       this.#release(train);
       return;
     }
-    const control = train.count === 1 ? NO_CONTROL : segmentControl(train.segmentSize);
     const sqe = this.#loop.start(train);
-    prepareSendmsg(sqe, this.#fd, train.block!, train.length, destination, control);
+    const block = train.block!;
+    if (train.count === 1 && sendsToAddress(this.#loop)) {
+      prepareSend(sqe, this.#fd, block, train.length, destination);
+    } else {
+      const control = train.count === 1 ? NO_CONTROL : segmentControl(train.segmentSize);
+      prepareSendmsg(sqe, this.#fd, block, train.length, destination, control);
+    }
     sqe.opFlags(MSG_NOSIGNAL);
   }
 
