@@ -1,7 +1,7 @@
 /**
  * UDP echo servers in turns, one core for the server and one for the load: ours beside C on io_uring and
  * on recvmmsg, Bun, Go and node:dgram, as far as they are installed.
- * `node dist/benchmark/datagrams.js [--rounds 5] [--seconds 0.6] [--bun PATH]`
+ * `node dist/benchmark/datagrams.js [--rounds 5] [--seconds 1] [--bun PATH]`
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { cpuMicroseconds, onCore, pinned, type ServerProcess, startServer } from
 const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '0.6' },
+    seconds: { type: 'string', default: '1' },
     bun: { type: 'string', default: 'bun' },
   },
 });
@@ -24,6 +24,7 @@ interface Load {
   depth: number;
 }
 
+const WARM_UP = 2;
 const LOADS: Load[] = [
   { socks: 16, size: 64, depth: 32 },
   { socks: 16, size: 1400, depth: 32 },
@@ -115,10 +116,10 @@ try {
   for (const [, command] of present) servers.push(await startServer([...command!, '0']));
   for (const load of LOADS) {
     const results = present.map((): Samples => ({ cpu: [], rate: [], lost: 0 }));
-    // The first round warms all and is not counted.
-    for (let round = 0; round <= Number(options.rounds); round++) {
+    // The first two rounds are not counted: JavaScript is compiled while it runs.
+    for (let round = -WARM_UP; round < Number(options.rounds); round++) {
       for (const [i, server] of servers.entries()) {
-        await measure(server, load, round === 0 ? { cpu: [], rate: [], lost: 0 } : results[i]!);
+        await measure(server, load, round < 0 ? { cpu: [], rate: [], lost: 0 } : results[i]!);
       }
     }
     print(load, results);
