@@ -2,6 +2,7 @@ import { throwIfAborted } from '../loop/abort.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { checkInt, checkSignal } from '../ring/check.js';
+import { EADDRINUSE } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import {
@@ -31,7 +32,7 @@ import {
 import { DatagramSocket } from './datagram-socket.js';
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET } from './options.js';
 import { resolve } from './resolve.js';
-import { bindPath } from './unix-path.js';
+import { removeStale, SocketFile } from './socket-file.js';
 
 /** Where a datagram socket is bound, and how it works. */
 export interface BindOptions {
@@ -157,10 +158,13 @@ async function bindTo(
   address: SocketAddress,
   name: Uint8Array,
 ): Promise<(() => void) | null> {
-  if ('path' in address) return bindPath(loop, fd, address.path, name);
-  const failed = libc().bind(fd, name);
+  let failed = libc().bind(fd, name);
+  if (failed === EADDRINUSE && 'path' in address && (await removeStale(loop, address.path, SOCK_DGRAM))) {
+    failed = libc().bind(fd, name);
+  }
   if (failed < 0) throw systemError(failed, 'bind', address);
-  return null;
+  const file = SocketFile.of(address);
+  return file === null ? null : () => file.remove();
 }
 
 function setOptions(fd: number, domain: number, options: BindOptions): void {

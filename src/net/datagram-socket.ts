@@ -96,8 +96,7 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     this.#onClosed = setup.onClosed;
     this.#local = localAddress(fd);
     this.#bound = setup.bound ? this.#local : undefined;
-    // A worker that is terminated runs no JavaScript that could close it.
-    libc().closeAtExit(fd);
+    loop.own(fd);
   }
 
   /** The socket's descriptor, -1 once closed. */
@@ -492,7 +491,6 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     const fd = this.#fd;
     this.#dropped = kernelDrops(fd);
     this.#fd = -1;
-    libc().keepAtExit(fd);
     await closeSocket(this.#loop, fd);
     this.#onClosed?.();
   }

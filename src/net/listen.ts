@@ -90,7 +90,8 @@ async function openPath(path: string, options: ListenOptions, backlog: number): 
   try {
     return await open({ path }, options, backlog);
   } catch (error) {
-    if ((error as UasyncError).errno !== EADDRINUSE || !(await removeStale(path))) throw error;
+    if ((error as UasyncError).errno !== EADDRINUSE || !(await removeStale(currentLoop(), path, SOCK_STREAM)))
+      throw error;
     return open({ path }, options, backlog);
   }
 }

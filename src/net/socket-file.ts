@@ -1,18 +1,22 @@
 /** The file that a Unix socket leaves in the file system, unix(7). */
 import { lstatSync, unlinkSync } from 'node:fs';
-import { lstat } from 'node:fs/promises';
+import type { Loop } from '../loop/loop.js';
 import { ECONNREFUSED } from '../ring/errno.js';
 import type { UasyncError } from '../ring/errors.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
-import { connect } from './connect.js';
+import { libc } from '../ring/libc.js';
+import { AF_UNIX, type SocketAddress } from '../ring/sockaddr.js';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../ring/sqe/sockets.js';
 
-/** Removes a path if it is that of a socket on which nobody listens any more; whether it is gone now. */
-export async function removeStale(path: string): Promise<boolean> {
-  if (path.startsWith('\0')) return false;
+/**
+ * Removes a path if it is that of a socket of this type (SOCK_STREAM, SOCK_DGRAM) that nobody is bound to
+ * any more; whether it is gone now.
+ */
+export async function removeStale(loop: Loop, path: string, type: number): Promise<boolean> {
+  if (!isFile(path)) return false;
   try {
-    const found = await lstat(path);
-    if (!found.isSocket() || !(await isRefused(path))) return false;
-    // Another server may have started in its place meanwhile.
+    const found = lstatSync(path);
+    if (!found.isSocket() || !(await isRefused(loop, path, type))) return false;
+    // Another socket may have been bound in its place meanwhile.
     const { ino, dev } = lstatSync(path);
     if (ino !== found.ino || dev !== found.dev) return false;
     unlinkSync(path);
@@ -22,17 +26,26 @@ export async function removeStale(path: string): Promise<boolean> {
   }
 }
 
-async function isRefused(path: string): Promise<boolean> {
+/** Abstract names, and the empty one, are in no file system. */
+function isFile(path: string): boolean {
+  return path !== '' && !path.startsWith('\0');
+}
+
+async function isRefused(loop: Loop, path: string, type: number): Promise<boolean> {
+  // A server with a full backlog answers EAGAIN, and is there.
+  const fd = libc().socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
   try {
-    const answered = await connect({ path, timeout: 1000 });
-    await answered.reset();
+    await loop.submit(sqe => sqe.connect(fd, { path }));
     return false;
   } catch (error) {
     return (error as UasyncError).errno === ECONNREFUSED;
+  } finally {
+    libc().close(fd);
   }
 }
 
-/** A listener's own file, to be removed at its end, unless another has taken its place. */
+/** A bound socket's own file, to be removed at its end, unless another has taken its place. */
 export class SocketFile {
   readonly #path: string;
   readonly #inode: number;
@@ -45,9 +58,9 @@ export class SocketFile {
     this.#device = dev;
   }
 
-  /** That of a listener which has just been bound; null where it has none. */
+  /** That of a socket which has just been bound; null where it has none. */
   static of(address: SocketAddress): SocketFile | null {
-    if (!('path' in address) || address.path === '' || address.path.startsWith('\0')) return null;
+    if (!('path' in address) || !isFile(address.path)) return null;
     try {
       return new SocketFile(address.path);
     } catch {
