@@ -16,7 +16,11 @@ const server = await listen({ port: Number(port), host: '127.0.0.1' });
 console.log(`listening on 127.0.0.1:${(server.address as InetAddress).port}`);
 
 for await (const conn of server) {
-  forward(conn)
-    .catch(error => console.error(error.message))
-    .finally(() => conn.reset());
+  forward(conn).then(
+    () => conn.close(),
+    error => {
+      console.error(error.message);
+      conn.reset();
+    },
+  );
 }

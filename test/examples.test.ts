@@ -192,6 +192,7 @@ t.test('echo over UDP on the bare ring', { skip: noListen }, async t => {
 t.test('proxy forwards both ways, and says when its target is gone', async t => {
   const target = net.createServer(socket => socket.pipe(socket)).listen(0, '127.0.0.1');
   await once(target, 'listening');
+  t.teardown(() => target.close());
   const { port: targetPort } = target.address() as net.AddressInfo;
   const { port, child } = await serve('examples/proxy.js', '0', '127.0.0.1', `${targetPort}`);
   t.teardown(() => child.kill());
