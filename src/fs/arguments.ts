@@ -1,20 +1,20 @@
 /** The arguments of `node:fs/promises`, checked and brought to one form, with Node's errors. */
-import { constants } from 'node:fs';
+import { constants, type PathLike } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { checkInt } from '../ring/check.js';
-import { argTypeError, argValueError } from '../ring/errors.js';
+import { checkInt, checkSignal } from '../ring/check.js';
+import { argTypeError, argValueError, rangeError } from '../ring/errors.js';
 
-/** What names a file. */
-export type PathLike = string | Uint8Array | URL;
+const BYTES_EXPECTED = 'an instance of Buffer, TypedArray, or DataView';
 
 /** A path as the kernel takes it: without NUL bytes, URLs resolved. */
 export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
+  if (typeof path === 'string' && !path.includes('\0')) return path;
   const plain = path instanceof URL ? fileURLToPath(path) : path;
   if (typeof plain !== 'string' && !(plain instanceof Uint8Array)) {
     throw argTypeError(name, 'of type string or an instance of Buffer or URL', path);
   }
   if (typeof plain === 'string' ? plain.includes('\0') : plain.includes(0)) {
-    throw argValueError(name, 'must be a string, Uint8Array, or URL without null bytes', path);
+    throw argValueError(name, 'must be a string, Uint8Array, or URL without null bytes', plain);
   }
   return plain;
 }
@@ -75,15 +75,60 @@ export function toMode(mode: string | number | null | undefined, fallback: numbe
 /** The bytes of any view. */
 export function toBytes(view: ArrayBufferView, name = 'buffer'): Uint8Array {
   if (view instanceof Uint8Array) return view;
-  if (!ArrayBuffer.isView(view)) {
-    throw argTypeError(name, 'an instance of Buffer, TypedArray, or DataView', view);
-  }
+  if (!ArrayBuffer.isView(view)) throw argTypeError(name, BYTES_EXPECTED, view);
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-/** A position in a file: -1 for the current one. */
-export function toPosition(position: number | bigint | null | undefined): number {
+/** Several views, as readv and writev take them. */
+export function checkViews(buffers: readonly ArrayBufferView[]): void {
+  if (!Array.isArray(buffers) || !buffers.every(buffer => ArrayBuffer.isView(buffer))) {
+    throw argTypeError('buffers', 'an ArrayBufferView[]', buffers);
+  }
+}
+
+/** The bytes of what is written: a string's in `encoding`, by default UTF-8. */
+export function toData(
+  data: string | ArrayBufferView,
+  encoding: BufferEncoding | null | undefined,
+  name: string,
+): Uint8Array {
+  if (typeof data === 'string') return Buffer.from(data, encoding || 'utf8');
+  if (!ArrayBuffer.isView(data)) throw argTypeError(name, `of type string or ${BYTES_EXPECTED}`, data);
+  return toBytes(data);
+}
+
+/** Where in a file: -1 for the current position. */
+export function toPosition(position: number | bigint | null | undefined, length: number): number {
   if (position === undefined || position === null) return -1;
-  if (typeof position === 'bigint') position = Number(position);
+  if (typeof position === 'bigint') {
+    const max = 2n ** 63n - 1n - BigInt(length);
+    if (position < -1n || position > max) throw rangeError('position', `>= -1 && <= ${max}`, position);
+    // No file is that long: what is beyond 2^53 is its end as well.
+    return Math.min(Number(position), Number.MAX_SAFE_INTEGER);
+  }
+  if (typeof position !== 'number') throw argTypeError('position', 'of type bigint or integer', position);
   return checkInt('position', position, -1, Number.MAX_SAFE_INTEGER);
+}
+
+/** What an options argument may be: an object, an encoding, or nothing. */
+export function toOptions<T extends { encoding?: string | null; signal?: AbortSignal | undefined }>(
+  options: T | string | null | undefined,
+): T {
+  if (options === undefined || options === null || typeof options === 'function') return {} as T;
+  const plain = (typeof options === 'string' ? { encoding: options } : options) as T;
+  if (typeof plain !== 'object') {
+    throw argTypeError('options', 'one of type string or object', options);
+  }
+  const { encoding } = plain;
+  if (encoding && encoding !== 'buffer' && !Buffer.isEncoding(encoding)) {
+    throw argValueError('encoding', 'is invalid encoding', encoding);
+  }
+  checkSignal(plain.signal);
+  return plain;
+}
+
+/** true or false. */
+export function checkBoolean(name: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') throw argTypeError(name, 'of type boolean', value);
+  return value;
 }

@@ -1,61 +1,90 @@
-import { fstatSync, type Stats } from 'node:fs';
+import { EventEmitter } from 'node:events';
+import {
+  type BigIntStats,
+  fchmod,
+  fchown,
+  fstatSync,
+  ftruncate,
+  futimes,
+  readFile as nodeReadFile,
+  type ReadStream,
+  type Stats,
+  type WriteStream,
+} from 'node:fs';
+import type { Interface } from 'node:readline';
+import type { ReadableStream } from 'node:stream/web';
+import { promisify } from 'node:util';
+import { throwIfAborted } from '../loop/abort.js';
 import { closeFile } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
+import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
-import { EBADF } from '../ring/errno.js';
-import { argTypeError, closedError, systemError } from '../ring/errors.js';
-import { toBytes, toPosition } from './arguments.js';
-import { statFd } from './operations.js';
+import { EINVAL } from '../ring/errno.js';
+import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { checkViews, toData, toOptions } from './arguments.js';
+import {
+  type Content,
+  isPieces,
+  type ReadFileOptions,
+  readContent,
+  type WriteFileOptions,
+  writeBytesTo,
+  writePiecesTo,
+} from './content.js';
+import { forget, rememberOpen } from './forgotten.js';
+import * as streams from './handle-streams.js';
+import { onFd } from './operations.js';
+import { PositionOrder } from './position-order.js';
+import { gather, scatter } from './scatter.js';
+import { statFd } from './statx.js';
 import { type ReadResult, readBytes, type TransferOwner, type WriteResult, writeBytes } from './transfer.js';
+import {
+  plainPosition,
+  type ReadOptions,
+  readTransfer,
+  type WriteOptions,
+  writeTransfer,
+} from './transfer-arguments.js';
 
-const DEFAULT_READ = 16384;
-
-/** Where to read to, and from. */
-export interface ReadOptions<T extends ArrayBufferView = ArrayBufferView> {
-  /** Default: a new Buffer of 16 KiB. */
-  buffer?: T;
-  /** Where in the buffer; default 0. */
-  offset?: number;
-  /** How many bytes; default what fits. */
-  length?: number;
-  /** Where in the file; default (null) the current position, which moves. */
-  position?: number | bigint | null;
+/** What `readv` resolves to. */
+export interface ReadVResult {
+  bytesRead: number;
+  buffers: readonly ArrayBufferView[];
 }
 
-/** Where to write from, and to. */
-export interface WriteOptions {
-  offset?: number;
-  length?: number;
-  position?: number | null;
+/** What `writev` resolves to. */
+export interface WriteVResult {
+  bytesWritten: number;
+  buffers: readonly ArrayBufferView[];
 }
 
 type Position = number | bigint | null | undefined;
 
-/** An open file. Use `open`. */
-export class FileHandle implements TransferOwner {
+/** An open file, as `FileHandle` of `node:fs/promises`. Use `open`. */
+export class FileHandle extends EventEmitter implements TransferOwner {
   readonly #loop: Loop;
   #fd: number;
   #pending = 0;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
-  /** The last calls at the current position. */
-  readonly #tails: { reads: Promise<void> | null; writes: Promise<void> | null } = {
-    reads: null,
-    writes: null,
-  };
+  readonly #order = new PositionOrder(this);
   #positioned: boolean | undefined;
 
   /** @internal */
   constructor(loop: Loop, fd: number) {
+    super();
     this.#loop = loop;
     this.#fd = fd;
     loop.own(fd);
+    rememberOpen(this, fd);
   }
 
   /** The descriptor, -1 once closed. */
   get fd(): number {
     return this.#fd;
   }
+
+  // --- Reading and writing ------------------------------------------------------------------------
 
   /** Reads into `buffer`: see `fs.promises` `filehandle.read`. */
   read<T extends ArrayBufferView>(
@@ -64,42 +93,47 @@ export class FileHandle implements TransferOwner {
     length?: number | null,
     position?: Position,
   ): Promise<ReadResult<T>>;
-  read<T extends ArrayBufferView = Buffer>(options?: ReadOptions<T>): Promise<ReadResult<T>>;
+  read<T extends ArrayBufferView = Buffer>(options?: ReadOptions<T> | null): Promise<ReadResult<T>>;
   read(
-    target?: ArrayBufferView | ReadOptions,
+    target?: ArrayBufferView | ReadOptions | null,
     offset?: number | null | ReadOptions,
     length?: number | null,
     position?: Position,
   ): Promise<ReadResult<ArrayBufferView>> {
     // Not an async function: its second promise would cost as much as the read.
     try {
-      let buffer: ArrayBufferView;
-      if (ArrayBuffer.isView(target)) {
-        buffer = target;
-        if (typeof offset === 'object' && offset !== null) ({ offset, length, position } = offset);
-      } else {
-        if (target !== undefined && (typeof target !== 'object' || target === null)) {
-          throw argTypeError('buffer', 'an instance of Buffer, TypedArray, or DataView', target);
-        }
-        ({ offset, length, position } = target ?? {});
-        buffer = target?.buffer ?? Buffer.alloc(DEFAULT_READ);
+      this.#assertOpen('read');
+      const transfer = readTransfer(target, offset, length, position);
+      const buffer = transfer.buffer as ArrayBufferView;
+      if (transfer.length === 0) return Promise.resolve({ bytesRead: 0, buffer });
+      const size = transfer.bytes.length;
+      if (transfer.position >= 0) {
+        return this.#read(buffer, transfer.bytes, size, transfer.offset, transfer.length, transfer.position);
       }
-      const bytes = toBytes(buffer);
-      const from = checkInt('offset', offset ?? 0, 0, bytes.length);
-      const size = bytes.length;
-      const count = checkInt('length', length ?? size - from, 0, size - from);
-      const at = toPosition(position);
-      if (count === 0) return Promise.resolve({ bytesRead: 0, buffer });
-      const start = (): Promise<ReadResult<ArrayBufferView>> =>
-        readBytes(this.#loop, this, this.#fd, buffer, bytes, size, from, count, at);
-      this.#begin('read');
-      return at >= 0 ? start() : this.#inOrder('reads', start);
+      return this.#inOrder('reads', () =>
+        this.#read(buffer, transfer.bytes, size, transfer.offset, transfer.length, -1),
+      );
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** Writes a buffer or a string: see `fs.promises` `filehandle.write`. All is written, or it rejects. */
+  #read<T>(
+    buffer: T,
+    bytes: Uint8Array,
+    size: number,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<ReadResult<T>> {
+    this.#pending++;
+    return readBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
+  }
+
+  /**
+   * Writes a buffer or a string: see `fs.promises` `filehandle.write`. Short writes are continued: fewer
+   * bytes than asked for are written only if an error kept it from the rest, and the next call meets it.
+   */
   write<T extends ArrayBufferView>(
     buffer: T,
     offset?: number | null | WriteOptions,
@@ -118,52 +152,184 @@ export class FileHandle implements TransferOwner {
     position?: number | null,
   ): Promise<WriteResult<ArrayBufferView | string>> {
     try {
-      let bytes: Uint8Array;
-      let from = 0;
-      let count: number;
-      if (typeof data === 'string') {
-        bytes = Buffer.from(data, (length as BufferEncoding | null) ?? 'utf8');
-        count = bytes.length;
-        position = offset as number | null | undefined;
-      } else {
-        bytes = toBytes(data);
-        if (typeof offset === 'object' && offset !== null) ({ offset, length, position } = offset);
-        from = checkInt('offset', (offset as number | null | undefined) ?? 0, 0, bytes.length);
-        const room = bytes.length - from;
-        count = checkInt('length', (length as number | null | undefined) ?? room, 0, room);
-      }
-      const at = toPosition(position);
-      if (count === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
+      this.#assertOpen('write');
+      const { buffer, bytes, ...transfer } = writeTransfer(data, offset, length, position);
+      if (transfer.length === 0) return Promise.resolve({ bytesWritten: 0, buffer });
       const size = bytes.length;
       const start = (): Promise<WriteResult<ArrayBufferView | string>> =>
-        writeBytes(this.#loop, this, this.#fd, data, bytes, size, from, count, at);
-      this.#begin('write');
-      return at >= 0 ? start() : this.#inOrder('writes', start);
+        this.#write(buffer, bytes, size, transfer.offset, transfer.length, transfer.position);
+      return transfer.position >= 0 ? start() : this.#inOrder('writes', start);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** The file's attributes. */
-  async stat(): Promise<Stats> {
-    this.#begin('fstat');
-    try {
-      return await statFd(this.#loop, this.#fd);
-    } finally {
-      this.transferEnded();
+  #write<T>(
+    buffer: T,
+    bytes: Uint8Array,
+    size: number,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<WriteResult<T>> {
+    this.#pending++;
+    return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
+  }
+
+  /** Reads into several buffers, one after the other. readv(2) */
+  async readv(buffers: readonly ArrayBufferView[], position?: number | null): Promise<ReadVResult> {
+    this.#assertOpen('readv');
+    checkViews(buffers);
+    // As the kernel of Node's call.
+    if (buffers.length === 0) throw systemError(EINVAL, 'read');
+    const bytes = Buffer.allocUnsafe(buffers.reduce((sum, { byteLength }) => sum + byteLength, 0));
+    const { bytesRead } = await this.read(bytes, 0, bytes.length, plainPosition(position));
+    scatter(bytes.subarray(0, bytesRead), buffers);
+    return { bytesRead, buffers };
+  }
+
+  /** Writes several buffers, one after the other. writev(2) */
+  async writev(buffers: readonly ArrayBufferView[], position?: number | null): Promise<WriteVResult> {
+    this.#assertOpen('writev');
+    checkViews(buffers);
+    const { bytesWritten } = await this.write(gather(buffers), 0, null, plainPosition(position));
+    return { bytesWritten, buffers };
+  }
+
+  // --- The whole content --------------------------------------------------------------------------
+
+  /** Reads from the current position to the end. */
+  readFile(options?: (ReadFileOptions & { encoding?: null }) | null): Promise<Buffer>;
+  readFile(options: BufferEncoding | (ReadFileOptions & { encoding: BufferEncoding })): Promise<string>;
+  readFile(options?: ReadFileOptions | BufferEncoding | null): Promise<Buffer | string>;
+  readFile(options?: ReadFileOptions | BufferEncoding | null): Promise<Buffer | string> {
+    return this.#using('readFile', async () => {
+      const given = toOptions<ReadFileOptions>(options);
+      // Into a buffer of the caller's, from Node 24 on.
+      if ('buffer' in given) return promisify(nodeReadFile)(this.#fd, given as object);
+      const { encoding, signal } = given;
+      throwIfAborted(signal);
+      const bytes = await this.#inOrder('reads', () => this.#readAll(signal));
+      return encoding ? bytes.toString(encoding) : bytes;
+    });
+  }
+
+  async #readAll(signal: AbortSignal | undefined): Promise<Buffer> {
+    const stats = (await statFd(this.#loop, this.#fd, false)) as Stats;
+    const size = stats.isFile() ? stats.size : 0;
+    const read = async (bytes: Buffer, offset: number, length: number): Promise<number> =>
+      (await this.#read(null, bytes, bytes.length, offset, length, -1)).bytesRead;
+    return readContent(read, size, signal);
+  }
+
+  /** Writes everything at the current position. */
+  writeFile(data: Content, options?: WriteFileOptions | BufferEncoding | null): Promise<void> {
+    return this.#using('writeFile', async () => {
+      const { encoding, signal } = toOptions<WriteFileOptions>(options);
+      const write = async (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
+        (await this.#write(null, bytes, bytes.length, offset, length, -1)).bytesWritten;
+      if (isPieces(data)) {
+        throwIfAborted(signal);
+        // The pieces may come from this very file: others go in between.
+        const ordered = (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
+          this.#inOrder('writes', () => write(bytes, offset, length));
+        return writePiecesTo(ordered, data, encoding, signal);
+      }
+      throwIfAborted(signal);
+      const bytes = toData(data, encoding, 'data');
+      return this.#inOrder('writes', () => writeBytesTo(write, bytes, signal));
+    });
+  }
+
+  /** As `writeFile`: what was opened to append appends. */
+  appendFile(data: Content, options?: WriteFileOptions | BufferEncoding | null): Promise<void> {
+    return this.writeFile(data, options);
+  }
+
+  // --- Streams ------------------------------------------------------------------------------------
+
+  /** A stream that reads the file, and closes it at the end unless `autoClose` is false. */
+  createReadStream(options?: streams.ReadStreamOptions): ReadStream {
+    return streams.readStream(this, options);
+  }
+
+  /** A stream that writes the file, and closes it at the end unless `autoClose` is false. */
+  createWriteStream(options?: streams.WriteStreamOptions): WriteStream {
+    return streams.writeStream(this, options);
+  }
+
+  /** The file's lines, as `node:readline` gives them. */
+  readLines(options?: streams.ReadStreamOptions): Interface {
+    return streams.lines(this, options);
+  }
+
+  /** A web stream of bytes. A handle gives out one. */
+  readableWebStream(options?: { autoClose?: boolean }): ReadableStream {
+    return streams.webStream(this, options);
+  }
+
+  // --- Attributes ---------------------------------------------------------------------------------
+
+  /** The file's attributes. fstat(2) */
+  stat(options?: { bigint?: false }): Promise<Stats>;
+  stat(options: { bigint: true }): Promise<BigIntStats>;
+  stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats>;
+  stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
+    return this.#using('fstat', () => statFd(this.#loop, this.#fd, options?.bigint === true));
+  }
+
+  /** Has the data and the attributes written to the device. fsync(2) */
+  sync(): Promise<void> {
+    return this.#do('fsync', sqe => sqe.fsync(this.#fd));
+  }
+
+  /** Has the data written to the device, and what is needed to find it again. fdatasync(2) */
+  datasync(): Promise<void> {
+    return this.#do('fdatasync', sqe => sqe.fsync(this.#fd, abi.FSYNC_DATASYNC));
+  }
+
+  /** Cuts the file to `len` bytes, or fills it up with zeros. ftruncate(2) */
+  async truncate(len = 0): Promise<void> {
+    this.#assertOpen('ftruncate');
+    const size = Math.max(0, checkInt('len', len, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
+    if (this.#loop.ops.has(abi.OP_FTRUNCATE)) {
+      await this.#do('ftruncate', sqe => sqe.ftruncate(this.#fd, size));
+    } else {
+      await this.#using('ftruncate', () => promisify(ftruncate)(this.#fd, size));
     }
   }
 
+  /** fchmod(2), by Node: the ring has no operation for it. */
+  chmod(mode: string | number): Promise<void> {
+    return this.#using('fchmod', () => promisify(fchmod)(this.#fd, mode));
+  }
+
+  /** fchown(2), by Node. */
+  chown(uid: number, gid: number): Promise<void> {
+    return this.#using('fchown', () => promisify(fchown)(this.#fd, uid, gid));
+  }
+
+  /** futimes(3), by Node. */
+  utimes(atime: string | number | Date, mtime: string | number | Date): Promise<void> {
+    return this.#using('futimes', () => promisify(futimes)(this.#fd, atime, mtime));
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
   /**
-   * Closes the file once the calls that are pending have settled. A second call waits for the first.
+   * Closes the file once the calls that are pending have settled; 'close' is emitted at once. A second
+   * call waits for the first.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#finish();
+    if (this.#closing === null) {
+      this.#closing = this.#finish();
+      this.emit('close');
+    }
     return this.#closing;
   }
 
   async #finish(): Promise<void> {
-    if (this.#fd < 0) return;
+    forget(this);
     if (this.#pending !== 0) {
       await new Promise<void>(resolve => {
         this.#onIdle = resolve;
@@ -178,11 +344,29 @@ export class FileHandle implements TransferOwner {
     return this.close();
   }
 
-  /** An operation on the descriptor begins: it stays open until `transferEnded()`. */
-  #begin(syscall: string): void {
-    if (this.#closing !== null || this.#fd < 0) throw systemError(EBADF, syscall);
+  #assertOpen(syscall: string): void {
+    if (this.#closing !== null) {
+      const error = new UasyncError('EBADF', 'file closed');
+      error.syscall = syscall;
+      throw error;
+    }
     if (this.#loop.closed) throw closedError('The loop');
+  }
+
+  /** Keeps the descriptor open until `call` has settled. */
+  async #using<T>(syscall: string, call: () => Promise<T>): Promise<T> {
+    this.#assertOpen(syscall);
     this.#pending++;
+    try {
+      return await call();
+    } finally {
+      this.transferEnded();
+    }
+  }
+
+  /** One operation on the descriptor, whose arguments have been checked. */
+  async #do(syscall: string, prepare: Parameters<typeof onFd>[2]): Promise<void> {
+    await this.#using(syscall, () => onFd(this.#loop, syscall, prepare));
   }
 
   /** @internal */
@@ -190,25 +374,10 @@ export class FileHandle implements TransferOwner {
     if (--this.#pending === 0) this.#onIdle?.();
   }
 
-  /**
-   * Reads and writes at the current position go one after the other, so that each moves it in turn. What
-   * has no position (a pipe, a terminal) keeps reads and writes apart: one may wait for the other.
-   */
-  #inOrder<T>(queue: 'reads' | 'writes', start: () => Promise<T>): Promise<T> {
-    const { reads, writes } = this.#tails;
-    const own = queue === 'reads' ? reads : writes;
-    const other = queue === 'reads' ? writes : reads;
-    const before = other !== null && this.hasPosition ? Promise.all([own, other]) : own;
-    const mine = before === null ? start() : before.then(start);
-    const settled = mine.then(
-      () => {},
-      () => {},
-    );
-    this.#tails[queue] = settled;
-    settled.then(() => {
-      if (this.#tails[queue] === settled) this.#tails[queue] = null;
-    });
-    return mine;
+  #inOrder<T>(kind: 'reads' | 'writes', start: () => Promise<T>): Promise<T> {
+    // What waits its turn is pending as well.
+    this.#pending++;
+    return this.#order.run(kind, start);
   }
 
   /** @internal */

@@ -1,6 +1,15 @@
 /** uasync/fs: files, with the names and signatures of node:fs/promises. */
-export type { PathLike } from './arguments.js';
-export type { FileHandle, ReadOptions, WriteOptions } from './file-handle.js';
+export type { PathLike } from 'node:fs';
+export type { Content, ReadFileOptions, WriteFileOptions } from './content.js';
+export type {
+  FileHandle,
+  ReadVResult,
+  WriteVResult,
+} from './file-handle.js';
+export type { ReadStreamOptions, WriteStreamOptions } from './handle-streams.js';
+export * from './node-calls.js';
 export { open } from './open.js';
+export { link, lstat, mkdir, rename, rmdir, type StatOptions, stat, symlink, unlink } from './path-calls.js';
 export type { ReadResult, WriteResult } from './transfer.js';
-export { type ReadFileOptions, readFile, type WriteFileOptions, writeFile } from './whole-file.js';
+export type { ReadOptions, WriteOptions } from './transfer-arguments.js';
+export { appendFile, readFile, truncate, writeFile } from './whole-file.js';

@@ -1,5 +1,6 @@
+import type { PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
-import { type PathLike, toFlags, toMode, toPath } from './arguments.js';
+import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
 import { openPath } from './operations.js';
 

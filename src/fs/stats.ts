@@ -1,47 +1,112 @@
-import { Stats } from 'node:fs';
+/** `fs.Stats` of what statx(2) has said. */
+import { type BigIntStats, Stats, statSync } from 'node:fs';
 import { STATX, STATX_TIMESTAMP } from '../ring/structs.js';
+
+const TWO_32 = 2 ** 32;
+const NSEC = STATX_TIMESTAMP.tv_nsec / 4;
+/** Node 22 and later make Dates of the times when they are asked for. */
+const LAZY_DATES = Object.hasOwn(Stats.prototype, 'atime');
+
+type Writable<T> = { -readonly [key in keyof T]: T[key] };
 
 /** dev_t from its parts, as glibc's makedev(3) joins them. */
 function makeDev(major: number, minor: number): number {
-  const high = (major & 0xfffff000) * 2 ** 32 + (minor & 0xffffff00) * 2 ** 12;
+  const high = (major & 0xfffff000) * TWO_32 + (minor & 0xffffff00) * 2 ** 12;
   return high + ((major & 0xfff) << 8) + (minor & 0xff);
 }
 
-function readU64(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
+function u32(statx: Uint32Array, at: number): number {
+  return statx[at >> 2]!;
+}
+
+function u64(statx: Uint32Array, at: number): number {
+  return statx[at >> 2]! + statx[(at >> 2) + 1]! * TWO_32;
 }
 
 /** Milliseconds since 1970, with fractions. */
-function readTime(bytes: Buffer, at: number): number {
-  const seconds = bytes.readInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
-  return seconds * 1000 + bytes.readUInt32LE(at + STATX_TIMESTAMP.tv_nsec) / 1e6;
-}
-
-/** The `fs.Stats` of a struct statx. */
-export function statsOf(statx: Buffer): Stats {
-  const stats = Object.create(Stats.prototype) as { -readonly [key in keyof Stats]: Stats[key] };
-  stats.dev = makeDev(statx.readUInt32LE(STATX.stx_dev_major), statx.readUInt32LE(STATX.stx_dev_minor));
-  stats.mode = statx.readUInt16LE(STATX.stx_mode);
-  stats.nlink = statx.readUInt32LE(STATX.stx_nlink);
-  stats.uid = statx.readUInt32LE(STATX.stx_uid);
-  stats.gid = statx.readUInt32LE(STATX.stx_gid);
-  stats.rdev = makeDev(statx.readUInt32LE(STATX.stx_rdev_major), statx.readUInt32LE(STATX.stx_rdev_minor));
-  stats.blksize = statx.readUInt32LE(STATX.stx_blksize);
-  stats.ino = readU64(statx, STATX.stx_ino);
-  stats.size = readU64(statx, STATX.stx_size);
-  stats.blocks = readU64(statx, STATX.stx_blocks);
-  stats.atimeMs = readTime(statx, STATX.stx_atime);
-  stats.mtimeMs = readTime(statx, STATX.stx_mtime);
-  stats.ctimeMs = readTime(statx, STATX.stx_ctime);
-  stats.birthtimeMs = readTime(statx, STATX.stx_btime);
-  stats.atime = toDate(stats.atimeMs);
-  stats.mtime = toDate(stats.mtimeMs);
-  stats.ctime = toDate(stats.ctimeMs);
-  stats.birthtime = toDate(stats.birthtimeMs);
-  return stats as Stats;
+function time(statx: Uint32Array, at: number): number {
+  const word = at >> 2;
+  const seconds = (statx[word + 1]! | 0) * TWO_32 + statx[word]!;
+  return seconds * 1000 + statx[word + NSEC]! / 1e6;
 }
 
 /** Node rounds to the nearest millisecond, halves up. */
-function toDate(ms: number): Date {
+function date(ms: number): Date {
   return new Date(Math.round(ms));
+}
+
+/** A constructor, with the prototype of Node's: so all its properties are in the object itself. */
+function FileStats(this: Writable<Stats>, statx: Uint32Array): void {
+  this.dev = makeDev(u32(statx, STATX.stx_dev_major), u32(statx, STATX.stx_dev_minor));
+  this.mode = u32(statx, STATX.stx_mode) & 0xffff;
+  this.nlink = u32(statx, STATX.stx_nlink);
+  this.uid = u32(statx, STATX.stx_uid);
+  this.gid = u32(statx, STATX.stx_gid);
+  this.rdev = makeDev(u32(statx, STATX.stx_rdev_major), u32(statx, STATX.stx_rdev_minor));
+  this.blksize = u32(statx, STATX.stx_blksize);
+  this.ino = u64(statx, STATX.stx_ino);
+  this.size = u64(statx, STATX.stx_size);
+  this.blocks = u64(statx, STATX.stx_blocks);
+  this.atimeMs = time(statx, STATX.stx_atime);
+  this.mtimeMs = time(statx, STATX.stx_mtime);
+  this.ctimeMs = time(statx, STATX.stx_ctime);
+  this.birthtimeMs = time(statx, STATX.stx_btime);
+  if (LAZY_DATES) return;
+  this.atime = date(this.atimeMs);
+  this.mtime = date(this.mtimeMs);
+  this.ctime = date(this.ctimeMs);
+  this.birthtime = date(this.birthtimeMs);
+}
+FileStats.prototype = Stats.prototype;
+
+/** The `fs.Stats` of a struct statx. */
+export function statsOf(statx: Uint32Array): Stats {
+  return new (FileStats as unknown as new (statx: Uint32Array) => Stats)(statx);
+}
+
+/** Node does not export the class. */
+let bigIntStats: object | undefined;
+
+function big64(statx: Uint32Array, at: number): bigint {
+  return (BigInt(statx[(at >> 2) + 1]!) << 32n) | BigInt(statx[at >> 2]!);
+}
+
+/** Nanoseconds since 1970. */
+function bigTime(statx: Uint32Array, at: number): bigint {
+  return BigInt.asIntN(64, big64(statx, at)) * 1_000_000_000n + BigInt(statx[(at >> 2) + NSEC]!);
+}
+
+/** The `fs.BigIntStats` of a struct statx. */
+export function bigIntStatsOf(statx: Uint32Array): BigIntStats {
+  bigIntStats ??= Object.getPrototypeOf(statSync('/', { bigint: true })) as object;
+  const stats = Object.create(bigIntStats) as Writable<BigIntStats>;
+  const plain = statsOf(statx);
+  stats.dev = BigInt(plain.dev);
+  stats.mode = BigInt(plain.mode);
+  stats.nlink = BigInt(plain.nlink);
+  stats.uid = BigInt(plain.uid);
+  stats.gid = BigInt(plain.gid);
+  stats.rdev = BigInt(plain.rdev);
+  stats.blksize = BigInt(plain.blksize);
+  stats.ino = big64(statx, STATX.stx_ino);
+  stats.size = big64(statx, STATX.stx_size);
+  stats.blocks = big64(statx, STATX.stx_blocks);
+  const atimeNs = bigTime(statx, STATX.stx_atime);
+  const mtimeNs = bigTime(statx, STATX.stx_mtime);
+  const ctimeNs = bigTime(statx, STATX.stx_ctime);
+  const birthtimeNs = bigTime(statx, STATX.stx_btime);
+  stats.atimeMs = atimeNs / 1_000_000n;
+  stats.mtimeMs = mtimeNs / 1_000_000n;
+  stats.ctimeMs = ctimeNs / 1_000_000n;
+  stats.birthtimeMs = birthtimeNs / 1_000_000n;
+  stats.atimeNs = atimeNs;
+  stats.mtimeNs = mtimeNs;
+  stats.ctimeNs = ctimeNs;
+  stats.birthtimeNs = birthtimeNs;
+  if (LAZY_DATES) return stats;
+  stats.atime = date(Number(stats.atimeMs));
+  stats.mtime = date(Number(stats.mtimeMs));
+  stats.ctime = date(Number(stats.ctimeMs));
+  stats.birthtime = date(Number(stats.birthtimeMs));
+  return stats;
 }

@@ -203,7 +203,8 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
         return;
       }
     }
-    this.finish(res);
+    // As for reads: a full disk takes a part, and says so when the rest is written.
+    this.finish(this.moved ? 0 : res);
     writes.give(this);
   }
 }
@@ -231,7 +232,7 @@ export function readBytes<T>(
   return operation.run(owner, fd, buffer, bytes, size, offset, length, position) as Promise<ReadResult<T>>;
 }
 
-/** Writes `length` bytes from `bytes[offset]`: all of them, or it rejects. */
+/** Writes `length` bytes from `bytes[offset]`; fewer only if an error keeps it from the rest. */
 export function writeBytes<T>(
   loop: Loop,
   owner: TransferOwner,

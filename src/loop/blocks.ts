@@ -13,11 +13,19 @@ export class Block {
   readonly bytes: Buffer;
   /** Which of the sizes it has. */
   readonly sizeClass: number;
+  #words: Uint32Array | undefined;
 
   constructor(address: number, bytes: Buffer, sizeClass: number) {
     this.address = address;
     this.bytes = bytes;
     this.sizeClass = sizeClass;
+  }
+
+  /** The same memory, in 32-bit words. */
+  get words(): Uint32Array {
+    const { buffer, byteOffset, length } = this.bytes;
+    this.#words ??= new Uint32Array(buffer, byteOffset, length / 4);
+    return this.#words;
   }
 }
 

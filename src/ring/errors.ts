@@ -99,23 +99,41 @@ function received(value: unknown): string {
     const name = value.constructor?.name;
     return name ? `an instance of ${name}` : inspect(value, { depth: -1 });
   }
-  return `type ${typeof value} (${inspect(value).slice(0, 28)})`;
+  if (typeof value === 'string' && value.length > 28) return `type string ('${value.slice(0, 25)}...')`;
+  return `type ${typeof value} (${inspect(value)})`;
+}
+
+/** What Node calls a name with a dot. */
+function kind(name: string): string {
+  return name.includes('.') ? 'property' : 'argument';
+}
+
+function shortened(value: unknown): string {
+  const text = inspect(value);
+  return text.length > 128 ? `${text.slice(0, 128)}...` : text;
+}
+
+/** Numbers beyond 32 bits with Node's separators: 4_294_967_296. */
+function separated(value: unknown): string {
+  const whole = typeof value === 'bigint' || Number.isInteger(value);
+  const large = whole && ((value as number) > 2 ** 32 || (value as number) < -(2 ** 32));
+  return large ? inspect(value, { numericSeparator: true }) : inspect(value);
 }
 
 /** A `TypeError` with Node's code ERR_INVALID_ARG_TYPE. */
 export function argTypeError(name: string, expected: string, value: unknown): TypeError {
-  const message = `The "${name}" argument must be ${expected}. Received ${received(value)}`;
+  const message = `The "${name}" ${kind(name)} must be ${expected}. Received ${received(value)}`;
   return withCode(new TypeError(message), 'ERR_INVALID_ARG_TYPE');
 }
 
 /** A `TypeError` with Node's code ERR_INVALID_ARG_VALUE. */
 export function argValueError(name: string, reason: string, value: unknown): TypeError {
-  const message = `The argument '${name}' ${reason}. Received ${inspect(value)}`;
+  const message = `The ${kind(name)} '${name}' ${reason}. Received ${shortened(value)}`;
   return withCode(new TypeError(message), 'ERR_INVALID_ARG_VALUE');
 }
 
 /** A `RangeError` with Node's code ERR_OUT_OF_RANGE. */
 export function rangeError(name: string, range: string, value: unknown): RangeError {
-  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${inspect(value)}`;
+  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${separated(value)}`;
   return withCode(new RangeError(message), 'ERR_OUT_OF_RANGE');
 }

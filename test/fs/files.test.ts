@@ -1,5 +1,5 @@
 /** Files, beside node:fs. */
-import nodeFs, { constants, promises as nodePromises } from 'node:fs';
+import nodeFs, { constants } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
@@ -123,45 +123,6 @@ t.test('stat agrees with node:fs', async t => {
     t.equal(ours.isFile(), theirs.isFile());
     t.equal(ours.isDirectory(), theirs.isDirectory());
     t.ok(ours instanceof nodeFs.Stats);
-  }
-});
-
-t.test('errors are those of node:fs/promises, field by field', async t => {
-  const file = join(folder, 'plain');
-  nodeFs.writeFileSync(file, 'x');
-  const missing = join(folder, 'missing');
-  const through = join(file, 'x');
-  const calls: [name: string, call: (api: typeof nodePromises) => Promise<unknown>][] = [
-    ['missing', api => api.open(missing)],
-    ['not a directory', api => api.open(through)],
-    ['a directory for writing', api => api.open(folder, 'w')],
-    ['exists', api => api.open(file, 'wx')],
-    ['too long', api => api.open('x'.repeat(300))],
-    ['empty', api => api.open('')],
-    ['readFile missing', api => api.readFile(missing)],
-    ['readFile of a directory', api => api.readFile(folder)],
-    ['writeFile into nothing', api => api.writeFile(through, 'x')],
-    ['a number as path', api => api.open(5 as never)],
-    ['NUL in the path', api => api.open('a\0b')],
-    ['no such flags', api => api.open(file, 'nonsense')],
-    ['no such mode', api => api.open(file, 'r', 'rwx' as never)],
-    ['no such encoding', api => api.readFile(file, 'nonsense' as never)],
-    ['data of no use', api => api.writeFile(file, 5 as never)],
-  ];
-  for (const [name, call] of calls) {
-    const fields = async (api: typeof nodePromises): Promise<unknown> => {
-      try {
-        await call(api);
-        return 'no error';
-      } catch (error) {
-        const { code, errno, syscall, path } = error as NodeJS.ErrnoException;
-        // Node 26 adds the path to errors of reading; what this package follows is Node 20 to 24.
-        if (syscall === 'read') return { code, errno, syscall };
-        const system = errno !== undefined;
-        return { code, errno, syscall, path, message: system ? (error as Error).message : undefined };
-      }
-    };
-    t.strictSame(await fields(fs as never), await fields(nodePromises), name);
   }
 });
 

@@ -1,0 +1,121 @@
+/** The whole content of a file, piece by piece. */
+import { throwIfAborted } from '../loop/abort.js';
+import { argTypeError } from '../ring/errors.js';
+import { toBytes } from './arguments.js';
+
+/** What `writeFile` writes: bytes, text, or pieces of them. */
+export type Content =
+  | string
+  | ArrayBufferView
+  | Iterable<string | ArrayBufferView>
+  | AsyncIterable<string | ArrayBufferView>;
+
+/** How a whole file is read. */
+export interface ReadFileOptions {
+  /** Decodes the bytes; without it the result is a Buffer. */
+  encoding?: BufferEncoding | null;
+  /** Open flags; default 'r'. */
+  flag?: string | number;
+  signal?: AbortSignal | undefined;
+}
+
+/** How a whole file is written. */
+export interface WriteFileOptions {
+  /** Of a string; default 'utf8'. */
+  encoding?: BufferEncoding | null;
+  /** Permissions of a file that is created; default 0o666. */
+  mode?: string | number;
+  /** Open flags; default 'w', to append 'a'. */
+  flag?: string | number;
+  /** Whether the data is on its device when the call resolves; default false. */
+  flush?: boolean;
+  signal?: AbortSignal | undefined;
+}
+
+/** Reads into `bytes[offset]`, from where the last read has ended; resolves to the count, 0 at the end. */
+export type ReadPiece = (bytes: Buffer, offset: number, length: number) => Promise<number>;
+/** Writes from `bytes[offset]`; resolves to the count. */
+export type WritePiece = (bytes: Uint8Array, offset: number, length: number) => Promise<number>;
+
+/** A file of unknown size is read in pieces of this. */
+const PIECE = 64 * 1024;
+/** A large one in pieces of this, so that an abort is noticed. */
+const LARGE_PIECE = 4 * 1024 * 1024;
+/** What a Buffer of Node 20 could hold was once 2 GiB: Node reads no larger file as a whole. */
+const SIZE_MAX = 2 ** 31 - 1;
+
+/** Reads to the end. @param size what the file says it has; 0 if it does not say. */
+export async function readContent(
+  read: ReadPiece,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
+  if (size > SIZE_MAX) {
+    const error = new RangeError(`File size (${size}) is greater than 2 GiB`);
+    throw Object.assign(error, { code: 'ERR_FS_FILE_TOO_LARGE' });
+  }
+  return size > 0 ? readSized(read, size, signal) : readUnsized(read, signal);
+}
+
+/** A file that says how large it is; one that has shrunk meanwhile gives less. */
+async function readSized(read: ReadPiece, size: number, signal: AbortSignal | undefined): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  while (at < size) {
+    throwIfAborted(signal);
+    const count = await read(buffer, at, Math.min(size - at, LARGE_PIECE));
+    if (count === 0) break;
+    at += count;
+  }
+  return at === size ? buffer : buffer.subarray(0, at);
+}
+
+/** Files of /proc, pipes and the like say 0: they are read until they end. */
+async function readUnsized(read: ReadPiece, signal: AbortSignal | undefined): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (;;) {
+    throwIfAborted(signal);
+    const piece = Buffer.allocUnsafeSlow(PIECE);
+    const count = await read(piece, 0, PIECE);
+    if (count === 0) return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    pieces.push(piece.subarray(0, count));
+  }
+}
+
+/** Whether it is written piece by piece. Throws what Node throws for what cannot be written. */
+export function isPieces(
+  content: Content,
+): content is Iterable<string | ArrayBufferView> | AsyncIterable<string | ArrayBufferView> {
+  if (typeof content === 'string' || ArrayBuffer.isView(content)) return false;
+  if (typeof content === 'object' && content !== null) {
+    if (Symbol.asyncIterator in content || Symbol.iterator in content) return true;
+  }
+  const expected = 'of type string or an instance of Buffer, TypedArray, or DataView';
+  throw argTypeError('data', expected, content);
+}
+
+/** Writes all bytes. */
+export async function writeBytesTo(
+  write: WritePiece,
+  bytes: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    throwIfAborted(signal);
+    at += await write(bytes, at, Math.min(bytes.length - at, LARGE_PIECE));
+  }
+}
+
+/** Writes pieces as they come. */
+export async function writePiecesTo(
+  write: WritePiece,
+  pieces: Iterable<string | ArrayBufferView> | AsyncIterable<string | ArrayBufferView>,
+  encoding: BufferEncoding | null | undefined,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for await (const piece of pieces) {
+    throwIfAborted(signal);
+    const bytes = ArrayBuffer.isView(piece) ? toBytes(piece) : Buffer.from(piece, encoding || 'utf8');
+    await writeBytesTo(write, bytes, signal);
+  }
+}

@@ -1,0 +1,28 @@
+/** Handles that nobody closes: Node warns and closes them, and so do we. */
+import { libc } from '../ring/libc.js';
+
+let deprecated = false;
+
+const registry = new FinalizationRegistry<number>(fd => {
+  libc().close(fd);
+  process.emitWarning(`Closing file descriptor ${fd} on garbage collection`);
+  if (deprecated) return;
+  deprecated = true;
+  process.emitWarning(
+    'Closing a FileHandle object on garbage collection is deprecated. ' +
+      'Please close FileHandle objects explicitly using FileHandle.prototype.close(). ' +
+      'In the future, an error will be thrown if a file descriptor is closed during garbage collection.',
+    'DeprecationWarning',
+    'DEP0137',
+  );
+});
+
+/** Closes `fd` if `handle` is collected. */
+export function rememberOpen(handle: object, fd: number): void {
+  registry.register(handle, fd, handle);
+}
+
+/** The handle is being closed. */
+export function forget(handle: object): void {
+  registry.unregister(handle);
+}

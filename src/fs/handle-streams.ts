@@ -1,0 +1,114 @@
+/** Node's and the web's streams over a file handle. */
+import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
+import { createInterface, type Interface } from 'node:readline';
+import { ReadableStream } from 'node:stream/web';
+import { stateError } from '../ring/errors.js';
+import { checkBoolean } from './arguments.js';
+import type { FileHandle } from './file-handle.js';
+
+/** What `createReadStream` takes. */
+export interface ReadStreamOptions {
+  encoding?: BufferEncoding | null;
+  /** Whether the handle is closed at the end; default true. */
+  autoClose?: boolean;
+  emitClose?: boolean;
+  /** Where to begin; default the current position. */
+  start?: number;
+  /** The last byte that is read; default Infinity. */
+  end?: number;
+  /** Bytes that are read at a time; default 64 KiB. */
+  highWaterMark?: number;
+  signal?: AbortSignal;
+}
+
+/** What `createWriteStream` takes. */
+export interface WriteStreamOptions {
+  encoding?: BufferEncoding | null;
+  /** Whether the handle is closed at the end; default true. */
+  autoClose?: boolean;
+  emitClose?: boolean;
+  /** Where to begin; default the current position. */
+  start?: number;
+  highWaterMark?: number;
+  /** Whether the file is synced before it is closed; default false. */
+  flush?: boolean;
+  signal?: AbortSignal;
+}
+
+type Done = (error: Error | null, count?: number, data?: unknown) => void;
+
+/** The calls of `node:fs` that its streams make, on a handle instead of a descriptor. */
+function callsOf(handle: FileHandle): object {
+  return {
+    open: () => {},
+    close(_fd: number, done: Done) {
+      handle.close().then(() => done(null), done);
+    },
+    fsync(_fd: number, done: Done) {
+      handle.sync().then(() => done(null), done);
+    },
+    read(_fd: number, buffer: Buffer, offset: number, length: number, position: number, done: Done) {
+      handle
+        .read(buffer, offset, length, position)
+        .then(({ bytesRead }) => done(null, bytesRead, buffer), done);
+    },
+    write(_fd: number, buffer: Buffer, offset: number, length: number, position: number, done: Done) {
+      handle
+        .write(buffer, offset, length, position)
+        .then(({ bytesWritten }) => done(null, bytesWritten, buffer), done);
+    },
+    writev(_fd: number, buffers: Buffer[], position: number, done: Done) {
+      handle.writev(buffers, position).then(({ bytesWritten }) => done(null, bytesWritten, buffers), done);
+    },
+  };
+}
+
+/** The stream ends when its handle is closed. */
+function tied<T extends ReadStream | WriteStream>(handle: FileHandle, stream: T): T {
+  handle.on('close', () => stream.close());
+  return stream;
+}
+
+/** See `FileHandle.createReadStream`. */
+export function readStream(handle: FileHandle, options: ReadStreamOptions | undefined): ReadStream {
+  const given = { ...options, fd: handle.fd, fs: callsOf(handle) };
+  return tied(handle, createReadStream('', given as Parameters<typeof createReadStream>[1]));
+}
+
+/** See `FileHandle.createWriteStream`. */
+export function writeStream(handle: FileHandle, options: WriteStreamOptions | undefined): WriteStream {
+  const given = { ...options, fd: handle.fd, fs: callsOf(handle) };
+  return tied(handle, createWriteStream('', given as Parameters<typeof createWriteStream>[1]));
+}
+
+/** See `FileHandle.readLines`. */
+export function lines(handle: FileHandle, options: ReadStreamOptions | undefined): Interface {
+  return createInterface({ input: readStream(handle, options), crlfDelay: Number.POSITIVE_INFINITY });
+}
+
+const WEB_CHUNK = 16384;
+/** Handles that have given out a web stream. */
+const locked = new WeakSet<FileHandle>();
+
+/** See `FileHandle.readableWebStream`. */
+export function webStream(handle: FileHandle, options: { autoClose?: boolean } = {}): ReadableStream {
+  if (handle.fd < 0) throw stateError('Invalid state: The FileHandle is closed');
+  if (locked.has(handle)) throw stateError('Invalid state: The FileHandle is locked');
+  const autoClose = checkBoolean('options.autoClose', options.autoClose ?? false);
+  locked.add(handle);
+  const finish = async (): Promise<void> => {
+    if (autoClose) await handle.close();
+  };
+  return new ReadableStream({
+    type: 'bytes',
+    autoAllocateChunkSize: WEB_CHUNK,
+    async pull(controller) {
+      const request = controller.byobRequest!;
+      const { bytesRead } = await handle.read(request.view as Uint8Array);
+      if (bytesRead === 0) controller.close();
+      request.respond(bytesRead);
+      if (bytesRead === 0) await finish();
+    },
+    cancel: finish,
+  });
+}

@@ -1,0 +1,39 @@
+/**
+ * What the ring has no operation for: Node's own functions, on its thread pool. Nothing is gained, and
+ * nothing is missing.
+ */
+import { promises } from 'node:fs';
+
+export const {
+  access,
+  chmod,
+  chown,
+  constants,
+  copyFile,
+  cp,
+  lchmod,
+  lchown,
+  lutimes,
+  mkdtemp,
+  opendir,
+  readdir,
+  readlink,
+  realpath,
+  rm,
+  statfs,
+  utimes,
+  watch,
+} = promises;
+
+/** What a later Node than 20 has; undefined elsewhere. */
+interface Later {
+  /** Node 22. */
+  glob: (pattern: string | readonly string[], options?: object) => NodeJS.AsyncIterator<string>;
+  /** Node 24. */
+  mkdtempDisposable: (
+    prefix: string,
+    options?: object,
+  ) => Promise<AsyncDisposable & { path: string; remove(): Promise<void> }>;
+}
+
+export const { glob, mkdtempDisposable } = promises as unknown as Later;

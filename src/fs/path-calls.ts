@@ -1,0 +1,131 @@
+/** The calls on paths that have an operation of the ring. Where the kernel is too old for one, Node's. */
+import {
+  type BigIntStats,
+  type MakeDirectoryOptions,
+  type PathLike,
+  promises,
+  type RmDirOptions,
+  type Stats,
+} from 'node:fs';
+import { loop as currentLoop } from '../loop/current.js';
+import * as abi from '../ring/abi.js';
+import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
+import { checkBoolean, toMode, toPath } from './arguments.js';
+import { onPath } from './operations.js';
+import { statPath } from './statx.js';
+
+/** Permissions that a mode can say; what is beyond is of no meaning to the kernel. */
+const MODE_BITS = 0o7777;
+const TYPES = new Set(['dir', 'file', 'junction']);
+/** Of Node's errors that `throwIfNoEntry: false` makes undefined. */
+const NO_ENTRY = new Set(['ENOENT', 'ENOTDIR']);
+
+/** How `stat` and `lstat` answer. */
+export interface StatOptions {
+  /** Numbers as bigints, and times in nanoseconds too. */
+  bigint?: boolean;
+}
+
+/** Renames a path; what was at the new one is replaced. rename(2) */
+export async function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
+  const from = toPath(oldPath, 'oldPath');
+  const to = toPath(newPath, 'newPath');
+  const loop = currentLoop();
+  if (!loop.ops.has(abi.OP_RENAMEAT)) return promises.rename(oldPath, newPath);
+  await onPath(loop, 'rename', from, to, sqe => sqe.rename(from, to));
+}
+
+/** Gives a file one more name. link(2) */
+export async function link(existingPath: PathLike, newPath: PathLike): Promise<void> {
+  const from = toPath(existingPath, 'existingPath');
+  const to = toPath(newPath, 'newPath');
+  const loop = currentLoop();
+  if (!loop.ops.has(abi.OP_LINKAT)) return promises.link(existingPath, newPath);
+  await onPath(loop, 'link', from, to, sqe => sqe.linkPath(from, to));
+}
+
+/**
+ * Makes a symbolic link at `path` that says `target`. symlink(2)
+ * @param type of use on Windows only.
+ */
+export async function symlink(
+  target: PathLike,
+  path: PathLike,
+  type?: 'dir' | 'file' | 'junction' | null,
+): Promise<void> {
+  const from = toPath(target, 'target');
+  const to = toPath(path);
+  const loop = currentLoop();
+  // What else is no type, Node says: it has changed its mind.
+  const known = type === undefined || type === null || TYPES.has(type);
+  if (!known || !loop.ops.has(abi.OP_SYMLINKAT)) return promises.symlink(target, path, type);
+  await onPath(loop, 'symlink', from, to, sqe => sqe.symlink(from, to));
+}
+
+/** Removes a name of a file. unlink(2) */
+export async function unlink(path: PathLike): Promise<void> {
+  const plain = toPath(path);
+  const loop = currentLoop();
+  if (!loop.ops.has(abi.OP_UNLINKAT)) return promises.unlink(path);
+  await onPath(loop, 'unlink', plain, null, sqe => sqe.unlink(plain));
+}
+
+/** Removes an empty directory. With options it is Node's, which check them. rmdir(2) */
+export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<void> {
+  const plain = toPath(path);
+  const loop = currentLoop();
+  if (options !== undefined || !loop.ops.has(abi.OP_UNLINKAT)) return promises.rmdir(path, options);
+  await onPath(loop, 'rmdir', plain, null, sqe => sqe.unlinkat(AT_FDCWD, plain, AT_REMOVEDIR));
+}
+
+/**
+ * Makes a directory. With `recursive` it makes those above it too, and resolves to the first one made.
+ * mkdir(2)
+ */
+export async function mkdir(
+  path: PathLike,
+  options?: MakeDirectoryOptions | string | number | null,
+): Promise<string | undefined> {
+  const given = typeof options === 'number' || typeof options === 'string' ? { mode: options } : options;
+  const { recursive = false, mode = 0o777 } = given || {};
+  const plain = toPath(path);
+  checkBoolean('options.recursive', recursive);
+  const bits = toMode(mode, 0o777);
+  const loop = currentLoop();
+  if (recursive || !loop.ops.has(abi.OP_MKDIRAT)) return promises.mkdir(path, { recursive, mode: bits });
+  await onPath(loop, 'mkdir', plain, null, sqe => sqe.mkdir(plain, bits & MODE_BITS));
+  return undefined;
+}
+
+/** The attributes of what a path names, symbolic links followed. stat(2) */
+export function stat(path: PathLike, options?: StatOptions & { bigint?: false }): Promise<Stats>;
+export function stat(path: PathLike, options: StatOptions & { bigint: true }): Promise<BigIntStats>;
+export function stat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats>;
+export function stat(
+  path: PathLike,
+  options?: StatOptions & { throwIfNoEntry?: boolean },
+): Promise<Stats | BigIntStats | undefined> {
+  // Not an async function: its second promise costs.
+  try {
+    const found = statPath(currentLoop(), toPath(path), true, options?.bigint === true);
+    return options?.throwIfNoEntry === false ? found.catch(undefinedIfMissing) : found;
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
+  if (!NO_ENTRY.has(error.code ?? '')) throw error;
+}
+
+/** The attributes of a path, of a symbolic link itself. lstat(2) */
+export function lstat(path: PathLike, options?: StatOptions & { bigint?: false }): Promise<Stats>;
+export function lstat(path: PathLike, options: StatOptions & { bigint: true }): Promise<BigIntStats>;
+export function lstat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats>;
+export function lstat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats> {
+  try {
+    return statPath(currentLoop(), toPath(path), false, options?.bigint === true);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
