@@ -32,6 +32,7 @@ import {
   writePiecesTo,
 } from './content.js';
 import { forget, rememberOpen } from './forgotten.js';
+import { GroupSync } from './group-sync.js';
 import * as streams from './handle-streams.js';
 import { onFd } from './operations.js';
 import { PositionOrder } from './position-order.js';
@@ -68,6 +69,8 @@ export class FileHandle extends EventEmitter implements TransferOwner {
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
   readonly #order = new PositionOrder(this);
+  #syncs: GroupSync | undefined;
+  #datasyncs: GroupSync | undefined;
   #positioned: boolean | undefined;
 
   /** @internal */
@@ -280,12 +283,15 @@ export class FileHandle extends EventEmitter implements TransferOwner {
 
   /** Has the data and the attributes written to the device. fsync(2) */
   sync(): Promise<void> {
-    return this.#do('fsync', sqe => sqe.fsync(this.#fd));
+    this.#syncs ??= new GroupSync(() => this.#do('fsync', sqe => sqe.fsync(this.#fd)));
+    return this.#using('fsync', () => this.#syncs!.run());
   }
 
   /** Has the data written to the device, and what is needed to find it again. fdatasync(2) */
   datasync(): Promise<void> {
-    return this.#do('fdatasync', sqe => sqe.fsync(this.#fd, abi.FSYNC_DATASYNC));
+    const sync = (): Promise<void> => this.#do('fdatasync', sqe => sqe.fsync(this.#fd, abi.FSYNC_DATASYNC));
+    this.#datasyncs ??= new GroupSync(sync);
+    return this.#using('fdatasync', () => this.#datasyncs!.run());
   }
 
   /** Cuts the file to `len` bytes, or fills it up with zeros. ftruncate(2) */
@@ -293,7 +299,7 @@ export class FileHandle extends EventEmitter implements TransferOwner {
     this.#assertOpen('ftruncate');
     const size = Math.max(0, checkInt('len', len, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
     if (this.#loop.ops.has(abi.OP_FTRUNCATE)) {
-      await this.#do('ftruncate', sqe => sqe.ftruncate(this.#fd, size));
+      await this.#using('ftruncate', () => this.#do('ftruncate', sqe => sqe.ftruncate(this.#fd, size)));
     } else {
       await this.#using('ftruncate', () => promisify(ftruncate)(this.#fd, size));
     }
@@ -364,9 +370,9 @@ export class FileHandle extends EventEmitter implements TransferOwner {
     }
   }
 
-  /** One operation on the descriptor, whose arguments have been checked. */
+  /** One operation on the descriptor, which something keeps open. */
   async #do(syscall: string, prepare: Parameters<typeof onFd>[2]): Promise<void> {
-    await this.#using(syscall, () => onFd(this.#loop, syscall, prepare));
+    await onFd(this.#loop, syscall, prepare);
   }
 
   /** @internal */

@@ -1,0 +1,35 @@
+/**
+ * Syncs of one file that are asked for while another is under way are done by one more, begun when that
+ * has ended: it covers every write that had completed when they were asked for. So many writers that each
+ * sync share the wait for the device.
+ */
+export class GroupSync {
+  readonly #sync: () => Promise<void>;
+  #running: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
+
+  constructor(sync: () => Promise<void>) {
+    this.#sync = sync;
+  }
+
+  /** Resolves when what was written before this call is on the device. */
+  run(): Promise<void> {
+    if (this.#running === null) return this.#start();
+    if (this.#next === null) {
+      const start = (): Promise<void> => this.#start();
+      this.#next = this.#running.then(start, start);
+    }
+    return this.#next;
+  }
+
+  #start(): Promise<void> {
+    this.#next = null;
+    const running = this.#sync();
+    const ended = (): void => {
+      if (this.#running === running) this.#running = null;
+    };
+    this.#running = running;
+    running.then(ended, ended);
+    return running;
+  }
+}
