@@ -50,17 +50,34 @@ export async function readContent(
   size: number,
   signal: AbortSignal | undefined,
 ): Promise<Buffer> {
-  if (size > SIZE_MAX) {
-    const error = new RangeError(`File size (${size}) is greater than 2 GiB`);
-    throw Object.assign(error, { code: 'ERR_FS_FILE_TOO_LARGE' });
-  }
+  checkSize(size);
   return size > 0 ? readSized(read, size, signal) : readUnsized(read, signal);
 }
 
+function checkSize(size: number): void {
+  if (size <= SIZE_MAX) return;
+  const error = new RangeError(`File size (${size}) is greater than 2 GiB`);
+  throw Object.assign(error, { code: 'ERR_FS_FILE_TOO_LARGE' });
+}
+
+/** Reads to the end what begins with `head`. @param size what the file may have; 0 if nobody knows. */
+export async function readRest(read: ReadPiece, head: Buffer, size: number): Promise<Buffer> {
+  checkSize(size);
+  const rest = size > head.length ? await readSized(read, size, undefined, head) : head;
+  if (rest.length < size) return rest;
+  const beyond = await readUnsized(read, undefined);
+  return beyond.length === 0 ? rest : Buffer.concat([rest, beyond]);
+}
+
 /** A file that says how large it is; one that has shrunk meanwhile gives less. */
-async function readSized(read: ReadPiece, size: number, signal: AbortSignal | undefined): Promise<Buffer> {
+async function readSized(
+  read: ReadPiece,
+  size: number,
+  signal: AbortSignal | undefined,
+  head?: Buffer,
+): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(size);
-  let at = 0;
+  let at = head?.copy(buffer) ?? 0;
   while (at < size) {
     throwIfAborted(signal);
     const count = await read(buffer, at, Math.min(size - at, LARGE_PIECE));

@@ -31,6 +31,7 @@ export interface WriteResult<T> {
 
 /** Moves bytes between a descriptor and a buffer, piece by piece, through a block. */
 abstract class TransferOperation<T> extends PromiseOperation<T> implements BlockWaiter {
+  /** The descriptor, or the complement of a registered file's index. */
   protected fd = -1;
   protected bytes: Uint8Array = NO_BYTES;
   /** The user's object, for the result. */
@@ -100,7 +101,10 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   }
 
   protected prep(opcode: number, address: number, length: number): void {
-    this.loop.start(this).prep(opcode, this.fd, address, length, this.#position);
+    const { fd } = this;
+    const sqe = this.loop.start(this);
+    if (fd >= 0) sqe.prep(opcode, fd, address, length, this.#position);
+    else sqe.prep(opcode, ~fd, address, length, this.#position).fixedFile();
   }
 
   /** Whether a full piece may have more behind it without waiting for it. */

@@ -1,10 +1,12 @@
 /** Files read and written as a whole. */
 import { type PathLike, promises } from 'node:fs';
 import { throwIfAborted } from '../loop/abort.js';
-import { checkBoolean, toData, toOptions } from './arguments.js';
+import { loop as currentLoop } from '../loop/current.js';
+import { checkBoolean, toData, toOptions, toPath } from './arguments.js';
 import { type Content, isPieces, type ReadFileOptions, type WriteFileOptions } from './content.js';
 import { FileHandle } from './file-handle.js';
 import { open } from './open.js';
+import { readPath } from './read-file.js';
 
 /**
  * Reads a whole file, as `fs.promises.readFile`. A `FileHandle` is read from its current position, and
@@ -30,8 +32,14 @@ export async function readFile(
   if (path instanceof FileHandle) return path.readFile(given);
   // Into a buffer of the caller's, from Node 24 on.
   if ('buffer' in given) return promises.readFile(path as string, given);
-  throwIfAborted(given.signal);
-  const handle = await open(path, given.flag || 'r');
+  const { encoding, flag, signal } = given;
+  throwIfAborted(signal);
+  const plain = toPath(path);
+  if (signal === undefined && (flag || 'r') === 'r') {
+    const reading = readPath(currentLoop(), plain, encoding);
+    if (reading !== null) return reading;
+  }
+  const handle = await open(path, flag || 'r');
   try {
     return await handle.readFile(given);
   } finally {

@@ -147,6 +147,14 @@ export class Loop implements CqeSink {
     return sqe.userDataWords(slot, this.#slots.generation(slot));
   }
 
+  /** @internal Sees to it that the next `count` entries go in together: a chain must not be cut. */
+  reserve(count: number): void {
+    while (this.ring.sqSpaceLeft < count) {
+      this.ring.submitAndGetEvents();
+      this.ring.reap(this);
+    }
+  }
+
   /** @internal An entry whose completion nobody waits for. */
   startUnowned(): Sqe {
     const sqe = this.#entry();
