@@ -1,21 +1,22 @@
+import type { Block, BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
-import { Operation } from '../loop/operation.js';
-
-/** What several linked operations belong to. */
-export interface Chain {
-  /** The operation `index` has completed. It must not throw. */
-  stepDone(index: number, res: number): void;
-}
+import { Operation, PromiseOperation } from '../loop/operation.js';
+import * as abi from '../ring/abi.js';
+import { ECANCELED } from '../ring/errno.js';
+import { closedError, systemError } from '../ring/errors.js';
+import type { Sqe } from '../ring/sqe/index.js';
+import { AT_FDCWD } from '../ring/sqe/paths.js';
+import { pathText } from './arguments.js';
+import { giveDirect } from './direct-files.js';
 
 /** One operation of a chain. */
-export class Step extends Operation {
-  readonly #chain: Chain;
-  readonly #index: number;
+class Step extends Operation {
+  res = 0;
+  readonly #done: (step: Step) => void;
 
-  constructor(loop: Loop, chain: Chain, index: number) {
+  constructor(loop: Loop, done: (step: Step) => void) {
     super(loop);
-    this.#chain = chain;
-    this.#index = index;
+    this.#done = done;
   }
 
   override get eager(): boolean {
@@ -23,10 +24,106 @@ export class Step extends Operation {
   }
 
   override get syscall(): string {
-    return 'read';
+    return 'open';
   }
 
   complete(res: number): void {
-    this.#chain.stepDone(this.#index, res);
+    this.res = res;
+    this.#done(this);
+  }
+}
+
+/**
+ * A file that is opened, used and closed for one call: it is opened into a registered place and used in
+ * one chain, so in one submission, and closed in the next.
+ */
+export abstract class FileChain<T> extends PromiseOperation<T> implements BlockWaiter {
+  protected path: string | Uint8Array = '';
+  /** The registered place; -1 when it is not ours any more. */
+  protected file = -1;
+  protected block: Block | null = null;
+  #pending = 0;
+  readonly #open = new Step(this.loop, () => this.#stepDone());
+  protected readonly first = new Step(this.loop, () => this.#stepDone());
+  protected readonly second = new Step(this.loop, () => this.#stepDone());
+  readonly #close = new Step(this.loop, () => this.#finish());
+
+  /** Never in flight itself: its steps are. */
+  override complete(): void {}
+
+  protected begin(path: string | Uint8Array, file: number): Promise<T> {
+    this.path = path;
+    this.file = file;
+    const promise = this.promise();
+    this.blockReleased();
+    return promise;
+  }
+
+  blockReleased(): void {
+    try {
+      const block = this.loop.blocks.acquire(this.blockSize);
+      if (block === null) {
+        this.loop.blocks.wait(this);
+        return;
+      }
+      this.block = block;
+      this.start(block);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  protected abstract get blockSize(): number;
+  /** Calls `open` and starts the steps after it. */
+  protected abstract start(block: Block): void;
+  /** They have been run on the open file: calls `close` or gives `file` to someone else. */
+  protected abstract used(): void;
+  /** The file has been closed. */
+  protected abstract closed(): void;
+  /** It is of no more use. */
+  protected abstract giveBack(): void;
+
+  /** Begins the chain, with so many steps after the opening. */
+  protected open(flags: number, mode: number, steps: number): Sqe {
+    this.#pending = 1 + steps;
+    this.loop.reserve(1 + steps);
+    const sqe = this.loop.start(this.#open);
+    const address = sqe.path('path', this.path);
+    return sqe.prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0).opFlags(flags).directSlot(this.file).link();
+  }
+
+  protected close(): void {
+    this.loop.start(this.#close).closeDirect(this.file);
+  }
+
+  #stepDone(): void {
+    if (--this.#pending !== 0) return;
+    const { res } = this.#open;
+    if (res >= 0 && !this.loop.closing) this.used();
+    else if (res >= 0 || (res === ECANCELED && this.loop.closing)) this.fail(closedError('The loop'));
+    else this.fail(systemError(res, 'open', { path: pathText(this.path) }));
+  }
+
+  #finish(): void {
+    try {
+      this.closed();
+      this.end();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  protected fail(error: unknown): void {
+    this.end();
+    this.reject(error);
+  }
+
+  /** Gives everything back but the promise. */
+  protected end(): void {
+    if (this.block !== null) this.loop.blocks.release(this.block);
+    this.block = null;
+    if (this.file >= 0) giveDirect(this.loop, this.file);
+    this.file = -1;
+    this.giveBack();
   }
 }

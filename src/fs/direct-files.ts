@@ -4,6 +4,8 @@
  */
 import type { Loop } from '../loop/loop.js';
 import { OP_SOCKET } from '../ring/abi.js';
+import { onFd } from './operations.js';
+import { readBytes, type TransferOwner, writeBytes } from './transfer.js';
 
 /** So many may be open at once; what comes beyond takes descriptors. */
 const COUNT = 1024;
@@ -49,4 +51,36 @@ export function takeDirect(loop: Loop): number {
 /** Gives a place back, once the file in it has been closed. */
 export function giveDirect(loop: Loop, index: number): void {
   if (!loop.closed) filesOf(loop).give(index);
+}
+
+/** An open registered file, read and written at its current position. */
+export class DirectFile implements TransferOwner {
+  readonly hasPosition = true;
+  readonly #loop: Loop;
+  readonly #index: number;
+
+  constructor(loop: Loop, index: number) {
+    this.#loop = loop;
+    this.#index = index;
+  }
+
+  async read(bytes: Buffer, offset: number, length: number): Promise<number> {
+    const loop = this.#loop;
+    const read = readBytes(loop, this, ~this.#index, null, bytes, bytes.length, offset, length, -1);
+    return (await read).bytesRead;
+  }
+
+  async write(bytes: Uint8Array, offset: number, length: number): Promise<number> {
+    const loop = this.#loop;
+    const write = writeBytes(loop, this, ~this.#index, null, bytes, bytes.length, offset, length, -1);
+    return (await write).bytesWritten;
+  }
+
+  /** Nobody closes it before that. */
+  transferEnded(): void {}
+
+  async close(): Promise<void> {
+    await onFd(this.#loop, 'close', sqe => sqe.closeDirect(this.#index));
+    giveDirect(this.#loop, this.#index);
+  }
 }

@@ -4,7 +4,8 @@ import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
 import { openPath } from './operations.js';
 
-const DEFAULT_MODE = 0o666;
+/** Permissions of a file that is created, less the umask. */
+export const DEFAULT_MODE = 0o666;
 
 /**
  * Opens a file, as `fs.promises.open`.

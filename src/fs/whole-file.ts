@@ -2,11 +2,12 @@
 import { type PathLike, promises } from 'node:fs';
 import { throwIfAborted } from '../loop/abort.js';
 import { loop as currentLoop } from '../loop/current.js';
-import { checkBoolean, toData, toOptions, toPath } from './arguments.js';
+import { checkBoolean, toData, toFlags, toMode, toOptions, toPath } from './arguments.js';
 import { type Content, isPieces, type ReadFileOptions, type WriteFileOptions } from './content.js';
 import { FileHandle } from './file-handle.js';
-import { open } from './open.js';
+import { DEFAULT_MODE, open } from './open.js';
 import { readPath } from './read-file.js';
+import { writePath } from './write-file.js';
 
 /**
  * Reads a whole file, as `fs.promises.readFile`. A `FileHandle` is read from its current position, and
@@ -61,6 +62,13 @@ export async function writeFile(
   const content = isPieces(data) ? data : toData(data, given.encoding, 'data');
   if (path instanceof FileHandle) return path.writeFile(content, given);
   throwIfAborted(given.signal);
+  const plain = toPath(path);
+  if (content instanceof Uint8Array && given.signal === undefined && !flush) {
+    const flags = toFlags(given.flag || 'w');
+    const mode = toMode(given.mode, DEFAULT_MODE);
+    const writing = writePath(currentLoop(), plain, flags, mode, content);
+    if (writing !== null) return writing;
+  }
   const handle = await open(path, given.flag || 'w', given.mode);
   try {
     await handle.writeFile(content, given);

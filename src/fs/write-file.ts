@@ -1,0 +1,98 @@
+/** `writeFile` of a path as one submission. */
+import type { Block } from '../loop/blocks.js';
+import { BLOCK_MAX } from '../loop/blocks.js';
+import type { Loop } from '../loop/loop.js';
+import { OperationPool } from '../loop/pool.js';
+import * as abi from '../ring/abi.js';
+import { systemError } from '../ring/errors.js';
+import { FileChain } from './chain.js';
+import { writeBytesTo } from './content.js';
+import { DirectFile, takeDirect } from './direct-files.js';
+
+type Path = string | Uint8Array;
+
+const NO_BYTES = new Uint8Array(0);
+
+class WriteFileOperation extends FileChain<void> {
+  #bytes: Uint8Array = NO_BYTES;
+  #length = 0;
+  #flags = 0;
+  #mode = 0;
+
+  override get syscall(): string {
+    return 'write';
+  }
+
+  protected override get blockSize(): number {
+    return this.#length;
+  }
+
+  run(path: Path, file: number, flags: number, mode: number, bytes: Uint8Array): Promise<void> {
+    this.#bytes = bytes;
+    this.#length = bytes.length;
+    this.#flags = flags;
+    this.#mode = mode;
+    return this.begin(path, file);
+  }
+
+  protected override start({ address, bytes }: Block): void {
+    // At the limit of memory the block may be a smaller one.
+    this.#length = Math.min(this.#bytes.length, bytes.length);
+    bytes.set(this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length));
+    // Opened to be written, a FIFO must wait for its reader; and nothing is made without waiting.
+    this.open(this.#flags, this.#mode, 1).async();
+    this.loop.start(this.first).prep(abi.OP_WRITE, this.file, address, this.#length, -1).fixedFile();
+  }
+
+  protected override used(): void {
+    const count = this.first.res;
+    if (count < 0 || count === this.#bytes.length) {
+      this.close();
+      return;
+    }
+    this.resolve(writeOn(this.loop, this.file, this.#bytes, count) as never);
+    this.file = -1;
+    this.end();
+  }
+
+  protected override closed(): void {
+    const count = this.first.res;
+    if (count < 0) throw systemError(count, 'write');
+    this.resolve();
+  }
+
+  protected override giveBack(): void {
+    this.#bytes = NO_BYTES;
+    pool.give(this);
+  }
+}
+
+const pool = new OperationPool(WriteFileOperation);
+
+/**
+ * Writes a file at `path`, with open flags that have O_WRONLY. null where that takes an ordinary
+ * descriptor: the bytes do not fit a block, all registered places are taken, or the kernel has none.
+ */
+export function writePath(
+  loop: Loop,
+  path: Path,
+  flags: number,
+  mode: number,
+  bytes: Uint8Array,
+): Promise<void> | null {
+  if (bytes.length > BLOCK_MAX || bytes.length === 0) return null;
+  const file = takeDirect(loop);
+  return file < 0 ? null : pool.take(loop).run(path, file, flags, mode, bytes);
+}
+
+/** Writes what a short write has left, or meets its error; and closes the file. */
+async function writeOn(loop: Loop, index: number, bytes: Uint8Array, from: number): Promise<void> {
+  const file = new DirectFile(loop, index);
+  try {
+    const write = (rest: Uint8Array, offset: number, length: number): Promise<number> =>
+      file.write(rest, offset, length);
+    await writeBytesTo(write, bytes.subarray(from), undefined);
+  } finally {
+    await file.close();
+  }
+}
