@@ -114,6 +114,11 @@ function appendLogSync(): number {
   return APPENDS;
 }
 
+let made = 0;
+function newPath(): string {
+  return join(folder, `new-${made++}`);
+}
+
 function forEach(each: (path: string) => unknown): number {
   for (const path of small) each(path);
   return files;
@@ -145,8 +150,8 @@ add(
 );
 add(
   `writeFile, ${AT_A_TIME} at a time`,
-  api => spread(files, AT_A_TIME, i => api.writeFile(`${small[i]!}-copy`, content)),
-  () => forEach(path => nodeFs.writeFileSync(`${path}-copy`, content)),
+  api => spread(files, AT_A_TIME, () => api.writeFile(newPath(), content)),
+  () => forEach(() => nodeFs.writeFileSync(newPath(), content)),
 );
 add('read in chunks of 128 KiB', sequential, sequentialSync);
 add('append 4 KiB and datasync, 64 writers', appendLog, appendLogSync);

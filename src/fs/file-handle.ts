@@ -1,9 +1,7 @@
-import { EventEmitter } from 'node:events';
 import {
   type BigIntStats,
   fchmod,
   fchown,
-  fstatSync,
   ftruncate,
   futimes,
   readFile as nodeReadFile,
@@ -15,13 +13,12 @@ import type { Interface } from 'node:readline';
 import type { ReadableStream } from 'node:stream/web';
 import { promisify } from 'node:util';
 import { throwIfAborted } from '../loop/abort.js';
-import { closeFile } from '../loop/close.js';
-import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { EINVAL } from '../ring/errno.js';
-import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { argValueError, systemError } from '../ring/errors.js';
 import { checkViews, toData, toOptions } from './arguments.js';
+import { type ChunkOptions, chunksOf } from './chunks.js';
 import {
   type Content,
   isPieces,
@@ -31,14 +28,12 @@ import {
   writeBytesTo,
   writePiecesTo,
 } from './content.js';
-import { forget, rememberOpen } from './forgotten.js';
 import { GroupSync } from './group-sync.js';
 import * as streams from './handle-streams.js';
-import { onFd } from './operations.js';
-import { PositionOrder } from './position-order.js';
+import { OpenFile } from './open-file.js';
 import { gather, scatter } from './scatter.js';
 import { statFd } from './statx.js';
-import { type ReadResult, readBytes, type TransferOwner, type WriteResult, writeBytes } from './transfer.js';
+import type { ReadResult, WriteResult } from './transfer.js';
 import {
   plainPosition,
   type ReadOptions,
@@ -59,33 +54,18 @@ export interface WriteVResult {
   buffers: readonly ArrayBufferView[];
 }
 
+/** POSIX_FADV_ values by name. */
+const ADVICE = { normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, noreuse: 5 } as const;
+
+/** What `fadvise` can say. */
+export type Advice = keyof typeof ADVICE;
+
 type Position = number | bigint | null | undefined;
 
 /** An open file, as `FileHandle` of `node:fs/promises`. Use `open`. */
-export class FileHandle extends EventEmitter implements TransferOwner {
-  readonly #loop: Loop;
-  #fd: number;
-  #pending = 0;
-  #closing: Promise<void> | null = null;
-  #onIdle: (() => void) | null = null;
-  readonly #order = new PositionOrder(this);
+export class FileHandle extends OpenFile {
   #syncs: GroupSync | undefined;
   #datasyncs: GroupSync | undefined;
-  #positioned: boolean | undefined;
-
-  /** @internal */
-  constructor(loop: Loop, fd: number) {
-    super();
-    this.#loop = loop;
-    this.#fd = fd;
-    loop.own(fd);
-    rememberOpen(this, fd);
-  }
-
-  /** The descriptor, -1 once closed. */
-  get fd(): number {
-    return this.#fd;
-  }
 
   // --- Reading and writing ------------------------------------------------------------------------
 
@@ -105,32 +85,17 @@ export class FileHandle extends EventEmitter implements TransferOwner {
   ): Promise<ReadResult<ArrayBufferView>> {
     // Not an async function: its second promise would cost as much as the read.
     try {
-      this.#assertOpen('read');
+      this.assertOpen('read');
       const transfer = readTransfer(target, offset, length, position);
-      const buffer = transfer.buffer as ArrayBufferView;
-      if (transfer.length === 0) return Promise.resolve({ bytesRead: 0, buffer });
-      const size = transfer.bytes.length;
-      if (transfer.position >= 0) {
-        return this.#read(buffer, transfer.bytes, size, transfer.offset, transfer.length, transfer.position);
+      if (transfer.length === 0) {
+        return Promise.resolve({ bytesRead: 0, buffer: transfer.buffer as ArrayBufferView });
       }
-      return this.#inOrder('reads', () =>
-        this.#read(buffer, transfer.bytes, size, transfer.offset, transfer.length, -1),
-      );
+      const size = transfer.bytes.length;
+      if (transfer.position >= 0) return this.readNow(transfer, size);
+      return this.inOrder('reads', () => this.readNow(transfer, size));
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  #read<T>(
-    buffer: T,
-    bytes: Uint8Array,
-    size: number,
-    offset: number,
-    length: number,
-    position: number,
-  ): Promise<ReadResult<T>> {
-    this.#pending++;
-    return readBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
   }
 
   /**
@@ -155,33 +120,19 @@ export class FileHandle extends EventEmitter implements TransferOwner {
     position?: number | null,
   ): Promise<WriteResult<ArrayBufferView | string>> {
     try {
-      this.#assertOpen('write');
-      const { buffer, bytes, ...transfer } = writeTransfer(data, offset, length, position);
-      if (transfer.length === 0) return Promise.resolve({ bytesWritten: 0, buffer });
-      const size = bytes.length;
-      const start = (): Promise<WriteResult<ArrayBufferView | string>> =>
-        this.#write(buffer, bytes, size, transfer.offset, transfer.length, transfer.position);
-      return transfer.position >= 0 ? start() : this.#inOrder('writes', start);
+      this.assertOpen('write');
+      const transfer = writeTransfer(data, offset, length, position);
+      if (transfer.length === 0) return Promise.resolve({ bytesWritten: 0, buffer: transfer.buffer });
+      const size = transfer.bytes.length;
+      return transfer.position >= 0 ? this.writeNow(transfer, size) : this.writeInOrder(transfer, size);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #write<T>(
-    buffer: T,
-    bytes: Uint8Array,
-    size: number,
-    offset: number,
-    length: number,
-    position: number,
-  ): Promise<WriteResult<T>> {
-    this.#pending++;
-    return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
-  }
-
   /** Reads into several buffers, one after the other. readv(2) */
   async readv(buffers: readonly ArrayBufferView[], position?: number | null): Promise<ReadVResult> {
-    this.#assertOpen('readv');
+    this.assertOpen('readv');
     checkViews(buffers);
     // As the kernel of Node's call.
     if (buffers.length === 0) throw systemError(EINVAL, 'read');
@@ -193,7 +144,7 @@ export class FileHandle extends EventEmitter implements TransferOwner {
 
   /** Writes several buffers, one after the other. writev(2) */
   async writev(buffers: readonly ArrayBufferView[], position?: number | null): Promise<WriteVResult> {
-    this.#assertOpen('writev');
+    this.assertOpen('writev');
     checkViews(buffers);
     const { bytesWritten } = await this.write(gather(buffers), 0, null, plainPosition(position));
     return { bytesWritten, buffers };
@@ -206,41 +157,42 @@ export class FileHandle extends EventEmitter implements TransferOwner {
   readFile(options: BufferEncoding | (ReadFileOptions & { encoding: BufferEncoding })): Promise<string>;
   readFile(options?: ReadFileOptions | BufferEncoding | null): Promise<Buffer | string>;
   readFile(options?: ReadFileOptions | BufferEncoding | null): Promise<Buffer | string> {
-    return this.#using('readFile', async () => {
+    return this.using('readFile', async () => {
       const given = toOptions<ReadFileOptions>(options);
       // Into a buffer of the caller's, from Node 24 on.
-      if ('buffer' in given) return promisify(nodeReadFile)(this.#fd, given as object);
+      if ('buffer' in given) return promisify(nodeReadFile)(this.fd, given as object);
       const { encoding, signal } = given;
       throwIfAborted(signal);
-      const bytes = await this.#inOrder('reads', () => this.#readAll(signal));
+      const bytes = await this.inOrder('reads', () => this.#readAll(signal));
       return encoding ? bytes.toString(encoding) : bytes;
     });
   }
 
   async #readAll(signal: AbortSignal | undefined): Promise<Buffer> {
-    const stats = (await statFd(this.#loop, this.#fd, false)) as Stats;
+    const stats = (await statFd(this.loop, this.fd, false)) as Stats;
     const size = stats.isFile() ? stats.size : 0;
     const read = async (bytes: Buffer, offset: number, length: number): Promise<number> =>
-      (await this.#read(null, bytes, bytes.length, offset, length, -1)).bytesRead;
+      (await this.readNow({ buffer: bytes, bytes, offset, length, position: -1 }, bytes.length)).bytesRead;
     return readContent(read, size, signal);
   }
 
   /** Writes everything at the current position. */
   writeFile(data: Content, options?: WriteFileOptions | BufferEncoding | null): Promise<void> {
-    return this.#using('writeFile', async () => {
+    return this.using('writeFile', async () => {
       const { encoding, signal } = toOptions<WriteFileOptions>(options);
       const write = async (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
-        (await this.#write(null, bytes, bytes.length, offset, length, -1)).bytesWritten;
+        (await this.writeNow({ buffer: bytes, bytes, offset, length, position: -1 }, bytes.length))
+          .bytesWritten;
       if (isPieces(data)) {
         throwIfAborted(signal);
         // The pieces may come from this very file: others go in between.
         const ordered = (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
-          this.#inOrder('writes', () => write(bytes, offset, length));
+          this.inOrder('writes', () => write(bytes, offset, length));
         return writePiecesTo(ordered, data, encoding, signal);
       }
       throwIfAborted(signal);
       const bytes = toData(data, encoding, 'data');
-      return this.#inOrder('writes', () => writeBytesTo(write, bytes, signal));
+      return this.inOrder('writes', () => writeBytesTo(write, bytes, signal));
     });
   }
 
@@ -278,120 +230,75 @@ export class FileHandle extends EventEmitter implements TransferOwner {
   stat(options: { bigint: true }): Promise<BigIntStats>;
   stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats>;
   stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
-    return this.#using('fstat', () => statFd(this.#loop, this.#fd, options?.bigint === true));
+    return this.using('fstat', () => statFd(this.loop, this.fd, options?.bigint === true));
   }
 
   /** Has the data and the attributes written to the device. fsync(2) */
   sync(): Promise<void> {
-    this.#syncs ??= new GroupSync(() => this.#do('fsync', sqe => sqe.fsync(this.#fd)));
-    return this.#using('fsync', () => this.#syncs!.run());
+    const sync = (): Promise<void> => this.operate('fsync', (sqe, fd) => sqe.fsync(fd));
+    this.#syncs ??= new GroupSync(sync);
+    return this.using('fsync', () => this.#syncs!.run());
   }
 
   /** Has the data written to the device, and what is needed to find it again. fdatasync(2) */
   datasync(): Promise<void> {
-    const sync = (): Promise<void> => this.#do('fdatasync', sqe => sqe.fsync(this.#fd, abi.FSYNC_DATASYNC));
+    const sync = (): Promise<void> =>
+      this.operate('fdatasync', (sqe, fd) => sqe.fsync(fd, abi.FSYNC_DATASYNC));
     this.#datasyncs ??= new GroupSync(sync);
-    return this.#using('fdatasync', () => this.#datasyncs!.run());
+    return this.using('fdatasync', () => this.#datasyncs!.run());
   }
 
   /** Cuts the file to `len` bytes, or fills it up with zeros. ftruncate(2) */
   async truncate(len = 0): Promise<void> {
-    this.#assertOpen('ftruncate');
+    this.assertOpen('ftruncate');
     const size = Math.max(0, checkInt('len', len, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
-    if (this.#loop.ops.has(abi.OP_FTRUNCATE)) {
-      await this.#using('ftruncate', () => this.#do('ftruncate', sqe => sqe.ftruncate(this.#fd, size)));
+    if (this.loop.ops.has(abi.OP_FTRUNCATE)) {
+      await this.operate('ftruncate', (sqe, fd) => sqe.ftruncate(fd, size));
     } else {
-      await this.#using('ftruncate', () => promisify(ftruncate)(this.#fd, size));
+      await this.using('ftruncate', () => promisify(ftruncate)(this.fd, size));
     }
   }
 
   /** fchmod(2), by Node: the ring has no operation for it. */
   chmod(mode: string | number): Promise<void> {
-    return this.#using('fchmod', () => promisify(fchmod)(this.#fd, mode));
+    return this.using('fchmod', () => promisify(fchmod)(this.fd, mode));
   }
 
   /** fchown(2), by Node. */
   chown(uid: number, gid: number): Promise<void> {
-    return this.#using('fchown', () => promisify(fchown)(this.#fd, uid, gid));
+    return this.using('fchown', () => promisify(fchown)(this.fd, uid, gid));
   }
 
   /** futimes(3), by Node. */
   utimes(atime: string | number | Date, mtime: string | number | Date): Promise<void> {
-    return this.#using('futimes', () => promisify(futimes)(this.#fd, atime, mtime));
+    return this.using('futimes', () => promisify(futimes)(this.fd, atime, mtime));
   }
 
-  // --- The end ------------------------------------------------------------------------------------
+  // --- Beyond Node --------------------------------------------------------------------------------
 
   /**
-   * Closes the file once the calls that are pending have settled; 'close' is emitted at once. A second
-   * call waits for the first.
+   * Reserves `length` bytes from `offset` on, or does there what FALLOC_FL_ flags in `mode` say.
+   * fallocate(2)
    */
-  close(): Promise<void> {
-    if (this.#closing === null) {
-      this.#closing = this.#finish();
-      this.emit('close');
+  async fallocate(offset: number, length: number, mode = 0): Promise<void> {
+    checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+    checkInt('length', length, 1, Number.MAX_SAFE_INTEGER);
+    checkInt('mode', mode, 0, 0x7fffffff);
+    await this.operate('fallocate', (sqe, fd) => sqe.fallocate(fd, mode, offset, length));
+  }
+
+  /** Says how a range will be read; a `length` of 0 is to the end. posix_fadvise(2) */
+  async fadvise(advice: Advice, offset = 0, length = 0): Promise<void> {
+    if (!Object.hasOwn(ADVICE, advice)) {
+      throw argValueError('advice', `must be one of: ${Object.keys(ADVICE).join(', ')}`, advice);
     }
-    return this.#closing;
+    checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+    checkInt('length', length, 0, Number.MAX_SAFE_INTEGER);
+    await this.operate('fadvise', (sqe, fd) => sqe.fadvise(fd, offset, length, ADVICE[advice]));
   }
 
-  async #finish(): Promise<void> {
-    forget(this);
-    if (this.#pending !== 0) {
-      await new Promise<void>(resolve => {
-        this.#onIdle = resolve;
-      });
-    }
-    const fd = this.#fd;
-    this.#fd = -1;
-    await closeFile(this.#loop, fd);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  #assertOpen(syscall: string): void {
-    if (this.#closing !== null) {
-      const error = new UasyncError('EBADF', 'file closed');
-      error.syscall = syscall;
-      throw error;
-    }
-    if (this.#loop.closed) throw closedError('The loop');
-  }
-
-  /** Keeps the descriptor open until `call` has settled. */
-  async #using<T>(syscall: string, call: () => Promise<T>): Promise<T> {
-    this.#assertOpen(syscall);
-    this.#pending++;
-    try {
-      return await call();
-    } finally {
-      this.transferEnded();
-    }
-  }
-
-  /** One operation on the descriptor, which something keeps open. */
-  async #do(syscall: string, prepare: Parameters<typeof onFd>[2]): Promise<void> {
-    await onFd(this.#loop, syscall, prepare);
-  }
-
-  /** @internal */
-  transferEnded(): void {
-    if (--this.#pending === 0) this.#onIdle?.();
-  }
-
-  #inOrder<T>(kind: 'reads' | 'writes', start: () => Promise<T>): Promise<T> {
-    // What waits its turn is pending as well.
-    this.#pending++;
-    return this.#order.run(kind, start);
-  }
-
-  /** @internal */
-  get hasPosition(): boolean {
-    if (this.#positioned === undefined) {
-      const stats = fstatSync(this.#fd);
-      this.#positioned = stats.isFile() || stats.isBlockDevice();
-    }
-    return this.#positioned;
+  /** The file's bytes in Buffers of `size`, with some reads under way ahead of the one that is awaited. */
+  chunks(options?: ChunkOptions): AsyncGenerator<Buffer, void, undefined> {
+    return chunksOf(this, options);
   }
 }

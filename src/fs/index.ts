@@ -1,12 +1,15 @@
 /** uasync/fs: files, with the names and signatures of node:fs/promises. */
 export type { PathLike } from 'node:fs';
+export type { ChunkOptions } from './chunks.js';
 export type { Content, ReadFileOptions, WriteFileOptions } from './content.js';
 export type {
+  Advice,
   FileHandle,
   ReadVResult,
   WriteVResult,
 } from './file-handle.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './handle-streams.js';
+export { type ManyOptions, readMany, statMany } from './many.js';
 export * from './node-calls.js';
 export { open } from './open.js';
 export { link, lstat, mkdir, rename, rmdir, type StatOptions, stat, symlink, unlink } from './path-calls.js';

@@ -16,6 +16,11 @@ export class PositionOrder {
     this.#owner = owner;
   }
 
+  /** Whether a write is under way or waits. */
+  get writing(): boolean {
+    return this.#writes !== null;
+  }
+
   /** Starts it once those before it have settled. The owner is told when it has ended. */
   run<T>(kind: Kind, start: () => Promise<T>): Promise<T> {
     const own = kind === 'reads' ? this.#reads : this.#writes;

@@ -1,0 +1,71 @@
+/** Many files at once, as many in flight as keep the ring full. */
+import type { PathLike, Stats } from 'node:fs';
+import { throwIfAborted } from '../loop/abort.js';
+import { checkInt, checkSignal } from '../ring/check.js';
+import { argTypeError } from '../ring/errors.js';
+import { stat } from './path-calls.js';
+import { readFile } from './whole-file.js';
+
+const IN_FLIGHT = 64;
+
+/** How many files are dealt with. */
+export interface ManyOptions {
+  /** How many at once; default 64. */
+  concurrency?: number;
+  /** Aborting it starts no more files. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads many files; the results are in the order of `paths`. It rejects with the first error, once what
+ * was under way has ended.
+ */
+export function readMany(
+  paths: Iterable<PathLike>,
+  options: ManyOptions & { encoding: BufferEncoding },
+): Promise<string[]>;
+export function readMany(
+  paths: Iterable<PathLike>,
+  options?: ManyOptions & { encoding?: null },
+): Promise<Buffer[]>;
+export function readMany(
+  paths: Iterable<PathLike>,
+  options: ManyOptions & { encoding?: BufferEncoding | null } = {},
+): Promise<(Buffer | string)[]> {
+  const { encoding = null } = options;
+  return each(paths, options, path => readFile(path, { encoding }) as Promise<Buffer | string>);
+}
+
+/** The attributes of many files; as `readMany`. */
+export function statMany(paths: Iterable<PathLike>, options: ManyOptions = {}): Promise<Stats[]> {
+  return each(paths, options, path => stat(path));
+}
+
+async function each<T>(
+  paths: Iterable<PathLike>,
+  { concurrency = IN_FLIGHT, signal }: ManyOptions,
+  call: (path: PathLike) => Promise<T>,
+): Promise<T[]> {
+  if (typeof paths !== 'object' || paths === null || !(Symbol.iterator in paths)) {
+    throw argTypeError('paths', 'an iterable of paths', paths);
+  }
+  checkInt('options.concurrency', concurrency, 1, 0xffff);
+  throwIfAborted(checkSignal(signal));
+  const results: T[] = [];
+  const errors: unknown[] = [];
+  const queue = [...paths].entries();
+  const worker = async (): Promise<void> => {
+    for (const [index, path] of queue) {
+      try {
+        throwIfAborted(signal);
+        results[index] = await call(path);
+      } catch (error) {
+        errors.push(error);
+      }
+      if (errors.length !== 0) return;
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  if (errors.length !== 0) throw errors[0];
+  return results;
+}

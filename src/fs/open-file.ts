@@ -1,0 +1,157 @@
+import { EventEmitter } from 'node:events';
+import { fstatSync } from 'node:fs';
+import { closeFile } from '../loop/close.js';
+import type { Loop } from '../loop/loop.js';
+import { closedError, UasyncError } from '../ring/errors.js';
+import type { Sqe } from '../ring/sqe/index.js';
+import { forget, rememberOpen } from './forgotten.js';
+import { onFd } from './operations.js';
+import { PositionOrder } from './position-order.js';
+import { type ReadResult, readBytes, type TransferOwner, type WriteResult, writeBytes } from './transfer.js';
+import type { Transfer } from './transfer-arguments.js';
+import { WriteBatch } from './write-batch.js';
+
+type Written = WriteResult<ArrayBufferView | string>;
+
+/** A descriptor, the calls that are pending on it, and its end: what a FileHandle is made of. */
+export abstract class OpenFile extends EventEmitter implements TransferOwner {
+  readonly #loop: Loop;
+  #fd: number;
+  #pending = 0;
+  #closing: Promise<void> | null = null;
+  #onIdle: (() => void) | null = null;
+  readonly #order = new PositionOrder(this);
+  #batch: WriteBatch | null = null;
+  #positioned: boolean | undefined;
+
+  /** @internal */
+  constructor(loop: Loop, fd: number) {
+    super();
+    this.#loop = loop;
+    this.#fd = fd;
+    loop.own(fd);
+    rememberOpen(this, fd);
+  }
+
+  /** The descriptor, -1 once closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** @internal */
+  protected get loop(): Loop {
+    return this.#loop;
+  }
+
+  /**
+   * Closes the file once the calls that are pending have settled; 'close' is emitted at once. A second
+   * call waits for the first.
+   */
+  close(): Promise<void> {
+    if (this.#closing === null) {
+      this.#closing = this.#finish();
+      this.emit('close');
+    }
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    forget(this);
+    if (this.#pending !== 0) {
+      await new Promise<void>(resolve => {
+        this.#onIdle = resolve;
+      });
+    }
+    const fd = this.#fd;
+    this.#fd = -1;
+    await closeFile(this.#loop, fd);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal Throws what a call on a closed file rejects with. */
+  protected assertOpen(syscall: string): void {
+    if (this.#closing !== null) {
+      const error = new UasyncError('EBADF', 'file closed');
+      error.syscall = syscall;
+      throw error;
+    }
+    if (this.#loop.closed) throw closedError('The loop');
+  }
+
+  /** @internal Keeps the descriptor open until `call` has settled. */
+  protected async using<T>(syscall: string, call: () => Promise<T>): Promise<T> {
+    this.assertOpen(syscall);
+    this.#pending++;
+    try {
+      return await call();
+    } finally {
+      this.transferEnded();
+    }
+  }
+
+  /** @internal One operation on the descriptor, whose arguments have been checked. */
+  protected async operate(syscall: string, prepare: (sqe: Sqe, fd: number) => void): Promise<void> {
+    await this.using(syscall, () => onFd(this.#loop, syscall, sqe => prepare(sqe, this.#fd)));
+  }
+
+  /** @internal */
+  transferEnded(): void {
+    if (--this.#pending === 0) this.#onIdle?.();
+  }
+
+  /** @internal Whether it has a current position, as files have and pipes have not. */
+  get hasPosition(): boolean {
+    if (this.#positioned === undefined) {
+      const stats = fstatSync(this.#fd);
+      this.#positioned = stats.isFile() || stats.isBlockDevice();
+    }
+    return this.#positioned;
+  }
+
+  // --- Transfers ----------------------------------------------------------------------------------
+
+  /** @internal @param size how many bytes the buffer had when the call was made. */
+  protected readNow(
+    { buffer, bytes, offset, length, position }: Transfer,
+    size: number,
+  ): Promise<ReadResult<ArrayBufferView>> {
+    this.#pending++;
+    const target = buffer as ArrayBufferView;
+    return readBytes(this.#loop, this, this.#fd, target, bytes, size, offset, length, position);
+  }
+
+  /** @internal @param size how many bytes the buffer had when the call was made. */
+  protected writeNow({ buffer, bytes, offset, length, position }: Transfer, size: number): Promise<Written> {
+    this.#pending++;
+    return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
+  }
+
+  /** @internal After all calls at the current position that were made before. */
+  protected inOrder<T>(kind: 'reads' | 'writes', start: () => Promise<T>): Promise<T> {
+    // What waits its turn is pending as well. And no write may overtake what comes between.
+    this.#pending++;
+    this.#batch = null;
+    return this.#order.run(kind, start);
+  }
+
+  /** @internal A write at the current position. */
+  protected writeInOrder(transfer: Transfer, size: number): Promise<Written> {
+    if (!this.#order.writing || !this.hasPosition) {
+      return this.inOrder('writes', () => this.writeNow(transfer, size));
+    }
+    let batch = this.#batch;
+    if (batch === null || !batch.hasRoom(transfer.length)) {
+      const added = new WriteBatch((one, oneSize) => this.writeNow(one, oneSize));
+      this.inOrder('writes', () => {
+        if (this.#batch === added) this.#batch = null;
+        return added.run();
+      });
+      this.#batch = added;
+      batch = added;
+    }
+    return batch.add(transfer);
+  }
+}

@@ -1,0 +1,68 @@
+import { BLOCK_MAX } from '../loop/blocks.js';
+import { promiseOf, type Settler } from '../loop/settler.js';
+import type { WriteResult } from './transfer.js';
+import type { Transfer } from './transfer-arguments.js';
+
+type Result = WriteResult<ArrayBufferView | string>;
+type Write = (transfer: Transfer, size: number) => Promise<Result>;
+
+/** One call that waits its turn. */
+class Waiting implements Settler<Result> {
+  resolve!: (result: Result) => void;
+  reject!: (error: unknown) => void;
+  readonly transfer: Transfer;
+  readonly size: number;
+
+  constructor(transfer: Transfer) {
+    this.transfer = transfer;
+    this.size = transfer.bytes.length;
+  }
+}
+
+/**
+ * Writes at the current position of a file that wait for another one, done as one: so many small ones,
+ * as a log has, cost little more than one. Each gets its own result, or its own error.
+ */
+export class WriteBatch {
+  readonly #write: Write;
+  readonly #waiting: Waiting[] = [];
+  #length = 0;
+
+  constructor(write: Write) {
+    this.#write = write;
+  }
+
+  /** Whether it takes that many more bytes. */
+  hasRoom(length: number): boolean {
+    return this.#length + length <= BLOCK_MAX;
+  }
+
+  add(transfer: Transfer): Promise<Result> {
+    const waiting = new Waiting(transfer);
+    this.#waiting.push(waiting);
+    this.#length += transfer.length;
+    return promiseOf(waiting);
+  }
+
+  /** It is its turn: no more may be added. */
+  async run(): Promise<void> {
+    const waiting = this.#waiting;
+    let written = 0;
+    if (waiting.length > 1 && waiting.every(({ transfer, size }) => transfer.bytes.length === size)) {
+      const bytes = Buffer.concat(
+        waiting.map(({ transfer: { bytes, offset, length } }) => bytes.subarray(offset, offset + length)),
+      );
+      const all = { buffer: bytes, bytes, offset: 0, length: bytes.length, position: -1 };
+      // An error is met again, by each whose bytes were not written.
+      const result = await this.#write(all, bytes.length).catch(() => undefined);
+      written = result?.bytesWritten ?? 0;
+    }
+    for (const one of waiting) {
+      const { buffer, length } = one.transfer;
+      const count = Math.min(length, written);
+      written -= count;
+      if (count > 0) one.resolve({ bytesWritten: count, buffer });
+      else await this.#write(one.transfer, one.size).then(one.resolve, one.reject);
+    }
+  }
+}
