@@ -53,7 +53,7 @@ export function giveDirect(loop: Loop, index: number): void {
   if (!loop.closed) filesOf(loop).give(index);
 }
 
-/** An open registered file, read and written at its current position. */
+/** An open registered file. */
 export class DirectFile implements TransferOwner {
   readonly hasPosition = true;
   readonly #loop: Loop;
@@ -64,15 +64,17 @@ export class DirectFile implements TransferOwner {
     this.#index = index;
   }
 
+  /** At the current position. */
   async read(bytes: Buffer, offset: number, length: number): Promise<number> {
     const loop = this.#loop;
     const read = readBytes(loop, this, ~this.#index, null, bytes, bytes.length, offset, length, -1);
     return (await read).bytesRead;
   }
 
-  async write(bytes: Uint8Array, offset: number, length: number): Promise<number> {
+  /** At `position`, unless it was opened to append. */
+  async write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<number> {
     const loop = this.#loop;
-    const write = writeBytes(loop, this, ~this.#index, null, bytes, bytes.length, offset, length, -1);
+    const write = writeBytes(loop, this, ~this.#index, null, bytes, bytes.length, offset, length, position);
     return (await write).bytesWritten;
   }
 

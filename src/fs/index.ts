@@ -16,3 +16,4 @@ export { link, lstat, mkdir, rename, rmdir, type StatOptions, stat, symlink, unl
 export type { ReadResult, WriteResult } from './transfer.js';
 export type { ReadOptions, WriteOptions } from './transfer-arguments.js';
 export { appendFile, readFile, truncate, writeFile } from './whole-file.js';
+export { getxattr, type SetXattrOptions, setxattr } from './xattr.js';

@@ -7,6 +7,7 @@ import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { ECANCELED } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -112,6 +113,11 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     return this.#position >= 0 || this.#owner!.hasPosition;
   }
 
+  /** Whether the file's current position moves. */
+  protected get movesPosition(): boolean {
+    return this.#position < 0 && this.fd >= 0 && this.#owner!.hasPosition;
+  }
+
   /** Whether the buffer was detached or shrunk meanwhile. */
   protected get lost(): boolean {
     return this.bytes.length < this.#length;
@@ -193,13 +199,21 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
     return 'write';
   }
 
+  #asked = 0;
+  /** Where the file's current position was; -1 if that does not matter. */
+  #from = -1;
+
   protected override startPiece({ address, bytes }: Block, length: number): void {
+    this.#asked = length;
+    this.#from = this.movesPosition ? libc().position(this.fd) : -1;
     const whole = length === this.bytes.length;
     bytes.set(whole ? this.bytes : this.bytes.subarray(this.at, this.at + length));
     this.prep(abi.OP_WRITE, address, length);
   }
 
   complete(res: number): void {
+    // Where an error has cut a write short, Linux 6.18 leaves the position where it was.
+    if (res > 0 && res < this.#asked && this.#from >= 0) libc().setPosition(this.fd, this.#from + res);
     if (res > 0 && !this.lost) {
       this.advance(res);
       if (this.at < this.end) {

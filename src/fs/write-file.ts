@@ -90,7 +90,7 @@ async function writeOn(loop: Loop, index: number, bytes: Uint8Array, from: numbe
   const file = new DirectFile(loop, index);
   try {
     const write = (rest: Uint8Array, offset: number, length: number): Promise<number> =>
-      file.write(rest, offset, length);
+      file.write(rest, offset, length, from + offset);
     await writeBytesTo(write, bytes.subarray(from), undefined);
   } finally {
     await file.close();

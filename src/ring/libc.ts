@@ -23,6 +23,8 @@ const MAP_NORESERVE = 0x4000;
 const MAP_POPULATE = 0x8000;
 const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
+const SEEK_SET = 0;
+const SEEK_CUR = 1;
 
 /** Wakes libuv's loop while a file descriptor is readable, and can hold it open. */
 export interface Watch {
@@ -74,6 +76,10 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
   shutdown(fd: number, how: number): number;
   close(fd: number): number;
+  /** Where a file's current position is, lseek(2) with SEEK_CUR. */
+  position(fd: number): number;
+  /** Moves it, lseek(2) with SEEK_SET. */
+  setPosition(fd: number, position: number): number;
   /**
    * Has libuv's loop go round while `fd` is readable. Nothing is called back: what is to run then is a
    * pending (even an unreferenced) `setImmediate`.
@@ -137,6 +143,7 @@ function wrap(koffi: Koffi): Libc {
   const getsockopt = lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
   const close = lib.func('int close(int)');
   const shutdown = lib.func('int shutdown(int, int)');
+  const lseek = lib.func('lseek', 'int64_t', ['int', 'int64_t', 'int']);
 
   const result = (value: number): number => (value === -1 ? -koffi.errno() : value);
 
@@ -171,6 +178,8 @@ function wrap(koffi: Koffi): Libc {
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
     close: fd => result(close(fd)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
+    position: fd => result(lseek(fd, 0, SEEK_CUR)),
+    setPosition: (fd, position) => result(lseek(fd, position, SEEK_SET)),
     watchReadable: watcher(koffi, lib),
     ...exitHooks(koffi, lib),
   };

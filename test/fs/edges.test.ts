@@ -1,0 +1,310 @@
+/** Files that are not plain: that grow, shrink, block, have holes, are full, or say nothing of their size. */
+import { execFileSync } from 'node:child_process';
+import nodeFs from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { loop } from 'uasync';
+import * as fs from 'uasync/fs';
+import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+
+const folder = scratchFolder();
+checkLeaks();
+
+function fifo(name: string): string {
+  const path = join(folder, name);
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+t.test('files of /proc and /sys, whole', async t => {
+  // What is longer than one read of /proc gives: each line is there once.
+  const lines = (await fs.readFile('/proc/kallsyms', 'utf8')).split('\n').length;
+  t.equal(lines, nodeFs.readFileSync('/proc/kallsyms', 'utf8').split('\n').length);
+  t.equal(await fs.readFile('/proc/self/cmdline', 'utf8'), nodeFs.readFileSync('/proc/self/cmdline', 'utf8'));
+  t.equal(
+    await fs.readFile('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8').catch(() => 'none'),
+    sysFile(),
+  );
+  const handle = await fs.open('/proc/self/status');
+  t.match(await handle.readFile('utf8'), /^Name:/);
+  await handle.close();
+});
+
+function sysFile(): string {
+  try {
+    return nodeFs.readFileSync('/sys/kernel/mm/transparent_hugepage/enabled', 'utf8');
+  } catch {
+    return 'none';
+  }
+}
+
+t.test('readFile of every size around its first block', async t => {
+  for (const size of [0, 1, 15871, 15872, 15873, 16383, 16384, 16385, 70_000, 5_000_000]) {
+    const path = join(folder, 'size');
+    const data = Buffer.alloc(size, 'abcdefg');
+    await fs.writeFile(path, data);
+    const found = await fs.readFile(path);
+    t.ok(found.equals(data), `${size} bytes`);
+    t.equal(found.buffer.byteLength, size, 'in memory of their own, as Node’s');
+    t.equal(await fs.readFile(path, 'latin1'), data.toString('latin1'));
+  }
+});
+
+t.test('more readFiles at once than there are registered files', async t => {
+  const path = join(folder, 'popular');
+  nodeFs.writeFileSync(path, 'text');
+  const all = await Promise.all(Array.from({ length: 3000 }, () => fs.readFile(path, 'utf8')));
+  t.ok(all.every(text => text === 'text'));
+  const written = Array.from({ length: 2000 }, (_, i) => join(folder, `many-${i % 500}`));
+  await Promise.all(written.map(path => fs.writeFile(path, path)));
+  t.strictSame(await fs.readMany(written, { encoding: 'utf8' }), written);
+});
+
+t.test('opening a FIFO waits for the other end', async t => {
+  const path = fifo('both');
+  let opened = false;
+  const reading = fs.open(path, 'r').then(handle => {
+    opened = true;
+    return handle;
+  });
+  await new Promise(resolve => setTimeout(resolve, 30));
+  t.notOk(opened);
+  const [reader, writer] = await Promise.all([reading, fs.open(path, 'w')]);
+  await writer.write('through');
+  t.equal(String((await reader.read(Buffer.alloc(7))).buffer), 'through');
+  await Promise.all([reader.close(), writer.close()]);
+});
+
+t.test('readFile of a FIFO waits for its writer, and reads to its end', async t => {
+  const path = fifo('whole');
+  const reading = fs.readFile(path, 'utf8');
+  await new Promise(resolve => setTimeout(resolve, 30));
+  const writer = await fs.open(path, 'w');
+  const pieces = Array.from({ length: 100 }, (_, i) => `piece ${i} `.repeat(100));
+  for (const piece of pieces) await writer.write(piece);
+  await writer.close();
+  t.equal(await reading, pieces.join(''));
+  const late = fs.readFile(path, 'latin1');
+  await fs.writeFile(path, 'in one go');
+  t.equal(await late, 'in one go');
+});
+
+t.test('a FIFO that nobody writes holds up nobody', async t => {
+  const path = fifo('silent');
+  const waiting = [fs.readFile(path), fs.readFile(path)];
+  const plain = join(folder, 'plain');
+  nodeFs.writeFileSync(plain, 'x');
+  for (let i = 0; i < 200; i++) t.equal(await fs.readFile(plain, 'latin1'), 'x');
+  await fs.writeFile(path, '');
+  const writer = await fs.open(path, 'w');
+  await writer.close();
+  for (const read of waiting) t.equal((await read).length, 0);
+});
+
+t.test('append mode: every write goes to the end, whatever the position', async t => {
+  const path = join(folder, 'append');
+  await fs.writeFile(path, 'start;');
+  await using one = await fs.open(path, 'a+');
+  await using two = await fs.open(path, 'a');
+  const texts: string[] = [];
+  await Promise.all(
+    Array.from({ length: 100 }, (_, i) => {
+      texts.push(`${i};`);
+      return (i % 2 ? one : two).write(`${i};`, i % 3 ? null : 0);
+    }),
+  );
+  const found = (await fs.readFile(path, 'latin1')).split(';');
+  t.strictSame(found.toSorted(), ['start', '', ...texts.map(text => text.slice(0, -1))].toSorted());
+  t.equal((await one.read(Buffer.alloc(6), 0, 6, 0)).buffer.toString(), 'start;');
+});
+
+t.test('writes and reads in flight at the current position keep their order', async t => {
+  const random = seededRandom(t);
+  const path = join(folder, 'order');
+  await using handle = await fs.open(path, 'w+');
+  const calls: Promise<unknown>[] = [];
+  let expected = '';
+  for (let i = 0; i < 500; i++) {
+    if (random() < 0.1) {
+      // At the end there is nothing to read: but what is written before must not come after it.
+      calls.push(handle.read(Buffer.alloc(10)).then(({ bytesRead }) => t.equal(bytesRead, 0)));
+    } else {
+      const text = `${i},`.repeat(1 + Math.floor(random() ** 4 * 20_000));
+      expected += text;
+      calls.push(handle.write(text).then(({ bytesWritten }) => t.equal(bytesWritten, text.length)));
+    }
+  }
+  await Promise.all(calls);
+  t.equal(await fs.readFile(path, 'latin1'), expected);
+});
+
+t.test('a file of more than 2 GiB, most of it a hole', async t => {
+  const path = join(folder, 'sparse');
+  await using handle = await fs.open(path, 'w+');
+  const far = 5 * 2 ** 30;
+  await handle.write('the end', far);
+  t.equal((await handle.stat()).size, far + 7);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(20), 0, 20, far - 3);
+  t.equal(buffer.toString('latin1', 0, bytesRead), '\0\0\0the end');
+  await t.rejects(fs.readFile(path), { name: 'RangeError', code: 'ERR_FS_FILE_TOO_LARGE' });
+  await t.rejects(handle.readFile(), { code: 'ERR_FS_FILE_TOO_LARGE' });
+  await handle.truncate(2 ** 32 + 1);
+  t.equal((await fs.stat(path)).size, 2 ** 32 + 1);
+});
+
+t.test('a full disk takes what fits, and then says ENOSPC', async t => {
+  const disk = join(folder, 'disk');
+  nodeFs.mkdirSync(disk);
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', disk], { stdio: 'ignore' });
+  } catch {
+    t.comment('mount(8) needs root');
+    return;
+  }
+  try {
+    const path = join(disk, 'file');
+    const handle = await fs.open(path, 'w');
+    const { bytesWritten } = await handle.write(Buffer.alloc(3 << 20));
+    t.equal(bytesWritten, 1 << 20, 'as much as there is room for');
+    await t.rejects(handle.write('x'), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => handle.write('xyz')));
+    t.ok(
+      results.every(({ status }) => status === 'rejected'),
+      'queued ones, each',
+    );
+    await handle.truncate((1 << 20) - 8192);
+    await handle.close();
+    const again = await fs.open(path, 'a');
+    const counts = await Promise.allSettled(Array.from({ length: 5 }, () => again.write(Buffer.alloc(3000))));
+    t.strictSame(
+      counts.map(result => (result.status === 'fulfilled' ? result.value.bytesWritten : result.reason.code)),
+      [3000, 3000, 2192, 'ENOSPC', 'ENOSPC'],
+    );
+    await again.close();
+    await t.rejects(fs.writeFile(join(disk, 'second'), 'x'.repeat(10_000)), {
+      code: 'ENOSPC',
+      syscall: 'write',
+    });
+    nodeFs.truncateSync(path, (1 << 20) - 4096);
+    await t.rejects(fs.writeFile(join(disk, 'third'), 'x'.repeat(10_000)), { code: 'ENOSPC' });
+    t.equal(nodeFs.statSync(join(disk, 'third')).size, 4096);
+    nodeFs.unlinkSync(join(disk, 'third'));
+    const fourth = await fs.open(join(disk, 'fourth'), 'w');
+    t.equal((await fourth.write(Buffer.alloc(10_000, 'a'))).bytesWritten, 4096);
+    nodeFs.unlinkSync(path);
+    await fourth.write('b');
+    t.equal(
+      nodeFs.readFileSync(join(disk, 'fourth'), 'latin1'),
+      `${'a'.repeat(4096)}b`,
+      'where it had stopped',
+    );
+    await fourth.close();
+  } finally {
+    execFileSync('umount', [disk]);
+  }
+});
+
+t.test('chunks: in order, with reads ahead, and to where the file ends by then', async t => {
+  const path = join(folder, 'chunks');
+  const data = Buffer.alloc(1_000_003, '0123456789');
+  nodeFs.writeFileSync(path, data);
+  await using handle = await fs.open(path);
+  for (const options of [{}, { size: 1000, readAhead: 1 }, { size: 65536, readAhead: 16 }]) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of handle.chunks(options)) chunks.push(chunk);
+    t.ok(Buffer.concat(chunks).equals(data));
+  }
+  let seen = 0;
+  for await (const chunk of handle.chunks({ size: 600_000, start: 500_000 })) {
+    if (seen === 0) nodeFs.appendFileSync(path, 'more');
+    seen += chunk.length;
+  }
+  t.equal(seen, 500_007, 'grown meanwhile');
+  for await (const chunk of handle.chunks({ size: 10 })) {
+    t.equal(String(chunk), '0123456789');
+    break;
+  }
+  const signal = AbortSignal.abort();
+  await t.rejects(handle.chunks({ signal }).next(), { name: 'AbortError' });
+  await t.rejects(handle.chunks({ size: 0 }).next(), { code: 'ERR_OUT_OF_RANGE' });
+  const pipe = fifo('chunks-fifo');
+  const [reader, writer] = await Promise.all([fs.open(pipe, 'r'), fs.open(pipe, 'w')]);
+  await writer.write('piped');
+  await writer.close();
+  const piped: string[] = [];
+  for await (const chunk of reader.chunks()) piped.push(String(chunk));
+  t.strictSame(piped, ['piped']);
+  await reader.close();
+});
+
+t.test('readMany and statMany: order, first error, signal', async t => {
+  const paths = Array.from({ length: 300 }, (_, i) => join(folder, `numbered-${i}`));
+  for (const path of paths) nodeFs.writeFileSync(path, path);
+  t.strictSame((await fs.readMany(paths)).map(String), paths);
+  const sizes = (await fs.statMany(new Set(paths), { concurrency: 7 })).map(({ size }) => size);
+  t.strictSame(
+    sizes,
+    paths.map(path => path.length),
+  );
+  t.strictSame(await fs.readMany([]), []);
+  const missing = join(folder, 'missing');
+  await t.rejects(fs.readMany([...paths, missing]), { code: 'ENOENT', path: missing });
+  await t.rejects(fs.statMany(paths, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  await t.rejects(fs.readMany('path' as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(fs.statMany(paths, { concurrency: 0 }), { code: 'ERR_OUT_OF_RANGE' });
+});
+
+t.test('fallocate and fadvise', async t => {
+  const path = join(folder, 'reserved');
+  await using handle = await fs.open(path, 'w+');
+  await handle.fallocate(0, 8192);
+  t.equal((await handle.stat()).size, 8192);
+  await handle.fadvise('sequential');
+  await handle.fadvise('willneed', 0, 4096);
+  await t.rejects(handle.fallocate(0, 0), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(handle.fadvise('nonsense' as never), { code: 'ERR_INVALID_ARG_VALUE' });
+  await using reader = await fs.open(path);
+  await t.rejects(reader.fallocate(0, 1), { code: 'EBADF', syscall: 'fallocate' });
+});
+
+t.test('extended attributes', async t => {
+  const path = join(folder, 'attributes');
+  nodeFs.writeFileSync(path, '');
+  try {
+    await fs.setxattr(path, 'user.colour', 'blue');
+  } catch (error) {
+    if (
+      (error as NodeJS.ErrnoException).code !== 'EOPNOTSUPP' &&
+      (error as NodeJS.ErrnoException).code !== 'ENOTSUP'
+    )
+      throw error;
+    t.comment('the file system of the temporary folder has no user attributes');
+    return;
+  }
+  t.equal(String(await fs.getxattr(path, 'user.colour')), 'blue');
+  await t.rejects(fs.setxattr(path, 'user.colour', 'red', { create: true }), {
+    code: 'EEXIST',
+    syscall: 'setxattr',
+    path,
+  });
+  await fs.setxattr(path, 'user.colour', Buffer.alloc(0), { replace: true });
+  t.equal((await fs.getxattr(path, 'user.colour')).length, 0);
+  await t.rejects(fs.getxattr(path, 'user.none'), { code: 'ENODATA' });
+  await t.rejects(fs.getxattr(path, ''), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(fs.setxattr(path, 'user.a\0b', 'x'), { code: 'ERR_INVALID_ARG_VALUE' });
+  await t.rejects(fs.setxattr(path, 'user.a', Buffer.alloc(65537)), { code: 'ERR_OUT_OF_RANGE' });
+});
+
+t.test('syncs that come together share one, and each covers what was written before it', async t => {
+  const path = join(folder, 'synced');
+  const handle = await fs.open(path, 'a');
+  const before = loop().stats().submitted;
+  const log = async (i: number): Promise<void> => {
+    await handle.write(`${i}\n`);
+    await handle.datasync();
+  };
+  await Promise.all(Array.from({ length: 200 }, (_, i) => log(i)));
+  t.ok(loop().stats().submitted - before < 200, 'operations are shared');
+  t.equal(nodeFs.readFileSync(path, 'latin1').split('\n').length, 201);
+  await handle.close();
+});
