@@ -15,6 +15,8 @@ interface Turning {
  * timers, signals and libuv's other handles get their share.
  */
 const BURST_MAX = 64;
+/** Turns that move much take long: so many milliseconds of them are enough as well. */
+const BURST_MS = 2;
 
 /**
  * When the loop takes its turns, beside Node's own event loop.
@@ -36,6 +38,8 @@ export class Scheduler {
   /** Whether the immediate runs without waiting for anything. */
   #urgent = false;
   #burst = 0;
+  /** When the burst has lasted long enough. */
+  #burstEnd = 0;
   #closed = false;
 
   constructor(fd: number, loop: Turning) {
@@ -63,8 +67,9 @@ export class Scheduler {
   readonly #onTick = (): void => {
     this.#tickQueued = false;
     if (this.#closed) return;
-    this.#burst++;
+    if (this.#burst++ === 0) this.#burstEnd = performance.now() + BURST_MS;
     const left = this.#loop.turn(false);
+    if (performance.now() > this.#burstEnd) this.#burst = BURST_MAX;
     const { alive } = this.#loop;
     if (alive && !this.#referenced) this.#setReferenced(true);
     // Letting the process go waits for an immediate, as most pauses are short.

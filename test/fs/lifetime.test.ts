@@ -1,0 +1,107 @@
+/** Files whose owner goes away: handles closed, reads aborted, memory collected, workers ended. */
+import { once } from 'node:events';
+import nodeFs from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import * as fs from 'uasync/fs';
+import { checkLeaks, collectGarbage, openFds, scratchFolder, seededRandom, turns } from '../harness.js';
+
+const folder = scratchFolder();
+checkLeaks();
+
+const large = join(folder, 'large');
+nodeFs.writeFileSync(large, Buffer.alloc(8_000_000, 'abcdefgh'));
+
+t.test('a handle closed while hundreds of reads are in flight waits for them', async t => {
+  const handle = await fs.open(large);
+  const reads = Array.from({ length: 300 }, (_, i) => handle.read(Buffer.alloc(5000), 0, 5000, i * 8));
+  const whole = handle.readFile();
+  const closing = handle.close();
+  await t.rejects(handle.read(Buffer.alloc(1)), { code: 'EBADF' });
+  for (const { bytesRead, buffer } of await Promise.all(reads)) {
+    t.equal(bytesRead, 5000);
+    t.equal(buffer.toString('latin1', 0, 8), 'abcdefgh');
+  }
+  t.equal((await whole).length, 8_000_000);
+  await closing;
+  t.equal(handle.fd, -1);
+});
+
+t.test('aborted at random moments: the right bytes, or an AbortError', async t => {
+  const random = seededRandom(t);
+  for (let i = 0; i < 40; i++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const calls = [
+      fs.readFile(large, { signal }).then(bytes => bytes.length),
+      fs.writeFile(join(folder, 'aborted'), Buffer.alloc(9_000_000), { signal }).then(() => 8_000_000),
+    ];
+    setTimeout(() => controller.abort(), random() * 8);
+    for (const result of await Promise.allSettled(calls)) {
+      if (result.status === 'fulfilled') t.equal(result.value, 8_000_000);
+      else t.match(result.reason, { name: 'AbortError', code: 'ABORT_ERR' });
+    }
+  }
+});
+
+t.test('buffers that only the call knows survive garbage collection', async t => {
+  const handle = await fs.open(large);
+  const calls: Promise<boolean>[] = [];
+  for (let i = 0; i < 200; i++) {
+    calls.push(
+      handle
+        .read({ buffer: Buffer.alloc(50_000), position: i * 16 })
+        .then(({ buffer }) => buffer.toString('latin1', 49_992) === 'abcdefgh'),
+    );
+    calls.push(fs.writeFile(join(folder, `collected-${i % 10}`), 'x'.repeat(i)).then(() => true));
+    if (i % 20 === 0) collectGarbage();
+    if (i % 50 === 0) await turns(1);
+  }
+  collectGarbage();
+  t.ok((await Promise.all(calls)).every(Boolean));
+  await handle.close();
+});
+
+t.test('a worker that is terminated with hundreds of calls in flight', async t => {
+  const before = openFds();
+  const code = `
+    import { parentPort } from 'node:worker_threads';
+    import * as fs from 'uasync/fs';
+    const path = ${JSON.stringify(large)};
+    const handle = await fs.open(path);
+    const busy = async i => {
+      for (;;) {
+        await handle.read(Buffer.alloc(100_000), 0, 100_000, i * 1000);
+        await fs.readFile(path);
+        if (i % 10 === 0) await fs.writeFile(path + '-' + i, Buffer.alloc(20_000, i));
+        await fs.stat(path);
+      }
+    };
+    for (let i = 0; i < 300; i++) busy(i);
+    setTimeout(() => parentPort.postMessage('busy'), 20);
+  `;
+  const script = join(folder, 'worker.mjs');
+  nodeFs.writeFileSync(
+    script,
+    code.replaceAll("'uasync/fs'", JSON.stringify(import.meta.resolve('uasync/fs'))),
+  );
+  for (let i = 0; i < 3; i++) {
+    const worker = new Worker(script);
+    await once(worker, 'message');
+    await worker.terminate();
+  }
+  for (let tries = 0; tries < 200 && openFds() > before; tries++) {
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+  // The handle of each was open when it was terminated: descriptors belong to the process.
+  t.ok(openFds() <= before + 3, 'no ring is left open');
+  for (const fd of nodeFs.readdirSync('/proc/self/fd')) {
+    try {
+      if (nodeFs.readlinkSync(`/proc/self/fd/${fd}`) === large) nodeFs.closeSync(Number(fd));
+    } catch {
+      // The descriptor of the folder itself.
+    }
+  }
+  t.equal((await fs.readFile(large)).length, 8_000_000, 'and this thread goes on');
+});
