@@ -122,7 +122,10 @@ export class FileHandle extends OpenFile {
     try {
       this.assertOpen('write');
       const transfer = writeTransfer(data, offset, length, position);
-      if (transfer.length === 0) return Promise.resolve({ bytesWritten: 0, buffer: transfer.buffer });
+      // Nothing else that has no bytes: the kernel may refuse to write even that.
+      if (ArrayBuffer.isView(data) && transfer.bytes.length === 0) {
+        return Promise.resolve({ bytesWritten: 0, buffer: data });
+      }
       const size = transfer.bytes.length;
       return transfer.position >= 0 ? this.writeNow(transfer, size) : this.writeInOrder(transfer, size);
     } catch (error) {
