@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -122,6 +122,18 @@ t.test('cat prints files, and says what is missing', async t => {
     code: 1,
     stderr: "cat: ENOENT: no such file or directory, open '/missing'\n",
   });
+});
+
+t.test('copy-tree copies a folder, and says what is in the way', async t => {
+  const folder = scratchFolder();
+  mkdirSync(join(folder, 'from', 'deep', 'er'), { recursive: true });
+  writeFileSync(join(folder, 'from', 'deep', 'er', 'file'), 'content', { mode: 0o640 });
+  symlinkSync('deep/er/file', join(folder, 'from', 'link'));
+  const command = [built('examples/copy-tree.js'), join(folder, 'from'), join(folder, 'to')];
+  t.equal(await output(process.execPath, command), '2 copied\n');
+  t.equal(readFileSync(join(folder, 'to', 'link'), 'utf8'), 'content');
+  t.equal(statSync(join(folder, 'to', 'deep', 'er', 'file')).mode & 0o777, 0o640);
+  await t.rejects(output(process.execPath, command), { code: 1, stderr: /^copy-tree: EEXIST/ });
 });
 
 t.test('on the bare ring: hello, and more operations than the queues hold', async t => {

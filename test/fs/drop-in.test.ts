@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import { FileHandle } from '../../src/fs/file-handle.js';
 import { checkLeaks, collectGarbage, scratchFolder, turns } from '../harness.js';
+import { ROOT } from '../programs.js';
 import { type Api, node, ours, outcome } from './beside-node.js';
 
 const folder = scratchFolder();
@@ -35,6 +36,20 @@ async function agree(
 t.test('every name of node:fs/promises is here', async t => {
   for (const name of Object.keys(node))
     t.equal(typeof (ours as never)[name], typeof (node as never)[name], name);
+});
+
+t.test('docs/fs.md says of every name, and of every method of a handle, what it runs on', async t => {
+  const docs = nodeFs.readFileSync(join(ROOT, 'docs', 'fs.md'), 'utf8');
+  const [, table = ''] = /\n(\| call +\|[\s\S]*?)\n\n/.exec(docs) ?? [];
+  const handle = table
+    .split('\n')
+    .filter(line => line.includes('FileHandle'))
+    .join('\n');
+  for (const name of Object.keys(ours)) if (name !== 'default') t.ok(table.includes(`\`${name}\``), name);
+  const streams = /stream/i;
+  for (const name of Object.getOwnPropertyNames(FileHandle.prototype)) {
+    if (name !== 'constructor' && !streams.test(name)) t.ok(handle.includes(`\`${name}\``), name);
+  }
 });
 
 t.test('every method of Node’s FileHandle is here', async t => {
