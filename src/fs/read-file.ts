@@ -62,7 +62,7 @@ class ReadFileOperation extends FileChain<Result> {
     const count = this.first.res;
     if (count < 0) throw systemError(count, 'read');
     const { bytes } = this.block!;
-    this.resolve(this.#encoding ? bytes.toString(this.#encoding, 0, count) : copy(bytes, 0, count));
+    this.resolve(this.#encoding ? bytes.toString(this.#encoding, 0, count) : copy(bytes, count));
   }
 
   /** There is more, or nothing at all: the file stays open, and someone else goes on. */
@@ -70,10 +70,13 @@ class ReadFileOperation extends FileChain<Result> {
     const { bytes } = this.block!;
     const first = bytes.length - MORE;
     const more = this.second.res;
-    const head = [copy(bytes, 0, this.first.res), copy(bytes, first, first + Math.max(more, 0))];
+    const count = this.first.res;
+    const head = Buffer.allocUnsafeSlow(count + Math.max(more, 0));
+    bytes.copy(head, 0, 0, count);
+    bytes.copy(head, count, first, first + head.length - count);
     const error = more < 0 ? systemError(more, 'read') : undefined;
     const encoding = this.#encoding;
-    const rest = readOn(this.loop, this.path, this.file, Buffer.concat(head), error);
+    const rest = readOn(this.loop, this.path, this.file, head, error);
     this.file = -1;
     this.resolve((encoding ? rest.then(all => all.toString(encoding)) : rest) as never);
     this.end();
@@ -85,9 +88,9 @@ class ReadFileOperation extends FileChain<Result> {
 }
 
 /** In memory of its own, as Node's are: users take its `buffer`. */
-function copy(bytes: Buffer, start: number, end: number): Buffer {
-  const result = Buffer.allocUnsafeSlow(end - start);
-  bytes.copy(result, 0, start, end);
+function copy(bytes: Buffer, length: number): Buffer {
+  const result = Buffer.allocUnsafeSlow(length);
+  bytes.copy(result, 0, 0, length);
   return result;
 }
 

@@ -12,6 +12,8 @@ export const ours = fs as unknown as Api;
 export function fieldsOf(error: unknown): object {
   const { code, errno, syscall, path, dest, message } = error as NodeJS.ErrnoException & { dest?: string };
   const kind = ['TypeError', 'RangeError', 'AbortError'].find(name => name === (error as Error).name);
+  // Node 26 adds the path to errors of reading; what this package follows is Node 20 to 24.
+  if (syscall === 'read') return { kind, code, errno, syscall };
   return { kind, code, errno, syscall, path, dest, message };
 }
 
