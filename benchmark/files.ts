@@ -1,6 +1,6 @@
 /**
  * `npm run bench:files`: what files cost with uasync/fs, beside node:fs/promises, node:fs's sync calls,
- * and Bun if it is installed (`npm install --prefix benchmark @oven/bun-linux-x64`). All pinned to one core, in turns.
+ * and Bun if it is installed (`npm install --no-save --prefix benchmark @oven/bun-linux-x64`). All pinned to one core, in turns.
  * `--full` has 20,000 files and 1 GiB, `--work NAME` one work only.
  */
 import { execFile } from 'node:child_process';

@@ -2,7 +2,7 @@ import type { Block, BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation, PromiseOperation } from '../loop/operation.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED } from '../ring/errno.js';
+import { isCancelled } from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
@@ -100,7 +100,7 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
     if (--this.#pending !== 0) return;
     const { res } = this.#open;
     if (res >= 0 && !this.loop.closing) this.used();
-    else if (res >= 0 || (res === ECANCELED && this.loop.closing)) this.fail(closedError('The loop'));
+    else if (res >= 0 || (isCancelled(res) && this.loop.closing)) this.fail(closedError('The loop'));
     else this.fail(systemError(res, 'open', { path: pathText(this.path) }));
   }
 

@@ -5,7 +5,7 @@ import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED } from '../ring/errno.js';
+import { isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 
@@ -148,7 +148,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.#buffer = null;
     this.bytes = NO_BYTES;
     if (failure !== undefined) this.reject(failure);
-    else if (res === ECANCELED && this.loop.closing) this.reject(closedError('The loop'));
+    else if (isCancelled(res) && this.loop.closing) this.reject(closedError('The loop'));
     else if (res < 0) this.reject(systemError(res, this.syscall));
     else if (lost)
       this.reject(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));

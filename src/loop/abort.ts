@@ -1,4 +1,4 @@
-import { ECANCELED, EINTR } from '../ring/errno.js';
+import { isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { PromiseOperation } from './operation.js';
 
@@ -45,9 +45,9 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> {
     if (signal !== undefined) {
       this.#signal = undefined;
       signal.removeEventListener('abort', this);
-      if (signal.aborted && (res === ECANCELED || res === EINTR)) return new AbortError(signal);
+      if (signal.aborted && isCancelled(res)) return new AbortError(signal);
     }
-    if (res === ECANCELED && this.loop.closing) return closedError('The loop');
+    if (isCancelled(res) && this.loop.closing) return closedError('The loop');
     return res < 0 ? this.error(res) : undefined;
   }
 

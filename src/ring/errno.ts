@@ -24,3 +24,10 @@ export const ENOBUFS = -105;
 export const ETIMEDOUT = -110;
 export const ECONNREFUSED = -111;
 export const ECANCELED = -125;
+/** Never seen by system calls: what a thread of the kernel that is interrupted in `open` completes with. */
+export const ERESTARTSYS = -512;
+
+/** Whether an operation says that it was cancelled, before it began or while it waited. */
+export function isCancelled(res: number): boolean {
+  return res === ECANCELED || res === EINTR || res === ERESTARTSYS;
+}

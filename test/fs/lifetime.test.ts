@@ -1,9 +1,11 @@
 /** Files whose owner goes away: handles closed, reads aborted, memory collected, workers ended. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import nodeFs from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
+import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
 import { checkLeaks, collectGarbage, openFds, scratchFolder, seededRandom, turns } from '../harness.js';
 
@@ -61,6 +63,49 @@ t.test('buffers that only the call knows survive garbage collection', async t =>
   collectGarbage();
   t.ok((await Promise.all(calls)).every(Boolean));
   await handle.close();
+});
+
+t.test('timers get their share while hundreds of large reads are in flight', async t => {
+  const handle = await fs.open(large);
+  let stopped = false;
+  const reader = async (i: number): Promise<void> => {
+    const buffer = Buffer.alloc(100_000);
+    while (!stopped) await handle.read(buffer, 0, buffer.length, i * 1000);
+  };
+  const readers = Array.from({ length: 200 }, (_, i) => reader(i));
+  const start = performance.now();
+  for (let i = 0; i < 5; i++) await new Promise(resolve => setTimeout(resolve, 1));
+  const took = performance.now() - start;
+  stopped = true;
+  await Promise.all(readers);
+  await handle.close();
+  // 64 turns in a row, each of 20 MB, would be a second.
+  t.ok(took < 1000, `five timers took ${took} ms`);
+});
+
+t.test('a loop that is closed: calls in flight reject, and later ones work', async t => {
+  const fifo = join(folder, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const handle = await fs.open(large);
+  const small = join(folder, 'small');
+  nodeFs.writeFileSync(small, 'text');
+  const calls = [
+    fs.readFile(fifo),
+    fs.open(fifo),
+    ...Array.from({ length: 50 }, () => fs.readFile(small)),
+    ...Array.from({ length: 50 }, () => fs.stat(small)),
+    ...Array.from({ length: 50 }, (_, i) => fs.writeFile(join(folder, `w${i}`), 'x')),
+    ...Array.from({ length: 50 }, () => handle.read(Buffer.alloc(10))),
+  ];
+  await new Promise(resolve => setImmediate(resolve));
+  const late = [fs.readFile(small), fs.stat(small), fs.rename(small, `${small}2`)];
+  loop().close();
+  for (const result of await Promise.allSettled([...calls, ...late])) {
+    if (result.status === 'rejected') t.equal(result.reason.code, 'ERR_CLOSED', result.reason.message);
+  }
+  await handle.close();
+  nodeFs.writeFileSync(small, 'text');
+  t.equal(await fs.readFile(small, 'utf8'), 'text', 'on a new loop');
 });
 
 t.test('a worker that is terminated with hundreds of calls in flight', async t => {
