@@ -149,10 +149,7 @@ export class Loop implements CqeSink {
 
   /** @internal Sees to it that the next `count` entries go in together: a chain must not be cut. */
   reserve(count: number): void {
-    while (this.ring.sqSpaceLeft < count) {
-      this.ring.submitAndGetEvents();
-      this.ring.reap(this);
-    }
+    if (this.ring.sqSpaceLeft < count) this.#makeRoom(count);
   }
 
   /** @internal An entry whose completion nobody waits for. */
@@ -218,16 +215,17 @@ export class Loop implements CqeSink {
     this.#scheduler.wake();
     const sqe = this.ring.getSqe();
     if (sqe !== null) return sqe;
-    return this.#makeRoom();
+    this.#makeRoom(1);
+    return this.ring.getSqe()!;
   }
 
   /** The queue is full: submit now, and reap, since completions may be what the kernel waits for. */
-  #makeRoom(): Sqe {
+  #makeRoom(count: number): void {
     for (let tries = 0; tries < 1000; tries++) {
       this.ring.submitAndGetEvents();
       this.ring.reap(this);
-      const sqe = this.ring.getSqe();
-      if (sqe !== null) return sqe;
+      if (this.#closed) throw closedError('The loop');
+      if (this.ring.sqSpaceLeft >= count) return;
     }
     throw new UasyncError('ERR_QUEUE_FULL', 'The kernel takes no more submissions');
   }
