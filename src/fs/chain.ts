@@ -7,7 +7,7 @@ import { closedError, systemError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { pathText } from './arguments.js';
-import { giveDirect } from './direct-files.js';
+import { type DirectWaiter, giveDirect, takeDirect } from './direct-files.js';
 
 /** One operation of a chain. */
 class Step extends Operation {
@@ -37,7 +37,7 @@ class Step extends Operation {
  * A file that is opened, used and closed for one call: it is opened into a registered place and used in
  * one chain, so in one submission, and closed in the next.
  */
-export abstract class FileChain<T> extends PromiseOperation<T> implements BlockWaiter {
+export abstract class FileChain<T> extends PromiseOperation<T> implements BlockWaiter, DirectWaiter {
   protected path: string | Uint8Array = '';
   /** The registered place; -1 when it is not ours any more. */
   protected file = -1;
@@ -51,12 +51,16 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
   /** Never in flight itself: its steps are. */
   override complete(): void {}
 
-  protected begin(path: string | Uint8Array, file: number): Promise<T> {
+  protected begin(path: string | Uint8Array): Promise<T> {
     this.path = path;
-    this.file = file;
     const promise = this.promise();
-    this.blockReleased();
+    takeDirect(this.loop, this);
     return promise;
+  }
+
+  placeGiven(index: number): void {
+    this.file = index;
+    this.blockReleased();
   }
 
   blockReleased(): void {

@@ -7,33 +7,65 @@ import { OP_SOCKET } from '../ring/abi.js';
 import { onFd } from './operations.js';
 import { readBytes, type TransferOwner, writeBytes } from './transfer.js';
 
-/** So many may be open at once; what comes beyond takes descriptors. */
-const COUNT = 1024;
+/** How many may be open at once: as many as RLIMIT_NOFILE allows. What comes beyond waits. */
+const COUNTS = [1024, 256, 64, 16];
+
+/** Someone who wants a place. */
+export interface DirectWaiter {
+  /** It is this one. It must not throw. */
+  placeGiven(index: number): void;
+}
 
 class DirectFiles {
   readonly loop: Loop;
+  readonly count: number;
   readonly #free: number[] = [];
+  #waiters: DirectWaiter[] = [];
+  /** Of the waiters, how many have been served. */
+  #served = 0;
+  #serving = false;
 
   constructor(loop: Loop) {
     this.loop = loop;
-    // Tables that begin empty came with 5.19, as did this operation.
-    if (!loop.ops.has(OP_SOCKET)) return;
-    try {
-      loop.ring.registerFilesSparse(COUNT);
-    } catch {
-      // RLIMIT_NOFILE may be lower.
-      return;
-    }
-    for (let index = COUNT - 1; index >= 0; index--) this.#free.push(index);
+    this.count = register(loop);
+    for (let index = this.count - 1; index >= 0; index--) this.#free.push(index);
   }
 
-  take(): number {
-    return this.#free.pop() ?? -1;
+  take(waiter: DirectWaiter): void {
+    const index = this.#free.pop();
+    if (index === undefined) this.#waiters.push(waiter);
+    else waiter.placeGiven(index);
   }
 
   give(index: number): void {
     this.#free.push(index);
+    // One that fails at once gives its place back from within.
+    if (this.#serving) return;
+    this.#serving = true;
+    while (this.#served < this.#waiters.length && this.#free.length !== 0) {
+      this.#waiters[this.#served++]!.placeGiven(this.#free.pop()!);
+    }
+    if (this.#served === this.#waiters.length) {
+      this.#waiters = [];
+      this.#served = 0;
+    }
+    this.#serving = false;
   }
+}
+
+/** Registers a table of files that begins empty; how many places it has. */
+function register(loop: Loop): number {
+  // Such tables came with 5.19, as did this operation.
+  if (!loop.ops.has(OP_SOCKET)) return 0;
+  for (const count of COUNTS) {
+    try {
+      loop.ring.registerFilesSparse(count);
+      return count;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EMFILE') return 0;
+    }
+  }
+  return 0;
 }
 
 let last: DirectFiles | undefined;
@@ -43,14 +75,19 @@ function filesOf(loop: Loop): DirectFiles {
   return last;
 }
 
-/** The index of a free place, or -1. */
-export function takeDirect(loop: Loop): number {
-  return filesOf(loop).take();
+/** Whether the kernel has registered files that can be opened. */
+export function hasDirect(loop: Loop): boolean {
+  return filesOf(loop).count !== 0;
+}
+
+/** Gives `waiter` a free place, now or when there is one. */
+export function takeDirect(loop: Loop, waiter: DirectWaiter): void {
+  filesOf(loop).take(waiter);
 }
 
 /** Gives a place back, once the file in it has been closed. */
 export function giveDirect(loop: Loop, index: number): void {
-  if (!loop.closed) filesOf(loop).give(index);
+  if (last?.loop === loop) last.give(index);
 }
 
 /** An open registered file. */
@@ -82,7 +119,10 @@ export class DirectFile implements TransferOwner {
   transferEnded(): void {}
 
   async close(): Promise<void> {
-    await onFd(this.#loop, 'close', sqe => sqe.closeDirect(this.#index));
-    giveDirect(this.#loop, this.#index);
+    try {
+      await onFd(this.#loop, 'close', sqe => sqe.closeDirect(this.#index));
+    } finally {
+      giveDirect(this.#loop, this.#index);
+    }
   }
 }

@@ -10,7 +10,7 @@ import * as abi from '../ring/abi.js';
 import { systemError } from '../ring/errors.js';
 import { FileChain } from './chain.js';
 import { readRest } from './content.js';
-import { DirectFile, takeDirect } from './direct-files.js';
+import { DirectFile, hasDirect } from './direct-files.js';
 import { onFd } from './operations.js';
 import { statPath } from './statx.js';
 
@@ -35,9 +35,9 @@ class ReadFileOperation extends FileChain<Result> {
     return FIRST;
   }
 
-  run(path: Path, file: number, encoding: Encoding): Promise<Result> {
+  run(path: Path, encoding: Encoding): Promise<Result> {
     this.#encoding = encoding;
-    return this.begin(path, file);
+    return this.begin(path);
   }
 
   protected override start({ address, bytes }: Block): void {
@@ -96,13 +96,9 @@ function copy(bytes: Buffer, length: number): Buffer {
 
 const pool = new OperationPool(ReadFileOperation);
 
-/**
- * Reads the file at `path`. null where that takes an ordinary descriptor: all registered places are
- * taken, or the kernel has none.
- */
+/** Reads the file at `path`. null where the kernel has no registered files: it takes a descriptor then. */
 export function readPath(loop: Loop, path: Path, encoding: Encoding): Promise<Result> | null {
-  const file = takeDirect(loop);
-  return file < 0 ? null : pool.take(loop).run(path, file, encoding);
+  return hasDirect(loop) ? pool.take(loop).run(path, encoding) : null;
 }
 
 /** Reads the rest of a registered file, and closes it. */

@@ -7,7 +7,7 @@ import * as abi from '../ring/abi.js';
 import { systemError } from '../ring/errors.js';
 import { FileChain } from './chain.js';
 import { writeBytesTo } from './content.js';
-import { DirectFile, takeDirect } from './direct-files.js';
+import { DirectFile, hasDirect } from './direct-files.js';
 
 type Path = string | Uint8Array;
 
@@ -27,12 +27,12 @@ class WriteFileOperation extends FileChain<void> {
     return this.#length;
   }
 
-  run(path: Path, file: number, flags: number, mode: number, bytes: Uint8Array): Promise<void> {
+  run(path: Path, flags: number, mode: number, bytes: Uint8Array): Promise<void> {
     this.#bytes = bytes;
     this.#length = bytes.length;
     this.#flags = flags;
     this.#mode = mode;
-    return this.begin(path, file);
+    return this.begin(path);
   }
 
   protected override start({ address, bytes }: Block): void {
@@ -71,7 +71,7 @@ const pool = new OperationPool(WriteFileOperation);
 
 /**
  * Writes a file at `path`, with open flags that have O_WRONLY. null where that takes an ordinary
- * descriptor: the bytes do not fit a block, all registered places are taken, or the kernel has none.
+ * descriptor: the bytes do not fit a block, or the kernel has no registered files.
  */
 export function writePath(
   loop: Loop,
@@ -81,8 +81,7 @@ export function writePath(
   bytes: Uint8Array,
 ): Promise<void> | null {
   if (bytes.length > BLOCK_MAX || bytes.length === 0) return null;
-  const file = takeDirect(loop);
-  return file < 0 ? null : pool.take(loop).run(path, file, flags, mode, bytes);
+  return hasDirect(loop) ? pool.take(loop).run(path, flags, mode, bytes) : null;
 }
 
 /** Writes what a short write has left, or meets its error; and closes the file. */
