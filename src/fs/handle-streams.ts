@@ -96,6 +96,11 @@ export function webStream(handle: FileHandle, options: { autoClose?: boolean } =
   if (locked.has(handle)) throw stateError('Invalid state: The FileHandle is locked');
   const autoClose = checkBoolean('options.autoClose', options.autoClose ?? false);
   locked.add(handle);
+  // Closing the handle ends the stream.
+  let closed = false;
+  handle.once('close', () => {
+    closed = true;
+  });
   const finish = async (): Promise<void> => {
     if (autoClose) await handle.close();
   };
@@ -104,7 +109,7 @@ export function webStream(handle: FileHandle, options: { autoClose?: boolean } =
     autoAllocateChunkSize: WEB_CHUNK,
     async pull(controller) {
       const request = controller.byobRequest!;
-      const { bytesRead } = await handle.read(request.view as Uint8Array);
+      const bytesRead = closed ? 0 : (await handle.read(request.view as Uint8Array)).bytesRead;
       if (bytesRead === 0) controller.close();
       request.respond(bytesRead);
       if (bytesRead === 0) await finish();

@@ -61,20 +61,12 @@ class OtherOperation extends FileOperation<number> {
     return this.#syscall;
   }
 
-  run(
-    syscall: string,
-    path: Path | null,
-    dest: Path | null,
-    prepare: (sqe: Sqe) => void,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
+  run(syscall: string, path: Path | null, dest: Path | null, prepare: (sqe: Sqe) => void): Promise<number> {
     this.#syscall = syscall;
     this.path = path;
     this.dest = dest;
     prepare(this.loop.start(this));
-    const promise = this.promise();
-    this.watch(signal);
-    return promise;
+    return this.promise();
   }
 
   complete(res: number): void {
@@ -103,10 +95,10 @@ export function onPath(
   dest: Path | null,
   prepare: (sqe: Sqe) => void,
 ): Promise<number> {
-  return others.take(loop).run(syscall, path, dest, prepare, undefined);
+  return others.take(loop).run(syscall, path, dest, prepare);
 }
 
 /** Any operation on a descriptor, whose arguments have been checked: `prepare` must not throw. */
 export function onFd(loop: Loop, syscall: string, prepare: (sqe: Sqe) => void): Promise<number> {
-  return others.take(loop).run(syscall, null, null, prepare, undefined);
+  return others.take(loop).run(syscall, null, null, prepare);
 }

@@ -223,6 +223,9 @@ t.test('streams over a handle', async t => {
     for await (const chunk of web.readableWebStream({ type: 'bytes' })) bytes += (chunk as Uint8Array).length;
     results.push(bytes, web.fd >= 0, await outcome(async () => web.readableWebStream()));
     await web.close();
+    const ended = await api.open(path);
+    const webReader = ended.readableWebStream({ type: 'bytes' }).getReader();
+    results.push((await webReader.read()).done, await ended.close(), (await webReader.read()).done);
     await part.close();
     return results;
   });
