@@ -7,6 +7,7 @@ import { systemError, type UasyncError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AT_FDCWD, O_CLOEXEC } from '../ring/sqe/paths.js';
 import { pathText } from './arguments.js';
+import { allowWaiting } from './workers.js';
 
 type Path = string | Uint8Array;
 
@@ -84,6 +85,7 @@ const others = new OperationPool(OtherOperation);
 
 /** Opens a path, relative to the current directory; resolves to the descriptor. open(2) */
 export function openPath(loop: Loop, path: Path, flags: number, mode: number): Promise<number> {
+  allowWaiting(loop);
   return opens.take(loop).run(path, flags, mode);
 }
 

@@ -8,6 +8,7 @@ import { systemError } from '../ring/errors.js';
 import { FileChain } from './chain.js';
 import { writeBytesTo } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';
+import { allowWaiting } from './workers.js';
 
 type Path = string | Uint8Array;
 
@@ -81,6 +82,7 @@ export function writePath(
   bytes: Uint8Array,
 ): Promise<void> | null {
   if (bytes.length > BLOCK_MAX || bytes.length === 0) return null;
+  allowWaiting(loop);
   return hasDirect(loop) ? pool.take(loop).run(path, flags, mode, bytes) : null;
 }
 

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import nodeFs from 'node:fs';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
@@ -99,6 +100,24 @@ t.test('a FIFO that nobody writes holds up nobody', async t => {
   const writer = await fs.open(path, 'w');
   await writer.close();
   for (const read of waiting) t.equal((await read).length, 0);
+});
+
+t.test('forty FIFOs that nobody opens hold up nobody, nor the event loop', async t => {
+  const path = fifo('forty');
+  const opens = Array.from({ length: 40 }, () => fs.open(path));
+  const plain = join(folder, 'beside');
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  for (let i = 0; i < 50; i++) {
+    await fs.writeFile(plain, `${i}`);
+    t.equal((await fs.stat(plain)).size, `${i}`.length);
+    t.equal(await fs.readFile(plain, 'latin1'), `${i}`);
+  }
+  delay.disable();
+  t.ok(delay.max < 500e6, `the event loop was held up for ${delay.max / 1e6} ms`);
+  const writer = await fs.open(path, 'w');
+  for (const handle of await Promise.all(opens)) await handle.close();
+  await writer.close();
 });
 
 t.test('append mode: every write goes to the end, whatever the position', async t => {

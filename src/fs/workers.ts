@@ -1,0 +1,20 @@
+import type { Loop } from '../loop/loop.js';
+
+/**
+ * Threads of the kernel that may wait for files at once. By default there are four for each core: so few
+ * opened FIFOs without another end, or files on a server that does not answer, would hold up all others.
+ */
+const MAX = 128;
+
+let last: Loop | undefined;
+
+/** Lets that many wait; before the first operation that may. */
+export function allowWaiting(loop: Loop): void {
+  if (last === loop) return;
+  last = loop;
+  try {
+    loop.ring.registerIowqMaxWorkers(MAX, 0);
+  } catch {
+    // Before 5.15 there are as many as there are.
+  }
+}
