@@ -9,7 +9,9 @@ const BYTES_EXPECTED = 'an instance of Buffer, TypedArray, or DataView';
 /** A path as the kernel takes it: without NUL bytes, URLs resolved. */
 export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
   if (typeof path === 'string' && !path.includes('\0')) return path;
-  const plain = path instanceof URL ? fileURLToPath(path) : path;
+  let plain = path instanceof URL ? fileURLToPath(path) : path;
+  // A copy: the call may wait, and the caller's bytes may change meanwhile.
+  if (plain instanceof Uint8Array) plain = Buffer.from(plain);
   if (typeof plain !== 'string' && !(plain instanceof Uint8Array)) {
     throw argTypeError(name, 'of type string or an instance of Buffer or URL', path);
   }

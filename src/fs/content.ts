@@ -1,6 +1,6 @@
 /** The whole content of a file, piece by piece. */
 import { throwIfAborted } from '../loop/abort.js';
-import { argTypeError } from '../ring/errors.js';
+import { argTypeError, stateError } from '../ring/errors.js';
 import { toBytes } from './arguments.js';
 
 /** What `writeFile` writes: bytes, text, or pieces of them. */
@@ -111,16 +111,23 @@ export function isPieces(
   throw argTypeError('data', expected, content);
 }
 
-/** Writes all bytes. */
+/** Writes all bytes, `length` of them when the call was made. */
 export async function writeBytesTo(
   write: WritePiece,
   bytes: Uint8Array,
   signal: AbortSignal | undefined,
+  length = bytes.length,
 ): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < length; ) {
     throwIfAborted(signal);
-    at += await write(bytes, at, Math.min(bytes.length - at, LARGE_PIECE));
+    checkThere(bytes, length);
+    at += await write(bytes, at, Math.min(length - at, LARGE_PIECE));
   }
+}
+
+/** Bytes that were `length` when they were given may have been detached, or shrunk, while they waited. */
+export function checkThere(bytes: Uint8Array, length: number): void {
+  if (bytes.length < length) throw stateError('The buffer was detached while it waited to be written');
 }
 
 /** Writes pieces as they come. */

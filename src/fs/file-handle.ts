@@ -195,7 +195,8 @@ export class FileHandle extends OpenFile {
       }
       throwIfAborted(signal);
       const bytes = toData(data, encoding, 'data');
-      return this.inOrder('writes', () => writeBytesTo(write, bytes, signal));
+      const size = bytes.length;
+      return this.inOrder('writes', () => writeBytesTo(write, bytes, signal, size));
     });
   }
 

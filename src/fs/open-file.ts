@@ -30,7 +30,7 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
     this.#loop = loop;
     this.#fd = fd;
     loop.own(fd);
-    rememberOpen(this, fd);
+    rememberOpen(this, loop, fd);
   }
 
   /** The descriptor, -1 once closed. */
@@ -105,8 +105,7 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
   /** @internal Whether it has a current position, as files have and pipes have not. */
   get hasPosition(): boolean {
     if (this.#positioned === undefined) {
-      const stats = fstatSync(this.#fd);
-      this.#positioned = stats.isFile() || stats.isBlockDevice();
+      this.#positioned = isPositioned(this.#fd);
     }
     return this.#positioned;
   }
@@ -153,5 +152,15 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
       batch = added;
     }
     return batch.add(transfer);
+  }
+}
+
+/** Whether a descriptor has a current position; not if somebody else has closed it. */
+function isPositioned(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd);
+    return stats.isFile() || stats.isBlockDevice();
+  } catch {
+    return false;
   }
 }

@@ -3,7 +3,13 @@ import { type PathLike, promises } from 'node:fs';
 import { throwIfAborted } from '../loop/abort.js';
 import { loop as currentLoop } from '../loop/current.js';
 import { checkBoolean, toData, toFlags, toMode, toOptions, toPath } from './arguments.js';
-import { type Content, isPieces, type ReadFileOptions, type WriteFileOptions } from './content.js';
+import {
+  type Content,
+  checkThere,
+  isPieces,
+  type ReadFileOptions,
+  type WriteFileOptions,
+} from './content.js';
 import { FileHandle } from './file-handle.js';
 import { DEFAULT_MODE, open } from './open.js';
 import { readPath } from './read-file.js';
@@ -69,8 +75,10 @@ export async function writeFile(
     const writing = writePath(currentLoop(), plain, flags, mode, content);
     if (writing !== null) return writing;
   }
+  const size = content instanceof Uint8Array ? content.length : 0;
   const handle = await open(path, given.flag || 'w', given.mode);
   try {
+    if (content instanceof Uint8Array) checkThere(content, size);
     await handle.writeFile(content, given);
     if (flush) await handle.sync();
   } finally {

@@ -6,7 +6,7 @@ import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { systemError } from '../ring/errors.js';
 import { FileChain } from './chain.js';
-import { writeBytesTo } from './content.js';
+import { checkThere, writeBytesTo } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';
 import { allowWaiting } from './workers.js';
 
@@ -17,6 +17,8 @@ const NO_BYTES = new Uint8Array(0);
 class WriteFileOperation extends FileChain<void> {
   #bytes: Uint8Array = NO_BYTES;
   #length = 0;
+  /** How many bytes there were when the call was made. */
+  #total = 0;
   #flags = 0;
   #mode = 0;
 
@@ -30,6 +32,7 @@ class WriteFileOperation extends FileChain<void> {
 
   run(path: Path, flags: number, mode: number, bytes: Uint8Array): Promise<void> {
     this.#bytes = bytes;
+    this.#total = bytes.length;
     this.#length = bytes.length;
     this.#flags = flags;
     this.#mode = mode;
@@ -38,7 +41,8 @@ class WriteFileOperation extends FileChain<void> {
 
   protected override start({ address, bytes }: Block): void {
     // At the limit of memory the block may be a smaller one.
-    this.#length = Math.min(this.#bytes.length, bytes.length);
+    checkThere(this.#bytes, this.#total);
+    this.#length = Math.min(this.#total, bytes.length);
     bytes.set(this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length));
     // Opened to be written, a FIFO must wait for its reader; and nothing is made without waiting.
     this.open(this.#flags, this.#mode, 1).async();
@@ -47,11 +51,11 @@ class WriteFileOperation extends FileChain<void> {
 
   protected override used(): void {
     const count = this.first.res;
-    if (count < 0 || count === this.#bytes.length) {
+    if (count < 0 || count === this.#total) {
       this.close();
       return;
     }
-    this.resolve(writeOn(this.loop, this.file, this.#bytes, count) as never);
+    this.resolve(writeOn(this.loop, this.file, this.#bytes.subarray(0, this.#total), count) as never);
     this.file = -1;
     this.end();
   }

@@ -230,6 +230,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         throw argTypeError('options.transfer', 'an instance of Array', transfer);
       }
       if (this.closed) throw closedError('The channel');
+      if (this.#loop.closing) throw closedError('The loop');
       if (this.#sending.length === 0 && this.#credit > 0 && this.#push(value, transfer)) {
         this.#credit--;
         this.#wakePeer(WANTS_MESSAGE);
@@ -259,7 +260,8 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         if (this.#lacks(queue, size)) return false;
         queue.push(
           kind,
-          kind === UINT8 ? (value as Uint8Array) : new Uint8Array(value.buffer, value.byteOffset, size),
+          // Of a fixed length: one over memory that another thread can let grow may grow meanwhile.
+          new Uint8Array(value.buffer, value.byteOffset, size),
         );
         return true;
       }
@@ -293,7 +295,12 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   }
 
   #receive(iterates: boolean, options: WaitOptions | undefined): Promise<unknown> {
-    if (this.#receiving.length === 0 && this.#credit > 0 && !this.#closed && !this.#incoming.empty) {
+    if (this.#closed) {
+      if (iterates) return Promise.resolve({ value: undefined, done: true });
+      return Promise.reject(closedError('The channel'));
+    }
+    if (this.#loop.closing) return Promise.reject(closedError('The loop'));
+    if (this.#receiving.length === 0 && this.#credit > 0 && !this.#incoming.empty) {
       this.#credit--;
       const value = this.#take();
       this.#wakePeer(WANTS_ROOM);
@@ -341,6 +348,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   /** Serves those who wait, as far as possible, and sees to being woken for the others. */
   #settle(): void {
     for (;;) {
+      if (this.#closed) return;
       this.#serve();
       if (this.#resting) return;
       const wants =

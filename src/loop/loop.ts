@@ -33,6 +33,9 @@ export interface LoopOptions {
   memory?: number;
 }
 
+/** Descriptors that go with this thread; those of the main thread go with the process anyway. */
+const owned: Set<number> | null = isMainThread ? null : new Set();
+
 /** Loops that were closed although the kernel was not done with some operation: their memory stays. */
 const unfinished = new Set<Loop>();
 
@@ -80,8 +83,6 @@ export class Loop implements CqeSink {
   /** Operations that another thread completes, by their keys. */
   readonly #expected = new Map<number, Operation>();
   readonly #scheduler: Scheduler;
-  /** Descriptors that go with this thread; those of the main thread go with the process anyway. */
-  readonly #owned: Set<number> | null = isMainThread ? null : new Set();
   #callbacks: (() => void)[] = [];
   #idle: (() => void)[] = [];
   #onClose: (() => void)[] = [];
@@ -200,14 +201,14 @@ export class Loop implements CqeSink {
 
   /** @internal Has a descriptor closed when this thread ends, in whatever way: its peer would wait for ever. */
   own(fd: number): void {
-    if (this.#owned === null || this.#owned.has(fd)) return;
-    this.#owned.add(fd);
+    if (owned === null || owned.has(fd)) return;
+    owned.add(fd);
     libc().closeAtExit(fd);
   }
 
   /** @internal Before a descriptor is closed: its number may be another thread's right after. */
   disown(fd: number): void {
-    if (this.#owned?.delete(fd)) libc().keepAtExit(fd);
+    if (owned?.delete(fd)) libc().keepAtExit(fd);
   }
 
   #entry(): Sqe {

@@ -82,11 +82,31 @@ export async function submitRaw(
       throw argValueError('prepare', 'must not be asynchronous', prepare);
     }
     checkGroup(draft);
+    checkFiles(draft);
     return new RawOperation(loop).run(draft, signal);
   } finally {
     // Queued, it holds scratch memory by itself; and a cursor that was kept writes nowhere.
     loop.ring.scratchHolds--;
     draft.retire();
+  }
+}
+
+/** Operations whose result goes into a registered file if they name one. */
+const DIRECT = new Set([
+  abi.OP_OPENAT,
+  abi.OP_OPENAT2,
+  abi.OP_ACCEPT,
+  abi.OP_SOCKET,
+  abi.OP_CLOSE,
+  abi.OP_PIPE,
+]);
+
+/** The registered files of a loop are the runtime's: files of its own are in their places. */
+function checkFiles({ words }: Sqe): void {
+  const op = words[0]! & 0xff;
+  const named = words[0]! & (abi.SQE_FIXED_FILE << 8) || (DIRECT.has(op) && words[SQE.file] !== 0);
+  if (named || op === abi.OP_FILES_UPDATE) {
+    throw new UasyncError('ERR_RESERVED_FILES', 'Registered files are for a Ring of your own');
   }
 }
 

@@ -29,6 +29,8 @@ export interface Datagram extends PacketInfo {
 /** What waits for datagrams: one, a step of an iteration, or as many as are there. */
 type Received = Datagram | Datagram[] | IteratorResult<Datagram, undefined>;
 
+/** So many that were taken are worth letting go of. */
+const COMPACT_MIN = 1024;
 const ONE = 0;
 const STEP = -1;
 
@@ -108,11 +110,16 @@ export class DatagramReceiver extends Operation {
 
   #shift(): Datagram {
     const datagram = this.#queue[this.#first++]!;
-    if (this.#first === this.#queue.length) {
-      this.#queue = [];
-      this.#first = 0;
-    }
+    this.#compact();
     return datagram;
+  }
+
+  /** Lets go of what has been taken, now and then: under steady load the queue never runs empty. */
+  #compact(): void {
+    if (this.#first === this.#queue.length) this.#queue = [];
+    else if (this.#first < COMPACT_MIN || this.#first * 2 < this.#queue.length) return;
+    else this.#queue = this.#queue.slice(this.#first);
+    this.#first = 0;
   }
 
   #take(max: number): Datagram[] {
@@ -120,7 +127,9 @@ export class DatagramReceiver extends Operation {
     const first = this.#first;
     if (queue.length - first > max) {
       this.#first += max;
-      return queue.slice(first, first + max);
+      const taken = queue.slice(first, first + max);
+      this.#compact();
+      return taken;
     }
     this.#queue = [];
     this.#first = 0;
@@ -153,7 +162,13 @@ export class DatagramReceiver extends Operation {
     const promise = receive.wait(options);
     this.#waiting.push(receive);
     this.#serve();
-    this.#arm();
+    try {
+      this.#arm();
+    } catch (error) {
+      // The loop is closing.
+      this.#closed ??= error as Error;
+      this.#serve();
+    }
     return promise;
   }
 

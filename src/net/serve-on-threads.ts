@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { Channel } from '../loop/channel.js';
 import type { LoopStats } from '../loop/loop.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
-import { checkDuration, checkFunction, checkInt } from '../ring/check.js';
+import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
@@ -75,6 +75,8 @@ export class ThreadServer {
   readonly #threads: SupervisedThread[] = [];
   readonly #ports = new Map<string, Promise<ReservedPort>>();
   #stopping: Promise<number> | null = null;
+  /** Aborted when those that have not ended yet are to be terminated. */
+  readonly #now = new AbortController();
   #serving = false;
 
   /** @internal */
@@ -162,20 +164,37 @@ export class ThreadServer {
    * the number of those terminated. A second call waits for the first.
    */
   stop(options: StopOptions = {}): Promise<number> {
-    this.#stopping ??= this.#stop(options);
-    return this.#stopping;
+    try {
+      if (typeof options !== 'object' || options === null)
+        throw argTypeError('options', 'an object', options);
+      const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
+      this.#stopping ??= this.#stop();
+      this.#limitStop(timeout, checkSignal(options.signal));
+      return this.#stopping;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  async #stop({ timeout = STOP_TIMEOUT_MS, signal }: StopOptions): Promise<number> {
-    checkDuration('options.timeout', timeout);
-    checkWait({ signal });
-    const now = new AbortController();
+  /** Every call of `stop` may end the patience of those before. */
+  #limitStop(timeout: number, signal: AbortSignal | undefined): void {
+    const now = this.#now;
+    // Also when it has ended.
+    if (now.signal.aborted) return;
     const terminate = (): void => now.abort();
-    signal?.addEventListener('abort', terminate);
+    if (signal?.aborted) {
+      terminate();
+      return;
+    }
+    signal?.addEventListener('abort', terminate, { signal: now.signal });
     const timer = setTimeout(terminate, Math.min(timeout, 0x7fffffff));
-    const terminated = await Promise.all(this.#threads.map(thread => thread.stop(now.signal)));
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', terminate);
+    now.signal.addEventListener('abort', () => clearTimeout(timer));
+  }
+
+  async #stop(): Promise<number> {
+    const terminated = await Promise.all(this.#threads.map(thread => thread.stop(this.#now.signal)));
+    // Takes the timers and listeners of all calls away.
+    this.#now.abort();
     for (const reserved of await Promise.allSettled(this.#ports.values())) {
       if (reserved.status === 'fulfilled') libc().close(reserved.value.fd);
     }

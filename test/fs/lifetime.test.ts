@@ -151,3 +151,48 @@ t.test('a worker that is terminated with hundreds of calls in flight', async t =
   }
   t.equal((await fs.readFile(large)).length, 8_000_000, 'and this thread goes on');
 });
+
+t.test('a path whose bytes change while its call waits is the one that was given', async t => {
+  const file = join(folder, 'given');
+  nodeFs.writeFileSync(file, 'x'.repeat(16_200));
+  for (let round = 0; round < 5; round++) {
+    // More than have a place at once.
+    const first = Array.from({ length: 1024 }, () => fs.readFile(file));
+    const path = Buffer.from(file);
+    const waiting = Array.from({ length: 20 }, () => fs.readFile(path));
+    path.fill(0);
+    const read = await Promise.all([...first, ...waiting]);
+    t.ok(read.every(({ length }) => length === 16_200));
+  }
+});
+
+t.test('a buffer taken away while its file is opened is an error, not an empty file', async t => {
+  for (const [size, options] of [
+    [20_000_000, {}],
+    [1000, { flush: true }],
+  ] as const) {
+    const bytes = new Uint8Array(size).fill(65);
+    const writing = fs.writeFile(join(folder, 'taken'), bytes, options);
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+    await t.rejects(writing, { code: 'ERR_INVALID_STATE' });
+  }
+});
+
+t.test('a handle whose descriptor somebody else has closed can still be closed', async t => {
+  const handle = await fs.open(large);
+  nodeFs.closeSync(handle.fd);
+  const results = await Promise.allSettled([handle.read(), handle.write('x')]);
+  t.ok(results.every(({ status }) => status === 'rejected'));
+  await t.rejects(handle.close(), { code: 'EBADF' });
+});
+
+t.test('registered files of the loop are the runtime’s own', async t => {
+  const { AT_FDCWD, FILE_INDEX_ALLOC } = await import('uasync/ring');
+  const calls = [
+    () => loop().submit(sqe => sqe.openatDirect(AT_FDCWD, large, 0, 0, FILE_INDEX_ALLOC)),
+    () => loop().submit(sqe => sqe.closeDirect(0)),
+    () => loop().submit(sqe => sqe.read(0, Buffer.alloc(1)).fixedFile()),
+    () => loop().submit(sqe => sqe.filesUpdate(Int32Array.of(-1), 0)),
+  ];
+  for (const call of calls) await t.rejects(call(), { code: 'ERR_RESERVED_FILES' });
+});

@@ -352,3 +352,17 @@ t.test('wrong arguments', async t => {
   await t.rejects(channel.recv({ timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   await channel.close();
 });
+
+t.test('an end that is closed here gives nothing more, whatever had come', async t => {
+  for (const value of [{ by: 'port' }, Buffer.from('by memory'), null]) {
+    const [a, b] = channelPair().map(end => new Channel(end)) as [Channel, Channel];
+    if (value !== null) for (let i = 0; i < 3; i++) await b.send(value);
+    const iterator = a[Symbol.asyncIterator]();
+    if (value !== null) await iterator.next();
+    await iterator.return!();
+    t.strictSame(await iterator.next(), { value: undefined, done: true });
+    await t.rejects(a.recv(), { code: 'ERR_CLOSED' });
+    await t.rejects(a.send('x'), { code: 'ERR_CLOSED' });
+    await b.close();
+  }
+});

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, type DatagramSocket, type InetAddress } from 'uasync/net';
-import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
+import { checkLeaks, collectGarbage, scratchFolder, seededRandom, turns } from '../harness.js';
 import { output } from '../programs.js';
 
 checkLeaks();
@@ -228,4 +228,24 @@ t.test('a worker that is terminated under load does no harm, and leaves no descr
     // What is on its way may still come.
     while ((await client.recv({ timeout: 20 }).catch(() => null)) !== null);
   }
+});
+
+t.test('a queue that never runs empty keeps only what waits', async t => {
+  const server = await bind({ port: 0, host: HOST });
+  const client = await bind({ port: 0, host: HOST });
+  const { port } = server.address as InetAddress;
+  const data = Buffer.alloc(1000);
+  const before = process.memoryUsage().arrayBuffers;
+  let ahead = 0;
+  for (let received = 0; received < 30_000; ) {
+    for (; ahead < 64; ahead++) await client.send(data, port, HOST);
+    const taken = received % 2 === 0 ? (await server.recvMany({ max: 16 })).length : 1;
+    if (taken === 1 && received % 2 !== 0) await server.recv();
+    received += taken;
+    ahead -= taken;
+  }
+  collectGarbage();
+  const grown = process.memoryUsage().arrayBuffers - before;
+  t.ok(grown < 15_000_000, `${grown} bytes after 30 MB`);
+  await Promise.all([server.close(), client.close()]);
 });

@@ -102,3 +102,11 @@ t.test('stats of a thread that is busy time out', async t => {
   const [stats] = await server.stats();
   t.equal(stats!.loop!.overflow, 0);
 });
+
+t.test('a stop with wrong options is refused, and the server can still be stopped', async t => {
+  await using server = await start(1, {});
+  await t.rejects(server.stop(null as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(server.stop({ timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  t.not(server.channel(0), null, 'it runs');
+  t.equal(await server.stop({ signal: AbortSignal.abort() }), 1, 'an aborted signal terminates at once');
+});
