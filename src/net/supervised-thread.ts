@@ -84,7 +84,10 @@ export class SupervisedThread {
         reject(failure);
         this.#ended(failure, code, performance.now() - begun);
       });
-      this.#owner.started(this);
+      // An error of the user's is one like any other, and not the thread's.
+      process.nextTick(() => {
+        if (this.#worker === worker) this.#owner.started(this);
+      });
     });
   }
 
