@@ -79,6 +79,6 @@ async function withBlock<T>(loop: Loop, use: (block: Block) => Promise<T>): Prom
     } finally {
       if (block !== null) loop.blocks.release(block);
     }
-    await new Promise<void>(resolve => loop.blocks.wait({ blockReleased: resolve }));
+    await loop.blocks.released();
   }
 }

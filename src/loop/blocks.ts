@@ -92,6 +92,11 @@ export class BlockPool {
     this.#waiters.push(waiter);
   }
 
+  /** Resolves when a block is released: another may be quicker to take it. */
+  released(): Promise<void> {
+    return new Promise(blockReleased => this.wait({ blockReleased }));
+  }
+
   #grow(sizeClass: number): Block | null {
     const size = SIZES[sizeClass]!;
     const length = Math.max(size, GROW_BYTES);

@@ -1,24 +1,15 @@
-import {
-  MessageChannel,
-  type MessagePort,
-  receiveMessageOnPort,
-  type TransferListItem,
-} from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
-import { checkInt } from '../ring/check.js';
-import { argTypeError, argValueError, closedError, stateError, UasyncError } from '../ring/errors.js';
+import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
+import { type ChannelEnd, END_WORDS } from './channel-end.js';
 import { loop as currentLoop } from './current.js';
 import type { Loop } from './loop.js';
 import { MessageQueue } from './message-queue.js';
 import { Operation } from './operation.js';
 import { checkWait, Waiter, type WaitOptions } from './waiter.js';
 
-const DEFAULT_CAPACITY = 1024 * 1024;
-
 // --- What both ends share -----------------------------------------------------------------------------
 
-/** Each end has a cache line of words, which come before the queues. */
-const END_WORDS = 16;
 /** Its loop's ring, and the key by which it expects to be woken. */
 const RING_FD = 0;
 const KEY = 1;
@@ -58,46 +49,10 @@ const VALUES_MAX = 1024;
 /** So many calls in a row are settled at once; then libuv, and what else waits, has its turn. */
 const BURST_MAX = 512;
 
-/**
- * One end of a channel that is not open yet: plain data, to be handed to the thread that will open it, with
- * `port` in the transfer list. Make two with `channelPair()`.
- */
-export interface ChannelEnd {
-  readonly port: MessagePort;
-  /** @internal */
-  readonly memory: SharedArrayBuffer;
-  /** @internal Which of the two ends it is: 0 or 1. */
-  readonly side: number;
-}
-
-/** What may wait between two threads. */
-export interface ChannelOptions {
-  /**
-   * Room for messages in each direction, in bytes: a power of two from 4 KiB to 1 GiB, default 1 MiB. A
-   * value that is no typed array counts as a 1024th of it, whatever its size.
-   */
-  capacity?: number;
-}
-
 /** How to send. */
 export interface SendOptions extends WaitOptions {
   /** ArrayBuffers, MessagePorts and their like to move to the other thread instead of copying them. */
   transfer?: readonly TransferListItem[];
-}
-
-/** The two ends of a new channel. Each is opened, once, by `new Channel(end)` in the thread that has it. */
-export function channelPair(options: ChannelOptions = {}): [ChannelEnd, ChannelEnd] {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-  const capacity = checkInt('options.capacity', options.capacity ?? DEFAULT_CAPACITY, 4096, 2 ** 30);
-  if (!Number.isInteger(Math.log2(capacity))) {
-    throw argValueError('options.capacity', 'must be a power of two', capacity);
-  }
-  const memory = new SharedArrayBuffer(2 * (END_WORDS * 4 + MessageQueue.sizeOf(capacity)));
-  const { port1, port2 } = new MessageChannel();
-  return [
-    { port: port1, memory, side: 0 },
-    { port: port2, memory, side: 1 },
-  ];
 }
 
 class Receiving extends Waiter<unknown> {

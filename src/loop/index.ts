@@ -1,13 +1,8 @@
 /** The event loop: what awaits, and when the kernel is asked. */
 export { AbortError } from './abort.js';
 export type { BlockStats } from './blocks.js';
-export {
-  Channel,
-  type ChannelEnd,
-  type ChannelOptions,
-  channelPair,
-  type SendOptions,
-} from './channel.js';
+export { Channel, type SendOptions } from './channel.js';
+export { type ChannelEnd, type ChannelOptions, channelPair } from './channel-end.js';
 export { loop, uasyncAvailable } from './current.js';
 export type { Loop, LoopOptions, LoopStats } from './loop.js';
 export { type SignalIterator, signals } from './signals.js';

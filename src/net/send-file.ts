@@ -121,6 +121,6 @@ async function blockOf(loop: Loop, size: number): Promise<Block> {
   for (;;) {
     const block = loop.blocks.acquire(size);
     if (block !== null) return block;
-    await new Promise<void>(blockReleased => loop.blocks.wait({ blockReleased }));
+    await loop.blocks.released();
   }
 }

@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { Channel, channelPair } from '../loop/channel.js';
+import { Channel } from '../loop/channel.js';
+import { channelPair } from '../loop/channel-end.js';
 import type { LoopStats } from '../loop/loop.js';
 import { UasyncError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';

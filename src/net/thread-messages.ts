@@ -1,6 +1,6 @@
 /** What a thread and the one that started it say to each other. */
 import type { MessagePort } from 'node:worker_threads';
-import type { ChannelEnd } from '../loop/channel.js';
+import type { ChannelEnd } from '../loop/channel-end.js';
 import type { LoopStats } from '../loop/loop.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 

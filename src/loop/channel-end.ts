@@ -1,0 +1,45 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { checkInt } from '../ring/check.js';
+import { argTypeError, argValueError } from '../ring/errors.js';
+import { MessageQueue } from './message-queue.js';
+
+const DEFAULT_CAPACITY = 1024 * 1024;
+
+/** Each end has a cache line of words, which come before the queues. */
+export const END_WORDS = 16;
+
+/**
+ * One end of a channel that is not open yet: plain data, to be handed to the thread that will open it, with
+ * `port` in the transfer list. Make two with `channelPair()`.
+ */
+export interface ChannelEnd {
+  readonly port: MessagePort;
+  /** @internal */
+  readonly memory: SharedArrayBuffer;
+  /** @internal Which of the two ends it is: 0 or 1. */
+  readonly side: number;
+}
+
+/** What may wait between two threads. */
+export interface ChannelOptions {
+  /**
+   * Room for messages in each direction, in bytes: a power of two from 4 KiB to 1 GiB, default 1 MiB. A
+   * value that is no typed array counts as a 1024th of it, whatever its size.
+   */
+  capacity?: number;
+}
+
+/** The two ends of a new channel. Each is opened, once, by `new Channel(end)` in the thread that has it. */
+export function channelPair(options: ChannelOptions = {}): [ChannelEnd, ChannelEnd] {
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  const capacity = checkInt('options.capacity', options.capacity ?? DEFAULT_CAPACITY, 4096, 2 ** 30);
+  if (!Number.isInteger(Math.log2(capacity))) {
+    throw argValueError('options.capacity', 'must be a power of two', capacity);
+  }
+  const memory = new SharedArrayBuffer(2 * (END_WORDS * 4 + MessageQueue.sizeOf(capacity)));
+  const { port1, port2 } = new MessageChannel();
+  return [
+    { port: port1, memory, side: 0 },
+    { port: port2, memory, side: 1 },
+  ];
+}
