@@ -166,8 +166,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    * @throws (as a rejection) EPIPE, ECONNRESET and their like, ERR_CLOSED, TypeError.
    */
   write(data: WriteData): Promise<void> {
-    if (this.#closing !== null || this.#shutdown !== null)
-      return Promise.reject(closedError('The connection'));
+    if (this.#sender.ended) return Promise.reject(closedError('The connection'));
     if (typeof data === 'string' || data instanceof Uint8Array) return this.#sender.write(data);
     return this.#writeAll(data);
   }
@@ -182,8 +181,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   /** As `write` of an array: the parts leave together. */
   writev(parts: readonly (string | Uint8Array)[]): Promise<void> {
-    if (this.#closing !== null || this.#shutdown !== null)
-      return Promise.reject(closedError('The connection'));
+    if (this.#sender.ended) return Promise.reject(closedError('The connection'));
     return this.#writeAll(parts);
   }
 
@@ -193,7 +191,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    * @throws UasyncError ERR_CLOSED, TypeError.
    */
   send(data: string | Uint8Array): void {
-    if (this.#closing !== null || this.#shutdown !== null) throw closedError('The connection');
+    if (this.#sender.ended) throw closedError('The connection');
     checkPart(data);
     this.#sender.write(data).catch(() => {});
   }
@@ -211,7 +209,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    */
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
     checkSendFile(file, options);
-    if (this.#closing !== null || this.#shutdown !== null) throw closedError('The connection');
+    if (this.#sender.ended) throw closedError('The connection');
     return sendFile(this.#loop, this.#sender, this.#fd, file, options);
   }
 
@@ -223,11 +221,15 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     checkWait({ signal: options.signal });
-    return pipe(this, other, options);
+    const moved = await pipe(this.#receiver, other.#sender, options.signal);
+    if (options.end ?? true) await other.shutdown();
+    return moved;
   }
+
   /** Sends what was written, then ends this side: the peer reads the end. A second call does nothing. */
   shutdown(): Promise<void> {
     if (this.#closing !== null) return Promise.reject(closedError('The connection'));
+    this.#sender.ended = true;
     this.#shutdown ??= new Promise((resolve, reject) => {
       // In the order of the calls: a close that follows comes after it.
       this.#sender.whenDrained(() => {
@@ -359,6 +361,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   }
 
   async #finish(drop: boolean): Promise<void> {
+    this.#sender.ended = true;
     if (this.#loop.closed) return this.#release();
     const stopped = new Promise<void>(resolve => this.#receiver.stop(resolve));
     if (drop) this.#sender.abort();

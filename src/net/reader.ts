@@ -1,6 +1,7 @@
 import { Waiter } from '../loop/waiter.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
+import type { ReceiveBuffers } from './receive-buffers.js';
 
 /** What a read resolves to: a chunk, a count, or a step of an iteration. */
 export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined>;
@@ -11,12 +12,21 @@ export interface ChunkIteration {
   return(): Promise<IteratorResult<Buffer, undefined>>;
 }
 
+/** Where all that arrives goes, without a promise for each chunk. */
+export interface Sink {
+  /** Takes the bytes of a completion; false if it cannot now, and they join those that wait. */
+  take(buffers: ReceiveBuffers, length: number, flags: number): boolean;
+  /** Takes of the bytes that wait as many as it can now. */
+  drain(inbox: Inbox): void;
+}
+
 /** What a reader asks for. */
 export const CHUNK = 0;
 export const INTO = 1;
 export const EXACTLY = 2;
 export const UNTIL = 3;
 export const PEEK = 4;
+export const ALL = 5;
 
 const NO_DELIMITER = Buffer.alloc(0);
 
@@ -27,7 +37,7 @@ function closeSoon(iteration: ChunkIteration): Promise<IteratorResult<Buffer, un
 
 /** Someone who waits for bytes. */
 export class Reader extends Waiter<ReadValue> {
-  asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK = CHUNK;
+  asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK | typeof ALL = CHUNK;
   /** INTO, EXACTLY: where the bytes go. */
   target: Uint8Array | null = null;
   /** The target's length when it was given. */
@@ -41,6 +51,8 @@ export class Reader extends Waiter<ReadValue> {
   count = 0;
   /** CHUNK: set if it is a step of an iteration, which is settled at once, without a promise in between. */
   iteration: ChunkIteration | null = null;
+  /** ALL: where the bytes go until the end. */
+  sink: Sink | null = null;
 
   /** Bytes that it may need to have waiting at once. */
   get wants(): number {
@@ -74,6 +86,9 @@ export class Reader extends Waiter<ReadValue> {
         if (inbox.length < this.count) return false;
         this.resolve(inbox.peek(this.count));
         return true;
+      case ALL:
+        this.sink!.drain(inbox);
+        return false;
     }
   }
 
@@ -95,7 +110,7 @@ export class Reader extends Waiter<ReadValue> {
 
   /** No more bytes will come. */
   end(inbox: Inbox): void {
-    if (this.asks === CHUNK) this.give(null);
+    if (this.asks === CHUNK || this.asks === ALL) this.give(null);
     else if (this.asks === INTO) this.resolve(0);
     else if (this.asks === PEEK) this.resolve(inbox.length === 0 ? null : inbox.peek(inbox.length));
     else {
@@ -137,5 +152,6 @@ export class Reader extends Waiter<ReadValue> {
     this.searched = 0;
     this.count = 0;
     this.iteration = null;
+    this.sink = null;
   }
 }

@@ -62,10 +62,10 @@ export class ReceiveBuffers {
     return chunk;
   }
 
-  /** The same, copied to the start of `target`, which is large enough. */
-  takeInto(target: Uint8Array, length: number, flags: number): void {
+  /** The same, copied to `target` from `at` on, where there is room for them. */
+  takeInto(target: Uint8Array, at: number, length: number, flags: number): void {
     const start = this.#locate(length, flags);
-    this.#bytes.copy(target, 0, start, start + length);
+    this.#bytes.copy(target, at, start, start + length);
     this.#release(flags);
   }
 

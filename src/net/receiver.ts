@@ -5,7 +5,17 @@ import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS, ETIMEDOUT } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { Inbox } from './inbox.js';
-import { type ChunkIteration, EXACTLY, INTO, PEEK, Reader, type ReadValue, UNTIL } from './reader.js';
+import {
+  ALL,
+  type ChunkIteration,
+  EXACTLY,
+  INTO,
+  PEEK,
+  Reader,
+  type ReadValue,
+  type Sink,
+  UNTIL,
+} from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 
 /** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
@@ -81,6 +91,29 @@ export class Receiver extends Operation {
     return this.#start(reader, options);
   }
 
+  /** Has all that arrives go to `sink`, once it is its turn; resolves when the peer has ended. */
+  forward(sink: Sink, options: WaitOptions): Promise<ReadValue> {
+    const reader = this.#newReader();
+    reader.asks = ALL;
+    reader.sink = sink;
+    return this.#start(reader, options);
+  }
+
+  /** A sink can take more. */
+  resume(): void {
+    this.#serveAll();
+    if (this.#readers.length !== 0) this.#arm();
+  }
+
+  /** A sink can take no more: its `forward` rejects, and what has not been taken stays unread. */
+  unforward(sink: Sink, error: Error): void {
+    const reader = this.#readers.find(reader => reader.sink === sink);
+    if (reader === undefined) return;
+    reader.settled();
+    this.#forget(reader);
+    reader.reject(error);
+  }
+
   /** Puts bytes back, to be read before all others. */
   unread(bytes: Buffer): void {
     this.#readers[0]?.putBack(this.#inbox);
@@ -130,6 +163,8 @@ export class Receiver extends Operation {
         new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
       );
     } else if (!reader.serve(this.#inbox)) {
+      // A sink takes its time, but everything.
+      if (reader.asks === ALL && this.#inbox.length !== 0) return false;
       if (this.#error !== null || this.#stopping) {
         reader.putBack(this.#inbox);
         // Made only if someone waits: capturing its stack would cost a tenth of a short connection.
@@ -208,13 +243,14 @@ export class Receiver extends Operation {
     const reader = this.#readers[0];
     if (reader !== undefined && reader.asks === INTO && !reader.lost && reader.room >= length) {
       // Straight to where it is wanted. Nothing else waits: this reader would have had it.
-      this.#buffers.takeInto(reader.target!, length, flags);
+      this.#buffers.takeInto(reader.target!, 0, length, flags);
       this.#readers.shift();
       reader.resolve(length);
       reader.clear();
       this.#spare = reader;
       return;
     }
+    if (reader?.asks === ALL && inbox.length === 0 && reader.sink!.take(this.#buffers, length, flags)) return;
     const { last } = inbox;
     const chunk = this.#buffers.take(length, flags, last);
     if (last !== undefined && chunk.length > length) inbox.extendLast(chunk);

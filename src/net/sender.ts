@@ -86,6 +86,9 @@ export class Sender extends Operation implements BlockWaiter {
   /** Bytes of writes that the kernel has not taken. */
   bufferedAmount = 0;
 
+  /** Set once nothing may be written after what was. */
+  ended = false;
+
   /** Why no more can be sent. */
   get error(): Error | null {
     return this.#error;
@@ -150,7 +153,22 @@ export class Sender extends Operation implements BlockWaiter {
       if (block !== null) this.loop.blocks.release(block);
       return this.write(Buffer.from(text));
     }
-    const length = block.bytes.write(text);
+    return this.#writeFilled(block, block.bytes.write(text));
+  }
+
+  /** Sends the first `length` bytes of a block, which is the sender's from now on. */
+  writeBlock(block: Block, length: number): Promise<void> {
+    const usable = this.#error === null && !this.ended && !this.loop.closing;
+    if (usable && this.drained && !this.#waiting) return this.#writeFilled(block, length);
+    const release = (): void => this.loop.blocks.release(block);
+    const promise = this.ended
+      ? Promise.reject(closedError('The connection'))
+      : this.write(block.bytes.subarray(0, length));
+    promise.then(release, release);
+    return promise;
+  }
+
+  #writeFilled(block: Block, length: number): Promise<void> {
     const write = new Write(NO_BYTES, length, length);
     this.#writes.push(write);
     this.bufferedAmount += length;
