@@ -1,6 +1,7 @@
 /** uasync: an async event loop for Node.js on Linux's io_uring. */
 export {
   AbortError,
+  allocPinned,
   type BlockStats,
   Channel,
   type ChannelEnd,

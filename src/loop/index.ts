@@ -5,6 +5,7 @@ export { Channel, type SendOptions } from './channel.js';
 export { type ChannelEnd, type ChannelOptions, channelPair } from './channel-end.js';
 export { loop, uasyncAvailable } from './current.js';
 export type { Loop, LoopOptions, LoopStats } from './loop.js';
+export { allocPinned } from './pinned.js';
 export { type SignalIterator, signals } from './signals.js';
 export { nop, sleep } from './timers.js';
 

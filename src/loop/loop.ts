@@ -36,8 +36,8 @@ export interface LoopOptions {
 /** Descriptors that go with this thread; those of the main thread go with the process anyway. */
 const owned: Set<number> | null = isMainThread ? null : new Set();
 
-/** Loops that were closed although the kernel was not done with some operation: their memory stays. */
-const unfinished = new Set<Loop>();
+/** Loops that were closed although the kernel was not done with these operations: their memory stays. */
+const unfinished = new Map<Loop, Operation[]>();
 
 /** An uncaught exception like any other, which does not stop what the loop is doing. */
 function throwLater(error: unknown): void {
@@ -412,8 +412,9 @@ export class Loop implements CqeSink {
 
   /** The kernel may still write for an operation that cannot be cancelled: its memory is left mapped. */
   #abandon(): void {
-    unfinished.add(this);
-    for (const operation of [...this.#slots.values()]) {
+    const operations = [...this.#slots.values()];
+    unfinished.set(this, operations);
+    for (const operation of operations) {
       this.onCqe(operation.slot, this.#slots.generation(operation.slot), ECANCELED, 0);
     }
   }

@@ -58,14 +58,15 @@ export class Waiter<T> implements Settler<T> {
   /** The signal was aborted. */
   handleEvent(): void {
     const signal = this.#signal!;
-    this.#giveUp(new AbortError(signal));
+    this.giveUp(new AbortError(signal));
   }
 
   #onTimeout(): void {
-    this.#giveUp(systemError(ETIMEDOUT, this.#syscall));
+    this.giveUp(systemError(ETIMEDOUT, this.#syscall));
   }
 
-  #giveUp(error: Error): void {
+  /** Stops waiting, with an error. */
+  giveUp(error: Error): void {
     this.settled();
     this.#forget(this);
     this.reject(error);

@@ -1,3 +1,4 @@
+import type { Operation } from '../loop/operation.js';
 import { Waiter } from '../loop/waiter.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
@@ -42,6 +43,12 @@ export class Reader extends Waiter<ReadValue> {
   target: Uint8Array | null = null;
   /** The target's length when it was given. */
   room = 0;
+  /** INTO: where the target is if the kernel can fill it in place, else 0. */
+  address = 0;
+  /** INTO: the receive that fills the target in place, while it does. */
+  filling: Operation | null = null;
+  /** Why it is not to be filled any more: told when the kernel is done. */
+  givenUp: Error | null = null;
   /** EXACTLY: how much of it is filled. */
   filled = 0;
   /** UNTIL: what ends the bytes, and how far it has been looked for. */
@@ -141,12 +148,23 @@ export class Reader extends Waiter<ReadValue> {
     else closeSoon(iteration).then(() => reject(error), reject);
   }
 
+  override giveUp(error: Error): void {
+    if (this.filling === null) super.giveUp(error);
+    else {
+      this.settled();
+      this.givenUp ??= error;
+      this.filling.loop.cancel(this.filling);
+    }
+  }
+
   /** As new, to be used again. */
   clear(): void {
     this.settled();
     this.asks = CHUNK;
     this.target = null;
     this.room = 0;
+    this.address = 0;
+    this.givenUp = null;
     this.filled = 0;
     this.delimiter = NO_DELIMITER;
     this.searched = 0;

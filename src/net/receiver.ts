@@ -1,5 +1,6 @@
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
+import { pinnedAddress } from '../loop/pinned.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS, ETIMEDOUT } from '../ring/errno.js';
@@ -36,6 +37,10 @@ export class Receiver extends Operation {
   readonly #inbox = new Inbox();
   #readers: Reader[] = [];
   #spare: Reader | null = null;
+  /** Whether the receive in flight fills the first reader's own memory; else it is the multishot one. */
+  #inPlace = false;
+  /** That memory. Where the loop ends under it the kernel may have it still. */
+  target: Uint8Array | null = null;
   #ended = false;
   #error: Error | null = null;
   #stopping = false;
@@ -65,6 +70,7 @@ export class Receiver extends Operation {
     reader.asks = INTO;
     reader.target = target;
     reader.room = target.length;
+    reader.address = pinnedAddress(target);
     return this.#start(reader, options);
   }
 
@@ -118,6 +124,7 @@ export class Receiver extends Operation {
   unread(bytes: Buffer): void {
     this.#readers[0]?.putBack(this.#inbox);
     this.#inbox.unread(bytes);
+    if (this.#inPlace) this.loop.cancel(this);
     this.#serveAll();
   }
 
@@ -128,7 +135,13 @@ export class Receiver extends Operation {
 
   /** Rejects the readers that wait. */
   timeOut(): void {
-    for (const reader of this.#readers.splice(0)) {
+    const filling = this.#inPlace ? this.#readers.shift()! : null;
+    const readers = this.#readers.splice(0);
+    if (filling !== null) {
+      this.#readers.push(filling);
+      filling.giveUp(systemError(ETIMEDOUT, 'read'));
+    }
+    for (const reader of readers) {
       reader.putBack(this.#inbox);
       reader.fail(systemError(ETIMEDOUT, 'read'));
       reader.clear();
@@ -178,7 +191,7 @@ export class Receiver extends Operation {
   }
 
   #serveAll(): void {
-    while (this.#readers.length !== 0) {
+    while (this.#readers.length !== 0 && !this.#inPlace) {
       const reader = this.#readers[0]!;
       if (!this.#serve(reader)) return;
       this.#readers.shift();
@@ -191,7 +204,17 @@ export class Receiver extends Operation {
   }
 
   #arm(): void {
-    if (this.slot >= 0 || this.#ended || this.#error !== null || this.#stopping) return;
+    if (this.#ended || this.#error !== null || this.#stopping) return;
+    const reader = this.#readers[0];
+    const inPlace = reader !== undefined && reader.address !== 0;
+    if (this.slot >= 0) {
+      if (inPlace && !this.#inPlace) this.#pause();
+      return;
+    }
+    if (inPlace) {
+      this.#fill(reader);
+      return;
+    }
     const inbox = this.#inbox;
     if (inbox.length !== 0) {
       const wanted = this.#wanted;
@@ -200,10 +223,55 @@ export class Receiver extends Operation {
     this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
-  complete(res: number, flags: number): void {
-    if (res > 0) this.#received(res, flags);
-    else if (res === 0) this.#ended = true;
+  /** Has the kernel put what comes next where the first reader wants it. recv(2) */
+  #fill(reader: Reader): void {
+    this.loop.start(this).prep(abi.OP_RECV, this.#fd, reader.address, reader.room, 0);
+    this.#inPlace = true;
+    this.target = reader.target;
+    reader.filling = this;
+  }
+
+  #filled(res: number): void {
+    this.#inPlace = false;
+    if (!this.loop.closing) this.target = null;
+    const reader = this.#readers[0]!;
+    reader.filling = null;
+    const { target, givenUp } = reader;
+    if (res > 0) {
+      this.bytesRead += res;
+      if (this.#inbox.length !== 0) {
+        // Bytes were put back meanwhile, which come first.
+        this.#inbox.push(Buffer.from(target!.subarray(0, res)));
+      } else if (!reader.lost) {
+        this.#readers.shift();
+        reader.resolve(res);
+        reader.clear();
+        this.#spare = reader;
+      }
+    } else {
+      this.#noBytes(res);
+      if (givenUp !== null) {
+        this.#readers.shift();
+        reader.reject(givenUp);
+        reader.clear();
+      }
+    }
+    this.#serveAll();
+    this.#rearm(false);
+  }
+
+  #noBytes(res: number): void {
+    if (res === 0) this.#ended = true;
     else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#error = systemError(res, 'read');
+  }
+
+  complete(res: number, flags: number): void {
+    if (this.#inPlace) {
+      this.#filled(res);
+      return;
+    }
+    if (res > 0) this.#received(res, flags);
+    else this.#noBytes(res);
     // A multishot receive at its end still has its buffer to give back, if it had taken one.
     if (res <= 0 && flags & abi.CQE_F_BUFFER) this.#buffers.giveBack(flags);
     if (res <= 0) this.#serveAll();
@@ -211,10 +279,15 @@ export class Receiver extends Operation {
       if (this.#full) this.#pause();
       return;
     }
+    this.#rearm(res > 0);
+  }
+
+  /** A receive has ended: the next one, if someone waits or if what has come so far makes more likely. */
+  #rearm(likely: boolean): void {
     this.#pausing = false;
     if (this.loop.closing) this.#lost();
     if (this.#stopping) this.#stopped();
-    else if (this.#readers.length !== 0 || res > 0) this.#arm();
+    else if (this.#readers.length !== 0 || likely) this.#arm();
   }
 
   get #full(): boolean {

@@ -1,6 +1,7 @@
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
+import { pinnedAddress } from '../loop/pinned.js';
 import { promiseOf, type Settler } from '../loop/settler.js';
 import * as abi from '../ring/abi.js';
 import { EOPNOTSUPP } from '../ring/errno.js';
@@ -24,6 +25,8 @@ class Write implements Settler<void> {
   readonly length: number;
   /** The bytes to copy; none if all are in a block from the start. */
   readonly data: Uint8Array;
+  /** Where the bytes are if they are sent in place, else 0. */
+  address = 0;
   /** Set if it sends nothing, and holds back those behind it: see `Sender.hold`. */
   readonly holder: (() => void) | null;
 
@@ -55,6 +58,8 @@ export class Sender extends Operation implements BlockWaiter {
   #zeroCopy: ZeroCopySend | null = null;
   /** Sends of so many bytes leave without a copy of the kernel's. */
   zeroCopyFrom = Number.POSITIVE_INFINITY;
+  /** The pinned memory that is being sent. Where the loop ends under it the kernel may have it still. */
+  source: Uint8Array | null = null;
   /** What is left to send, by address. */
   #from = 0;
   #to = 0;
@@ -103,6 +108,8 @@ export class Sender extends Operation implements BlockWaiter {
       data = Buffer.from(data);
     }
     const write = new Write(data, data.length, 0);
+    // Without the kernel's copy too the bytes would have to stay as they are for longer than the call.
+    if (data.length < this.zeroCopyFrom) write.address = pinnedAddress(data);
     const promise = promiseOf(write);
     if (write.length === 0 && this.drained) {
       write.resolve();
@@ -180,13 +187,18 @@ export class Sender extends Operation implements BlockWaiter {
   /** Copies as much of the waiting writes as a block holds, and sends it. */
   #fill(): void {
     const writes = this.#writes;
-    if (writes[0]!.holder !== null) {
+    const first = writes[0]!;
+    if (first.holder !== null) {
       this.#taken();
+      return;
+    }
+    if (first.address !== 0 && !first.lost) {
+      this.#sendInPlace(first);
       return;
     }
     let total = 0;
     for (const write of writes) {
-      if (write.holder !== null) break;
+      if (write.holder !== null || write.address !== 0) break;
       total += write.length - write.copied;
       if (total >= BLOCK_MAX) break;
     }
@@ -200,7 +212,7 @@ export class Sender extends Operation implements BlockWaiter {
     if (end === 0) {
       // Nothing but empty writes, or one whose bytes are gone.
       this.loop.blocks.release(block);
-      if (writes[0]!.lost) this.#fail(detachedError());
+      if (first.lost) this.#fail(detachedError());
       else this.#taken();
       return;
     }
@@ -208,11 +220,20 @@ export class Sender extends Operation implements BlockWaiter {
     this.#send(block.address, end);
   }
 
+  /** The kernel reads pinned memory itself; the write keeps it from being collected. */
+  #sendInPlace(write: Write): void {
+    const length = Math.min(write.length - write.copied, BLOCK_MAX);
+    const from = write.address + write.copied;
+    write.copied += length;
+    this.source = write.data;
+    this.#send(from, length);
+  }
+
   /** Fills `bytes` from the waiting writes; returns how far. */
   #copy(bytes: Buffer): number {
     let end = 0;
     for (const write of this.#writes) {
-      if (write.lost || write.holder !== null) break;
+      if (write.lost || write.holder !== null || write.address !== 0) break;
       const length = Math.min(write.length - write.copied, bytes.length - end);
       const whole = length === write.data.length;
       bytes.set(whole ? write.data : write.data.subarray(write.copied, write.copied + length), end);
@@ -244,7 +265,7 @@ export class Sender extends Operation implements BlockWaiter {
   #send(address: number, length: number): void {
     this.#from = address;
     this.#to = address + length;
-    if (length >= this.zeroCopyFrom) {
+    if (length >= this.zeroCopyFrom && this.source === null) {
       this.#sendZeroCopy(address, length);
       return;
     }
@@ -290,6 +311,7 @@ export class Sender extends Operation implements BlockWaiter {
         return;
       }
     }
+    if (!this.loop.closing) this.source = null;
     if (this.#block !== null) {
       this.loop.blocks.release(this.#block);
       this.#block = null;

@@ -1,0 +1,51 @@
+import { markAsUntransferable } from 'node:worker_threads';
+import { checkInt } from '../ring/check.js';
+import { systemError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+
+const PAGE = 4096;
+const SIZE_MAX = 2 ** 31 - 1;
+
+/** Below this a copy costs less than to find out whether it can be spared. */
+export const IN_PLACE_MIN = 4096;
+
+/** Where the memory of each pinned buffer starts. */
+const addresses = new WeakMap<ArrayBufferLike, number>();
+
+/** Memory of buffers that have been collected, by its length. */
+const free = new Map<number, number[]>();
+
+const collected = new FinalizationRegistry<{ address: number; length: number }>(({ address, length }) => {
+  // Its pages go back, but not its addresses: ArrayBuffer.prototype.transfer (Node 22) may have moved them
+  // to a buffer that is still in use.
+  libc().madviseDontneed(address, length);
+  const same = free.get(length);
+  if (same === undefined) free.set(length, [address]);
+  else same.push(address);
+});
+
+/**
+ * A Buffer of `size` bytes, all zero, that the kernel reads and writes in place: what `readInto` fills it
+ * with, and what `write` sends of it, is not copied on the way. That tells from some 16 KiB on. Any part
+ * of it does as well (`subarray`). It cannot be transferred to another thread.
+ * @param size in bytes, 1 to 2147483647; whole pages of 4096 are taken, and given back when it is collected.
+ * @throws UasyncError ENOMEM, RangeError. mmap(2)
+ */
+export function allocPinned(size: number): Buffer {
+  checkInt('size', size, 1, SIZE_MAX);
+  const length = Math.ceil(size / PAGE) * PAGE;
+  const address = free.get(length)?.pop() ?? libc().mmapAnonymous(length);
+  if (address < 0) throw systemError(address, 'mmap');
+  const memory = libc().view(address, length);
+  markAsUntransferable(memory);
+  addresses.set(memory, address);
+  collected.register(memory, { address, length });
+  return Buffer.from(memory, 0, size);
+}
+
+/** @internal Where these bytes are if they are in pinned memory, and so many that it matters; else 0. */
+export function pinnedAddress(bytes: Uint8Array): number {
+  if (bytes.length < IN_PLACE_MIN) return 0;
+  const address = addresses.get(bytes.buffer);
+  return address === undefined ? 0 : address + bytes.byteOffset;
+}

@@ -1,0 +1,62 @@
+/** Memory that the kernel uses in place. */
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { allocPinned } from 'uasync';
+import { checkLeaks, collectGarbage } from '../harness.js';
+
+checkLeaks();
+
+/** Address space of this process, in KiB. */
+function mapped(): number {
+  return Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))![1]);
+}
+
+t.test('it is a Buffer of zeros, of the size that was asked for', async t => {
+  for (const size of [1, 4095, 4096, 4097, 1_000_000]) {
+    const bytes = allocPinned(size);
+    t.ok(Buffer.isBuffer(bytes));
+    t.equal(bytes.length, size);
+    t.ok(bytes.every(byte => byte === 0));
+    bytes.fill(1);
+    t.equal(bytes.buffer.byteLength % 4096, 0);
+  }
+});
+
+t.test('it stays with its thread', async t => {
+  const bytes = allocPinned(4096);
+  try {
+    structuredClone(bytes, { transfer: [bytes.buffer as ArrayBuffer] });
+  } catch (error) {
+    // Node 20 copies instead.
+    t.equal((error as Error).name, 'DataCloneError');
+  }
+  t.equal(bytes.length, 4096);
+  t.equal(structuredClone(bytes).length, 4096, 'a copy can be sent');
+});
+
+t.test('the memory of collected ones is used again, and is zero again', async t => {
+  const size = 1 << 20;
+  const use = async (): Promise<boolean> => {
+    let clean = true;
+    for (let i = 0; i < 50; i++) {
+      const bytes = allocPinned(size);
+      clean &&= bytes[0] === 0 && bytes[size - 1] === 0;
+      bytes.fill(7);
+    }
+    collectGarbage();
+    // Finalizers run in a task of their own.
+    await new Promise(resolve => setTimeout(resolve, 5));
+    return clean;
+  };
+  for (let round = 0; round < 4; round++) await use();
+  const before = mapped();
+  for (let round = 0; round < 10; round++) t.ok(await use());
+  t.ok(mapped() - before < 100 * 1024, `${mapped() - before} KiB more for 500 MiB`);
+});
+
+t.test('wrong sizes are refused', async t => {
+  for (const size of [0, -1, 1.5, 2 ** 31]) t.throws(() => allocPinned(size), { code: 'ERR_OUT_OF_RANGE' });
+  for (const size of ['1', null, undefined]) {
+    t.throws(() => allocPinned(size as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+});
