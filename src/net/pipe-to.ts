@@ -2,7 +2,7 @@ import { AbortError, throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../loop/blocks.js';
 import type { Inbox } from './inbox.js';
 import type { Sink } from './reader.js';
-import type { ReceiveBuffers } from './receive-buffers.js';
+import { ReceiveBuffers } from './receive-buffers.js';
 import type { Receiver } from './receiver.js';
 import type { Sender } from './sender.js';
 
@@ -14,9 +14,13 @@ export interface PipeToOptions {
   end?: boolean | undefined;
 }
 
+/** Fewer bytes are copied: a buffer that is lent must not be held up by a few of them. */
+const LEND_MIN = 16 * 1024;
+
 /**
- * Carries bytes from where they arrive to where they leave, through one block at a time: what arrives
- * while the block is being sent waits at the receiver, which stops receiving when that is too much.
+ * Carries bytes from where they arrive to where they leave: while some are being sent, others gather.
+ * Large pieces are sent from where the kernel has put them, small ones from a block. What comes beyond
+ * waits at the receiver, which stops receiving when that is too much.
  */
 class Pipe implements Sink, BlockWaiter {
   /** Bytes taken from the receiver. */
@@ -26,10 +30,15 @@ class Pipe implements Sink, BlockWaiter {
   readonly #receiver: Receiver;
   readonly #sender: Sender;
   readonly #blocks: BlockPool;
-  /** What is being filled, until what arrives together has arrived. */
+  readonly #buffers: ReceiveBuffers;
+  /** What gathers: so many bytes, lent ones from this address on, or (0) copies in a block. */
+  #length = 0;
+  #address = 0;
   #block: Block | null = null;
-  #filled = 0;
-  #sending = false;
+  /** What is being sent, in order: the address if it is lent, else 0. */
+  readonly #leaving: number[] = [];
+  /** Whether what gathers is about to be sent; if not, it is once the last has been sent. */
+  #soon = false;
   #waiting = false;
   #onIdle: (() => void) | null = null;
 
@@ -37,34 +46,53 @@ class Pipe implements Sink, BlockWaiter {
     this.#receiver = receiver;
     this.#sender = sender;
     this.#blocks = receiver.loop.blocks;
+    this.#buffers = ReceiveBuffers.of(receiver.loop);
   }
 
-  take(buffers: ReceiveBuffers, length: number, flags: number): boolean {
-    if (this.#sending || this.#receiver.loop.closing) return false;
-    const block = this.#block ?? this.#acquire(length);
-    if (block === null || block.bytes.length - this.#filled < length) return false;
-    buffers.takeInto(block.bytes, this.#filled, length, flags);
-    this.#filled += length;
+  take(length: number, flags: number): boolean {
+    if (this.error !== null || this.#receiver.loop.closing) return false;
+    const taken =
+      this.#length === 0
+        ? this.#borrow(length, flags) || this.#copy(length, flags)
+        : this.#address === 0
+          ? this.#copy(length, flags)
+          : this.#buffers.lendMore(this.#address, this.#address + this.#length, length, flags);
+    if (!taken) return false;
+    this.#length += length;
+    if (!this.#sending && !this.#soon) {
+      // With what else has come in this batch.
+      this.#soon = true;
+      queueMicrotask(this.#onGathered);
+    }
     return true;
   }
 
-  /** A block for the bytes that have just arrived, and for those that may come in the same batch. */
-  #acquire(length: number): Block | null {
-    this.#block = this.#blocks.acquire(length);
-    if (this.#block !== null) queueMicrotask(this.#send);
-    return this.#block;
+  get #sending(): boolean {
+    return this.#leaving.length !== 0;
+  }
+
+  #borrow(length: number, flags: number): boolean {
+    if (length >= LEND_MIN) this.#address = this.#buffers.lend(length, flags);
+    return this.#address !== 0;
+  }
+
+  #copy(length: number, flags: number): boolean {
+    this.#block ??= this.#blocks.acquire(length);
+    if (this.#block === null || this.#block.bytes.length - this.#length < length) return false;
+    this.#buffers.takeInto(this.#block.bytes, this.#length, length, flags);
+    return true;
   }
 
   drain(inbox: Inbox): void {
-    if (inbox.length === 0 || this.#sending || this.#waiting || this.#block !== null) return;
-    if (this.#receiver.loop.closing) return;
-    this.#block = this.#blocks.acquire(Math.min(inbox.length, BLOCK_MAX));
+    if (inbox.length === 0 || this.#sending || this.#waiting || this.#length !== 0) return;
+    if (this.error !== null || this.#receiver.loop.closing) return;
+    this.#block ??= this.#blocks.acquire(Math.min(inbox.length, BLOCK_MAX));
     if (this.#block === null) {
       this.#waiting = true;
       this.#blocks.wait(this);
       return;
     }
-    this.#filled = inbox.moveTo(this.#block.bytes, 0);
+    this.#length = inbox.moveTo(this.#block.bytes, 0);
     this.#send();
   }
 
@@ -73,28 +101,52 @@ class Pipe implements Sink, BlockWaiter {
     this.#receiver.resume();
   }
 
-  readonly #send = (): void => {
-    const block = this.#block!;
-    this.#sending = true;
-    this.moved += this.#filled;
-    this.#sender.writeBlock(block, this.#filled).then(this.#onSent, this.#onFailed);
-    this.#block = null;
-    this.#filled = 0;
+  readonly #onGathered = (): void => {
+    this.#soon = false;
+    this.flush();
   };
 
+  flush(): void {
+    if (this.#length !== 0) this.#send();
+  }
+
+  #send(): void {
+    const block = this.#block;
+    const length = this.#length;
+    this.moved += length;
+    this.#leaving.push(this.#address);
+    const sent =
+      block === null ? this.#sender.writeAt(this.#address, length) : this.#sender.writeBlock(block, length);
+    this.#length = 0;
+    this.#address = 0;
+    this.#block = null;
+    sent.then(this.#onSent, this.#onFailed);
+  }
+
   readonly #onSent = (): void => {
-    this.#sending = false;
-    this.#receiver.resume();
+    this.#takeBack(this.#leaving.shift()!);
+    if (this.#length !== 0) this.#send();
+    else this.#receiver.resume();
     this.#settleIdle();
   };
 
   readonly #onFailed = (error: Error): void => {
-    this.#sending = false;
-    this.error = error;
+    this.#takeBack(this.#leaving.shift()!);
+    this.error ??= error;
+    // What has gathered cannot be sent either.
+    this.#takeBack(this.#address);
+    this.#address = 0;
+    if (this.#block !== null) this.#blocks.release(this.#block);
+    this.#block = null;
+    this.#length = 0;
     // It must not wait for bytes that may never come.
     this.#receiver.unforward(this, error);
     this.#settleIdle();
   };
+
+  #takeBack(address: number): void {
+    if (address !== 0) this.#buffers.takeBack(address);
+  }
 
   #settleIdle(): void {
     if (!this.#sending) this.#onIdle?.();
@@ -102,7 +154,7 @@ class Pipe implements Sink, BlockWaiter {
 
   /** Resolves when all that was taken has been sent, or could not be. */
   idle(): Promise<void> {
-    if (!this.#sending && this.#block === null) return Promise.resolve();
+    if (!this.#sending && this.#length === 0) return Promise.resolve();
     return new Promise(resolve => {
       this.#onIdle = resolve;
     });

@@ -2,7 +2,6 @@ import type { Operation } from '../loop/operation.js';
 import { Waiter } from '../loop/waiter.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
-import type { ReceiveBuffers } from './receive-buffers.js';
 
 /** What a read resolves to: a chunk, a count, or a step of an iteration. */
 export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined>;
@@ -16,9 +15,11 @@ export interface ChunkIteration {
 /** Where all that arrives goes, without a promise for each chunk. */
 export interface Sink {
   /** Takes the bytes of a completion; false if it cannot now, and they join those that wait. */
-  take(buffers: ReceiveBuffers, length: number, flags: number): boolean;
+  take(length: number, flags: number): boolean;
   /** Takes of the bytes that wait as many as it can now. */
   drain(inbox: Inbox): void;
+  /** It gets no more: what it has taken leaves before whatever comes next. */
+  flush(): void;
 }
 
 /** What a reader asks for. */
@@ -129,6 +130,7 @@ export class Reader extends Waiter<ReadValue> {
 
   /** What it has taken and will not use is there for the next. */
   putBack(inbox: Inbox): void {
+    this.sink?.flush();
     if (this.filled !== 0) inbox.unread(Buffer.from((this.target as Buffer).subarray(0, this.filled)));
     this.filled = 0;
     this.searched = 0;

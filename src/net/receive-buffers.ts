@@ -7,13 +7,15 @@ import { copyChunk } from './slab.js';
 
 const GROUP = RUNTIME_GROUP;
 /** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
-const INCREMENTAL = { entries: 8, bufferSize: 256 * 1024, flags: abi.PBUF_RING_INC };
+const INCREMENTAL = { entries: 32, provided: 8, bufferSize: 256 * 1024, flags: abi.PBUF_RING_INC };
 /** Without them each receive takes a whole one. */
-const WHOLE = { entries: 256, bufferSize: 16 * 1024, flags: 0 };
+const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024, flags: 0 };
 
 /**
  * The buffers that a loop's connections receive into. The kernel picks one when data is there, so an
- * idle connection costs none; the bytes are copied out at once, so a few serve all and stay in cache.
+ * idle connection costs none; the bytes are copied out at once, so a few serve all and stay in cache. Those
+ * that only pass through are lent to their sender instead. The kernel has the same number all the time:
+ * while a buffer is lent another takes its place.
  */
 export class ReceiveBuffers {
   readonly group = GROUP;
@@ -22,12 +24,25 @@ export class ReceiveBuffers {
   readonly #size: number;
   /** How far each incremental buffer has been filled. */
   readonly #filled: Int32Array;
+  /** How many pieces of each are lent. */
+  readonly #lent: Int32Array;
+  /** Buffers that are lent and that the kernel is done with. */
+  readonly #done = new Set<number>();
+  /** Buffers that neither the kernel nor anyone else has. */
+  readonly #spare: number[] = [];
+  /** How many buffers may be lent still. */
+  #lendable = 0;
 
   private constructor(loop: Loop) {
     this.#ring = ReceiveBuffers.#makeRing(loop);
     this.#size = this.#ring.bufferSize;
     this.#bytes = this.#ring.bytes;
-    this.#filled = new Int32Array(this.#ring.entries);
+    const { entries } = this.#ring;
+    this.#filled = new Int32Array(entries);
+    this.#lent = new Int32Array(entries);
+    const { provided } = this.#size === INCREMENTAL.bufferSize ? INCREMENTAL : WHOLE;
+    for (let id = entries - 1; id >= provided; id--) this.#spare.push(id);
+    this.#lendable = this.#spare.length;
     loop.onClose(() => this.#ring.close());
   }
 
@@ -69,6 +84,45 @@ export class ReceiveBuffers {
     this.#release(flags);
   }
 
+  /**
+   * Lends the bytes of a completion, where they are, until `takeBack` of the same address. Returns that,
+   * or 0 if too much is lent: they have to be copied then.
+   */
+  lend(length: number, flags: number): number {
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    if (this.#lent[id] === 0) {
+      if (this.#lendable === 0) return 0;
+      this.#lendable--;
+    }
+    this.#lent[id]!++;
+    const address = this.#ring.address + this.#locate(length, flags);
+    this.#release(flags);
+    return address;
+  }
+
+  /** Lends the bytes of a completion too, if they lie right behind those from `address` to `end`. */
+  lendMore(address: number, end: number, length: number, flags: number): boolean {
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    if (id !== this.#idAt(address)) return false;
+    if (this.#ring.address + id * this.#size + this.#filled[id]! !== end) return false;
+    this.#locate(length, flags);
+    this.#release(flags);
+    return true;
+  }
+
+  #idAt(address: number): number {
+    return Math.floor((address - this.#ring.address) / this.#size);
+  }
+
+  /** What was lent from `address` on is no longer used. */
+  takeBack(address: number): void {
+    const id = this.#idAt(address);
+    this.#lent[id]!--;
+    if (this.#lent[id] !== 0) return;
+    this.#lendable++;
+    if (this.#done.delete(id)) this.#spare.push(id);
+  }
+
   /** A completion had a buffer but no bytes. */
   giveBack(flags: number): void {
     this.#locate(0, flags);
@@ -83,10 +137,15 @@ export class ReceiveBuffers {
     return id * this.#size + filled;
   }
 
-  /** The bytes have been copied: if the kernel is done with the buffer, it may have it again. */
+  /** The bytes have been copied or lent: if the kernel is done with the buffer, it may have one again. */
   #release(flags: number): void {
     if (flags & abi.CQE_F_BUF_MORE) return;
-    this.#ring.recycle(flags >>> abi.CQE_BUFFER_SHIFT);
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    if (this.#lent[id] === 0) this.#ring.recycle(id);
+    else {
+      this.#done.add(id);
+      this.#ring.recycle(this.#spare.pop()!);
+    }
     this.#ring.publish();
   }
 }

@@ -323,7 +323,7 @@ export class Receiver extends Operation {
       this.#spare = reader;
       return;
     }
-    if (reader?.asks === ALL && inbox.length === 0 && reader.sink!.take(this.#buffers, length, flags)) return;
+    if (reader?.asks === ALL && inbox.length === 0 && reader.sink!.take(length, flags)) return;
     const { last } = inbox;
     const chunk = this.#buffers.take(length, flags, last);
     if (last !== undefined && chunk.length > length) inbox.extendLast(chunk);

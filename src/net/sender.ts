@@ -175,6 +175,19 @@ export class Sender extends Operation implements BlockWaiter {
     return promise;
   }
 
+  /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
+  writeAt(address: number, length: number): Promise<void> {
+    if (this.#error !== null) return Promise.reject(this.#error);
+    if (this.ended || this.loop.closing) {
+      return Promise.reject(closedError(this.ended ? 'The connection' : 'The loop'));
+    }
+    const write = new Write(NO_BYTES, length, 0);
+    write.address = address;
+    const promise = promiseOf(write);
+    this.#push(write);
+    return promise;
+  }
+
   #writeFilled(block: Block, length: number): Promise<void> {
     const write = new Write(NO_BYTES, length, length);
     this.#writes.push(write);
@@ -265,7 +278,7 @@ export class Sender extends Operation implements BlockWaiter {
   #send(address: number, length: number): void {
     this.#from = address;
     this.#to = address + length;
-    if (length >= this.zeroCopyFrom && this.source === null) {
+    if (length >= this.zeroCopyFrom && (this.#block !== null || this.#shared !== null)) {
       this.#sendZeroCopy(address, length);
       return;
     }

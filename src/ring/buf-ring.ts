@@ -15,6 +15,8 @@ export interface BufRingOptions {
   entries: number;
   /** The size of each, in bytes. */
   bufferSize: number;
+  /** How many of them the kernel has from the start; default all. The others are given to it by `recycle`. */
+  provided?: number;
   /** PBUF_RING_INC (6.12): the kernel fills a buffer piece by piece. */
   flags?: number;
 }
@@ -46,6 +48,7 @@ export class BufRing {
     if (this.entries & (this.entries - 1))
       throw rangeError('options.entries', 'a power of two', this.entries);
     this.bufferSize = checkInt('options.bufferSize', options.bufferSize, 1, 0x7fffffff);
+    const provided = checkInt('options.provided', options.provided ?? this.entries, 0, this.entries);
     this.#ring = ring;
     this.#mask = this.entries - 1;
     const ringBytes = (this.entries * BUF.size + PAGE - 1) & -PAGE;
@@ -60,7 +63,7 @@ export class BufRing {
       this.#mapping.unmap();
       throw systemError(failed, 'io_uring_register');
     }
-    for (let id = 0; id < this.entries; id++) this.recycle(id);
+    for (let id = 0; id < provided; id++) this.recycle(id);
     this.publish();
   }
 
@@ -71,6 +74,11 @@ export class BufRing {
     reg.writeUInt16LE(this.group, BUF_REG.bgid);
     reg.writeUInt16LE(flags, BUF_REG.flags);
     return reg;
+  }
+
+  /** Where `bytes` begin. */
+  get address(): number {
+    return this.#buffers;
   }
 
   /** Gives a buffer back; the kernel sees it after `publish()`. io_uring_buf_ring_add(3) */

@@ -6,7 +6,7 @@ import t from 'tap';
 import { sleep } from 'uasync';
 import { open } from 'uasync/fs';
 import { connect, listen } from 'uasync/net';
-import { checkLeaks, scratchFolder } from '../harness.js';
+import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
 import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
 checkLeaks();
@@ -142,6 +142,115 @@ t.test('pipeTo ends with an abort or with the other side’s failure, though not
   }
   await failing;
   await t.rejects(front.pipeTo({} as never), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+t.test('pipes whose peers do not read hold up nobody, and lose nothing', async t => {
+  const data = pattern(1_500_000);
+  for (let round = 0; round < 3; round++) {
+    // More than there are buffers to lend.
+    const stuck = await Promise.all(
+      Array.from({ length: 40 }, async () => {
+        const [client, front] = await pair(t);
+        const [back, server] = await pair(t);
+        back.setSendBufferSize(64 * 1024);
+        server.setRecvBufferSize(64 * 1024);
+        const piping = front.pipeTo(back);
+        const writing = client.write(data).then(() => client.shutdown());
+        return { front, server, piping, writing };
+      }),
+    );
+    await sleep(20);
+    const [client, front] = await pair(t);
+    const [back, server] = await pair(t);
+    const piping = front.pipeTo(back);
+    const arriving = readAll(server);
+    await client.write(data);
+    await client.shutdown();
+    t.ok(data.equals(await arriving), 'another pipe moves');
+    t.equal(await piping, data.length);
+    const ends = stuck.map(async ({ front, server, piping, writing }, i) => {
+      if (i % 4 === 3) {
+        await server.reset();
+        await t.rejects(piping, { code: /EPIPE|ECONNRESET/ });
+        await front.reset();
+        await writing.catch(() => {});
+      } else {
+        t.ok(data.equals(await readAll(server)));
+        t.equal(await piping, data.length);
+        await writing;
+      }
+    });
+    await Promise.all(ends);
+  }
+});
+
+t.test('what a pipe has gathered when it is given up goes first', async t => {
+  const [client, front] = await pair(t);
+  const [back, server] = await pair(t);
+  back.setSendBufferSize(16 * 1024);
+  server.setRecvBufferSize(16 * 1024);
+  const data = pattern(4_000_000);
+  let sent = 0;
+  const send = async (): Promise<void> => {
+    await client.write(data.subarray(sent, sent + 20_000));
+    sent += 20_000;
+    while (front.bytesRead < sent) await sleep(0.1);
+    await turns(4);
+  };
+  const abort = new AbortController();
+  const piping = front.pipeTo(back, { signal: abort.signal });
+  while (back.bufferedAmount === 0) await send();
+  await send();
+  abort.abort();
+  const again = front.pipeTo(back);
+  await t.rejects(piping, { name: 'AbortError' });
+  await send();
+  await client.shutdown();
+  t.ok(data.subarray(0, sent).equals(await readAll(server)));
+  await again;
+});
+
+t.test('pipes that are given up at any moment leave the rest unread', async t => {
+  const random = seededRandom(t);
+  const [client, front] = await pair(t);
+  const [back, server] = await pair(t);
+  const data = pattern(6_000_000);
+  // What is read faster than it leaves gathers.
+  back.setSendBufferSize(32 * 1024);
+  server.setRecvBufferSize(32 * 1024);
+  const arriving = (async () => {
+    const chunks: Buffer[] = [];
+    for (let chunk = await server.read(); chunk !== null; chunk = await server.read()) {
+      chunks.push(chunk);
+      if (random() < 0.1) await sleep(random() * 3);
+    }
+    return Buffer.concat(chunks);
+  })();
+  const writing = (async () => {
+    for (let at = 0; at < data.length; ) {
+      const part = data.subarray(at, at + Math.ceil(random() ** 2 * 60_000));
+      at += part.length;
+      await client.write(part);
+      if (random() < 0.3) await sleep(random());
+    }
+    await client.shutdown();
+  })();
+  for (let ended = false; !ended; ) {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), random() * 3);
+    try {
+      await front.pipeTo(back, { signal: abort.signal });
+      ended = true;
+    } catch (error) {
+      if ((error as Error).name !== 'AbortError') throw error;
+      // What the pipe has read and not sent yet comes before this.
+      const chunk = random() < 0.5 ? await front.read() : null;
+      if (chunk !== null) back.write(chunk);
+    }
+    clearTimeout(timer);
+  }
+  await writing;
+  t.ok(data.equals(await arriving));
 });
 
 t.test('a proxy of two lines', async t => {

@@ -243,6 +243,15 @@ t.test('buffer rings check their arguments', async t => {
     code: 'ERR_OUT_OF_RANGE',
   });
   t.throws(() => new BufRing(ring, { group: 1, entries: 3, bufferSize: 16 }), { code: 'ERR_OUT_OF_RANGE' });
+  t.throws(() => new BufRing(ring, { group: 1, entries: 4, provided: 5, bufferSize: 16 }), {
+    code: 'ERR_OUT_OF_RANGE',
+  });
+  const partly = new BufRing(ring, { group: 1, entries: 4, provided: 1, bufferSize: 16 });
+  t.equal(partly.available, 1);
+  partly.recycle(3);
+  partly.publish();
+  t.equal(partly.available, 2);
+  partly.close();
   const first = new BufRing(ring, { group: 1, entries: 4, bufferSize: 16 });
   t.throws(() => new BufRing(ring, { group: 1, entries: 4, bufferSize: 16 }), { code: 'EEXIST' });
   t.throws(() => first.recycle(4), { code: 'ERR_OUT_OF_RANGE' });
