@@ -23,6 +23,12 @@ const DEFAULT_ENTRIES = 4096;
 const DEFAULT_CQ_ENTRIES = 16384;
 const DEFAULT_MEMORY = 256 * 1024 * 1024;
 
+/**
+ * After so few submissions the turn reaps at once: what they complete spares a pass through Node's event
+ * loop. After more of them waiting gathers larger batches.
+ */
+const FEW = 8;
+
 /** How a thread's loop is set up, at its first use. */
 export interface LoopOptions {
   /** Entries of the submission queue; default 4096. */
@@ -275,16 +281,17 @@ export class Loop implements CqeSink {
   // --- Turns --------------------------------------------------------------------------------------
 
   /**
-   * @internal Submits what is queued, and reaps if operations that complete at once are in flight or if
-   * `reap` asks for it. Returns whether completions were left in the queue.
+   * @internal Submits what is queued, and reaps if that was little, if operations that complete at once are
+   * in flight, or if `reap` asks for it. Returns whether completions were left in the queue.
    */
   turn(reap: boolean): boolean {
     if (this.#closed) return false;
     this.#turns++;
     if (this.#callbacks.length !== 0) this.#runCallbacks();
     if (this.#closed) return false;
-    if (this.ring.sqReady !== 0) this.ring.submitAndGetEvents();
-    if (reap || this.#eager !== 0) this.ring.reap(this);
+    const queued = this.ring.sqReady;
+    if (queued !== 0) this.ring.submitAndGetEvents();
+    if (reap || queued <= FEW || this.#eager !== 0) this.ring.reap(this);
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.
