@@ -58,22 +58,38 @@ export class Destination {
   }
 }
 
-/** How many recent destinations are remembered; a power of two. */
-const SLOTS = 1024;
-const recent: (Destination | undefined)[] = new Array(SLOTS).fill(undefined);
+/**
+ * Recent destinations are remembered in this many sets, a power of two, of a few each: with one each,
+ * a fifth of 250 peers would push each other out all the time.
+ */
+const SETS = 1024;
+const WAYS = 4;
+const recent: (Destination | undefined)[] = new Array(SETS * WAYS).fill(undefined);
 
-function slotOf(address: string, port: number): number {
+/** Where the set of an address begins. */
+function setOf(address: string, port: number): number {
   const { length } = address;
   const end = address.charCodeAt(length - 1) ^ (address.charCodeAt(length - 2) << 4);
-  return (
-    (Math.imul(port ^ (end << 8) ^ (address.charCodeAt(length - 4) << 16), 0x9e3779b1) >>> 22) & (SLOTS - 1)
-  );
+  const hash = Math.imul(port ^ (end << 8) ^ (address.charCodeAt(length - 4) << 16), 0x9e3779b1);
+  return ((hash >>> 22) & (SETS - 1)) * WAYS;
 }
 
 /** The destination of an address that was sent to before, undefined for others. */
 export function knownDestination(address: string, port: number): Destination | undefined {
-  const known = recent[slotOf(address, port)];
-  return known !== undefined && known.port === port && known.address === address ? known : undefined;
+  const set = setOf(address, port);
+  for (let at = set; at < set + WAYS; at++) {
+    const known = recent[at];
+    if (known === undefined) return undefined;
+    if (known.port === port && known.address === address) return known;
+  }
+  return undefined;
+}
+
+/** The one that was remembered first in its set makes room. */
+function remember(destination: Destination): void {
+  const set = setOf(destination.address, destination.port);
+  recent.copyWithin(set + 1, set, set + WAYS - 1);
+  recent[set] = destination;
 }
 
 /**
@@ -88,7 +104,7 @@ export function inetDestination(address: string, port: number): Destination | nu
   if (version === 0) return null;
   const family = version === 6 ? 'IPv6' : 'IPv4';
   const destination = new Destination(address, port, { address, port, family });
-  recent[slotOf(address, port)] = destination;
+  remember(destination);
   return destination;
 }
 
