@@ -24,8 +24,8 @@ export async function turns(times = 3): Promise<void> {
 }
 
 /** A folder that goes away with the test file. */
-export function scratchFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'uasync-test-'));
+export function scratchFolder(parent = tmpdir()): string {
+  const folder = mkdtempSync(join(parent, 'uasync-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

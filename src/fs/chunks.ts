@@ -1,5 +1,7 @@
 import { throwIfAborted } from '../loop/abort.js';
+import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import { checkInt, checkSignal } from '../ring/check.js';
+import { checkBoolean } from './arguments.js';
 import type { FileHandle } from './file-handle.js';
 
 const SIZE = 128 * 1024;
@@ -7,13 +9,24 @@ const READ_AHEAD = 4;
 
 /** How `filehandle.chunks` reads. */
 export interface ChunkOptions {
-  /** Bytes of a chunk, the last one has fewer; default 128 KiB. */
+  /** Bytes of a chunk, the last one has fewer; default 128 KiB, with `lease` 256 KiB at most. */
   size?: number;
   /** Reads under way at once; default 4. What has no position, as a pipe, is read one by one. */
   readAhead?: number;
   /** Where in the file to begin; default 0. */
   start?: number;
+  /**
+   * Chunks are shown where the kernel has put them, without a copy: what a chunk holds is right until the
+   * next one is asked for, or the iteration is left, and unspecified from then on. Default false.
+   */
+  lease?: boolean;
   signal?: AbortSignal | undefined;
+}
+
+/** A chunk that is read, and the block that it is in if that is to be given back. */
+interface Reading {
+  chunk: Promise<Buffer>;
+  block: Block | null;
 }
 
 /** See `FileHandle.chunks`. */
@@ -21,13 +34,15 @@ export async function* chunksOf(
   file: FileHandle,
   options: ChunkOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  const size = checkInt('options.size', options.size ?? SIZE, 1, 0x7fffffff);
+  const lease = checkBoolean('options.lease', options.lease ?? false);
+  const size = checkInt('options.size', options.size ?? SIZE, 1, lease ? BLOCK_MAX : 0x7fffffff);
   const ahead = checkInt('options.readAhead', options.readAhead ?? READ_AHEAD, 1, 1024);
   const start = checkInt('options.start', options.start ?? 0, 0, Number.MAX_SAFE_INTEGER);
   const signal = checkSignal(options.signal);
   throwIfAborted(signal);
   const seekable = (await file.stat()).isFile();
-  const pending: Promise<Buffer>[] = [];
+  const read = seekable && lease ? readLeased : readCopied;
+  const pending: Reading[] = [];
   let next = start;
   let at = start;
   try {
@@ -35,28 +50,50 @@ export async function* chunksOf(
       while (pending.length < (seekable ? ahead : 1)) {
         const reading = read(file, size, seekable ? next : null);
         // Whoever leaves the loop does not hear of those that are left.
-        reading.catch(() => {});
+        reading.chunk.catch(() => {});
         pending.push(reading);
         next += size;
       }
-      const chunk = await pending.shift()!;
+      const chunk = await pending[0]!.chunk;
       throwIfAborted(signal);
       if (chunk.length === 0) return;
+      const { length } = chunk;
       yield chunk;
       throwIfAborted(signal);
-      at += chunk.length;
+      await end(pending.splice(0, 1));
+      at += length;
       // A short one: what was read ahead began too far on, if the file has grown since.
-      if (chunk.length < size) {
-        await Promise.allSettled(pending.splice(0));
+      if (length < size) {
+        await end(pending.splice(0));
         next = at;
       }
     }
   } finally {
-    await Promise.allSettled(pending);
+    await end(pending);
   }
 }
 
-async function read(file: FileHandle, size: number, position: number | null): Promise<Buffer> {
-  const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(size), 0, size, position);
-  return bytesRead === size ? buffer : buffer.subarray(0, bytesRead);
+function readCopied(file: FileHandle, size: number, position: number | null): Reading {
+  return { chunk: readInto(file, Buffer.allocUnsafeSlow(size), position), block: null };
+}
+
+async function readInto(file: FileHandle, buffer: Buffer, position: number | null): Promise<Buffer> {
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+  return bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
+}
+
+function readLeased(file: FileHandle, size: number, position: number | null): Reading {
+  const block = file.leaseBlock();
+  // So many are out that this one is copied.
+  if (block === null) return readCopied(file, size, position);
+  const chunk = file.readBlock(block, size, position!).then(length => block.bytes.subarray(0, length));
+  return { chunk, block };
+}
+
+/** Once they have been read, gives their blocks back. */
+async function end(readings: Reading[]): Promise<void> {
+  for (const { chunk, block } of readings) {
+    await chunk.catch(() => {});
+    block?.pool.release(block);
+  }
 }

@@ -93,6 +93,7 @@ export function giveDirect(loop: Loop, index: number): void {
 /** An open registered file. */
 export class DirectFile implements TransferOwner {
   readonly hasPosition = true;
+  readonly unbuffered = false;
   readonly #loop: Loop;
   readonly #index: number;
 

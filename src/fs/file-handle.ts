@@ -32,7 +32,7 @@ import { GroupSync } from './group-sync.js';
 import * as streams from './handle-streams.js';
 import { OpenFile } from './open-file.js';
 import { gather, scatter } from './scatter.js';
-import { statFd } from './statx.js';
+import { directAlignment, statFd } from './statx.js';
 import type { ReadResult, WriteResult } from './transfer.js';
 import {
   plainPosition,
@@ -299,6 +299,14 @@ export class FileHandle extends OpenFile {
     checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
     checkInt('length', length, 0, Number.MAX_SAFE_INTEGER);
     await this.operate('fadvise', (sqe, fd) => sqe.fadvise(fd, offset, length, ADVICE[advice]));
+  }
+
+  /**
+   * What positions are multiples of, and lengths of writes, in a file opened with O_DIRECT: bytes, 0 if it
+   * can not be opened so. null if the kernel (before 6.1) or the file system does not say. statx(2)
+   */
+  directAlignment(): Promise<number | null> {
+    return this.using('statx', () => directAlignment(this.loop, this.fd));
   }
 
   /** The file's bytes in Buffers of `size`, with some reads under way ahead of the one that is awaited. */

@@ -1,12 +1,15 @@
 import { EventEmitter } from 'node:events';
 import { fstatSync } from 'node:fs';
+import type { Block } from '../loop/blocks.js';
 import { closeFile } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { readBlock } from './block-transfer.js';
 import { forget, rememberOpen } from './forgotten.js';
 import { onFd } from './operations.js';
 import { PositionOrder } from './position-order.js';
+import { sectorsOf } from './sectors.js';
 import { type ReadResult, readBytes, type TransferOwner, type WriteResult, writeBytes } from './transfer.js';
 import type { Transfer } from './transfer-arguments.js';
 import { WriteBatch } from './write-batch.js';
@@ -23,12 +26,15 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
   readonly #order = new PositionOrder(this);
   #batch: WriteBatch | null = null;
   #positioned: boolean | undefined;
-
   /** @internal */
-  constructor(loop: Loop, fd: number) {
+  readonly unbuffered: boolean;
+
+  /** @internal @param unbuffered whether it was opened with O_DIRECT. */
+  constructor(loop: Loop, fd: number, unbuffered: boolean) {
     super();
     this.#loop = loop;
     this.#fd = fd;
+    this.unbuffered = unbuffered;
     loop.own(fd);
     rememberOpen(this, loop, fd);
   }
@@ -126,6 +132,19 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
   protected writeNow({ buffer, bytes, offset, length, position }: Transfer, size: number): Promise<Written> {
     this.#pending++;
     return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
+  }
+
+  /** @internal A block that users may be shown; null when too many are out. */
+  leaseBlock(): Block | null {
+    return this.#loop.leasedBlocks.acquire();
+  }
+
+  /** @internal Reads up to `length` bytes into a block. */
+  readBlock(block: Block, length: number, position: number): Promise<number> {
+    return this.using('read', async () => {
+      const whole = this.unbuffered ? Math.min(sectorsOf(length), block.bytes.length) : length;
+      return Math.min(length, await readBlock(this.#loop, this.#fd, block, whole, position));
+    });
   }
 
   /** @internal After all calls at the current position that were made before. */

@@ -10,15 +10,20 @@ import {
   AT_SYMLINK_NOFOLLOW,
   STATX_BASIC_STATS,
   STATX_BTIME,
+  STATX_DIOALIGN,
 } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { FileOperation } from './operations.js';
 import { bigIntStatsOf, statsOf } from './stats.js';
 
-class StatOperation extends FileOperation<Stats | BigIntStats> implements BlockWaiter {
+/** Reads what is wanted out of a struct statx. */
+type Decode = (statx: Uint32Array) => unknown;
+
+class StatOperation extends FileOperation<unknown> implements BlockWaiter {
   #fd = -1;
   #flags = 0;
-  #bigint = false;
+  #mask = 0;
+  #decode: Decode = statsOf;
   #block: Block | null = null;
 
   override get syscall(): string {
@@ -29,12 +34,14 @@ class StatOperation extends FileOperation<Stats | BigIntStats> implements BlockW
     fd: number,
     path: string | Uint8Array | null,
     flags: number,
-    bigint: boolean,
-  ): Promise<Stats | BigIntStats> {
+    mask: number,
+    decode: Decode,
+  ): Promise<unknown> {
     this.#fd = fd;
     this.path = path;
     this.#flags = flags;
-    this.#bigint = bigint;
+    this.#mask = mask;
+    this.#decode = decode;
     const promise = this.promise();
     this.blockReleased();
     return promise;
@@ -57,16 +64,14 @@ class StatOperation extends FileOperation<Stats | BigIntStats> implements BlockW
     this.#block = block;
     const sqe = this.loop.start(this);
     const address = sqe.path('path', this.path ?? '');
-    sqe
-      .prep(abi.OP_STATX, this.#fd, address, STATX_BASIC_STATS | STATX_BTIME, block.address)
-      .opFlags(this.#flags);
+    sqe.prep(abi.OP_STATX, this.#fd, address, this.#mask, block.address).opFlags(this.#flags);
   }
 
   complete(res: number): void {
     const error = this.settle(res);
     const block = this.#block!;
     if (error !== undefined) this.reject(error);
-    else this.resolve(this.#bigint ? bigIntStatsOf(block.words) : statsOf(block.words));
+    else this.resolve(this.#decode(block.words));
     this.loop.blocks.release(block);
     this.#block = null;
     stats.give(this);
@@ -75,9 +80,13 @@ class StatOperation extends FileOperation<Stats | BigIntStats> implements BlockW
 
 const stats = new OperationPool(StatOperation);
 
+/** What `fs.Stats` has. */
+const ALL = STATX_BASIC_STATS | STATX_BTIME;
+
 /** The attributes of an open file. fstat(2) */
 export function statFd(loop: Loop, fd: number, bigint: boolean): Promise<Stats | BigIntStats> {
-  return stats.take(loop).run(fd, null, AT_EMPTY_PATH, bigint);
+  const decode = bigint ? bigIntStatsOf : statsOf;
+  return stats.take(loop).run(fd, null, AT_EMPTY_PATH, ALL, decode) as Promise<Stats | BigIntStats>;
 }
 
 /** The attributes of a path, or with `follow` false of the symbolic link that it is. stat(2), lstat(2) */
@@ -87,5 +96,18 @@ export function statPath(
   follow: boolean,
   bigint: boolean,
 ): Promise<Stats | BigIntStats> {
-  return stats.take(loop).run(AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW, bigint);
+  const decode = bigint ? bigIntStatsOf : statsOf;
+  const flags = follow ? 0 : AT_SYMLINK_NOFOLLOW;
+  return stats.take(loop).run(AT_FDCWD, path, flags, ALL, decode) as Promise<Stats | BigIntStats>;
+}
+
+/** What positions in an open file are multiples of with O_DIRECT, in bytes; null if nobody says. */
+export function directAlignment(loop: Loop, fd: number): Promise<number | null> {
+  const run = stats.take(loop).run(fd, null, AT_EMPTY_PATH, STATX_DIOALIGN, alignmentOf);
+  return run as Promise<number | null>;
+}
+
+function alignmentOf(statx: Uint32Array): number | null {
+  const told = (statx[STATX.stx_mask / 4]! & STATX_DIOALIGN) !== 0;
+  return told ? statx[STATX.stx_dio_offset_align / 4]! : null;
 }

@@ -8,13 +8,18 @@ import * as abi from '../ring/abi.js';
 import { isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { sectorsOf } from './sectors.js';
 
 const NO_BYTES = new Uint8Array(0);
+/** With O_DIRECT registered buffers pay from so many bytes on. */
+const FIXED_MIN = 32768;
 
 /** Whose descriptor it is: it stays open until every transfer has ended. */
 export interface TransferOwner {
   /** Whether it has a position, as files have and pipes have not. */
   readonly hasPosition: boolean;
+  /** Whether it was opened with O_DIRECT. */
+  readonly unbuffered: boolean;
   transferEnded(): void;
 }
 
@@ -45,6 +50,8 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   #start = 0;
   /** Where in the file; -1 for the current position. */
   #position = -1;
+  /** Whether the current position is ours to move: the kernel does not for what O_DIRECT completes later. */
+  #movesOnEnd = false;
   #length = 0;
 
   /** Cached files complete while they are submitted. */
@@ -71,7 +78,8 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.at = offset;
     this.#start = offset;
     this.end = offset + length;
-    this.#position = position;
+    this.#movesOnEnd = position < 0 && owner.unbuffered && owner.hasPosition;
+    this.#position = this.#movesOnEnd ? libc().position(fd) : position;
     const promise = this.promise();
     this.start();
     return promise;
@@ -89,9 +97,16 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
 
   /** Starts the next piece, from or to a block if there is one. */
   protected next(): void {
-    this.block ??= this.loop.blocks.acquire(Math.min(this.end - this.at, BLOCK_MAX));
+    this.block ??= this.#acquire(Math.min(this.end - this.at, BLOCK_MAX));
     if (this.block === null) this.loop.blocks.wait(this);
     else this.startPiece(this.block, Math.min(this.end - this.at, this.block.bytes.length));
+  }
+
+  #acquire(size: number): Block | null {
+    const { loop } = this;
+    if (!this.unbuffered) return loop.blocks.acquire(size);
+    const fixed = size >= FIXED_MIN ? loop.fixedBlocks.acquire() : null;
+    return fixed ?? loop.blocks.acquire(sectorsOf(size));
   }
 
   /** Starts a piece of `length` bytes. */
@@ -101,16 +116,23 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.start();
   }
 
-  protected prep(opcode: number, address: number, length: number): void {
+  /** @param fixed the opcode for registered buffers. */
+  protected prep(opcode: number, fixed: number, block: Block, length: number): void {
     const { fd } = this;
     const sqe = this.loop.start(this);
-    if (fd >= 0) sqe.prep(opcode, fd, address, length, this.#position);
-    else sqe.prep(opcode, ~fd, address, length, this.#position).fixedFile();
+    if (fd >= 0) sqe.prep(opcode, fd, block.address, length, this.#position);
+    else sqe.prep(opcode, ~fd, block.address, length, this.#position).fixedFile();
+    if (block.index >= 0) sqe.opcode(fixed).bufIndex(block.index);
   }
 
   /** Whether a full piece may have more behind it without waiting for it. */
   protected get goesOn(): boolean {
     return this.#position >= 0 || this.#owner!.hasPosition;
+  }
+
+  /** Whether the page cache is left out: positions and lengths are then of whole sectors. */
+  protected get unbuffered(): boolean {
+    return this.#owner!.unbuffered;
   }
 
   /** Whether the file's current position moves. */
@@ -139,10 +161,11 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
 
   /** Settles with an error, or with the number of bytes moved. */
   protected finish(res: number, failure?: unknown): void {
-    if (this.block !== null) this.loop.blocks.release(this.block);
+    this.block?.pool.release(this.block);
     this.block = null;
     const owner = this.#owner!;
     const buffer = this.#buffer;
+    if (this.#movesOnEnd && this.moved) libc().setPosition(this.fd, this.#position);
     const lost = this.lost;
     this.#owner = null;
     this.#buffer = null;
@@ -170,10 +193,13 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
 
   protected override startPiece(block: Block, length: number): void {
     this.#asked = length;
-    this.prep(abi.OP_READ, block.address, length);
+    const whole = this.unbuffered ? Math.min(sectorsOf(length), block.bytes.length) : length;
+    this.prep(abi.OP_READ, abi.OP_READ_FIXED, block, whole);
   }
 
-  complete(res: number): void {
+  complete(read: number): void {
+    // Of the last sector the rest is not wanted.
+    const res = Math.min(read, this.#asked);
     if (res > 0 && !this.lost) {
       const source = this.block!.bytes;
       this.bytes.set(res === source.length ? source : source.subarray(0, res), this.at);
@@ -203,12 +229,13 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
   /** Where the file's current position was; -1 if that does not matter. */
   #from = -1;
 
-  protected override startPiece({ address, bytes }: Block, length: number): void {
+  protected override startPiece(block: Block, length: number): void {
+    const { bytes } = block;
     this.#asked = length;
     this.#from = this.movesPosition ? libc().position(this.fd) : -1;
     const whole = length === this.bytes.length;
     bytes.set(whole ? this.bytes : this.bytes.subarray(this.at, this.at + length));
-    this.prep(abi.OP_WRITE, address, length);
+    this.prep(abi.OP_WRITE, abi.OP_WRITE_FIXED, block, length);
   }
 
   complete(res: number): void {

@@ -7,18 +7,29 @@ const SIZES = [512, 4096, 16384, 65536, 262144] as const;
 export const BLOCK_MAX = 262144;
 const GROW_BYTES = 256 * 1024;
 
+/** Where a block came from. */
+interface BlockOwner {
+  release(block: Block): void;
+}
+
 /** A piece of runtime memory, the kernel's to read or write until it is released. */
 export class Block {
   readonly address: number;
   readonly bytes: Buffer;
+  /** Its owner, which it is released to. */
+  readonly pool: BlockOwner;
   /** Which of the sizes it has. */
   readonly sizeClass: number;
+  /** Which registered buffer it is; -1 if none. */
+  readonly index: number;
   #words: Uint32Array | undefined;
 
-  constructor(address: number, bytes: Buffer, sizeClass: number) {
+  constructor(address: number, bytes: Buffer, pool: BlockOwner, sizeClass: number, index = -1) {
     this.address = address;
     this.bytes = bytes;
+    this.pool = pool;
     this.sizeClass = sizeClass;
+    this.index = index;
   }
 
   /** The same memory, in 32-bit words. */
@@ -106,7 +117,7 @@ export class BlockPool {
     this.#mapped += length;
     const free = this.#free[sizeClass]!;
     for (let at = length - size; at >= 0; at -= size) {
-      free.push(new Block(mapping.address + at, Buffer.from(mapping.buffer, at, size), sizeClass));
+      free.push(new Block(mapping.address + at, Buffer.from(mapping.buffer, at, size), this, sizeClass));
     }
     return free.pop()!;
   }

@@ -11,6 +11,7 @@ import { Slots } from '../ring/slots.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { SQE } from '../ring/structs.js';
 import { BlockPool, type BlockStats } from './blocks.js';
+import { BufferTable, FixedBlocks } from './fixed-blocks.js';
 import type { Operation } from './operation.js';
 import { submitRaw } from './raw.js';
 import { Scheduler } from './scheduler.js';
@@ -52,6 +53,16 @@ function throwLater(error: unknown): void {
   });
 }
 
+function sumOf(pools: BlockStats[]): BlockStats {
+  const sum = { mapped: 0, used: 0, limit: 0 };
+  for (const { mapped, used, limit } of pools) {
+    sum.mapped += mapped;
+    sum.used += used;
+    sum.limit += limit;
+  }
+  return sum;
+}
+
 /** Counters of a loop. All but the totals are back at zero when nothing is in flight. */
 export interface LoopStats {
   /** Operations in flight. */
@@ -83,6 +94,10 @@ export class Loop implements CqeSink {
   readonly ring: Ring;
   /** @internal */
   readonly blocks: BlockPool;
+  /** @internal For large transfers with O_DIRECT. */
+  readonly fixedBlocks: FixedBlocks;
+  /** @internal For bytes that users are shown where they are. */
+  readonly leasedBlocks: FixedBlocks;
   /** The opcodes that this kernel has, by OP_ value. */
   readonly ops: ReadonlySet<number>;
   readonly #slots = new Slots<Operation>();
@@ -123,6 +138,9 @@ export class Loop implements CqeSink {
       },
       false,
     );
+    const table = new BufferTable(this.ring);
+    this.fixedBlocks = new FixedBlocks(table);
+    this.leasedBlocks = new FixedBlocks(table);
     this.ops = probeOps(this.ring);
     this.#scheduler = new Scheduler(this.ring.fd, this);
   }
@@ -387,7 +405,7 @@ export class Loop implements CqeSink {
       enters: this.ring.enters,
       turns: this.#turns,
       overflow: this.#closed ? 0 : this.ring.cqDropped,
-      blocks: this.blocks.stats(),
+      blocks: sumOf([this.blocks, this.fixedBlocks, this.leasedBlocks].map(pool => pool.stats())),
     };
   }
 
@@ -412,9 +430,15 @@ export class Loop implements CqeSink {
     this.#scheduler.close();
     if (done) for (const callback of this.#onClose) callback();
     this.ring.close();
-    if (done) this.blocks.unmap();
+    if (done) this.#unmap();
     else this.#abandon();
     this.#settleIdle();
+  }
+
+  #unmap(): void {
+    this.blocks.unmap();
+    this.fixedBlocks.unmap(false);
+    this.leasedBlocks.unmap(true);
   }
 
   /** The kernel may still write for an operation that cannot be cancelled: its memory is left mapped. */

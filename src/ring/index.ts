@@ -31,6 +31,7 @@ export {
   RENAME_NOREPLACE,
   STATX_BASIC_STATS,
   STATX_BTIME,
+  STATX_DIOALIGN,
 } from './sqe/paths.js';
 export {
   MSG_DONTWAIT,

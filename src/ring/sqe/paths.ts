@@ -18,6 +18,8 @@ export const AT_REMOVEDIR = 0x200;
 export const STATX_BASIC_STATS = 0x7ff;
 /** The time of creation. statx(2) */
 export const STATX_BTIME = 0x800;
+/** What O_DIRECT asks for, 6.1. */
+export const STATX_DIOALIGN = 0x2000;
 /** Fail if the new path exists. renameat2(2) */
 export const RENAME_NOREPLACE = 1;
 /** Exchange the two paths. renameat2(2) */

@@ -1,0 +1,74 @@
+/** Moves bytes between a descriptor and a block, with no copy: the block stays its caller's. */
+import { AbortableOperation } from '../loop/abort.js';
+import type { Block } from '../loop/blocks.js';
+import type { Loop } from '../loop/loop.js';
+import { OperationPool } from '../loop/pool.js';
+import * as abi from '../ring/abi.js';
+
+class BlockOperation extends AbortableOperation<number> {
+  #syscall = '';
+
+  override get eager(): boolean {
+    return true;
+  }
+
+  override get syscall(): string {
+    return this.#syscall;
+  }
+
+  read(fd: number, block: Block, length: number, position: number): Promise<number> {
+    return this.#run('read', abi.OP_READ, abi.OP_READ_FIXED, fd, block, 0, length, position);
+  }
+
+  write(fd: number, block: Block, from: number, length: number, position: number): Promise<number> {
+    return this.#run('write', abi.OP_WRITE, abi.OP_WRITE_FIXED, fd, block, from, length, position);
+  }
+
+  #run(
+    syscall: string,
+    opcode: number,
+    fixed: number,
+    fd: number,
+    block: Block,
+    from: number,
+    length: number,
+    position: number,
+  ): Promise<number> {
+    this.#syscall = syscall;
+    const sqe = this.loop.start(this).prep(opcode, fd, block.address + from, length, position);
+    if (block.index >= 0) sqe.opcode(fixed).bufIndex(block.index);
+    return this.promise();
+  }
+
+  complete(res: number): void {
+    const error = this.settle(res);
+    if (error === undefined) this.resolve(res);
+    else this.reject(error);
+    operations.give(this);
+  }
+}
+
+const operations = new OperationPool(BlockOperation);
+
+/** Reads up to `length` bytes into a block; resolves to the number, 0 at the end of the file. */
+export function readBlock(
+  loop: Loop,
+  fd: number,
+  block: Block,
+  length: number,
+  position: number,
+): Promise<number> {
+  return operations.take(loop).read(fd, block, length, position);
+}
+
+/** Writes up to `length` bytes of a block, from `from` on; resolves to the number. */
+export function writeBlock(
+  loop: Loop,
+  fd: number,
+  block: Block,
+  from: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  return operations.take(loop).write(fd, block, from, length, position);
+}

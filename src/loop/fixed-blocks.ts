@@ -1,0 +1,88 @@
+import { Mapping } from '../ring/mapping.js';
+import type { Ring } from '../ring/ring.js';
+import { BLOCK_MAX, Block, type BlockStats } from './blocks.js';
+
+/** Places in the ring's table of registered buffers: the pools that share it have half each. */
+const PLACES = 32;
+/** Blocks of one pool. Registered ones count against RLIMIT_MEMLOCK, so they are few. */
+const COUNT = PLACES / 2;
+/** They are all of one size. */
+const NO_CLASS = -1;
+
+/** The ring's table of registered buffers; empty at first. */
+export class BufferTable {
+  readonly #ring: Ring;
+  #used = -1;
+
+  constructor(ring: Ring) {
+    this.#ring = ring;
+  }
+
+  /** The place of this memory in the table; -1 where the kernel takes no more, or (before 5.19) none. */
+  add(memory: ArrayBuffer): number {
+    try {
+      if (this.#used < 0) {
+        this.#ring.registerBuffersSparse(PLACES);
+        this.#used = 0;
+      }
+      this.#ring.updateBuffers(this.#used, [new Uint8Array(memory)]);
+      return this.#used++;
+    } catch {
+      return -1;
+    }
+  }
+}
+
+/**
+ * A few blocks of BLOCK_MAX bytes whose pages the kernel knows, as registered buffers: with O_DIRECT, which
+ * would look them up and pin them each time, that spares a third of the CPU time of large transfers.
+ */
+export class FixedBlocks {
+  readonly #table: BufferTable;
+  readonly #mappings: Mapping[] = [];
+  readonly #free: Block[] = [];
+  #used = 0;
+
+  constructor(table: BufferTable) {
+    this.#table = table;
+  }
+
+  /** A block; null when all are in use. It may be an ordinary one, if the kernel does not take more. */
+  acquire(): Block | null {
+    const block = this.#free.pop() ?? this.#make();
+    if (block !== null) this.#used += BLOCK_MAX;
+    return block;
+  }
+
+  #make(): Block | null {
+    if (this.#mappings.length === COUNT) return null;
+    const mapping = Mapping.anonymous(BLOCK_MAX);
+    this.#mappings.push(mapping);
+    const index = this.#table.add(mapping.buffer);
+    return new Block(mapping.address, Buffer.from(mapping.buffer), this, NO_CLASS, index);
+  }
+
+  /** Gives a block back; the kernel must be done with it. */
+  release(block: Block): void {
+    this.#used -= BLOCK_MAX;
+    // One that a user has seen may have been taken away by `ArrayBuffer.transfer`.
+    if (block.bytes.length !== 0) this.#free.push(block);
+  }
+
+  stats(): BlockStats {
+    return { mapped: this.#mappings.length * BLOCK_MAX, used: this.#used, limit: COUNT * BLOCK_MAX };
+  }
+
+  /**
+   * Gives all memory back; the kernel must be done with every block.
+   * @param seen whether a user may still have a view of it: its addresses then stay taken.
+   */
+  unmap(seen: boolean): void {
+    for (const mapping of this.#mappings) {
+      if (seen) mapping.discard();
+      else mapping.unmap();
+    }
+    this.#mappings.length = 0;
+    this.#free.length = 0;
+  }
+}
