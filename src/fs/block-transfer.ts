@@ -16,28 +16,24 @@ class BlockOperation extends AbortableOperation<number> {
     return this.#syscall;
   }
 
-  read(fd: number, block: Block, length: number, position: number): Promise<number> {
-    return this.#run('read', abi.OP_READ, abi.OP_READ_FIXED, fd, block, 0, length, position);
-  }
-
-  write(fd: number, block: Block, from: number, length: number, position: number): Promise<number> {
-    return this.#run('write', abi.OP_WRITE, abi.OP_WRITE_FIXED, fd, block, from, length, position);
-  }
-
-  #run(
-    syscall: string,
-    opcode: number,
-    fixed: number,
+  run(
+    writes: boolean,
     fd: number,
     block: Block,
     from: number,
     length: number,
     position: number,
+    signal: AbortSignal | undefined,
   ): Promise<number> {
-    this.#syscall = syscall;
+    this.#syscall = writes ? 'write' : 'read';
+    const opcode = writes ? abi.OP_WRITE : abi.OP_READ;
     const sqe = this.loop.start(this).prep(opcode, fd, block.address + from, length, position);
-    if (block.index >= 0) sqe.opcode(fixed).bufIndex(block.index);
-    return this.promise();
+    if (block.index >= 0) {
+      sqe.opcode(writes ? abi.OP_WRITE_FIXED : abi.OP_READ_FIXED).bufIndex(block.index);
+    }
+    const promise = this.promise();
+    this.watch(signal);
+    return promise;
   }
 
   complete(res: number): void {
@@ -57,8 +53,9 @@ export function readBlock(
   block: Block,
   length: number,
   position: number,
+  signal?: AbortSignal,
 ): Promise<number> {
-  return operations.take(loop).read(fd, block, length, position);
+  return operations.take(loop).run(false, fd, block, 0, length, position, signal);
 }
 
 /** Writes up to `length` bytes of a block, from `from` on; resolves to the number. */
@@ -69,6 +66,7 @@ export function writeBlock(
   from: number,
   length: number,
   position: number,
+  signal?: AbortSignal,
 ): Promise<number> {
-  return operations.take(loop).write(fd, block, from, length, position);
+  return operations.take(loop).run(true, fd, block, from, length, position, signal);
 }

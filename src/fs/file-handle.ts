@@ -16,7 +16,7 @@ import { throwIfAborted } from '../loop/abort.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { EINVAL } from '../ring/errno.js';
-import { argValueError, systemError } from '../ring/errors.js';
+import { argTypeError, argValueError, systemError } from '../ring/errors.js';
 import { checkViews, toData, toOptions } from './arguments.js';
 import { type ChunkOptions, chunksOf } from './chunks.js';
 import {
@@ -28,6 +28,7 @@ import {
   writeBytesTo,
   writePiecesTo,
 } from './content.js';
+import { type CopyOptions, checkCopy, copyBetween } from './copy.js';
 import { GroupSync } from './group-sync.js';
 import * as streams from './handle-streams.js';
 import { OpenFile } from './open-file.js';
@@ -41,6 +42,7 @@ import {
   type WriteOptions,
   writeTransfer,
 } from './transfer-arguments.js';
+import { getFrom, type SetXattrOptions, setOn } from './xattr.js';
 
 /** What `readv` resolves to. */
 export interface ReadVResult {
@@ -299,6 +301,28 @@ export class FileHandle extends OpenFile {
     checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
     checkInt('length', length, 0, Number.MAX_SAFE_INTEGER);
     await this.operate('fadvise', (sqe, fd) => sqe.fadvise(fd, offset, length, ADVICE[advice]));
+  }
+
+  /** The value of an extended attribute, as the function `getxattr` gives it. fgetxattr(2), 5.19 */
+  getxattr(name: string): Promise<Buffer> {
+    return this.using('fgetxattr', () => getFrom(this.loop, this.fd, name));
+  }
+
+  /** Sets an extended attribute, as the function `setxattr` does. fsetxattr(2), 5.19 */
+  setxattr(name: string, value: string | ArrayBufferView, options?: SetXattrOptions): Promise<void> {
+    return this.using('fsetxattr', () => setOn(this.loop, this.fd, name, value, options));
+  }
+
+  /**
+   * Copies to another open file, a pipe or the like, without the bytes passing through JavaScript; resolves
+   * to their number. After an error or an abort part of them may have been copied.
+   */
+  async copyTo(target: FileHandle, options: CopyOptions = {}): Promise<number> {
+    if (!(target instanceof FileHandle)) throw argTypeError('target', 'an instance of FileHandle', target);
+    checkCopy(options);
+    return this.using('read', () =>
+      target.using('write', () => copyBetween(this.loop, this, target, options)),
+    );
   }
 
   /**

@@ -2,6 +2,7 @@
 export type { PathLike } from 'node:fs';
 export type { ChunkOptions } from './chunks.js';
 export type { Content, ReadFileOptions, WriteFileOptions } from './content.js';
+export type { CopyOptions } from './copy.js';
 export type {
   Advice,
   FileHandle,

@@ -1,16 +1,23 @@
 /** Extended attributes, xattr(7): getxattr(2) and setxattr(2) need Linux 5.19. */
 import type { PathLike } from 'node:fs';
-import type { Block } from '../loop/blocks.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, rangeError, UasyncError } from '../ring/errors.js';
+import type { Sqe } from '../ring/sqe/index.js';
 import { toData, toPath } from './arguments.js';
-import { onPath } from './operations.js';
+import { checkThere } from './content.js';
+import { onFd, onPath } from './operations.js';
+import { withBlock } from './with-block.js';
 
 /** The longest value that Linux allows. XATTR_SIZE_MAX */
 const SIZE_MAX = 65536;
+const XATTR_CREATE = 1;
+const XATTR_REPLACE = 2;
+
+/** A path or a descriptor. */
+type Target = string | Uint8Array | number;
 
 /** When `setxattr` fails. */
 export interface SetXattrOptions {
@@ -22,17 +29,7 @@ export interface SetXattrOptions {
 
 /** The value of an extended attribute, for instance 'user.mime_type'. It rejects with ENODATA if there is none. */
 export async function getxattr(path: PathLike, name: string): Promise<Buffer> {
-  const plain = toPath(path);
-  checkName(name);
-  const loop = supported();
-  return withBlock(loop, async ({ address, bytes }) => {
-    const length = await onPath(loop, 'getxattr', plain, null, sqe => {
-      const nameAddress = sqe.path('name', name);
-      const pathAddress = sqe.path('path', plain);
-      sqe.prep(abi.OP_GETXATTR, 0, nameAddress, SIZE_MAX, address).addr3(pathAddress);
-    });
-    return Buffer.from(bytes.subarray(0, length));
-  });
+  return getFrom(currentLoop(), toPath(path), name);
 }
 
 /** Sets an extended attribute to a string's or a view's bytes, 64 KiB at most. */
@@ -40,21 +37,60 @@ export async function setxattr(
   path: PathLike,
   name: string,
   value: string | ArrayBufferView,
+  options?: SetXattrOptions,
+): Promise<void> {
+  await setOn(currentLoop(), toPath(path), name, value, options);
+}
+
+/** See `getxattr`. */
+export async function getFrom(loop: Loop, target: Target, name: string): Promise<Buffer> {
+  checkName(name);
+  checkSupported(loop);
+  return withBlock(loop, SIZE_MAX, SIZE_MAX, async ({ address, bytes }) => {
+    const length = await run(loop, 'getxattr', target, (sqe, isFd) => {
+      const op = isFd ? abi.OP_FGETXATTR : abi.OP_GETXATTR;
+      sqe.prep(op, isFd ? (target as number) : 0, sqe.path('name', name), SIZE_MAX, address);
+    });
+    return Buffer.from(bytes.subarray(0, length));
+  });
+}
+
+/** See `setxattr`. */
+export async function setOn(
+  loop: Loop,
+  target: Target,
+  name: string,
+  value: string | ArrayBufferView,
   { create = false, replace = false }: SetXattrOptions = {},
 ): Promise<void> {
-  const plain = toPath(path);
   checkName(name);
   const data = toData(value, 'utf8', 'value');
-  if (data.length > SIZE_MAX) throw rangeError('value.length', `<= ${SIZE_MAX}`, data.length);
-  const flags = (create ? 1 : 0) | (replace ? 2 : 0);
-  const loop = supported();
-  await withBlock(loop, ({ address, bytes }) => {
+  const size = data.length;
+  if (size > SIZE_MAX) throw rangeError('value.length', `<= ${SIZE_MAX}`, size);
+  const flags = (create ? XATTR_CREATE : 0) | (replace ? XATTR_REPLACE : 0);
+  checkSupported(loop);
+  await withBlock(loop, SIZE_MAX, SIZE_MAX, ({ address, bytes }) => {
+    checkThere(data, size);
     bytes.set(data);
-    return onPath(loop, 'setxattr', plain, null, sqe => {
-      const nameAddress = sqe.path('name', name);
-      const pathAddress = sqe.path('path', plain);
-      sqe.prep(abi.OP_SETXATTR, 0, nameAddress, data.length, address).opFlags(flags).addr3(pathAddress);
+    return run(loop, 'setxattr', target, (sqe, isFd) => {
+      const op = isFd ? abi.OP_FSETXATTR : abi.OP_SETXATTR;
+      sqe.prep(op, isFd ? (target as number) : 0, sqe.path('name', name), size, address).opFlags(flags);
     });
+  });
+}
+
+/** Runs one of the two on a path, or with an f before its name on a descriptor. */
+function run(
+  loop: Loop,
+  syscall: string,
+  target: Target,
+  prepare: (sqe: Sqe, isFd: boolean) => void,
+): Promise<number> {
+  if (typeof target === 'number') return onFd(loop, `f${syscall}`, sqe => prepare(sqe, true));
+  return onPath(loop, syscall, target, null, sqe => {
+    const address = sqe.path('path', target);
+    prepare(sqe, false);
+    sqe.addr3(address);
   });
 }
 
@@ -64,21 +100,7 @@ function checkName(name: string): void {
   checkInt('name.length', name.length, 1, 255);
 }
 
-function supported(): Loop {
-  const loop = currentLoop();
-  if (loop.ops.has(abi.OP_GETXATTR)) return loop;
+function checkSupported(loop: Loop): void {
+  if (loop.ops.has(abi.OP_GETXATTR)) return;
   throw new UasyncError('ERR_UNSUPPORTED', 'Extended attributes came with Linux 5.19');
-}
-
-/** Lends a block of SIZE_MAX bytes until `use` has settled. */
-async function withBlock<T>(loop: Loop, use: (block: Block) => Promise<T>): Promise<T> {
-  for (;;) {
-    const block = loop.blocks.acquire(SIZE_MAX);
-    try {
-      if (block !== null && block.bytes.length >= SIZE_MAX) return await use(block);
-    } finally {
-      if (block !== null) loop.blocks.release(block);
-    }
-    await loop.blocks.released();
-  }
 }

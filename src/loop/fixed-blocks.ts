@@ -19,13 +19,13 @@ export class BufferTable {
   }
 
   /** The place of this memory in the table; -1 where the kernel takes no more, or (before 5.19) none. */
-  add(memory: ArrayBuffer): number {
+  add(memory: Mapping): number {
     try {
       if (this.#used < 0) {
         this.#ring.registerBuffersSparse(PLACES);
         this.#used = 0;
       }
-      this.#ring.updateBuffers(this.#used, [new Uint8Array(memory)]);
+      this.#ring.updateMapping(this.#used, memory);
       return this.#used++;
     } catch {
       return -1;
@@ -58,7 +58,7 @@ export class FixedBlocks {
     if (this.#mappings.length === COUNT) return null;
     const mapping = Mapping.anonymous(BLOCK_MAX);
     this.#mappings.push(mapping);
-    const index = this.#table.add(mapping.buffer);
+    const index = this.#table.add(mapping);
     return new Block(mapping.address, Buffer.from(mapping.buffer), this, NO_CLASS, index);
   }
 

@@ -1,0 +1,25 @@
+import type { Block } from '../loop/blocks.js';
+import type { Loop } from '../loop/loop.js';
+
+/**
+ * Lends a block until `use` has settled, once there is one: of `size` bytes if it can be had, of `least` in
+ * any case.
+ */
+export async function withBlock<T>(
+  loop: Loop,
+  size: number,
+  least: number,
+  use: (block: Block) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const block = loop.blocks.acquire(size);
+    if (block !== null) {
+      try {
+        if (block.bytes.length >= least) return await use(block);
+      } finally {
+        loop.blocks.release(block);
+      }
+    }
+    await loop.blocks.released();
+  }
+}
