@@ -9,7 +9,7 @@ const BYTES_EXPECTED = 'an instance of Buffer, TypedArray, or DataView';
 /** A path as the kernel takes it: without NUL bytes, URLs resolved. */
 export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
   if (typeof path === 'string' && !path.includes('\0')) return path;
-  let plain = path instanceof URL ? fileURLToPath(path) : path;
+  let plain = isUrl(path) ? fileURLToPath(path) : path;
   // A copy: the call may wait, and the caller's bytes may change meanwhile.
   if (plain instanceof Uint8Array) plain = Buffer.from(plain);
   if (typeof plain !== 'string' && !(plain instanceof Uint8Array)) {
@@ -19,6 +19,12 @@ export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
     throw argValueError(name, 'must be a string, Uint8Array, or URL without null bytes', plain);
   }
   return plain;
+}
+
+/** As Node tells one: a URL may be of another realm, or of a library. */
+function isUrl(path: unknown): path is URL {
+  const { href, protocol, auth, path: legacy } = (path ?? {}) as URL & { auth?: unknown; path?: unknown };
+  return Boolean(href && protocol && auth === undefined && legacy === undefined);
 }
 
 /** A path as errors show it. */

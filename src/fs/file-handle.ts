@@ -39,6 +39,7 @@ import {
   plainPosition,
   type ReadOptions,
   readTransfer,
+  type Transfer,
   type WriteOptions,
   writeTransfer,
 } from './transfer-arguments.js';
@@ -93,8 +94,9 @@ export class FileHandle extends OpenFile {
         return Promise.resolve({ bytesRead: 0, buffer: transfer.buffer as ArrayBufferView });
       }
       const size = transfer.bytes.length;
-      if (transfer.position >= 0) return this.readNow(transfer, size);
-      return this.inOrder('reads', () => this.readNow(transfer, size));
+      if (transfer.position < 0) return this.inOrder('reads', () => this.readNow(transfer, size));
+      this.assertPosition('read');
+      return this.readNow(transfer, size);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -128,11 +130,17 @@ export class FileHandle extends OpenFile {
       if (ArrayBuffer.isView(data) && transfer.bytes.length === 0) {
         return Promise.resolve({ bytesWritten: 0, buffer: data });
       }
-      const size = transfer.bytes.length;
-      return transfer.position >= 0 ? this.writeNow(transfer, size) : this.writeInOrder(transfer, size);
+      return this.#write(transfer);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #write(transfer: Transfer): Promise<WriteResult<ArrayBufferView | string>> {
+    const size = transfer.bytes.length;
+    if (transfer.position < 0) return this.writeInOrder(transfer, size);
+    this.assertPosition('write');
+    return this.writeNow(transfer, size);
   }
 
   /** Reads into several buffers, one after the other. readv(2) */
@@ -151,7 +159,11 @@ export class FileHandle extends OpenFile {
   async writev(buffers: readonly ArrayBufferView[], position?: number | null): Promise<WriteVResult> {
     this.assertOpen('writev');
     checkViews(buffers);
-    const { bytesWritten } = await this.write(gather(buffers), 0, null, plainPosition(position));
+    if (buffers.length === 0) return { bytesWritten: 0, buffers };
+    const bytes = gather(buffers);
+    const at = plainPosition(position);
+    const { length } = bytes;
+    const { bytesWritten } = await this.#write({ buffer: bytes, bytes, offset: 0, length, position: at });
     return { bytesWritten, buffers };
   }
 
@@ -235,8 +247,8 @@ export class FileHandle extends OpenFile {
   stat(options?: { bigint?: false }): Promise<Stats>;
   stat(options: { bigint: true }): Promise<BigIntStats>;
   stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats>;
-  stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
-    return this.using('fstat', () => statFd(this.loop, this.fd, options?.bigint === true));
+  stat(options: { bigint?: boolean } = {}): Promise<Stats | BigIntStats> {
+    return this.using('fstat', () => statFd(this.loop, this.fd, options.bigint === true));
   }
 
   /** Has the data and the attributes written to the device. fsync(2) */

@@ -2,7 +2,7 @@
 import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import { ReadableStream } from 'node:stream/web';
-import { stateError } from '../ring/errors.js';
+import { argTypeError, stateError } from '../ring/errors.js';
 import { checkBoolean } from './arguments.js';
 import type { FileHandle } from './file-handle.js';
 
@@ -69,14 +69,23 @@ function tied<T extends ReadStream | WriteStream>(handle: FileHandle, stream: T)
   return stream;
 }
 
+/** Node's streams take functions of their own for a path or a descriptor, but not for a handle. */
+function refuseFunctions(options: object | undefined): void {
+  if (!(options as { fs?: unknown } | undefined)?.fs) return;
+  const error = new Error('The FileHandle with fs method is not implemented');
+  throw Object.assign(error, { code: 'ERR_METHOD_NOT_IMPLEMENTED' });
+}
+
 /** See `FileHandle.createReadStream`. */
 export function readStream(handle: FileHandle, options: ReadStreamOptions | undefined): ReadStream {
+  refuseFunctions(options);
   const given = { ...options, fd: handle.fd, fs: callsOf(handle) };
   return tied(handle, createReadStream('', given as Parameters<typeof createReadStream>[1]));
 }
 
 /** See `FileHandle.createWriteStream`. */
 export function writeStream(handle: FileHandle, options: WriteStreamOptions | undefined): WriteStream {
+  refuseFunctions(options);
   const given = { ...options, fd: handle.fd, fs: callsOf(handle) };
   return tied(handle, createWriteStream('', given as Parameters<typeof createWriteStream>[1]));
 }
@@ -92,6 +101,9 @@ const locked = new WeakSet<FileHandle>();
 
 /** See `FileHandle.readableWebStream`. */
 export function webStream(handle: FileHandle, options: { autoClose?: boolean } = {}): ReadableStream {
+  if (typeof options !== 'object' || options === null) {
+    throw argTypeError('options', 'of type object', options);
+  }
   if (handle.fd < 0) throw stateError('Invalid state: The FileHandle is closed');
   if (locked.has(handle)) throw stateError('Invalid state: The FileHandle is locked');
   const autoClose = checkBoolean('options.autoClose', options.autoClose ?? false);

@@ -1,12 +1,15 @@
 import { EventEmitter } from 'node:events';
-import { fstatSync } from 'node:fs';
+import { constants } from 'node:fs';
 import type { Block } from '../loop/blocks.js';
 import { closeFile } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
-import { closedError, UasyncError } from '../ring/errors.js';
+import { ESPIPE } from '../ring/errno.js';
+import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { readBlock } from './block-transfer.js';
 import { forget, rememberOpen } from './forgotten.js';
+import { readAtOnce, writeAtOnce } from './nonblocking.js';
 import { onFd } from './operations.js';
 import { PositionOrder } from './position-order.js';
 import { sectorsOf } from './sectors.js';
@@ -28,13 +31,15 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
   #positioned: boolean | undefined;
   /** @internal */
   readonly unbuffered: boolean;
+  readonly #nonblocking: boolean;
 
-  /** @internal @param unbuffered whether it was opened with O_DIRECT. */
-  constructor(loop: Loop, fd: number, unbuffered: boolean) {
+  /** @internal */
+  constructor(loop: Loop, fd: number, flags: number) {
     super();
     this.#loop = loop;
     this.#fd = fd;
-    this.unbuffered = unbuffered;
+    this.unbuffered = (flags & constants.O_DIRECT) !== 0;
+    this.#nonblocking = (flags & constants.O_NONBLOCK) !== 0;
     loop.own(fd);
     rememberOpen(this, loop, fd);
   }
@@ -87,6 +92,11 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
     if (this.#loop.closed) throw closedError('The loop');
   }
 
+  /** @internal Throws what a call with a position rejects with on a pipe or the like. pread(2) */
+  protected assertPosition(syscall: string): void {
+    if (!this.hasPosition) throw systemError(ESPIPE, syscall);
+  }
+
   /** @internal Keeps the descriptor open until `call` has settled. */
   protected async using<T>(syscall: string, call: () => Promise<T>): Promise<T> {
     this.assertOpen(syscall);
@@ -108,29 +118,32 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
     if (--this.#pending === 0) this.#onIdle?.();
   }
 
-  /** @internal Whether it has a current position, as files have and pipes have not. */
+  /** @internal Whether it has positions, as files have and pipes and terminals have not. */
   get hasPosition(): boolean {
-    if (this.#positioned === undefined) {
-      this.#positioned = isPositioned(this.#fd);
-    }
+    this.#positioned ??= libc().position(this.#fd) !== ESPIPE;
     return this.#positioned;
   }
 
   // --- Transfers ----------------------------------------------------------------------------------
 
   /** @internal @param size how many bytes the buffer had when the call was made. */
-  protected readNow(
-    { buffer, bytes, offset, length, position }: Transfer,
-    size: number,
-  ): Promise<ReadResult<ArrayBufferView>> {
+  protected readNow(transfer: Transfer, size: number): Promise<ReadResult<ArrayBufferView>> {
     this.#pending++;
+    if (this.#nonblocking && !this.hasPosition) {
+      return readAtOnce(this.#fd, transfer).finally(() => this.transferEnded());
+    }
+    const { buffer, bytes, offset, length, position } = transfer;
     const target = buffer as ArrayBufferView;
     return readBytes(this.#loop, this, this.#fd, target, bytes, size, offset, length, position);
   }
 
   /** @internal @param size how many bytes the buffer had when the call was made. */
-  protected writeNow({ buffer, bytes, offset, length, position }: Transfer, size: number): Promise<Written> {
+  protected writeNow(transfer: Transfer, size: number): Promise<Written> {
     this.#pending++;
+    if (this.#nonblocking && !this.hasPosition) {
+      return writeAtOnce(this.#fd, transfer).finally(() => this.transferEnded());
+    }
+    const { buffer, bytes, offset, length, position } = transfer;
     return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
   }
 
@@ -171,15 +184,5 @@ export abstract class OpenFile extends EventEmitter implements TransferOwner {
       batch = added;
     }
     return batch.add(transfer);
-  }
-}
-
-/** Whether a descriptor has a current position; not if somebody else has closed it. */
-function isPositioned(fd: number): boolean {
-  try {
-    const stats = fstatSync(fd);
-    return stats.isFile() || stats.isBlockDevice();
-  } catch {
-    return false;
   }
 }

@@ -1,4 +1,4 @@
-import { constants, type PathLike } from 'node:fs';
+import type { PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
@@ -21,6 +21,5 @@ export async function open(
   const openFlags = toFlags(flags);
   const openMode = toMode(mode, DEFAULT_MODE);
   const loop = currentLoop();
-  const fd = await openPath(loop, plain, openFlags, openMode);
-  return new FileHandle(loop, fd, (openFlags & constants.O_DIRECT) !== 0);
+  return new FileHandle(loop, await openPath(loop, plain, openFlags, openMode), openFlags);
 }

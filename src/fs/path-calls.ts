@@ -17,8 +17,6 @@ import { statPath } from './statx.js';
 /** Permissions that a mode can say; what is beyond is of no meaning to the kernel. */
 const MODE_BITS = 0o7777;
 const TYPES = new Set(['dir', 'file', 'junction']);
-/** Of Node's errors that `throwIfNoEntry: false` makes undefined. */
-const NO_ENTRY = new Set(['ENOENT', 'ENOTDIR']);
 
 /** How `stat` and `lstat` answer. */
 export interface StatOptions {
@@ -103,28 +101,26 @@ export function stat(path: PathLike, options: StatOptions & { bigint: true }): P
 export function stat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats>;
 export function stat(
   path: PathLike,
-  options?: StatOptions & { throwIfNoEntry?: boolean },
+  options: StatOptions & { throwIfNoEntry?: boolean } = {},
 ): Promise<Stats | BigIntStats | undefined> {
   // Not an async function: its second promise costs.
   try {
-    const found = statPath(currentLoop(), toPath(path), true, options?.bigint === true);
-    return options?.throwIfNoEntry === false ? found.catch(undefinedIfMissing) : found;
+    const found = statPath(currentLoop(), toPath(path), true, options.bigint === true);
+    if (options.throwIfNoEntry !== false) return found;
+    // Whether that is an error then, Node says: it came with Node 24.
+    return found.catch(() => promises.stat(path, options));
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
-  if (!NO_ENTRY.has(error.code ?? '')) throw error;
 }
 
 /** The attributes of a path, of a symbolic link itself. lstat(2) */
 export function lstat(path: PathLike, options?: StatOptions & { bigint?: false }): Promise<Stats>;
 export function lstat(path: PathLike, options: StatOptions & { bigint: true }): Promise<BigIntStats>;
 export function lstat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats>;
-export function lstat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats> {
+export function lstat(path: PathLike, options: StatOptions = {}): Promise<Stats | BigIntStats> {
   try {
-    return statPath(currentLoop(), toPath(path), false, options?.bigint === true);
+    return statPath(currentLoop(), toPath(path), false, options.bigint === true);
   } catch (error) {
     return Promise.reject(error);
   }

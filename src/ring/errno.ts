@@ -10,6 +10,7 @@ export const EEXIST = -17;
 export const EINVAL = -22;
 export const ENFILE = -23;
 export const EMFILE = -24;
+export const ESPIPE = -29;
 export const ENOSYS = -38;
 export const ETIME = -62;
 export const EPROTO = -71;
