@@ -1,5 +1,6 @@
 import { isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 import { PromiseOperation } from './operation.js';
 
 /** The rejection of a call whose `signal` was aborted: name 'AbortError', code 'ABORT_ERR', as Node's. */
@@ -22,20 +23,20 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
  * An operation that settles one promise and that an `AbortSignal` cancels. If it completed after all,
  * its result is delivered all the same.
  */
-export abstract class AbortableOperation<T> extends PromiseOperation<T> {
+export abstract class AbortableOperation<T> extends PromiseOperation<T> implements AbortListener {
   #signal: AbortSignal | undefined;
 
   /** Cancels when `signal` is aborted, until `settle()`. */
   protected watch(signal: AbortSignal | undefined): void {
     if (signal === undefined) return;
     this.#signal = signal;
-    signal.addEventListener('abort', this);
+    listenForAbort(signal, this);
     // It may have been aborted since it was last looked at.
-    if (signal.aborted) this.handleEvent();
+    if (signal.aborted) this.onAbort();
   }
 
   /** The signal was aborted. */
-  handleEvent(): void {
+  onAbort(): void {
     this.loop.cancel(this);
   }
 
@@ -44,7 +45,7 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> {
     const signal = this.#signal;
     if (signal !== undefined) {
       this.#signal = undefined;
-      signal.removeEventListener('abort', this);
+      ignoreAbort(signal, this);
       if (signal.aborted && isCancelled(res)) return new AbortError(signal);
     }
     if (isCancelled(res) && this.loop.closing) return closedError('The loop');

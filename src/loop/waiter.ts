@@ -2,6 +2,7 @@ import { checkDuration, checkSignal } from '../ring/check.js';
 import { ETIMEDOUT } from '../ring/errno.js';
 import { argTypeError, systemError } from '../ring/errors.js';
 import { AbortError, throwIfAborted } from './abort.js';
+import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 import { promiseOf, type Settler } from './settler.js';
 
 /** What every call that waits on a peer takes. */
@@ -24,7 +25,7 @@ export function checkWait(options: WaitOptions | undefined): void {
  * Someone who waits for an event (not for an operation of their own), and may give up: by a signal or by
  * a timeout. Whoever settles it calls `settled()` first.
  */
-export class Waiter<T> implements Settler<T> {
+export class Waiter<T> implements Settler<T>, AbortListener {
   resolve!: (value: T) => void;
   reject!: (error: unknown) => void;
   /** Called when it gives up, before its promise rejects: to take it out of its queue. */
@@ -47,7 +48,7 @@ export class Waiter<T> implements Settler<T> {
   #limit({ signal, timeout }: WaitOptions): void {
     if (signal !== undefined) {
       this.#signal = signal;
-      signal.addEventListener('abort', this);
+      listenForAbort(signal, this);
     }
     if (timeout !== undefined) {
       // Node's timers hold 32 bits; what is longer than 24 days is as good as for ever.
@@ -56,7 +57,7 @@ export class Waiter<T> implements Settler<T> {
   }
 
   /** The signal was aborted. */
-  handleEvent(): void {
+  onAbort(): void {
     const signal = this.#signal!;
     this.giveUp(new AbortError(signal));
   }
@@ -75,7 +76,7 @@ export class Waiter<T> implements Settler<T> {
   /** It no longer waits: lets go of its signal and its timer. */
   settled(): void {
     if (this.#signal !== undefined) {
-      this.#signal.removeEventListener('abort', this);
+      ignoreAbort(this.#signal, this);
       this.#signal = undefined;
     }
     if (this.#timer !== undefined) {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { AbortableOperation, AbortError } from '../loop/abort.js';
+import { type AbortListener, ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
@@ -171,16 +172,22 @@ function prepare(fd: number, options: ConnectOptions, local: InetAddress | undef
 }
 
 /** The caller's signal and timeout as one signal. */
-class Limit {
+class Limit implements AbortListener {
   readonly #user: AbortSignal | undefined;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #abort = (): void => this.#controller.abort();
 
   constructor(signal: AbortSignal | undefined, timeout: number | undefined) {
     this.#user = signal;
-    signal?.addEventListener('abort', this.#abort);
-    if (timeout !== undefined) this.#timer = setTimeout(this.#abort, Math.min(timeout, 0x7fffffff));
+    if (signal !== undefined) listenForAbort(signal, this);
+    if (timeout !== undefined) {
+      this.#timer = setTimeout(() => this.onAbort(), Math.min(timeout, 0x7fffffff));
+    }
+  }
+
+  /** The caller's signal was aborted, or the time is up. */
+  onAbort(): void {
+    this.#controller.abort();
   }
 
   get signal(): AbortSignal {
@@ -202,7 +209,7 @@ class Limit {
   }
 
   end(): void {
-    this.#user?.removeEventListener('abort', this.#abort);
+    if (this.#user !== undefined) ignoreAbort(this.#user, this);
     clearTimeout(this.#timer);
   }
 }

@@ -1,5 +1,6 @@
-import { AbortError, throwIfAborted } from '../loop/abort.js';
+import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../loop/blocks.js';
+import { Waiter } from '../loop/waiter.js';
 import type { Inbox } from './inbox.js';
 import type { Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
@@ -182,15 +183,9 @@ export async function pipe(receiver: Receiver, sender: Sender, signal?: AbortSig
 /** Waits for a write, and no longer once the signal is aborted. */
 async function unlessAborted(writing: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return writing;
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new AbortError(signal));
-  });
-  signal.addEventListener('abort', onAbort!);
-  try {
-    await Promise.race([writing, aborted]);
-    throwIfAborted(signal);
-  } finally {
-    signal.removeEventListener('abort', onAbort!);
-  }
+  throwIfAborted(signal);
+  const waiter = new Waiter<void>('write', () => {});
+  const waiting = waiter.wait({ signal });
+  writing.then(waiter.resolve, waiter.reject).finally(() => waiter.settled());
+  return waiting;
 }

@@ -1,4 +1,5 @@
 import { AbortError } from '../loop/abort.js';
+import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait } from '../loop/waiter.js';
@@ -70,12 +71,13 @@ export async function sendFile(
 
 /** Waits for its turn, unless that is given up before. */
 async function holdOf(sender: Sender, giveUp: () => void, signal: AbortSignal | undefined): Promise<void> {
-  const onAbort = (): void => sender.unhold(giveUp, new AbortError(signal!));
-  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal === undefined) return sender.hold(giveUp);
+  const listener = { onAbort: () => sender.unhold(giveUp, new AbortError(signal)) };
+  listenForAbort(signal, listener);
   try {
     await sender.hold(giveUp);
   } finally {
-    signal?.removeEventListener('abort', onAbort);
+    ignoreAbort(signal, listener);
   }
 }
 

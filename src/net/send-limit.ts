@@ -1,4 +1,5 @@
 import { AbortError } from '../loop/abort.js';
+import { type AbortListener, ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import { ETIMEDOUT } from '../ring/errno.js';
 import { type ErrorDetails, systemError } from '../ring/errors.js';
@@ -9,7 +10,7 @@ export interface Limited {
 }
 
 /** A caller's signal and timeout for one datagram, or for all of a list. */
-export class SendLimit {
+export class SendLimit implements AbortListener {
   readonly #signal: AbortSignal | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #details: ErrorDetails | undefined;
@@ -20,7 +21,7 @@ export class SendLimit {
   constructor({ signal, timeout }: WaitOptions, details: ErrorDetails | undefined) {
     this.#signal = signal;
     this.#details = details;
-    signal?.addEventListener('abort', this);
+    if (signal !== undefined) listenForAbort(signal, this);
     if (timeout !== undefined) {
       this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeout, 0x7fffffff));
     }
@@ -35,13 +36,13 @@ export class SendLimit {
   }
 
   /** The signal was aborted. */
-  handleEvent(): void {
+  onAbort(): void {
     for (const send of [...this.#sends]) send.cancel();
   }
 
   #onTimeout(): void {
     this.#late = true;
-    this.handleEvent();
+    this.onAbort();
   }
 
   /** Why what is under way is given up, if it is. */
@@ -52,7 +53,7 @@ export class SendLimit {
 
   /** All is settled: lets go of the signal and the timer. */
   end(): void {
-    this.#signal?.removeEventListener('abort', this);
+    if (this.#signal !== undefined) ignoreAbort(this.#signal, this);
     clearTimeout(this.#timer);
   }
 }

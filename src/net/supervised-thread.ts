@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { Channel } from '../loop/channel.js';
 import { channelPair } from '../loop/channel-end.js';
 import type { LoopStats } from '../loop/loop.js';
@@ -156,10 +157,11 @@ export class SupervisedThread {
       terminated = true;
       worker.terminate();
     };
+    const listener = { onAbort: terminate };
     if (now.aborted) terminate();
-    else now.addEventListener('abort', terminate);
+    else listenForAbort(now, listener);
     await exit;
-    now.removeEventListener('abort', terminate);
+    ignoreAbort(now, listener);
     return terminated;
   }
 }
