@@ -253,6 +253,24 @@ t.test('pipes that are given up at any moment leave the rest unread', async t =>
   t.ok(data.equals(await arriving));
 });
 
+t.test('an abort of pipeTo loses nothing: what was read is written, the rest is unread', async t => {
+  const [client, front] = await pair(t);
+  const [back, server] = await pair(t);
+  const data = pattern(20_000_000);
+  const abort = new AbortController();
+  const aborted = t.rejects(front.pipeTo(back, { signal: abort.signal }), { name: 'AbortError' });
+  const writing = client.write(data).then(() => client.shutdown());
+  // Nobody reads there: it comes to a standstill.
+  for (let read = -1; read !== front.bytesRead; await sleep(20)) read = front.bytesRead;
+  abort.abort();
+  await aborted;
+  const rest = readAll(front);
+  const moved = readAll(server);
+  await back.shutdown();
+  t.ok(data.equals(Buffer.concat([await moved, await rest])));
+  await writing;
+});
+
 t.test('a proxy of two lines', async t => {
   const target = await listen({ port: 0, host: HOST });
   const proxy = await listen({ port: 0, host: HOST });
