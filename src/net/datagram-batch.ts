@@ -1,6 +1,6 @@
 import { promiseOf, type Settler } from '../loop/settler.js';
 import { UasyncError } from '../ring/errors.js';
-import type { Destination } from './datagram-destinations.js';
+import type { Destination } from './datagram-destination.js';
 import type { DatagramSender, SendOutcome } from './datagram-sender.js';
 import { TRAIN_BYTES, TRAIN_MAX } from './datagram-trains.js';
 import type { SendLimit } from './send-limit.js';

@@ -1,62 +1,7 @@
 /** Receivers of datagrams: their addresses as the kernel wants them, without encoding one for each datagram. */
 import { isIP } from 'node:net';
 import { checkInt } from '../ring/check.js';
-import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
-import type { DatagramTrain } from './datagram-trains.js';
-
-/** Whom to send to. */
-export class Destination {
-  /** As the caller gave it. */
-  readonly address: string;
-  /** -1 for a Unix socket. */
-  readonly port: number;
-  /** The sockaddr. */
-  readonly bytes: Uint8Array;
-
-  /** The sender that it has taken datagrams of, and the longest of them. */
-  #sender = 0;
-  #longest = 0;
-  /** @internal Datagrams for it that leave together in the next turn. */
-  train: DatagramTrain | null = null;
-  /** @internal How many those are likely to be. */
-  trainSize = 1;
-
-  constructor(address: string, port: number, socketAddress: SocketAddress) {
-    const bytes = Buffer.alloc(SOCKADDR_MAX);
-    this.address = address;
-    this.port = port;
-    this.bytes = new Uint8Array(bytes.subarray(0, writeSockaddr(bytes, 0, socketAddress)));
-  }
-
-  /** It took a datagram of a sender: one that is no longer is not refused for what the caller did. */
-  proven(sender: number, length: number): void {
-    if (this.#sender !== sender) {
-      this.#sender = sender;
-      this.#longest = length;
-    } else if (length > this.#longest) {
-      this.#longest = length;
-    }
-  }
-
-  isProven(sender: number, length: number): boolean {
-    return this.#sender === sender && length <= this.#longest;
-  }
-
-  /** It refused one after all. */
-  doubt(): void {
-    this.#sender = 0;
-  }
-
-  /** For errors. */
-  get details(): { address: string; port: number } | { path: string } {
-    return this.port < 0 ? { path: this.address } : { address: this.address, port: this.port };
-  }
-
-  /** Whether it is reached by IPv4, also from an IPv6 socket. */
-  get isIPv4(): boolean {
-    return isIP(this.address) === 4 || this.address.startsWith('::ffff:');
-  }
-}
+import { Destination } from './datagram-destination.js';
 
 /**
  * Recent destinations are remembered in this many sets, a power of two, of a few each: with one each,

@@ -4,7 +4,7 @@ import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { IOVEC, MSGHDR } from '../ring/structs.js';
-import type { Destination } from './datagram-destinations.js';
+import type { Destination } from './datagram-destination.js';
 
 /** Behind the data, at a multiple of this, are `struct msghdr` and what it points at. */
 const ALIGN = 16;

@@ -9,7 +9,7 @@ import { MSG_TRUNC } from '../ring/sqe/sockets.js';
 import { MSGHDR, RECVMSG_OUT } from '../ring/structs.js';
 import { CONTROL_MAX, type PacketInfo, readControl } from './ancillary.js';
 import { DatagramBuffers } from './datagram-buffers.js';
-import type { Destination } from './datagram-destinations.js';
+import type { Destination } from './datagram-destination.js';
 import { peerAt } from './datagram-peers.js';
 import { copyChunk } from './slab.js';
 

@@ -9,9 +9,9 @@ import { closedError, stateError, systemError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
 import { segmentControl } from './ancillary.js';
-import type { Destination } from './datagram-destinations.js';
+import type { Destination } from './datagram-destination.js';
 import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './datagram-entry.js';
-import { DatagramTrains } from './datagram-trains.js';
+import { DatagramTrains, type TrainSender } from './datagram-trains.js';
 import type { Limited, SendLimit } from './send-limit.js';
 
 /** Milliseconds before a Unix socket whose peer had no room is tried again. */
@@ -129,7 +129,7 @@ let senders = 0;
  * The sending side of a datagram socket. Each datagram is copied into a block and is an operation of its
  * own; all that are begun in one turn go to the kernel together.
  */
-export class DatagramSender implements BlockWaiter {
+export class DatagramSender implements BlockWaiter, TrainSender {
   /** Tells the senders of a thread apart, and what a sender knew before its socket was changed. */
   id = ++senders;
   readonly #trains: DatagramTrains;
@@ -182,7 +182,12 @@ export class DatagramSender implements BlockWaiter {
     this.id = ++senders;
   }
 
-  /** A train of datagrams whose sends have resolved was refused. */
+  /** Sends by itself what was part of a train; nobody waits for it. */
+  sendAgain(data: Uint8Array, destination: Destination): void {
+    this.send(data, destination, undefined, undefined).catch(error => this.refused(error));
+  }
+
+  /** Datagrams whose sends have resolved were refused. */
   refused(error: Error): void {
     this.onRefused?.(error);
   }

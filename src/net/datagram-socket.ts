@@ -18,12 +18,8 @@ import { SOCKADDR_IN } from '../ring/structs.js';
 import { checkPacketOptions, hasPacketOptions, type PacketOptions, writeControl } from './ancillary.js';
 import { Batch, type Ready } from './datagram-batch.js';
 import { bytesOf, checkAttached, type DatagramData } from './datagram-data.js';
-import {
-  type Destination,
-  inetDestination,
-  knownDestination,
-  unixDestination,
-} from './datagram-destinations.js';
+import type { Destination } from './datagram-destination.js';
+import { inetDestination, knownDestination, unixDestination } from './datagram-destinations.js';
 import { kernelDrops } from './datagram-options.js';
 import { type Datagram, DatagramReceiver } from './datagram-receiver.js';
 import { DatagramSender } from './datagram-sender.js';

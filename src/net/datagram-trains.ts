@@ -1,14 +1,11 @@
-import type { Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
-import { Operation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import { EINVAL, EIO, EMSGSIZE } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
 import { CONTROL_MAX, segmentControl } from './ancillary.js';
-import type { Destination } from './datagram-destinations.js';
+import { DatagramTrain, type Destination, type TrainOwner } from './datagram-destination.js';
 import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './datagram-entry.js';
-import type { DatagramSender, SendOutcome } from './datagram-sender.js';
 
 /** What the kernel cuts at most: UDP_MAX_SEGMENTS. */
 export const TRAIN_MAX = 64;
@@ -16,26 +13,15 @@ export const TRAIN_MAX = 64;
 export const TRAIN_BYTES = 64000;
 const NO_CONTROL = new Uint8Array(0);
 
-/** Datagrams of one length to one destination, in a block: the kernel takes them as one and cuts them (GSO). */
-export class DatagramTrain extends Operation {
-  trains: DatagramTrains | null = null;
-  destination: Destination | null = null;
-  block: Block | null = null;
-  segmentSize = 0;
-  count = 0;
-  capacity = 0;
-
-  override get syscall(): string {
-    return 'send';
-  }
-
-  get length(): number {
-    return this.count * this.segmentSize;
-  }
-
-  complete(res: number): void {
-    this.trains!.completed(this, res);
-  }
+/** Whose datagrams they are. */
+export interface TrainSender {
+  readonly referenced: boolean;
+  /** Sends by itself what was refused as part of a train. */
+  sendAgain(data: Uint8Array, destination: Destination): void;
+  /** A train, or what was sent again, was refused: the calls have resolved. */
+  refused(error: Error): void;
+  /** One train less is in flight. */
+  settle(): void;
 }
 
 const pool = new OperationPool(DatagramTrain);
@@ -56,14 +42,14 @@ function flushAtExit(loop: Loop): void {
  * Datagrams that were taken before the kernel had them: they go to it in the next turn. One that answers
  * each datagram as it comes, and awaits each answer, so costs no system call for each.
  */
-export class DatagramTrains implements SendOutcome {
+export class DatagramTrains implements TrainOwner {
   inFlight = 0;
   readonly #loop: Loop;
   readonly #fd: number;
-  readonly #sender: DatagramSender;
+  readonly #sender: TrainSender;
   #open: DatagramTrain[] = [];
 
-  constructor(loop: Loop, fd: number, sender: DatagramSender) {
+  constructor(loop: Loop, fd: number, sender: TrainSender) {
     this.#loop = loop;
     this.#fd = fd;
     this.#sender = sender;
@@ -73,13 +59,13 @@ export class DatagramTrains implements SendOutcome {
   take(data: Uint8Array, destination: Destination): boolean {
     const { train } = destination;
     if (train !== null && !train.loop.closing) {
-      if (train.trains === this && train.segmentSize === data.length && train.count < train.capacity) {
+      if (train.owner === this && train.segmentSize === data.length && train.count < train.capacity) {
         train.block!.bytes.set(data, train.length);
         train.count++;
         return true;
       }
       // Another sender's is left to it: trains to one destination follow each other.
-      if (train.trains !== this) return false;
+      if (train.owner !== this) return false;
       if (train.count === train.capacity) destination.trainSize = Math.min(TRAIN_MAX, train.capacity * 2);
       this.#submit(train);
     }
@@ -98,7 +84,7 @@ export class DatagramTrains implements SendOutcome {
     }
     block.bytes.set(data);
     const train = pool.take(this.#loop);
-    train.trains = this;
+    train.owner = this;
     train.destination = destination;
     train.block = block;
     train.segmentSize = data.length;
@@ -125,7 +111,7 @@ export class DatagramTrains implements SendOutcome {
     for (const train of open) {
       const { destination } = train;
       // It may have gone already, and be another's by now.
-      if (train.trains !== this || destination?.train !== train) continue;
+      if (train.owner !== this || destination?.train !== train) continue;
       if (train.count * 4 <= train.capacity) destination.trainSize = Math.max(1, train.capacity >> 1);
       this.#submit(train);
     }
@@ -166,21 +152,15 @@ export class DatagramTrains implements SendOutcome {
   #sendAlone({ block, count, segmentSize, destination }: DatagramTrain): void {
     for (let i = 0; i < count; i++) {
       const data = Buffer.from(block!.bytes.subarray(i * segmentSize, (i + 1) * segmentSize));
-      this.#sender.sendFor(this, i, data, destination, undefined, undefined);
+      this.#sender.sendAgain(data, destination!);
     }
-  }
-
-  sent(): void {}
-
-  failed(_: number, error: Error): void {
-    this.#sender.refused(error);
   }
 
   #release(train: DatagramTrain): void {
     this.#loop.blocks.release(train.block!);
     train.block = null;
     train.destination = null;
-    train.trains = null;
+    train.owner = null;
     this.inFlight--;
     pool.give(train);
   }

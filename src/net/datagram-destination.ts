@@ -1,0 +1,85 @@
+import { isIP } from 'node:net';
+import type { Block } from '../loop/blocks.js';
+import { Operation } from '../loop/operation.js';
+import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
+
+/** Whom datagrams are sent to. */
+export class Destination {
+  /** As the caller gave it. */
+  readonly address: string;
+  /** -1 for a Unix socket. */
+  readonly port: number;
+  /** The sockaddr. */
+  readonly bytes: Uint8Array;
+
+  /** The sender that it has taken datagrams of, and the longest of them. */
+  #sender = 0;
+  #longest = 0;
+  /** Datagrams for it that leave together in the next turn. */
+  train: DatagramTrain | null = null;
+  /** How many those are likely to be. */
+  trainSize = 1;
+
+  constructor(address: string, port: number, socketAddress: SocketAddress) {
+    const bytes = Buffer.alloc(SOCKADDR_MAX);
+    this.address = address;
+    this.port = port;
+    this.bytes = new Uint8Array(bytes.subarray(0, writeSockaddr(bytes, 0, socketAddress)));
+  }
+
+  /** It took a datagram of a sender: one that is no longer is not refused for what the caller did. */
+  proven(sender: number, length: number): void {
+    if (this.#sender !== sender) {
+      this.#sender = sender;
+      this.#longest = length;
+    } else if (length > this.#longest) {
+      this.#longest = length;
+    }
+  }
+
+  isProven(sender: number, length: number): boolean {
+    return this.#sender === sender && length <= this.#longest;
+  }
+
+  /** It refused one after all. */
+  doubt(): void {
+    this.#sender = 0;
+  }
+
+  /** For errors. */
+  get details(): { address: string; port: number } | { path: string } {
+    return this.port < 0 ? { path: this.address } : { address: this.address, port: this.port };
+  }
+
+  /** Whether it is reached by IPv4, also from an IPv6 socket. */
+  get isIPv4(): boolean {
+    return isIP(this.address) === 4 || this.address.startsWith('::ffff:');
+  }
+}
+
+/** Who gathers a train, and is told how it fared. */
+export interface TrainOwner {
+  completed(train: DatagramTrain, res: number): void;
+}
+
+/** Datagrams of one length to one destination, in a block: the kernel takes them as one and cuts them (GSO). */
+export class DatagramTrain extends Operation {
+  owner: TrainOwner | null = null;
+  destination: Destination | null = null;
+  block: Block | null = null;
+  segmentSize = 0;
+  count = 0;
+  capacity = 0;
+
+  override get syscall(): string {
+    return 'send';
+  }
+
+  get length(): number {
+    return this.count * this.segmentSize;
+  }
+
+  complete(res: number): void {
+    this.owner!.completed(this, res);
+  }
+}
