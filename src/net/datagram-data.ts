@@ -8,7 +8,7 @@ const NOT_DATA = 'of type string, Uint8Array or an array of them';
 /** The bytes of a datagram. */
 export function bytesOf(data: DatagramData): Uint8Array {
   if (data instanceof Uint8Array) {
-    if (data.length === 0) checkAttached(data);
+    checkAttached(data);
     return data;
   }
   if (typeof data === 'string') return Buffer.from(data);
@@ -24,6 +24,7 @@ export function bytesOf(data: DatagramData): Uint8Array {
 
 /** A detached buffer looks like an empty one, and would be sent as such. */
 export function checkAttached(data: Uint8Array): void {
+  if (data.length !== 0) return;
   try {
     new Uint8Array(data.buffer);
   } catch {

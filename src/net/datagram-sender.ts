@@ -61,6 +61,8 @@ class DatagramSend extends Operation implements Settler<number>, Limited {
   /** Set if it is several: these are copied instead. */
   parts: readonly Uint8Array[] | null = null;
   length = 0;
+  /** How long a datagram its success says something about: what the kernel cuts says it of one piece. */
+  proves = 0;
   control: Buffer = NO_CONTROL;
   /** Its own, or that of the many it is one of. */
   limit: SendLimit | null = null;
@@ -77,7 +79,7 @@ class DatagramSend extends Operation implements Settler<number>, Limited {
   complete(res: number): void {
     const sender = this.sender!;
     if (res === EAGAIN && sender.retry(this)) return;
-    if (res >= 0 && this.destination !== null) this.destination.proven(sender.id, res);
+    if (res >= 0 && this.destination !== null) this.destination.proven(sender.id, this.proves);
     this.loop.blocks.release(this.block!);
     this.block = null;
     if (res >= 0) this.#settle(res);
@@ -200,6 +202,7 @@ export class DatagramSender implements BlockWaiter, TrainSender {
     limit: SendLimit | undefined,
   ): Promise<number> {
     const send = sends.take(this.#loop);
+    send.proves = control === undefined ? data.length : 0;
     const promise = promiseOf(send);
     this.#begin(send, data, destination, control, limit);
     return promise;
@@ -217,6 +220,7 @@ export class DatagramSender implements BlockWaiter, TrainSender {
     const send = sends.take(this.#loop);
     send.outcome = outcome;
     send.index = index;
+    send.proves = control === undefined ? data.length : 0;
     this.#begin(send, data, destination, control, limit);
   }
 
@@ -225,6 +229,7 @@ export class DatagramSender implements BlockWaiter, TrainSender {
     const send = sends.take(this.#loop);
     send.outcome = train;
     send.parts = train.parts;
+    send.proves = train.segmentSize;
     this.#begin(send, NO_BYTES, train.destination, segmentControl(train.segmentSize), limit);
   }
 

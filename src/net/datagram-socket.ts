@@ -258,7 +258,7 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     const destination = await this.#lookUp(name, port);
     this.checkOpen();
     checkWait(options);
-    if (bytes.length === 0) checkAttached(bytes);
+    checkAttached(bytes);
     const control = this.#control(options, destination);
     return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
   }
@@ -279,6 +279,7 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     const ready = this.#prepare(list, options) ?? (await this.#prepareNames(list, options));
     this.checkOpen();
     checkWait(options);
+    for (const { bytes } of ready) checkAttached(bytes);
     return new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
   }
 

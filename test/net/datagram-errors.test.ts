@@ -5,6 +5,7 @@ import { loop } from 'uasync';
 import { bind, type DatagramSocket, type InetAddress, SendManyError } from 'uasync/net';
 import { OP_BIND, probe } from 'uasync/ring';
 import { checkLeaks, turns } from '../harness.js';
+import { noIPv6 } from './sockets.js';
 
 checkLeaks();
 
@@ -140,8 +141,13 @@ const SO_BROADCAST = 6;
 const SO_NO_CHECK = 11;
 
 /** Sets an option behind the socket's back. */
-async function setBehind(socket: DatagramSocket, name: number, value: number): Promise<void> {
-  await loop().submit(sqe => sqe.cmdSetsockopt(socket.fd, SOL_SOCKET, name, new Int32Array([value])));
+async function setBehind(
+  socket: DatagramSocket,
+  name: number,
+  value: number,
+  level = SOL_SOCKET,
+): Promise<void> {
+  await loop().submit(sqe => sqe.cmdSetsockopt(socket.fd, level, name, new Int32Array([value])));
 }
 
 const noCommands = probe().supports(OP_BIND)
@@ -163,6 +169,33 @@ t.test('a kernel that cuts no datagrams gets them one by one', { skip: noCommand
     Array.from({ length: 40 }, (_, i) => `${10 + i}`),
   );
 });
+
+const IPPROTO_IPV6 = 41;
+const IPV6_MTU = 24;
+const IPV6_DONTFRAG = 62;
+
+t.test(
+  'that a train went out says nothing about a datagram as long as all of it',
+  { skip: noCommands || noIPv6 },
+  async t => {
+    await using server = await bind({ host: '::1' });
+    await using client = await bind({ host: '::1' });
+    await setBehind(client, IPV6_MTU, 1280, IPPROTO_IPV6);
+    await setBehind(client, IPV6_DONTFRAG, 1, IPPROTO_IPV6);
+    const to = [portOf(server), '::1'] as const;
+    const [port, address] = to;
+    const train = Array.from({ length: 10 }, () => ({ data: Buffer.alloc(1000), port, address }));
+    for (const send of [
+      () => client.sendMany(train),
+      () => client.send(Buffer.alloc(10_000), ...to, { segmentSize: 1000 }),
+    ]) {
+      await send();
+      await t.rejects(client.send(Buffer.alloc(5000), ...to), { code: 'EMSGSIZE', port });
+      t.equal(await client.send(Buffer.alloc(1000), ...to), 1000);
+    }
+    for (let received = 0; received < 22; ) received += (await server.recvMany()).length;
+  },
+);
 
 t.test(
   'a refusal after the send has resolved is the error of the next call',
@@ -282,6 +315,17 @@ t.test('detached buffers are an error, not an empty datagram', async t => {
   await t.rejects(socket.send(buffer, port, HOST), { code: 'ERR_INVALID_STATE' });
   await t.rejects(socket.sendMany([{ data: buffer, port }]), { code: 'ERR_INVALID_STATE' });
   await t.rejects(socket.send(['x', buffer], port, HOST), { code: 'ERR_INVALID_STATE' });
+  // One that goes away while a name is looked up.
+  for (const send of [
+    (data: Uint8Array) => socket.send(data, port, 'localhost'),
+    (data: Uint8Array) => socket.sendMany([{ data, port, address: 'localhost' }]),
+  ]) {
+    const data = new Uint8Array(100);
+    const refused = t.rejects(send(data), { code: 'ERR_INVALID_STATE' });
+    structuredClone(data, { transfer: [data.buffer] });
+    await refused;
+  }
+  t.equal(socket.queued, 0);
   // One that goes away after the call has been copied.
   const late = new Uint8Array(100).fill(7);
   const sending = socket.send(late, port, HOST);

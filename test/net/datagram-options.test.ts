@@ -1,16 +1,12 @@
 /** Options of datagram sockets: what the kernel is asked for, and what it tells beside a datagram. */
-import { networkInterfaces } from 'node:os';
 import t from 'tap';
 import { bind, type Datagram, type DatagramSocket, type InetAddress } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
+import { noIPv6 } from './sockets.js';
 
 checkLeaks();
 
 const HOST = '127.0.0.1';
-const hasIPv6 = Object.values(networkInterfaces()).some(list =>
-  list?.some(({ address }) => address === '::1'),
-);
-const noIPv6 = hasIPv6 ? false : 'this machine has no IPv6';
 
 function portOf(socket: DatagramSocket): number {
   return (socket.address as InetAddress).port;
@@ -128,7 +124,7 @@ t.test('broadcast', async t => {
 t.test('TTL, on sockets of either family', async t => {
   await using four = await bind({ host: HOST });
   t.equal(four.setTTL(5).setMulticastTTL(0), four);
-  if (!hasIPv6) return;
+  if (!noIPv6 === false) return;
   await using six = await bind({ host: '::1' });
   t.equal(six.setTTL(5).setMulticastTTL(0).setMulticastLoopback(true), six);
 });

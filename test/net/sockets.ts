@@ -1,7 +1,14 @@
 /** Sockets for tests. */
+import { networkInterfaces } from 'node:os';
 import { type Connection, connect, type InetAddress, type Listener, listen } from 'uasync/net';
 
 export const HOST = '127.0.0.1';
+
+const hasIPv6 = Object.values(networkInterfaces()).some(list =>
+  list?.some(({ address }) => address === '::1'),
+);
+/** Why tests of IPv6 are skipped, false if they are not. */
+export const noIPv6 = hasIPv6 ? false : 'this machine has no IPv6';
 
 export function portOf(server: Listener): number {
   return (server.address as InetAddress).port;
