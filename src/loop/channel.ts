@@ -1,7 +1,9 @@
-import { type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
+import type { TransferListItem } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
+import { arrayOf, kindOf } from './array-kinds.js';
 import { type ChannelEnd, END_WORDS } from './channel-end.js';
+import { ChannelPort } from './channel-port.js';
 import { loop as currentLoop } from './current.js';
 import type { Loop } from './loop.js';
 import { MessageQueue } from './message-queue.js';
@@ -26,23 +28,8 @@ const WANTS_ROOM = 2;
 const OPEN = 1;
 const CLOSED = 2;
 
-/** Kinds of messages: a value that comes by the port, or the bytes of a typed array. */
+/** The kind of a message whose value comes by the port; the others are typed arrays. */
 const BY_PORT = 0;
-const ARRAYS = [
-  Uint8Array,
-  Uint8ClampedArray,
-  Int8Array,
-  Uint16Array,
-  Int16Array,
-  Uint32Array,
-  Int32Array,
-  Float32Array,
-  Float64Array,
-  BigUint64Array,
-  BigInt64Array,
-] as const;
-const KINDS = new Map<string, number>(ARRAYS.map((array, i) => [array.name, i + 1]));
-const UINT8 = 1;
 /** The room that is counted for a value whose size is not known: so many of them fill a queue. */
 const VALUES_MAX = 1024;
 
@@ -99,20 +86,20 @@ class Sleep extends Operation {
  */
 export class Channel<T = unknown> implements AsyncIterable<T> {
   readonly #loop: Loop;
-  readonly #port: MessagePort;
+  readonly #port: ChannelPort;
   readonly #mine: Int32Array;
   readonly #theirs: Int32Array;
   readonly #incoming: MessageQueue;
   readonly #outgoing: MessageQueue;
   readonly #receiving: Receiving[] = [];
   readonly #sending: Sending[] = [];
-  /** Values that the port delivered before their place in the queue was seen. */
-  readonly #early: unknown[] = [];
   readonly #key = Math.floor(Math.random() * 2 ** 31);
   readonly #sleep: Sleep;
   readonly #portClosed: Promise<void>;
   #credit = BURST_MAX;
   #resting = false;
+  /** Whether the other end is to be told of room at the end of this turn. */
+  #makingRoom = false;
   #closed = false;
   /** The other thread has ended, or has closed its end. */
   #deserted = false;
@@ -146,19 +133,21 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     this.#mine[RING_FD] = loop.ring.fd;
     this.#mine[KEY] = this.#key;
     this.#sleep = new Sleep(loop, () => this.#woken());
-    this.#port = port;
-    port.on('message', value => {
-      this.#early.push(value);
-      if (this.#receiving.length !== 0) this.#woken();
-    });
-    port.unref();
+    let portClosed!: () => void;
     this.#portClosed = new Promise(resolve => {
-      port.once('close', () => {
+      portClosed = resolve;
+    });
+    this.#port = new ChannelPort(
+      port,
+      () => {
+        if (this.#receiving.length !== 0) this.#woken();
+      },
+      () => {
         this.#deserted = true;
         this.#woken();
-        resolve();
-      });
-    });
+        portClosed();
+      },
+    );
   }
 
   /** Whether nothing can be sent any more: `close()` has been called here or there, or the other thread ended. */
@@ -209,7 +198,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     let size = queue.capacity / VALUES_MAX;
     if (ArrayBuffer.isView(value)) {
       size = value.byteLength;
-      const kind = value instanceof Uint8Array ? UINT8 : KINDS.get(toStringTag(value));
+      const kind = kindOf(value);
       // The larger ones would wait long for room; and structured cloning knows what a detached one is.
       if (kind !== undefined && transfer === undefined && size !== 0 && size <= queue.capacity / 64) {
         if (this.#lacks(queue, size)) return false;
@@ -222,7 +211,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       }
     }
     if (this.#lacks(queue, size)) return false;
-    this.#port.postMessage(value, transfer);
+    this.#port.post(value, transfer);
     queue.pushEmpty(BY_PORT, Math.min(size, queue.capacity));
     return true;
   }
@@ -238,7 +227,8 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
 
   /**
    * The next value. Several calls may wait: they are served in order.
-   * @throws (as a rejection) ERR_CLOSED when there will be no more, AbortError, ETIMEDOUT.
+   * @throws (as a rejection) ERR_CLOSED when there will be no more, AbortError, ETIMEDOUT; ERR_MESSAGE for a
+   * value that cannot be rebuilt in this thread, the next ones can be received.
    */
   recv(options?: WaitOptions): Promise<T> {
     try {
@@ -257,9 +247,14 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     if (this.#loop.closing) return Promise.reject(closedError('The loop'));
     if (this.#receiving.length === 0 && this.#credit > 0 && !this.#incoming.empty) {
       this.#credit--;
-      const value = this.#take();
-      this.#wakePeer(WANTS_ROOM);
-      return Promise.resolve(iterates ? { value, done: false } : value);
+      try {
+        const value = this.#take();
+        return Promise.resolve(iterates ? { value, done: false } : value);
+      } catch (error) {
+        return Promise.reject(error);
+      } finally {
+        this.#madeRoom();
+      }
     }
     const receiving = new Receiving('recv', gone => this.#forget(this.#receiving, gone));
     receiving.iterates = iterates;
@@ -273,13 +268,9 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   #take(): unknown {
     const queue = this.#incoming;
     const { kind } = queue;
-    if (kind === BY_PORT) {
-      queue.drop();
-      // It was posted before its place was taken, so it is here.
-      return this.#early.length !== 0 ? this.#early.shift() : receiveMessageOnPort(this.#port)?.message;
-    }
-    const bytes = queue.take();
-    return kind === UINT8 ? bytes : new ARRAYS[kind - 1]!(bytes.buffer as ArrayBuffer);
+    if (kind !== BY_PORT) return arrayOf(kind, queue.take());
+    queue.drop();
+    return this.#port.take();
   }
 
   /** Yields values until the channel is closed; leaving the loop closes it. */
@@ -342,10 +333,14 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       this.#credit--;
       const first = receiving.shift()!;
       first.settled();
-      first.give(this.#take());
+      try {
+        first.give(this.#take());
+      } catch (error) {
+        first.reject(error);
+      }
       taken = true;
     }
-    if (taken) this.#wakePeer(WANTS_ROOM);
+    if (taken) this.#madeRoom();
     if (gone && this.#incoming.empty) for (const one of receiving.splice(0)) this.#end(one);
 
     const sending = this.#sending;
@@ -394,13 +389,23 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     const theirs = this.#theirs;
     const wants = Atomics.load(theirs, ASLEEP);
     if ((wants & reason) === 0) return;
-    // Not for every message's room: at half, or when it is enough for what waits.
-    if (reason === WANTS_ROOM) {
-      const { room, capacity } = this.#incoming;
-      if (room < Math.max(capacity / 2, Atomics.load(theirs, NEEDED))) return;
-    }
+    if (reason === WANTS_ROOM && this.#incoming.room < Atomics.load(theirs, NEEDED)) return;
     if (Atomics.exchange(theirs, ASLEEP, 0) === 0 || this.#deserted || this.#loop.closing) return;
     this.#loop.notify(theirs[RING_FD]!, theirs[KEY]!);
+  }
+
+  /** Something was received: the other end may wait for its room. A fast receiver makes more in the same turn. */
+  #madeRoom(): void {
+    if ((Atomics.load(this.#theirs, ASLEEP) & WANTS_ROOM) === 0) return;
+    const { room, capacity } = this.#incoming;
+    if (room >= capacity / 2) this.#wakePeer(WANTS_ROOM);
+    else if (!this.#makingRoom) {
+      this.#makingRoom = true;
+      setImmediate(() => {
+        this.#makingRoom = false;
+        if (!this.#closed) this.#wakePeer(WANTS_ROOM);
+      });
+    }
   }
 
   // --- The end ------------------------------------------------------------------------------------
@@ -451,8 +456,4 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function toStringTag(view: ArrayBufferView): string {
-  return (view as unknown as { [Symbol.toStringTag]: string })[Symbol.toStringTag];
 }

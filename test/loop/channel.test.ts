@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
-import { Channel, type ChannelEnd, channelPair, loop } from 'uasync';
+import { Channel, type ChannelEnd, channelPair, loop, sleep } from 'uasync';
 import { checkLeaks, seededRandom } from '../harness.js';
 import { built, output } from '../programs.js';
 
@@ -339,6 +339,49 @@ t.test('a busy channel leaves room for timers and sockets', async t => {
   t.ok(ticks >= 5, `${ticks} timers ran`);
   t.match((await failed)[0], { code: 'ERR_CLOSED' });
 });
+
+t.test('room for one value is enough, however slow the receiver', async t => {
+  const [one, other] = channelPair({ capacity: 4096 }).map(end => new Channel<Uint8Array>(end)) as [
+    Channel<Uint8Array>,
+    Channel<Uint8Array>,
+  ];
+  const value = new Uint8Array(56);
+  for (let i = 0; i < 4096 / 64; i++) await one.send(value);
+  for (let i = 0; i < 3; i++) {
+    const sending = one.send(value, { timeout: 10_000 });
+    await t.rejects(one.send(value, { timeout: 20 }), { code: 'ETIMEDOUT' });
+    await other.recv();
+    await sending;
+  }
+  // One that is longer than what was received waits for more.
+  const long = one.send(new Uint8Array(60));
+  await other.recv();
+  await t.rejects(one.send(value, { timeout: 20 }), { code: 'ETIMEDOUT' });
+  await other.recv();
+  await long;
+  await Promise.all([one.close(), other.close()]);
+});
+
+t.test(
+  'a value that cannot be rebuilt here rejects its receive, and the others keep their places',
+  async t => {
+    const deep = peer('deep');
+    const { channel } = deep;
+    for (const wait of [0, 50]) {
+      // The port has delivered what comes while nobody asks; otherwise it is fetched from there.
+      await sleep(wait);
+      const received: unknown[] = [];
+      for (let i = 0; i < 3; i++) received.push(await channel.recv().catch(error => error.code));
+      t.strictSame(received, ['before', 'ERR_MESSAGE', 'after']);
+      await channel.send('again');
+    }
+    const iterator = channel[Symbol.asyncIterator]();
+    t.strictSame(await iterator.next(), { value: 'before', done: false });
+    await t.rejects(iterator.next(), { code: 'ERR_MESSAGE', cause: { name: 'RangeError' } });
+    t.strictSame(await iterator.next(), { value: 'after', done: false });
+    await leave(t, deep);
+  },
+);
 
 t.test('wrong arguments', async t => {
   t.throws(() => channelPair({ capacity: 5000 }), { code: 'ERR_INVALID_ARG_VALUE' });

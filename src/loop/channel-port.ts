@@ -1,0 +1,58 @@
+import { type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
+import { UasyncError } from '../ring/errors.js';
+
+/** What the port has delivered: a value, or why it could not be rebuilt here. */
+type Delivered = { message: unknown } | { cause: Error };
+
+/** The values of a channel that are cloned, or moved. Their order is that of the queue, which knows their places. */
+export class ChannelPort {
+  readonly #port: MessagePort;
+  /** Values that were delivered before they were asked for. */
+  readonly #delivered: Delivered[] = [];
+
+  /**
+   * @param onDelivered called when a value has come.
+   * @param onClosed called when the other end is closed, or its thread has ended; also by `close()`.
+   */
+  constructor(port: MessagePort, onDelivered: () => void, onClosed: () => void) {
+    this.#port = port;
+    const deliver = (delivered: Delivered): void => {
+      this.#delivered.push(delivered);
+      onDelivered();
+    };
+    port.on('message', message => deliver({ message }));
+    port.on('messageerror', cause => deliver({ cause }));
+    port.once('close', onClosed);
+    port.unref();
+  }
+
+  /** Sends a value, before its place is taken in the queue. */
+  post(value: unknown, transfer: readonly TransferListItem[] | undefined): void {
+    this.#port.postMessage(value, transfer);
+  }
+
+  /**
+   * The next value; it was posted before its place was taken, so it is here.
+   * @throws UasyncError ERR_MESSAGE if it could not be rebuilt in this thread.
+   */
+  take(): unknown {
+    const delivered = this.#delivered.shift() ?? this.#fetch();
+    if (delivered !== undefined && 'cause' in delivered) {
+      const { cause } = delivered;
+      throw new UasyncError('ERR_MESSAGE', `A value could not be rebuilt: ${cause.message}`, { cause });
+    }
+    return delivered?.message;
+  }
+
+  #fetch(): Delivered | undefined {
+    try {
+      return receiveMessageOnPort(this.#port);
+    } catch (cause) {
+      return { cause: cause as Error };
+    }
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+}
