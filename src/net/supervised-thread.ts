@@ -51,33 +51,30 @@ export class SupervisedThread {
     return this.#worker !== null;
   }
 
-  /** Starts it; resolves when it serves, rejects with the reason if it ends before. */
-  start(): Promise<void> {
-    const [mine, theirs] = channelPair();
-    const { port1, port2 } = new MessageChannel();
-    const { moduleUrl, data } = this.#owner;
-    const workerData: ThreadData = { id: this.id, moduleUrl, data, control: port2, end: theirs };
-    const worker = new Worker(new URL('./thread-entry.js', import.meta.url), {
-      name: `uasync ${this.id}`,
-      workerData,
-      transferList: [port2, theirs.port],
-    });
-    this.#worker = worker;
-    this.#control = port1;
-    this.channel = new Channel(mine);
+  /** Starts it; resolves when it serves, rejects with the reason if it ends before, or cannot be made. */
+  async start(): Promise<void> {
+    let worker: Worker;
+    try {
+      worker = this.#make();
+    } catch (error) {
+      this.channel?.close();
+      this.#ended(error as Error, 1, 0);
+      throw error;
+    }
+    const control = this.#control!;
     const begun = performance.now();
     return new Promise((resolve, reject) => {
       let failure: Error | undefined;
-      port1.on('message', (message: FromThread) => {
+      control.on('message', (message: FromThread) => {
         if (message.type === 'ready') {
           this.addresses = message.addresses;
           resolve();
         } else {
-          this.#told(port1, message);
+          this.#told(control, message);
         }
       });
       // The worker itself holds the process.
-      port1.unref();
+      control.unref();
       worker.once('error', (error: Error) => {
         failure = error;
       });
@@ -91,6 +88,22 @@ export class SupervisedThread {
         if (this.#worker === worker) this.#owner.started(this);
       });
     });
+  }
+
+  /** Makes the thread, and what leads to it, which must be there before it runs. */
+  #make(): Worker {
+    const [mine, theirs] = channelPair();
+    this.channel = new Channel(mine);
+    const { port1, port2 } = new MessageChannel();
+    this.#control = port1;
+    const { moduleUrl, data } = this.#owner;
+    const workerData: ThreadData = { id: this.id, moduleUrl, data, control: port2, end: theirs };
+    this.#worker = new Worker(new URL('./thread-entry.js', import.meta.url), {
+      name: `uasync ${this.id}`,
+      workerData,
+      transferList: [port2, theirs.port],
+    });
+    return this.#worker;
   }
 
   async #told(control: MessagePort, message: FromThread): Promise<void> {
@@ -117,7 +130,7 @@ export class SupervisedThread {
 
   #ended(error: Error, exitCode: number, ranMs: number): void {
     this.#worker = null;
-    this.#control!.close();
+    this.#control?.close();
     this.#control = null;
     this.channel = null;
     for (const answer of this.#asked.values()) answer(null);

@@ -87,6 +87,35 @@ t.test('without a listener for crashes there is a warning', async t => {
   t.match(warning, { code: 'UASYNC_THREAD', message: /Thread 0 ended \(asked by channel\)/ });
 });
 
+t.test('a thread that cannot even be made again is tried again', async t => {
+  let clones = 0;
+  const data = {
+    host: '127.0.0.1',
+    get port(): number {
+      clones++;
+      if (clones === 2) throw new Error('not cloned');
+      return 0;
+    },
+  };
+  const crashes: ThreadCrash[] = [];
+  await using server = await serveOnThreads(1, built('test/fixtures/served.js'), {
+    data,
+    restartDelay: 5,
+    onCrash: crash => crashes.push(crash),
+  });
+  await server.channel(0)!.send('crash');
+  while (crashes.length < 2) await new Promise(resolve => setTimeout(resolve, 5));
+  const [socket] = (await reachAll(portOf(server), [0])).values();
+  t.same(
+    crashes.map(({ error, delay, restarts }) => [error.message, delay, restarts]),
+    [
+      ['asked by channel', 5, 0],
+      ['not cloned', 10, 1],
+    ],
+  );
+  await closed(socket!);
+});
+
 t.test('a stop while a thread waits to be started again', async t => {
   let crashed = (): void => {};
   const crash = new Promise<void>(resolve => {
@@ -103,6 +132,9 @@ t.test('a stop while a thread waits to be started again', async t => {
 t.test('what keeps a thread from starting rejects the call', async t => {
   await t.rejects(start(2, { mode: 'crash-at-start' }), { message: 'no start', code: 'E_NO_START' });
   await t.rejects(start(1, { mode: 'exit' }), { code: 'ERR_THREAD_EXIT' });
+  await t.rejects(serveOnThreads(3, built('test/fixtures/served.js'), { data: () => {} }), {
+    name: 'DataCloneError',
+  });
   await t.rejects(serveOnThreads(1, built('no/such/module.js')), { code: 'ERR_MODULE_NOT_FOUND' });
   await t.rejects(serveOnThreads(1, 'data:text/javascript,export default 1'), {
     code: 'ERR_INVALID_ARG_TYPE',
