@@ -1,9 +1,24 @@
 /** Bad weather: io_uring refused, no descriptors, workers with sockets that end or are ended. */
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
+import { scratchFolder } from './harness.js';
 import { built, output, serve } from './programs.js';
+
+/** Sockets that this process has open. */
+function openSockets(): number {
+  return readdirSync('/proc/self/fd').filter(fd => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false;
+    }
+  }).length;
+}
 
 t.test('where seccomp denies io_uring there is one clear error', async t => {
   for (const [errno, name] of [
@@ -56,6 +71,13 @@ t.test('a server that runs out of descriptors pauses, warns, and goes on', async
   t.ok(warnings >= 1 && warnings <= 4, `${warnings} warnings`);
   t.ok(cpu < 700_000, `${cpu} us of CPU: it did not spin`);
 });
+
+/** Binds a Unix datagram socket, and ends without closing it: its file stays. */
+const LEAVE_SOCKET = `
+  import('uasync/net').then(async ({ bind }) => {
+    await bind({ path: process.argv[1] });
+    process.exit();
+  });`;
 
 const SERVER = `
   const { parentPort } = require('node:worker_threads');
@@ -126,6 +148,21 @@ t.test('a worker that is terminated leaves no socket behind', async t => {
     if (error?.code === 'ECONNREFUSED') break;
   }
   t.pass('nobody listens there any more');
+});
+
+t.test('a worker that is terminated while it opens and closes sockets leaves none', async t => {
+  const server = net.createServer(socket => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const stale = join(scratchFolder(), 'stale');
+  await output(process.execPath, ['-e', LEAVE_SOCKET, stale]);
+  const before = openSockets();
+  const worker = new Worker(built('test/fixtures/terminated-midway.js'), { workerData: { port, stale } });
+  await once(worker, 'message');
+  await worker.terminate();
+  for (let tries = 0; tries < 200 && openSockets() > before; tries++) await sleep(5);
+  t.equal(openSockets(), before);
+  server.close();
 });
 
 t.test('garbage collection under load loses and corrupts nothing', async t => {

@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Loop } from './loop.js';
@@ -10,7 +11,11 @@ class CloseOperation extends PromiseOperation<void> {
   }
 
   run(fd: number): Promise<void> {
-    this.loop.start(this).close(fd);
+    const { loop } = this;
+    loop.start(this).close(fd);
+    loop.disown(fd);
+    // It is nobody's until the kernel has it, and a worker may be terminated at any time.
+    if (!isMainThread) loop.ring.submitAndGetEvents();
     return this.promise();
   }
 
@@ -39,20 +44,19 @@ const socketCloses = new OperationPool(CloseOperation);
 const fileCloses = new OperationPool(CloseFileOperation);
 
 /** Without a loop to do it. */
-async function closeNow(fd: number): Promise<void> {
+async function closeNow(loop: Loop, fd: number): Promise<void> {
+  loop.disown(fd);
   libc().close(fd);
 }
 
 /** Closes a socket. Nothing may be in flight on it. close(2) */
 export function closeSocket(loop: Loop, fd: number): Promise<void> {
-  loop.disown(fd);
-  if (loop.closing) return closeNow(fd);
+  if (loop.closing) return closeNow(loop, fd);
   return socketCloses.take(loop).run(fd);
 }
 
 /** Closes a file. Nothing may be in flight on it. close(2) */
 export function closeFile(loop: Loop, fd: number): Promise<void> {
-  loop.disown(fd);
-  if (loop.closing) return closeNow(fd);
+  if (loop.closing) return closeNow(loop, fd);
   return fileCloses.take(loop).run(fd);
 }

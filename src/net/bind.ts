@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../loop/abort.js';
+import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { checkInt, checkSignal } from '../ring/check.js';
@@ -14,7 +15,7 @@ import {
   type SocketAddress,
   writeSockaddr,
 } from '../ring/sockaddr.js';
-import { SOCK_CLOEXEC, SOCK_DGRAM } from '../ring/sqe/sockets.js';
+import { SOCK_DGRAM } from '../ring/sqe/sockets.js';
 import { DATAGRAM_MAX } from './datagram-buffers.js';
 import {
   IP_PKTINFO,
@@ -30,6 +31,7 @@ import {
   UDP_GRO,
 } from './datagram-options.js';
 import { DatagramSocket } from './datagram-socket.js';
+import { openSocket } from './open-socket.js';
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET } from './options.js';
 import { resolve } from './resolve.js';
 import { removeStale, SocketFile } from './socket-file.js';
@@ -133,8 +135,7 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
   // Checked before there is a descriptor to lose.
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const name = sockaddr.subarray(0, writeSockaddr(sockaddr, 0, address));
-  const fd = libc().socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw systemError(fd, 'bind', address);
+  const fd = openSocket(loop, SOCK_DGRAM, 'bind', address);
   try {
     setOptions(fd, domain, options);
     const onClosed = options.bound === false ? null : await bindTo(loop, fd, address, name);
@@ -147,7 +148,7 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
       onClosed,
     });
   } catch (error) {
-    libc().close(fd);
+    await closeSocket(loop, fd);
     throw error;
   }
 }

@@ -10,17 +10,16 @@ import { EADDRNOTAVAIL, ETIMEDOUT } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import {
-  AF_UNIX,
-  familyOf,
   type InetAddress,
   inetAddress,
   SOCKADDR_MAX,
   type SocketAddress,
   writeSockaddr,
 } from '../ring/sockaddr.js';
-import { SOCK_CLOEXEC, SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { firstOf, interleave } from './attempts.js';
 import { Connection } from './connection.js';
+import { openSocket } from './open-socket.js';
 import {
   IPPROTO_TCP,
   SO_REUSEADDR,
@@ -147,12 +146,9 @@ async function connectTo(
   writeSockaddr(sockaddr, 0, address);
   const both = signal === limit.signal ? signal : AbortSignal.any([signal, limit.signal]);
   if (both.aborted) throw limit.error(address);
-  const domain = familyOf(address);
-  const fd = libc().socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw systemError(fd, 'connect', address);
-  loop.own(fd);
+  const fd = openSocket(loop, SOCK_STREAM, 'connect', address);
   try {
-    if (domain !== AF_UNIX) prepare(fd, options, local);
+    if (!('path' in address)) prepare(fd, options, local);
     await new ConnectOperation(loop).run(fd, address, both);
   } catch (error) {
     await closeSocket(loop, fd);

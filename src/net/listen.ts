@@ -1,3 +1,4 @@
+import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
@@ -13,8 +14,9 @@ import {
   type SocketAddress,
   writeSockaddr,
 } from '../ring/sockaddr.js';
-import { SOCK_CLOEXEC, SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { Listener } from './listener.js';
+import { openSocket } from './open-socket.js';
 import {
   IPPROTO_IPV6,
   IPPROTO_TCP,
@@ -102,14 +104,13 @@ async function open(address: SocketAddress, options: ListenOptions, backlog: num
   // Checked before there is a descriptor to lose.
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const length = writeSockaddr(sockaddr, 0, address);
-  const fd = libc().socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw systemError(fd, 'listen', address);
+  const fd = openSocket(loop, SOCK_STREAM, 'listen', address);
   try {
     if (domain !== AF_UNIX) setTcpOptions(fd, domain, options);
     await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);
     return new Listener(loop, fd, options.maxConnections);
   } catch (error) {
-    libc().close(fd);
+    await closeSocket(loop, fd);
     throw error;
   }
 }

@@ -1,3 +1,5 @@
+import { closeSocket } from '../loop/close.js';
+import { loop as currentLoop } from '../loop/current.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import {
@@ -8,16 +10,17 @@ import {
   SOCKADDR_MAX,
   writeSockaddr,
 } from '../ring/sockaddr.js';
-import { SOCK_CLOEXEC, SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { localAddress } from './names.js';
+import { openSocket } from './open-socket.js';
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOL_SOCKET, setIntOption } from './options.js';
 import { resolve } from './resolve.js';
 
 /** A port that the system chose, held by a socket that does not listen and so takes no connection. */
 export interface ReservedPort {
   readonly port: number;
-  /** Its socket, to be closed when nobody is to listen there any more. */
-  readonly fd: number;
+  /** Gives it back, when nobody is to listen there any more. */
+  close(): Promise<void>;
 }
 
 /** Has a TCP port chosen that listeners with `reusePort` can share, as `listen` with port 0 would. */
@@ -38,16 +41,16 @@ function reserve(address: InetAddress, ipv6Only: boolean): ReservedPort {
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const length = writeSockaddr(sockaddr, 0, address);
   const domain = familyOf(address);
-  const fd = libc().socket(domain, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw systemError(fd, 'listen', address);
+  const loop = currentLoop();
+  const fd = openSocket(loop, SOCK_STREAM, 'listen', address);
   try {
     setIntOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (domain === AF_INET6) setIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0);
     const failed = libc().bind(fd, sockaddr.subarray(0, length));
     if (failed < 0) throw systemError(failed, 'listen', address);
-    return { port: (localAddress(fd) as InetAddress).port, fd };
+    return { port: (localAddress(fd) as InetAddress).port, close: () => closeSocket(loop, fd) };
   } catch (error) {
-    libc().close(fd);
+    closeSocket(loop, fd);
     throw error;
   }
 }

@@ -6,7 +6,6 @@ import type { LoopStats } from '../loop/loop.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';
-import { libc } from '../ring/libc.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { type ReservedPort, reservePort } from './reserved-port.js';
 import { SupervisedThread, type ThreadOwner } from './supervised-thread.js';
@@ -196,7 +195,7 @@ export class ThreadServer {
     // Takes the timers and listeners of all calls away.
     this.#now.abort();
     for (const reserved of await Promise.allSettled(this.#ports.values())) {
-      if (reserved.status === 'fulfilled') libc().close(reserved.value.fd);
+      if (reserved.status === 'fulfilled') await reserved.value.close();
     }
     return terminated.filter(Boolean).length;
   }

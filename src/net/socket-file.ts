@@ -1,11 +1,12 @@
 /** The file that a Unix socket leaves in the file system, unix(7). */
 import { lstatSync, unlinkSync } from 'node:fs';
+import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { ECONNREFUSED } from '../ring/errno.js';
 import type { UasyncError } from '../ring/errors.js';
-import { libc } from '../ring/libc.js';
-import { AF_UNIX, type SocketAddress } from '../ring/sockaddr.js';
-import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../ring/sqe/sockets.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
+import { SOCK_NONBLOCK } from '../ring/sqe/sockets.js';
+import { openSocket } from './open-socket.js';
 
 /**
  * Removes a path if it is that of a socket of this type (SOCK_STREAM, SOCK_DGRAM) that nobody is bound to
@@ -33,15 +34,14 @@ function isFile(path: string): boolean {
 
 async function isRefused(loop: Loop, path: string, type: number): Promise<boolean> {
   // A server with a full backlog answers EAGAIN, and is there.
-  const fd = libc().socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return false;
+  const fd = openSocket(loop, type | SOCK_NONBLOCK, 'connect', { path });
   try {
     await loop.submit(sqe => sqe.connect(fd, { path }));
     return false;
   } catch (error) {
     return (error as UasyncError).errno === ECONNREFUSED;
   } finally {
-    libc().close(fd);
+    await closeSocket(loop, fd);
   }
 }
 
