@@ -1,17 +1,15 @@
 /** Connections as streams of the web and of Node, under node:http and node:tls. */
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import http from 'node:http';
+import type http from 'node:http';
 import net from 'node:net';
-import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
 import t from 'tap';
 import { sleep } from 'uasync';
-import { type ConnectionDuplex, connect, listen } from 'uasync/net';
-import { checkLeaks, scratchFolder } from '../harness.js';
-import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
+import { connect } from 'uasync/net';
+import { checkLeaks } from '../harness.js';
+import { certificate, httpServer } from './node-servers.js';
+import { HOST, pair, pattern, readAll } from './sockets.js';
 
 checkLeaks();
 
@@ -110,32 +108,8 @@ t.test('toDuplex: a timeout is said, not acted upon', async t => {
   t.equal(await a.read(), null);
 });
 
-/** An HTTP server of Node's on connections of ours. */
-async function httpServer(
-  test: { teardown(end: () => Promise<void>): void },
-  handler: http.RequestListener,
-  options: http.ServerOptions = {},
-): Promise<number> {
-  const server = http.createServer(options, handler);
-  const listener = await listen({ port: 0, host: HOST });
-  const open = new Set<ConnectionDuplex>();
-  (async () => {
-    for await (const conn of listener) {
-      const duplex = conn.toDuplex();
-      open.add(duplex);
-      duplex.once('close', () => open.delete(duplex));
-      server.emit('connection', duplex);
-    }
-  })();
-  test.teardown(async () => {
-    for (const duplex of open) duplex.destroy();
-    await listener.close();
-  });
-  return portOf(listener);
-}
-
 t.test('node:http serves our connections: fetch, keep-alive, pipelining, large bodies', async t => {
-  const port = await httpServer(t, (request, response) => {
+  const { port } = await httpServer(t, (request, response) => {
     response.setHeader('x-peer', String(request.socket.remoteAddress));
     if (request.method === 'POST') request.pipe(response);
     else response.end(`you asked for ${request.url}`);
@@ -160,7 +134,7 @@ t.test('node:http serves our connections: fetch, keep-alive, pipelining, large b
 });
 
 t.test('node:http ends idle and slow connections', async t => {
-  const port = await httpServer(t, (_request, response) => response.end('x'), {
+  const { port } = await httpServer(t, (_request, response) => response.end('x'), {
     keepAliveTimeout: 30,
     headersTimeout: 60,
     requestTimeout: 60,
@@ -175,20 +149,16 @@ t.test('node:http ends idle and slow connections', async t => {
   await idle.close();
 });
 
-t.test('node:tls on both ends of our connections', async t => {
-  const folder = scratchFolder();
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  try {
-    const args = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'];
-    execFileSync('openssl', [...args, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  } catch (error) {
-    return t.comment(`no certificate to be had: ${(error as Error).message}`);
-  }
+const own = certificate();
+const noCertificate = own === null && 'openssl is not to be had';
+
+t.test('node:tls on both ends of our connections', { skip: noCertificate }, async t => {
+  const { key, cert } = own!;
   const [client, server] = await pair(t);
   const secured = new tls.TLSSocket(server.toDuplex() as never, {
     isServer: true,
-    key: readFileSync(key),
-    cert: readFileSync(cert),
+    key,
+    cert,
   });
   secured.on('error', () => {});
   secured.pipe(secured);
