@@ -72,6 +72,22 @@ t.test('a server that runs out of descriptors pauses, warns, and goes on', async
   t.ok(cpu < 700_000, `${cpu} us of CPU: it did not spin`);
 });
 
+t.test('without a free descriptor no socket is made, and the next one is', async t => {
+  const program = `ulimit -n 100; exec "$0" "$1"`;
+  const printed = await output('sh', [
+    '-c',
+    program,
+    process.execPath,
+    built('test/fixtures/no-descriptor.js'),
+  ]);
+  const made = ['made', 'made', 'made', 'made'];
+  t.strictSame(JSON.parse(printed), {
+    before: made,
+    without: ['connect EMFILE', 'listen EMFILE', 'bind EMFILE', 'bind EMFILE'],
+    after: made,
+  });
+});
+
 /** Binds a Unix datagram socket, and ends without closing it: its file stays. */
 const LEAVE_SOCKET = `
   import('uasync/net').then(async ({ bind }) => {
