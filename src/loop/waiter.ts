@@ -85,3 +85,20 @@ export class Waiter<T> implements Settler<T>, AbortListener {
     }
   }
 }
+
+/**
+ * What `promise` comes to, unless the caller gives up before: what it comes to then is nobody's.
+ * @param syscall what an ETIMEDOUT names.
+ */
+export async function unlessGivenUp<T>(
+  promise: Promise<T>,
+  syscall: string,
+  options: WaitOptions | undefined,
+): Promise<T> {
+  if (options?.signal === undefined && options?.timeout === undefined) return promise;
+  throwIfAborted(options.signal);
+  const waiter = new Waiter<T>(syscall, () => {});
+  const waiting = waiter.wait(options);
+  promise.then(waiter.resolve, waiter.reject).finally(() => waiter.settled());
+  return waiting;
+}

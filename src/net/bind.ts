@@ -92,8 +92,7 @@ export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
   throwIfAborted(signal);
   if (path !== undefined) return open(AF_UNIX, { path }, options);
   if (host !== undefined) {
-    const addresses = await resolve(host, port);
-    throwIfAborted(signal);
+    const addresses = await resolve(host, port, { signal });
     const address = addresses.find(found => family === undefined || found.family === family);
     if (address === undefined) throw argValueError('options.host', `must have an address of ${family}`, host);
     return open(familyOf(address), address, options);

@@ -96,7 +96,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   let tried: InetAddress | undefined;
   try {
     if (path !== undefined) return await connectTo(loop, { path }, undefined, options, limit, limit.signal);
-    const found = await limit.race(resolve(host, port!));
+    const found = await resolve(host, port!, limit);
     const addresses = interleave(local === undefined ? found : found.filter(sameFamily(local)));
     tried = addresses[0];
     if (tried === undefined) throw systemError(EADDRNOTAVAIL, 'connect', found[0]);
@@ -194,14 +194,6 @@ class Limit implements AbortListener {
   error(address?: SocketAddress): UasyncError {
     if (this.#user?.aborted) return new AbortError(this.#user);
     return systemError(ETIMEDOUT, 'connect', address);
-  }
-
-  /** A promise that cannot be cancelled, but no longer waited for. */
-  race<T>(promise: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.signal.addEventListener('abort', () => reject(this.error()), { once: true });
-      promise.then(resolve, reject);
-    });
   }
 
   end(): void {

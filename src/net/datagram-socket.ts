@@ -255,7 +255,7 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     name: string,
     options: SendOptions | undefined,
   ): Promise<number> {
-    const destination = await this.#lookUp(name, port);
+    const destination = await this.#lookUp(name, port, options);
     this.checkOpen();
     checkWait(options);
     checkAttached(bytes);
@@ -303,7 +303,7 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
         if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
         const bytes = bytesOf(item.data);
         let destination = this.#destination(item.port, item.path ?? item.address);
-        if (destination === undefined) destination = await this.#lookUp(item.address!, item.port!);
+        if (destination === undefined) destination = await this.#lookUp(item.address!, item.port!, options);
         return { bytes, destination, control: this.#controlOf(item, options, destination) };
       }),
     );
@@ -352,8 +352,8 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
   }
 
   /** The first address of a name that this socket can reach. */
-  async #lookUp(name: string, port: number): Promise<Destination> {
-    const addresses = await resolve(name, port);
+  async #lookUp(name: string, port: number, options?: WaitOptions): Promise<Destination> {
+    const addresses = await resolve(name, port, options);
     const found = this.domain === AF_INET ? addresses.find(({ family }) => family === 'IPv4') : addresses[0];
     if (found === undefined) throw new UasyncError('ENOTFOUND', `${name} has no IPv4 address`);
     return inetDestination(found.address, port)!;

@@ -1,8 +1,9 @@
+import { throwIfAborted } from '../loop/abort.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
-import { checkInt } from '../ring/check.js';
+import { checkInt, checkSignal } from '../ring/check.js';
 import { EADDRINUSE } from '../ring/errno.js';
 import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -51,6 +52,8 @@ export interface ListenOptions {
   maxConnections?: number;
   /** TCP: how many connections may bring data with their SYN and wait; default none. Fast Open, tcp(7) */
   fastOpen?: number;
+  /** Aborting it rejects the call with an AbortError; a listener that is there already goes on. */
+  signal?: AbortSignal | undefined;
 }
 
 const EAFNOSUPPORT = 'EAFNOSUPPORT';
@@ -58,13 +61,15 @@ const EADDRNOTAVAIL = 'EADDRNOTAVAIL';
 
 /**
  * Listens for stream connections.
- * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`;
- * TypeError and RangeError for wrong options.
+ * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`; errors
+ * of the name lookup; AbortError; TypeError and RangeError for wrong options.
  */
 export async function listen(options: ListenOptions): Promise<Listener> {
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
   const backlog = checkInt('options.backlog', options.backlog ?? 511, 0, 0x7fffffff);
   checkInt('options.maxConnections', options.maxConnections ?? 1, 1, 0x7fffffff);
+  const signal = checkSignal(options.signal);
+  throwIfAborted(signal);
   checkInt('options.fastOpen', options.fastOpen ?? 0, 0, 0x7fffffff);
   if (options.path !== undefined) {
     if (typeof options.path !== 'string') throw argTypeError('options.path', 'of type string', options.path);
@@ -75,7 +80,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   checkInt('options.port', port, 0, 65535);
   if (options.host !== undefined) {
     if (typeof options.host !== 'string') throw argTypeError('options.host', 'of type string', options.host);
-    const [address] = await resolve(options.host, port);
+    const [address] = await resolve(options.host, port, { signal });
     return open(address!, options, backlog);
   }
   try {

@@ -1,6 +1,5 @@
-import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../loop/blocks.js';
-import { Waiter } from '../loop/waiter.js';
+import { unlessGivenUp } from '../loop/waiter.js';
 import type { Inbox } from './inbox.js';
 import type { Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
@@ -175,17 +174,7 @@ export async function pipe(receiver: Receiver, sender: Sender, signal?: AbortSig
     if (!signal?.aborted) await pipe.idle();
     throw pipe.error ?? error;
   }
-  await unlessAborted(pipe.idle(), signal);
+  await unlessGivenUp(pipe.idle(), 'write', { signal });
   if (pipe.error !== null) throw pipe.error;
   return pipe.moved;
-}
-
-/** Waits for a write, and no longer once the signal is aborted. */
-async function unlessAborted(writing: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return writing;
-  throwIfAborted(signal);
-  const waiter = new Waiter<void>('write', () => {});
-  const waiting = waiter.wait({ signal });
-  writing.then(waiter.resolve, waiter.reject).finally(() => waiter.settled());
-  return waiting;
 }

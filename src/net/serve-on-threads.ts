@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Channel } from '../loop/channel.js';
 import type { LoopStats } from '../loop/loop.js';
-import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
@@ -144,17 +144,11 @@ export class ThreadServer {
    */
   async stats(options?: WaitOptions): Promise<ThreadStats[]> {
     checkWait(options);
-    const waiter = new Waiter<ThreadStats[]>('stats', () => {});
-    const limited = waiter.wait(options);
     const all = this.#threads.map(async thread => {
       const { id, restarts } = thread;
       return { id, restarts, loop: await thread.stats() };
     });
-    Promise.all(all).then(stats => {
-      waiter.settled();
-      waiter.resolve(stats);
-    });
-    return limited;
+    return unlessGivenUp(Promise.all(all), 'stats', options);
   }
 
   /**

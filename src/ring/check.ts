@@ -11,13 +11,13 @@ export function checkInt(name: string, value: number, min: number, max: number):
 
 /** A file descriptor: an integer from 0 to 2^31 - 1. */
 export function checkFd(fd: number): number {
-  if ((fd | 0) !== fd || fd < 0) checkInt('fd', fd, 0, 0x7fffffff);
+  if (typeof fd !== 'number' || (fd | 0) !== fd || fd < 0) checkInt('fd', fd, 0, 0x7fffffff);
   return fd;
 }
 
 /** An unsigned 32-bit integer, as flags and lengths are. Signed bit patterns are taken too. */
 export function checkU32(name: string, value: number): number {
-  if ((value | 0) !== value) checkInt(name, value, -0x80000000, 0xffffffff);
+  if (typeof value !== 'number' || (value | 0) !== value) checkInt(name, value, -0x80000000, 0xffffffff);
   return value;
 }
 
@@ -33,13 +33,14 @@ export function checkU64(name: string, value: number | bigint): bigint {
 
 /** An unsigned 16-bit integer. */
 export function checkU16(name: string, value: number): number {
-  if ((value & 0xffff) !== value) checkInt(name, value, 0, 0xffff);
+  if (typeof value !== 'number' || (value & 0xffff) !== value) checkInt(name, value, 0, 0xffff);
   return value;
 }
 
 /** A file offset: -1 (the current position) up to 2^53 - 1. */
 export function checkOffset(name: string, value: number): number {
-  if ((value | 0) !== value || value < -1) checkInt(name, value, -1, Number.MAX_SAFE_INTEGER);
+  if (typeof value !== 'number' || (value | 0) !== value || value < -1)
+    checkInt(name, value, -1, Number.MAX_SAFE_INTEGER);
   return value;
 }
 

@@ -5,7 +5,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { sleep } from 'uasync';
-import { type Connection, connect, type InetAddress, listen } from 'uasync/net';
+import { bind, type Connection, connect, type InetAddress, listen } from 'uasync/net';
 import { firstOf, interleave } from '../../src/net/attempts.js';
 import { localAddress } from '../../src/net/names.js';
 import { libc } from '../../src/ring/libc.js';
@@ -127,6 +127,28 @@ t.test('fast open works, whatever the kernels agree on', async t => {
     await Promise.all([conn.close(), peer.close()]);
   }
   await listener.close();
+});
+
+t.test('a name that is being looked up is waited for no longer than it should be', async t => {
+  await using socket = await bind({ host: HOST });
+  const calls: ((signal: AbortSignal) => Promise<unknown>)[] = [
+    signal => listen({ port: 0, host: 'localhost', signal }),
+    signal => connect({ port: 1, host: 'localhost', signal }),
+    signal => bind({ host: 'localhost', signal }),
+    signal => socket.send('x', 9, 'localhost', { signal }),
+    signal => socket.sendMany([{ data: 'x', port: 9, address: 'localhost' }], { signal }),
+  ];
+  for (const start of calls) {
+    const controller = new AbortController();
+    const given = t.rejects(start(controller.signal), { name: 'AbortError', code: 'ABORT_ERR' });
+    controller.abort();
+    await given;
+  }
+  await t.rejects(listen({ port: 0, host: '', signal: new AbortController().signal }), {
+    code: 'ERR_INVALID_ARG_VALUE',
+  });
+  await t.rejects(connect({ port: 1, host: '' }), { code: 'ERR_INVALID_ARG_VALUE' });
+  await t.rejects(listen({ port: 0, signal: 1 as never }), { code: 'ERR_INVALID_ARG_TYPE' });
 });
 
 t.test('addresses are tried family by family in turns', async t => {
