@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
-import { checkWait, type WaitOptions } from '../loop/waiter.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { ETIMEDOUT } from '../ring/errno.js';
 import { argTypeError, closedError, rangeError, systemError } from '../ring/errors.js';
@@ -162,10 +162,13 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   /**
    * Sends data; resolves when the kernel has taken every byte. Writes go out in the order of the calls,
-   * and those that queue go together. A buffer must not change until its write has resolved.
-   * @throws (as a rejection) EPIPE, ECONNRESET and their like, ERR_CLOSED, TypeError.
+   * and those that queue go together. A buffer must not change until its write has resolved. A call that
+   * gives up is no longer waited for: its bytes still go, unless the connection is reset, and until then
+   * (`drained()`) the buffer must not change either.
+   * @throws (as a rejection) EPIPE, ECONNRESET and their like, ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
    */
-  write(data: WriteData): Promise<void> {
+  write(data: WriteData, options?: WaitOptions): Promise<void> {
+    if (options !== undefined) return this.#within(options, () => this.write(data));
     if (this.#sender.ended) return Promise.reject(closedError('The connection'));
     if (typeof data === 'string' || data instanceof Uint8Array) return this.#sender.write(data);
     return this.#writeAll(data);
@@ -179,8 +182,15 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     await Promise.all(parts.map(part => this.#sender.write(part)));
   }
 
+  /** Waits for what goes on by itself, as long as the caller wants. */
+  async #within(options: WaitOptions, start: () => Promise<void>): Promise<void> {
+    checkWait(options);
+    return unlessGivenUp(start(), 'write', options);
+  }
+
   /** As `write` of an array: the parts leave together. */
-  writev(parts: readonly (string | Uint8Array)[]): Promise<void> {
+  writev(parts: readonly (string | Uint8Array)[], options?: WaitOptions): Promise<void> {
+    if (options !== undefined) return this.#within(options, () => this.writev(parts));
     if (this.#sender.ended) return Promise.reject(closedError('The connection'));
     return this.#writeAll(parts);
   }
@@ -196,9 +206,13 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     this.#sender.write(data).catch(() => {});
   }
 
-  /** Resolves when the kernel has taken all that was written so far; rejects if it could not. */
-  async drained(): Promise<void> {
-    await this.#drain();
+  /**
+   * Resolves when the kernel has taken all that was written so far.
+   * @throws (as a rejection) EPIPE, ECONNRESET and their like if it could not; AbortError, ETIMEDOUT.
+   */
+  async drained(options?: WaitOptions): Promise<void> {
+    checkWait(options);
+    await unlessGivenUp(this.#drain(), 'write', options);
     if (this.#sender.error !== null) throw this.#sender.error;
   }
 
@@ -226,8 +240,12 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     return moved;
   }
 
-  /** Sends what was written, then ends this side: the peer reads the end. A second call does nothing. */
-  shutdown(): Promise<void> {
+  /**
+   * Sends what was written, then ends this side: the peer reads the end. A second call waits for the first.
+   * @throws (as a rejection) EPIPE, ECONNRESET and their like, ERR_CLOSED, AbortError, ETIMEDOUT.
+   */
+  shutdown(options?: WaitOptions): Promise<void> {
+    if (options !== undefined) return this.#within(options, () => this.shutdown());
     if (this.#closing !== null) return Promise.reject(closedError('The connection'));
     this.#sender.ended = true;
     this.#shutdown ??= new Promise((resolve, reject) => {

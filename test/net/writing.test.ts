@@ -47,6 +47,30 @@ t.test('send is not waited for; bufferedAmount and drained() tell', async t => {
   t.throws(() => a.send('x'), { code: 'ERR_CLOSED' });
 });
 
+t.test('waiting for a peer that does not read can be given up; what was written still goes', async t => {
+  const [a, b] = await pair(t);
+  const data = pattern(10_000_000);
+  const timeout = 20;
+  const late = { code: 'ETIMEDOUT', syscall: 'write' };
+  await t.rejects(a.write(data, { timeout }), late);
+  await t.rejects(a.write('x', { timeout }), late);
+  await t.rejects(a.writev(['y', 'z'], { timeout }), late);
+  await t.rejects(a.drained({ timeout }), late);
+  await t.rejects(a.drained({ signal: AbortSignal.timeout(timeout) }), { name: 'AbortError' });
+  const { bufferedAmount } = a;
+  await t.rejects(a.write('!', { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  t.equal(a.bufferedAmount, bufferedAmount, 'aborted before, nothing was written');
+  await t.rejects(a.shutdown({ timeout }), late);
+  await t.rejects(a.write('!', { timeout }), { code: 'ERR_CLOSED' });
+  for (const wrong of [{ timeout: -1 }, { signal: 1 }, 5, null]) {
+    await t.rejects(a.drained(wrong as never), { code: /ERR_INVALID_ARG_TYPE|ERR_OUT_OF_RANGE/ });
+  }
+  const received = await readAll(b);
+  t.ok(received.equals(Buffer.concat([data, Buffer.from('xyz')])));
+  await a.shutdown({ timeout });
+  await a.drained({ timeout });
+});
+
 t.test('writev sends its parts together', async t => {
   const [a, b] = await pair(t);
   await a.writev(['a', Buffer.from('b'), '', 'c']);
