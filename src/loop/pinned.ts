@@ -1,4 +1,3 @@
-import { markAsUntransferable } from 'node:worker_threads';
 import { checkInt } from '../ring/check.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -36,8 +35,8 @@ export function allocPinned(size: number): Buffer {
   const length = Math.ceil(size / PAGE) * PAGE;
   const address = free.get(length)?.pop() ?? libc().mmapAnonymous(length);
   if (address < 0) throw systemError(address, 'mmap');
+  // Memory of C's is untransferable as it is. Marked so once more, Node 24 would abort at its end.
   const memory = libc().view(address, length);
-  markAsUntransferable(memory);
   addresses.set(memory, address);
   collected.register(memory, { address, length });
   return Buffer.from(memory, 0, size);

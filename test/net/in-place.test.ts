@@ -176,6 +176,32 @@ t.test('nobody else is needed to keep the memory', async t => {
   t.equal(collected, 1, 'and no longer');
 });
 
+const noTransfer =
+  !('transfer' in ArrayBuffer.prototype) &&
+  'this Node has no ArrayBuffer.prototype.transfer: it came with Node 22';
+
+t.test('a buffer that is moved away while the kernel has it', { skip: noTransfer }, async t => {
+  const move = (buffer: Buffer): ArrayBuffer =>
+    (buffer.buffer as ArrayBuffer & { transfer(): ArrayBuffer }).transfer();
+  const [a, b] = await pair(t);
+  const buffer = allocPinned(64 * KB);
+  const reading = b.readInto(buffer);
+  await turns();
+  const moved = move(buffer);
+  await a.write('x');
+  await t.rejects(reading, { code: 'ERR_INVALID_STATE' });
+  t.equal(new Uint8Array(moved).filter(byte => byte !== 0).length, 1, 'its memory is still there');
+  await t.rejects(b.readInto(buffer), { code: 'ERR_OUT_OF_RANGE' });
+  const large = allocPinned(8_000_000);
+  const writing = a.write(large);
+  await turns();
+  move(large);
+  const reset = b.read().then(() => a.reset());
+  await t.rejects(writing, { code: /ERR_CLOSED|ERR_INVALID_STATE/ });
+  await reset;
+  collectGarbage();
+});
+
 t.test('readers of both kinds see every byte once, in order, whatever is given up', async t => {
   const random = seededRandom(t);
   const [a, b] = await pair(t);
