@@ -10,6 +10,9 @@ import { readBytes, type TransferOwner, writeBytes } from './transfer.js';
 /** How many may be open at once: as many as RLIMIT_NOFILE allows. What comes beyond waits. */
 const COUNTS = [1024, 256, 64, 16];
 
+/** How many operations are submitted together with the opening, that included. */
+const CHAIN_MAX = 3;
+
 /** Someone who wants a place. */
 export interface DirectWaiter {
   /** It is this one. It must not throw. */
@@ -56,7 +59,7 @@ class DirectFiles {
 /** Registers a table of files that begins empty; how many places it has. */
 function register(loop: Loop): number {
   // Such tables came with 5.19, as did this operation.
-  if (!loop.ops.has(OP_SOCKET)) return 0;
+  if (!loop.ops.has(OP_SOCKET) || loop.ring.sqEntries < CHAIN_MAX) return 0;
   for (const count of COUNTS) {
     try {
       loop.ring.registerFilesSparse(count);

@@ -36,11 +36,11 @@ import { gather, scatter } from './scatter.js';
 import { directAlignment, statFd } from './statx.js';
 import type { ReadResult, WriteResult } from './transfer.js';
 import {
-  plainPosition,
   type ReadOptions,
   readTransfer,
   type Transfer,
   type WriteOptions,
+  wholeOf,
   writeTransfer,
 } from './transfer-arguments.js';
 import { getFrom, type SetXattrOptions, setOn } from './xattr.js';
@@ -93,13 +93,17 @@ export class FileHandle extends OpenFile {
       if (transfer.length === 0) {
         return Promise.resolve({ bytesRead: 0, buffer: transfer.buffer as ArrayBufferView });
       }
-      const size = transfer.bytes.length;
-      if (transfer.position < 0) return this.inOrder('reads', () => this.readNow(transfer, size));
-      this.assertPosition('read');
-      return this.readNow(transfer, size);
+      return this.#read(transfer);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #read(transfer: Transfer): Promise<ReadResult<ArrayBufferView>> {
+    const size = transfer.bytes.length;
+    if (transfer.position < 0) return this.inOrder('reads', () => this.readNow(transfer, size));
+    this.assertPosition('read');
+    return this.readNow(transfer, size);
   }
 
   /**
@@ -150,7 +154,7 @@ export class FileHandle extends OpenFile {
     // As the kernel of Node's call.
     if (buffers.length === 0) throw systemError(EINVAL, 'read');
     const bytes = Buffer.allocUnsafe(buffers.reduce((sum, { byteLength }) => sum + byteLength, 0));
-    const { bytesRead } = await this.read(bytes, 0, bytes.length, plainPosition(position));
+    const { bytesRead } = await this.#read(wholeOf(bytes, position));
     scatter(bytes.subarray(0, bytesRead), buffers);
     return { bytesRead, buffers };
   }
@@ -160,10 +164,7 @@ export class FileHandle extends OpenFile {
     this.assertOpen('writev');
     checkViews(buffers);
     if (buffers.length === 0) return { bytesWritten: 0, buffers };
-    const bytes = gather(buffers);
-    const at = plainPosition(position);
-    const { length } = bytes;
-    const { bytesWritten } = await this.#write({ buffer: bytes, bytes, offset: 0, length, position: at });
+    const { bytesWritten } = await this.#write(wholeOf(gather(buffers), position));
     return { bytesWritten, buffers };
   }
 

@@ -99,7 +99,12 @@ export function writeTransfer(
   return { buffer: data, bytes, offset: from, length: count, position: plainPosition(position) };
 }
 
+/** All of a buffer. */
+export function wholeOf(bytes: Buffer, position: number | null | undefined): Transfer {
+  return { buffer: bytes, bytes, offset: 0, length: bytes.length, position: plainPosition(position) };
+}
+
 /** As Node takes it: what is no position means the current one. */
-export function plainPosition(position: unknown): number {
+function plainPosition(position: unknown): number {
   return Number.isSafeInteger(position) && (position as number) >= 0 ? (position as number) : -1;
 }

@@ -109,6 +109,17 @@ t.test('a loop that is closed: calls in flight reject, and later ones work', asy
   t.equal(await fs.readFile(small, 'utf8'), 'text', 'on a new loop');
 });
 
+t.test('a queue of one entry is enough', async t => {
+  const path = join(folder, 'one-entry');
+  loop().close();
+  loop({ entries: 1 });
+  await fs.writeFile(path, 'text');
+  await fs.appendFile(path, '!');
+  t.strictSame(await fs.readMany([path, path], { encoding: 'utf8' }), ['text!', 'text!']);
+  t.equal((await fs.stat(path)).size, 5);
+  loop().close();
+});
+
 t.test('a worker that is terminated with hundreds of calls in flight', async t => {
   const before = openFds();
   const code = `
