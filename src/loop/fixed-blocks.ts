@@ -2,14 +2,17 @@ import { Mapping } from '../ring/mapping.js';
 import type { Ring } from '../ring/ring.js';
 import { BLOCK_MAX, Block, type BlockStats } from './blocks.js';
 
-/** Places in the ring's table of registered buffers: the pools that share it have half each. */
-const PLACES = 32;
-/** Blocks of one pool. Registered ones count against RLIMIT_MEMLOCK, so they are few. */
-const COUNT = PLACES / 2;
+/**
+ * Places in the ring's table of registered buffers. They count against RLIMIT_MEMLOCK, often 8 MiB for all
+ * that a user has, and so do rings: these are 2 MiB.
+ */
+const PLACES = 8;
+/** Blocks of one pool, registered or not. */
+const COUNT = 16;
 /** They are all of one size. */
 const NO_CLASS = -1;
 
-/** The ring's table of registered buffers; empty at first. */
+/** The ring's table of registered buffers, made when it is first needed. */
 export class BufferTable {
   readonly #ring: Ring;
   #used = -1;
@@ -18,8 +21,9 @@ export class BufferTable {
     this.#ring = ring;
   }
 
-  /** The place of this memory in the table; -1 where the kernel takes no more, or (before 5.19) none. */
+  /** The place of this memory in the table; -1 if it is full, or the kernel takes no more, or none (before 5.19). */
   add(memory: Mapping): number {
+    if (this.#used === PLACES) return -1;
     try {
       if (this.#used < 0) {
         this.#ring.registerBuffersSparse(PLACES);
