@@ -3,6 +3,7 @@
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
+import { IN_PLACE_MIN, pinnedAddress } from '../loop/pinned.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { isCancelled } from '../ring/errno.js';
@@ -35,7 +36,7 @@ export interface WriteResult<T> {
   buffer: T;
 }
 
-/** Moves bytes between a descriptor and a buffer, piece by piece, through a block. */
+/** Moves bytes between a descriptor and a buffer, piece by piece: through a block, or in place if it is pinned. */
 abstract class TransferOperation<T> extends PromiseOperation<T> implements BlockWaiter {
   /** The descriptor, or the complement of a registered file's index. */
   protected fd = -1;
@@ -44,6 +45,8 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   #buffer: unknown = null;
   #owner: TransferOwner | null = null;
   protected block: Block | null = null;
+  /** Where `bytes` are if they are pinned, else 0. */
+  #address = 0;
   /** Where in `bytes` the next piece goes, and where it all ends. */
   protected at = 0;
   protected end = 0;
@@ -78,6 +81,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.at = offset;
     this.#start = offset;
     this.end = offset + length;
+    this.#address = length >= IN_PLACE_MIN ? pinnedAddress(bytes) : 0;
     this.#movesOnEnd = position < 0 && owner.unbuffered && owner.hasPosition;
     this.#position = this.#movesOnEnd ? libc().position(fd) : position;
     const promise = this.promise();
@@ -95,8 +99,12 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     }
   }
 
-  /** Starts the next piece, from or to a block if there is one. */
+  /** Starts the next piece: in place, or from or to a block if there is one. */
   protected next(): void {
+    if (this.#address !== 0 && !this.unbuffered) {
+      this.startPiece(null, Math.min(this.end - this.at, BLOCK_MAX));
+      return;
+    }
     this.block ??= this.#acquire(Math.min(this.end - this.at, BLOCK_MAX));
     if (this.block === null) this.loop.blocks.wait(this);
     else this.startPiece(this.block, Math.min(this.end - this.at, this.block.bytes.length));
@@ -109,20 +117,21 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     return fixed ?? loop.blocks.acquire(sectorsOf(size));
   }
 
-  /** Starts a piece of `length` bytes. */
-  protected abstract startPiece(block: Block, length: number): void;
+  /** Starts a piece of `length` bytes, in place if there is no block. */
+  protected abstract startPiece(block: Block | null, length: number): void;
 
   blockReleased(): void {
     this.start();
   }
 
   /** @param fixed the opcode for registered buffers. */
-  protected prep(opcode: number, fixed: number, block: Block, length: number): void {
+  protected prep(opcode: number, fixed: number, block: Block | null, length: number): void {
     const { fd } = this;
+    const address = block === null ? this.#address + this.at : block.address;
     const sqe = this.loop.start(this);
-    if (fd >= 0) sqe.prep(opcode, fd, block.address, length, this.#position);
-    else sqe.prep(opcode, ~fd, block.address, length, this.#position).fixedFile();
-    if (block.index >= 0) sqe.opcode(fixed).bufIndex(block.index);
+    if (fd >= 0) sqe.prep(opcode, fd, address, length, this.#position);
+    else sqe.prep(opcode, ~fd, address, length, this.#position).fixedFile();
+    if (block !== null && block.index >= 0) sqe.opcode(fixed).bufIndex(block.index);
   }
 
   /** Whether a full piece may have more behind it without waiting for it. */
@@ -169,7 +178,8 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     const lost = this.lost;
     this.#owner = null;
     this.#buffer = null;
-    this.bytes = NO_BYTES;
+    // Where the loop ends under it the kernel may have them still.
+    if (this.#address === 0 || !this.loop.closing) this.bytes = NO_BYTES;
     if (failure !== undefined) this.reject(failure);
     else if (isCancelled(res) && this.loop.closing) this.reject(closedError('The loop'));
     else if (res < 0) this.reject(systemError(res, this.syscall));
@@ -191,9 +201,10 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
     return 'read';
   }
 
-  protected override startPiece(block: Block, length: number): void {
+  protected override startPiece(block: Block | null, length: number): void {
     this.#asked = length;
-    const whole = this.unbuffered ? Math.min(sectorsOf(length), block.bytes.length) : length;
+    const whole =
+      block !== null && this.unbuffered ? Math.min(sectorsOf(length), block.bytes.length) : length;
     this.prep(abi.OP_READ, abi.OP_READ_FIXED, block, whole);
   }
 
@@ -201,8 +212,10 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
     // Of the last sector the rest is not wanted.
     const res = Math.min(read, this.#asked);
     if (res > 0 && !this.lost) {
-      const source = this.block!.bytes;
-      this.bytes.set(res === source.length ? source : source.subarray(0, res), this.at);
+      if (this.block !== null) {
+        const source = this.block.bytes;
+        this.bytes.set(res === source.length ? source : source.subarray(0, res), this.at);
+      }
       this.advance(res);
       // A full piece may have more behind it; a short one is the end, or all there is for now.
       if (res === this.#asked && this.at < this.end && this.goesOn) {
@@ -229,12 +242,13 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
   /** Where the file's current position was; -1 if that does not matter. */
   #from = -1;
 
-  protected override startPiece(block: Block, length: number): void {
-    const { bytes } = block;
+  protected override startPiece(block: Block | null, length: number): void {
     this.#asked = length;
     this.#from = this.movesPosition ? libc().position(this.fd) : -1;
-    const whole = length === this.bytes.length;
-    bytes.set(whole ? this.bytes : this.bytes.subarray(this.at, this.at + length));
+    if (block !== null) {
+      const whole = length === this.bytes.length;
+      block.bytes.set(whole ? this.bytes : this.bytes.subarray(this.at, this.at + length));
+    }
     this.prep(abi.OP_WRITE, abi.OP_WRITE_FIXED, block, length);
   }
 
