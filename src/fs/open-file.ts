@@ -13,14 +13,14 @@ import { readAtOnce, writeAtOnce } from './nonblocking.js';
 import { onFd } from './operations.js';
 import { PositionOrder } from './position-order.js';
 import { sectorsOf } from './sectors.js';
-import { type ReadResult, readBytes, type TransferOwner, type WriteResult, writeBytes } from './transfer.js';
+import { type ReadResult, readBytes, type WriteResult, writeBytes } from './transfer.js';
 import type { Transfer } from './transfer-arguments.js';
 import { WriteBatch } from './write-batch.js';
 
 type Written = WriteResult<ArrayBufferView | string>;
 
 /** A descriptor, the calls that are pending on it, and its end: what a FileHandle is made of. */
-export abstract class OpenFile extends EventEmitter implements TransferOwner {
+export abstract class OpenFile extends EventEmitter {
   readonly #loop: Loop;
   #fd: number;
   #pending = 0;

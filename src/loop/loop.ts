@@ -1,7 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { checkFunction, checkInt } from '../ring/check.js';
-import type { CqeSink } from '../ring/cqe.js';
 import { ECANCELED } from '../ring/errno.js';
 import { argTypeError, closedError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -89,7 +88,7 @@ export interface LoopStats {
  * One thread's event loop: a ring, the operations in flight on it, and when to submit and reap.
  * Operations queue entries in memory; one system call a turn gives them all to the kernel.
  */
-export class Loop implements CqeSink {
+export class Loop {
   /** @internal */
   readonly ring: Ring;
   /** @internal */
@@ -395,6 +394,7 @@ export class Loop implements CqeSink {
     } while (this.alive);
   }
 
+  /** Counters, as they are now. */
   stats(): LoopStats {
     return {
       inFlight: this.#slots.size + this.#unowned,
