@@ -9,6 +9,7 @@ export class AbortError extends UasyncError {
     super('ABORT_ERR', 'The operation was aborted', { cause: signal.reason });
   }
 
+  /** 'AbortError' */
   override get name(): string {
     return 'AbortError';
   }

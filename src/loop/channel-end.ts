@@ -13,6 +13,7 @@ export const END_WORDS = 16;
  * `port` in the transfer list. Make two with `channelPair()`.
  */
 export interface ChannelEnd {
+  /** Belongs into the transfer list when the end is handed to another thread. */
   readonly port: MessagePort;
   /** @internal */
   readonly memory: SharedArrayBuffer;

@@ -9,6 +9,7 @@ import type { SendLimit } from './send-limit.js';
 export interface SendFailure {
   /** Which of the list. */
   index: number;
+  /** Why. */
   error: Error;
 }
 

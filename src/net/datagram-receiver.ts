@@ -21,6 +21,7 @@ export interface Datagram extends PacketInfo {
   address: string;
   /** The sender's port; 0 for a Unix socket. */
   port: number;
+  /** Of the sender's address. */
   family: 'IPv4' | 'IPv6' | 'Unix';
   /** Whether it was longer than the room for it: the rest is lost. */
   truncated: boolean;

@@ -33,9 +33,11 @@ export interface SendOptions extends WaitOptions, PacketOptions {}
 
 /** A datagram for `sendMany`: one that was received will do. */
 export interface OutgoingDatagram extends PacketOptions {
+  /** Its bytes. */
   data: DatagramData;
   /** Whom it goes to, unless the socket is connected; a path for a Unix socket. */
   address?: string | undefined;
+  /** The port that goes with `address`. */
   port?: number | undefined;
   /** A Unix socket's path, as well. */
   path?: string | undefined;

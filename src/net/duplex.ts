@@ -13,6 +13,7 @@ type Done = (error?: Error | null) => void;
  * `server.emit('connection', duplex)`, `tls.connect({ socket: duplex })`, `new TLSSocket(duplex)`.
  */
 export class ConnectionDuplex extends Duplex {
+  /** Never: there is a connection. */
   readonly connecting = false;
   /** Milliseconds without traffic after which 'timeout' is emitted; 0 is never. */
   timeout = 0;
@@ -76,42 +77,52 @@ export class ConnectionDuplex extends Duplex {
     return (this.#connection.remoteAddress ?? {}) as Partial<InetAddress>;
   }
 
+  /** This end's numeric address; undefined for a Unix socket. */
   get localAddress(): string | undefined {
     return this.#local.address;
   }
 
+  /** This end's port. */
   get localPort(): number | undefined {
     return this.#local.port;
   }
 
+  /** 'IPv4' or 'IPv6' */
   get localFamily(): string | undefined {
     return this.#local.family;
   }
 
+  /** The peer's numeric address; undefined for a Unix socket. */
   get remoteAddress(): string | undefined {
     return this.#remote.address;
   }
 
+  /** The peer's port. */
   get remotePort(): number | undefined {
     return this.#remote.port;
   }
 
+  /** 'IPv4' or 'IPv6' */
   get remoteFamily(): string | undefined {
     return this.#remote.family;
   }
 
+  /** Bytes that have arrived. */
   get bytesRead(): number {
     return this.#connection.bytesRead;
   }
 
+  /** Bytes that the kernel has taken. */
   get bytesWritten(): number {
     return this.#connection.bytesWritten;
   }
 
+  /** This end's address. */
   address(): Partial<InetAddress> {
     return this.#local;
   }
 
+  /** TCP_NODELAY, tcp(7) */
   setNoDelay(enable = true): this {
     if (!this.#connection.closed) this.#connection.setNoDelay(enable);
     return this;
@@ -130,6 +141,7 @@ export class ConnectionDuplex extends Duplex {
     return this;
   }
 
+  /** Has 'timeout' emitted after `ms` milliseconds without traffic, and nothing else done; 0 is never. */
   setTimeout(ms: number, callback?: () => void): this {
     checkDuration('ms', ms);
     this.timeout = ms;
@@ -145,11 +157,13 @@ export class ConnectionDuplex extends Duplex {
     return this;
   }
 
+  /** Pending reads and writes keep the process alive, which is the default. */
   ref(): this {
     this.#connection.ref();
     return this;
   }
 
+  /** They no longer do. */
   unref(): this {
     this.#connection.unref();
     return this;

@@ -18,6 +18,7 @@ export interface SendFileOptions {
   offset?: number;
   /** How many bytes; default to the end of the file. */
   length?: number;
+  /** Aborting it rejects the call with an AbortError. */
   signal?: AbortSignal;
 }
 

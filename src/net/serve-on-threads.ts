@@ -18,6 +18,7 @@ const FAILED_TIMEOUT_MS = 1000;
 
 /** A thread that has been started. */
 export interface ThreadStart {
+  /** Which one, from 0. */
   readonly id: number;
   /** To the thread; it closes when the thread ends, and the next start has a new one. */
   readonly channel: Channel;
@@ -27,9 +28,11 @@ export interface ThreadStart {
 
 /** A thread that ended unasked. */
 export interface ThreadCrash {
+  /** Which one, from 0. */
   readonly id: number;
   /** The uncaught error, or ERR_THREAD_EXIT if there was none. */
   readonly error: Error;
+  /** As of `process.exit()`; 1 after an uncaught error. */
   readonly exitCode: number;
   /** How many times it was started again before. */
   readonly restarts: number;
@@ -62,7 +65,9 @@ export interface StopOptions {
 
 /** One thread of a server. */
 export interface ThreadStats {
+  /** Which one, from 0. */
   readonly id: number;
+  /** How many times it was started again. */
   readonly restarts: number;
   /** Its loop's counters; null while it is not running. */
   readonly loop: LoopStats | null;

@@ -8,28 +8,35 @@ export interface TcpInfo {
   retransmits: number;
   /** Retransmissions in all. */
   totalRetransmits: number;
-  /** The smoothed round-trip time, and its variation. */
+  /** The smoothed round-trip time. */
   rtt: number;
+  /** Its variation. */
   rttVariance: number;
   /** The shortest round-trip time of late; 0 before 4.6. */
   minRtt: number;
   /** The retransmission time-out. */
   retransmissionTimeout: number;
-  /** The congestion window in segments, and its slow-start threshold. */
+  /** The congestion window, in segments. */
   congestionWindow: number;
+  /** Where it begins to grow slowly, in segments. */
   slowStartThreshold: number;
-  /** The largest segments sent and received, and the path's MTU, in bytes. */
+  /** The largest segments that are sent, in bytes. */
   sendSegmentSize: number;
+  /** The largest that are received, in bytes. */
   receiveSegmentSize: number;
+  /** The path's MTU, in bytes. */
   pathMtu: number;
-  /** Segments that are sent and not acknowledged, and those held lost. */
+  /** Segments that are sent and not acknowledged. */
   unacknowledged: number;
+  /** Those of them that are held lost. */
   lost: number;
-  /** Milliseconds since data was last sent, and received. */
+  /** Milliseconds since data was last sent. */
   lastDataSent: number;
+  /** Milliseconds since data last arrived. */
   lastDataReceived: number;
-  /** Bytes acknowledged by the peer, and received from it. */
+  /** Bytes that the peer has acknowledged. */
   bytesAcknowledged: number;
+  /** Bytes that have arrived from it. */
   bytesReceived: number;
   /** Bytes that wait in the kernel and have not been sent. */
   notSent: number;

@@ -22,9 +22,13 @@ export class UasyncError extends Error {
   declare errno?: number;
   /** The system call or operation that failed. */
   declare syscall?: string;
+  /** The address it was about, for instance whom a connect was for. */
   declare address?: string;
+  /** The port that goes with it. */
   declare port?: number;
+  /** The file or Unix socket it was about. */
   declare path?: string;
+  /** The second file, of calls that take two. */
   declare dest?: string;
 
   constructor(code: string, message: string, details?: ErrorDetails) {
@@ -32,6 +36,7 @@ export class UasyncError extends Error {
     this.code = code;
   }
 
+  /** 'UasyncError' */
   override get name(): string {
     return 'UasyncError';
   }

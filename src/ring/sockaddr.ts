@@ -13,15 +13,19 @@ export const AF_INET6 = 10;
 export interface InetAddress {
   /** Numeric, with a `%scope` (name or index of an interface) where IPv6 needs one. */
   address: string;
+  /** Which protocol. */
   family: 'IPv4' | 'IPv6';
+  /** 0 to 65535 */
   port: number;
 }
 
 /** A Unix socket's path; a leading NUL makes it an abstract name, '' is an unnamed socket. */
 export interface UnixAddress {
+  /** In the file system, or an abstract name. unix(7) */
   path: string;
 }
 
+/** Where a socket is. */
 export type SocketAddress = InetAddress | UnixAddress;
 
 /** The largest sockaddr this package writes, in bytes. */
