@@ -78,7 +78,10 @@ function readCopied(file: FileHandle, size: number, position: number | null): Re
 }
 
 async function readInto(file: FileHandle, buffer: Buffer, position: number | null): Promise<Buffer> {
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+  const { length } = buffer;
+  const bytesRead = await (position === null
+    ? file.read(buffer, 0, length).then(result => result.bytesRead)
+    : file.readChunk(buffer, position));
   return bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
 }
 

@@ -5,6 +5,7 @@
 import type { Loop } from '../loop/loop.js';
 import { OP_SOCKET } from '../ring/abi.js';
 import { onFd } from './operations.js';
+import { isPrivate, readPrivate } from './private-read.js';
 import { readBytes, type TransferOwner, writeBytes } from './transfer.js';
 
 /** How many may be open at once: as many as RLIMIT_NOFILE allows. What comes beyond waits. */
@@ -105,9 +106,10 @@ export class DirectFile implements TransferOwner {
     this.#index = index;
   }
 
-  /** At the current position. */
+  /** At the current position, into memory that nobody else has seen. */
   async read(bytes: Buffer, offset: number, length: number): Promise<number> {
     const loop = this.#loop;
+    if (isPrivate(length)) return readPrivate(loop, ~this.#index, bytes, offset, length, -1);
     const read = readBytes(loop, this, ~this.#index, null, bytes, bytes.length, offset, length, -1);
     return (await read).bytesRead;
   }

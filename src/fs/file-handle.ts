@@ -23,6 +23,7 @@ import {
   type Content,
   isPieces,
   type ReadFileOptions,
+  type ReadPiece,
   readContent,
   type WriteFileOptions,
   writeBytesTo,
@@ -189,8 +190,7 @@ export class FileHandle extends OpenFile {
   async #readAll(signal: AbortSignal | undefined): Promise<Buffer> {
     const stats = (await statFd(this.loop, this.fd, false)) as Stats;
     const size = stats.isFile() ? stats.size : 0;
-    const read = async (bytes: Buffer, offset: number, length: number): Promise<number> =>
-      (await this.readNow({ buffer: bytes, bytes, offset, length, position: -1 }, bytes.length)).bytesRead;
+    const read: ReadPiece = (bytes, offset, length) => this.readOwn(bytes, offset, length, -1);
     return readContent(read, size, signal);
   }
 

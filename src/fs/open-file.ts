@@ -12,6 +12,7 @@ import { forget, rememberOpen } from './forgotten.js';
 import { readAtOnce, writeAtOnce } from './nonblocking.js';
 import { onFd } from './operations.js';
 import { PositionOrder } from './position-order.js';
+import { isPrivate, readPrivate } from './private-read.js';
 import { sectorsOf } from './sectors.js';
 import { type ReadResult, readBytes, type WriteResult, writeBytes } from './transfer.js';
 import type { Transfer } from './transfer-arguments.js';
@@ -145,6 +146,23 @@ export abstract class OpenFile extends EventEmitter {
     }
     const { buffer, bytes, offset, length, position } = transfer;
     return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
+  }
+
+  /** @internal As `readOwn`, as a call of its own. */
+  readChunk(bytes: Buffer, position: number): Promise<number> {
+    return this.using('read', () => this.readOwn(bytes, 0, bytes.length, position));
+  }
+
+  /**
+   * @internal Reads a regular file, which is kept open, into memory that nobody else has seen; resolves to the
+   * number of bytes.
+   */
+  protected async readOwn(bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
+    if (!isPrivate(length) || this.unbuffered) {
+      const transfer = { buffer: bytes, bytes, offset, length, position };
+      return (await this.readNow(transfer, bytes.length)).bytesRead;
+    }
+    return readPrivate(this.#loop, this.#fd, bytes, offset, length, position);
   }
 
   /** @internal A block that users may be shown; null when too many are out. */

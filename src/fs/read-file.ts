@@ -18,8 +18,8 @@ type Path = string | Uint8Array;
 type Result = Buffer | string;
 type Encoding = BufferEncoding | null | undefined;
 
-/** The block that a file is read into; most files fit. */
-const FIRST = 16384;
+/** The block that a file is read into; most files fit. What is not filled of it takes no memory. */
+const FIRST = 65536;
 /** The end of the block, for the read that should find nothing. */
 const MORE = 512;
 const POLLIN = 1;

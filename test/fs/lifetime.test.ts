@@ -1,5 +1,5 @@
 /** Files whose owner goes away: handles closed, reads aborted, memory collected, workers ended. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import nodeFs from 'node:fs';
 import { join } from 'node:path';
@@ -107,6 +107,31 @@ t.test('a loop that is closed: calls in flight reject, and later ones work', asy
   await handle.close();
   nodeFs.writeFileSync(small, 'text');
   t.equal(await fs.readFile(small, 'utf8'), 'text', 'on a new loop');
+});
+
+t.test('the end of the process, and of the loop, while large files are read in place', async t => {
+  const program = `
+    import * as fs from 'uasync/fs';
+    const path = ${JSON.stringify(large)};
+    const handle = await fs.open(path);
+    for (let i = 0; i < 50; i++) {
+      fs.readFile(path);
+      handle.chunks({ size: 1 << 20 }).next();
+    }
+    setTimeout(() => process.exit(7), Math.random() * 10);
+  `;
+  const script = program.replace("'uasync/fs'", JSON.stringify(import.meta.resolve('uasync/fs')));
+  for (let i = 0; i < 5; i++) {
+    const { status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+    t.strictSame([status, signal], [7, null]);
+  }
+  const reads = Array.from({ length: 50 }, () => fs.readFile(large));
+  await new Promise(resolve => setTimeout(resolve, 2));
+  loop().close();
+  for (const result of await Promise.allSettled(reads)) {
+    if (result.status === 'rejected') t.equal(result.reason.code, 'ERR_CLOSED');
+    else t.equal(result.value.length, 8_000_000);
+  }
 });
 
 t.test('a queue of one entry is enough', async t => {

@@ -1,0 +1,87 @@
+/**
+ * Reads into a Buffer of our own making, in place. Everywhere else bytes go through memory of the runtime, since
+ * a buffer of the user's may be taken away meanwhile. One that nobody has seen yet cannot: the operation keeps
+ * it until its completion has come, and its caller gives it away only then.
+ */
+import { isMainThread } from 'node:worker_threads';
+import type { Loop } from '../loop/loop.js';
+import { PromiseOperation } from '../loop/operation.js';
+import { OperationPool } from '../loop/pool.js';
+import * as abi from '../ring/abi.js';
+import { addressOf } from '../ring/address.js';
+import { isCancelled } from '../ring/errno.js';
+import { closedError, systemError } from '../ring/errors.js';
+
+/** Below this a copy costs less than it takes to find the address. */
+const MIN = 128 * 1024;
+const NO_BYTES = Buffer.alloc(0);
+
+/** What the kernel may still write to, although the loop was closed: a call that it could not cancel. */
+const abandoned: Buffer[] = [];
+let inFlight = 0;
+let last: Loop | undefined;
+
+/** The heap goes before the process does: nothing may be written to it then. */
+function finishAtExit(loop: Loop): void {
+  if (last === undefined) process.once('exit', () => inFlight !== 0 && last!.close());
+  last = loop;
+}
+
+class PrivateRead extends PromiseOperation<number> {
+  #bytes: Buffer = NO_BYTES;
+
+  override get eager(): boolean {
+    return true;
+  }
+
+  override get syscall(): string {
+    return 'read';
+  }
+
+  run(fd: number, bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
+    const address = addressOf(bytes) + offset;
+    const sqe = this.loop.start(this).prep(abi.OP_READ, fd < 0 ? ~fd : fd, address, length, position);
+    if (fd < 0) sqe.fixedFile();
+    inFlight++;
+    finishAtExit(this.loop);
+    this.#bytes = bytes;
+    return this.promise();
+  }
+
+  complete(res: number): void {
+    inFlight--;
+    const lost = isCancelled(res) && this.loop.closing;
+    if (lost) abandoned.push(this.#bytes);
+    this.#bytes = NO_BYTES;
+    if (lost) this.reject(closedError('The loop'));
+    else if (res < 0) this.reject(systemError(res, 'read'));
+    else this.resolve(res);
+    reads.give(this);
+  }
+}
+
+const reads = new OperationPool(PrivateRead);
+
+/**
+ * Whether so many bytes of a regular file are better read in place. Not in a worker, whose heap goes at once
+ * when it is terminated.
+ */
+export function isPrivate(length: number): boolean {
+  return length >= MIN && isMainThread;
+}
+
+/**
+ * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) the current one.
+ * @param fd the descriptor, or the complement of a registered file's index.
+ * @param bytes memory that nobody else has.
+ */
+export function readPrivate(
+  loop: Loop,
+  fd: number,
+  bytes: Buffer,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  return reads.take(loop).run(fd, bytes, offset, length, position);
+}
