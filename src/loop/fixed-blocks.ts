@@ -1,5 +1,8 @@
+import { REGISTER_BUFFERS_UPDATE } from '../ring/abi.js';
+import { addressOf } from '../ring/address.js';
 import { Mapping } from '../ring/mapping.js';
 import type { Ring } from '../ring/ring.js';
+import { IOVEC, RSRC_UPDATE2 } from '../ring/structs.js';
 import { BLOCK_MAX, Block, type BlockStats } from './blocks.js';
 
 /**
@@ -29,11 +32,22 @@ export class BufferTable {
         this.#ring.registerBuffersSparse(PLACES);
         this.#used = 0;
       }
-      this.#ring.updateMapping(this.#used, memory);
-      return this.#used++;
     } catch {
       return -1;
     }
+    return this.#put(memory) < 0 ? -1 : this.#used++;
+  }
+
+  /** Not by `updateBuffers`: that marks a buffer as untransferable, and where it is C's memory Node 24 then aborts. */
+  #put({ address, length }: Mapping): number {
+    const iovec = Buffer.alloc(IOVEC.size);
+    iovec.writeBigUInt64LE(BigInt(address), IOVEC.iov_base);
+    iovec.writeBigUInt64LE(BigInt(length), IOVEC.iov_len);
+    const update = Buffer.alloc(RSRC_UPDATE2.size);
+    update.writeUInt32LE(this.#used, RSRC_UPDATE2.offset);
+    update.writeBigUInt64LE(BigInt(addressOf(iovec)), RSRC_UPDATE2.data);
+    update.writeUInt32LE(1, RSRC_UPDATE2.nr);
+    return this.#ring.register(REGISTER_BUFFERS_UPDATE, update, RSRC_UPDATE2.size);
   }
 }
 

@@ -2,7 +2,6 @@ import * as abi from './abi.js';
 import { pinnedAddressOf } from './address.js';
 import { checkDuration, checkFd, checkInt, checkU32, checkU64 } from './check.js';
 import { argTypeError, systemError } from './errors.js';
-import type { Mapping } from './mapping.js';
 import type { Pins } from './pins.js';
 import * as structs from './structs.js';
 
@@ -97,17 +96,6 @@ export abstract class Registrations {
     checkInt('offset', offset, 0, BUFFERS_MAX);
     this.#updateTagged(abi.REGISTER_BUFFERS_UPDATE, offset, this.#iovecs(buffers), buffers.length, tags);
     this.#buffers.splice(offset, buffers.length, ...buffers);
-  }
-
-  /**
-   * @internal As `updateBuffers`, for one piece of mapped memory. Not marked as untransferable: where a
-   * buffer of C's memory is, Node 24 aborts at its end.
-   */
-  updateMapping(offset: number, { address, length }: Mapping): void {
-    const iovec = Buffer.alloc(structs.IOVEC.size);
-    iovec.writeBigUInt64LE(BigInt(address), structs.IOVEC.iov_base);
-    iovec.writeBigUInt64LE(BigInt(length), structs.IOVEC.iov_len);
-    this.#updateTagged(abi.REGISTER_BUFFERS_UPDATE, offset, iovec, 1, undefined);
   }
 
   /** io_uring_unregister_buffers(3) */

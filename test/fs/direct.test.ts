@@ -115,6 +115,19 @@ on('chunks, copied and leased', async (t, folder) => {
   }
 });
 
+on('copyTo, from and to a file past the page cache', async (t, folder) => {
+  const { path, data } = filled(folder, 1_000_003, seededRandom(t));
+  await using direct = await fs.open(path, O_RDONLY | O_DIRECT);
+  await using plain = await fs.open(join(folder, 'plain'), 'w+');
+  t.equal(await direct.copyTo(plain), data.length);
+  t.ok((await fs.readFile(join(folder, 'plain'))).equals(data));
+  t.equal(await direct.copyTo(plain, { start: 8192, length: 100, position: 5 }), 100);
+  t.ok((await plain.read(Buffer.alloc(100), 0, 100, 5)).buffer.equals(data.subarray(8192, 8292)));
+  await using target = await fs.open(join(folder, 'target'), O_CREAT | O_RDWR | O_DIRECT);
+  t.equal(await direct.copyTo(target, { length: 524_288, position: 4096 }), 524_288);
+  t.ok(nodeFs.readFileSync(join(folder, 'target')).subarray(4096).equals(data.subarray(0, 524_288)));
+});
+
 t.test('what is no whole sector: EINVAL, where the kernel says how large they are', async t => {
   const path = join(disk, 'sectors');
   const handle = await fs.open(path, 'w+');
