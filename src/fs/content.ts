@@ -40,7 +40,7 @@ export type WritePiece = (bytes: Uint8Array, offset: number, length: number) => 
 /** A file of unknown size is read in pieces of this. */
 const PIECE = 64 * 1024;
 /** A large one in pieces of this, so that an abort is noticed, and the event loop is not held up. */
-const LARGE_PIECE = 1024 * 1024;
+export const LARGE_PIECE = 1024 * 1024;
 /** What a Buffer of Node 20 could hold was once 2 GiB: Node reads no larger file as a whole. */
 const SIZE_MAX = 2 ** 31 - 1;
 

@@ -8,6 +8,7 @@ import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { readBlock } from './block-transfer.js';
+import { LARGE_PIECE } from './content.js';
 import { forget, rememberOpen } from './forgotten.js';
 import { readAtOnce, writeAtOnce } from './nonblocking.js';
 import { onFd } from './operations.js';
@@ -148,9 +149,18 @@ export abstract class OpenFile extends EventEmitter {
     return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
   }
 
-  /** @internal As `readOwn`, as a call of its own. */
+  /** @internal Fills memory that nobody else has seen, as far as the file goes; resolves to the number of bytes. */
   readChunk(bytes: Buffer, position: number): Promise<number> {
-    return this.using('read', () => this.readOwn(bytes, 0, bytes.length, position));
+    return this.using('read', async () => {
+      const { length } = bytes;
+      for (let at = 0; at < length; ) {
+        const wanted = Math.min(length - at, LARGE_PIECE);
+        const count = await this.readOwn(bytes, at, wanted, position + at);
+        at += count;
+        if (count < wanted) return at;
+      }
+      return length;
+    });
   }
 
   /**
