@@ -2,17 +2,17 @@ import * as abi from './abi.js';
 import { checkDuration, checkFunction, checkInt, microseconds } from './check.js';
 import { CompletionQueue } from './completion-queue.js';
 import type { Cqe, CqeSink } from './cqe.js';
-import { EAGAIN, EBUSY, EEXIST, EINTR, EINVAL, EOPNOTSUPP, ETIME } from './errno.js';
-import { argTypeError, closedError, stateError, systemError } from './errors.js';
-import { type Libc, libc } from './libc.js';
+import { EAGAIN, EBUSY, EINTR, EINVAL, EOPNOTSUPP, ETIME } from './errno.js';
+import { argTypeError, stateError, systemError } from './errors.js';
 import type { Mapping } from './mapping.js';
 import { Pins } from './pins.js';
 import { Registrations } from './registrations.js';
+import { RingHandle } from './ring-handle.js';
 import { RingMemory } from './ring-memory.js';
 import { Scratch } from './scratch.js';
 import { type RingOptions, resizeParams, setupRing } from './setup.js';
 import { Sqe } from './sqe/index.js';
-import { GETEVENTS_ARG, PARAMS, REG_WAIT, RSRC_UPDATE2 } from './structs.js';
+import { GETEVENTS_ARG, PARAMS, REG_WAIT } from './structs.js';
 import { SubmissionQueue } from './submission-queue.js';
 
 /** Buffers that the kernel may still write to although their ring is closed. */
@@ -25,26 +25,15 @@ const abandoned = new Set<Pins>();
  * through `copyCqes()`. One thread uses a ring; there may be many rings.
  */
 export class Ring extends Registrations {
-  /**
-   * The ring's descriptor; it is readable while completions wait. -1 once closed, and in a ring that has
-   * none (SETUP_REGISTERED_FD_ONLY).
-   */
-  fd: number;
   /** The SETUP_ flags that the kernel agreed to. */
   readonly flags: number;
   /** The FEAT_ flags of this kernel. */
   readonly features: number;
-  /** How many times io_uring_enter(2) was called. */
-  enters = 0;
 
-  readonly #libc: Libc;
+  readonly #handle: RingHandle;
   #memory: RingMemory;
   #sq: SubmissionQueue;
   #cq: CompletionQueue;
-  /** What system calls name the ring by: its descriptor or its index among the registered ones; -1 once closed. */
-  #handle: number;
-  /** ENTER_ flags of every call. */
-  #always = 0;
   /** @internal What entries point at until they are submitted. */
   readonly scratch = new Scratch();
   /** @internal While above 0, scratch memory is not taken back: an entry is being prepared elsewhere. */
@@ -63,18 +52,10 @@ export class Ring extends Registrations {
   constructor(entries: number, options: RingOptions = {}, keepBuffers = true) {
     super();
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-    this.#libc = libc();
     const { fd, params, memory } = setupRing(entries, options);
     this.flags = params.readUInt32LE(PARAMS.flags);
     this.features = params.readUInt32LE(PARAMS.features);
-    this.#handle = fd;
-    if (this.flags & abi.SETUP_REGISTERED_FD_ONLY) {
-      this.fd = -1;
-      this.#always = abi.ENTER_REGISTERED_RING;
-    } else {
-      this.fd = fd;
-      this.#libc.closeAtExit(fd);
-    }
+    this.#handle = new RingHandle(fd, this.flags, this.features);
     this.pins = keepBuffers ? new Pins() : null;
     this.#memory = memory;
     this.#sq = new SubmissionQueue(memory, params, this.flags);
@@ -84,12 +65,25 @@ export class Ring extends Registrations {
   }
 
   #assertOpen(): void {
-    if (this.#handle < 0) throw closedError('The ring');
+    this.#handle.assertOpen();
+  }
+
+  /**
+   * The ring's descriptor; it is readable while completions wait. -1 once closed, and in a ring that has
+   * none (SETUP_REGISTERED_FD_ONLY).
+   */
+  get fd(): number {
+    return this.#handle.fd;
   }
 
   /** Whether `close()` has been called. */
   get closed(): boolean {
-    return this.#handle < 0;
+    return this.#handle.closed;
+  }
+
+  /** How many times io_uring_enter(2) was called. */
+  get enters(): number {
+    return this.#handle.enters;
   }
 
   /** How many entries the submission queue holds. */
@@ -206,7 +200,7 @@ export class Ring extends Registrations {
    * without waiting. One system call. io_uring_submit_and_get_events(3)
    */
   submitAndGetEvents(): number {
-    if (this.#handle < 0) this.#assertOpen();
+    this.#assertOpen();
     return this.#enter(this.#publish(), 0, true);
   }
 
@@ -224,9 +218,8 @@ export class Ring extends Registrations {
     const arg = Buffer.alloc(GETEVENTS_ARG.size);
     arg.writeUInt32LE(minWait, GETEVENTS_ARG.min_wait_usec);
     arg.writeBigUInt64LE(BigInt(this.#sqe.timespec(timeoutMs)), GETEVENTS_ARG.ts);
-    const flags = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | this.#wakeFlag(toSubmit) | this.#always;
-    this.enters++;
-    return this.#waited(this.#libc.ioUringEnterArg(this.#handle, toSubmit, waitNr, flags, arg));
+    const flags = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | this.#wakeFlag(toSubmit);
+    return this.#waited(this.#handle.enterArg(toSubmit, waitNr, flags, arg));
   }
 
   /**
@@ -239,12 +232,9 @@ export class Ring extends Registrations {
     this.#assertOpen();
     const toSubmit = this.#publish();
     const wait = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | abi.ENTER_EXT_ARG_REG;
-    const flags = wait | this.#wakeFlag(toSubmit) | this.#always;
+    const flags = wait | this.#wakeFlag(toSubmit);
     const offset = index * REG_WAIT.size;
-    this.enters++;
-    return this.#waited(
-      this.#libc.ioUringEnter(this.#handle, toSubmit, waitNr, flags, offset, REG_WAIT.size),
-    );
+    return this.#waited(this.#handle.enter(toSubmit, waitNr, flags, offset, REG_WAIT.size));
   }
 
   /** What a wait that may run out has taken. */
@@ -273,8 +263,7 @@ export class Ring extends Registrations {
       return 0;
     }
     for (;;) {
-      this.enters++;
-      const taken = this.#libc.ioUringEnter(this.#handle, toSubmit, waitNr, flags | this.#always, 0, 0);
+      const taken = this.#handle.enter(toSubmit, waitNr, flags);
       if (taken >= 0) {
         this.#recycleScratch();
         return taken;
@@ -292,9 +281,7 @@ export class Ring extends Registrations {
   sqringWait(): void {
     this.#assertOpen();
     if (!(this.flags & abi.SETUP_SQPOLL) || this.sqSpaceLeft > 0) return;
-    this.enters++;
-    const flags = abi.ENTER_SQ_WAIT | this.#always;
-    const failed = this.#libc.ioUringEnter(this.#handle, 0, 0, flags, 0, 0);
+    const failed = this.#handle.enter(0, 0, abi.ENTER_SQ_WAIT);
     if (failed < 0 && failed !== EINTR) throw systemError(failed, 'io_uring_enter');
     this.#recycleScratch();
   }
@@ -303,8 +290,7 @@ export class Ring extends Registrations {
   setIowait(enabled: boolean): void {
     this.#assertOpen();
     if (!(this.features & abi.FEAT_NO_IOWAIT)) throw systemError(EOPNOTSUPP, 'io_uring_set_iowait');
-    if (enabled) this.#always &= ~abi.ENTER_NO_IOWAIT;
-    else this.#always |= abi.ENTER_NO_IOWAIT;
+    this.#handle.setIowait(enabled);
   }
 
   /** What scratch memory holds has been copied once the queue is consumed. */
@@ -319,7 +305,7 @@ export class Ring extends Registrations {
    * the slots they take. io_uring_cq_ready(3)
    */
   get cqReady(): number {
-    if (this.#handle < 0) this.#assertOpen();
+    this.#assertOpen();
     return this.#cq.ready;
   }
 
@@ -340,11 +326,11 @@ export class Ring extends Registrations {
    * The sink may submit, reap again, and close or resize the ring.
    */
   reap(sink: CqeSink): number {
-    if (this.#handle < 0) this.#assertOpen();
+    this.#assertOpen();
     let count = 0;
     for (;;) {
       count += this.#cq.drain(sink);
-      if (this.#handle < 0) return count;
+      if (this.closed) return count;
       if (!(this.#sq.flags & abi.SQ_CQ_OVERFLOW)) return count;
       this.#enter(0, 0, true);
       if (this.#cq.ready === 0) return count;
@@ -361,7 +347,7 @@ export class Ring extends Registrations {
     do {
       this.#waitFor(0);
       // No more than are there now: `fn` may submit.
-      for (let left = this.#cq.ready; left > 0 && this.#handle >= 0; left--) {
+      for (let left = this.#cq.ready; left > 0 && !this.closed; left--) {
         const cqe = emptyCqe();
         if (!this.#cq.next(cqe)) break;
         // Given back one by one, so that what `fn` throws leaves the rest in the queue.
@@ -369,7 +355,7 @@ export class Ring extends Registrations {
         count++;
         fn(cqe);
       }
-    } while (this.#handle >= 0 && this.cqHasOverflow && count !== 0);
+    } while (!this.closed && this.cqHasOverflow && count !== 0);
     return count;
   }
 
@@ -428,10 +414,7 @@ export class Ring extends Registrations {
 
   /** @internal */
   override register(opcode: number, arg: Uint8Array | null, count: number): number {
-    this.#assertOpen();
-    const registered = this.#always & abi.ENTER_REGISTERED_RING && this.features & abi.FEAT_REG_REG_RING;
-    const how = registered ? abi.REGISTER_USE_REGISTERED_RING : 0;
-    return this.#libc.ioUringRegister(registered ? this.#handle : this.fd, opcode | how, arg, count);
+    return this.#handle.register(opcode, arg, count);
   }
 
   /**
@@ -440,15 +423,7 @@ export class Ring extends Registrations {
    * @throws UasyncError EEXIST when it is registered.
    */
   registerRingFd(): void {
-    this.#assertOpen();
-    if (this.#always & abi.ENTER_REGISTERED_RING) throw systemError(EEXIST, 'io_uring_register');
-    const update = Buffer.alloc(16);
-    update.writeUInt32LE(0xffffffff, RSRC_UPDATE2.offset);
-    update.writeBigUInt64LE(BigInt(this.fd), RSRC_UPDATE2.data);
-    const registered = this.#libc.ioUringRegister(this.fd, abi.REGISTER_RING_FDS, update, 1);
-    if (registered < 0) throw systemError(registered, 'io_uring_register');
-    this.#handle = update.readUInt32LE(RSRC_UPDATE2.offset);
-    this.#always |= abi.ENTER_REGISTERED_RING;
+    this.#handle.registerFd();
   }
 
   /**
@@ -456,20 +431,7 @@ export class Ring extends Registrations {
    * @throws UasyncError EINVAL when it is not registered, or has no descriptor.
    */
   unregisterRingFd(): void {
-    this.#assertOpen();
-    if (!(this.#always & abi.ENTER_REGISTERED_RING) || this.fd < 0) {
-      throw systemError(EINVAL, 'io_uring_register');
-    }
-    const failed = this.#unregisterHandle();
-    if (failed < 0) throw systemError(failed, 'io_uring_register');
-    this.#handle = this.fd;
-    this.#always &= ~abi.ENTER_REGISTERED_RING;
-  }
-
-  #unregisterHandle(): number {
-    const update = Buffer.alloc(16);
-    update.writeUInt32LE(this.#handle, RSRC_UPDATE2.offset);
-    return this.register(abi.UNREGISTER_RING_FDS, update, 1);
+    this.#handle.unregisterFd();
   }
 
   /**
@@ -507,18 +469,12 @@ export class Ring extends Registrations {
    * reap first where that matters. io_uring_queue_exit(3)
    */
   close(): void {
-    if (this.#handle < 0) return;
+    if (this.closed) return;
     if (this.pins !== null && this.pins.size !== 0) abandoned.add(this.pins);
-    if (this.#always & abi.ENTER_REGISTERED_RING) this.#unregisterHandle();
-    this.#handle = -1;
+    this.#handle.close();
     this.#sq.retire();
     this.#cq.retire();
     this.#sqe.retire();
-    if (this.fd >= 0) {
-      this.#libc.keepAtExit(this.fd);
-      this.#libc.close(this.fd);
-      this.fd = -1;
-    }
     this.#memory.unmap();
     this.scratch.unmap();
     for (const mapping of this.owned) mapping.unmap();
