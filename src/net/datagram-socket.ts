@@ -3,45 +3,22 @@ import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
-import { EDESTADDRREQ } from '../ring/errno.js';
-import {
-  argTypeError,
-  argValueError,
-  closedError,
-  type ErrorDetails,
-  systemError,
-  UasyncError,
-} from '../ring/errors.js';
+import { argTypeError, closedError, type ErrorDetails, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import { AF_INET, AF_UNIX, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
+import { AF_UNIX, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
 import { SOCKADDR_IN } from '../ring/structs.js';
-import { checkPacketOptions, hasPacketOptions, type PacketOptions, writeControl } from './ancillary.js';
-import { Batch, type Ready } from './datagram-batch.js';
+import { checkPacketOptions } from './ancillary.js';
+import { DatagramAddressing, type OutgoingDatagram, type SendOptions } from './datagram-addressing.js';
+import { Batch } from './datagram-batch.js';
 import { bytesOf, checkAttached, type DatagramData } from './datagram-data.js';
 import type { Destination } from './datagram-destination.js';
-import { inetDestination, knownDestination, unixDestination } from './datagram-destinations.js';
+import { knownDestination } from './datagram-destinations.js';
 import { kernelDrops } from './datagram-options.js';
 import { type Datagram, DatagramReceiver } from './datagram-receiver.js';
 import { DatagramSender } from './datagram-sender.js';
 import { DatagramSettings } from './datagram-settings.js';
 import { localAddress, remoteAddress } from './names.js';
-import { resolve } from './resolve.js';
 import { sendLimit } from './send-limit.js';
-
-/** How a datagram is sent. */
-export interface SendOptions extends WaitOptions, PacketOptions {}
-
-/** A datagram for `sendMany`: one that was received will do. */
-export interface OutgoingDatagram extends PacketOptions {
-  /** Its bytes. */
-  data: DatagramData;
-  /** Whom it goes to, unless the socket is connected; a path for a Unix socket. */
-  address?: string | undefined;
-  /** The port that goes with `address`. */
-  port?: number | undefined;
-  /** A Unix socket's path, as well. */
-  path?: string | undefined;
-}
 
 /** How many datagrams `recvMany` resolves to. */
 export interface ReceiveManyOptions extends WaitOptions {
@@ -62,6 +39,7 @@ export interface SocketSetup {
 
 /** As many datagrams as there are. */
 const ALL = 0x7fffffff;
+
 /**
  * A datagram socket, UDP or Unix. Sending and receiving are awaited; iterating over it yields what arrives.
  */
@@ -71,14 +49,12 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
   protected readonly domain: number;
   readonly #receiver: DatagramReceiver;
   readonly #sender: DatagramSender;
+  readonly #addressing: DatagramAddressing;
   readonly #onClosed: (() => void) | null;
   #fd: number;
-  #local: SocketAddress | undefined;
   /** What it was bound to at first. */
   readonly #bound: SocketAddress | undefined;
   #remote: SocketAddress | undefined;
-  #peer: Destination | null = null;
-  #connecting = false;
   #dropped = 0;
   #closing: Promise<void> | null = null;
 
@@ -92,8 +68,9 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     this.#sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
     this.#sender.onRefused = error => this.#receiver.fail(error);
     this.#onClosed = setup.onClosed;
-    this.#local = localAddress(fd);
-    this.#bound = setup.bound ? this.#local : undefined;
+    const local = localAddress(fd);
+    this.#addressing = new DatagramAddressing(setup.domain, local);
+    this.#bound = setup.bound ? local : undefined;
     loop.own(fd);
   }
 
@@ -109,7 +86,7 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
 
   /** This end's address: with port 0 the port that the system chose. getsockname(2) */
   get address(): SocketAddress {
-    return this.#local!;
+    return this.#addressing.local!;
   }
 
   /** The peer's address if the socket is connected. */
@@ -245,9 +222,9 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     if (options !== undefined) checkSendOptions(options);
     const error = this.#receiver.takeError();
     if (error !== null) throw error;
-    const destination = this.#destination(port, address);
+    const destination = this.#addressing.destination(port, address);
     if (destination === undefined) return this.#lookUpAndSend(bytes, port!, address!, options);
-    const control = this.#control(options, destination);
+    const control = this.#addressing.control(options, destination);
     return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
   }
 
@@ -257,11 +234,11 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     name: string,
     options: SendOptions | undefined,
   ): Promise<number> {
-    const destination = await this.#lookUp(name, port, options);
+    const destination = await this.#addressing.lookUp(name, port, options);
     this.checkOpen();
     checkWait(options);
     checkAttached(bytes);
-    const control = this.#control(options, destination);
+    const control = this.#addressing.control(options, destination);
     return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
   }
 
@@ -278,87 +255,12 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     const error = this.#receiver.takeError();
     if (error !== null) throw error;
     if (list.length === 0) return 0;
-    const ready = this.#prepare(list, options) ?? (await this.#prepareNames(list, options));
+    const ready =
+      this.#addressing.prepare(list, options) ?? (await this.#addressing.prepareNames(list, options));
     this.checkOpen();
     checkWait(options);
     for (const { bytes } of ready) checkAttached(bytes);
     return new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
-  }
-
-  /** Everything is checked before anything is sent; null if a name has to be looked up first. */
-  #prepare(list: readonly OutgoingDatagram[], options: SendOptions | undefined): Ready[] | null {
-    const ready: Ready[] = new Array(list.length);
-    for (let i = 0; i < list.length; i++) {
-      const item = list[i]!;
-      if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
-      const bytes = bytesOf(item.data);
-      const destination = this.#destination(item.port, item.path ?? item.address);
-      if (destination === undefined) return null;
-      ready[i] = { bytes, destination, control: this.#controlOf(item, options, destination) };
-    }
-    return ready;
-  }
-
-  async #prepareNames(list: readonly OutgoingDatagram[], options: SendOptions | undefined): Promise<Ready[]> {
-    return Promise.all(
-      list.map(async (item, i) => {
-        if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
-        const bytes = bytesOf(item.data);
-        let destination = this.#destination(item.port, item.path ?? item.address);
-        if (destination === undefined) destination = await this.#lookUp(item.address!, item.port!, options);
-        return { bytes, destination, control: this.#controlOf(item, options, destination) };
-      }),
-    );
-  }
-
-  #controlOf(
-    item: OutgoingDatagram,
-    options: SendOptions | undefined,
-    destination: Destination | null,
-  ): Buffer | undefined {
-    if (hasPacketOptions(item)) {
-      checkPacketOptions(item);
-      return this.#control({ ...options, ...item }, destination);
-    }
-    return this.#control(options, destination);
-  }
-
-  #control(options: PacketOptions | undefined, destination: Destination | null): Buffer | undefined {
-    if (options === undefined || !hasPacketOptions(options)) return undefined;
-    if (this.domain === AF_UNIX) throw argValueError('options', 'are not for Unix sockets', options);
-    return writeControl(options, this.domain === AF_INET || (destination ?? this.#peer)?.isIPv4 === true);
-  }
-
-  /**
-   * Where a datagram goes: null is the connected peer, undefined a name that is to be looked up.
-   * @throws UasyncError EDESTADDRREQ when nobody was named.
-   */
-  #destination(port: number | undefined, address: string | undefined): Destination | null | undefined {
-    if (this.domain === AF_UNIX) {
-      if (address !== undefined) return unixDestination(address);
-    } else if (port !== undefined) {
-      if (address === undefined) return inetDestination(this.#loopback, checkInt('port', port, 0, 65535))!;
-      if (typeof address !== 'string') throw argTypeError('address', 'of type string', address);
-      return inetDestination(address, port) ?? undefined;
-    } else if (address !== undefined) {
-      throw argTypeError('port', 'of type number', port);
-    }
-    if (this.#peer === null && !this.#connecting) throw systemError(EDESTADDRREQ, 'send');
-    return null;
-  }
-
-  /** This host, as the socket reaches it. */
-  get #loopback(): string {
-    const local = this.#local as { address?: string } | undefined;
-    return this.domain === AF_INET || local?.address === '::' ? '127.0.0.1' : '::1';
-  }
-
-  /** The first address of a name that this socket can reach. */
-  async #lookUp(name: string, port: number, options?: WaitOptions): Promise<Destination> {
-    const addresses = await resolve(name, port, options);
-    const found = this.domain === AF_INET ? addresses.find(({ family }) => family === 'IPv4') : addresses[0];
-    if (found === undefined) throw new UasyncError('ENOTFOUND', `${name} has no IPv4 address`);
-    return inetDestination(found.address, port)!;
   }
 
   // --- Peers --------------------------------------------------------------------------------------
@@ -372,27 +274,19 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
    */
   async connect(to: number | string, host?: string): Promise<void> {
     this.checkOpen();
-    if (this.#peer !== null || this.#connecting) {
+    if (this.#addressing.peer !== null || this.#addressing.connecting) {
       throw new UasyncError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected');
     }
-    this.#connecting = true;
+    this.#addressing.connecting = true;
     this.#sender.doubt();
     try {
-      const peer = await this.#peerOf(to, host);
+      const peer = await this.#addressing.peerOf(to, host);
       this.checkOpen();
       await this.#connectTo(peer.bytes, peer.details);
       this.#setPeer(peer);
     } finally {
-      this.#connecting = false;
+      this.#addressing.connecting = false;
     }
-  }
-
-  async #peerOf(to: number | string, host: string | undefined): Promise<Destination> {
-    if (this.domain === AF_UNIX) return unixDestination(to as string);
-    const port = checkInt('port', to as number, 1, 65535);
-    if (host !== undefined && typeof host !== 'string') throw argTypeError('host', 'of type string', host);
-    const address = host ?? this.#loopback;
-    return inetDestination(address, port) ?? this.#lookUp(address, port);
   }
 
   async #connectTo(name: Uint8Array, details: ErrorDetails | undefined): Promise<void> {
@@ -409,11 +303,11 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
   }
 
   #setPeer(peer: Destination | null): void {
-    this.#peer = peer;
+    this.#addressing.peer = peer;
     this.#sender.peer = peer;
     this.#receiver.peer = peer;
     // The system has chosen what was left to it.
-    this.#local = localAddress(this.#fd) ?? this.#local;
+    this.#addressing.local = localAddress(this.#fd) ?? this.#addressing.local;
     this.#remote = peer === null ? undefined : remoteAddress(this.#fd);
   }
 
@@ -423,7 +317,8 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
    */
   async disconnect(): Promise<void> {
     this.checkOpen();
-    if (this.#peer === null) throw new UasyncError('ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected');
+    if (this.#addressing.peer === null)
+      throw new UasyncError('ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected');
     // AF_UNSPEC
     await this.#connectTo(new Uint8Array(SOCKADDR_IN.size), undefined);
     this.#setPeer(null);
@@ -433,13 +328,13 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
   /** The kernel forgets a port that it chose itself, and whoever knows it would send in vain. */
   #bindAgain(): void {
     const bound = this.#bound;
-    const local = this.#local;
+    const local = this.#addressing.local;
     if (bound === undefined || 'path' in bound || local === undefined || 'path' in local) return;
     if (local.port === bound.port) return;
     const name = Buffer.alloc(SOCKADDR_MAX);
     const failed = libc().bind(this.#fd, name.subarray(0, writeSockaddr(name, 0, bound)));
     if (failed < 0) throw systemError(failed, 'bind', bound);
-    this.#local = bound;
+    this.#addressing.local = bound;
   }
 
   /** @internal */

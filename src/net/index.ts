@@ -5,15 +5,11 @@ export type { PacketInfo, PacketOptions } from './ancillary.js';
 export { type BindOptions, bind } from './bind.js';
 export { type ConnectOptions, connect } from './connect.js';
 export type { Connection, ReadUntilOptions, WriteData } from './connection.js';
+export type { OutgoingDatagram, SendOptions } from './datagram-addressing.js';
 export { type SendFailure, SendManyError } from './datagram-batch.js';
 export type { DatagramData } from './datagram-data.js';
 export type { Datagram } from './datagram-receiver.js';
-export type {
-  DatagramSocket,
-  OutgoingDatagram,
-  ReceiveManyOptions,
-  SendOptions,
-} from './datagram-socket.js';
+export type { DatagramSocket, ReceiveManyOptions } from './datagram-socket.js';
 export type { ConnectionDuplex } from './duplex.js';
 export { type ListenOptions, listen } from './listen.js';
 export type { Listener } from './listener.js';
