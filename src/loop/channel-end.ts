@@ -1,12 +1,10 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError } from '../ring/errors.js';
+import { EndState } from './end-state.js';
 import { MessageQueue } from './message-queue.js';
 
 const DEFAULT_CAPACITY = 1024 * 1024;
-
-/** Each end has a cache line of words, which come before the queues. */
-export const END_WORDS = 16;
 
 /**
  * One end of a channel that is not open yet: plain data, to be handed to the thread that will open it, with
@@ -37,7 +35,8 @@ export function channelPair(options: ChannelOptions = {}): [ChannelEnd, ChannelE
   if (!Number.isInteger(Math.log2(capacity))) {
     throw argValueError('options.capacity', 'must be a power of two', capacity);
   }
-  const memory = new SharedArrayBuffer(2 * (END_WORDS * 4 + MessageQueue.sizeOf(capacity)));
+  // The states of both ends come before the queues.
+  const memory = new SharedArrayBuffer(2 * (EndState.size + MessageQueue.sizeOf(capacity)));
   const { port1, port2 } = new MessageChannel();
   return [
     { port: port1, memory, side: 0 },

@@ -2,31 +2,14 @@ import type { TransferListItem } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
 import { arrayOf, kindOf } from './array-kinds.js';
-import { type ChannelEnd, END_WORDS } from './channel-end.js';
+import type { ChannelEnd } from './channel-end.js';
 import { ChannelPort } from './channel-port.js';
 import { loop as currentLoop } from './current.js';
+import { EndState, WANTS_MESSAGE, WANTS_ROOM } from './end-state.js';
 import type { Loop } from './loop.js';
 import { MessageQueue } from './message-queue.js';
 import { Operation } from './operation.js';
 import { checkWait, Waiter, type WaitOptions } from './waiter.js';
-
-// --- What both ends share -----------------------------------------------------------------------------
-
-/** Its loop's ring, and the key by which it expects to be woken. */
-const RING_FD = 0;
-const KEY = 1;
-/** What it sleeps for, WANTS_ bits: whoever brings that about clears the word and wakes it. */
-const ASLEEP = 2;
-/** The room that it waits for, in bytes. */
-const NEEDED = 3;
-/** 0 as made, then OPEN, then CLOSED. */
-const STATE = 4;
-
-const WANTS_MESSAGE = 1;
-const WANTS_ROOM = 2;
-
-const OPEN = 1;
-const CLOSED = 2;
 
 /** The kind of a message whose value comes by the port; the others are typed arrays. */
 const BY_PORT = 0;
@@ -87,8 +70,8 @@ class Sleep extends Operation {
 export class Channel<T = unknown> implements AsyncIterable<T> {
   readonly #loop: Loop;
   readonly #port: ChannelPort;
-  readonly #mine: Int32Array;
-  readonly #theirs: Int32Array;
+  readonly #mine: EndState;
+  readonly #theirs: EndState;
   readonly #incoming: MessageQueue;
   readonly #outgoing: MessageQueue;
   readonly #receiving: Receiving[] = [];
@@ -117,21 +100,18 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       throw new UasyncError('ERR_UNSUPPORTED', 'This kernel has no MSG_RING: it came with Linux 5.18');
     }
     const { port, memory, side } = end;
-    const words = (at: number): Int32Array => new Int32Array(memory, at * END_WORDS * 4, END_WORDS);
-    this.#mine = words(side);
-    this.#theirs = words(1 - side);
-    if (Atomics.compareExchange(this.#mine, STATE, 0, OPEN) !== 0) {
+    this.#mine = new EndState(memory, side * EndState.size);
+    this.#theirs = new EndState(memory, (1 - side) * EndState.size);
+    if (!this.#mine.open(loop.ring.fd, this.#key)) {
       throw stateError('This end of the channel has been opened before');
     }
-    const queueBytes = memory.byteLength / 2 - END_WORDS * 4;
+    const queueBytes = memory.byteLength / 2 - EndState.size;
     const capacity = queueBytes - MessageQueue.sizeOf(0);
     const queue = (of: number): MessageQueue =>
-      new MessageQueue(memory, 2 * END_WORDS * 4 + of * queueBytes, capacity);
+      new MessageQueue(memory, 2 * EndState.size + of * queueBytes, capacity);
     this.#outgoing = queue(side);
     this.#incoming = queue(1 - side);
     this.#loop = loop;
-    this.#mine[RING_FD] = loop.ring.fd;
-    this.#mine[KEY] = this.#key;
     this.#sleep = new Sleep(loop, () => this.#woken());
     let portClosed!: () => void;
     this.#portClosed = new Promise(resolve => {
@@ -156,7 +136,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   }
 
   get #gone(): boolean {
-    return this.#deserted || Atomics.load(this.#theirs, STATE) === CLOSED;
+    return this.#deserted || this.#theirs.closed;
   }
 
   // --- Sending ------------------------------------------------------------------------------------
@@ -219,7 +199,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   #lacks(queue: MessageQueue, size: number): boolean {
     const needed = queue.roomFor(size);
     if (queue.room >= needed) return false;
-    Atomics.store(this.#mine, NEEDED, needed);
+    this.#mine.needed = needed;
     return true;
   }
 
@@ -301,7 +281,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         (this.#receiving.length !== 0 ? WANTS_MESSAGE : 0) | (this.#sending.length !== 0 ? WANTS_ROOM : 0);
       if (wants === 0 || this.#credit === 0) {
         if (wants !== 0) this.#rest();
-        Atomics.store(this.#mine, ASLEEP, 0);
+        this.#mine.wants = 0;
         this.#loop.settleExpected(this.#key, 0);
         return;
       }
@@ -311,7 +291,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         this.#fail(error as Error);
         return;
       }
-      Atomics.store(this.#mine, ASLEEP, wants);
+      this.#mine.wants = wants;
       // What has come about just before nobody will wake us for.
       if (!this.#ready) return;
     }
@@ -321,7 +301,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   get #ready(): boolean {
     if (this.#gone) return true;
     if (this.#receiving.length !== 0 && !this.#incoming.empty) return true;
-    return this.#sending.length !== 0 && this.#outgoing.room >= Atomics.load(this.#mine, NEEDED);
+    return this.#sending.length !== 0 && this.#outgoing.room >= this.#mine.needed;
   }
 
   #serve(): void {
@@ -387,16 +367,15 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   /** Wakes the other end if it sleeps for this. */
   #wakePeer(reason: number): void {
     const theirs = this.#theirs;
-    const wants = Atomics.load(theirs, ASLEEP);
-    if ((wants & reason) === 0) return;
-    if (reason === WANTS_ROOM && this.#incoming.room < Atomics.load(theirs, NEEDED)) return;
-    if (Atomics.exchange(theirs, ASLEEP, 0) === 0 || this.#deserted || this.#loop.closing) return;
-    this.#loop.notify(theirs[RING_FD]!, theirs[KEY]!);
+    if ((theirs.wants & reason) === 0) return;
+    if (reason === WANTS_ROOM && this.#incoming.room < theirs.needed) return;
+    if (!theirs.rouse() || this.#deserted || this.#loop.closing) return;
+    this.#loop.notify(theirs.ringFd, theirs.key);
   }
 
   /** Something was received: the other end may wait for its room. A fast receiver makes more in the same turn. */
   #madeRoom(): void {
-    if ((Atomics.load(this.#theirs, ASLEEP) & WANTS_ROOM) === 0) return;
+    if ((this.#theirs.wants & WANTS_ROOM) === 0) return;
     const { room, capacity } = this.#incoming;
     if (room >= capacity / 2) this.#wakePeer(WANTS_ROOM);
     else if (!this.#makingRoom) {
@@ -434,12 +413,11 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   #fail(error: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    Atomics.store(this.#mine, STATE, CLOSED);
-    Atomics.store(this.#mine, ASLEEP, 0);
+    this.#mine.close();
     this.#loop.settleExpected(this.#key, 0);
     const closing = this.#loop.closing;
-    if (!closing && Atomics.exchange(this.#theirs, ASLEEP, 0) !== 0 && !this.#deserted) {
-      this.#loop.notify(this.#theirs[RING_FD]!, this.#theirs[KEY]!);
+    if (!closing && this.#theirs.rouse() && !this.#deserted) {
+      this.#loop.notify(this.#theirs.ringFd, this.#theirs.key);
     }
     this.#port.close();
     for (const one of this.#receiving.splice(0)) {
