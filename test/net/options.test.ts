@@ -11,7 +11,7 @@ import { localAddress } from '../../src/net/names.js';
 import { libc } from '../../src/ring/libc.js';
 import { AF_INET, inetAddress, SOCKADDR_MAX, writeSockaddr } from '../../src/ring/sockaddr.js';
 import { checkLeaks, openFds, scratchFolder } from '../harness.js';
-import { HOST, pair, portOf } from './sockets.js';
+import { HOST, noIPv6, pair, portOf } from './sockets.js';
 
 checkLeaks();
 const folder = scratchFolder();
@@ -127,6 +127,53 @@ t.test('fast open works, whatever the kernels agree on', async t => {
     await Promise.all([conn.close(), peer.close()]);
   }
   await listener.close();
+});
+
+t.test('a listener takes both families, or IPv6 alone', { skip: noIPv6 }, async t => {
+  for (const ipv6Only of [false, true]) {
+    await using server = await listen({ port: 0, ipv6Only });
+    const port = portOf(server);
+    const six = await connect({ port, host: '::1' });
+    t.match(six.remoteAddress, { address: '::1', family: 'IPv6', port });
+    await (await server.accept()).close();
+    await six.close();
+    if (ipv6Only) {
+      await t.rejects(connect({ port, host: HOST }), { code: 'ECONNREFUSED' });
+      continue;
+    }
+    const four = await connect({ port, host: HOST });
+    const accepted = await server.accept();
+    t.match(accepted.remoteAddress, { address: `::ffff:${HOST}` });
+    await Promise.all([four.close(), accepted.close()]);
+  }
+});
+
+t.test('several listeners share a port only if all of them agree', async t => {
+  await using first = await listen({ port: 0, host: HOST, reusePort: true });
+  const port = portOf(first);
+  await t.rejects(listen({ port, host: HOST }), {
+    code: 'EADDRINUSE',
+    syscall: 'listen',
+    address: HOST,
+    port,
+  });
+  await using second = await listen({ port, host: HOST, reusePort: true });
+  const servers = [first, second];
+  const served = new Set<number>();
+  const serving = servers.map(async (server, i) => {
+    for await (const conn of server) {
+      served.add(i);
+      await conn.close();
+    }
+  });
+  while (served.size < 2) {
+    const conn = await connect({ port, host: HOST });
+    await conn.read();
+    await conn.close();
+  }
+  await Promise.all(servers.map(server => server.close()));
+  await Promise.all(serving);
+  t.equal(served.size, 2);
 });
 
 t.test('a name that is being looked up is waited for no longer than it should be', async t => {
