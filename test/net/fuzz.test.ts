@@ -16,8 +16,8 @@ const SECONDS = Number(process.env.UASYNC_FUZZ_SECONDS ?? 2);
 const timeout = (SECONDS + 30) * 1000;
 t.setTimeout(timeout * 2);
 const PERIOD = 65_536;
-/** The stream repeats after this many bytes, of which every window is different. */
-const stream = Buffer.alloc(PERIOD * 3);
+/** The stream repeats after a period; this is more of it than a read may have at once. */
+const stream = Buffer.alloc(PERIOD * 32);
 for (let i = 0; i < stream.length; i++) stream[i] = ((i % PERIOD) * 7 + ((i % PERIOD) >> 8) * 3) & 0xff;
 
 function at(position: number, length: number): Buffer {
