@@ -122,6 +122,9 @@ t.test('whatever is cancelled, whenever: no byte is lost, and nothing leaks', as
 
 const ip = (...args: string[]): unknown => execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
 
+/** That of the network's only host. */
+const ADDRESS = '10.99.0.1';
+
 /** The bytes that went through a network of its own, and through what `weather` does to it meanwhile. */
 async function transfer(
   name: string,
@@ -131,8 +134,9 @@ async function transfer(
   ip('netns', 'add', namespace);
   try {
     ip('-n', namespace, 'link', 'set', 'lo', 'up');
+    ip('-n', namespace, 'address', 'add', `${ADDRESS}/32`, 'dev', 'lo');
     const fixture = built('test/fixtures/transfer.js');
-    const child = spawn('ip', ['netns', 'exec', namespace, process.execPath, fixture, '1.5']);
+    const child = spawn('ip', ['netns', 'exec', namespace, process.execPath, fixture, '1.5', ADDRESS]);
     child.stderr.pipe(process.stderr);
     const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
     await lines.next();
@@ -168,6 +172,19 @@ t.test('a network that goes away and comes back loses nothing', { skip }, async 
   });
   t.equal(received, sent);
   t.ok(sent > 1_000_000, `${sent} bytes, ${totalRetransmits} retransmissions`);
+});
+
+t.test('an address that is taken away and given back', { skip }, async t => {
+  const { sent, received } = await transfer('address', async namespace => {
+    for (let i = 0; i < 3; i++) {
+      await sleep(150);
+      ip('-n', namespace, 'address', 'del', `${ADDRESS}/32`, 'dev', 'lo');
+      await sleep(80);
+      ip('-n', namespace, 'address', 'add', `${ADDRESS}/32`, 'dev', 'lo');
+    }
+  });
+  t.equal(received, sent);
+  t.ok(sent > 1_000_000, `${sent} bytes`);
 });
 
 t.test('a network that loses packets, and is slow', { skip }, async t => {
