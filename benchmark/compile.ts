@@ -1,8 +1,9 @@
 /** Small C and Go programs of this folder, compiled on first use into the build. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { basename, dirname, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NotInstalled } from './scenario.js';
 
 const root = new URL('../../', import.meta.url);
 
@@ -16,27 +17,34 @@ export function script(source: string): string {
   return fileURLToPath(new URL(`dist/${source.replace(/\.ts$/, '.js')}`, root));
 }
 
-/** When any file beside the source was last changed: headers count too. */
+/** When a source or any header of this folder was last changed. */
 function changed(source: string): number {
-  const folder = dirname(source);
-  const files = readdirSync(folder).filter(name => /\.(c|h|go)$/.test(name));
-  return Math.max(...files.map(name => statSync(`${folder}/${name}`).mtimeMs));
+  const folder = sourceFile('benchmark');
+  const headers = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.h') && !name.includes('node_modules'))
+    .map(name => `${folder}/${name}`);
+  return Math.max(...[source, ...headers].map(file => statSync(file).mtimeMs));
 }
 
 /**
  * The program of a C or Go source of this project, compiled if it is older.
- * @throws Error with what the compiler said, or that there is none.
+ * @throws NotInstalled with what the compiler said, or that there is none.
  */
 export function compile(path: string, ...libraries: string[]): string {
   const source = sourceFile(path);
   const binary = sourceFile(`dist/${path.slice(0, -extname(path).length)}`);
   if (existsSync(binary) && statSync(binary).mtimeMs > changed(source)) return binary;
   mkdirSync(dirname(binary), { recursive: true });
+  // Another process may be at the same: each program appears whole.
+  const unfinished = `${binary}.${process.pid}`;
   const [program, ...args] = source.endsWith('.go')
-    ? ['go', 'build', '-o', binary, source]
-    : ['cc', '-O2', '-o', binary, source, ...libraries.map(name => `-l${name}`)];
+    ? ['go', 'build', '-o', unfinished, source]
+    : ['cc', '-O2', '-o', unfinished, source, ...libraries.map(name => `-l${name}`)];
   const { status, error, stderr } = spawnSync(program!, args, { encoding: 'utf8' });
-  if (error !== undefined) throw new Error(`${program} is not installed`);
-  if (status !== 0) throw new Error(`${basename(path)} does not compile: ${stderr.trim().split('\n')[0]}`);
+  if (error !== undefined) throw new NotInstalled(`${program} is not installed`);
+  if (status !== 0) {
+    throw new NotInstalled(`${basename(path)} does not compile: ${stderr.trim().split('\n')[0]}`);
+  }
+  renameSync(unfinished, binary);
   return binary;
 }

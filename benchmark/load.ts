@@ -1,9 +1,11 @@
-/** The load generators for stream echo servers: C, and for the stream itself also JavaScript on the ring. */
-import { execFile, spawn } from 'node:child_process';
+/** The load generators: in C, or on the ring of another process where there is no compiler. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { compile, script } from './compile.js';
-import { onCore } from './processes.js';
+import { LOAD_CORE, onCore, startProgram } from './processes.js';
+import { type LatencyCount, NotInstalled } from './scenario.js';
 
 /** What a run of a generator has counted. */
 export interface LoadResult {
@@ -16,113 +18,154 @@ export interface LoadResult {
   corrupt: number;
   /** Messages that never came back. */
   lost: number;
+  /** Datagrams that came back after they were given up. */
+  late: number;
+  /** Messages that left more than a millisecond after they were due. */
+  tardy: number;
+  latencies: LatencyCount[];
 }
 
-/** Latency from when a message was due, in microseconds. */
-export interface PacedResult extends LoadResult {
-  p50: number;
-  p99: number;
-  p999: number;
-  max: number;
+/** A server on this host, and the core of the load: null is any. */
+export interface Target {
+  port: number;
+  core?: number | null;
 }
 
-/** `conns` connections, each with `depth` messages of `size` bytes under way. */
-export interface StreamLoad {
+/** `conns` connections, or sockets, each with `depth` messages of `size` bytes under way. */
+export interface Shape {
   conns: number;
   size: number;
   depth: number;
 }
 
-let stream: string[] | undefined;
+/** A fixed rate, whatever the server does: messages a second over all connections. */
+export interface PacedShape {
+  protocol: 'tcp' | 'udp';
+  conns: number;
+  size: number;
+  rate: number;
+}
 
-function streamGenerator(): string[] {
-  if (stream === undefined) {
+let language: 'C' | 'JavaScript' | undefined;
+
+/** Which generators serve. */
+export function generatorLanguage(): 'C' | 'JavaScript' {
+  if (language === undefined) {
     try {
-      stream = [compile('benchmark/load/stream.c')];
+      compile('benchmark/load/stream.c');
+      language = 'C';
     } catch {
-      stream = [process.execPath, script('benchmark/load/stream.ts')];
+      language = 'JavaScript';
     }
   }
-  return stream;
+  return language;
 }
 
-/** Which generator serves: 'C' or 'JavaScript'. */
-export function generator(): 'C' | 'JavaScript' {
-  return streamGenerator().length === 1 ? 'C' : 'JavaScript';
+function command(name: string): string[] {
+  if (generatorLanguage() === 'C') return [compile(`benchmark/load/${name}.c`)];
+  const path = script(`benchmark/load/${name}.ts`);
+  if (!existsSync(path)) throw new NotInstalled(`the load is in C, and there is no C compiler`);
+  return [process.execPath, path];
 }
 
-/** Runs a generator; rejects with what was wrong if a byte came back wrong, or not at all. */
-async function run<T extends LoadResult>(
-  command: string[],
-  port: number,
-  numbers: number[],
-  core: number | null = 1,
-): Promise<T> {
-  const args = ['127.0.0.1', port, ...numbers].map(String);
-  const [program, ...rest] = onCore(core, [...command, ...args]);
-  const { error, stdout, stderr } = await promisify(execFile)(program!, rest)
+function checked(result: LoadResult): LoadResult {
+  if (result.corrupt !== 0) throw new Error('a byte came back wrong');
+  return result;
+}
+
+/** Runs a generator; rejects with what was wrong if it fails or a byte came back wrong. */
+async function run(
+  name: string,
+  { port, core = LOAD_CORE }: Target,
+  numbers: (string | number)[],
+  before: string[] = [],
+): Promise<LoadResult> {
+  const args = [...before, '127.0.0.1', port, ...numbers].map(String);
+  const [program, ...rest] = onCore(core, [...command(name), ...args]);
+  const { error, stdout, stderr } = await promisify(execFile)(program!, rest, { maxBuffer: 16 << 20 })
     .then(output => ({ error: undefined, ...output }))
     .catch(error => ({ error: error as Error, stdout: error.stdout, stderr: error.stderr }));
   if (error !== undefined && stdout === '') throw new Error(stderr.trim() || error.message);
-  return checked(JSON.parse(stdout) as T);
+  return checked(JSON.parse(stdout) as LoadResult);
 }
 
-function checked<T extends LoadResult>(result: T): T {
-  if (result.corrupt !== 0) throw new Error('a byte came back wrong');
+/** A stream loses nothing. */
+function nothingLost(result: LoadResult): LoadResult {
   if (result.lost !== 0) throw new Error(`${result.lost} messages never came back`);
   return result;
 }
 
-/** Loads a server on this host for `seconds`, from this core, or (null) from any. */
-export function load(
-  port: number,
-  { conns, size, depth }: StreamLoad,
+/** Datagrams may be lost, but not all of them. */
+function someBack(result: LoadResult): LoadResult {
+  if (result.ops === 0) throw new Error('nothing came back');
+  return result;
+}
+
+/** Messages over TCP for `seconds`. */
+export async function stream(
+  target: Target,
+  { conns, size, depth }: Shape,
   seconds: number,
-  core: number | null = 1,
 ): Promise<LoadResult> {
-  return run(streamGenerator(), port, [conns, size, depth, seconds], core);
+  return nothingLost(await run('stream', target, [conns, size, depth, seconds]));
+}
+
+/** Datagrams over UDP for `seconds`; those that are lost are counted, and sent anew. */
+export async function datagrams(
+  target: Target,
+  { conns, size, depth }: Shape,
+  seconds: number,
+): Promise<LoadResult> {
+  return someBack(await run('datagram', target, [conns, size, depth, seconds]));
 }
 
 /** Connects, makes one round trip of `size` bytes and closes, `conns` at any time. */
-export function churn(port: number, conns: number, size: number, seconds: number): Promise<LoadResult> {
-  return run([compile('benchmark/load/churn.c')], port, [conns, size, seconds]);
-}
-
-/** Sends `rate` messages a second over `conns` connections, whatever the server does. */
-export function paced(
-  port: number,
+export async function churn(
+  target: Target,
   conns: number,
   size: number,
-  rate: number,
   seconds: number,
-): Promise<PacedResult> {
-  return run([compile('benchmark/load/paced.c')], port, [conns, size, rate, seconds]);
+): Promise<LoadResult> {
+  return nothingLost(await run('churn', target, [conns, size, seconds]));
 }
 
-/** Opens `conns` connections, and calls `measure` while they are idle. */
+/** Messages at a fixed rate: latencies count from when each was due. */
+export async function paced(
+  target: Target,
+  { protocol, conns, size, rate }: PacedShape,
+  seconds: number,
+): Promise<LoadResult> {
+  const result = await run('paced', target, [conns, size, rate, seconds], [protocol]);
+  return protocol === 'tcp' ? nothingLost(result) : someBack(result);
+}
+
+/** Requests of HTTP over `conns` connections that stay open, whose answer has to be `body`. */
+export async function http(
+  target: Target,
+  conns: number,
+  body: string,
+  seconds: number,
+): Promise<LoadResult> {
+  return nothingLost(await run('http', target, [conns, body, seconds]));
+}
+
+/** Opens `conns` connections, makes a round trip on each, and calls `measure` while they are idle. */
 export async function whileIdle<T>(
-  port: number,
+  { port, core = LOAD_CORE }: Target,
   conns: number,
   size: number,
-  measure: () => Promise<T>,
+  measure: (opened: LoadResult) => Promise<T>,
 ): Promise<T> {
-  const command = [compile('benchmark/load/idle.c'), '127.0.0.1', port, conns, size].map(String);
-  const [program, ...args] = onCore(1, command);
-  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let errors = '';
-  child.stderr.on('data', data => {
-    errors += data;
-  });
-  const exited = new Promise<void>(resolve => child.once('close', () => resolve()));
+  const args = ['127.0.0.1', port, conns, size].map(String);
+  const { child, errors, exited } = startProgram([...command('idle'), ...args], core);
   try {
     const line = await Promise.race([
-      new Promise<string>(resolve => createInterface(child.stdout).once('line', resolve)),
-      exited.then(() => Promise.reject(new Error(errors.trim() || 'the load has ended'))),
+      new Promise<string>(resolve => createInterface(child.stdout!).once('line', resolve)),
+      exited.then(() => Promise.reject(new Error(errors() || 'the load has ended'))),
     ]);
-    checked(JSON.parse(line) as LoadResult);
-    return await measure();
+    return await measure(checked(JSON.parse(line) as LoadResult));
   } finally {
-    child.stdin.end();
+    child.stdin!.end();
     await exited;
   }
 }

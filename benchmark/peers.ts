@@ -1,11 +1,12 @@
-/** The echo servers that are measured, and how each is started. */
+/** The servers that are measured beside each other, and how each is started. */
 import { existsSync } from 'node:fs';
 import { compile, script, sourceFile } from './compile.js';
+import { NotInstalled } from './scenario.js';
 
-/** An echo server that takes a port and a host, and says `listening on HOST:PORT`. */
+/** A server that takes a port and a host, and says `listening on HOST:PORT`. */
 export interface Peer {
   name: string;
-  /** Its command line; throws an Error that says what is missing. */
+  /** Its command line; throws NotInstalled with what is missing. */
   command(): string[];
 }
 
@@ -23,25 +24,79 @@ export function runtimePackage(runtime: keyof typeof RUNTIMES): string {
 function runtime(name: keyof typeof RUNTIMES, binary: string): string {
   const [folder] = runtimePackage(name).split(/(?<=.)@/);
   const path = sourceFile(`benchmark/node_modules/${folder}/${binary}`);
-  if (!existsSync(path)) throw new Error('not installed: npm run bench:setup');
+  if (!existsSync(path)) throw new NotInstalled('npm run bench:setup installs it');
   return path;
 }
 
-/** The yardstick: ratios are to it. */
-export const YARDSTICK = 'C io_uring';
+export function node(source: string, ...args: string[]): string[] {
+  return [process.execPath, script(source), ...args];
+}
 
-export const STREAM_PEERS: Peer[] = [
-  { name: YARDSTICK, command: () => [compile('benchmark/peers/echo-uring.c', 'uring')] },
-  { name: 'uasync', command: () => [process.execPath, script('examples/tcp-echo.ts')] },
-  { name: 'Bun', command: () => [runtime('bun', 'bin/bun'), script('benchmark/peers/bun-native.ts')] },
-  {
-    name: 'Deno',
-    command: () => [
-      runtime('deno', 'deno'),
-      ...['run', '--no-config', '--no-npm', '--allow-net', script('benchmark/peers/deno.ts')],
-    ],
-  },
-  { name: 'Node', command: () => [process.execPath, script('benchmark/peers/node-net.ts')] },
-  { name: 'Go', command: () => [compile('benchmark/peers/echo.go')] },
-  { name: 'C epoll', command: () => [compile('benchmark/peers/echo-epoll.c')] },
+export function bun(source: string, ...args: string[]): string[] {
+  return [runtime('bun', 'bin/bun'), script(source), ...args];
+}
+
+export function deno(source: string, ...args: string[]): string[] {
+  const flags = ['--no-config', '--no-npm', '--unstable-net', '--allow-all'];
+  return [runtime('deno', 'deno'), 'run', ...flags, script(source), ...args];
+}
+
+export const TCP_PEERS: Peer[] = [
+  { name: 'c-uring', command: () => [compile('benchmark/peers/tcp/uring.c', 'uring')] },
+  { name: 'c-epoll', command: () => [compile('benchmark/peers/tcp/epoll.c')] },
+  { name: 'c-libuv', command: () => [compile('benchmark/peers/tcp/libuv.c', 'uv')] },
+  { name: 'uasync', command: () => node('examples/tcp-echo.ts') },
+  { name: 'node', command: () => node('benchmark/peers/tcp/node-callback.ts') },
+  { name: 'node-pipe', command: () => node('benchmark/peers/tcp/node-pipe.ts') },
+  { name: 'node-await', command: () => node('benchmark/peers/tcp/node-await.ts') },
+  { name: 'bun', command: () => bun('benchmark/peers/tcp/bun.ts') },
+  { name: 'bun-node', command: () => bun('benchmark/peers/tcp/node-callback.ts') },
+  { name: 'deno', command: () => deno('benchmark/peers/tcp/deno.ts') },
+  { name: 'go', command: () => [compile('benchmark/peers/tcp/echo.go')] },
 ];
+
+export const UDP_PEERS: Peer[] = [
+  { name: 'c-uring', command: () => [compile('benchmark/peers/udp/uring.c', 'uring')] },
+  { name: 'c-mmsg', command: () => [compile('benchmark/peers/udp/mmsg.c')] },
+  { name: 'uasync', command: () => node('examples/udp-echo.ts') },
+  { name: 'uasync-many', command: () => node('benchmark/peers/udp/uasync-many.ts') },
+  { name: 'node', command: () => node('benchmark/peers/udp/node-dgram.ts') },
+  { name: 'bun', command: () => bun('benchmark/peers/udp/bun.ts') },
+  { name: 'bun-node', command: () => bun('benchmark/peers/udp/node-dgram.ts') },
+  { name: 'deno', command: () => deno('benchmark/peers/udp/deno.ts') },
+  { name: 'go', command: () => [compile('benchmark/peers/udp/echo.go')] },
+];
+
+export const HTTP_PEERS: Peer[] = [
+  { name: 'uasync', command: () => node('benchmark/peers/http/uasync-http.ts') },
+  { name: 'uasync-bare', command: () => node('examples/http-hello.ts') },
+  { name: 'node', command: () => node('benchmark/peers/http/node-http.ts') },
+  { name: 'bun', command: () => bun('benchmark/peers/http/bun.ts') },
+  { name: 'bun-node', command: () => bun('benchmark/peers/http/node-http.ts') },
+  { name: 'deno', command: () => deno('benchmark/peers/http/deno.ts') },
+  { name: 'go', command: () => [compile('benchmark/peers/http/hello.go')] },
+];
+
+/** What a table calls them. */
+export const TITLES: Record<string, string> = {
+  'c-uring': 'C io_uring',
+  'c-epoll': 'C epoll',
+  'c-libuv': 'C libuv',
+  'c-mmsg': 'C recvmmsg',
+  c: 'C, system calls',
+  'uasync-many': 'uasync, in batches',
+  'uasync-bare': 'uasync, no node:http',
+  node: 'Node',
+  'node-pipe': 'Node, pipe',
+  'node-await': 'Node, await',
+  'node-sync': 'Node, sync',
+  'node-tick': 'Node, nextTick',
+  bun: 'Bun',
+  'bun-node': 'Bun, Node API',
+  deno: 'Deno',
+  go: 'Go',
+};
+
+export function titleOf(peer: string): string {
+  return TITLES[peer] ?? peer;
+}

@@ -6,12 +6,49 @@ import { createInterface } from 'node:readline';
 
 const hasTaskset = cpus().length > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
 
-/** The servers run on the first core and the load on the second, if there are two and taskset(1) is here. */
+/** What is measured runs on the first core and the load on the second, if there are two and taskset(1). */
 export const pinned = hasTaskset;
+export const SERVER_CORE = 0;
+export const LOAD_CORE = 1;
 
 /** A command line that runs on one core only, or (null) on any. */
 export function onCore(core: number | null, command: string[]): string[] {
   return pinned && core !== null ? ['taskset', '-c', String(core), ...command] : command;
+}
+
+/** A program in a process of its own, with what it has printed to its standard error. */
+export interface Program {
+  child: ChildProcess;
+  errors(): string;
+  /** When it has ended. */
+  exited: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a program; what it prints is its caller's to read. */
+export function startProgram(command: string[], core: number | null): Program {
+  const [program, ...args] = onCore(core, command);
+  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', data => {
+    errors += data;
+  });
+  child.once('error', error => {
+    errors += error.message;
+  });
+  // What is written to one that has ended is of no use to anyone.
+  child.stdin.on('error', () => {});
+  const exited = new Promise<void>(resolve => child.once('close', () => resolve()));
+  return {
+    child,
+    errors: () => errors.trim(),
+    exited,
+    async stop() {
+      // A process that waits in the kernel's ring may be deaf to anything less.
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
 }
 
 /** A server in a process of its own, once it has said `listening on HOST:PORT`. */
@@ -22,53 +59,77 @@ export interface ServerProcess {
 }
 
 /** Starts a server; rejects with what it printed if it ends before it listens. */
-export async function startServer(command: string[], core: number | null = 0): Promise<ServerProcess> {
-  const [program, ...args] = onCore(core, command);
-  const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const exited = new Promise<void>(resolve => child.once('exit', () => resolve()));
-  const port = await listeningPort(child);
-  return {
-    pid: child.pid!,
-    port,
-    async stop() {
-      // A process that waits in the kernel's ring may be deaf to anything less.
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
-}
-
-function listeningPort(child: ChildProcess): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let errors = '';
-    child.stderr!.on('data', data => {
-      errors += data;
-    });
-    child.once('error', reject);
-    child.once('exit', code => reject(new Error(`the server ended with ${code}: ${errors}`)));
+export async function startServer(
+  command: string[],
+  core: number | null = SERVER_CORE,
+): Promise<ServerProcess> {
+  const { child, errors, exited, stop } = startProgram(command, core);
+  const port = await new Promise<number>((resolve, reject) => {
+    exited.then(() => reject(new Error(`the server ended with ${child.exitCode}: ${errors()}`)));
     createInterface(child.stdout!).on('line', line => {
       const match = /^listening on .*:(\d+)$/.exec(line);
       if (match !== null) resolve(Number(match[1]));
     });
   });
+  return { pid: child.pid!, port, stop };
 }
 
-/** CPU time that a process has used so far, all its threads, in microseconds. proc(5), schedstat */
-export function cpuMicroseconds(pid: number): number {
-  let nanoseconds = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    try {
-      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]);
-    } catch {
-      // A thread that has just ended.
-    }
+/** CPU time in microseconds: all, and what of it the kernel took. */
+export interface Usage {
+  cpu: number;
+  system: number;
+}
+
+/** What each clock tick of proc(5) is, in microseconds: USER_HZ is 100 on all of Linux. */
+const TICK = 10_000;
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    // A thread that has just ended.
+    return '';
   }
-  return nanoseconds / 1000;
 }
 
-/** Memory of a process that is in RAM, in bytes. proc(5), VmRSS */
+/** Its threads, by number. */
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    throw new Error(`process ${pid} has ended`);
+  }
+}
+
+/** The children of all threads of a process. proc(5), children */
+function childrenOf(pid: number): number[] {
+  return threadsOf(pid).flatMap(thread =>
+    read(`/proc/${pid}/task/${thread}/children`).split(' ').filter(Boolean).map(Number),
+  );
+}
+
+/**
+ * CPU time that a process has used so far, with all its threads and children. The sum is exact; the share
+ * of the kernel comes in ticks of 10 ms. proc(5), schedstat and stat
+ */
+export function usage(pid: number): Usage {
+  // The program's name, which may have spaces, ends with the last parenthesis.
+  const stat = read(`/proc/${pid}/stat`).split(') ').at(-1)!.split(' ');
+  const sum = { cpu: 0, system: Number(stat[12] ?? 0) * TICK };
+  for (const thread of threadsOf(pid)) {
+    sum.cpu += Number(read(`/proc/${pid}/task/${thread}/schedstat`).split(' ')[0]) / 1000;
+  }
+  for (const child of childrenOf(pid)) {
+    const { cpu, system } = usage(child);
+    sum.cpu += cpu;
+    sum.system += system;
+  }
+  return sum;
+}
+
+/** Memory of a process and its children that is in RAM, in bytes. proc(5), VmRSS */
 export function residentBytes(pid: number): number {
-  const match = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  const match = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`));
   if (match === null) throw new Error(`process ${pid} has ended`);
-  return Number(match[1]) * 1024;
+  return childrenOf(pid).reduce((sum, child) => sum + residentBytes(child), Number(match[1]) * 1024);
 }

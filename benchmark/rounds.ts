@@ -1,88 +1,114 @@
-/** Peers under one load, in turns, round by round. */
-import type { Peer } from './peers.js';
-import { cpuMicroseconds, residentBytes, type ServerProcess, startServer } from './processes.js';
+/** The contenders of a scenario in turns, round by round. */
+import { cpus } from 'node:os';
+import type { Failed, Measured, ScenarioResult } from './results.js';
+import { type Contender, NotInstalled, type Running, type Sample, type Scenario } from './scenario.js';
+import { latencyOf } from './statistics.js';
 
-/** What a load has done to a server in one round. */
-export interface Done {
-  ops: number;
+export interface RoundOptions {
+  /** Rounds that count. */
+  rounds: number;
+  /** The length of each. */
   seconds: number;
+  /** The length of the first round, which does not count: JavaScript is compiled while it runs. */
+  warmUp?: number;
+  /** Called before each round of each contender, the first is 0. */
+  progress?: (done: number) => void;
 }
 
-/** What a server took under a load, round by round. */
-export interface Measured<R extends Done> {
-  /** CPU microseconds of the server for each operation. */
-  cpu: number[];
-  /** Operations a second. */
-  rate: number[];
-  results: R[];
-  /** Resident memory after the last round, in bytes. */
-  resident: number;
-}
+/** Seconds after which what matters has been compiled. */
+const WARM_UP = 1;
 
-/** What came of each peer: figures, or why there are none. */
-export type Outcome<T> = { name: string; measured: T } | { name: string; failed: string };
-
-/** A server that runs, or why it does not. */
-export type Started = { name: string; server: ServerProcess } | { name: string; failed: string };
+type Entry = { contender: Contender; running: Running; samples: Sample[] };
 
 function messageOf(error: unknown): string {
   return (error as Error).message.trim().split('\n')[0]!;
 }
 
-/** Starts every peer; one that does not start is reported and left out. */
-export async function startPeers(peers: Peer[]): Promise<Started[]> {
-  const started: Started[] = [];
-  for (const { name, command } of peers) {
-    try {
-      started.push({ name, server: await startServer([...command(), '0', '127.0.0.1']) });
-    } catch (error) {
-      started.push({ name, failed: messageOf(error) });
-    }
-  }
-  return started;
+function summary({ contender, samples }: Entry): Measured {
+  const sum = (key: 'cpu' | 'system'): number => samples.reduce((total, sample) => total + sample[key], 0);
+  const latency = latencyOf(samples.map(({ latencies }) => latencies));
+  const loads = samples.flatMap(({ load }) => load ?? []);
+  return {
+    name: contender.name,
+    cpu: samples.map(({ cpu, ops }) => cpu / ops),
+    rate: samples.map(({ ops, seconds }) => ops / seconds),
+    kernel: Math.min(1, sum('system') / sum('cpu')),
+    resident: samples.at(-1)!.resident,
+    ...(latency === undefined ? {} : { latency }),
+    ...(loads.length === 0
+      ? {}
+      : {
+          load: {
+            share: Math.max(...loads.map(({ share }) => share)),
+            bound: loads.some(({ bound }) => bound),
+            lost: loads.reduce((total, { lost }) => total + lost, 0),
+          },
+        }),
+  };
 }
 
-export async function stopPeers(started: Started[]): Promise<void> {
-  for (const peer of started) if ('server' in peer) await peer.server.stop();
+/** Milliseconds that all cores have been busy so far, and idle. */
+function coreTimes(): { busy: number; idle: number } {
+  const sum = { busy: 0, idle: 0 };
+  for (const { times } of cpus()) {
+    sum.busy += times.user + times.nice + times.sys + times.irq;
+    sum.idle += times.idle;
+  }
+  return sum;
+}
+
+/** The CPU time of a sample in milliseconds: of what was measured, and of the load. */
+function ownTime({ cpu, load, seconds }: Sample): number {
+  return cpu / 1000 + (load?.share ?? 0) * seconds * 1000;
 }
 
 /**
- * Puts `load` on every server in turns, `rounds` times after one round that only warms up. A server that
- * fails under it is left out from there on, with the reason.
+ * Measures the contenders of a scenario in turns, after one round that does not count. One that does not
+ * start or fails under its load is left out from there on, with the reason.
  */
-export async function measureInTurns<R extends Done>(
-  started: Started[],
-  rounds: number,
-  load: (port: number) => Promise<R>,
-): Promise<Outcome<Measured<R>>[]> {
-  const outcomes: Outcome<Measured<R>>[] = started.map(peer =>
-    'server' in peer ? { name: peer.name, measured: { cpu: [], rate: [], results: [], resident: 0 } } : peer,
-  );
-  for (let round = 0; round <= rounds; round++) {
-    for (const [i, peer] of started.entries()) {
-      const outcome = outcomes[i]!;
-      if (!('server' in peer) || !('measured' in outcome)) continue;
+export async function measure(
+  scenario: Scenario,
+  { rounds, seconds, warmUp = Math.max(WARM_UP, seconds), progress = () => {} }: RoundOptions,
+): Promise<ScenarioResult> {
+  const { name, title, operation, headline } = scenario;
+  const failed: Failed[] = [];
+  const missing: Failed[] = [];
+  const fail = (contender: Contender, error: unknown): void => {
+    const list = error instanceof NotInstalled ? missing : failed;
+    list.push({ name: contender.name, failed: messageOf(error) });
+  };
+  let entries: Entry[] = [];
+  let done = 0;
+  let own = 0;
+  const before = coreTimes();
+  try {
+    for (const contender of scenario.contenders) {
       try {
-        await measure(peer.server, load, round === 0 ? undefined : outcome.measured);
+        entries.push({ contender, running: await contender.start(), samples: [] });
       } catch (error) {
-        outcomes[i] = { name: peer.name, failed: messageOf(error) };
+        fail(contender, error);
       }
     }
+    for (let round = 0; round <= rounds; round++) {
+      for (const entry of entries) {
+        progress(done++);
+        try {
+          const sample = await entry.running.round(round === 0 ? warmUp : seconds);
+          own += ownTime(sample);
+          if (round > 0) entry.samples.push(sample);
+        } catch (error) {
+          fail(entry.contender, error);
+          await entry.running.stop();
+          entries = entries.filter(other => other !== entry);
+        }
+      }
+    }
+  } finally {
+    for (const { running } of entries) await running.stop();
   }
-  return outcomes;
-}
-
-async function measure<R extends Done>(
-  server: ServerProcess,
-  load: (port: number) => Promise<R>,
-  into: Measured<R> | undefined,
-): Promise<void> {
-  const before = cpuMicroseconds(server.pid);
-  const result = await load(server.port);
-  const cpu = cpuMicroseconds(server.pid) - before;
-  if (into === undefined) return;
-  into.cpu.push(cpu / result.ops);
-  into.rate.push(result.ops / result.seconds);
-  into.results.push(result);
-  into.resident = residentBytes(server.pid);
+  const after = coreTimes();
+  const busy = after.busy - before.busy;
+  const neighbours = Math.max(0, busy - own) / (busy + after.idle - before.idle);
+  const common = { name, title, operation, ...(headline === undefined ? {} : { headline }) };
+  return { ...common, neighbours, peers: entries.map(summary), failed, missing };
 }

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { sourceFile } from './compile.js';
 import { RUNTIMES, runtimePackage } from './peers.js';
 
-const DEBIAN = ['gcc', 'libc6-dev', 'liburing-dev', 'golang-go'];
+const DEBIAN = ['gcc', 'libc6-dev', 'liburing-dev', 'libuv1-dev', 'golang-go', 'fio'];
 
 function run(program: string, ...args: string[]): void {
   console.log(`> ${[program, ...args].join(' ')}`);
@@ -32,9 +32,9 @@ run(
 );
 
 if (spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0) {
-  console.log(`There is no apt-get here: for the peers in C and Go install a C compiler, liburing and Go`);
+  console.log(`There is no apt-get here: install a C compiler, liburing, libuv, Go and fio for their peers`);
 } else if (process.getuid!() !== 0) {
-  console.log(`Not root: for the peers in C and Go run  apt-get install ${DEBIAN.join(' ')}`);
+  console.log(`Not root: for the peers in C and Go, and fio, run  apt-get install ${DEBIAN.join(' ')}`);
 } else {
   run('apt-get', 'install', '-y', '--no-install-recommends', ...DEBIAN);
 }

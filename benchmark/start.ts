@@ -2,14 +2,21 @@
  * `npm start`: what io_uring gives you, beside stock Node, on this machine, in under 30 seconds.
  * `npm start -- --serve --port 7000` keeps an echo server running instead.
  */
-import { execFile } from 'node:child_process';
-import { parseArgs, promisify } from 'node:util';
+import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { probe } from 'uasync/ring';
 import { script } from './compile.js';
-import type { FileResult } from './file-reads.js';
-import { generator, load, type StreamLoad } from './load.js';
-import { cpuMicroseconds, onCore, pinned, type ServerProcess, startServer } from './processes.js';
+import { generatorLanguage } from './load.js';
+import { pinned } from './processes.js';
+import { peerOf, type ScenarioResult } from './results.js';
+import { measure } from './rounds.js';
+import { SCENARIOS } from './scenarios/index.js';
+import { median, pairedRatio } from './statistics.js';
+import { figure } from './table.js';
+
+const SHOWN = ['tcp.echo.64', 'tcp.echo.512', 'tcp.bulk.64k', 'fs.read.1', 'fs.read.64', 'nop.await.1000'];
+const PEERS = ['uasync', 'node'];
+const SECONDS = 0.5;
 
 const { values: options } = parseArgs({
   options: {
@@ -33,94 +40,31 @@ if (options.serve) {
   await compare(Number(options.rounds));
 }
 
-interface Row {
-  what: string;
-  ours: Cell;
-  theirs: Cell;
-}
-
-/** Operations, seconds and CPU microseconds, summed over the rounds. */
-interface Cell {
-  ops: number;
-  seconds: number;
-  cpu: number;
-}
-
 async function compare(rounds: number): Promise<void> {
   const where = pinned ? 'servers on core 0, load on core 1' : 'nothing pinned to a core';
   console.log(
-    `uasync beside Node ${process.version}: ${rounds} rounds in turns, ${where}, load in ${generator()}\n`,
+    `uasync beside Node ${process.version}: ${rounds} rounds in turns, ${where}, load in ${generatorLanguage()}\n`,
   );
-  const rows = await compareSockets(rounds);
-  rows.push(...(await compareFiles(rounds)));
-  print(rows);
-}
-
-async function compareSockets(rounds: number): Promise<Row[]> {
-  const loads: [what: string, load: StreamLoad][] = [
-    ['TCP echo, 50 connections x 64 B', { conns: 50, size: 64, depth: 1 }],
-    ['TCP echo, 500 connections x 512 B', { conns: 500, size: 512, depth: 1 }],
-    ['TCP echo, 1 connection x 64 KiB, 4 deep', { conns: 1, size: 65536, depth: 4 }],
-  ];
-  const ours = await startServer([process.execPath, script('examples/tcp-echo.ts'), '0']);
-  const theirs = await startServer([process.execPath, script('benchmark/peers/node-net.ts'), '0']);
-  try {
-    const rows: Row[] = loads.map(([what]) => ({ what, ours: noCell(), theirs: noCell() }));
-    // The first round warms both and is not counted.
-    for (let round = 0; round <= rounds; round++) {
-      for (const [i, [, shape]] of loads.entries()) {
-        const row = round === 0 ? { ours: noCell(), theirs: noCell() } : rows[i]!;
-        await measure(ours, shape, row.ours);
-        await measure(theirs, shape, row.theirs);
-      }
-    }
-    return rows;
-  } finally {
-    await Promise.all([ours.stop(), theirs.stop()]);
-  }
-}
-
-function noCell(): Cell {
-  return { ops: 0, seconds: 0, cpu: 0 };
-}
-
-async function measure(server: ServerProcess, shape: StreamLoad, cell: Cell): Promise<void> {
-  const before = cpuMicroseconds(server.pid);
-  const { ops, seconds } = await load(server.port, shape, 0.6);
-  cell.cpu += cpuMicroseconds(server.pid) - before;
-  cell.ops += ops;
-  cell.seconds += seconds;
-}
-
-async function compareFiles(rounds: number): Promise<Row[]> {
-  const command = onCore(0, [process.execPath, script('benchmark/file-reads.ts'), String(rounds)]);
-  const { stdout } = await promisify(execFile)(command[0]!, command.slice(1));
-  const results = JSON.parse(stdout) as Record<string, Record<string, FileResult>>;
-  return Object.entries(results).map(([depth, ways]) => ({
-    what: `4 KiB cached random reads, ${depth} at a time`,
-    ours: ways.uasync!,
-    theirs: ways['fs.promises']!,
-  }));
-}
-
-function print(rows: Row[]): void {
   const table = new Table({
     head: ['', 'uasync/s', 'Node/s', 'uasync CPU us', 'Node CPU us', 'CPU ratio'],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   });
-  for (const { what, ours, theirs } of rows) {
-    const perSecond = ({ ops, seconds }: Cell): string => Math.round(ops / seconds).toLocaleString('en');
-    const each = ({ ops, cpu }: Cell): number => cpu / ops;
-    table.push([
-      what,
-      perSecond(ours),
-      perSecond(theirs),
-      each(ours).toFixed(2),
-      each(theirs).toFixed(2),
-      `${(each(ours) / each(theirs)).toFixed(2)}x`,
-    ]);
+  for (const scenario of SCENARIOS.filter(({ name }) => SHOWN.includes(name))) {
+    const contenders = scenario.contenders.filter(({ name }) => PEERS.includes(name));
+    table.push(row(await measure({ ...scenario, contenders }, { rounds, seconds: SECONDS })));
   }
   console.log(table.toString());
-  console.log('\nCPU us: CPU time of the serving process for one operation. Below 1.00x uasync needs less.');
+  console.log('\nCPU us: CPU time of the process for one operation. Below 1.00x uasync needs less.');
+  console.log('The last row is a NOP through the kernel; of Node, a turn of its loop by setImmediate.');
+}
+
+function row(result: ScenarioResult): string[] {
+  const [ours, theirs] = PEERS.map(name => peerOf(result, name));
+  if (ours === undefined || theirs === undefined) {
+    return [result.title, ...result.failed.map(({ name, failed }) => `${name}: ${failed}`)];
+  }
+  const rates = [ours, theirs].map(({ rate }) => Math.round(median(rate)).toLocaleString('en'));
+  const cpu = [ours, theirs].map(({ cpu }) => figure(median(cpu)));
+  return [result.title, ...rates, ...cpu, `${pairedRatio(ours.cpu, theirs.cpu).toFixed(2)}x`];
 }

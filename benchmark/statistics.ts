@@ -1,4 +1,6 @@
 /** What is said of a handful of measurements. */
+import * as hdr from 'hdr-histogram-js';
+import type { LatencyCount } from './scenario.js';
 
 /** The middle value, or the mean of the two in the middle; NaN of none. */
 export function median(values: readonly number[]): number {
@@ -28,4 +30,27 @@ export function spread(values: readonly number[]): Spread {
 export function pairedRatio(ours: readonly number[], theirs: readonly number[]): number {
   if (ours.length !== theirs.length || ours.length === 0) throw new RangeError('not the same rounds');
   return median(ours.map((value, round) => value / theirs[round]!));
+}
+
+/** Microseconds. */
+export interface Latency {
+  p50: number;
+  p99: number;
+  p999: number;
+  max: number;
+}
+
+/** Latencies of all rounds; undefined of none. */
+export function latencyOf(rounds: readonly LatencyCount[][]): Latency | undefined {
+  const histogram = hdr.build({
+    bitBucketSize: 64,
+    highestTrackableValue: 2 ** 40,
+    numberOfSignificantValueDigits: 3,
+  });
+  for (const counts of rounds) {
+    for (const [nanoseconds, count] of counts) histogram.recordValueWithCount(nanoseconds, count);
+  }
+  if (histogram.totalCount === 0) return undefined;
+  const at = (percentile: number): number => histogram.getValueAtPercentile(percentile) / 1000;
+  return { p50: at(50), p99: at(99), p999: at(99.9), max: histogram.maxValue / 1000 };
 }

@@ -6,12 +6,11 @@
  */
 #include "client.h"
 
-#define GRACE 1.0
-
 struct conn {
 	int fd;
 	size_t got;
 	int connected;
+	double began;
 };
 
 static struct sockaddr_in addr;
@@ -22,6 +21,7 @@ static int epfd;
 static void start(struct conn *c)
 {
 	int none = -1;
+	c->began = now();
 	c->fd = connect_to(&addr, SOCK_NONBLOCK);
 	/*
 	 * The server reads the end of the stream, as of any peer, but the socket does not stay in TIME_WAIT:
@@ -54,10 +54,8 @@ static void send_first(struct conn *c)
 static int take(struct conn *c)
 {
 	ssize_t got = recv(c->fd, in + c->got, size - c->got, MSG_DONTWAIT);
-	if (got == 0) {
-		fprintf(stderr, "the server closed a connection\n");
-		exit(1);
-	}
+	if (got == 0)
+		server_closed();
 	if (got < 0) {
 		if (errno == EAGAIN)
 			return 0;
@@ -85,7 +83,7 @@ int main(int argc, char **argv)
 		message[i] = i * 7 + 1;
 	struct conn *conns = calloc(nconns, sizeof(*conns));
 	epfd = epoll_create1(0);
-	double began = now(), end = began + atof(argv[5]), t = began;
+	double began = begin(), end = began + atof(argv[5]), t = began;
 	unsigned long ops = 0, corrupt = 0;
 	for (unsigned i = 0; i < nconns; i++)
 		start(&conns[i]);
@@ -105,6 +103,7 @@ int main(int argc, char **argv)
 			if (whole <= 0)
 				continue;
 			ops++;
+			count_latency(t - c->began);
 			close(c->fd);
 			if (t < end)
 				start(c);
@@ -112,7 +111,8 @@ int main(int argc, char **argv)
 				under_way--;
 		}
 	}
-	printf("{\"ops\":%lu,\"seconds\":%.6f,\"cpu\":%.6f,\"corrupt\":%lu,\"lost\":%u}\n", ops, t - began,
-	       cpu_seconds(), corrupt, corrupt ? 0 : under_way);
+	if (corrupt)
+		under_way = 0;
+	print_counts((struct counts){ .ops = ops, .seconds = t - began, .corrupt = corrupt, .lost = under_way });
 	return corrupt || under_way;
 }

@@ -20,8 +20,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < size; i++)
 		message[i] = i * 7 + 1;
 	struct timeval patience = { .tv_sec = 1 };
-	double start = now();
+	double start = begin();
 	for (unsigned i = 0; i < nconns; i++) {
+		double began = now();
 		int fd = connect_to(&addr, 0);
 		close_with_reset(fd);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -31,10 +32,9 @@ int main(int argc, char **argv)
 		if (got < 0)
 			die("recv");
 		corrupt += got != (ssize_t)size || memcmp(in, message, size);
+		count_latency(now() - began);
 	}
-	printf("{\"ops\":%u,\"seconds\":%.6f,\"cpu\":%.6f,\"corrupt\":%u,\"lost\":0}\n", nconns, now() - start,
-	       cpu_seconds(), corrupt);
-	fflush(stdout);
+	print_counts((struct counts){ .ops = nconns, .seconds = now() - start, .corrupt = corrupt });
 	while (read(0, in, size) > 0)
 		;
 	return corrupt != 0;

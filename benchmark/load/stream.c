@@ -1,14 +1,11 @@
 /*
  * Load for stream echo servers: keeps `depth` messages of `size` bytes in flight on each of `conns`
- * connections for `seconds`, and checks every byte that comes back, and that all come back. One thread, epoll, no allocation
- * after the start. Prints one line of JSON.
+ * connections for `seconds`, and checks every byte that comes back, and that all come back. One thread,
+ * epoll, no allocation after the start. Prints one line of JSON.
  *
  *   stream HOST PORT CONNS SIZE DEPTH SECONDS
  */
 #include "client.h"
-
-/* How long what is under way at the end may take to come back. */
-#define GRACE 1.0
 
 struct conn {
 	int fd;
@@ -17,10 +14,12 @@ struct conn {
 	size_t got_at;
 	size_t got;		/* bytes of the current message received */
 	int writing;
+	double *due;		/* when each of the messages under way might be sent, a ring of `depth` */
+	size_t first_due;
 };
 
 static unsigned char *pattern;
-static size_t size, period;
+static size_t size, period, depth;
 static int epfd;
 
 /* Sends what may be sent; waits for room if there is none. */
@@ -46,6 +45,18 @@ static void push(struct conn *c)
 	}
 }
 
+/* Counts messages that came back at `t`, and has as many follow if there is time. */
+static void take(struct conn *c, size_t messages, double t, int more)
+{
+	for (size_t i = 0; i < messages; i++) {
+		count_latency(t - c->due[c->first_due]);
+		c->due[c->first_due] = t;
+		c->first_due = (c->first_due + 1) % depth;
+	}
+	if (more)
+		c->unsent += messages * size;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 7) {
@@ -55,7 +66,7 @@ int main(int argc, char **argv)
 	struct sockaddr_in addr = address_of(argv[1], argv[2]);
 	int nconns = atoi(argv[3]);
 	size = strtoul(argv[4], NULL, 10);
-	size_t depth = strtoul(argv[5], NULL, 10);
+	depth = strtoul(argv[5], NULL, 10);
 	double seconds = atof(argv[6]);
 
 	/* A period that is prime to the message size: a message echoed in the wrong place shows. */
@@ -63,26 +74,25 @@ int main(int argc, char **argv)
 	if (period <= size)
 		period = size + 1;
 	period |= 1;
-	pattern = malloc(period);
-	unsigned x = 12345;
-	for (size_t i = 0; i < period; i++) {
-		x = x * 1103515245 + 12345;
-		pattern[i] = x >> 16;
-	}
+	pattern = pattern_of_length(period);
 	size_t room = 1 << 20;
 	unsigned char *in = malloc(room);
 	struct conn *conns = calloc(nconns, sizeof(*conns));
 	epfd = epoll_create1(0);
+	raise_nofile();
 	for (int i = 0; i < nconns; i++) {
 		struct conn *c = &conns[i];
 		c->fd = connect_to(&addr, 0);
+		c->due = malloc(depth * sizeof(*c->due));
 		close_with_reset(c->fd);
 		c->sent_at = c->got_at = (size_t)i * 7919 % period;
 		watch(epfd, EPOLL_CTL_ADD, c->fd, EPOLLIN, c);
 	}
-	double start = now(), end = start + seconds;
+	double start = begin(), end = start + seconds;
 	unsigned long ops = 0, corrupt = 0, under_way = nconns * depth;
 	for (int i = 0; i < nconns; i++) {
+		for (size_t message = 0; message < depth; message++)
+			conns[i].due[message] = start;
 		conns[i].unsent = size * depth;
 		push(&conns[i]);
 	}
@@ -91,14 +101,13 @@ int main(int argc, char **argv)
 	/* At the end nothing new is sent, and what is under way has to come back. */
 	while ((t < end || (under_way && t < end + GRACE)) && !corrupt) {
 		int n = epoll_wait(epfd, evs, 1024, 100);
+		t = now();
 		for (int i = 0; i < n; i++) {
 			struct conn *c = evs[i].data.ptr;
 			if (evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 				ssize_t got = recv(c->fd, in, room, MSG_DONTWAIT);
-				if (got == 0) {
-					fprintf(stderr, "the server closed a connection\n");
-					return 1;
-				}
+				if (got == 0)
+					server_closed();
 				if (got < 0 && errno != EAGAIN)
 					die("recv");
 				for (ssize_t done = 0; done < got;) {
@@ -115,17 +124,16 @@ int main(int argc, char **argv)
 					size_t whole = c->got / size;
 					c->got %= size;
 					ops += whole;
-					if (t < end)
-						c->unsent += whole * size;
-					else
+					take(c, whole, t, t < end);
+					if (t >= end)
 						under_way -= whole;
 				}
 			}
 			push(c);
 		}
-		t = now();
 	}
-	printf("{\"ops\":%lu,\"seconds\":%.6f,\"cpu\":%.6f,\"corrupt\":%lu,\"lost\":%lu}\n", ops, t - start,
-	       cpu_seconds(), corrupt, corrupt ? 0 : under_way);
+	if (corrupt)
+		under_way = 0;
+	print_counts((struct counts){ .ops = ops, .seconds = t - start, .corrupt = corrupt, .lost = under_way });
 	return corrupt || under_way;
 }

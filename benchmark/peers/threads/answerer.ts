@@ -1,15 +1,15 @@
-/** The other thread of benchmark/threads.ts: answers every message, or only the question whether all came. */
+/** The other thread of messages.ts: answers every message, or only the question whether all came. */
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { Channel, type ChannelEnd } from 'uasync';
 
 const { way, end, port, answers } = workerData as {
-  way: 'Channel' | 'MessagePort';
+  way: 'channel' | 'port';
   end: ChannelEnd;
   port: MessagePort;
   answers: boolean;
 };
 
-if (way === 'Channel') {
+if (way === 'channel') {
   const channel = new Channel(end);
   await channel.send('ready');
   for await (const value of channel) if (answers || value === 'all?') await channel.send(value);

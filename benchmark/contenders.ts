@@ -1,0 +1,170 @@
+/** The kinds of contenders: servers under a load, programs that do the work themselves, and fio. */
+import { execFile } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { type LoadResult, type Target, whileIdle } from './load.js';
+import type { Peer } from './peers.js';
+import {
+  onCore,
+  residentBytes,
+  SERVER_CORE,
+  type ServerProcess,
+  startProgram,
+  startServer,
+  usage,
+} from './processes.js';
+import { type Contender, type LoadReport, NotInstalled, type Running, type Sample } from './scenario.js';
+
+const HOST = '127.0.0.1';
+/** A generator that uses more of its core than this has no room for a faster server. */
+const BUSY = 0.95;
+/** The part of its messages that a generator may send late. */
+const TARDY = 0.01;
+
+/** A load of a server for so many seconds. */
+export type Load = (target: Target, seconds: number) => Promise<LoadResult>;
+
+export interface ServerOptions {
+  /** Whether it sends at fixed times, so that it never sleeps. */
+  paced?: boolean;
+  /** Whether server and load may run on any core. */
+  anyCore?: boolean;
+}
+
+/** What a load says of itself. */
+function report({ cpu, seconds, lost, tardy, ops }: LoadResult, isPaced: boolean): LoadReport {
+  const share = cpu / seconds;
+  return { share, lost, bound: isPaced ? tardy / ops > TARDY : share > BUSY };
+}
+
+async function account(
+  { pid }: ServerProcess,
+  isPaced: boolean,
+  load: () => Promise<LoadResult>,
+): Promise<Sample> {
+  const before = usage(pid);
+  const result = await load();
+  const after = usage(pid);
+  return {
+    ops: result.ops,
+    seconds: result.seconds,
+    cpu: after.cpu - before.cpu,
+    system: after.system - before.system,
+    resident: residentBytes(pid),
+    latencies: result.latencies,
+    load: report(result, isPaced),
+  };
+}
+
+/** A server in a process of its own, with a load on another core. */
+export function server({ name, command }: Peer, load: Load, options: ServerOptions = {}): Contender {
+  const core = options.anyCore ? { core: null } : {};
+  return {
+    name,
+    async start(): Promise<Running> {
+      const args = [...command(), '0', HOST];
+      const process = await startServer(args, options.anyCore ? null : SERVER_CORE);
+      return {
+        pid: process.pid,
+        round: seconds =>
+          account(process, options.paced === true, () => load({ port: process.port, ...core }, seconds)),
+        stop: process.stop,
+      };
+    },
+  };
+}
+
+/** Time for a server to settle before its memory is read, in milliseconds. */
+const SETTLE_MS = 500;
+
+/** A server with many idle connections; its memory counts from that of the same process before. */
+export function idleServer({ name, command }: Peer, conns: number, size: number): Contender {
+  return {
+    name,
+    async start(): Promise<Running> {
+      // Each round has a fresh one: what earlier connections have left in its heap does not count.
+      let current: ServerProcess | undefined;
+      const round = async (): Promise<Sample> => {
+        current = await startServer([...command(), '0', HOST]);
+        const { pid, port } = current;
+        const settled = async (): Promise<number> => {
+          await new Promise(resolve => setTimeout(resolve, SETTLE_MS));
+          return residentBytes(pid);
+        };
+        const before = await settled();
+        let during = 0;
+        const sample = await account(current, false, () =>
+          whileIdle({ port }, conns, size, async opened => {
+            during = await settled();
+            return opened;
+          }),
+        );
+        await current.stop();
+        return { ...sample, resident: during - before };
+      };
+      // One that is not installed says so at once.
+      command();
+      return { round, stop: async () => current?.stop() };
+    },
+  };
+}
+
+/** A program that works by itself for as many seconds as each line of its input says. */
+export function worker(name: string, command: () => string[], core: number | null = SERVER_CORE): Contender {
+  return {
+    name,
+    async start(): Promise<Running> {
+      const { child, errors, exited, stop } = startProgram(command(), core);
+      const lines = createInterface({ input: child.stdout! });
+      const ended = exited.then(() =>
+        Promise.reject(new Error(`it ended with ${child.exitCode}: ${errors()}`)),
+      );
+      ended.catch(() => {});
+      return {
+        pid: child.pid!,
+        async round(seconds) {
+          const answer = new Promise<string>(resolve => lines.once('line', resolve));
+          child.stdin!.write(`${seconds}\n`);
+          const sample = JSON.parse(await Promise.race([answer, ended])) as Sample;
+          return { ...sample, resident: residentBytes(child.pid!) };
+        },
+        stop,
+      };
+    },
+  };
+}
+
+interface FioJob {
+  job_runtime: number;
+  usr_cpu: number;
+  sys_cpu: number;
+  read: { total_ios: number };
+}
+
+/** Random reads of 4 KiB by fio(1), from the page cache, so many at a time. */
+export function fio(name: string, engine: string, path: () => string, depth: number): Contender {
+  const run = async (seconds: number): Promise<Sample> => {
+    const args = [
+      ...['--name=read', `--filename=${path()}`, '--rw=randread', '--bs=4k', '--invalidate=0'],
+      ...[`--ioengine=${engine}`, `--iodepth=${depth}`, `--iodepth_batch_submit=${depth}`, '--gtod_reduce=1'],
+      ...['--time_based', `--runtime=${Math.round(seconds * 1000)}ms`, '--thread', '--output-format=json'],
+    ];
+    const [program, ...rest] = onCore(SERVER_CORE, ['fio', ...args]);
+    const { stdout } = await promisify(execFile)(program!, rest, { maxBuffer: 16 << 20 });
+    const job = (JSON.parse(stdout.slice(stdout.indexOf('{'))) as { jobs: FioJob[] }).jobs[0]!;
+    const microseconds = job.job_runtime * 1000;
+    const system = (job.sys_cpu / 100) * microseconds;
+    const cpu = (job.usr_cpu / 100) * microseconds + system;
+    const ops = job.read.total_ios;
+    return { ops, seconds: microseconds / 1e6, cpu, system, resident: 0, latencies: [] };
+  };
+  return {
+    name,
+    async start(): Promise<Running> {
+      await promisify(execFile)('fio', ['--version']).catch(() => {
+        throw new NotInstalled('fio is not installed: npm run bench:setup');
+      });
+      return { round: run, stop: async () => {} };
+    },
+  };
+}

@@ -1,0 +1,98 @@
+/*
+ * Load for HTTP/1.1 servers: `conns` connections that stay open, each with one `GET /` under way at a time
+ * for `seconds`. Every answer has to be a 200 whose body is BODY. Prints one line of JSON.
+ *
+ *   http HOST PORT CONNS BODY SECONDS
+ */
+#include "client.h"
+#include <strings.h>
+
+#define ROOM 8192
+
+static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n";
+static const char *body;
+static struct counts counts;
+
+struct conn {
+	int fd;
+	size_t got;
+	double began;
+	char in[ROOM + 1];
+};
+
+static void ask(struct conn *c, double t)
+{
+	c->began = t;
+	c->got = 0;
+	if (send(c->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != sizeof(request) - 1)
+		die("send");
+}
+
+/* Whether the answer is whole; one that is wrong is counted. */
+static int answered(struct conn *c)
+{
+	c->in[c->got] = 0;
+	char *end = strstr(c->in, "\r\n\r\n");
+	if (!end) {
+		counts.corrupt += c->got == ROOM;
+		return 0;
+	}
+	char *length = strcasestr(c->in, "\r\nContent-Length:");
+	size_t head = end + 4 - c->in;
+	if (strncmp(c->in, "HTTP/1.1 200 ", 13) || !length || length > end ||
+	    strtoul(length + 17, NULL, 10) != strlen(body) || c->got > head + strlen(body)) {
+		counts.corrupt++;
+		return 0;
+	}
+	if (c->got < head + strlen(body))
+		return 0;
+	counts.corrupt += memcmp(c->in + head, body, strlen(body)) != 0;
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 6) {
+		fprintf(stderr, "usage: http HOST PORT CONNS BODY SECONDS\n");
+		return 2;
+	}
+	struct sockaddr_in addr = address_of(argv[1], argv[2]);
+	unsigned nconns = atoi(argv[3]), under_way = nconns;
+	body = argv[4];
+	struct conn *conns = calloc(nconns, sizeof(*conns));
+	int epfd = epoll_create1(0);
+	for (unsigned i = 0; i < nconns; i++) {
+		conns[i].fd = connect_to(&addr, 0);
+		close_with_reset(conns[i].fd);
+		watch(epfd, EPOLL_CTL_ADD, conns[i].fd, EPOLLIN, &conns[i]);
+	}
+	double start = begin(), end = start + atof(argv[5]), t = start;
+	for (unsigned i = 0; i < nconns; i++)
+		ask(&conns[i], start);
+	struct epoll_event evs[256];
+	while (under_way && t < end + GRACE && !counts.corrupt) {
+		int n = epoll_wait(epfd, evs, 256, 100);
+		t = now();
+		for (int i = 0; i < n && !counts.corrupt; i++) {
+			struct conn *c = evs[i].data.ptr;
+			ssize_t got = recv(c->fd, c->in + c->got, ROOM - c->got, MSG_DONTWAIT);
+			if (got == 0)
+				server_closed();
+			if (got < 0)
+				die("recv");
+			c->got += got;
+			if (!answered(c))
+				continue;
+			counts.ops++;
+			count_latency(t - c->began);
+			if (t < end)
+				ask(c, t);
+			else
+				under_way--;
+		}
+	}
+	counts.seconds = t - start;
+	counts.lost = counts.corrupt ? 0 : under_way;
+	print_counts(counts);
+	return counts.corrupt || counts.lost;
+}

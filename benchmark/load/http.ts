@@ -1,0 +1,26 @@
+/** `node http.js HOST PORT CONNS BODY SECONDS`: see http.c. */
+import { connect } from 'uasync/net';
+import { Counts, GRACE, serverClosed, together } from './client.js';
+
+const [host = '', port, conns, body = '', seconds] = process.argv.slice(2);
+const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n';
+
+const counts = new Counts();
+const end = counts.start + Number(seconds) * 1000;
+
+await together(Number(conns), async () => {
+  const conn = await connect({ host, port: Number(port) });
+  const patience = { timeout: Number(seconds) * 1000 + GRACE };
+  while (performance.now() < end && counts.corrupt === 0) {
+    const start = performance.now();
+    conn.send(REQUEST);
+    const head = await conn.readUntil('\r\n\r\n', patience).catch(serverClosed);
+    const length = Number(/\r\ncontent-length:\s*(\d+)/i.exec(String(head))?.[1]);
+    const right = String(head).startsWith('HTTP/1.1 200 ') && length === body.length;
+    if (right && String(await conn.readExactly(length, patience)) === body) {
+      counts.done(performance.now() - start);
+    } else counts.corrupt++;
+  }
+  await conn.reset();
+});
+await counts.print();

@@ -1,0 +1,96 @@
+/**
+ * What programs do with files, by uasync/fs, by node:fs/promises or by the sync calls of node:fs. Bun and
+ * Deno run it too, for their own. `node files.js uasync|promises|sync WORK FOLDER AT_A_TIME`
+ */
+import nodeFs, { promises } from 'node:fs';
+import { join } from 'node:path';
+import { type Round, serveRounds } from '../worker.js';
+import { CHUNK, FILES, LARGE, SMALL } from './fixture.js';
+
+type Api = typeof promises;
+
+const [way = 'uasync', name = 'read', folder = '', count = '1'] = process.argv.slice(2);
+const atATime = Number(count);
+const content = Buffer.alloc(SMALL, 'x');
+
+let taken = 0;
+function nextSmall(): string {
+  return join(folder, `small-${taken++ % FILES}`);
+}
+
+let written = 0;
+function newPath(index: number): string {
+  return join(folder, `new-${process.pid}-${index}`);
+}
+const log = join(folder, `log-${process.pid}`);
+
+function somewhere(): number {
+  return Math.floor(Math.random() * (LARGE / SMALL)) * SMALL;
+}
+
+/** The works by an API of promises. */
+const works: Record<string, (api: Api, round: Round) => Promise<void>> = {
+  async read(api, round) {
+    const handle = await api.open(join(folder, 'large'));
+    const buffers = Array.from({ length: atATime }, () => Buffer.allocUnsafeSlow(SMALL));
+    await round.spread(atATime, 16, worker => handle.read(buffers[worker]!, 0, SMALL, somewhere()));
+    await handle.close();
+  },
+  readfile: (api, round) => round.spread(atATime, 16, () => api.readFile(nextSmall())),
+  stat: (api, round) => round.spread(atATime, 16, () => api.stat(nextSmall())),
+  writefile: (api, round) => round.spread(atATime, 16, () => api.writeFile(newPath(written++), content)),
+  async sequential(api, round) {
+    const buffer = Buffer.allocUnsafeSlow(CHUNK);
+    while (!round.over) {
+      const handle = await api.open(join(folder, 'large'));
+      while ((await handle.read(buffer, 0, CHUNK)).bytesRead > 0) round.ops++;
+      await handle.close();
+    }
+  },
+  async 'append-log'(api, round) {
+    const handle = await api.open(log, 'a');
+    await round.spread(atATime, 1, async () => {
+      await handle.write(content);
+      await handle.datasync();
+    });
+    await handle.close();
+  },
+};
+
+/** The same by sync calls, one at a time. */
+const syncWorks: Record<string, (round: Round) => Promise<void> | void> = {
+  async read(round) {
+    const fd = nodeFs.openSync(join(folder, 'large'), 'r');
+    const buffer = Buffer.allocUnsafeSlow(SMALL);
+    await round.repeat(1024, () => nodeFs.readSync(fd, buffer, 0, SMALL, somewhere()));
+    nodeFs.closeSync(fd);
+  },
+  readfile: round => round.repeat(256, () => nodeFs.readFileSync(nextSmall())),
+  stat: round => round.repeat(256, () => nodeFs.statSync(nextSmall())),
+  writefile: round => round.repeat(64, () => nodeFs.writeFileSync(newPath(written++), content)),
+  sequential(round) {
+    const buffer = Buffer.allocUnsafeSlow(CHUNK);
+    while (!round.over) {
+      const fd = nodeFs.openSync(join(folder, 'large'), 'r');
+      while (nodeFs.readSync(fd, buffer, 0, CHUNK, null) > 0) round.ops++;
+      nodeFs.closeSync(fd);
+    }
+  },
+  async 'append-log'(round) {
+    const fd = nodeFs.openSync(log, 'a');
+    await round.repeat(1, () => {
+      nodeFs.writeSync(fd, content);
+      nodeFs.fdatasyncSync(fd);
+    });
+    nodeFs.closeSync(fd);
+  },
+};
+
+function tidy(): void {
+  for (; written > 0; written--) nodeFs.rmSync(newPath(written - 1), { force: true });
+  nodeFs.rmSync(log, { force: true });
+}
+
+// Only where it is asked for: the other runtimes have no koffi.
+const api = way === 'uasync' ? ((await import('uasync/fs')) as unknown as Api) : promises;
+await serveRounds(round => (way === 'sync' ? syncWorks[name]!(round) : works[name]!(api, round)), tidy);

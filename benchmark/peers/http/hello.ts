@@ -1,0 +1,9 @@
+/** What every HTTP server here answers. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+export const BODY = 'Hello, world!\n';
+
+export function hello(_request: IncomingMessage, response: ServerResponse): void {
+  response.writeHead(200, { 'Content-Type': 'text/plain', 'Content-Length': BODY.length });
+  response.end(BODY);
+}

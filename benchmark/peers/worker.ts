@@ -1,0 +1,71 @@
+/** A peer that does work itself, a round for each line on its standard input. */
+import { createInterface } from 'node:readline';
+
+/** A round of work, and what it has done so far. */
+export class Round {
+  /** Operations done. */
+  ops = 0;
+  /** How often each latency was seen, in microseconds. */
+  readonly latencies = new Map<number, number>();
+  readonly #end: number;
+
+  constructor(seconds: number) {
+    this.#end = performance.now() + seconds * 1000;
+  }
+
+  /** Whether the time is up. */
+  get over(): boolean {
+    return performance.now() >= this.#end;
+  }
+
+  countLatency(milliseconds: number): void {
+    const us = Math.max(0, Math.round(milliseconds * 1000));
+    this.latencies.set(us, (this.latencies.get(us) ?? 0) + 1);
+  }
+
+  /** Does `each` one after the other until the time is up, which is looked at once in `batch` times. */
+  async repeat(batch: number, each: () => unknown): Promise<void> {
+    do {
+      for (let i = 0; i < batch; i++) {
+        const doing = each();
+        if (doing instanceof Promise) await doing;
+        this.ops++;
+      }
+    } while (!this.over);
+  }
+
+  /** The same by so many at a time. */
+  async spread(atATime: number, batch: number, each: (worker: number) => Promise<unknown>): Promise<void> {
+    const worker = async (index: number): Promise<void> => {
+      do {
+        for (let i = 0; i < batch; i++) {
+          await each(index);
+          this.ops++;
+        }
+      } while (!this.over);
+    };
+    await Promise.all(Array.from({ length: atATime }, (_, index) => worker(index)));
+  }
+}
+
+/**
+ * For each line, a number of seconds, works for so long and prints what was done as one line of JSON; CPU
+ * times are microseconds of the process, all its threads. Ends with its standard input. `tidy` removes what
+ * a round has made, outside its account.
+ */
+export async function serveRounds(
+  work: (round: Round) => Promise<void> | void,
+  tidy: () => Promise<void> | void = () => {},
+): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const before = process.cpuUsage();
+    const start = performance.now();
+    const round = new Round(Number(line));
+    await work(round);
+    const seconds = (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(before);
+    await tidy();
+    const latencies = [...round.latencies].map(([us, count]) => [us * 1000, count]);
+    console.log(JSON.stringify({ ops: round.ops, seconds, cpu: user + system, system, latencies }));
+  }
+}

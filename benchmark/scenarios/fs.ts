@@ -1,0 +1,56 @@
+/** Files, from a warm page cache: what each operation costs the process. */
+import { join } from 'node:path';
+import { compile } from '../compile.js';
+import { fio, worker } from '../contenders.js';
+import { makeFiles, removeFiles } from '../peers/fs/fixture.js';
+import { bun, deno, node } from '../peers.js';
+import type { Contender, Scenario } from '../scenario.js';
+
+let folder: string | undefined;
+
+/** The files, made for the first scenario that needs them and kept to the end of the run. */
+function files(): string {
+  if (folder === undefined) {
+    const made = makeFiles();
+    process.once('exit', () => removeFiles(made));
+    folder = made;
+  }
+  return folder;
+}
+
+const PROGRAM = 'benchmark/peers/fs/files.ts';
+
+function contenders(work: string, atATime: number): Contender[] {
+  const args = (way: string): string[] => [way, work, files(), String(atATime)];
+  return [
+    worker('c', () => [compile('benchmark/peers/fs/files.c'), work, files()]),
+    worker('uasync', () => node(PROGRAM, ...args('uasync'))),
+    worker('node', () => node(PROGRAM, ...args('promises'))),
+    worker('node-sync', () => node(PROGRAM, ...args('sync'))),
+    worker('bun', () => bun(PROGRAM, ...args('promises'))),
+    worker('deno', () => deno(PROGRAM, ...args('promises'))),
+  ];
+}
+
+function scenario(name: string, title: string, work: string, atATime: number, quick = false): Scenario {
+  return { name, title, operation: 'operation', quick, contenders: contenders(work, atATime) };
+}
+
+function randomReads(depth: number, quick: boolean): Scenario {
+  const reads = scenario(`fs.read.${depth}`, `4 KiB at random, ${depth} at a time`, 'read', depth, quick);
+  const large = (): string => join(files(), 'large');
+  reads.contenders.push(fio('fio-uring', 'io_uring', large, depth), fio('fio-psync', 'psync', large, 1));
+  return reads;
+}
+
+export const fs: Scenario[] = [
+  randomReads(1, true),
+  randomReads(32, false),
+  randomReads(64, true),
+  randomReads(256, false),
+  scenario('fs.readfile', 'readFile of 4 KiB, 64 at a time', 'readfile', 64, true),
+  scenario('fs.stat', 'stat, 64 at a time', 'stat', 64, true),
+  scenario('fs.writefile', 'writeFile of 4 KiB, 64 at a time', 'writefile', 64, true),
+  scenario('fs.sequential', 'read in chunks of 128 KiB', 'sequential', 1),
+  scenario('fs.append-log', 'append 4 KiB and datasync, 64 writers', 'append-log', 64),
+];

@@ -1,0 +1,12 @@
+/** Every scenario, in the order of the tables. */
+import type { Scenario } from '../scenario.js';
+import { fs } from './fs.js';
+import { http } from './http.js';
+import { loop } from './loop.js';
+import { ring } from './ring.js';
+import { seeds } from './seeds.js';
+import { tcp } from './tcp.js';
+import { threads } from './threads.js';
+import { udp } from './udp.js';
+
+export const SCENARIOS: Scenario[] = [...tcp, ...http, ...udp, ...fs, ...ring, ...loop, ...threads, ...seeds];

@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import t from 'tap';
+import { type Results, readResults, writeResults } from '../../benchmark/results.js';
+import { matcher } from '../../benchmark/scenario.js';
+import { SCENARIOS } from '../../benchmark/scenarios/index.js';
+import { scratchFolder } from '../harness.js';
+import { built, ROOT } from '../programs.js';
+
+function bench(...args: string[]): { status: number | null; printed: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [built('benchmark/main.js'), ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  return { status, printed: stdout + stderr };
+}
+
+t.test('patterns choose names', async t => {
+  const names = ['tcp.churn', 'tcp.seeds.1x1', 'tcp.seeds.1x128', 'udp.echo.64', 'xtcp.churn'];
+  const chosen = (patterns: string) => names.filter(matcher(patterns));
+  t.same(chosen('tcp.*'), ['tcp.churn', 'tcp.seeds.1x1', 'tcp.seeds.1x128']);
+  t.same(chosen('tcp.*,!tcp.seeds.*'), ['tcp.churn']);
+  t.same(chosen('udp.echo.64, tcp.churn'), ['tcp.churn', 'udp.echo.64']);
+  t.same(chosen('*.seeds.1x1'), ['tcp.seeds.1x1'], 'whole names');
+  t.same(chosen('tcp-churn,tcp?churn'), [], 'a dot is a dot');
+  t.same(chosen(''), []);
+});
+
+t.test('scenarios have names of their own, and ours in them', async t => {
+  t.equal(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
+  for (const { name, contenders } of SCENARIOS) {
+    const peers = contenders.map(({ name }) => name);
+    t.ok(peers.includes('uasync'), name);
+    t.equal(new Set(peers).size, peers.length);
+  }
+});
+
+t.test('--list shows what was chosen', async t => {
+  const { status, printed } = bench('--list', '--filter', 'tcp.seeds.50x*', '--peers', 'uasync,bun*');
+  t.equal(status, 0);
+  t.same(
+    printed.match(/^tcp\.\S+/gm),
+    [1, 128, 512, 1000].map(size => `tcp.seeds.50x${size}`),
+  );
+  t.match(printed, /uasync bun bun-node\n/);
+});
+
+t.test('what makes no sense is said, and fails', async t => {
+  for (const [args, message] of [
+    [['--filter', 'no.such'], /no scenario or no peer/],
+    [['--peers', 'nobody'], /no scenario or no peer/],
+    [['--rounds', '0'], /--rounds 0: a positive number/],
+    [['--seconds', 'x'], /--seconds x: a positive number/],
+    [['--nonsense'], /--nonsense/],
+  ] as const) {
+    const { status, printed } = bench(...args);
+    t.equal(status, 1, args.join(' '));
+    t.match(printed, message);
+  }
+});
+
+const RUN = ['--filter', 'loop.callsoon', '--rounds', '2', '--seconds', '0.05', '--peers', 'uasync,node'];
+
+t.test('a run writes what it has found, and --check compares it with what is stored', async t => {
+  const folder = scratchFolder();
+  const file = join(folder, 'loop.json');
+  const first = bench(...RUN, '--json', file);
+  t.equal(first.status, 0, first.printed);
+  t.match(first.printed, /loop\.callsoon/);
+  const results = readResults(file);
+  t.match(results, { machine: { rounds: 2, seconds: 0.05 }, scenarios: [{ name: 'loop.callsoon' }] });
+  const { peers } = results.scenarios[0]!;
+  t.same(
+    peers.map(({ name, cpu }) => [name, cpu.length]),
+    [
+      ['uasync', 2],
+      ['node', 2],
+    ],
+  );
+
+  /** What is stored is what was found, but with uasync so many times as fast as it is. */
+  const madeTo = (speed: number): Results => ({
+    ...results,
+    scenarios: results.scenarios.map(scenario => ({
+      ...scenario,
+      peers: peers.map(peer =>
+        peer.name === 'uasync' ? { ...peer, cpu: peer.cpu.map(each => each / speed) } : peer,
+      ),
+    })),
+  });
+  writeResults(file, madeTo(20));
+  const slower = bench(...RUN, '--check', '--results', folder);
+  t.equal(slower.status, 1);
+  t.match(slower.printed, /loop\.callsoon seems slower: once more/);
+  t.match(slower.printed, /SLOWER {2}loop\.callsoon: [\d.]+x node, was [\d.]+x/);
+
+  writeResults(file, madeTo(1 / 20));
+  const faster = bench(...RUN, '--check', '--results', folder);
+  t.equal(faster.status, 0, faster.printed);
+  t.match(faster.printed, /1 scenarios compared/);
+});
