@@ -53,7 +53,7 @@ static void send_first(struct conn *c)
 /* Takes what has come; returns whether the message is whole, or -1 if a byte was wrong. */
 static int take(struct conn *c)
 {
-	ssize_t got = recv(c->fd, in + c->got, size - c->got, MSG_DONTWAIT);
+	ssize_t got = recv(c->fd, in, size - c->got, MSG_DONTWAIT);
 	if (got == 0)
 		server_closed();
 	if (got < 0) {

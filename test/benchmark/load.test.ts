@@ -14,10 +14,10 @@ import {
 } from '../../benchmark/load.js';
 import { BODY } from '../../benchmark/peers/http/hello.js';
 import { latencyOf } from '../../benchmark/statistics.js';
-import { built, output, serve } from '../programs.js';
+import { serve } from '../programs.js';
 
 // Most of the time is spent waiting for what does not come.
-t.jobs = 4;
+t.jobs = 2;
 
 const hasCompiler = spawnSync('cc', ['--version'], { stdio: 'ignore' }).status === 0;
 const inC = { skip: hasCompiler ? false : 'this load generator is in C, and there is no cc here' };
@@ -45,11 +45,12 @@ const OVER_TCP: Record<string, (target: Target) => Promise<unknown>> = {
 
 for (const [name, run] of Object.entries(OVER_TCP)) {
   t.test(`${name} notices a server that`, inC, async t => {
-    const hows = ['well', 'corrupt', 'drop', 'close'];
-    const [well, corrupt, drop, close] = await Promise.all(
+    const hows = ['well', 'split', 'corrupt', 'drop', 'close'];
+    const [well, split, corrupt, drop, close] = await Promise.all(
       hows.map(async how => against(run, await rude(t, how))),
     );
     t.equal(well, 'nothing wrong', 'does well');
+    t.equal(split, 'nothing wrong', 'sends pieces');
     t.match(corrupt, /a byte came back wrong/, 'corrupts');
     t.match(drop, name === 'idle' ? /recv/ : /\d messages never came back/, 'drops');
     t.match(close, name === 'idle' ? /came back wrong/ : /the server closed a connection/, 'closes');
@@ -103,41 +104,6 @@ t.test('answers of HTTP are compared', inC, async t => {
   await t.rejects(http(target, 4, 'Hello, there!\n', 0.2), /a byte came back wrong/);
   await t.rejects(http(target, 4, 'Hello', 0.2), /a byte came back wrong/, 'of another length');
   await t.rejects(http(await rude(t, 'close'), 4, BODY, 0.2), /the server closed a connection/);
-});
-
-for (const [name, args] of Object.entries({
-  stream: [4, 64, 2, 0.2],
-  churn: [4, 64, 0.2],
-  paced: [4, 64, 500, 0.2],
-})) {
-  t.test(`${name} in JavaScript notices the same`, async t => {
-    const run = async (how: string): Promise<LoadResult> => {
-      const { port } = await rude(t, how);
-      const numbers = ['127.0.0.1', port, ...args].map(String);
-      const before = name === 'paced' ? ['tcp'] : [];
-      const command = [built(`benchmark/load/${name}.js`), ...before, ...numbers];
-      return output(process.execPath, command).then(JSON.parse, error => JSON.parse(error.stdout));
-    };
-    const [well, corrupt, drop] = await Promise.all(['well', 'corrupt', 'drop'].map(run));
-    t.match(well, { corrupt: 0, lost: 0 });
-    t.ok(well!.ops > 0);
-    t.ok(latencyOf([well!.latencies])!.p50 > 0);
-    t.ok(corrupt!.corrupt > 0);
-    t.ok(drop!.lost > 0);
-  });
-}
-
-t.test('datagrams in JavaScript are compared and counted', async t => {
-  const run = async (how: string): Promise<LoadResult> => {
-    const { port } = await rude(t, how, 'rude-udp');
-    const args = [built('benchmark/load/datagram.js'), '127.0.0.1', port, 4, 64, 2, 1].map(String);
-    return output(process.execPath, args).then(JSON.parse, error => JSON.parse(error.stdout));
-  };
-  const [well, corrupt, drop] = await Promise.all(['well', 'corrupt', 'drop'].map(run));
-  t.equal(well!.corrupt, 0);
-  t.ok(well!.ops > well!.lost);
-  t.ok(corrupt!.corrupt > 0);
-  t.ok(drop!.lost > 0 && drop!.ops > 0);
 });
 
 t.test('there is a generator, whatever the machine', async t => {
