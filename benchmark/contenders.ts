@@ -29,6 +29,27 @@ export interface ServerOptions {
   paced?: boolean;
   /** Whether server and load may run on any core. */
   anyCore?: boolean;
+  /** Whether the server is kept for the scenarios that come after, so that it warms up only once. */
+  kept?: boolean;
+}
+
+/** Servers that are kept to the end of the run, by their command lines. */
+const kept = new Map<string, ServerProcess>();
+
+async function keptServer(command: string[]): Promise<ServerProcess> {
+  const key = command.join(' ');
+  let server = kept.get(key);
+  if (server === undefined) {
+    const started = await startServer(command);
+    started.unref();
+    const stop = async (): Promise<void> => {
+      kept.delete(key);
+      await started.stop();
+    };
+    server = { ...started, stop };
+    kept.set(key, server);
+  }
+  return server;
 }
 
 /** What a load says of itself. */
@@ -63,12 +84,16 @@ export function server({ name, command }: Peer, load: Load, options: ServerOptio
     name,
     async start(): Promise<Running> {
       const args = [...command(), '0', HOST];
-      const process = await startServer(args, options.anyCore ? null : SERVER_CORE);
+      const process = options.kept
+        ? await keptServer(args)
+        : await startServer(args, options.anyCore ? null : SERVER_CORE);
       return {
         pid: process.pid,
         round: seconds =>
           account(process, options.paced === true, () => load({ port: process.port, ...core }, seconds)),
-        stop: process.stop,
+        async stop(failed) {
+          if (failed || !options.kept) await process.stop();
+        },
       };
     },
   };

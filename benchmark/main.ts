@@ -2,6 +2,7 @@
  * `npm run bench`: scenarios under benchmark/scenarios, each taken in turns by uasync and its peers.
  * `npm run bench -- --help` says what it can be told.
  */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
 import { probe } from 'uasync/ring';
@@ -24,6 +25,7 @@ const HELP = `npm run bench -- [options]
   --rounds N       rounds that count (3, or 5 with --full)
   --seconds S      the length of a round (0.3, or 0.5 with --full)
   --json FILE      writes what was measured
+  --save           writes it to benchmark/results, a file for each family, which has to be whole
   --check          fails if uasync needs 10% more CPU time, beside its peers, than in benchmark/results
   --results FOLDER where the stored results are, if not in benchmark/results
   --report         makes the charts and tables of what is stored in benchmark/results; measures nothing
@@ -37,6 +39,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     json: { type: 'string' },
+    save: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
     results: { type: 'string', default: sourceFile(RESULTS) },
     report: { type: 'boolean', default: false },
@@ -72,7 +75,8 @@ async function run(scenario: Scenario, position: string): Promise<ScenarioResult
     hideCursor: true,
     noTTYOutput: false,
   });
-  if (process.stderr.isTTY) bar.start((rounds + 1) * scenario.contenders.length, 0);
+  // The rounds that warm up are not known beforehand.
+  if (process.stderr.isTTY) bar.start((rounds + 2) * scenario.contenders.length, 0);
   try {
     return await measure(scenario, { rounds, seconds, progress: done => bar.update(done) });
   } finally {
@@ -110,6 +114,30 @@ async function checkAll(scenarios: Scenario[], results: ScenarioResult[]): Promi
   if (problems.length !== 0) process.exitCode = 1;
 }
 
+/** `tcp`, `tcp-seeds`, `fs`: what is stored together. */
+function familyOf(name: string): string {
+  const [first, second] = name.split('.');
+  return second === 'seeds' ? `${first}-${second}` : first!;
+}
+
+/** Scenarios by family; of a family that is not there whole nothing can be stored. */
+function families<T extends { name: string }>(scenarios: T[]): Map<string, T[]> {
+  const found = new Map<string, T[]>();
+  for (const scenario of scenarios) {
+    const family = familyOf(scenario.name);
+    found.set(family, [...(found.get(family) ?? []), scenario]);
+  }
+  return found;
+}
+
+function checkWhole(scenarios: Scenario[]): void {
+  const all = families(SCENARIOS);
+  for (const [family, chosen] of families(scenarios)) {
+    if (chosen.length === all.get(family)!.length) continue;
+    throw new RangeError(`--save: this is only a part of ${family}`);
+  }
+}
+
 async function main(): Promise<void> {
   const scenarios = chosen();
   if (options.help) {
@@ -133,6 +161,7 @@ async function main(): Promise<void> {
   const { available, reason } = probe();
   if (!available) throw reason;
   if (scenarios.length === 0) throw new RangeError(`no scenario or no peer of that name: --list shows them`);
+  if (options.save) checkWhole(scenarios);
   const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
   const machine = describeMachine(command, rounds, seconds);
   console.log(machineLine(machine));
@@ -142,6 +171,11 @@ async function main(): Promise<void> {
   );
   const results = await runAll(scenarios);
   if (options.json !== undefined) writeResults(options.json, { machine, scenarios: results });
+  if (options.save) {
+    for (const [family, scenarios] of families(results)) {
+      writeResults(join(options.results, `${family}.json`), { machine, scenarios });
+    }
+  }
   if (options.check) await checkAll(scenarios, results);
 }
 

@@ -1,6 +1,7 @@
 /** Processes under measurement: pinned to a core, and accounted for by the kernel. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 
@@ -23,6 +24,8 @@ export interface Program {
   /** When it has ended. */
   exited: Promise<void>;
   stop(): Promise<void>;
+  /** Has it no longer keep this process from ending, which ends it too. */
+  unref(): void;
 }
 
 /** Starts a program; what it prints is its caller's to read. */
@@ -39,14 +42,20 @@ export function startProgram(command: string[], core: number | null): Program {
   // What is written to one that has ended is of no use to anyone.
   child.stdin.on('error', () => {});
   const exited = new Promise<void>(resolve => child.once('close', () => resolve()));
+  const handles = [child, ...([child.stdin, child.stdout, child.stderr] as Socket[])];
   return {
     child,
     errors: () => errors.trim(),
     exited,
     async stop() {
+      for (const handle of handles) handle.ref();
       // A process that waits in the kernel's ring may be deaf to anything less.
       child.kill('SIGKILL');
       await exited;
+    },
+    unref() {
+      for (const handle of handles) handle.unref();
+      process.once('exit', () => child.kill('SIGKILL'));
     },
   };
 }
@@ -56,6 +65,7 @@ export interface ServerProcess {
   pid: number;
   port: number;
   stop(): Promise<void>;
+  unref(): void;
 }
 
 /** Starts a server; rejects with what it printed if it ends before it listens. */
@@ -63,7 +73,7 @@ export async function startServer(
   command: string[],
   core: number | null = SERVER_CORE,
 ): Promise<ServerProcess> {
-  const { child, errors, exited, stop } = startProgram(command, core);
+  const { child, errors, exited, stop, unref } = startProgram(command, core);
   const port = await new Promise<number>((resolve, reject) => {
     exited.then(() => reject(new Error(`the server ended with ${child.exitCode}: ${errors()}`)));
     createInterface(child.stdout!).on('line', line => {
@@ -71,7 +81,7 @@ export async function startServer(
       if (match !== null) resolve(Number(match[1]));
     });
   });
-  return { pid: child.pid!, port, stop };
+  return { pid: child.pid!, port, stop, unref };
 }
 
 /** CPU time in microseconds: all, and what of it the kernel took. */

@@ -1,5 +1,6 @@
 /** The contenders of a scenario in turns, round by round. */
 import { cpus } from 'node:os';
+import { usage } from './processes.js';
 import type { Failed, Measured, ScenarioResult } from './results.js';
 import { type Contender, NotInstalled, type Running, type Sample, type Scenario } from './scenario.js';
 import { latencyOf } from './statistics.js';
@@ -9,14 +10,15 @@ export interface RoundOptions {
   rounds: number;
   /** The length of each. */
   seconds: number;
-  /** The length of the first round, which does not count: JavaScript is compiled while it runs. */
+  /** CPU seconds that a process has used before its rounds count: JavaScript is compiled while it runs. */
   warmUp?: number;
   /** Called before each round of each contender, the first is 0. */
   progress?: (done: number) => void;
 }
 
-/** Seconds after which what matters has been compiled. */
-const WARM_UP = 1;
+/** CPU seconds after which what matters has been compiled, and how many rounds that may take. */
+const WARM_UP = 0.7;
+const WARM_UP_ROUNDS = 6;
 
 type Entry = { contender: Contender; running: Running; samples: Sample[] };
 
@@ -62,13 +64,23 @@ function ownTime({ cpu, load, seconds }: Sample): number {
   return cpu / 1000 + (load?.share ?? 0) * seconds * 1000;
 }
 
+/** Whether a process has yet to warm up; one that does not last never does. */
+function isCold({ running: { pid } }: Entry, warmUp: number): boolean {
+  try {
+    return pid !== undefined && usage(pid).cpu < warmUp * 1e6;
+  } catch {
+    // It has ended: its next round says so.
+    return false;
+  }
+}
+
 /**
- * Measures the contenders of a scenario in turns, after one round that does not count. One that does not
+ * Measures the contenders of a scenario in turns, after rounds that only warm them up. One that does not
  * start or fails under its load is left out from there on, with the reason.
  */
 export async function measure(
   scenario: Scenario,
-  { rounds, seconds, warmUp = Math.max(WARM_UP, seconds), progress = () => {} }: RoundOptions,
+  { rounds, seconds, warmUp = WARM_UP, progress = () => {} }: RoundOptions,
 ): Promise<ScenarioResult> {
   const { name, title, operation, headline } = scenario;
   const failed: Failed[] = [];
@@ -78,6 +90,20 @@ export async function measure(
     list.push({ name: contender.name, failed: messageOf(error) });
   };
   let entries: Entry[] = [];
+  /** A round of one of them; undefined if it fails. */
+  const take = async (entry: Entry): Promise<Sample | undefined> => {
+    progress(done++);
+    try {
+      const sample = await entry.running.round(seconds);
+      own += ownTime(sample);
+      return sample;
+    } catch (error) {
+      fail(entry.contender, error);
+      await entry.running.stop(true);
+      entries = entries.filter(other => other !== entry);
+      return undefined;
+    }
+  };
   let done = 0;
   let own = 0;
   const before = coreTimes();
@@ -89,18 +115,14 @@ export async function measure(
         fail(contender, error);
       }
     }
-    for (let round = 0; round <= rounds; round++) {
+    // On a busy machine a second does not say how much has run: CPU time does.
+    for (let round = 0; round < WARM_UP_ROUNDS; round++) {
+      for (const entry of entries) if (isCold(entry, warmUp)) await take(entry);
+    }
+    for (let round = 0; round < rounds; round++) {
       for (const entry of entries) {
-        progress(done++);
-        try {
-          const sample = await entry.running.round(round === 0 ? warmUp : seconds);
-          own += ownTime(sample);
-          if (round > 0) entry.samples.push(sample);
-        } catch (error) {
-          fail(entry.contender, error);
-          await entry.running.stop();
-          entries = entries.filter(other => other !== entry);
-        }
+        const sample = await take(entry);
+        if (sample !== undefined) entry.samples.push(sample);
       }
     }
   } finally {

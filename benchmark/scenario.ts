@@ -32,7 +32,8 @@ export interface Running {
   /** Its process, if it has one that lasts. */
   pid?: number;
   round(seconds: number): Promise<Sample>;
-  stop(): Promise<void>;
+  /** Ends it, or leaves it to the next scenario unless it has failed. */
+  stop(failed?: boolean): Promise<void>;
 }
 
 /** One that takes the load: a server under it, or a program that does the work itself. */

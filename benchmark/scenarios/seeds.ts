@@ -1,4 +1,4 @@
-/** A grid of connections and sizes, over TCP and UDP: one message under way on each. */
+/** A grid of connections and sizes, over TCP and UDP: one message under way on each. The servers are kept. */
 import { server } from '../contenders.js';
 import { datagrams, stream } from '../load.js';
 import { TCP_PEERS, UDP_PEERS } from '../peers.js';
@@ -17,7 +17,7 @@ function grid(protocol: 'tcp' | 'udp'): Scenario[] {
       title: `${conns} ${what}${conns === 1 ? '' : 's'} x ${size} B`,
       operation: 'round trip',
       contenders: peers.map(peer =>
-        server(peer, (target, seconds) => load(target, { conns, size, depth: 1 }, seconds)),
+        server(peer, (target, seconds) => load(target, { conns, size, depth: 1 }, seconds), { kept: true }),
       ),
     })),
   );

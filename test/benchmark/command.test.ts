@@ -52,6 +52,7 @@ t.test('what makes no sense is said, and fails', async t => {
     [['--peers', 'nobody'], /no scenario or no peer/],
     [['--rounds', '0'], /--rounds 0: a positive number/],
     [['--seconds', 'x'], /--seconds x: a positive number/],
+    [['--save', '--filter', 'tcp.churn'], /--save: this is only a part of tcp/],
     [['--nonsense'], /--nonsense/],
   ] as const) {
     const { status, printed } = bench(...args);
