@@ -55,6 +55,12 @@ export const TCP_PEERS: Peer[] = [
   { name: 'go', command: () => [compile('benchmark/peers/tcp/echo.go')] },
 ];
 
+/** Other ways to write the server on uasync, which tell with long messages. */
+export const TCP_WAYS: Peer[] = [
+  { name: 'uasync-pipe', command: () => node('benchmark/peers/tcp/uasync-pipe.ts') },
+  { name: 'uasync-pinned', command: () => node('benchmark/peers/tcp/uasync-pinned.ts') },
+];
+
 export const UDP_PEERS: Peer[] = [
   { name: 'c-uring', command: () => [compile('benchmark/peers/udp/uring.c', 'uring')] },
   { name: 'c-mmsg', command: () => [compile('benchmark/peers/udp/mmsg.c')] },
@@ -84,6 +90,8 @@ export const TITLES: Record<string, string> = {
   'c-libuv': 'C libuv',
   'c-mmsg': 'C recvmmsg',
   c: 'C, system calls',
+  'uasync-pipe': 'uasync, pipeTo',
+  'uasync-pinned': 'uasync, pinned',
   'uasync-many': 'uasync, in batches',
   'uasync-bare': 'uasync, no node:http',
   node: 'Node',

@@ -1,15 +1,15 @@
 /** TCP echo: what each round trip costs a server. */
 import { idleServer, server } from '../contenders.js';
 import { churn, paced, type Shape, stream } from '../load.js';
-import { TCP_PEERS } from '../peers.js';
+import { TCP_PEERS, TCP_WAYS } from '../peers.js';
 import type { Scenario } from '../scenario.js';
 
 type Common = Pick<Scenario, 'name' | 'title'> & Partial<Scenario>;
 
-function pipelined(scenario: Common, shape: Shape): Scenario {
+function pipelined(scenario: Common, shape: Shape, peers = TCP_PEERS): Scenario {
   return {
     operation: 'round trip',
-    contenders: TCP_PEERS.map(peer => server(peer, (target, seconds) => stream(target, shape, seconds))),
+    contenders: peers.map(peer => server(peer, (target, seconds) => stream(target, shape, seconds))),
     ...scenario,
   };
 }
@@ -46,6 +46,7 @@ export const tcp: Scenario[] = [
   pipelined(
     { name: 'tcp.bulk.64k', title: '1 connection x 64 KiB, 4 deep', quick: true },
     { conns: 1, size: 65536, depth: 4 },
+    [...TCP_PEERS, ...TCP_WAYS],
   ),
   {
     name: 'tcp.churn',
