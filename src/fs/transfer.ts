@@ -6,7 +6,7 @@ import { PromiseOperation } from '../loop/operation.js';
 import { IN_PLACE_MIN, pinnedAddress } from '../loop/pinned.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
-import { isCancelled } from '../ring/errno.js';
+import { EINTR, isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { sectorsOf } from './sectors.js';
@@ -159,6 +159,11 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     return this.at > this.#start;
   }
 
+  /** Whether nothing was done, as devices say when the thread has other work of the ring's to do. */
+  protected interrupted(res: number): boolean {
+    return res === EINTR && !this.loop.closing;
+  }
+
   /** A piece of `count` bytes has been moved. */
   protected advance(count: number): void {
     this.at += count;
@@ -209,6 +214,10 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
   }
 
   complete(read: number): void {
+    if (this.interrupted(read)) {
+      this.start();
+      return;
+    }
     // Of the last sector the rest is not wanted.
     const res = Math.min(read, this.#asked);
     if (res > 0 && !this.lost) {
@@ -253,6 +262,10 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
   }
 
   complete(res: number): void {
+    if (this.interrupted(res)) {
+      this.start();
+      return;
+    }
     // Where an error has cut a write short, Linux 6.18 leaves the position where it was.
     if (res > 0 && res < this.#asked && this.#from >= 0) libc().setPosition(this.fd, this.#from + res);
     if (res > 0 && !this.lost) {

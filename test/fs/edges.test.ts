@@ -223,6 +223,17 @@ t.test('a full disk takes what fits, and then says ENOSPC', async t => {
   }
 });
 
+t.test('devices that stop for a signal are read on', async t => {
+  const handle = await fs.open('/dev/zero');
+  const reads = Array.from({ length: 2000 }, async (_, i) => {
+    const buffer = Buffer.alloc(4096 + (i % 7) * 65_536, 1);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+    return bytesRead > 0 && buffer.subarray(0, bytesRead).every(byte => byte === 0);
+  });
+  t.ok((await Promise.all(reads)).every(Boolean));
+  await handle.close();
+});
+
 t.test('syncs that come together share one, and each covers what was written before it', async t => {
   const path = join(folder, 'synced');
   const handle = await fs.open(path, 'a');
