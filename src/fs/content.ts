@@ -39,6 +39,8 @@ export type WritePiece = (bytes: Uint8Array, offset: number, length: number) => 
 
 /** A file of unknown size is read in pieces of this. */
 const PIECE = 64 * 1024;
+/** What is likely to have ended, in a piece of this first. */
+const BEYOND = 512;
 /** A large one in pieces of this, so that an abort is noticed, and the event loop is not held up. */
 export const LARGE_PIECE = 1024 * 1024;
 /** What a Buffer of Node 20 could hold was once 2 GiB: Node reads no larger file as a whole. */
@@ -51,49 +53,51 @@ export async function readContent(
   signal: AbortSignal | undefined,
 ): Promise<Buffer> {
   checkSize(size);
-  return size > 0 ? readSized(read, size, signal) : readUnsized(read, signal);
+  if (size === 0) return readUnsized(read, PIECE, signal);
+  const bytes = Buffer.allocUnsafeSlow(size);
+  const end = await fill(read, bytes, 0, signal);
+  return end === size ? bytes : bytes.subarray(0, end);
 }
 
-function checkSize(size: number): void {
+/** Throws what Node throws for files that are too large. */
+export function checkSize(size: number): void {
   if (size <= SIZE_MAX) return;
   const error = new RangeError(`File size (${size}) is greater than 2 GiB`);
   throw Object.assign(error, { code: 'ERR_FS_FILE_TOO_LARGE' });
 }
 
-/** Reads to the end what begins with `head`. @param size what the file may have; 0 if nobody knows. */
-export async function readRest(read: ReadPiece, head: Buffer, size: number): Promise<Buffer> {
-  checkSize(size);
-  const rest = size > head.length ? await readSized(read, size, undefined, head) : head;
-  if (rest.length < size) return rest;
-  const beyond = await readUnsized(read, undefined);
-  return beyond.length === 0 ? rest : Buffer.concat([rest, beyond]);
+/** Reads to the end what begins with `head` bytes in `bytes`, which has room for what the file may have. */
+export async function readRest(read: ReadPiece, bytes: Buffer, head: number): Promise<Buffer> {
+  const end = await fill(read, bytes, head, undefined);
+  if (end < bytes.length) return bytes.subarray(0, end);
+  const beyond = await readUnsized(read, BEYOND, undefined);
+  return beyond.length === 0 ? bytes : Buffer.concat([bytes, beyond]);
 }
 
-/** A file that says how large it is; one that has shrunk meanwhile gives less. */
-async function readSized(
+/** Fills `bytes` from `at` on; returns where it ends. A file that has shrunk meanwhile gives less. */
+async function fill(
   read: ReadPiece,
-  size: number,
+  bytes: Buffer,
+  at: number,
   signal: AbortSignal | undefined,
-  head?: Buffer,
-): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafeSlow(size);
-  let at = head?.copy(buffer) ?? 0;
-  while (at < size) {
+): Promise<number> {
+  let end = at;
+  while (end < bytes.length) {
     throwIfAborted(signal);
-    const count = await read(buffer, at, Math.min(size - at, LARGE_PIECE));
+    const count = await read(bytes, end, Math.min(bytes.length - end, LARGE_PIECE));
     if (count === 0) break;
-    at += count;
+    end += count;
   }
-  return at === size ? buffer : buffer.subarray(0, at);
+  return end;
 }
 
-/** Files of /proc, pipes and the like say 0: they are read until they end. */
-async function readUnsized(read: ReadPiece, signal: AbortSignal | undefined): Promise<Buffer> {
+/** Files of /proc, pipes and the like say 0: they are read until they end, the first piece of `first` bytes. */
+async function readUnsized(read: ReadPiece, first: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for (;;) {
+  for (let size = first; ; size = PIECE) {
     throwIfAborted(signal);
-    const piece = Buffer.allocUnsafeSlow(PIECE);
-    const count = await read(piece, 0, PIECE);
+    const piece = Buffer.allocUnsafeSlow(size);
+    const count = await read(piece, 0, size);
     if (count === 0) return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
     pieces.push(piece.subarray(0, count));
   }

@@ -164,11 +164,11 @@ export abstract class OpenFile extends EventEmitter {
   }
 
   /**
-   * @internal Reads a regular file, which is kept open, into memory that nobody else has seen; resolves to the
-   * number of bytes.
+   * @internal Reads from a file that is kept open into memory that nobody else has seen; resolves to the number of
+   * bytes.
    */
   protected async readOwn(bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
-    if (!isPrivate(length) || this.unbuffered) {
+    if (!isPrivate(length) || this.unbuffered || !this.hasPosition) {
       const transfer = { buffer: bytes, bytes, offset, length, position };
       return (await this.readNow(transfer, bytes.length)).bytesRead;
     }

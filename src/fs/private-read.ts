@@ -8,15 +8,15 @@ import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
-import { addressOf } from '../ring/address.js';
-import { isCancelled } from '../ring/errno.js';
+import { EINTR, isCancelled } from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 
 /** Below this a copy costs less than it takes to find the address. */
-const MIN = 128 * 1024;
+const MIN = 32 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
-/** What the kernel may still write to, although the loop was closed: a call that it could not cancel. */
+/** What the kernel may still write to, although the loop is closed: reads that it could not cancel. */
 const abandoned: Buffer[] = [];
 let inFlight = 0;
 let last: Loop | undefined;
@@ -29,6 +29,10 @@ function finishAtExit(loop: Loop): void {
 
 class PrivateRead extends PromiseOperation<number> {
   #bytes: Buffer = NO_BYTES;
+  #fd = -1;
+  #address = 0;
+  #length = 0;
+  #position = -1;
 
   override get eager(): boolean {
     return true;
@@ -39,21 +43,44 @@ class PrivateRead extends PromiseOperation<number> {
   }
 
   run(fd: number, bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
-    const address = addressOf(bytes) + offset;
-    const sqe = this.loop.start(this).prep(abi.OP_READ, fd < 0 ? ~fd : fd, address, length, position);
+    this.#fd = fd;
+    this.#address = libc().addressOf(bytes.buffer) + bytes.byteOffset + offset;
+    this.#length = length;
+    this.#position = position;
+    this.#start();
+    this.#bytes = bytes;
+    finishAtExit(this.loop);
+    return this.promise();
+  }
+
+  #start(): void {
+    const fd = this.#fd;
+    const sqe = this.loop.start(this);
+    sqe.prep(abi.OP_READ, fd < 0 ? ~fd : fd, this.#address, this.#length, this.#position);
     if (fd < 0) sqe.fixedFile();
     inFlight++;
-    finishAtExit(this.loop);
-    this.#bytes = bytes;
-    return this.promise();
+  }
+
+  #again(): void {
+    try {
+      this.#start();
+    } catch (error) {
+      this.#bytes = NO_BYTES;
+      this.reject(error);
+    }
   }
 
   complete(res: number): void {
     inFlight--;
-    const lost = isCancelled(res) && this.loop.closing;
-    if (lost) abandoned.push(this.#bytes);
+    const { closing, closed } = this.loop;
+    if (res === EINTR && !closing) {
+      this.#again();
+      return;
+    }
+    // The kernel has not said this: it may write yet.
+    if (closed) abandoned.push(this.#bytes);
     this.#bytes = NO_BYTES;
-    if (lost) this.reject(closedError('The loop'));
+    if (isCancelled(res) && closing) this.reject(closedError('The loop'));
     else if (res < 0) this.reject(systemError(res, 'read'));
     else this.resolve(res);
     reads.give(this);
@@ -63,7 +90,7 @@ class PrivateRead extends PromiseOperation<number> {
 const reads = new OperationPool(PrivateRead);
 
 /**
- * Whether so many bytes of a regular file are better read in place. Not in a worker, whose heap goes at once
+ * Whether so many bytes are better read in place. Not in a worker, whose heap goes at once
  * when it is terminated.
  */
 export function isPrivate(length: number): boolean {

@@ -9,7 +9,7 @@ import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { systemError } from '../ring/errors.js';
 import { FileChain } from './chain.js';
-import { readRest } from './content.js';
+import { checkSize, readRest } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';
 import { onFd } from './operations.js';
 import { statPath } from './statx.js';
@@ -65,19 +65,12 @@ class ReadFileOperation extends FileChain<Result> {
     this.resolve(this.#encoding ? bytes.toString(this.#encoding, 0, count) : copy(bytes, count));
   }
 
-  /** There is more, or nothing at all: the file stays open, and someone else goes on. */
+  /** There is more, or nothing at all: the file stays open, and someone else goes on, with the block too. */
   #goOn(): void {
-    const { bytes } = this.block!;
-    const first = bytes.length - MORE;
-    const more = this.second.res;
-    const count = this.first.res;
-    const head = Buffer.allocUnsafeSlow(count + Math.max(more, 0));
-    bytes.copy(head, 0, 0, count);
-    bytes.copy(head, count, first, first + head.length - count);
-    const error = more < 0 ? systemError(more, 'read') : undefined;
     const encoding = this.#encoding;
-    const rest = readOn(this.loop, this.path, this.file, head, error);
+    const rest = readOn(this.loop, this.path, this.file, this.block!, this.first.res, this.second.res);
     this.file = -1;
+    this.block = null;
     this.resolve((encoding ? rest.then(all => all.toString(encoding)) : rest) as never);
     this.end();
   }
@@ -101,26 +94,39 @@ export function readPath(loop: Loop, path: Path, encoding: Encoding): Promise<Re
   return hasDirect(loop) ? pool.take(loop).run(path, encoding) : null;
 }
 
-/** Reads the rest of a registered file, and closes it. */
+/**
+ * Reads the rest of a registered file, and closes it.
+ * @param block what has been read: `count` bytes, and `more` for the end of the block or the error there.
+ */
 async function readOn(
   loop: Loop,
   path: Path,
   index: number,
-  head: Buffer,
-  failure: Error | undefined,
+  block: Block,
+  count: number,
+  more: number,
 ): Promise<Buffer> {
   const file = new DirectFile(loop, index);
+  let lent: Block | null = block;
   try {
-    if (failure !== undefined) throw failure;
+    if (more < 0) throw systemError(more, 'read');
     // By its path it may be another file by now: this is but a guess at its size.
     const stats = (await statPath(loop, path, true, false).catch(() => undefined)) as Stats | undefined;
     const size = stats?.isFile() ? stats.size : 0;
+    checkSize(size);
+    const head = count + more;
+    const bytes = Buffer.allocUnsafeSlow(Math.max(size, head));
+    block.bytes.copy(bytes, 0, 0, count);
+    block.bytes.copy(bytes, count, block.bytes.length - MORE, block.bytes.length - MORE + more);
+    loop.blocks.release(block);
+    lent = null;
     // It was opened without waiting: a FIFO that has no writer yet looks as if it had ended.
-    if (head.length === 0 && !stats?.isFile()) {
+    if (head === 0 && !stats?.isFile()) {
       await onFd(loop, 'read', sqe => sqe.pollAdd(index, POLLIN).fixedFile());
     }
-    return await readRest((bytes, offset, length) => file.read(bytes, offset, length), head, size);
+    return await readRest((into, offset, length) => file.read(into, offset, length), bytes, head);
   } finally {
+    if (lent !== null) loop.blocks.release(lent);
     await file.close();
   }
 }
