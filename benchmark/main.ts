@@ -11,7 +11,7 @@ import { sourceFile } from './compile.js';
 import { describeMachine, machineLine } from './machine.js';
 import { titleOf } from './peers.js';
 import { pinned } from './processes.js';
-import { RESULTS, type ScenarioResult, storedResults, writeResults } from './results.js';
+import { familyOf, RESULTS, type ScenarioResult, storedResults, writeResults } from './results.js';
 import { measure } from './rounds.js';
 import { DEFAULT_PEERS, matcher, type Scenario } from './scenario.js';
 import { SCENARIOS } from './scenarios/index.js';
@@ -112,12 +112,6 @@ async function checkAll(scenarios: Scenario[], results: ScenarioResult[]): Promi
   console.log(`\n${compared} scenarios compared with the stored results`);
   for (const problem of problems) console.log(`SLOWER  ${problem}`);
   if (problems.length !== 0) process.exitCode = 1;
-}
-
-/** `tcp`, `tcp-seeds`, `fs`: what is stored together. */
-function familyOf(name: string): string {
-  const [first, second] = name.split('.');
-  return second === 'seeds' ? `${first}-${second}` : first!;
 }
 
 /** Scenarios by family; of a family that is not there whole nothing can be stored. */

@@ -7,8 +7,17 @@ import { barChart, cpuOf, lineChart } from './chart.js';
 import { sourceFile } from './compile.js';
 import { machineLine } from './machine.js';
 import { titleOf } from './peers.js';
-import { type Measured, peerOf, RESULTS, type Results, referenceOf, type ScenarioResult } from './results.js';
+import {
+  familyOf,
+  type Measured,
+  peerOf,
+  RESULTS,
+  type Results,
+  referenceOf,
+  type ScenarioResult,
+} from './results.js';
 import { matcher } from './scenario.js';
+import { SCENARIOS } from './scenarios/index.js';
 import { median, pairedRatio, spread } from './statistics.js';
 import { figure, megabytes, percent } from './table.js';
 
@@ -156,7 +165,7 @@ function fullTable(result: ScenarioResult): string {
 function fullReport(stored: Results[]): string {
   const parts = stored.map(({ machine, scenarios }) => {
     const made = `\`${machine.command}\`, ${machine.date.slice(0, 10)}: ${machineLine(machine)}; ${machine.rounds} rounds of ${machine.seconds} s, load in ${machine.load}.`;
-    const family = scenarios[0]?.name.split('.')[0] ?? '';
+    const family = familyOf(scenarios[0]!.name);
     return `## ${family}\n\n${made}\n\n${scenarios.map(fullTable).join('\n')}`;
   });
   return `# All results\n\nMade by \`npm run bench -- --report\` from the JSON beside it. What the columns mean: [docs/performance.md](../../docs/performance.md). Ratios are to C, or else to Node.\n\n${parts.join('\n')}`;
@@ -164,7 +173,10 @@ function fullReport(stored: Results[]): string {
 
 /** Every file that is made of results, with its contents, by its path from the project's folder. */
 export function report(stored: Results[]): Map<string, string> {
-  const scenarios = stored.flatMap(({ scenarios }) => scenarios);
+  const position = new Map(SCENARIOS.map(({ name }, i) => [name, i]));
+  const scenarios = stored
+    .flatMap(({ scenarios }) => scenarios)
+    .sort((a, b) => (position.get(a.name) ?? 0) - (position.get(b.name) ?? 0));
   const files = new Map<string, string>();
   for (const [name, [filter, draw]] of Object.entries(CHARTS)) {
     const chosen = scenarios.filter(({ name }) => matcher(filter)(name));

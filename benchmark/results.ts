@@ -48,6 +48,12 @@ export interface Results {
 /** Where the project's own are, from its folder. */
 export const RESULTS = 'benchmark/results';
 
+/** `tcp`, `tcp-seeds`, `fs`: what is stored together. */
+export function familyOf(name: string): string {
+  const [first, second] = name.split('.');
+  return second === 'seeds' ? `${first}-${second}` : first!;
+}
+
 export function peerOf(result: ScenarioResult, name: string): Measured | undefined {
   return result.peers.find(peer => peer.name === name);
 }

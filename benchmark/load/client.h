@@ -1,33 +1,19 @@
-/* What the load generators share: a clock, sockets and their options, and what they print. */
+/* What the load generators share: sockets and their options, and what they print. */
 #define _GNU_SOURCE
+#include "clock.h"
 #include "histogram.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long what is under way at the end may take to come back. */
 #define GRACE 1.0
-
-static inline double now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
-
-static inline void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
 
 static inline void server_closed(void)
 {

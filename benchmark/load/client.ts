@@ -2,7 +2,7 @@
  * What the load generators in JavaScript share. They are those in C over again, on the ring, for machines
  * without a compiler: the same arguments, the same line of JSON.
  */
-import type { LatencyCount } from '../scenario.js';
+import { Latencies } from '../latencies.js';
 
 /** How long what is under way at the end may take to come back, in milliseconds. */
 export const GRACE = 1000;
@@ -26,14 +26,12 @@ export class Counts {
   tardy = 0;
   readonly start = performance.now();
   readonly #cpu = process.cpuUsage();
-  readonly #latencies = new Map<number, number>();
+  readonly #latencies = new Latencies();
 
   /** An operation that is done, so many milliseconds after it was due. */
   done(latency: number): void {
     this.ops++;
-    // Three digits are as many as the histogram has.
-    const us = Math.round(Number(Math.max(0, latency * 1000).toPrecision(3)));
-    this.#latencies.set(us, (this.#latencies.get(us) ?? 0) + 1);
+    this.#latencies.add(latency);
   }
 
   /** Prints the line, and sets the exit code. */
@@ -41,7 +39,6 @@ export class Counts {
     const { ops, corrupt, lost, late, tardy } = this;
     const seconds = (performance.now() - this.start) / 1000;
     const { user, system } = process.cpuUsage(this.#cpu);
-    const latencies = [...this.#latencies].map(([us, count]): LatencyCount => [us * 1000, count]);
     const line = JSON.stringify({
       ops,
       seconds,
@@ -50,7 +47,7 @@ export class Counts {
       lost,
       late,
       tardy,
-      latencies,
+      latencies: this.#latencies,
     });
     await new Promise(resolve => process.stdout.write(`${line}\n`, resolve));
     process.exitCode = corrupt === 0 && (lost === 0 || !lossIsFailure) ? 0 : 1;

@@ -6,7 +6,7 @@ const [host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, socks = 1, size = 16, depth = 1, seconds = 1] = numbers.map(Number);
 const ROOM = 1 << 22;
 /** A datagram that has not come back after so many milliseconds is lost, and another one sent. */
-const LOST_AFTER = 200;
+const LOST_AFTER = 1000;
 
 const bytes = pattern(size + 4096);
 const counts = new Counts();

@@ -3,22 +3,14 @@
  * long and prints what it did as one line of JSON. Include this and define `work`.
  */
 #define _GNU_SOURCE
+#include "../load/clock.h"
 #include "../load/histogram.h"
-#include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 /* Works until `now() >= end`; returns the number of operations. */
 static unsigned long work(double end);
 /* After a round, outside its account: removes what was made. */
 static void tidy(void);
-
-static inline double now(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec / 1e9;
-}
 
 static inline double microseconds(struct timeval t)
 {

@@ -1,12 +1,12 @@
 /** A peer that does work itself, a round for each line on its standard input. */
 import { createInterface } from 'node:readline';
+import { Latencies } from '../latencies.js';
 
 /** A round of work, and what it has done so far. */
 export class Round {
   /** Operations done. */
   ops = 0;
-  /** How often each latency was seen, in microseconds. */
-  readonly latencies = new Map<number, number>();
+  readonly latencies = new Latencies();
   readonly #end: number;
 
   constructor(seconds: number) {
@@ -16,11 +16,6 @@ export class Round {
   /** Whether the time is up. */
   get over(): boolean {
     return performance.now() >= this.#end;
-  }
-
-  countLatency(milliseconds: number): void {
-    const us = Math.max(0, Math.round(milliseconds * 1000));
-    this.latencies.set(us, (this.latencies.get(us) ?? 0) + 1);
   }
 
   /** Does `each` one after the other until the time is up, which is looked at once in `batch` times. */
@@ -65,7 +60,8 @@ export async function serveRounds(
     const seconds = (performance.now() - start) / 1000;
     const { user, system } = process.cpuUsage(before);
     await tidy();
-    const latencies = [...round.latencies].map(([us, count]) => [us * 1000, count]);
-    console.log(JSON.stringify({ ops: round.ops, seconds, cpu: user + system, system, latencies }));
+    console.log(
+      JSON.stringify({ ops: round.ops, seconds, cpu: user + system, system, latencies: round.latencies }),
+    );
   }
 }

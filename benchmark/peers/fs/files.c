@@ -19,12 +19,6 @@ static const char *folder;
 static unsigned written;
 static char buffer[CHUNK];
 
-static void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
 static int open_in(const char *name, int flags)
 {
 	char path[4096];

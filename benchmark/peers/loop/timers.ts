@@ -11,6 +11,6 @@ await serveRounds(round =>
   round.spread(Number(count), 1, async () => {
     const start = performance.now();
     await wait(ms);
-    round.countLatency(performance.now() - start - ms);
+    round.latencies.add(performance.now() - start - ms);
   }),
 );
