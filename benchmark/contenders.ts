@@ -166,16 +166,60 @@ interface FioJob {
   read: { total_ios: number };
 }
 
-/** Random reads of 4 KiB by fio(1), from the page cache, so many at a time. */
-export function fio(name: string, engine: string, path: () => string, depth: number): Contender {
+/** Runs a program on the server's core; what it has printed. */
+async function output(command: string[]): Promise<string> {
+  const [program, ...args] = onCore(SERVER_CORE, command);
+  return (await promisify(execFile)(program!, args, { maxBuffer: 16 << 20 })).stdout;
+}
+
+/** A program that is started anew for each round, and prints its sample. `before` is none of its work. */
+export function program(
+  name: string,
+  command: (seconds: number) => string[],
+  before?: () => Promise<void>,
+): Contender {
+  return {
+    name,
+    async start(): Promise<Running> {
+      // One that is not installed says so at once.
+      command(1);
+      const round = async (seconds: number): Promise<Sample> => {
+        await before?.();
+        return JSON.parse(await output(command(seconds))) as Sample;
+      };
+      return { round, stop: async () => {} };
+    },
+  };
+}
+
+/** What fio(1) reads, and how. */
+export interface FioJobOptions {
+  path: () => string;
+  /** `io_uring`, `psync` and so on. */
+  engine: string;
+  depth: number;
+  /** Bytes of a read; default 4096. */
+  block?: number;
+  order?: 'random' | 'sequential';
+  /** Whether it ends with the file, if the time is not over before. */
+  once?: boolean;
+  /** Arguments besides. */
+  extra?: string[];
+  before?: (() => Promise<void>) | undefined;
+}
+
+/** Reads by fio(1), at random and from the page cache unless told otherwise. */
+export function fio(name: string, options: FioJobOptions): Contender {
+  const { path, engine, depth, block = 4096, order = 'random', once = false, extra = [], before } = options;
   const run = async (seconds: number): Promise<Sample> => {
-    const args = [
-      ...['--name=read', `--filename=${path()}`, '--rw=randread', '--bs=4k', '--invalidate=0'],
-      ...[`--ioengine=${engine}`, `--iodepth=${depth}`, `--iodepth_batch_submit=${depth}`, '--gtod_reduce=1'],
-      ...['--time_based', `--runtime=${Math.round(seconds * 1000)}ms`, '--thread', '--output-format=json'],
-    ];
-    const [program, ...rest] = onCore(SERVER_CORE, ['fio', ...args]);
-    const { stdout } = await promisify(execFile)(program!, rest, { maxBuffer: 16 << 20 });
+    await before?.();
+    const stdout = await output([
+      ...['fio', '--name=read', `--filename=${path()}`, '--readonly', `--bs=${block}`, '--invalidate=0'],
+      ...[`--rw=${order === 'random' ? 'randread' : 'read'}`, '--norandommap', `--ioengine=${engine}`],
+      ...[`--iodepth=${depth}`, `--iodepth_batch_submit=${depth}`, '--gtod_reduce=1', ...extra],
+      ...(once ? [] : ['--time_based']),
+      ...[`--runtime=${Math.round(seconds * 1000)}ms`, '--thread', '--output-format=json'],
+    ]);
     const job = (JSON.parse(stdout.slice(stdout.indexOf('{'))) as { jobs: FioJob[] }).jobs[0]!;
     const microseconds = job.job_runtime * 1000;
     const system = (job.sys_cpu / 100) * microseconds;

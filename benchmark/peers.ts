@@ -92,6 +92,7 @@ export const TITLES: Record<string, string> = {
   c: 'C, system calls',
   'uasync-pipe': 'uasync, pipeTo',
   'uasync-pinned': 'uasync, pinned',
+  'uasync-lease': 'uasync, leased',
   'uasync-many': 'uasync, in batches',
   'uasync-bare': 'uasync, no node:http',
   node: 'Node',

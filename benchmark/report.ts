@@ -96,6 +96,7 @@ const CHARTS: Record<string, [filter: string, draw: (results: ScenarioResult[]) 
   tcp: ['tcp.*,!tcp.seeds.*', results => barChart(results, 'TCP echo: CPU time of each server, C = 1')],
   udp: ['udp.*,!udp.seeds.*', results => barChart(results, 'UDP echo: CPU time of each server, C = 1', 2)],
   fs: ['fs.*', results => barChart(results, 'Files: CPU time of each operation, C = 1')],
+  device: ['device.*', results => barChart(results, 'Reads that go to the device: CPU time of each, C = 1')],
   http: ['http.*', results => barChart(results, 'HTTP: CPU time of each server, Node = 1', 1)],
   loop: ['loop.*', results => barChart(results, 'Callbacks and timers: CPU time of each, C or Node = 1', 2)],
   threads: ['threads.*', results => barChart(results, 'Threads: CPU time of each, Node = 1')],

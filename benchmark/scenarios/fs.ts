@@ -2,29 +2,20 @@
 import { join } from 'node:path';
 import { compile } from '../compile.js';
 import { fio, worker } from '../contenders.js';
-import { makeFiles, removeFiles } from '../peers/fs/fixture.js';
 import { bun, deno, node } from '../peers.js';
 import type { Contender, Scenario } from '../scenario.js';
-
-let folder: string | undefined;
-
-/** The files, made for the first scenario that needs them and kept to the end of the run. */
-function files(): string {
-  if (folder === undefined) {
-    const made = makeFiles();
-    process.once('exit', () => removeFiles(made));
-    folder = made;
-  }
-  return folder;
-}
+import { files } from './fs-files.js';
 
 const PROGRAM = 'benchmark/peers/fs/files.ts';
+/** Works that can do without a copy. */
+const IN_PLACE = ['read', 'sequential'];
 
 function contenders(work: string, atATime: number): Contender[] {
   const args = (way: string): string[] => [way, work, files(), String(atATime)];
   return [
     worker('c', () => [compile('benchmark/peers/fs/files.c'), work, files()]),
     worker('uasync', () => node(PROGRAM, ...args('uasync'))),
+    ...(IN_PLACE.includes(work) ? [worker('uasync-pinned', () => node(PROGRAM, ...args('pinned')))] : []),
     worker('node', () => node(PROGRAM, ...args('promises'))),
     worker('node-sync', () => node(PROGRAM, ...args('sync'))),
     worker('bun', () => bun(PROGRAM, ...args('promises'))),
@@ -39,7 +30,10 @@ function scenario(name: string, title: string, work: string, atATime: number, qu
 function randomReads(depth: number, quick: boolean): Scenario {
   const reads = scenario(`fs.read.${depth}`, `4 KiB at random, ${depth} at a time`, 'read', depth, quick);
   const large = (): string => join(files(), 'large');
-  reads.contenders.push(fio('fio-uring', 'io_uring', large, depth), fio('fio-psync', 'psync', large, 1));
+  reads.contenders.push(
+    fio('fio-uring', { path: large, engine: 'io_uring', depth }),
+    fio('fio-psync', { path: large, engine: 'psync', depth: 1 }),
+  );
   return reads;
 }
 

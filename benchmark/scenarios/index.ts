@@ -1,5 +1,6 @@
 /** Every scenario, in the order of the tables. */
 import type { Scenario } from '../scenario.js';
+import { device } from './device.js';
 import { fs } from './fs.js';
 import { http } from './http.js';
 import { loop } from './loop.js';
@@ -9,4 +10,14 @@ import { tcp } from './tcp.js';
 import { threads } from './threads.js';
 import { udp } from './udp.js';
 
-export const SCENARIOS: Scenario[] = [...tcp, ...http, ...udp, ...fs, ...ring, ...loop, ...threads, ...seeds];
+export const SCENARIOS: Scenario[] = [
+  ...tcp,
+  ...http,
+  ...udp,
+  ...fs,
+  ...device,
+  ...ring,
+  ...loop,
+  ...threads,
+  ...seeds,
+];

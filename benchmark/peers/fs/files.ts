@@ -1,6 +1,6 @@
 /**
  * What programs do with files, by uasync/fs, by node:fs/promises or by the sync calls of node:fs. Bun and
- * Deno run it too, for their own. `node files.js uasync|promises|sync WORK FOLDER AT_A_TIME`
+ * Deno run it too, for their own. `node files.js uasync|pinned|promises|sync WORK FOLDER AT_A_TIME`
  */
 import nodeFs, { promises } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ function somewhere(): number {
 const works: Record<string, (api: Api, round: Round) => Promise<void>> = {
   async read(api, round) {
     const handle = await api.open(join(folder, 'large'));
-    const buffers = Array.from({ length: atATime }, () => Buffer.allocUnsafeSlow(SMALL));
+    const buffers = Array.from({ length: atATime }, () => allocate(SMALL));
     await round.spread(atATime, 16, worker => handle.read(buffers[worker]!, 0, SMALL, somewhere()));
     await handle.close();
   },
@@ -40,7 +40,7 @@ const works: Record<string, (api: Api, round: Round) => Promise<void>> = {
   stat: (api, round) => round.spread(atATime, 16, () => api.stat(nextSmall())),
   writefile: (api, round) => round.spread(atATime, 16, () => api.writeFile(newPath(written++), content)),
   async sequential(api, round) {
-    const buffer = Buffer.allocUnsafeSlow(CHUNK);
+    const buffer = allocate(CHUNK);
     while (!round.over) {
       const handle = await api.open(join(folder, 'large'));
       while ((await handle.read(buffer, 0, CHUNK)).bytesRead > 0) round.ops++;
@@ -92,5 +92,7 @@ function tidy(): void {
 }
 
 // Only where it is asked for: the other runtimes have no koffi.
-const api = way === 'uasync' ? ((await import('uasync/fs')) as unknown as Api) : promises;
+const ours = way === 'uasync' || way === 'pinned';
+const api = ours ? ((await import('uasync/fs')) as unknown as Api) : promises;
+const allocate = way === 'pinned' ? (await import('uasync')).allocPinned : Buffer.allocUnsafeSlow;
 await serveRounds(round => (way === 'sync' ? syncWorks[name]!(round) : works[name]!(api, round)), tidy);

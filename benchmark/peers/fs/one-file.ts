@@ -1,14 +1,15 @@
 /**
- * Reads of one file, so many at a time, for so many seconds, with the arguments of file-uring.c:
- * `node file-reader.js uasync|fs.promises|readSync|lease FILE BLOCK DEPTH SECONDS random|sequential [direct]`
- * prints one line of JSON. `lease` is `handle.chunks({ lease: true })`.
+ * Reads of one file for so many seconds, with the arguments of one-file.c:
+ * `node one-file.js uasync|uasync-pinned|uasync-lease|node|node-sync FILE BLOCK AT_A_TIME SECONDS random|sequential [direct|cold]`
+ * prints one line of JSON. Without O_DIRECT and a warm cache, nothing is read before the time counts.
  */
 import nodeFs, { constants, promises } from 'node:fs';
+import { allocPinned } from 'uasync';
 import * as fs from 'uasync/fs';
 
-const [way, path = '', size, count, time, order, mode] = process.argv.slice(2);
+const [way = '', path = '', size, count, time, order, mode] = process.argv.slice(2);
 const block = Number(size);
-const depth = Number(count);
+const atATime = Number(count);
 const flags = constants.O_RDONLY | (mode === 'direct' ? constants.O_DIRECT : 0);
 const blocks = Math.floor(nodeFs.statSync(path).size / block);
 
@@ -20,29 +21,30 @@ function position(): number {
 let ops = 0;
 let end = 0;
 
-/** Whether the time is over; not asked each time. */
+/** Whether the time is over; not asked each time. A cold file is read once, as it is warm then. */
 function over(): boolean {
+  if (mode === 'cold' && ops >= blocks) return true;
   return (ops & 15) === 0 && performance.now() >= end;
 }
 
-async function readAtOnce(open: typeof promises.open): Promise<void> {
+async function readBy(open: typeof promises.open, allocate: (size: number) => Buffer): Promise<void> {
   const handle = await open(path, flags);
   const reader = async (): Promise<void> => {
-    const buffer = Buffer.allocUnsafeSlow(block);
+    const buffer = allocate(block);
     while (!over()) {
       const { bytesRead } = await handle.read(buffer, 0, block, position());
       if (bytesRead !== block) throw new Error(`${bytesRead} bytes read`);
       ops++;
     }
   };
-  await Promise.all(Array.from({ length: depth }, reader));
+  await Promise.all(Array.from({ length: atATime }, reader));
   await handle.close();
 }
 
 async function lease(): Promise<void> {
   const handle = await fs.open(path, flags);
   while (!over()) {
-    for await (const _ of handle.chunks({ size: block, readAhead: depth, lease: true })) {
+    for await (const _ of handle.chunks({ size: block, readAhead: atATime, lease: true })) {
       ops++;
       if (over()) break;
     }
@@ -61,10 +63,11 @@ function readSync(): void {
 }
 
 const ways: Record<string, () => Promise<void> | void> = {
-  uasync: () => readAtOnce(fs.open as never),
-  'fs.promises': () => readAtOnce(promises.open),
-  readSync,
-  lease,
+  uasync: () => readBy(fs.open as never, Buffer.allocUnsafeSlow),
+  'uasync-pinned': () => readBy(fs.open as never, allocPinned),
+  'uasync-lease': lease,
+  node: () => readBy(promises.open, Buffer.allocUnsafeSlow),
+  'node-sync': readSync,
 };
 
 /** For so many seconds; what it took. */
@@ -73,14 +76,14 @@ async function measure(seconds: number): Promise<object> {
   const before = process.cpuUsage();
   const began = performance.now();
   end = began + seconds * 1000;
-  await ways[way!]!();
+  await ways[way]!();
   const { user, system } = process.cpuUsage(before);
-  return { ops, seconds: (performance.now() - began) / 1000, cpu: user + system };
+  return { ops, seconds: (performance.now() - began) / 1000, cpu: user + system, system };
 }
 
 // Cold, a warm-up would leave pages behind; the JIT's share is small beside the device.
 if (mode !== 'cold') await measure(0.3);
-const resident = process.memoryUsage().rss;
+const before = process.memoryUsage().rss;
 const result = await measure(Number(time));
-const grown = process.resourceUsage().maxRSS * 1024 - resident;
-console.log(JSON.stringify({ ...result, grown: Math.max(0, grown) }));
+const resident = Math.max(0, process.resourceUsage().maxRSS * 1024 - before);
+console.log(JSON.stringify({ ...result, resident, latencies: [] }));
