@@ -7,7 +7,7 @@ import type { Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
-import { systemError } from '../ring/errors.js';
+import { closedError, systemError } from '../ring/errors.js';
 import { FileChain } from './chain.js';
 import { checkSize, readRest } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';
@@ -112,6 +112,8 @@ async function readOn(
     if (more < 0) throw systemError(more, 'read');
     // By its path it may be another file by now: this is but a guess at its size.
     const stats = (await statPath(loop, path, true, false).catch(() => undefined)) as Stats | undefined;
+    // With the loop the block is gone.
+    if (loop.closing) throw closedError('The loop');
     const size = stats?.isFile() ? stats.size : 0;
     checkSize(size);
     const head = count + more;
