@@ -4,7 +4,7 @@ import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
-import { argTypeError, argValueError, rangeError, UasyncError } from '../ring/errors.js';
+import { argTypeError, argValueError, closedError, rangeError, UasyncError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { toData, toPath } from './arguments.js';
 import { checkThere } from './content.js';
@@ -51,6 +51,8 @@ export async function getFrom(loop: Loop, target: Target, name: string): Promise
       const op = isFd ? abi.OP_FGETXATTR : abi.OP_GETXATTR;
       sqe.prep(op, isFd ? (target as number) : 0, sqe.path('name', name), SIZE_MAX, address);
     });
+    // It may have been the loop's end that it completed in: the block is gone then.
+    if (loop.closing) throw closedError('The loop');
     return Buffer.from(bytes.subarray(0, length));
   });
 }

@@ -1,5 +1,5 @@
 import { REGISTER_BUFFERS_UPDATE } from '../ring/abi.js';
-import { addressOf } from '../ring/address.js';
+import { closedError } from '../ring/errors.js';
 import { Mapping } from '../ring/mapping.js';
 import type { Ring } from '../ring/ring.js';
 import { IOVEC, RSRC_UPDATE2 } from '../ring/structs.js';
@@ -38,15 +38,19 @@ export class BufferTable {
     return this.#put(memory) < 0 ? -1 : this.#used++;
   }
 
-  /** Not by `updateBuffers`: that marks a buffer as untransferable, and where it is C's memory Node 24 then aborts. */
+  /**
+   * Not by `updateBuffers`: that marks a buffer as untransferable, and where it is C's memory Node 24 then
+   * aborts. The iovec is in scratch memory, as a Buffer that nobody names any more may be collected before the
+   * call.
+   */
   #put({ address, length }: Mapping): number {
-    const iovec = Buffer.alloc(IOVEC.size);
-    iovec.writeBigUInt64LE(BigInt(address), IOVEC.iov_base);
-    iovec.writeBigUInt64LE(BigInt(length), IOVEC.iov_len);
+    const { scratch } = this.#ring;
     const update = Buffer.alloc(RSRC_UPDATE2.size);
     update.writeUInt32LE(this.#used, RSRC_UPDATE2.offset);
-    update.writeBigUInt64LE(BigInt(addressOf(iovec)), RSRC_UPDATE2.data);
+    update.writeBigUInt64LE(BigInt(scratch.alloc(IOVEC.size)), RSRC_UPDATE2.data);
     update.writeUInt32LE(1, RSRC_UPDATE2.nr);
+    scratch.bytes.writeBigUInt64LE(BigInt(address), scratch.start + IOVEC.iov_base);
+    scratch.bytes.writeBigUInt64LE(BigInt(length), scratch.start + IOVEC.iov_len);
     return this.#ring.register(REGISTER_BUFFERS_UPDATE, update, RSRC_UPDATE2.size);
   }
 }
@@ -57,9 +61,10 @@ export class BufferTable {
  */
 export class FixedBlocks {
   readonly #table: BufferTable;
-  readonly #mappings: Mapping[] = [];
+  readonly #mappings = new Map<Block, Mapping>();
   readonly #free: Block[] = [];
   #used = 0;
+  #closed = false;
 
   constructor(table: BufferTable) {
     this.#table = table;
@@ -73,11 +78,13 @@ export class FixedBlocks {
   }
 
   #make(): Block | null {
-    if (this.#mappings.length === COUNT) return null;
+    if (this.#closed) throw closedError('The loop');
+    if (this.#mappings.size === COUNT) return null;
     const mapping = Mapping.anonymous(BLOCK_MAX);
-    this.#mappings.push(mapping);
     const index = this.#table.add(mapping);
-    return new Block(mapping.address, Buffer.from(mapping.buffer), this, NO_CLASS, index);
+    const block = new Block(mapping.address, Buffer.from(mapping.buffer), this, NO_CLASS, index);
+    this.#mappings.set(block, mapping);
+    return block;
   }
 
   /** Gives a block back; the kernel must be done with it. */
@@ -88,19 +95,21 @@ export class FixedBlocks {
   }
 
   stats(): BlockStats {
-    return { mapped: this.#mappings.length * BLOCK_MAX, used: this.#used, limit: COUNT * BLOCK_MAX };
+    return { mapped: this.#mappings.size * BLOCK_MAX, used: this.#used, limit: COUNT * BLOCK_MAX };
   }
 
   /**
    * Gives all memory back; the kernel must be done with every block.
-   * @param seen whether a user may still have a view of it: its addresses then stay taken.
+   * @param seen whether users have views of it: its addresses then stay taken, and what a user has a block
+   * of right now stays as it is.
    */
   unmap(seen: boolean): void {
-    for (const mapping of this.#mappings) {
-      if (seen) mapping.discard();
-      else mapping.unmap();
+    this.#closed = true;
+    for (const [block, mapping] of this.#mappings) {
+      if (!seen) mapping.unmap();
+      else if (this.#free.includes(block)) mapping.discard();
     }
-    this.#mappings.length = 0;
+    this.#mappings.clear();
     this.#free.length = 0;
   }
 }

@@ -134,6 +134,46 @@ t.test('the end of the process, and of the loop, while large files are read in p
   }
 });
 
+t.test('loops that are closed at random moments, under calls of every kind', async t => {
+  const random = seededRandom(t);
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
+  const sizes = [0, 100, 70_000, 300_000, 3_000_000];
+  const pathOf = (size: number): string => join(folder, `of-${size}`);
+  for (const size of sizes) nodeFs.writeFileSync(pathOf(size), Buffer.alloc(size, 'q'));
+  for (let round = 0; round < 40; round++) {
+    const flags = random() < 0.5 ? 'r' : nodeFs.constants.O_DIRECT;
+    const open = (size: number): Promise<fs.FileHandle> =>
+      fs.open(pathOf(size), flags).catch(() => fs.open(pathOf(size)));
+    const handles = await Promise.all(sizes.map(open));
+    const out = await fs.open(join(folder, 'out'), 'w+');
+    const whole = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+      for await (const chunk of chunks) if (chunk.some(byte => byte !== 113)) t.fail('wrong bytes');
+    };
+    const kinds: ((handle: fs.FileHandle, path: string) => Promise<unknown>)[] = [
+      (_, path) => fs.readFile(path),
+      (_, path) => fs.readMany([path, path], { encoding: 'latin1' }),
+      handle => handle.readFile(),
+      handle => handle.read(Buffer.alloc(200_000), 0, 200_000, 0),
+      handle => handle.copyTo(out),
+      handle => whole(handle.chunks()),
+      handle => whole(handle.chunks({ lease: true, readAhead: 10 })),
+      handle => handle.stat(),
+      handle => handle.setxattr('user.x', 'y').then(() => handle.getxattr('user.x')),
+      (_, path) => fs.stat(path),
+      () => fs.writeFile(join(folder, `out-${round % 5}`), Buffer.alloc(100_000)),
+    ];
+    const calls = Array.from({ length: 50 }, () => pick(kinds)(pick(handles), pathOf(pick(sizes))));
+    const results = Promise.allSettled(calls);
+    await new Promise(resolve => setTimeout(resolve, random() * 6));
+    loop().close();
+    for (const result of await results) {
+      // A file system may have no attributes.
+      if (result.status === 'rejected') t.match(result.reason.code, /^(ERR_CLOSED|ENOTSUP|EOPNOTSUPP)$/);
+    }
+    for (const handle of [...handles, out]) await handle.close();
+  }
+});
+
 t.test('a queue of one entry is enough', async t => {
   const path = join(folder, 'one-entry');
   loop().close();
