@@ -235,8 +235,9 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     checkWait({ signal: options.signal });
-    const moved = await pipe(this.#receiver, other.#sender, options.signal);
-    if (options.end ?? true) await other.shutdown();
+    const { signal, end = true } = options;
+    const moved = await pipe(this.#receiver, other.#sender, signal);
+    if (end) await other.shutdown({ signal });
     return moved;
   }
 

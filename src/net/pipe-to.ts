@@ -170,8 +170,8 @@ export async function pipe(receiver: Receiver, sender: Sender, signal?: AbortSig
   try {
     await receiver.forward(pipe, { signal });
   } catch (error) {
-    // An abort from outside waits for no write.
-    if (!signal?.aborted) await pipe.idle();
+    // An abort waits for no write, also if it comes only now.
+    await unlessGivenUp(pipe.idle(), 'write', { signal });
     throw pipe.error ?? error;
   }
   await unlessGivenUp(pipe.idle(), 'write', { signal });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { sleep } from 'uasync';
 import { open } from 'uasync/fs';
-import { connect, listen } from 'uasync/net';
+import { type Connection, connect, listen } from 'uasync/net';
 import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
 import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
@@ -206,6 +206,37 @@ t.test('pipes whose peers do not read hold up nobody, and lose nothing', async t
     });
     await Promise.all(ends);
   }
+});
+
+t.test('an abort ends pipeTo also while it waits for its last bytes to leave, or for those behind them', async t => {
+  const piped = async (): Promise<[Connection, Connection, Connection, Connection]> => {
+    const [client, front] = await pair(t);
+    const [back, server] = await pair(t);
+    back.setSendBufferSize(16 * 1024);
+    server.setRecvBufferSize(16 * 1024);
+    return [client, front, back, server];
+  };
+  const abort = new AbortController();
+  const { signal } = abort;
+  const [client, front, back] = await piped();
+  const failed = front.pipeTo(back, { signal });
+  while (back.bufferedAmount === 0) {
+    await client.write(pattern(20_000));
+    await turns(4);
+  }
+  await client.reset();
+
+  const [client2, front2, back2] = await piped();
+  const ended = front2.pipeTo(back2, { signal });
+  await client2.write('all there is');
+  while (front2.bytesRead === 0) await turns();
+  const behind = back2.write(pattern(10_000_000));
+  await client2.shutdown();
+  await sleep(20);
+  abort.abort();
+  await Promise.all([failed, ended].map(piping => t.rejects(piping, { name: 'AbortError' })));
+  await back2.reset();
+  await t.rejects(behind, { code: 'ERR_CLOSED' });
 });
 
 t.test('what a pipe has gathered when it is given up goes first', async t => {
