@@ -35,8 +35,8 @@ class Pipe implements Sink, BlockWaiter {
   #length = 0;
   #address = 0;
   #block: Block | null = null;
-  /** What is being sent, in order: the address if it is lent, else 0. */
-  readonly #leaving: number[] = [];
+  /** How many pieces are being sent. */
+  #leaving = 0;
   /** Whether what gathers is about to be sent; if not, it is once the last has been sent. */
   #soon = false;
   #waiting = false;
@@ -68,7 +68,7 @@ class Pipe implements Sink, BlockWaiter {
   }
 
   get #sending(): boolean {
-    return this.#leaving.length !== 0;
+    return this.#leaving !== 0;
   }
 
   #borrow(length: number, flags: number): boolean {
@@ -113,28 +113,34 @@ class Pipe implements Sink, BlockWaiter {
   #send(): void {
     const block = this.#block;
     const length = this.#length;
+    const address = this.#address;
     this.moved += length;
-    this.#leaving.push(this.#address);
-    const sent =
-      block === null ? this.#sender.writeAt(this.#address, length) : this.#sender.writeBlock(block, length);
+    this.#leaving++;
     this.#length = 0;
     this.#address = 0;
     this.#block = null;
+    const sent =
+      block === null ? this.#sender.writeAt(address, length) : this.#sender.writeBlock(block, length);
+    if (address !== 0) {
+      // Each its own: a write that is refused settles before those that the kernel still has.
+      const takeBack = (): void => this.#buffers.takeBack(address);
+      sent.then(takeBack, takeBack);
+    }
     sent.then(this.#onSent, this.#onFailed);
   }
 
   readonly #onSent = (): void => {
-    this.#takeBack(this.#leaving.shift()!);
+    this.#leaving--;
     if (this.#length !== 0) this.#send();
     else this.#receiver.resume();
     this.#settleIdle();
   };
 
   readonly #onFailed = (error: Error): void => {
-    this.#takeBack(this.#leaving.shift()!);
+    this.#leaving--;
     this.error ??= error;
     // What has gathered cannot be sent either.
-    this.#takeBack(this.#address);
+    if (this.#address !== 0) this.#buffers.takeBack(this.#address);
     this.#address = 0;
     if (this.#block !== null) this.#blocks.release(this.#block);
     this.#block = null;
@@ -143,10 +149,6 @@ class Pipe implements Sink, BlockWaiter {
     this.#receiver.unforward(this, error);
     this.#settleIdle();
   };
-
-  #takeBack(address: number): void {
-    if (address !== 0) this.#buffers.takeBack(address);
-  }
 
   #settleIdle(): void {
     if (!this.#sending) this.#onIdle?.();

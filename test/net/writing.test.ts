@@ -239,6 +239,41 @@ t.test('an abort ends pipeTo also while it waits for its last bytes to leave, or
   await t.rejects(behind, { code: 'ERR_CLOSED' });
 });
 
+t.test('a pipe that is given up while the other side closes: what is under way arrives as it was', async t => {
+  const [client, front] = await pair(t);
+  const [back, server] = await pair(t);
+  const [others, end] = await pair(t);
+  back.setSendBufferSize(16 * 1024);
+  server.setRecvBufferSize(16 * 1024);
+  const data = pattern(4_000_000);
+  let sent = 0;
+  const send = async (): Promise<void> => {
+    await client.write(data.subarray(sent, sent + 20_000));
+    sent += 20_000;
+    while (front.bytesRead < sent) await sleep(0.1);
+    await turns(4);
+  };
+  const useBuffers = async (length: number): Promise<void> => {
+    const writing = others.write(Buffer.alloc(length, 255));
+    await end.readExactly(length);
+    await writing;
+  };
+  const abort = new AbortController();
+  const piping = front.pipeTo(back, { signal: abort.signal });
+  while (back.bufferedAmount === 0) await send();
+  // What gathers now lies in another buffer than what is under way.
+  await useBuffers(300_000);
+  await send();
+  const closing = back.close();
+  abort.abort();
+  await t.rejects(piping, { name: 'AbortError' });
+  await useBuffers(10_000_000);
+  const arrived = await readAll(server);
+  t.ok(arrived.length >= sent - 20_000);
+  t.ok(data.subarray(0, arrived.length).equals(arrived));
+  await closing;
+});
+
 t.test('what a pipe has gathered when it is given up goes first', async t => {
   const [client, front] = await pair(t);
   const [back, server] = await pair(t);
