@@ -208,7 +208,7 @@ t.test('pipes whose peers do not read hold up nobody, and lose nothing', async t
   }
 });
 
-t.test('an abort ends pipeTo also while it waits for its last bytes to leave, or for those behind them', async t => {
+t.test('an abort ends pipeTo while its last bytes leave, and while it ends the other side', async t => {
   const piped = async (): Promise<[Connection, Connection, Connection, Connection]> => {
     const [client, front] = await pair(t);
     const [back, server] = await pair(t);
@@ -239,7 +239,7 @@ t.test('an abort ends pipeTo also while it waits for its last bytes to leave, or
   await t.rejects(behind, { code: 'ERR_CLOSED' });
 });
 
-t.test('a pipe that is given up while the other side closes: what is under way arrives as it was', async t => {
+t.test('a pipe that is given up while the other side closes sends what it was sending', async t => {
   const [client, front] = await pair(t);
   const [back, server] = await pair(t);
   const [others, end] = await pair(t);
