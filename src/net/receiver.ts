@@ -176,12 +176,14 @@ export class Receiver extends Operation {
         new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
       );
     } else if (!reader.serve(this.#inbox)) {
+      const { closing } = this.loop;
       // A sink takes its time, but everything.
-      if (reader.asks === ALL && this.#inbox.length !== 0) return false;
-      if (this.#error !== null || this.#stopping) {
+      const untaken = reader.asks === ALL && this.#inbox.length !== 0;
+      if (untaken && !closing) return false;
+      if (this.#error !== null || this.#stopping || (closing && (untaken || !this.#ended))) {
         reader.putBack(this.#inbox);
         // Made only if someone waits: capturing its stack would cost a tenth of a short connection.
-        reader.fail(this.#error ?? closedError('The connection'));
+        reader.fail(this.#error ?? closedError(closing ? 'The loop' : 'The connection'));
       } else if (this.#ended) reader.end(this.#inbox);
       else return false;
     }
@@ -204,7 +206,7 @@ export class Receiver extends Operation {
   }
 
   #arm(): void {
-    if (this.#ended || this.#error !== null || this.#stopping) return;
+    if (this.#ended || this.#error !== null || this.#stopping || this.loop.closing) return;
     const reader = this.#readers[0];
     const inPlace = reader !== undefined && reader.address !== 0;
     if (this.slot >= 0) {
@@ -256,7 +258,6 @@ export class Receiver extends Operation {
         reader.clear();
       }
     }
-    this.#serveAll();
     this.#rearm(false);
   }
 
@@ -271,10 +272,11 @@ export class Receiver extends Operation {
       return;
     }
     if (res > 0) this.#received(res, flags);
-    else this.#noBytes(res);
-    // A multishot receive at its end still has its buffer to give back, if it had taken one.
-    if (res <= 0 && flags & abi.CQE_F_BUFFER) this.#buffers.giveBack(flags);
-    if (res <= 0) this.#serveAll();
+    else {
+      this.#noBytes(res);
+      // A multishot receive at its end still has its buffer to give back, if it had taken one.
+      if (flags & abi.CQE_F_BUFFER) this.#buffers.giveBack(flags);
+    }
     if (flags & abi.CQE_F_MORE) {
       if (this.#full) this.#pause();
       return;
@@ -285,7 +287,7 @@ export class Receiver extends Operation {
   /** A receive has ended: the next one, if someone waits or if what has come so far makes more likely. */
   #rearm(likely: boolean): void {
     this.#pausing = false;
-    if (this.loop.closing) this.#lost();
+    this.#serveAll();
     if (this.#stopping) this.#stopped();
     else if (this.#readers.length !== 0 || likely) this.#arm();
   }
@@ -302,12 +304,6 @@ export class Receiver extends Operation {
     if (this.#pausing) return;
     this.#pausing = true;
     this.loop.cancel(this);
-  }
-
-  /** The loop was closed under the connection. */
-  #lost(): void {
-    this.#error ??= closedError('The loop');
-    this.#serveAll();
   }
 
   #received(length: number, flags: number): void {

@@ -1,0 +1,73 @@
+/** What becomes of connections whose loop is closed under them. */
+import { once } from 'node:events';
+import net from 'node:net';
+import t, { type Test } from 'tap';
+import { loop, sleep } from 'uasync';
+import { type Connection, listen } from 'uasync/net';
+import { checkLeaks } from '../harness.js';
+import { HOST, pair, portOf } from './sockets.js';
+
+checkLeaks();
+
+/** A connection whose other end is not of the loop. */
+async function withNode(t: Test): Promise<[Connection, net.Socket]> {
+  const server = await listen({ port: 0, host: HOST });
+  const socket = net.connect(portOf(server), HOST);
+  socket.on('error', () => {});
+  const conn = await server.accept();
+  await server.close();
+  t.teardown(async () => {
+    const closed = once(socket, 'close');
+    socket.destroy();
+    await Promise.all([closed, conn.reset()]);
+  });
+  return [conn, socket];
+}
+
+t.test('reads that come later reject, and leave nothing behind', async t => {
+  const [, b] = await pair(t);
+  loop().close();
+  const { signal } = new AbortController();
+  for (const options of [undefined, { timeout: 5 }, { signal: AbortSignal.timeout(5) }, { signal }]) {
+    await t.rejects(b.read(options), { code: 'ERR_CLOSED' });
+    await t.rejects(b.readInto(Buffer.alloc(10), options), { code: 'ERR_CLOSED' });
+  }
+  // Nothing is left that would time out, or hear of an abort.
+  await sleep(20);
+});
+
+t.test('a pipe to a peer that does not read, and the read behind it', async t => {
+  const [from, source] = await withNode(t);
+  const [to, target] = await withNode(t);
+  target.pause();
+  const piping = from.pipeTo(to);
+  const behind = from.readExactly(100_000_000);
+  source.write(Buffer.alloc(20_000_000));
+  for (let read = -1; read !== from.bytesRead; await sleep(20)) read = from.bytesRead;
+  loop().close();
+  const calls: Promise<unknown>[] = [piping, behind];
+  await Promise.all(calls.map(call => t.rejects(call, { code: 'ERR_CLOSED' })));
+});
+
+t.test('a pipe that waits for memory', async t => {
+  for (const ends of [false, true]) {
+    loop().close();
+    loop({ memory: 1 << 20 });
+    const stuck = await Promise.all(Array.from({ length: 4 }, () => withNode(t)));
+    const calls: Promise<unknown>[] = stuck.map(([conn, socket]) => {
+      socket.pause();
+      return conn.write(Buffer.alloc(20_000_000));
+    });
+    while (loop().stats().blocks.used < 1 << 20) await sleep(1);
+    const [from, source] = await withNode(t);
+    const [to] = await withNode(t);
+    calls.push(from.pipeTo(to));
+    source.write('a little');
+    if (ends) source.end();
+    while (from.bytesRead === 0) await sleep(1);
+    await sleep(5);
+    loop().close();
+    await Promise.all(calls.map(call => t.rejects(call, { code: 'ERR_CLOSED' })));
+  }
+  loop();
+});
