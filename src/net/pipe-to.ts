@@ -77,16 +77,22 @@ class Pipe implements Sink, BlockWaiter {
   }
 
   #copy(length: number, flags: number): boolean {
-    this.#block ??= this.#blocks.acquire(length);
-    if (this.#block === null || this.#block.bytes.length - this.#length < length) return false;
-    this.#buffers.takeInto(this.#block.bytes, this.#length, length, flags);
+    const block = this.#block ?? this.#blocks.acquire(length);
+    if (block === null) return false;
+    if (block.bytes.length - this.#length < length) {
+      // At the limit of memory a new one may be too small, too.
+      if (this.#length === 0) this.#blocks.release(block);
+      return false;
+    }
+    this.#block = block;
+    this.#buffers.takeInto(block.bytes, this.#length, length, flags);
     return true;
   }
 
   drain(inbox: Inbox): void {
     if (inbox.length === 0 || this.#sending || this.#waiting || this.#length !== 0) return;
     if (this.error !== null || this.#receiver.loop.closing) return;
-    this.#block ??= this.#blocks.acquire(Math.min(inbox.length, BLOCK_MAX));
+    this.#block = this.#blocks.acquire(Math.min(inbox.length, BLOCK_MAX));
     if (this.#block === null) {
       this.#waiting = true;
       this.#blocks.wait(this);
