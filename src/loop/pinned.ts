@@ -1,5 +1,5 @@
 import { checkInt } from '../ring/check.js';
-import { systemError } from '../ring/errors.js';
+import { stateError, systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 
 const PAGE = 4096;
@@ -14,9 +14,18 @@ const addresses = new WeakMap<ArrayBufferLike, number>();
 /** Memory of buffers that have been collected, by its length. */
 const free = new Map<number, number[]>();
 
+/**
+ * Moved (Node 22), the memory would be used again while it is another buffer's: only the old one is
+ * known to be collected.
+ */
+function refuse(): never {
+  throw stateError('Pinned memory cannot be moved to another ArrayBuffer');
+}
+const unmovable = { transfer: { value: refuse }, transferToFixedLength: { value: refuse } };
+
 const collected = new FinalizationRegistry<{ address: number; length: number }>(({ address, length }) => {
-  // Its pages go back, but not its addresses: ArrayBuffer.prototype.transfer (Node 22) may have moved them
-  // to a buffer that is still in use.
+  // Its pages go back, but not its addresses: streams of bytes may have moved them to a buffer that is still
+  // looked at, and must not fault.
   libc().madviseDontneed(address, length);
   const same = free.get(length);
   if (same === undefined) free.set(length, [address]);
@@ -26,7 +35,9 @@ const collected = new FinalizationRegistry<{ address: number; length: number }>(
 /**
  * A Buffer of `size` bytes, all zero, that the kernel reads and writes in place: what `readInto` fills it
  * with, and what `write` sends of it, is not copied on the way. That tells from some 16 KiB on. Any part
- * of it does as well (`subarray`). It cannot be transferred to another thread.
+ * of it does as well (`subarray`). It cannot be transferred to another thread, nor moved: give web streams
+ * of type 'bytes' a copy, as `enqueue` and BYOB reads move what they are given, and the memory would be used
+ * again when this buffer is collected.
  * @param size in bytes, 1 to 2147483647; whole pages of 4096 are taken, and given back when it is collected.
  * @throws UasyncError ENOMEM, RangeError. mmap(2)
  */
@@ -37,6 +48,7 @@ export function allocPinned(size: number): Buffer {
   if (address < 0) throw systemError(address, 'mmap');
   // Memory of C's is untransferable as it is. Marked so once more, Node 24 would abort at its end.
   const memory = libc().view(address, length);
+  Object.defineProperties(memory, unmovable);
   addresses.set(memory, address);
   collected.register(memory, { address, length });
   return Buffer.from(memory, 0, size);

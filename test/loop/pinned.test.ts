@@ -22,7 +22,7 @@ t.test('it is a Buffer of zeros, of the size that was asked for', async t => {
   }
 });
 
-t.test('it stays with its thread', async t => {
+t.test('it stays with its thread, and where it is', async t => {
   const bytes = allocPinned(4096);
   try {
     structuredClone(bytes, { transfer: [bytes.buffer as ArrayBuffer] });
@@ -32,6 +32,12 @@ t.test('it stays with its thread', async t => {
   }
   t.equal(bytes.length, 4096);
   t.equal(structuredClone(bytes).length, 4096, 'a copy can be sent');
+  const buffer = bytes.buffer as unknown as Record<string, () => void>;
+  for (const move of ['transfer', 'transferToFixedLength']) {
+    // From Node 22 on they are there; what they would move would be used again when this is collected.
+    t.throws(() => buffer[move]!(), { code: 'ERR_INVALID_STATE' });
+  }
+  t.equal(bytes.length, 4096);
 });
 
 t.test('the memory of collected ones is used again, and is zero again', async t => {
