@@ -1,4 +1,4 @@
-import { markAsUntransferable } from 'node:worker_threads';
+import * as workers from 'node:worker_threads';
 import { UasyncError } from './errors.js';
 import { libc } from './libc.js';
 
@@ -31,9 +31,15 @@ export function pinnedAddressOf(view: ArrayBufferView): number {
   const address = addressOf(view);
   if (!pinned.has(buffer)) {
     pinned.add(buffer);
-    if (buffer instanceof ArrayBuffer) markAsUntransferable(buffer);
+    if (buffer instanceof ArrayBuffer && !isMarked(buffer)) workers.markAsUntransferable(buffer);
   }
   return address;
+}
+
+/** Memory of C's, as `allocPinned` gives, is marked from the start: marked again, Node 24 aborts at its end. */
+function isMarked(buffer: ArrayBuffer): boolean {
+  const { isMarkedAsUntransferable } = workers as { isMarkedAsUntransferable?: (object: object) => boolean };
+  return isMarkedAsUntransferable?.(buffer) ?? false;
 }
 
 /** An empty view has no byte to point at, but a detached one, which looks the same, is a mistake. */

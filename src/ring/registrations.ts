@@ -42,8 +42,14 @@ export abstract class Registrations {
   /** @internal io_uring_register(2); the result, or a negative errno. */
   abstract register(opcode: number, arg: Uint8Array | null, count: number): number;
 
-  #do(opcode: number, arg: Uint8Array | null, count: number): number {
+  /** What an argument points to: an address alone keeps nothing from being collected. */
+  protected pointedTo: unknown = null;
+
+  /** @param pointedTo views whose addresses are in `arg`. */
+  #do(opcode: number, arg: Uint8Array | null, count: number, ...pointedTo: unknown[]): number {
+    this.pointedTo = pointedTo;
     const result = this.register(opcode, arg, count);
+    this.pointedTo = null;
     if (result < 0) throw systemError(result, 'io_uring_register');
     return result;
   }
@@ -150,7 +156,7 @@ export abstract class Registrations {
     register.writeUInt32LE(count, structs.RSRC_REGISTER.nr);
     register.writeBigUInt64LE(BigInt(pinnedAddressOf(data)), structs.RSRC_REGISTER.data);
     register.writeBigUInt64LE(BigInt(pinnedAddressOf(values)), structs.RSRC_REGISTER.tags);
-    this.#do(opcode, register, structs.RSRC_REGISTER.size);
+    this.#do(opcode, register, structs.RSRC_REGISTER.size, data, values);
     this.#expect(values);
   }
 
@@ -169,7 +175,7 @@ export abstract class Registrations {
     if (values !== undefined) {
       update.writeBigUInt64LE(BigInt(pinnedAddressOf(values)), structs.RSRC_UPDATE2.tags);
     }
-    const updated = this.#do(opcode, update, structs.RSRC_UPDATE2.size);
+    const updated = this.#do(opcode, update, structs.RSRC_UPDATE2.size, data, values);
     if (values !== undefined) this.#expect(values.subarray(0, updated));
     return updated;
   }
@@ -219,7 +225,7 @@ export abstract class Registrations {
     const update = Buffer.alloc(structs.RSRC_UPDATE2.size / 2);
     update.writeUInt32LE(offset, structs.RSRC_UPDATE2.offset);
     update.writeBigUInt64LE(BigInt(pinnedAddressOf(table)), structs.RSRC_UPDATE2.data);
-    return this.#do(abi.REGISTER_FILES_UPDATE, update, fds.length);
+    return this.#do(abi.REGISTER_FILES_UPDATE, update, fds.length, table);
   }
 
   /** io_uring_unregister_files(3) */

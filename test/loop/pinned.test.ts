@@ -1,7 +1,7 @@
 /** Memory that the kernel uses in place. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import { allocPinned } from 'uasync';
+import { allocPinned, loop } from 'uasync';
 import { checkLeaks, collectGarbage } from '../harness.js';
 
 checkLeaks();
@@ -58,6 +58,14 @@ t.test('the memory of collected ones is used again, and is zero again', async t 
   const before = mapped();
   for (let round = 0; round < 10; round++) t.ok(await use());
   t.ok(mapped() - before < 100 * 1024, `${mapped() - before} KiB more for 500 MiB`);
+});
+
+t.test('it can be given to the bare operation, and the process ends as it should', async t => {
+  const fd = openSync('/proc/version', 'r');
+  const bytes = allocPinned(4096);
+  const length = await loop().submit(sqe => sqe.read(fd, bytes, 0));
+  t.match(bytes.toString('latin1', 0, length), /^Linux/);
+  closeSync(fd);
 });
 
 t.test('wrong sizes are refused', async t => {
