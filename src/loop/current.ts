@@ -2,6 +2,7 @@ import { isMainThread } from 'node:worker_threads';
 import { UasyncError } from '../ring/errors.js';
 import { probe } from '../ring/probe.js';
 import { Loop, type LoopOptions } from './loop.js';
+import { discardPinned } from './pinned.js';
 
 let current: Loop | undefined;
 
@@ -22,7 +23,12 @@ export function loop(options?: LoopOptions): Loop {
   const made = new Loop(options);
   current = made;
   // A thread that ends takes its heap with it: the kernel must be done with its ring before.
-  if (!isMainThread) process.once('exit', () => made.close());
+  if (!isMainThread) {
+    process.once('exit', () => {
+      made.onClose(discardPinned);
+      made.close();
+    });
+  }
   return made;
 }
 

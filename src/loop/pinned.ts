@@ -11,6 +11,9 @@ export const IN_PLACE_MIN = 4096;
 /** Where the memory of each pinned buffer starts. */
 const addresses = new WeakMap<ArrayBufferLike, number>();
 
+/** All that this thread has mapped: address and length. */
+const mapped = new Map<number, number>();
+
 /** Memory of buffers that have been collected, by its length. */
 const free = new Map<number, number[]>();
 
@@ -44,14 +47,25 @@ const collected = new FinalizationRegistry<{ address: number; length: number }>(
 export function allocPinned(size: number): Buffer {
   checkInt('size', size, 1, SIZE_MAX);
   const length = Math.ceil(size / PAGE) * PAGE;
-  const address = free.get(length)?.pop() ?? libc().mmapAnonymous(length);
-  if (address < 0) throw systemError(address, 'mmap');
+  const address = free.get(length)?.pop() ?? map(length);
   // Memory of C's is untransferable as it is. Marked so once more, Node 24 would abort at its end.
   const memory = libc().view(address, length);
   Object.defineProperties(memory, unmovable);
   addresses.set(memory, address);
   collected.register(memory, { address, length });
   return Buffer.from(memory, 0, size);
+}
+
+function map(length: number): number {
+  const address = libc().mmapAnonymous(length);
+  if (address < 0) throw systemError(address, 'mmap');
+  mapped.set(address, length);
+  return address;
+}
+
+/** @internal Gives the pages of all pinned memory back, when this thread ends: it reads as zeros from then on. */
+export function discardPinned(): void {
+  for (const [address, length] of mapped) libc().madviseDontneed(address, length);
 }
 
 /** @internal Where these bytes are if they are in pinned memory, and so many that it matters; else 0. */

@@ -1,14 +1,16 @@
 /** Memory that the kernel uses in place. */
+import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { allocPinned, loop } from 'uasync';
 import { checkLeaks, collectGarbage } from '../harness.js';
 
 checkLeaks();
 
-/** Address space of this process, in KiB. */
-function mapped(): number {
-  return Number(/VmSize:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))![1]);
+/** A figure of this process, in KiB. */
+function status(name: 'VmSize' | 'RssAnon'): number {
+  return Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'latin1'))![1]);
 }
 
 t.test('it is a Buffer of zeros, of the size that was asked for', async t => {
@@ -55,9 +57,27 @@ t.test('the memory of collected ones is used again, and is zero again', async t 
     return clean;
   };
   for (let round = 0; round < 4; round++) await use();
-  const before = mapped();
+  const before = status('VmSize');
   for (let round = 0; round < 10; round++) t.ok(await use());
-  t.ok(mapped() - before < 100 * 1024, `${mapped() - before} KiB more for 500 MiB`);
+  const more = status('VmSize') - before;
+  t.ok(more < 100 * 1024, `${more} KiB more for 500 MiB`);
+});
+
+t.test('a thread that ends gives its pages back', async t => {
+  const code = `
+    import('uasync').then(({ allocPinned, loop }) => {
+      loop();
+      globalThis.kept = allocPinned(32 << 20).fill(1);
+    });`;
+  const run = async (): Promise<void> => {
+    const [exitCode] = await once(new Worker(code, { eval: true }), 'exit');
+    t.equal(exitCode, 0);
+  };
+  await run();
+  const before = status('RssAnon');
+  for (let i = 0; i < 4; i++) await run();
+  const more = status('RssAnon') - before;
+  t.ok(more < 64 * 1024, `${more} KiB more for 128 MiB`);
 });
 
 t.test('it can be given to the bare operation, and the process ends as it should', async t => {
