@@ -16,7 +16,8 @@ import { figure } from './table.js';
 
 const SHOWN = ['tcp.echo.64', 'tcp.echo.512', 'tcp.bulk.64k', 'fs.read.1', 'fs.read.64', 'nop.await.1000'];
 const PEERS = ['uasync', 'node'];
-const SECONDS = 0.5;
+const SECONDS = 0.35;
+const WARM_UP = 0.5;
 
 const { values: options } = parseArgs({
   options: {
@@ -52,7 +53,9 @@ async function compare(rounds: number): Promise<void> {
   });
   for (const scenario of SCENARIOS.filter(({ name }) => SHOWN.includes(name))) {
     const contenders = scenario.contenders.filter(({ name }) => PEERS.includes(name));
-    table.push(row(await measure({ ...scenario, contenders }, { rounds, seconds: SECONDS })));
+    table.push(
+      row(await measure({ ...scenario, contenders }, { rounds, seconds: SECONDS, warmUp: WARM_UP })),
+    );
   }
   console.log(table.toString());
   console.log('\nCPU us: CPU time of the process for one operation. Below 1.00x uasync needs less.');
