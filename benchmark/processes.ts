@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { cpus } from 'node:os';
+import { constants, cpus } from 'node:os';
 import { createInterface } from 'node:readline';
 
 const hasTaskset = cpus().length > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
@@ -15,6 +15,23 @@ export const LOAD_CORE = 1;
 /** A command line that runs on one core only, or (null) on any. */
 export function onCore(core: number | null, command: string[]): string[] {
   return pinned && core !== null ? ['taskset', '-c', String(core), ...command] : command;
+}
+
+/** Programs under way: none outlives this process, unless that is killed. */
+const running = new Set<ChildProcess>();
+let watching = false;
+
+function endWithUs(child: ChildProcess): void {
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  if (watching) return;
+  watching = true;
+  process.once('exit', () => {
+    for (const child of running) child.kill('SIGKILL');
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+  }
 }
 
 /** A program in a process of its own, with what it has printed to its standard error. */
@@ -32,6 +49,7 @@ export interface Program {
 export function startProgram(command: string[], core: number | null): Program {
   const [program, ...args] = onCore(core, command);
   const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  endWithUs(child);
   let errors = '';
   child.stderr.on('data', data => {
     errors += data;
@@ -55,7 +73,6 @@ export function startProgram(command: string[], core: number | null): Program {
     },
     unref() {
       for (const handle of handles) handle.unref();
-      process.once('exit', () => child.kill('SIGKILL'));
     },
   };
 }

@@ -1,4 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type Results, readResults, writeResults } from '../../benchmark/results.js';
@@ -100,4 +102,39 @@ t.test('a run writes what it has found, and --check compares it with what is sto
   const faster = bench(...RUN, '--check', '--results', folder);
   t.equal(faster.status, 0, faster.printed);
   t.match(faster.printed, /1 scenarios compared/);
+});
+
+/** The processes that a process has started, proc(5). */
+function childrenOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean);
+}
+
+/** Whether a process runs: one that has ended may wait to be reaped. */
+function runs(pid: string): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+t.test('a run that is stopped leaves no program behind', async t => {
+  const run = spawn(process.execPath, [
+    ...[built('benchmark/main.js'), '--filter', 'loop.callsoon', '--seconds', '30'],
+    ...['--peers', 'uasync,node'],
+  ]);
+  const ended = once(run, 'exit');
+  let children: string[] = [];
+  for (let tries = 0; tries < 500 && children.length < 2; tries++) {
+    await new Promise(resolve => setTimeout(resolve, 20));
+    children = childrenOf(run.pid!);
+  }
+  t.equal(children.length, 2);
+  run.kill('SIGTERM');
+  const [exitCode] = await ended;
+  t.equal(exitCode, 143);
+  for (let tries = 0; tries < 100 && children.some(runs); tries++) {
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
+  t.same(children.filter(runs), []);
 });
