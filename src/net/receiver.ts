@@ -28,7 +28,8 @@ const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
 
 /**
  * The receiving side of a connection: one multishot receive that stays armed once the first read has
- * asked for data, and the bytes that nobody has read yet.
+ * asked for data, and the bytes that nobody has read yet. For a read into pinned memory it makes room for
+ * one that fills just that.
  */
 export class Receiver extends Operation {
   bytesRead = 0;
@@ -241,14 +242,17 @@ export class Receiver extends Operation {
     const { target, givenUp } = reader;
     if (res > 0) {
       this.bytesRead += res;
-      if (this.#inbox.length !== 0) {
-        // Bytes were put back meanwhile, which come first.
-        this.#inbox.push(Buffer.from(target!.subarray(0, res)));
-      } else if (!reader.lost) {
-        this.#readers.shift();
-        reader.resolve(res);
-        reader.clear();
-        this.#spare = reader;
+      // Detached, it has taken the bytes with it.
+      if (!reader.lost) {
+        if (this.#inbox.length !== 0) {
+          // Bytes were put back meanwhile, which come first.
+          this.#inbox.push(Buffer.from(target!.subarray(0, res)));
+        } else {
+          this.#readers.shift();
+          reader.resolve(res);
+          reader.clear();
+          this.#spare = reader;
+        }
       }
     } else {
       this.#noBytes(res);

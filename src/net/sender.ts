@@ -44,8 +44,9 @@ class Write implements Settler<void> {
 }
 
 /**
- * The sending side of a connection. One send is in flight at a time, from a block of runtime memory;
- * writes that come meanwhile queue in order and leave together in the next.
+ * The sending side of a connection. One send is in flight at a time, from a block of runtime memory or, of
+ * pinned and lent bytes, in place; writes that come meanwhile queue in order and those that are copied leave
+ * together in the next.
  */
 export class Sender extends Operation implements BlockWaiter {
   bytesWritten = 0;
