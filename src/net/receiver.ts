@@ -176,11 +176,11 @@ export class Receiver extends Operation {
       reader.reject(
         new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
       );
-    } else if (!reader.serve(this.#inbox)) {
+    } else if (this.#stopping || !reader.serve(this.#inbox)) {
       const { closing } = this.loop;
       // A sink takes its time, but everything.
       const untaken = reader.asks === ALL && this.#inbox.length !== 0;
-      if (untaken && !closing) return false;
+      if (untaken && !closing && !this.#stopping) return false;
       if (this.#error !== null || this.#stopping || (closing && (untaken || !this.#ended))) {
         reader.putBack(this.#inbox);
         // Made only if someone waits: capturing its stack would cost a tenth of a short connection.
@@ -336,10 +336,7 @@ export class Receiver extends Operation {
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
     this.#stopping = true;
-    this.#inbox.clear();
     this.#serveAll();
-    // What readers had taken and put back is dropped too.
-    this.#inbox.clear();
     this.#onStopped = onStopped;
     if (this.slot >= 0) this.loop.cancel(this);
     else this.#stopped();
@@ -349,6 +346,7 @@ export class Receiver extends Operation {
     const onStopped = this.#onStopped;
     this.#onStopped = null;
     this.#fd = -1;
+    this.#inbox.clear();
     onStopped?.();
   }
 }

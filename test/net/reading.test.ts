@@ -1,9 +1,11 @@
 /** Reading by count, to a delimiter, ahead and again. */
+import net from 'node:net';
 import t from 'tap';
 import { sleep } from 'uasync';
+import { listen } from 'uasync/net';
 import { Inbox } from '../../src/net/inbox.js';
 import { checkLeaks, seededRandom, turns } from '../harness.js';
-import { pair, pattern, readAll } from './sockets.js';
+import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
 checkLeaks();
 
@@ -208,4 +210,27 @@ t.test('the inbox finds what is cut over many chunks', async t => {
     if (!Buffer.concat([inbox.take(head), inbox.take(inbox.length)]).equals(text)) t.fail('take');
   }
   t.pass('300 texts');
+});
+
+t.test('a closed connection has nothing to read, whatever arrives while it closes', async t => {
+  const server = await listen({ port: 0, host: HOST });
+  const socket = net.connect(portOf(server), HOST);
+  socket.on('error', () => {});
+  const gone = new Promise(resolve => socket.once('close', resolve));
+  const conn = await server.accept();
+  await server.close();
+  socket.write('one');
+  t.equal(String(await conn.read()), 'one');
+  // It has arrived when the call returns, and the loop has not looked yet.
+  socket.write('two');
+  const closing = conn.close();
+  for (let i = 0; i < 3; i++) {
+    await t.rejects(conn.read(), { code: 'ERR_CLOSED' });
+    await turns(1);
+  }
+  await closing;
+  await t.rejects(conn.read(), { code: 'ERR_CLOSED' });
+  await t.rejects(conn.readInto(Buffer.alloc(3)), { code: 'ERR_CLOSED' });
+  socket.destroy();
+  await gone;
 });
