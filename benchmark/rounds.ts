@@ -17,8 +17,8 @@ export interface RoundOptions {
 }
 
 /** CPU seconds after which what matters has been compiled, and how many rounds that may take. */
-const WARM_UP = 0.7;
-const WARM_UP_ROUNDS = 6;
+const WARM_UP = 1.2;
+const WARM_UP_ROUNDS = 8;
 
 type Entry = { contender: Contender; running: Running; samples: Sample[] };
 

@@ -27,7 +27,7 @@ const DEFAULT_MEMORY = 256 * 1024 * 1024;
  * After so few submissions the turn reaps at once: what they complete spares a pass through Node's event
  * loop. After more of them waiting gathers larger batches.
  */
-const FEW = 8;
+const FEW = 2;
 
 /** How a thread's loop is set up, at its first use. */
 export interface LoopOptions {
