@@ -19,6 +19,11 @@ export interface RoundOptions {
 /** CPU seconds after which what matters has been compiled, and how many rounds that may take. */
 const WARM_UP = 1.2;
 const WARM_UP_ROUNDS = 8;
+/**
+ * Seconds of the same load before each round that counts: while others had their turns V8 has thrown away
+ * what it had compiled, and the caches are theirs.
+ */
+const LEAD_IN = 0.3;
 
 type Entry = { contender: Contender; running: Running; samples: Sample[] };
 
@@ -91,10 +96,10 @@ export async function measure(
   };
   let entries: Entry[] = [];
   /** A round of one of them; undefined if it fails. */
-  const take = async (entry: Entry): Promise<Sample | undefined> => {
+  const take = async (entry: Entry, length = seconds): Promise<Sample | undefined> => {
     progress(done++);
     try {
-      const sample = await entry.running.round(seconds);
+      const sample = await entry.running.round(length);
       own += ownTime(sample);
       return sample;
     } catch (error) {
@@ -121,6 +126,8 @@ export async function measure(
     }
     for (let round = 0; round < rounds; round++) {
       for (const entry of entries) {
+        const lasts = entry.running.pid !== undefined;
+        if (lasts && (await take(entry, Math.min(seconds, LEAD_IN))) === undefined) continue;
         const sample = await take(entry);
         if (sample !== undefined) entry.samples.push(sample);
       }
