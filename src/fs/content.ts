@@ -1,6 +1,6 @@
 /** The whole content of a file, piece by piece. */
 import { throwIfAborted } from '../loop/abort.js';
-import { argTypeError, stateError } from '../ring/errors.js';
+import { argTypeError, stateError, withCode } from '../ring/errors.js';
 import { toBytes } from './arguments.js';
 
 /** What `writeFile` writes: bytes, text, or pieces of them. */
@@ -62,8 +62,7 @@ export async function readContent(
 /** Throws what Node throws for files that are too large. */
 export function checkSize(size: number): void {
   if (size <= SIZE_MAX) return;
-  const error = new RangeError(`File size (${size}) is greater than 2 GiB`);
-  throw Object.assign(error, { code: 'ERR_FS_FILE_TOO_LARGE' });
+  throw withCode(new RangeError(`File size (${size}) is greater than 2 GiB`), 'ERR_FS_FILE_TOO_LARGE');
 }
 
 /** Reads to the end what begins with `head` bytes in `bytes`, which has room for what the file may have. */

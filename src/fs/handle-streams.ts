@@ -2,7 +2,7 @@
 import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import { ReadableStream } from 'node:stream/web';
-import { argTypeError, stateError } from '../ring/errors.js';
+import { argTypeError, stateError, withCode } from '../ring/errors.js';
 import { checkBoolean } from './arguments.js';
 import type { FileHandle } from './file-handle.js';
 
@@ -69,11 +69,14 @@ function tied<T extends ReadStream | WriteStream>(handle: FileHandle, stream: T)
   return stream;
 }
 
-/** Node's streams take functions of their own for a path or a descriptor, but not for a handle. */
+/**
+ * Streams of a path or a descriptor take the caller's functions in place of `node:fs`; those of a handle do
+ * not. Node refuses them so, in these words, and a program that changes its import sees the same.
+ */
 function refuseFunctions(options: object | undefined): void {
   if (!(options as { fs?: unknown } | undefined)?.fs) return;
-  const error = new Error('The FileHandle with fs method is not implemented');
-  throw Object.assign(error, { code: 'ERR_METHOD_NOT_IMPLEMENTED' });
+  const refusal = new Error('The FileHandle with fs method is not implemented');
+  throw withCode(refusal, 'ERR_METHOD_NOT_IMPLEMENTED');
 }
 
 /** See `FileHandle.createReadStream`. */

@@ -92,7 +92,8 @@ export function stateError(message: string): UasyncError {
   return new UasyncError('ERR_INVALID_STATE', message);
 }
 
-function withCode<E extends Error>(error: E, code: string): E & { code: string } {
+/** An error that Node would throw, with the `code` that Node gives it. */
+export function withCode<E extends Error>(error: E, code: string): E & { code: string } {
   Object.defineProperty(error, 'code', { value: code, enumerable: true, writable: true, configurable: true });
   return error as E & { code: string };
 }
