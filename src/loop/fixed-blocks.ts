@@ -1,8 +1,6 @@
-import { REGISTER_BUFFERS_UPDATE } from '../ring/abi.js';
 import { closedError } from '../ring/errors.js';
 import { Mapping } from '../ring/mapping.js';
 import type { Ring } from '../ring/ring.js';
-import { IOVEC, RSRC_UPDATE2 } from '../ring/structs.js';
 import { BLOCK_MAX, Block, type BlockStats } from './blocks.js';
 
 /**
@@ -32,26 +30,11 @@ export class BufferTable {
         this.#ring.registerBuffersSparse(PLACES);
         this.#used = 0;
       }
+      this.#ring.updateBuffers(this.#used, [new Uint8Array(memory.buffer)]);
+      return this.#used++;
     } catch {
       return -1;
     }
-    return this.#put(memory) < 0 ? -1 : this.#used++;
-  }
-
-  /**
-   * Not by `updateBuffers`: that marks a buffer as untransferable, and where it is C's memory Node 24 then
-   * aborts. The iovec is in scratch memory, as a Buffer that nobody names any more may be collected before the
-   * call.
-   */
-  #put({ address, length }: Mapping): number {
-    const { scratch } = this.#ring;
-    const update = Buffer.alloc(RSRC_UPDATE2.size);
-    update.writeUInt32LE(this.#used, RSRC_UPDATE2.offset);
-    update.writeBigUInt64LE(BigInt(scratch.alloc(IOVEC.size)), RSRC_UPDATE2.data);
-    update.writeUInt32LE(1, RSRC_UPDATE2.nr);
-    scratch.bytes.writeBigUInt64LE(BigInt(address), scratch.start + IOVEC.iov_base);
-    scratch.bytes.writeBigUInt64LE(BigInt(length), scratch.start + IOVEC.iov_len);
-    return this.#ring.register(REGISTER_BUFFERS_UPDATE, update, RSRC_UPDATE2.size);
   }
 }
 
