@@ -4,17 +4,8 @@ import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError } from '../ring/errors.js';
 import { readSockaddr, SOCKADDR_MAX, writeSockaddr } from '../ring/sockaddr.js';
 import { SOCKADDR_IN, SOCKADDR_IN6 } from '../ring/structs.js';
-import {
-  IP_PKTINFO,
-  IP_TOS,
-  IPPROTO_IP,
-  IPV6_PKTINFO,
-  IPV6_TCLASS,
-  SOL_UDP,
-  UDP_GRO,
-  UDP_SEGMENT,
-} from './datagram-options.js';
-import { IPPROTO_IPV6 } from './options.js';
+import { IP_PKTINFO, IPV6_PKTINFO, SOL_UDP, UDP_GRO, UDP_SEGMENT } from './datagram-options.js';
+import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS } from './options.js';
 
 /** struct cmsghdr */
 const CMSGHDR = { size: 16, cmsg_len: 0, cmsg_level: 8, cmsg_type: 12 } as const;

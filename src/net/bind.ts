@@ -20,19 +20,25 @@ import { DATAGRAM_MAX } from './datagram-buffers.js';
 import {
   IP_PKTINFO,
   IP_RECVTOS,
-  IPPROTO_IP,
   IPV6_RECVPKTINFO,
   IPV6_RECVTCLASS,
   SO_BROADCAST,
-  SO_RCVBUF,
-  SO_SNDBUF,
   SOL_UDP,
-  setSocketOption,
   UDP_GRO,
 } from './datagram-options.js';
 import { DatagramSocket } from './datagram-socket.js';
 import { openSocket } from './open-socket.js';
-import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET } from './options.js';
+import {
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_V6ONLY,
+  SO_RCVBUF,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SO_SNDBUF,
+  SOL_SOCKET,
+  setOption,
+} from './options.js';
 import { resolve } from './resolve.js';
 import { removeStale, SocketFile } from './socket-file.js';
 
@@ -168,8 +174,7 @@ async function bindTo(
 }
 
 function setOptions(fd: number, domain: number, options: BindOptions): void {
-  const set = (level: number, name: number, value: number): void =>
-    setSocketOption(fd, level, name, value, 'bind');
+  const set = (level: number, name: number, value: number): void => setOption(fd, level, name, value, 'bind');
   if (options.recvBufferSize !== undefined) set(SOL_SOCKET, SO_RCVBUF, options.recvBufferSize);
   if (options.sendBufferSize !== undefined) set(SOL_SOCKET, SO_SNDBUF, options.sendBufferSize);
   if (domain === AF_UNIX) return;

@@ -24,7 +24,7 @@ import {
   IPPROTO_TCP,
   SO_REUSEADDR,
   SOL_SOCKET,
-  setIntOption,
+  setOption,
   TCP_FASTOPEN_CONNECT,
   TCP_NODELAY,
 } from './options.js';
@@ -158,10 +158,10 @@ async function connectTo(
 }
 
 function prepare(fd: number, options: ConnectOptions, local: InetAddress | undefined): void {
-  if (options.noDelay !== false) setIntOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (options.fastOpen) setIntOption(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
+  if (options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.fastOpen) setOption(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
   if (local === undefined) return;
-  setIntOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const failed = libc().bind(fd, sockaddr.subarray(0, writeSockaddr(sockaddr, 0, local)));
   if (failed < 0) throw systemError(failed, 'bind', local);

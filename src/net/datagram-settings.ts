@@ -1,22 +1,25 @@
 import { checkInt } from '../ring/check.js';
 import { AF_INET6 } from '../ring/sockaddr.js';
 import {
-  getIntOption,
   IP_MULTICAST_LOOP,
   IP_MULTICAST_TTL,
   IP_TTL,
-  IPPROTO_IP,
   IPV6_MULTICAST_HOPS,
   IPV6_MULTICAST_LOOP,
   IPV6_UNICAST_HOPS,
-  type OptionValue,
   SO_BROADCAST,
-  SO_RCVBUF,
-  SO_SNDBUF,
-  setSocketOption,
 } from './datagram-options.js';
 import { membership, outgoingInterface, type SocketOption, sourceMembership } from './multicast.js';
-import { IPPROTO_IPV6, SOL_SOCKET } from './options.js';
+import {
+  getIntOption,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  type OptionValue,
+  SO_RCVBUF,
+  SO_SNDBUF,
+  SOL_SOCKET,
+  setOption,
+} from './options.js';
 
 /** What can be set on a datagram socket, with the names of `node:dgram`. */
 export abstract class DatagramSettings {
@@ -114,7 +117,7 @@ export abstract class DatagramSettings {
   #set(level: number, name: number, value: OptionValue, syscall: string): this {
     this.checkOpen();
     this.beforeChange();
-    setSocketOption(this.fd, level, name, value, syscall);
+    setOption(this.fd, level, name, value, syscall);
     return this;
   }
 

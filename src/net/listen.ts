@@ -25,7 +25,7 @@ import {
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOL_SOCKET,
-  setIntOption,
+  setOption,
   TCP_FASTOPEN,
   TCP_NODELAY,
 } from './options.js';
@@ -121,12 +121,12 @@ async function open(address: SocketAddress, options: ListenOptions, backlog: num
 }
 
 function setTcpOptions(fd: number, domain: number, options: ListenOptions): void {
-  setIntOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (options.reusePort) setIntOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (domain === AF_INET6) setIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
+  setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (options.reusePort) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (domain === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
   // Accepted sockets inherit it.
-  if (options.noDelay !== false) setIntOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (options.fastOpen) setIntOption(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fastOpen);
+  if (options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options.fastOpen) setOption(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fastOpen);
 }
 
 /** By operations where the kernel has them (6.11), else by system calls. */

@@ -10,15 +10,13 @@ import {
   IP_DROP_MEMBERSHIP,
   IP_DROP_SOURCE_MEMBERSHIP,
   IP_MULTICAST_IF,
-  IPPROTO_IP,
   IPV6_JOIN_GROUP,
   IPV6_LEAVE_GROUP,
   IPV6_MULTICAST_IF,
   MCAST_JOIN_SOURCE_GROUP,
   MCAST_LEAVE_SOURCE_GROUP,
-  type OptionValue,
 } from './datagram-options.js';
-import { IPPROTO_IPV6 } from './options.js';
+import { IPPROTO_IP, IPPROTO_IPV6, type OptionValue } from './options.js';
 
 /** An option and what to set it to. */
 export interface SocketOption {

@@ -25,25 +25,33 @@ export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 export const IPV6_TCLASS = 67;
 
-/** Sets an option of type int. */
-export function setIntOption(fd: number, level: number, name: number, value: number): void {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(value);
-  setOption(fd, level, name, bytes);
+/** What an option holds: an int, or a struct's bytes. */
+export type OptionValue = number | Uint8Array;
+
+/** Sets an option; an error names `syscall`. */
+export function setOption(
+  fd: number,
+  level: number,
+  name: number,
+  value: OptionValue,
+  syscall = 'setsockopt',
+): void {
+  let bytes = value;
+  if (typeof bytes === 'number') {
+    const int = Buffer.alloc(4);
+    int.writeInt32LE(bytes);
+    bytes = int;
+  }
+  const failed = libc().setsockopt(fd, level, name, bytes);
+  if (failed < 0) throw systemError(failed, syscall);
 }
 
-/** Reads an option of type int. */
-export function getIntOption(fd: number, level: number, name: number): number {
+/** Reads an option of type int; an error names `syscall`. */
+export function getIntOption(fd: number, level: number, name: number, syscall = 'getsockopt'): number {
   const value = Buffer.alloc(4);
   const failed = libc().getsockopt(fd, level, name, value, new Uint32Array([4]));
-  if (failed < 0) throw systemError(failed, 'getsockopt');
+  if (failed < 0) throw systemError(failed, syscall);
   return value.readInt32LE();
-}
-
-/** Sets an option from bytes. */
-export function setOption(fd: number, level: number, name: number, value: Uint8Array): void {
-  const failed = libc().setsockopt(fd, level, name, value);
-  if (failed < 0) throw systemError(failed, 'setsockopt');
 }
 
 /** struct linger: a close that drops what is unsent and resets the connection. socket(7) */
@@ -64,8 +72,8 @@ export interface KeepAlive {
 }
 
 export function setKeepAlive(fd: number, enable: boolean, options: KeepAlive): void {
-  setIntOption(fd, SOL_SOCKET, SO_KEEPALIVE, enable ? 1 : 0);
-  if (options.idle !== undefined) setIntOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.idle);
-  if (options.interval !== undefined) setIntOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.interval);
-  if (options.count !== undefined) setIntOption(fd, IPPROTO_TCP, TCP_KEEPCNT, options.count);
+  setOption(fd, SOL_SOCKET, SO_KEEPALIVE, enable ? 1 : 0);
+  if (options.idle !== undefined) setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, options.idle);
+  if (options.interval !== undefined) setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, options.interval);
+  if (options.count !== undefined) setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, options.count);
 }

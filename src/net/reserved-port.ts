@@ -13,7 +13,7 @@ import {
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { localAddress } from './names.js';
 import { openSocket } from './open-socket.js';
-import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOL_SOCKET, setIntOption } from './options.js';
+import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOL_SOCKET, setOption } from './options.js';
 import { resolve } from './resolve.js';
 
 /** A port that the system chose, held by a socket that does not listen and so takes no connection. */
@@ -44,8 +44,8 @@ function reserve(address: InetAddress, ipv6Only: boolean): ReservedPort {
   const loop = currentLoop();
   const fd = openSocket(loop, SOCK_STREAM, 'listen', address);
   try {
-    setIntOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (domain === AF_INET6) setIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0);
+    setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (domain === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0);
     const failed = libc().bind(fd, sockaddr.subarray(0, length));
     if (failed < 0) throw systemError(failed, 'listen', address);
     return { port: (localAddress(fd) as InetAddress).port, close: () => closeSocket(loop, fd) };

@@ -15,7 +15,6 @@ import {
   SO_RCVBUF,
   SO_SNDBUF,
   SOL_SOCKET,
-  setIntOption,
   setKeepAlive,
   setOption,
   TCP_CORK,
@@ -55,7 +54,7 @@ export abstract class Socket {
   }
 
   #set(level: number, name: number, value: number): this {
-    setIntOption(this.#openFd(), level, name, value);
+    setOption(this.#openFd(), level, name, value);
     return this;
   }
 
