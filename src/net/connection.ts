@@ -17,9 +17,7 @@ import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
 import { Sender } from './sender.js';
 import { Socket } from './socket.js';
 import { WebStreams } from './web-streams.js';
-
-/** What `write` takes. */
-export type WriteData = string | Uint8Array | readonly (string | Uint8Array)[];
+import { checkPart, checkParts, type WriteData } from './write-data.js';
 
 /** How `readUntil` goes. */
 export interface ReadUntilOptions extends WaitOptions {
@@ -29,12 +27,6 @@ export interface ReadUntilOptions extends WaitOptions {
 
 const UNTIL_MAX = 65536;
 const PEEK_MAX = 1 << 24;
-
-function checkPart(data: unknown): asserts data is string | Uint8Array {
-  if (typeof data !== 'string' && !(data instanceof Uint8Array)) {
-    throw argTypeError('data', 'of type string, Uint8Array or an array of them', data);
-  }
-}
 
 /**
  * A stream connection, TCP or Unix. Reads and writes are awaited; iterating over it yields what arrives
@@ -175,10 +167,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   }
 
   async #writeAll(parts: readonly (string | Uint8Array)[]): Promise<void> {
-    if (!Array.isArray(parts)) {
-      throw argTypeError('data', 'of type string, Uint8Array or an array of them', parts);
-    }
-    for (const part of parts) checkPart(part);
+    checkParts(parts);
     await Promise.all(parts.map(part => this.#sender.write(part)));
   }
 

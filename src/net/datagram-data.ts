@@ -1,25 +1,16 @@
-import { argTypeError, stateError } from '../ring/errors.js';
+import { stateError } from '../ring/errors.js';
+import { toBytes, type WriteData } from './write-data.js';
 
 /** What a datagram consists of: text is sent as UTF-8, the parts of an array one behind the other. */
-export type DatagramData = string | Uint8Array | readonly (string | Uint8Array)[];
-
-const NOT_DATA = 'of type string, Uint8Array or an array of them';
+export type DatagramData = WriteData;
 
 /** The bytes of a datagram. */
 export function bytesOf(data: DatagramData): Uint8Array {
-  if (data instanceof Uint8Array) {
-    checkAttached(data);
-    return data;
+  if (data instanceof Uint8Array) checkAttached(data);
+  else if (Array.isArray(data)) {
+    for (const part of data) if (part instanceof Uint8Array) checkAttached(part);
   }
-  if (typeof data === 'string') return Buffer.from(data);
-  if (!Array.isArray(data)) throw argTypeError('data', NOT_DATA, data);
-  return Buffer.concat(
-    data.map(part => {
-      if (typeof part !== 'string' && !(part instanceof Uint8Array))
-        throw argTypeError('data', NOT_DATA, part);
-      return bytesOf(part) as Uint8Array;
-    }),
-  );
+  return toBytes(data);
 }
 
 /** A detached buffer looks like an empty one, and would be sent as such. */

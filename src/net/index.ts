@@ -4,7 +4,7 @@ export type { InetAddress, SocketAddress, UnixAddress } from '../ring/sockaddr.j
 export type { PacketInfo, PacketOptions } from './ancillary.js';
 export { type BindOptions, bind } from './bind.js';
 export { type ConnectOptions, connect } from './connect.js';
-export type { Connection, ReadUntilOptions, WriteData } from './connection.js';
+export type { Connection, ReadUntilOptions } from './connection.js';
 export type { OutgoingDatagram, SendOptions } from './datagram-addressing.js';
 export { type SendFailure, SendManyError } from './datagram-batch.js';
 export type { DatagramData } from './datagram-data.js';
@@ -28,3 +28,4 @@ export {
 } from './serve-on-threads.js';
 export type { TcpInfo } from './tcp-info.js';
 export type { ThreadContext } from './thread-context.js';
+export type { WriteData } from './write-data.js';

@@ -5,9 +5,9 @@ import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkFd } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
-import type { WriteData } from './connection.js';
 import { PipeReader } from './pipe-reader.js';
 import { PipeWriter } from './pipe-writer.js';
+import { toBytes, type WriteData } from './write-data.js';
 
 /** How to open a pipe. */
 export interface PipeOptions {
@@ -153,20 +153,6 @@ export class Pipe implements AsyncIterable<Buffer> {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-function toBytes(data: WriteData): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data);
-  if (data instanceof Uint8Array) return data;
-  const expected = 'of type string, Uint8Array or an array of them';
-  if (!Array.isArray(data)) throw argTypeError('data', expected, data);
-  return Buffer.concat(
-    data.map(part => {
-      if (typeof part === 'string') return Buffer.from(part);
-      if (!(part instanceof Uint8Array)) throw argTypeError('data', expected, part);
-      return part;
-    }),
-  );
 }
 
 /**
