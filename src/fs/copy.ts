@@ -1,11 +1,11 @@
 import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
+import { withBlock } from '../loop/with-block.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError } from '../ring/errors.js';
 import { readBlock, writeBlock } from './block-transfer.js';
 import { SECTOR_MAX, sectorsOf } from './sectors.js';
-import { withBlock } from './with-block.js';
 
 /** Pieces under way at once, where they may be. */
 const LANES = 2;

@@ -2,6 +2,7 @@
 import type { PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
+import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, closedError, rangeError, UasyncError } from '../ring/errors.js';
@@ -9,7 +10,6 @@ import type { Sqe } from '../ring/sqe/index.js';
 import { toData, toPath } from './arguments.js';
 import { checkThere } from './content.js';
 import { onFd, onPath } from './operations.js';
-import { withBlock } from './with-block.js';
 
 /** The longest value that Linux allows. XATTR_SIZE_MAX */
 const SIZE_MAX = 65536;

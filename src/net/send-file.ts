@@ -1,8 +1,9 @@
 import { AbortError } from '../loop/abort.js';
 import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
-import { BLOCK_MAX, type Block } from '../loop/blocks.js';
+import { BLOCK_MAX } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait } from '../loop/waiter.js';
+import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError } from '../ring/errors.js';
@@ -91,18 +92,13 @@ async function send(
   length: number,
   signal: AbortSignal,
 ): Promise<void> {
-  let at = offset;
-  let left = length;
-  while (left > 0) {
-    const block = await blockOf(loop, Math.min(left, BLOCK_MAX));
-    try {
-      const { address } = block;
-      const want = Math.min(left, block.bytes.length);
-      const from = at;
-      const filled = await loop.submit(sqe => sqe.prep(abi.OP_READ, file, address, want, from), { signal });
-      if (filled === 0) return;
-      at += filled;
-      left -= filled;
+  for (let at = 0; at < length; ) {
+    const left = length - at;
+    const moved = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, async ({ address, bytes }) => {
+      const want = Math.min(left, bytes.length);
+      const filled = await loop.submit(sqe => sqe.prep(abi.OP_READ, file, address, want, offset + at), {
+        signal,
+      });
       for (let sent = 0; sent < filled; ) {
         const start = address + sent;
         const rest = filled - sent;
@@ -113,17 +109,9 @@ async function send(
         sent += taken;
         sender.bytesWritten += taken;
       }
-    } finally {
-      loop.blocks.release(block);
-    }
-  }
-}
-
-/** A block of at most `size` bytes, once there is one. */
-async function blockOf(loop: Loop, size: number): Promise<Block> {
-  for (;;) {
-    const block = loop.blocks.acquire(size);
-    if (block !== null) return block;
-    await loop.blocks.released();
+      return filled;
+    });
+    if (moved === 0) return;
+    at += moved;
   }
 }

@@ -1,5 +1,5 @@
 /** The file that a Unix socket leaves in the file system, unix(7). */
-import { lstatSync, unlinkSync } from 'node:fs';
+import { lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { ECONNREFUSED } from '../ring/errno.js';
@@ -15,13 +15,8 @@ import { openSocket } from './open-socket.js';
 export async function removeStale(loop: Loop, path: string, type: number): Promise<boolean> {
   if (!isFile(path)) return false;
   try {
-    const found = lstatSync(path);
-    if (!found.isSocket() || !(await isRefused(loop, path, type))) return false;
-    // Another socket may have been bound in its place meanwhile.
-    const { ino, dev } = lstatSync(path);
-    if (ino !== found.ino || dev !== found.dev) return false;
-    unlinkSync(path);
-    return true;
+    const file = new SocketFile(path);
+    return file.isSocket && (await isRefused(loop, path, type)) && file.remove();
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT';
   }
@@ -45,17 +40,19 @@ async function isRefused(loop: Loop, path: string, type: number): Promise<boolea
   }
 }
 
-/** A bound socket's own file, to be removed at its end, unless another has taken its place. */
+/** A socket's file as it is now, to be removed later unless another has taken its place. */
 export class SocketFile {
   readonly #path: string;
-  readonly #inode: number;
-  readonly #device: number;
+  readonly #stats: Stats;
 
-  private constructor(path: string) {
+  /** @throws what lstat(2) does. */
+  constructor(path: string) {
     this.#path = path;
-    const { ino, dev } = lstatSync(path);
-    this.#inode = ino;
-    this.#device = dev;
+    this.#stats = lstatSync(path);
+  }
+
+  get isSocket(): boolean {
+    return this.#stats.isSocket();
   }
 
   /** That of a socket which has just been bound; null where it has none. */
@@ -69,12 +66,15 @@ export class SocketFile {
     }
   }
 
-  remove(): void {
+  /** Whether the path is free now: removed here, or by somebody else. */
+  remove(): boolean {
     try {
       const { ino, dev } = lstatSync(this.#path);
-      if (ino === this.#inode && dev === this.#device) unlinkSync(this.#path);
-    } catch {
-      // Somebody else has removed it.
+      if (ino !== this.#stats.ino || dev !== this.#stats.dev) return false;
+      unlinkSync(this.#path);
+      return true;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'ENOENT';
     }
   }
 }

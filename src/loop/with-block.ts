@@ -1,5 +1,5 @@
-import type { Block } from '../loop/blocks.js';
-import type { Loop } from '../loop/loop.js';
+import type { Block } from './blocks.js';
+import type { Loop } from './loop.js';
 
 /**
  * Lends a block until `use` has settled, once there is one: of `size` bytes if it can be had, of `least` in
