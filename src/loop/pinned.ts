@@ -26,7 +26,8 @@ function refuse(): never {
 }
 const unmovable = { transfer: { value: refuse }, transferToFixedLength: { value: refuse } };
 
-const collected = new FinalizationRegistry<{ address: number; length: number }>(({ address, length }) => {
+const collected = new FinalizationRegistry<number>(address => {
+  const length = mapped.get(address)!;
   // Its pages go back, but not its addresses: streams of bytes may have moved them to a buffer that is still
   // looked at, and must not fault.
   libc().madviseDontneed(address, length);
@@ -52,7 +53,7 @@ export function allocPinned(size: number): Buffer {
   const memory = libc().view(address, length);
   Object.defineProperties(memory, unmovable);
   addresses.set(memory, address);
-  collected.register(memory, { address, length });
+  collected.register(memory, address);
   return Buffer.from(memory, 0, size);
 }
 

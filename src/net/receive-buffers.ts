@@ -37,10 +37,9 @@ export class ReceiveBuffers {
     this.#ring = ReceiveBuffers.#makeRing(loop);
     this.#size = this.#ring.bufferSize;
     this.#bytes = this.#ring.bytes;
-    const { entries } = this.#ring;
+    const { entries, provided } = this.#ring;
     this.#filled = new Int32Array(entries);
     this.#lent = new Int32Array(entries);
-    const { provided } = this.#size === INCREMENTAL.bufferSize ? INCREMENTAL : WHOLE;
     for (let id = entries - 1; id >= provided; id--) this.#spare.push(id);
     this.#lendable = this.#spare.length;
     loop.onClose(() => this.#ring.close());

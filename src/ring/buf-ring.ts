@@ -30,6 +30,8 @@ export class BufRing {
   readonly group: number;
   readonly entries: number;
   readonly bufferSize: number;
+  /** How many of them the kernel had from the start. */
+  readonly provided: number;
   /** All buffers, one behind the other: buffer `id` starts at `id * bufferSize`. */
   readonly bytes: Buffer;
   readonly #ring: Ring;
@@ -48,7 +50,7 @@ export class BufRing {
     if (this.entries & (this.entries - 1))
       throw rangeError('options.entries', 'a power of two', this.entries);
     this.bufferSize = checkInt('options.bufferSize', options.bufferSize, 1, 0x7fffffff);
-    const provided = checkInt('options.provided', options.provided ?? this.entries, 0, this.entries);
+    this.provided = checkInt('options.provided', options.provided ?? this.entries, 0, this.entries);
     this.#ring = ring;
     this.#mask = this.entries - 1;
     const ringBytes = (this.entries * BUF.size + PAGE - 1) & -PAGE;
@@ -63,7 +65,7 @@ export class BufRing {
       this.#mapping.unmap();
       throw systemError(failed, 'io_uring_register');
     }
-    for (let id = 0; id < provided; id++) this.recycle(id);
+    for (let id = 0; id < this.provided; id++) this.recycle(id);
     this.publish();
   }
 
