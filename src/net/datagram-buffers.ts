@@ -1,4 +1,5 @@
 import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
 import { DATAGRAM_GROUP } from '../loop/raw.js';
 import * as abi from '../ring/abi.js';
 import { BufRing } from '../ring/buf-ring.js';
@@ -39,17 +40,8 @@ export class DatagramBuffers {
     loop.onClose(() => this.#ring.close());
   }
 
-  static readonly #ofLoop = new WeakMap<Loop, DatagramBuffers>();
-
   /** The loop's buffers, made on first use. */
-  static of(loop: Loop): DatagramBuffers {
-    let buffers = DatagramBuffers.#ofLoop.get(loop);
-    if (buffers === undefined) {
-      buffers = new DatagramBuffers(loop);
-      DatagramBuffers.#ofLoop.set(loop, buffers);
-    }
-    return buffers;
-  }
+  static readonly of = perLoop(loop => new DatagramBuffers(loop));
 
   /** Where in `bytes` the buffer of a completion starts. */
   startOf(flags: number): number {

@@ -1,4 +1,5 @@
 import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
 import { OperationPool } from '../loop/pool.js';
 import { EINVAL, EIO, EMSGSIZE } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
@@ -26,17 +27,13 @@ export interface TrainSender {
 
 const pool = new OperationPool(DatagramTrain);
 
-const flushed = new WeakSet<Loop>();
-
 /** What was taken leaves even if the program calls `process.exit()` in the same turn. */
-function flushAtExit(loop: Loop): void {
-  if (flushed.has(loop)) return;
-  flushed.add(loop);
+const flushAtExit = perLoop(loop => {
   // Before the loop of a worker is closed.
   process.prependOnceListener('exit', () => {
     if (!loop.closing) loop.poll();
   });
-}
+});
 
 /**
  * Datagrams that were taken before the kernel had them: they go to it in the next turn. One that answers

@@ -1,4 +1,5 @@
 import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
 import { RUNTIME_GROUP } from '../loop/raw.js';
 import * as abi from '../ring/abi.js';
 import { BufRing } from '../ring/buf-ring.js';
@@ -54,17 +55,8 @@ export class ReceiveBuffers {
     }
   }
 
-  static readonly #ofLoop = new WeakMap<Loop, ReceiveBuffers>();
-
   /** The loop's buffers, made on first use. */
-  static of(loop: Loop): ReceiveBuffers {
-    let buffers = ReceiveBuffers.#ofLoop.get(loop);
-    if (buffers === undefined) {
-      buffers = new ReceiveBuffers(loop);
-      ReceiveBuffers.#ofLoop.set(loop, buffers);
-    }
-    return buffers;
-  }
+  static readonly of = perLoop(loop => new ReceiveBuffers(loop));
 
   /**
    * The bytes of a completion, the user's to keep. Each is asked for once, in order of completion. If
