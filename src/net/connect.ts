@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
 import { AbortableOperation, AbortError } from '../loop/abort.js';
-import { type AbortListener, ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
@@ -18,6 +17,7 @@ import {
 } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { firstOf, interleave } from './attempts.js';
+import { CallLimit } from './call-limit.js';
 import { Connection } from './connection.js';
 import { openSocket } from './open-socket.js';
 import {
@@ -92,7 +92,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
   const local = localOf(options);
   const loop = currentLoop();
-  const limit = new Limit(signal, timeout);
+  const limit = new Limit({ signal, timeout });
   let tried: InetAddress | undefined;
   try {
     if (path !== undefined) return await connectTo(loop, { path }, undefined, options, limit, limit.signal);
@@ -168,21 +168,10 @@ function prepare(fd: number, options: ConnectOptions, local: InetAddress | undef
 }
 
 /** The caller's signal and timeout as one signal. */
-class Limit implements AbortListener {
-  readonly #user: AbortSignal | undefined;
+class Limit extends CallLimit {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout | undefined;
 
-  constructor(signal: AbortSignal | undefined, timeout: number | undefined) {
-    this.#user = signal;
-    if (signal !== undefined) listenForAbort(signal, this);
-    if (timeout !== undefined) {
-      this.#timer = setTimeout(() => this.onAbort(), Math.min(timeout, 0x7fffffff));
-    }
-  }
-
-  /** The caller's signal was aborted, or the time is up. */
-  onAbort(): void {
+  override onAbort(): void {
     this.#controller.abort();
   }
 
@@ -192,12 +181,6 @@ class Limit implements AbortListener {
 
   /** Why it struck: the caller's abort, or the time. */
   error(address?: SocketAddress): UasyncError {
-    if (this.#user?.aborted) return new AbortError(this.#user);
-    return systemError(ETIMEDOUT, 'connect', address);
-  }
-
-  end(): void {
-    if (this.#user !== undefined) ignoreAbort(this.#user, this);
-    clearTimeout(this.#timer);
+    return this.reason('connect', address) ?? systemError(ETIMEDOUT, 'connect', address);
   }
 }
