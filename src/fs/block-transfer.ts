@@ -37,9 +37,7 @@ class BlockOperation extends AbortableOperation<number> {
   }
 
   complete(res: number): void {
-    const error = this.settle(res);
-    if (error === undefined) this.resolve(res);
-    else this.reject(error);
+    this.conclude(res, res);
     operations.give(this);
   }
 }

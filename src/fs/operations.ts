@@ -47,9 +47,7 @@ class OpenOperation extends FileOperation<number> {
   }
 
   complete(res: number): void {
-    const error = this.settle(res);
-    if (error === undefined) this.resolve(res);
-    else this.reject(error);
+    this.conclude(res, res);
     opens.give(this);
   }
 }
@@ -71,9 +69,7 @@ class OtherOperation extends FileOperation<number> {
   }
 
   complete(res: number): void {
-    const error = this.settle(res);
-    if (error === undefined) this.resolve(res);
-    else this.reject(error);
+    this.conclude(res, res);
     this.path = null;
     this.dest = null;
     others.give(this);

@@ -53,6 +53,13 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> implemen
     return res < 0 ? this.error(res) : undefined;
   }
 
+  /** The last completion has come: settles the promise with `value`, or with the error that `res` means. */
+  protected conclude(res: number, value: T): void {
+    const error = this.settle(res);
+    if (error === undefined) this.resolve(value);
+    else this.reject(error);
+  }
+
   /** The error of a failed operation. */
   protected error(res: number): UasyncError {
     return systemError(res, this.syscall);

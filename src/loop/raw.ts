@@ -55,9 +55,7 @@ class RawOperation extends AbortableOperation<number> {
       return;
     }
     this.kept = [];
-    const error = this.settle(this.#failure < 0 ? this.#failure : res);
-    if (error === undefined) this.resolve(res);
-    else this.reject(error);
+    this.conclude(this.#failure < 0 ? this.#failure : res, res);
   }
 }
 

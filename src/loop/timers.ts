@@ -18,9 +18,7 @@ class SleepOperation extends AbortableOperation<void> {
   }
 
   complete(res: number): void {
-    const error = this.settle(res === ETIME ? 0 : res);
-    if (error === undefined) this.resolve();
-    else this.reject(error);
+    this.conclude(res === ETIME ? 0 : res, undefined);
     sleeps.give(this);
   }
 }

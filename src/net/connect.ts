@@ -63,9 +63,7 @@ class ConnectOperation extends AbortableOperation<void> {
   }
 
   complete(res: number): void {
-    const error = this.settle(res);
-    if (error === undefined) this.resolve();
-    else this.reject(error);
+    this.conclude(res, undefined);
   }
 
   protected override error(res: number): UasyncError {
