@@ -1,5 +1,6 @@
 /** What every test file shares: the process must be as it was when a test ends. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -28,6 +29,13 @@ export function scratchFolder(parent = tmpdir()): string {
   const folder = mkdtempSync(join(parent, 'uasync-test-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** A FIFO in a folder; its path. mkfifo(1) */
+export function makeFifo(folder: string, name: string): string {
+  const path = join(folder, name);
+  execFileSync('mkfifo', [path]);
+  return path;
 }
 
 /** After each test nothing is in flight, no memory is held, and no descriptor is lost. */

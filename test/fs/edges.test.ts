@@ -6,16 +6,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
-import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+import { checkLeaks, makeFifo, scratchFolder, seededRandom } from '../harness.js';
 
 const folder = scratchFolder();
 checkLeaks();
-
-function fifo(name: string): string {
-  const path = join(folder, name);
-  execFileSync('mkfifo', [path]);
-  return path;
-}
 
 t.test('files of /proc and /sys, whole', async t => {
   // What is longer than one read of /proc gives: each line is there once.
@@ -62,7 +56,7 @@ t.test('more readFiles at once than there are registered files', async t => {
 });
 
 t.test('opening a FIFO waits for the other end', async t => {
-  const path = fifo('both');
+  const path = makeFifo(folder, 'both');
   let opened = false;
   const reading = fs.open(path, 'r').then(handle => {
     opened = true;
@@ -77,7 +71,7 @@ t.test('opening a FIFO waits for the other end', async t => {
 });
 
 t.test('readFile of a FIFO waits for its writer, and reads to its end', async t => {
-  const path = fifo('whole');
+  const path = makeFifo(folder, 'whole');
   const reading = fs.readFile(path, 'utf8');
   await new Promise(resolve => setTimeout(resolve, 30));
   const writer = await fs.open(path, 'w');
@@ -91,7 +85,7 @@ t.test('readFile of a FIFO waits for its writer, and reads to its end', async t 
 });
 
 t.test('a FIFO that nobody writes holds up nobody', async t => {
-  const path = fifo('silent');
+  const path = makeFifo(folder, 'silent');
   const waiting = [fs.readFile(path), fs.readFile(path)];
   const plain = join(folder, 'plain');
   nodeFs.writeFileSync(plain, 'x');
@@ -103,7 +97,7 @@ t.test('a FIFO that nobody writes holds up nobody', async t => {
 });
 
 t.test('forty FIFOs that nobody opens hold up nobody, nor the event loop', async t => {
-  const path = fifo('forty');
+  const path = makeFifo(folder, 'forty');
   const opens = Array.from({ length: 40 }, () => fs.open(path));
   const plain = join(folder, 'beside');
   const delay = monitorEventLoopDelay({ resolution: 1 });

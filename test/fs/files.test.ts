@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import * as fs from 'uasync/fs';
-import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+import { checkLeaks, makeFifo, scratchFolder, seededRandom } from '../harness.js';
 
 const folder = scratchFolder();
 checkLeaks();
@@ -197,9 +197,7 @@ t.test('a buffer that is taken away during a read is an error, not a stray write
 });
 
 t.test('a slow file holds up nobody', async t => {
-  const { execFileSync } = await import('node:child_process');
-  const fifo = join(folder, 'fifo');
-  execFileSync('mkfifo', [fifo]);
+  const fifo = makeFifo(folder, 'fifo');
   await using handle = await fs.open(fifo, 'r+');
   const waiting = handle.read(Buffer.alloc(10), 0, 10);
   const other = join(folder, 'plain');
@@ -210,9 +208,7 @@ t.test('a slow file holds up nobody', async t => {
 });
 
 t.test('a read of a pipe takes what is there, and does not wait for more', async t => {
-  const { execFileSync } = await import('node:child_process');
-  const fifo = join(folder, 'wide');
-  execFileSync('mkfifo', [fifo]);
+  const fifo = makeFifo(folder, 'wide');
   await using handle = await fs.open(fifo, 'r+');
   await handle.write(Buffer.alloc(60_000), null);
   t.equal((await handle.read(Buffer.alloc(1_000_000))).bytesRead, 60_000);

@@ -1,5 +1,5 @@
 /** Files whose owner goes away: handles closed, reads aborted, memory collected, workers ended. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import nodeFs from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +7,15 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
-import { checkLeaks, collectGarbage, openFds, scratchFolder, seededRandom, turns } from '../harness.js';
+import {
+  checkLeaks,
+  collectGarbage,
+  makeFifo,
+  openFds,
+  scratchFolder,
+  seededRandom,
+  turns,
+} from '../harness.js';
 
 const folder = scratchFolder();
 checkLeaks();
@@ -84,8 +92,7 @@ t.test('timers get their share while hundreds of large reads are in flight', asy
 });
 
 t.test('a loop that is closed: calls in flight reject, and later ones work', async t => {
-  const fifo = join(folder, 'fifo');
-  execFileSync('mkfifo', [fifo]);
+  const fifo = makeFifo(folder, 'fifo');
   const handle = await fs.open(large);
   const small = join(folder, 'small');
   nodeFs.writeFileSync(small, 'text');

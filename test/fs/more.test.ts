@@ -1,20 +1,13 @@
 /** What a handle and a file can do that Node’s cannot. */
-import { execFileSync } from 'node:child_process';
 import nodeFs from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
-import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+import { checkLeaks, makeFifo, scratchFolder, seededRandom } from '../harness.js';
 
 const folder = scratchFolder();
 checkLeaks();
-
-function fifo(name: string): string {
-  const path = join(folder, name);
-  execFileSync('mkfifo', [path]);
-  return path;
-}
 
 t.test('chunks: in order, with reads ahead, and to where the file ends by then', async t => {
   const path = join(folder, 'chunks');
@@ -44,7 +37,7 @@ t.test('chunks: in order, with reads ahead, and to where the file ends by then',
   const signal = AbortSignal.abort();
   await t.rejects(handle.chunks({ signal }).next(), { name: 'AbortError' });
   await t.rejects(handle.chunks({ size: 0 }).next(), { code: 'ERR_OUT_OF_RANGE' });
-  const pipe = fifo('chunks-fifo');
+  const pipe = makeFifo(folder, 'chunks-fifo');
   const [reader, writer] = await Promise.all([fs.open(pipe, 'r'), fs.open(pipe, 'w')]);
   await writer.write('piped');
   await writer.close();
@@ -73,7 +66,7 @@ t.test('leased chunks: no copy, and right until the next is asked for', async t 
     t.equal(chunk.length, 131_072);
     break;
   }
-  const pipe = fifo('leased-fifo');
+  const pipe = makeFifo(folder, 'leased-fifo');
   const [reader, writer] = await Promise.all([fs.open(pipe, 'r'), fs.open(pipe, 'w')]);
   await writer.write('piped');
   await writer.close();
@@ -130,7 +123,7 @@ t.test('copyTo: any part, to any place, of files, pipes and itself', async t => 
   }
   t.equal(await source.copyTo(target, { start: data.length }), 0, 'nothing behind the end');
 
-  const pipe = fifo('copied');
+  const pipe = makeFifo(folder, 'copied');
   const [reader, writer] = await Promise.all([fs.open(pipe, 'r'), fs.open(pipe, 'w')]);
   await target.truncate(0);
   const arrived = reader.copyTo(target);
@@ -152,7 +145,7 @@ t.test('copyTo: what goes wrong', async t => {
   await t.rejects(source.copyTo(5 as never), { code: 'ERR_INVALID_ARG_TYPE' });
   await t.rejects(source.copyTo(source, { start: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   await t.rejects(source.copyTo(source, { signal: AbortSignal.abort() }), { name: 'AbortError' });
-  const silent = await fs.open(fifo('silent'), 'r+');
+  const silent = await fs.open(makeFifo(folder, 'silent'), 'r+');
   const target = await fs.open(join(folder, 'never'), 'w');
   const controller = new AbortController();
   const waiting = silent.copyTo(target, { signal: controller.signal });

@@ -2,18 +2,17 @@
  * Calls of a handle that are odd, but not always wrong: what they come to, and what they leave behind, is
  * what Node's come to.
  */
-import { execFileSync } from 'node:child_process';
 import nodeFs, { constants } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { checkLeaks, scratchFolder } from '../harness.js';
+import { checkLeaks, makeFifo, scratchFolder } from '../harness.js';
 import { type Any, agreement, contentOf, errorOf, shown, withHandle } from './agreement.js';
 
 const agree = agreement(scratchFolder());
 checkLeaks();
 
 function fifo(at: string): void {
-  execFileSync('mkfifo', [join(at, 'file')]);
+  makeFifo(at, 'file');
 }
 
 t.test('read: every signature', async t => {

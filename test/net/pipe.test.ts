@@ -16,7 +16,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
 import { openPipe, type Pipe } from 'uasync/net';
-import { checkLeaks, openFds, scratchFolder, seededRandom } from '../harness.js';
+import { checkLeaks, makeFifo, openFds, scratchFolder, seededRandom } from '../harness.js';
 import { output, ROOT } from '../programs.js';
 
 checkLeaks();
@@ -26,8 +26,7 @@ let count = 0;
 
 /** A FIFO, and both its ends, which `flags` makes blocking or not. */
 function fifo(flags = 0): [reader: number, writer: number, path: string] {
-  const path = join(folder, `fifo-${count++}`);
-  execFileSync('mkfifo', [path]);
+  const path = makeFifo(folder, `fifo-${count++}`);
   const first = openSync(path, constants.O_RDWR);
   const reader = openSync(path, constants.O_RDONLY | flags);
   const writer = openSync(path, constants.O_WRONLY | flags);
@@ -151,8 +150,7 @@ for (const [name, flags] of [
 }
 
 t.test('a FIFO that nobody writes to: a read waits, and can be closed', async t => {
-  const path = join(folder, 'silent');
-  execFileSync('mkfifo', [path]);
+  const path = makeFifo(folder, 'silent');
   const reader = openPipe(openSync(path, constants.O_RDWR));
   const waiting = t.rejects(reader.read(), { code: 'ERR_CLOSED' });
   await new Promise(resolve => setTimeout(resolve, 20));

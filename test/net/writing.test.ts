@@ -239,20 +239,32 @@ t.test('an abort ends pipeTo while its last bytes leave, and while it ends the o
   await t.rejects(behind, { code: 'ERR_CLOSED' });
 });
 
+/** Has a connection take little at a time. */
+function narrow(from: Connection, to: Connection): void {
+  from.setSendBufferSize(16 * 1024);
+  to.setRecvBufferSize(16 * 1024);
+}
+
+/** Sends `data` piece by piece; `send` resolves to how much was sent so far, once that has arrived and had its turn. */
+function feed(from: Connection, to: Connection): { data: Buffer; send: () => Promise<number> } {
+  const data = pattern(4_000_000);
+  let sent = 0;
+  const send = async (): Promise<number> => {
+    await from.write(data.subarray(sent, sent + 20_000));
+    sent += 20_000;
+    while (to.bytesRead < sent) await sleep(0.1);
+    await turns(4);
+    return sent;
+  };
+  return { data, send };
+}
+
 t.test('a pipe that is given up while the other side closes sends what it was sending', async t => {
   const [client, front] = await pair(t);
   const [back, server] = await pair(t);
   const [others, end] = await pair(t);
-  back.setSendBufferSize(16 * 1024);
-  server.setRecvBufferSize(16 * 1024);
-  const data = pattern(4_000_000);
-  let sent = 0;
-  const send = async (): Promise<void> => {
-    await client.write(data.subarray(sent, sent + 20_000));
-    sent += 20_000;
-    while (front.bytesRead < sent) await sleep(0.1);
-    await turns(4);
-  };
+  narrow(back, server);
+  const { data, send } = feed(client, front);
   const useBuffers = async (length: number): Promise<void> => {
     const writing = others.write(Buffer.alloc(length, 255));
     await end.readExactly(length);
@@ -263,7 +275,7 @@ t.test('a pipe that is given up while the other side closes sends what it was se
   while (back.bufferedAmount === 0) await send();
   // What gathers now lies in another buffer than what is under way.
   await useBuffers(300_000);
-  await send();
+  const sent = await send();
   const closing = back.close();
   abort.abort();
   await t.rejects(piping, { name: 'AbortError' });
@@ -277,16 +289,8 @@ t.test('a pipe that is given up while the other side closes sends what it was se
 t.test('what a pipe has gathered when it is given up goes first', async t => {
   const [client, front] = await pair(t);
   const [back, server] = await pair(t);
-  back.setSendBufferSize(16 * 1024);
-  server.setRecvBufferSize(16 * 1024);
-  const data = pattern(4_000_000);
-  let sent = 0;
-  const send = async (): Promise<void> => {
-    await client.write(data.subarray(sent, sent + 20_000));
-    sent += 20_000;
-    while (front.bytesRead < sent) await sleep(0.1);
-    await turns(4);
-  };
+  narrow(back, server);
+  const { data, send } = feed(client, front);
   const abort = new AbortController();
   const piping = front.pipeTo(back, { signal: abort.signal });
   while (back.bufferedAmount === 0) await send();
@@ -294,7 +298,7 @@ t.test('what a pipe has gathered when it is given up goes first', async t => {
   abort.abort();
   const again = front.pipeTo(back);
   await t.rejects(piping, { name: 'AbortError' });
-  await send();
+  const sent = await send();
   await client.shutdown();
   t.ok(data.subarray(0, sent).equals(await readAll(server)));
   await again;
