@@ -4,16 +4,16 @@ import { compile } from '../compile.js';
 import { fio, worker } from '../contenders.js';
 import { bun, deno, node } from '../peers.js';
 import type { Contender, Scenario } from '../scenario.js';
-import { files } from './fs-files.js';
+import { files, inMemory } from './fs-files.js';
 
 const PROGRAM = 'benchmark/peers/fs/files.ts';
 /** Works that can do without a copy. */
 const IN_PLACE = ['read', 'sequential'];
 
-function contenders(work: string, atATime: number): Contender[] {
-  const args = (way: string): string[] => [way, work, files(), String(atATime)];
+function contenders(work: string, atATime: number, folder: () => string): Contender[] {
+  const args = (way: string): string[] => [way, work, folder(), String(atATime)];
   return [
-    worker('c', () => [compile('benchmark/peers/fs/files.c'), work, files()]),
+    worker('c', () => [compile('benchmark/peers/fs/files.c'), work, folder()]),
     worker('uasync', () => node(PROGRAM, ...args('uasync'))),
     ...(IN_PLACE.includes(work) ? [worker('uasync-pinned', () => node(PROGRAM, ...args('pinned')))] : []),
     worker('node', () => node(PROGRAM, ...args('promises'))),
@@ -23,8 +23,15 @@ function contenders(work: string, atATime: number): Contender[] {
   ];
 }
 
-function scenario(name: string, title: string, work: string, atATime: number, quick = false): Scenario {
-  return { name, title, operation: 'operation', quick, contenders: contenders(work, atATime) };
+function scenario(
+  name: string,
+  title: string,
+  work: string,
+  atATime: number,
+  quick = false,
+  folder = files,
+): Scenario {
+  return { name, title, operation: 'operation', quick, contenders: contenders(work, atATime, folder) };
 }
 
 function randomReads(depth: number, quick: boolean): Scenario {
@@ -44,7 +51,8 @@ export const fs: Scenario[] = [
   randomReads(256, false),
   scenario('fs.readfile', 'readFile of 4 KiB, 64 at a time', 'readfile', 64, true),
   scenario('fs.stat', 'stat, 64 at a time', 'stat', 64, true),
-  scenario('fs.writefile', 'writeFile of 4 KiB, 64 at a time', 'writefile', 64, true),
+  scenario('fs.rewrite', 'writeFile of 4 KiB over a file, 64 at a time', 'rewrite', 64),
+  scenario('fs.writefile', 'writeFile of 4 KiB, a new file, 64 at a time', 'writefile', 64, true, inMemory),
   scenario('fs.sequential', 'read in chunks of 128 KiB', 'sequential', 1),
   scenario('fs.append-log', 'append 4 KiB and datasync, 64 writers', 'append-log', 64),
 ];

@@ -79,19 +79,34 @@ static unsigned long stat_files(double end)
 	return ops;
 }
 
+static void write_file(const char *name)
+{
+	int fd = open_in(name, O_WRONLY | O_CREAT | O_TRUNC);
+	if (write(fd, buffer, SMALL) != SMALL)
+		die("write");
+	close(fd);
+}
+
 static unsigned long write_files(double end)
 {
 	char name[32];
 	do {
 		for (int i = 0; i < 64; i++, written++) {
 			snprintf(name, sizeof(name), "new-c-%u", written);
-			int fd = open_in(name, O_WRONLY | O_CREAT | O_TRUNC);
-			if (write(fd, buffer, SMALL) != SMALL)
-				die("write");
-			close(fd);
+			write_file(name);
 		}
 	} while (now() < end);
 	return written;
+}
+
+static unsigned long rewrite_files(double end)
+{
+	unsigned long ops = 0;
+	do {
+		for (int i = 0; i < 64; i++, ops++)
+			write_file(small(ops));
+	} while (now() < end);
+	return ops;
 }
 
 static unsigned long sequential(double end)
@@ -124,7 +139,8 @@ static const struct {
 	unsigned long (*work)(double end);
 } works[] = {
 	{ "read", random_reads }, { "readfile", read_files },	  { "stat", stat_files },
-	{ "writefile", write_files }, { "sequential", sequential }, { "append-log", append_log },
+	{ "writefile", write_files }, { "rewrite", rewrite_files }, { "sequential", sequential },
+	{ "append-log", append_log },
 };
 static unsigned long (*chosen)(double end);
 

@@ -39,6 +39,7 @@ const works: Record<string, (api: Api, round: Round) => Promise<void>> = {
   readfile: (api, round) => round.spread(atATime, 16, () => api.readFile(nextSmall())),
   stat: (api, round) => round.spread(atATime, 16, () => api.stat(nextSmall())),
   writefile: (api, round) => round.spread(atATime, 16, () => api.writeFile(newPath(written++), content)),
+  rewrite: (api, round) => round.spread(atATime, 16, () => api.writeFile(nextSmall(), content)),
   async sequential(api, round) {
     const buffer = allocate(CHUNK);
     while (!round.over) {
@@ -68,6 +69,7 @@ const syncWorks: Record<string, (round: Round) => Promise<void> | void> = {
   readfile: round => round.repeat(256, () => nodeFs.readFileSync(nextSmall())),
   stat: round => round.repeat(256, () => nodeFs.statSync(nextSmall())),
   writefile: round => round.repeat(64, () => nodeFs.writeFileSync(newPath(written++), content)),
+  rewrite: round => round.repeat(64, () => nodeFs.writeFileSync(nextSmall(), content)),
   sequential(round) {
     const buffer = Buffer.allocUnsafeSlow(CHUNK);
     while (!round.over) {
