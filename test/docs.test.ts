@@ -40,7 +40,8 @@ for (const file of files) {
 async function runs(t: Test, name: string, code: string): Promise<void> {
   const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mjs`);
   writeFileSync(path, `${forOldNode(code)}\nsetTimeout(() => process.exit(), 1000).unref();\n`);
-  const printed = await output(process.execPath, [path]);
+  // What it leaves in the folder for temporary files goes with ours.
+  const printed = await output(process.execPath, [path], { ...process.env, TMPDIR: folder });
   // What a line says it prints, `console.log(…); // like this`, it must print.
   for (const [, said] of code.matchAll(/console\.log\(.*\);? \/\/ ([^\n]*)$/gm)) {
     const expected = said!.split(/[:,] /)[0]!;

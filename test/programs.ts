@@ -13,9 +13,10 @@ export function built(path: string): string {
 }
 
 /** Runs a command to its end; resolves to what it printed, rejects if it failed. */
-export async function output(command: string, args: string[]): Promise<string> {
+export async function output(command: string, args: string[], env = process.env): Promise<string> {
   const { stdout } = await promisify(execFile)(command, args, {
     cwd: ROOT,
+    env,
     timeout: 30_000,
     maxBuffer: 16 << 20,
   });
