@@ -17,6 +17,8 @@ interface Turning {
 const BURST_MAX = 64;
 /** Turns that move much take long: so many milliseconds of them are enough as well. */
 const BURST_MS = 2;
+/** From this turn of a burst on that is looked at: most bursts have one, which no clock needs to see. */
+const TIMED_FROM = 2;
 
 /**
  * When the loop takes its turns, beside Node's own event loop.
@@ -67,15 +69,20 @@ export class Scheduler {
   readonly #onTick = (): void => {
     this.#tickQueued = false;
     if (this.#closed) return;
-    if (this.#burst++ === 0) this.#burstEnd = performance.now() + BURST_MS;
     const left = this.#loop.turn(false);
-    if (performance.now() > this.#burstEnd) this.#burst = BURST_MAX;
+    if (++this.#burst >= TIMED_FROM) this.#lookAtClock();
     const { alive } = this.#loop;
     if (alive && !this.#referenced) this.#setReferenced(true);
     // Letting the process go waits for an immediate, as most pauses are short.
     if (left || alive !== this.#referenced) this.wakeLater();
     else this.#await();
   };
+
+  #lookAtClock(): void {
+    const now = performance.now();
+    if (this.#burst === TIMED_FROM) this.#burstEnd = now + BURST_MS;
+    else if (now > this.#burstEnd) this.#burst = BURST_MAX;
+  }
 
   readonly #onImmediate = (): void => {
     this.#immediate = null;

@@ -260,7 +260,7 @@ export class DatagramReceiver extends Operation {
     const length = words[word + (RECVMSG_OUT.payloadlen >> 2)]!;
     const room = Math.min(this.#maxSize, start + this.#buffers.size - payloadAt);
     const { address, port, family } = peerAt(bytes, words, nameAt, words[word]!);
-    const data = copyChunk(bytes, payloadAt, Math.min(length, room), undefined);
+    const data = copyChunk(this.#buffers, payloadAt, Math.min(length, room), undefined);
     const datagram: Datagram = { data, address, port, family, truncated: length > room };
     if (this.#ancillary) {
       const controlLength = words[word + (RECVMSG_OUT.controllen >> 2)]!;

@@ -153,7 +153,7 @@ export class PipeReader extends Operation implements BlockWaiter {
     if (res > 0) {
       this.bytesRead += res;
       if (res === block.bytes.length && this.#size < READ_MAX) this.#size *= 4;
-      this.#left = copyChunk(block.bytes, 0, res, undefined);
+      this.#left = copyChunk(block, 0, res, undefined);
     } else if (res === 0) {
       this.#ended();
     } else if (res !== ECANCELED && res !== EINTR && res !== EAGAIN) {

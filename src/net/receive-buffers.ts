@@ -4,7 +4,7 @@ import { RUNTIME_GROUP } from '../loop/raw.js';
 import * as abi from '../ring/abi.js';
 import { BufRing } from '../ring/buf-ring.js';
 import { UasyncError } from '../ring/errors.js';
-import { copyChunk } from './slab.js';
+import { copyChunk, type Memory, memoryOf } from './slab.js';
 
 const GROUP = RUNTIME_GROUP;
 /** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
@@ -21,7 +21,7 @@ const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024, flags: 0 };
 export class ReceiveBuffers {
   readonly group = GROUP;
   readonly #ring: BufRing;
-  readonly #bytes: Buffer;
+  readonly #memory: Memory;
   readonly #size: number;
   /** How far each incremental buffer has been filled. */
   readonly #filled: Int32Array;
@@ -37,7 +37,7 @@ export class ReceiveBuffers {
   private constructor(loop: Loop) {
     this.#ring = ReceiveBuffers.#makeRing(loop);
     this.#size = this.#ring.bufferSize;
-    this.#bytes = this.#ring.bytes;
+    this.#memory = memoryOf(this.#ring.bytes);
     const { entries, provided } = this.#ring;
     this.#filled = new Int32Array(entries);
     this.#lent = new Int32Array(entries);
@@ -63,7 +63,7 @@ export class ReceiveBuffers {
    * nobody has seen `last` yet, the result may be both in one.
    */
   take(length: number, flags: number, last: Buffer | undefined): Buffer {
-    const chunk = copyChunk(this.#bytes, this.#locate(length, flags), length, last);
+    const chunk = copyChunk(this.#memory, this.#locate(length, flags), length, last);
     this.#release(flags);
     return chunk;
   }
@@ -71,7 +71,7 @@ export class ReceiveBuffers {
   /** The same, copied to `target` from `at` on, where there is room for them. */
   takeInto(target: Uint8Array, at: number, length: number, flags: number): void {
     const start = this.#locate(length, flags);
-    this.#bytes.copy(target, at, start, start + length);
+    this.#memory.bytes.copy(target, at, start, start + length);
     this.#release(flags);
   }
 

@@ -2,45 +2,17 @@ import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
-import { promiseOf, type Settler } from '../loop/settler.js';
 import * as abi from '../ring/abi.js';
 import { EOPNOTSUPP } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { NO_BYTES, Write, WriteQueue } from './write-queue.js';
 import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
-const NO_BYTES = Buffer.alloc(0);
 function detachedError(): UasyncError {
   return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
-}
-
-/** One `write()` that the kernel has not taken whole yet. */
-class Write implements Settler<void> {
-  resolve!: Settler<void>['resolve'];
-  reject!: (error: unknown) => void;
-  /** Bytes that are in a block, or sent. */
-  copied: number;
-  readonly length: number;
-  /** The bytes to copy; none if all are in a block from the start. */
-  readonly data: Uint8Array;
-  /** Where the bytes are if they are sent in place, else 0. */
-  address = 0;
-  /** Set if it sends nothing, and holds back those behind it: see `Sender.hold`. */
-  readonly holder: (() => void) | null;
-
-  constructor(data: Uint8Array, length: number, copied: number, holder: (() => void) | null = null) {
-    this.data = data;
-    this.length = length;
-    this.copied = copied;
-    this.holder = holder;
-  }
-
-  /** Whether the buffer was detached or shrunk while it waited: its bytes are gone. */
-  get lost(): boolean {
-    return this.data.length < this.length && this.data !== NO_BYTES;
-  }
 }
 
 /**
@@ -52,7 +24,7 @@ export class Sender extends Operation implements BlockWaiter {
   bytesWritten = 0;
   readonly #fd: number;
   /** The writes whose bytes are in the block, then those that wait. */
-  #writes: Write[] = [];
+  #writes = new WriteQueue();
   #block: Block | null = null;
   /** The same, while a send without a copy has it too. */
   #shared: SharedBlock | null = null;
@@ -81,7 +53,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Whether every byte has been taken by the kernel. */
   get drained(): boolean {
-    return this.#writes.length === 0 && this.#holder === null;
+    return this.#writes.empty && this.#holder === null;
   }
 
   /** Whether there is nothing to wait for before the socket is closed. */
@@ -111,13 +83,9 @@ export class Sender extends Operation implements BlockWaiter {
     const write = new Write(data, data.length, 0);
     // Without the kernel's copy too the bytes would have to stay as they are for longer than the call.
     if (data.length < this.zeroCopyFrom) write.address = pinnedAddress(data);
-    const promise = promiseOf(write);
-    if (write.length === 0 && this.drained) {
-      write.resolve();
-      return promise;
-    }
-    this.#push(write);
-    return promise;
+    if (write.length === 0 && this.drained) write.resolve();
+    else this.#push(write);
+    return write.promise;
   }
 
   #push(write: Write): void {
@@ -134,15 +102,13 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#error !== null) return Promise.reject(this.#error);
     if (this.loop.closing) return Promise.reject(closedError('The loop'));
     const write = new Write(NO_BYTES, 0, 0, giveUp);
-    const promise = promiseOf(write);
     this.#push(write);
-    return promise;
+    return write.promise;
   }
 
   /** Takes back a `hold` that waits still: it rejects with `error`. */
   unhold(giveUp: () => void, error: Error): void {
-    const at = this.#writes.findIndex(write => write.holder === giveUp);
-    if (at >= 0) this.#writes.splice(at, 1)[0]!.reject(error);
+    this.#writes.remove(giveUp)?.reject(error);
   }
 
   /** Ends a `hold`; with an error if what comes after can no longer be sent. */
@@ -150,7 +116,7 @@ export class Sender extends Operation implements BlockWaiter {
     this.#holder = null;
     if (error !== undefined) this.#error ??= error;
     if (this.#error !== null) this.#drop(this.#error);
-    else if (this.#writes.length !== 0) this.#start();
+    else if (!this.#writes.empty) this.#start();
     else this.#settleDrained();
   }
 
@@ -184,9 +150,8 @@ export class Sender extends Operation implements BlockWaiter {
     }
     const write = new Write(NO_BYTES, length, 0);
     write.address = address;
-    const promise = promiseOf(write);
     this.#push(write);
-    return promise;
+    return write.promise;
   }
 
   #writeFilled(block: Block, length: number): Promise<void> {
@@ -195,13 +160,12 @@ export class Sender extends Operation implements BlockWaiter {
     this.bufferedAmount += length;
     this.#block = block;
     this.#send(block.address, length);
-    return promiseOf(write);
+    return write.promise;
   }
 
   /** Copies as much of the waiting writes as a block holds, and sends it. */
   #fill(): void {
-    const writes = this.#writes;
-    const first = writes[0]!;
+    const first = this.#writes.first!;
     if (first.holder !== null) {
       this.#taken();
       return;
@@ -211,10 +175,8 @@ export class Sender extends Operation implements BlockWaiter {
       return;
     }
     let total = 0;
-    for (const write of writes) {
-      if (write.holder !== null || write.address !== 0) break;
+    for (let write: Write | null = first; write?.copies && total < BLOCK_MAX; write = write.next) {
       total += write.length - write.copied;
-      if (total >= BLOCK_MAX) break;
     }
     const block = this.loop.blocks.acquire(Math.min(total, BLOCK_MAX));
     if (block === null) {
@@ -246,8 +208,7 @@ export class Sender extends Operation implements BlockWaiter {
   /** Fills `bytes` from the waiting writes; returns how far. */
   #copy(bytes: Buffer): number {
     let end = 0;
-    for (const write of this.#writes) {
-      if (write.lost || write.holder !== null || write.address !== 0) break;
+    for (let write = this.#writes.first; write?.copies && !write.lost; write = write.next) {
       const length = Math.min(write.length - write.copied, bytes.length - end);
       const whole = length === write.data.length;
       bytes.set(whole ? write.data : write.data.subarray(write.copied, write.copied + length), end);
@@ -260,7 +221,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   blockReleased(): void {
     this.#waiting = false;
-    if (this.#writes.length !== 0 && this.#holder === null) this.#start();
+    if (!this.#writes.empty && this.#holder === null) this.#start();
   }
 
   /** Sends what waits; a failure is that of the writes. */
@@ -343,18 +304,14 @@ export class Sender extends Operation implements BlockWaiter {
   /** All that was in flight has been sent: its writes resolve, and the next ones go. */
   #taken(): void {
     const writes = this.#writes;
-    let done = 0;
-    while (done < writes.length && this.#holder === null) {
-      const write = writes[done]!;
+    for (let write = writes.first; write !== null && this.#holder === null; write = writes.first) {
       if (write.copied !== write.length) break;
-      done++;
+      writes.shift();
       this.#holder = write.holder;
       write.resolve();
     }
-    if (done === writes.length) writes.length = 0;
-    else writes.splice(0, done);
     if (this.#holder !== null) return;
-    if (writes.length !== 0) this.#start();
+    if (!writes.empty) this.#start();
     else this.#settleDrained();
   }
 
@@ -364,10 +321,8 @@ export class Sender extends Operation implements BlockWaiter {
   }
 
   #drop(error: Error): void {
-    const writes = this.#writes;
-    this.#writes = [];
     this.bufferedAmount = 0;
-    for (const write of writes) write.reject(error);
+    for (let write = this.#writes.shift(); write !== null; write = this.#writes.shift()) write.reject(error);
     this.#settleDrained();
   }
 
