@@ -115,6 +115,8 @@ export class Loop {
   #completed = 0;
   #stale = 0;
   #turns = 0;
+  /** How many completions were reaped last. */
+  #reaped = 0;
 
   /** @internal Use `loop()`. */
   constructor(options: LoopOptions = {}) {
@@ -290,6 +292,11 @@ export class Loop {
     return this.#slots.size !== 0 || this.#unowned !== 0;
   }
 
+  /** @internal Whether little has just completed. */
+  get quiet(): boolean {
+    return this.#reaped <= FEW;
+  }
+
   /** @internal Whether operations in flight keep the process alive. */
   get alive(): boolean {
     return this.#referenced > 0;
@@ -308,7 +315,7 @@ export class Loop {
     if (this.#closed) return false;
     const queued = this.ring.sqReady;
     if (queued !== 0) this.ring.submitAndGetEvents();
-    if (reap || queued <= FEW || this.#eager !== 0) this.ring.reap(this);
+    if (reap || queued <= FEW || this.#eager !== 0) this.#reaped = this.ring.reap(this);
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.
