@@ -16,6 +16,7 @@ function contenders(work: string, atATime: number, folder: () => string): Conten
     worker('c', () => [compile('benchmark/peers/fs/files.c'), work, folder()]),
     worker('uasync', () => node(PROGRAM, ...args('uasync'))),
     ...(IN_PLACE.includes(work) ? [worker('uasync-pinned', () => node(PROGRAM, ...args('pinned')))] : []),
+    ...(work === 'sequential' ? [worker('uasync-lease', () => node(PROGRAM, ...args('lease')))] : []),
     worker('node', () => node(PROGRAM, ...args('promises'))),
     worker('node-sync', () => node(PROGRAM, ...args('sync'))),
     worker('bun', () => bun(PROGRAM, ...args('promises'))),

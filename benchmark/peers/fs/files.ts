@@ -1,6 +1,6 @@
 /**
  * What programs do with files, by uasync/fs, by node:fs/promises or by the sync calls of node:fs. Bun and
- * Deno run it too, for their own. `node files.js uasync|pinned|promises|sync WORK FOLDER AT_A_TIME`
+ * Deno run it too, for their own. `node files.js uasync|pinned|lease|promises|sync WORK FOLDER AT_A_TIME`
  */
 import nodeFs, { promises } from 'node:fs';
 import { join } from 'node:path';
@@ -58,6 +58,16 @@ const works: Record<string, (api: Api, round: Round) => Promise<void>> = {
   },
 };
 
+/** What only uasync has: chunks that are shown where the kernel has put them. */
+async function leased(round: Round): Promise<void> {
+  const { open } = await import('uasync/fs');
+  while (!round.over) {
+    const handle = await open(join(folder, 'large'));
+    for await (const _ of handle.chunks({ size: CHUNK, lease: true })) round.ops++;
+    await handle.close();
+  }
+}
+
 /** The same by sync calls, one at a time. */
 const syncWorks: Record<string, (round: Round) => Promise<void> | void> = {
   async read(round) {
@@ -94,7 +104,13 @@ function tidy(): void {
 }
 
 // Only where it is asked for: the other runtimes have no koffi.
-const ours = way === 'uasync' || way === 'pinned';
+const ours = way !== 'promises' && way !== 'sync';
 const api = ours ? ((await import('uasync/fs')) as unknown as Api) : promises;
 const allocate = way === 'pinned' ? (await import('uasync')).allocPinned : Buffer.allocUnsafeSlow;
-await serveRounds(round => (way === 'sync' ? syncWorks[name]!(round) : works[name]!(api, round)), tidy);
+
+function work(round: Round): Promise<void> | void {
+  if (way === 'sync') return syncWorks[name]!(round);
+  return way === 'lease' ? leased(round) : works[name]!(api, round);
+}
+
+await serveRounds(work, tidy);
