@@ -368,9 +368,19 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     return this.#closing;
   }
 
-  async #finish(drop: boolean): Promise<void> {
-    this.#sender.ended = true;
+  #finish(drop: boolean): Promise<void> {
+    const sender = this.#sender;
+    sender.ended = true;
     if (this.#loop.closed) return this.#release();
+    // As most connections end: the peer has, and all is sent.
+    if (sender.idle && sender.error === null && this.#receiver.slot < 0) {
+      this.#receiver.stop(NOTHING);
+      return this.#release();
+    }
+    return this.#finishWhenDone(drop);
+  }
+
+  async #finishWhenDone(drop: boolean): Promise<void> {
     const stopped = new Promise<void>(resolve => this.#receiver.stop(resolve));
     if (drop) this.#sender.abort();
     await this.#drain();
@@ -394,6 +404,9 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   }
 }
 
+const NOTHING = (): void => {};
+const lastStep = (): IteratorResult<Buffer, undefined> => ({ value: undefined, done: true });
+
 /** `for await` over a connection, without a generator's extra promises. */
 class ChunkIterator implements AsyncIterator<Buffer, undefined>, ChunkIteration {
   readonly #connection: Connection;
@@ -406,13 +419,12 @@ class ChunkIterator implements AsyncIterator<Buffer, undefined>, ChunkIteration 
   }
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.#done) return Promise.resolve({ value: undefined, done: true });
+    if (this.#done) return Promise.resolve(lastStep());
     return this.#receiver.read(undefined, this) as Promise<IteratorResult<Buffer, undefined>>;
   }
 
-  async return(): Promise<IteratorResult<Buffer, undefined>> {
+  return(): Promise<IteratorResult<Buffer, undefined>> {
     this.#done = true;
-    await this.#connection.close();
-    return { value: undefined, done: true };
+    return this.#connection.close().then(lastStep);
   }
 }

@@ -32,9 +32,15 @@ export const ALL = 5;
 
 const NO_DELIMITER = Buffer.alloc(0);
 
+const RESOLVED = Promise.resolve();
+
 /** Ends an iteration, but not from within the receiver, which closing comes back to. */
-function closeSoon(iteration: ChunkIteration): Promise<IteratorResult<Buffer, undefined>> {
-  return Promise.resolve().then(() => iteration.return());
+function closeSoon(
+  iteration: ChunkIteration,
+  closed: (step: IteratorResult<Buffer, undefined>) => void,
+  failed: (error: unknown) => void,
+): void {
+  RESOLVED.then(() => iteration.return().then(closed, failed));
 }
 
 /** Someone who waits for bytes. */
@@ -140,14 +146,14 @@ export class Reader extends Waiter<ReadValue> {
   give(chunk: Buffer | null): void {
     if (this.iteration === null) this.resolve(chunk);
     else if (chunk !== null) this.resolve({ value: chunk, done: false });
-    else this.resolve(closeSoon(this.iteration) as never);
+    else closeSoon(this.iteration, this.resolve, this.reject);
   }
 
   /** Settles with an error; an iteration closes the connection first. */
   fail(error: Error): void {
     const { iteration, reject } = this;
     if (iteration === null) reject(error);
-    else closeSoon(iteration).then(() => reject(error), reject);
+    else closeSoon(iteration, () => reject(error), reject);
   }
 
   override giveUp(error: Error): void {
