@@ -1,6 +1,6 @@
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
-import { checkWait, type WaitOptions } from '../loop/waiter.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, closedError, type ErrorDetails, systemError, UasyncError } from '../ring/errors.js';
@@ -269,18 +269,20 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
    * Ties the socket to one peer: it receives from that one only, `send(data)` goes there, and refusals of
    * the peer's host (ICMP) come back as errors. `connect(port, host)`, by default this host, or
    * `connect(path)` for a Unix socket. connect(2)
+   * @param options `signal` and `timeout` end the wait for the name lookup; the rest takes no time.
    * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_IS_CONNECTED, EACCES, ENETUNREACH, ENOENT and
-   * their like; errors of the name lookup.
+   * their like; AbortError, ETIMEDOUT; errors of the name lookup.
    */
-  async connect(to: number | string, host?: string): Promise<void> {
+  async connect(to: number | string, host?: string, options?: WaitOptions): Promise<void> {
     this.checkOpen();
+    checkWait(options);
     if (this.#addressing.peer !== null || this.#addressing.connecting) {
       throw new UasyncError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected');
     }
     this.#addressing.connecting = true;
     this.#sender.doubt();
     try {
-      const peer = await this.#addressing.peerOf(to, host);
+      const peer = await unlessGivenUp(this.#addressing.peerOf(to, host), 'connect', options);
       this.checkOpen();
       await this.#connectTo(peer.bytes, peer.details);
       this.#setPeer(peer);

@@ -1,13 +1,13 @@
 import { AbortError } from '../loop/abort.js';
-import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { BLOCK_MAX } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
-import { checkWait } from '../loop/waiter.js';
+import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
-import { argTypeError } from '../ring/errors.js';
+import { argTypeError, type UasyncError } from '../ring/errors.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { CallLimit } from './call-limit.js';
 import type { Sender } from './sender.js';
 
 /** A file's descriptor, or what has one. */
@@ -21,6 +21,8 @@ export interface SendFileOptions {
   length?: number;
   /** Aborting it rejects the call with an AbortError. */
   signal?: AbortSignal;
+  /** Milliseconds after which the call rejects with ETIMEDOUT; without it there is no limit. */
+  timeout?: number;
 }
 
 function descriptorOf(file: SendableFile): number {
@@ -35,10 +37,10 @@ function descriptorOf(file: SendableFile): number {
 export function checkSendFile(file: SendableFile, options: SendFileOptions): void {
   descriptorOf(file);
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-  const { offset, length, signal } = options;
+  const { offset, length, signal, timeout } = options;
   if (offset !== undefined) checkInt('options.offset', offset, 0, Number.MAX_SAFE_INTEGER);
   if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
-  checkWait({ signal: checkSignal(signal) });
+  checkWait({ signal: checkSignal(signal), timeout });
 }
 
 /**
@@ -53,33 +55,57 @@ export async function sendFile(
   sender: Sender,
   socket: number,
   file: SendableFile,
-  { offset = 0, length = Number.POSITIVE_INFINITY, signal: given }: SendFileOptions,
+  { offset = 0, length = Number.POSITIVE_INFINITY, signal, timeout }: SendFileOptions,
 ): Promise<number> {
-  const reset = new AbortController();
-  const signal = given === undefined ? reset.signal : AbortSignal.any([given, reset.signal]);
-  await holdOf(sender, () => reset.abort(), given);
-  const before = sender.bytesWritten;
+  const limit = new SendFileLimit(sender, { signal, timeout });
   try {
-    // Read now: the file may have been closed while writes went out.
-    await send(loop, sender, socket, descriptorOf(file), offset, length, signal);
-  } catch (error) {
-    const failure = sender.error ?? (error as Error);
-    sender.release(sender.bytesWritten === before ? undefined : failure);
-    throw failure;
+    await sender.hold(limit.giveUp);
+    const before = sender.bytesWritten;
+    try {
+      // Read now: the file may have been closed while writes went out.
+      await send(loop, sender, socket, descriptorOf(file), offset, length, limit.signal);
+    } catch (error) {
+      const failure = sender.error ?? limit.reasonFor(error as Error);
+      sender.release(sender.bytesWritten === before ? undefined : failure);
+      throw failure;
+    }
+    sender.release();
+    return sender.bytesWritten - before;
+  } finally {
+    limit.end();
   }
-  sender.release();
-  return sender.bytesWritten - before;
 }
 
-/** Waits for its turn, unless that is given up before. */
-async function holdOf(sender: Sender, giveUp: () => void, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return sender.hold(giveUp);
-  const listener = { onAbort: () => sender.unhold(giveUp, new AbortError(signal)) };
-  listenForAbort(signal, listener);
-  try {
-    await sender.hold(giveUp);
-  } finally {
-    ignoreAbort(signal, listener);
+/** What may end it before its time: the caller's signal and timeout, or a reset of the connection. */
+class SendFileLimit extends CallLimit {
+  readonly #sender: Sender;
+  readonly #abort = new AbortController();
+
+  constructor(sender: Sender, options: WaitOptions) {
+    super(options);
+    this.#sender = sender;
+  }
+
+  /** Of the operations that it consists of. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** The connection is reset. */
+  readonly giveUp = (): void => this.#abort.abort();
+
+  override onAbort(): void {
+    this.#sender.unhold(this.giveUp, this.#why()!);
+    this.#abort.abort();
+  }
+
+  #why(): UasyncError | null {
+    return this.reason('write', undefined);
+  }
+
+  /** What the caller is told of an operation's error. */
+  reasonFor(error: Error): Error {
+    return error instanceof AbortError ? (this.#why() ?? error) : error;
   }
 }
 

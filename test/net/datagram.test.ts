@@ -216,7 +216,14 @@ t.test('connect and disconnect', async t => {
   await using client = await bind({ host: HOST });
   await t.rejects(client.send('whom to?'), { code: 'EDESTADDRREQ', syscall: 'send' });
   await t.rejects(client.disconnect(), { code: 'ERR_SOCKET_DGRAM_NOT_CONNECTED' });
-  await client.connect(portOf(server), 'localhost');
+  const signal = AbortSignal.abort();
+  await t.rejects(client.connect(portOf(server), 'localhost', { signal }), { name: 'AbortError' });
+  const aborted = new AbortController();
+  const given = client.connect(portOf(server), 'localhost', { signal: aborted.signal });
+  aborted.abort();
+  await t.rejects(given, { name: 'AbortError' });
+  t.equal(client.remoteAddress, undefined);
+  await client.connect(portOf(server), 'localhost', { timeout: 5000 });
   t.strictSame(client.remoteAddress, server.address);
   await t.rejects(client.connect(portOf(server)), { code: 'ERR_SOCKET_DGRAM_IS_CONNECTED' });
   t.equal(await client.send('to the peer'), 11);

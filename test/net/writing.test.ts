@@ -104,7 +104,7 @@ t.test('sendFile sends a file between what is written before and after', async t
   await Promise.all([file.close(), nodes.close()]);
 });
 
-t.test('sendFile waits for a peer that does not read, and an abort or a reset ends it', async t => {
+t.test('sendFile waits for a peer that does not read: until an abort, a reset, a timeout', async t => {
   const path = join(folder, 'large');
   writeFileSync(path, pattern(20_000_000));
   const fd = openSync(path, 'r');
@@ -124,7 +124,15 @@ t.test('sendFile waits for a peer that does not read, and an abort or a reset en
   await reset;
   await a.reset();
   await behind;
+  const [e] = await pair(t);
+  const late = t.rejects(e.sendFile(fd, { timeout: 60 }), { code: 'ETIMEDOUT', syscall: 'write' });
+  await t.rejects(e.sendFile(fd, { timeout: 20 }), { code: 'ETIMEDOUT' }, 'before it is its turn');
+  await t.rejects(e.write('waits its turn'), { code: 'ETIMEDOUT' }, 'half a file is before it');
+  await late;
+  await e.reset();
   const [d] = await pair(t);
+  t.equal(await d.sendFile(fd, { length: 5, timeout: 1000 }), 5);
+  await t.rejects(d.sendFile(fd, { timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   await t.rejects(d.sendFile(0x7ffffff0), { code: 'EBADF' });
   await t.rejects(d.sendFile(fd, { offset: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   await t.rejects(d.sendFile('x' as never), { code: 'ERR_INVALID_ARG_TYPE' });
