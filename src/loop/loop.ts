@@ -45,6 +45,16 @@ const owned: Set<number> | null = isMainThread ? null : new Set();
 /** Loops that were closed although the kernel was not done with these operations: their memory stays. */
 const unfinished = new Map<Loop, Operation[]>();
 
+/** Each system call spares the search for the descriptor, which this process's other threads make dearer. */
+function registerRingFd(ring: Ring): void {
+  try {
+    ring.registerRingFd();
+  } catch (error) {
+    // Before 5.18, or a thread with 16 rings.
+    if (!(error instanceof UasyncError)) throw error;
+  }
+}
+
 /** An uncaught exception like any other, which does not stop what the loop is doing. */
 function throwLater(error: unknown): void {
   process.nextTick(() => {
@@ -139,6 +149,7 @@ export class Loop {
       },
       false,
     );
+    registerRingFd(this.ring);
     const table = new BufferTable(this.ring);
     this.fixedBlocks = new FixedBlocks(table);
     this.leasedBlocks = new FixedBlocks(table);
