@@ -55,6 +55,12 @@ export const TCP_PEERS: Peer[] = [
   { name: 'go', command: () => [compile('benchmark/peers/tcp/echo.go')] },
 ];
 
+/** A server that looks for messages instead of sleeping, which tells at low rates. */
+export const TCP_BUSY: Peer = {
+  name: 'uasync-busy',
+  command: () => node('benchmark/peers/tcp/uasync-busy.ts'),
+};
+
 /** Other ways to write the server on uasync, which tell with long messages. */
 export const TCP_WAYS: Peer[] = [
   { name: 'uasync-pipe', command: () => node('benchmark/peers/tcp/uasync-pipe.ts') },
@@ -93,6 +99,7 @@ export const TITLES: Record<string, string> = {
   'uasync-pipe': 'uasync, pipeTo',
   'uasync-pinned': 'uasync, pinned',
   'uasync-lease': 'uasync, leased',
+  'uasync-busy': 'uasync, busyPoll',
   'uasync-many': 'uasync, in batches',
   'uasync-bare': 'uasync, no node:http',
   node: 'Node',

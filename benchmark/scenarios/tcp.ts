@@ -1,7 +1,7 @@
 /** TCP echo: what each round trip costs a server. */
 import { idleServer, server } from '../contenders.js';
 import { churn, paced, type Shape, stream } from '../load.js';
-import { TCP_PEERS, TCP_WAYS } from '../peers.js';
+import { TCP_BUSY, TCP_PEERS, TCP_WAYS } from '../peers.js';
 import type { Scenario } from '../scenario.js';
 
 type Common = Pick<Scenario, 'name' | 'title'> & Partial<Scenario>;
@@ -22,7 +22,7 @@ function atRate(name: string, rate: number, quick: boolean): Scenario {
     operation: 'round trip',
     headline: 'latency',
     quick,
-    contenders: TCP_PEERS.map(peer =>
+    contenders: [...TCP_PEERS, TCP_BUSY].map(peer =>
       server(peer, (target, seconds) => paced(target, shape, seconds), { paced: true }),
     ),
   };

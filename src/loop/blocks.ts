@@ -153,3 +153,14 @@ export class BlockPool {
     this.#mapped = 0;
   }
 }
+
+/** How full several pools are together. */
+export function sumOf(pools: BlockStats[]): BlockStats {
+  const sum = { mapped: 0, used: 0, limit: 0 };
+  for (const { mapped, used, limit } of pools) {
+    sum.mapped += mapped;
+    sum.used += used;
+    sum.limit += limit;
+  }
+  return sum;
+}

@@ -1,7 +1,8 @@
 import { isMainThread } from 'node:worker_threads';
 import { UasyncError } from '../ring/errors.js';
 import { probe } from '../ring/probe.js';
-import { Loop, type LoopOptions } from './loop.js';
+import { Loop } from './loop.js';
+import type { LoopOptions } from './loop-options.js';
 import { discardPinned } from './pinned.js';
 
 let current: Loop | undefined;

@@ -1,16 +1,18 @@
 import { isMainThread } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
-import { checkFunction, checkInt } from '../ring/check.js';
+import { checkFunction } from '../ring/check.js';
 import { ECANCELED } from '../ring/errno.js';
-import { argTypeError, closedError, UasyncError } from '../ring/errors.js';
+import { closedError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { probeOps } from '../ring/probe.js';
 import { Ring } from '../ring/ring.js';
 import { Slots } from '../ring/slots.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { SQE } from '../ring/structs.js';
-import { BlockPool, type BlockStats } from './blocks.js';
+import { BlockPool, sumOf } from './blocks.js';
 import { BufferTable, FixedBlocks } from './fixed-blocks.js';
+import { type LoopOptions, withDefaults } from './loop-options.js';
+import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
 import { submitRaw } from './raw.js';
 import { Scheduler } from './scheduler.js';
@@ -19,25 +21,12 @@ import { Scheduler } from './scheduler.js';
 const NOBODY = -1;
 /** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
 const FOREIGN = -2;
-const DEFAULT_ENTRIES = 4096;
-const DEFAULT_CQ_ENTRIES = 16384;
-const DEFAULT_MEMORY = 256 * 1024 * 1024;
 
 /**
  * After so few submissions the turn reaps at once: what they complete spares a pass through Node's event
  * loop. After more of them waiting gathers larger batches.
  */
 const FEW = 2;
-
-/** How a thread's loop is set up, at its first use. */
-export interface LoopOptions {
-  /** Entries of the submission queue; default 4096. */
-  entries?: number;
-  /** Entries of the completion queue; default 16384. */
-  cqEntries?: number;
-  /** The most runtime memory for bytes in flight, in bytes; default 256 MiB. */
-  memory?: number;
-}
 
 /** Descriptors that go with this thread; those of the main thread go with the process anyway. */
 const owned: Set<number> | null = isMainThread ? null : new Set();
@@ -60,38 +49,6 @@ function throwLater(error: unknown): void {
   process.nextTick(() => {
     throw error;
   });
-}
-
-function sumOf(pools: BlockStats[]): BlockStats {
-  const sum = { mapped: 0, used: 0, limit: 0 };
-  for (const { mapped, used, limit } of pools) {
-    sum.mapped += mapped;
-    sum.used += used;
-    sum.limit += limit;
-  }
-  return sum;
-}
-
-/** Counters of a loop. All but the totals are back at zero when nothing is in flight. */
-export interface LoopStats {
-  /** Operations in flight. */
-  inFlight: number;
-  /** Those of them that keep the process alive. */
-  referenced: number;
-  /** Operations started, in total. */
-  submitted: number;
-  /** Completions delivered, in total. */
-  completed: number;
-  /** Completions that found their operation gone, in total: 0 unless something is wrong. */
-  stale: number;
-  /** io_uring_enter(2) calls, in total. */
-  enters: number;
-  /** Turns of the loop, in total. */
-  turns: number;
-  /** Completions that the kernel lost, in total: 0 on every supported kernel. */
-  overflow: number;
-  /** Memory for bytes in flight. */
-  blocks: BlockStats;
 }
 
 /**
@@ -130,13 +87,12 @@ export class Loop {
 
   /** @internal Use `loop()`. */
   constructor(options: LoopOptions = {}) {
-    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-    const memory = checkInt('options.memory', options.memory ?? DEFAULT_MEMORY, 1 << 20, 2 ** 40);
+    const { entries, cqEntries, memory, busyPoll } = withDefaults(options);
     this.blocks = new BlockPool(memory);
     this.ring = new Ring(
-      options.entries ?? DEFAULT_ENTRIES,
+      entries,
       {
-        cqEntries: options.cqEntries ?? DEFAULT_CQ_ENTRIES,
+        cqEntries,
         optionalFlags:
           // Mapped memory of the kernel's would keep the ring of a terminated worker, and all that is in
           // flight on it: its listeners would go on accepting.
@@ -154,7 +110,7 @@ export class Loop {
     this.fixedBlocks = new FixedBlocks(table);
     this.leasedBlocks = new FixedBlocks(table);
     this.ops = probeOps(this.ring);
-    this.#scheduler = new Scheduler(this.ring.fd, this);
+    this.#scheduler = new Scheduler(this.ring.fd, this, busyPoll);
   }
 
   /** Whether `close()` has been called. */
@@ -301,6 +257,11 @@ export class Loop {
   /** @internal Whether anything is in flight. */
   get busy(): boolean {
     return this.#slots.size !== 0 || this.#unowned !== 0;
+  }
+
+  /** @internal Completions delivered so far. */
+  get completed(): number {
+    return this.#completed;
   }
 
   /** @internal Whether little has just completed. */

@@ -6,6 +6,8 @@ interface Turning {
   turn(reap: boolean): boolean;
   /** Whether little has just completed, so that not much more will be queued in this burst. */
   readonly quiet: boolean;
+  /** Completions so far. */
+  readonly completed: number;
   /** Whether anything is in flight. */
   readonly busy: boolean;
   /** Whether the process must not end. */
@@ -35,7 +37,8 @@ const RESOLVED = Promise.resolve();
  *
  * While operations are in flight an immediate is always pending. If nothing is ready it is unreferenced:
  * the thread sleeps in libuv's epoll, which watches the ring's descriptor, and the immediate runs as soon
- * as anything has woken it. So a wake-up costs no callback of its own.
+ * as anything has woken it. So a wake-up costs no callback of its own. With `busyPoll` it stays referenced
+ * for a while after each completion, and the thread looks at everything again and again instead.
  */
 export class Scheduler {
   readonly #loop: Turning;
@@ -48,10 +51,17 @@ export class Scheduler {
   #burst = 0;
   /** When the burst has lasted long enough. */
   #burstEnd = 0;
+  /** Milliseconds to go on looking after a completion. */
+  readonly #busyPoll: number;
+  /** Completions by then, and until when to go on looking. */
+  #seen = 0;
+  #busyEnd = 0;
   #closed = false;
 
-  constructor(fd: number, loop: Turning) {
+  /** @param busyPoll in microseconds. */
+  constructor(fd: number, loop: Turning, busyPoll: number) {
     this.#loop = loop;
+    this.#busyPoll = busyPoll / 1000;
     this.#watch = libc().watchReadable(fd);
     this.#watch.unref();
   }
@@ -102,8 +112,19 @@ export class Scheduler {
 
   /** Sleep until something happens, if something can. */
   #await(): void {
-    if (this.#immediate === null && this.#loop.busy)
-      this.#immediate = setImmediate(this.#onImmediate).unref();
+    if (this.#immediate !== null || !this.#loop.busy) return;
+    this.#immediate = setImmediate(this.#onImmediate);
+    if (this.#busyPoll === 0 || !this.#isExpecting()) this.#immediate.unref();
+  }
+
+  /** Whether something has completed so recently that to sleep would be too slow. */
+  #isExpecting(): boolean {
+    const now = performance.now();
+    const { completed } = this.#loop;
+    if (completed === this.#seen) return now < this.#busyEnd;
+    this.#seen = completed;
+    this.#busyEnd = now + this.#busyPoll;
+    return true;
   }
 
   #setReferenced(referenced: boolean): void {

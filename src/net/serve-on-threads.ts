@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Channel } from '../loop/channel.js';
-import type { LoopStats } from '../loop/loop.js';
+import type { LoopStats } from '../loop/loop-stats.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { Channel } from '../loop/channel.js';
 import { channelPair } from '../loop/channel-end.js';
-import type { LoopStats } from '../loop/loop.js';
+import type { LoopStats } from '../loop/loop-stats.js';
 import { UasyncError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.js';

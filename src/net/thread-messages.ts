@@ -1,7 +1,7 @@
 /** What a thread and the one that started it say to each other. */
 import type { MessagePort } from 'node:worker_threads';
 import type { ChannelEnd } from '../loop/channel-end.js';
-import type { LoopStats } from '../loop/loop.js';
+import type { LoopStats } from '../loop/loop-stats.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 
 /** What a thread is born with. */

@@ -54,6 +54,50 @@ t.test('operations in sequence do not starve timers', async t => {
   t.equal(ticks, 20, `in ${operations} operations`);
 });
 
+t.test('busyPoll keeps the thread awake for a while after each completion', t => {
+  /** CPU time in ms during 200 ms of waiting. */
+  const usedBy = (options: string): number =>
+    Number(
+      run(`
+        loop(${options});
+        await nop();
+        const before = process.cpuUsage();
+        await sleep(200);
+        const { user, system } = process.cpuUsage(before);
+        console.log((user + system) / 1000);
+      `),
+    );
+  const asleep = usedBy('{}');
+  t.ok(asleep < 40, `${asleep} ms`);
+  const awhile = usedBy('{ busyPoll: 100_000 }');
+  t.ok(awhile > 40 && awhile < 150, `${awhile} ms`);
+  const awake = usedBy('{ busyPoll: 1_000_000 }');
+  t.ok(awake > awhile, `${awake} ms`);
+  t.end();
+});
+
+t.test('busyPoll starves neither timers nor the end of the process', t => {
+  const printed = run(`
+    loop({ busyPoll: 1_000_000 });
+    await nop();
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 5);
+    await sleep(100);
+    clearInterval(timer);
+    console.log(ticks > 10);
+    const left = performance.now();
+    process.once('exit', () => console.log(performance.now() - left < 500));
+  `);
+  t.equal(printed, 'true\ntrue\n');
+  for (const busyPoll of [-1, 1_000_001, 1.5, '1']) {
+    const code = run(`
+      try { loop({ busyPoll: ${JSON.stringify(busyPoll)} }); } catch (error) { console.log(error.code); }
+    `);
+    t.match(code, /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE)\n$/);
+  }
+  t.end();
+});
+
 t.test('sleep waits as long as it should', async t => {
   for (const ms of [0, 0.3, 2, 15]) {
     const start = performance.now();

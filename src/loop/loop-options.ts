@@ -1,0 +1,29 @@
+import { checkInt } from '../ring/check.js';
+import { argTypeError } from '../ring/errors.js';
+
+/** How a thread's loop is set up, at its first use. */
+export interface LoopOptions {
+  /** Entries of the submission queue; default 4096. */
+  entries?: number;
+  /** Entries of the completion queue; default 16384. */
+  cqEntries?: number;
+  /** The most runtime memory for bytes in flight, in bytes; default 256 MiB. */
+  memory?: number;
+  /**
+   * For so many microseconds after a completion the thread does not sleep: it looks for more, and at Node's
+   * timers and handles, again and again. What comes meanwhile is served sooner, at the price of a core.
+   * 0 to 1000000, default 0.
+   */
+  busyPoll?: number;
+}
+
+const BUSY_POLL_MAX = 1e6;
+
+/** The options as a new loop has them. The ring checks its own. */
+export function withDefaults(options: LoopOptions): Required<LoopOptions> {
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  const { entries = 4096, cqEntries = 16384, memory = 256 << 20, busyPoll = 0 } = options;
+  checkInt('options.memory', memory, 1 << 20, 2 ** 40);
+  checkInt('options.busyPoll', busyPoll, 0, BUSY_POLL_MAX);
+  return { entries, cqEntries, memory, busyPoll };
+}

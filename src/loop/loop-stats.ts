@@ -1,0 +1,23 @@
+import type { BlockStats } from './blocks.js';
+
+/** Counters of a loop. All but the totals are back at zero when nothing is in flight. */
+export interface LoopStats {
+  /** Operations in flight. */
+  inFlight: number;
+  /** Those of them that keep the process alive. */
+  referenced: number;
+  /** Operations started, in total. */
+  submitted: number;
+  /** Completions delivered, in total. */
+  completed: number;
+  /** Completions that found their operation gone, in total: 0 unless something is wrong. */
+  stale: number;
+  /** io_uring_enter(2) calls, in total. */
+  enters: number;
+  /** Turns of the loop, in total. */
+  turns: number;
+  /** Completions that the kernel lost, in total: 0 on every supported kernel. */
+  overflow: number;
+  /** Memory for bytes in flight. */
+  blocks: BlockStats;
+}
