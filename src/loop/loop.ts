@@ -22,6 +22,19 @@ const NOBODY = -1;
 /** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
 const FOREIGN = -2;
 
+/** What the ring is asked to be; older kernels have less. */
+const SETUP_FLAGS =
+  // Mapped memory of the kernel's would keep the ring of a terminated worker, and all that is in flight on
+  // it: its listeners would go on accepting.
+  (isMainThread ? 0 : abi.SETUP_NO_MMAP) |
+  abi.SETUP_NO_SQARRAY |
+  abi.SETUP_SINGLE_ISSUER |
+  abi.SETUP_DEFER_TASKRUN |
+  abi.SETUP_TASKRUN_FLAG |
+  abi.SETUP_COOP_TASKRUN |
+  abi.SETUP_SUBMIT_ALL |
+  abi.SETUP_CLAMP;
+
 /**
  * After so few submissions the turn reaps at once: what they complete spares a pass through Node's event
  * loop. After more of them waiting gathers larger batches.
@@ -85,23 +98,18 @@ export class Loop {
   /** How many completions were reaped last. */
   #reaped = 0;
 
-  /** @internal Use `loop()`. */
-  constructor(options: LoopOptions = {}) {
+  /**
+   * @internal Use `loop()`.
+   * @param without SETUP_ flags to do without, as on an older kernel: for tests.
+   */
+  constructor(options: LoopOptions = {}, without = 0) {
     const { entries, cqEntries, memory, busyPoll } = withDefaults(options);
     this.blocks = new BlockPool(memory);
     this.ring = new Ring(
       entries,
       {
         cqEntries,
-        optionalFlags:
-          // Mapped memory of the kernel's would keep the ring of a terminated worker, and all that is in
-          // flight on it: its listeners would go on accepting.
-          (isMainThread ? 0 : abi.SETUP_NO_MMAP) |
-          abi.SETUP_NO_SQARRAY |
-          abi.SETUP_SINGLE_ISSUER |
-          abi.SETUP_COOP_TASKRUN |
-          abi.SETUP_SUBMIT_ALL |
-          abi.SETUP_CLAMP,
+        optionalFlags: SETUP_FLAGS & ~without,
       },
       false,
     );
@@ -110,7 +118,7 @@ export class Loop {
     this.fixedBlocks = new FixedBlocks(table);
     this.leasedBlocks = new FixedBlocks(table);
     this.ops = probeOps(this.ring);
-    this.#scheduler = new Scheduler(this.ring.fd, this, busyPoll);
+    this.#scheduler = new Scheduler(this.ring, this, busyPoll);
   }
 
   /** Whether `close()` has been called. */
@@ -286,7 +294,8 @@ export class Loop {
     if (this.#callbacks.length !== 0) this.#runCallbacks();
     if (this.#closed) return false;
     const queued = this.ring.sqReady;
-    if (queued !== 0) this.ring.submitAndGetEvents();
+    if (queued !== 0 || (reap && this.ring.cqReady === 0 && this.ring.taskWorkPending))
+      this.ring.submitAndGetEvents();
     if (reap || queued <= FEW || this.#eager !== 0) this.#reaped = this.ring.reap(this);
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();

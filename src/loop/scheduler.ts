@@ -1,4 +1,5 @@
-import { libc, type Watch } from '../ring/libc.js';
+import type { Ring } from '../ring/ring.js';
+import { WakeUp } from './wake-up.js';
 
 /** What the scheduler drives. */
 interface Turning {
@@ -36,13 +37,13 @@ const RESOLVED = Promise.resolve();
  * Completions left over are reaped in the `setImmediate` after it, together with what has arrived by then.
  *
  * While operations are in flight an immediate is always pending. If nothing is ready it is unreferenced:
- * the thread sleeps in libuv's epoll, which watches the ring's descriptor, and the immediate runs as soon
- * as anything has woken it. So a wake-up costs no callback of its own. With `busyPoll` it stays referenced
+ * the thread sleeps in libuv's epoll, and the immediate runs as soon as the ring (see `WakeUp`) or anything
+ * else has woken it. So a wake-up costs no callback of its own. With `busyPoll` it stays referenced
  * for a while after each completion, and the thread looks at everything again and again instead.
  */
 export class Scheduler {
   readonly #loop: Turning;
-  readonly #watch: Watch;
+  readonly #wakeUp: WakeUp;
   #referenced = false;
   #tickQueued = false;
   #immediate: NodeJS.Immediate | null = null;
@@ -59,11 +60,10 @@ export class Scheduler {
   #closed = false;
 
   /** @param busyPoll in microseconds. */
-  constructor(fd: number, loop: Turning, busyPoll: number) {
+  constructor(ring: Ring, loop: Turning, busyPoll: number) {
     this.#loop = loop;
     this.#busyPoll = busyPoll / 1000;
-    this.#watch = libc().watchReadable(fd);
-    this.#watch.unref();
+    this.#wakeUp = new WakeUp(ring);
   }
 
   /** Something was queued: take a turn once the current burst is over. */
@@ -103,6 +103,7 @@ export class Scheduler {
     this.#immediate = null;
     this.#urgent = false;
     if (this.#closed) return;
+    this.#wakeUp.disarm();
     if (this.#burst >= BURST_MAX) this.#tickQueued = false;
     this.#burst = 0;
     this.#loop.turn(true);
@@ -114,7 +115,9 @@ export class Scheduler {
   #await(): void {
     if (this.#immediate !== null || !this.#loop.busy) return;
     this.#immediate = setImmediate(this.#onImmediate);
-    if (this.#busyPoll === 0 || !this.#isExpecting()) this.#immediate.unref();
+    if (this.#busyPoll !== 0 && this.#isExpecting()) return;
+    if (this.#wakeUp.arm()) this.#immediate.unref();
+    else this.#urgent = true;
   }
 
   /** Whether something has completed so recently that to sleep would be too slow. */
@@ -129,13 +132,12 @@ export class Scheduler {
 
   #setReferenced(referenced: boolean): void {
     this.#referenced = referenced;
-    if (referenced) this.#watch.ref();
-    else this.#watch.unref();
+    this.#wakeUp.setReferenced(referenced);
   }
 
   close(): void {
     this.#closed = true;
-    this.#watch.close();
+    this.#wakeUp.close();
     if (this.#immediate !== null) clearImmediate(this.#immediate);
   }
 }

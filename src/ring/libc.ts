@@ -25,12 +25,19 @@ const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
+const EFD_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK = 0o4000;
 
 /** Wakes libuv's loop while a file descriptor is readable, and can hold it open. */
 export interface Watch {
   /** It keeps the process alive, as at first. */
   ref(): void;
   unref(): void;
+  /**
+   * From now on a wake-up is for what is new: nobody has to read what `fd` counts. False while libuv does not
+   * have it yet, which takes until its loop has gone round. EPOLLET, epoll_ctl(2)
+   */
+  edgeTriggered(): boolean;
   /** Ends the watch; the descriptor is then the caller's to close. */
   close(): void;
 }
@@ -75,6 +82,8 @@ export interface Libc {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
   shutdown(fd: number, how: number): number;
+  /** A counter that wakes who polls it, eventfd(2). */
+  eventfd(): number;
   close(fd: number): number;
   /** Where a file's current position is, lseek(2) with SEEK_CUR. */
   position(fd: number): number;
@@ -143,6 +152,7 @@ function wrap(koffi: Koffi): Libc {
   const getsockopt = lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
   const close = lib.func('int close(int)');
   const shutdown = lib.func('int shutdown(int, int)');
+  const eventfd = lib.func('int eventfd(uint, int)');
   const lseek = lib.func('lseek', 'int64_t', ['int', 'int64_t', 'int']);
 
   const result = (value: number): number => (value === -1 ? -koffi.errno() : value);
@@ -178,6 +188,7 @@ function wrap(koffi: Koffi): Libc {
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
     close: fd => result(close(fd)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
+    eventfd: () => result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
     position: fd => result(lseek(fd, 0, SEEK_CUR)),
     setPosition: (fd, position) => result(lseek(fd, position, SEEK_SET)),
     watchReadable: watcher(koffi, lib),
@@ -201,6 +212,9 @@ function exitHooks(koffi: Koffi, lib: Lib): Pick<Libc, 'closeAtExit' | 'keepAtEx
 
 const UV_POLL = 8;
 const UV_READABLE = 1;
+const EPOLL_CTL_MOD = 3;
+const EPOLLIN = 1;
+const EPOLLET = 1 << 31;
 /** Where `flags` is in a uv_handle_t, and the bits we rely on: libuv has kept them since 1.0. */
 const UV_FLAGS_WORD = 22;
 const UV_HANDLE_REF = 0x8;
@@ -224,6 +238,8 @@ function watcher(koffi: Koffi, lib: Lib): (fd: number) => Watch {
   const ref = lib.func('uv_ref', 'void', ['intptr_t']);
   const unref = lib.func('uv_unref', 'void', ['intptr_t']);
   const close = lib.func('uv_close', 'void', ['intptr_t', 'intptr_t']);
+  const epollCtl = lib.func('int epoll_ctl(int, int, int, void *)');
+  const backend = lib.func('uv_backend_fd', 'int', ['intptr_t'])(loop) as number;
   const nothing = lib.symbol('uv_is_active');
   const free = lib.symbol('free');
 
@@ -239,6 +255,13 @@ function watcher(koffi: Koffi, lib: Lib): (fd: number) => Watch {
     return {
       ref: () => open && ref(handle),
       unref: () => open && unref(handle),
+      edgeTriggered() {
+        // struct epoll_event, packed on x64 only: events, then what libuv finds the watcher by.
+        const event = new Int32Array(4);
+        event[0] = EPOLLIN | EPOLLET;
+        event[process.arch === 'x64' ? 1 : 2] = fd;
+        return open && epollCtl(backend, EPOLL_CTL_MOD, fd, event) === 0;
+      },
       close() {
         if (!open) return;
         open = false;

@@ -398,6 +398,11 @@ export class Ring extends Registrations {
     else if (this.cqReady === 0 && this.cqHasOverflow) this.#enter(0, 0, true);
   }
 
+  /** Whether work waits for a system call of this thread. SETUP_TASKRUN_FLAG, 5.19 */
+  get taskWorkPending(): boolean {
+    return (this.#sq.flags & abi.SQ_TASKRUN) !== 0;
+  }
+
   /** Whether completions count on a registered eventfd; they do at first. io_uring_cq_eventfd_toggle(3), 5.8 */
   cqEventfdToggle(enabled: boolean): void {
     this.#assertOpen();

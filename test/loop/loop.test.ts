@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { callSoon, loop, nop, sleep, uasyncAvailable } from 'uasync';
 import { checkLeaks, openFds } from '../harness.js';
+import { built } from '../programs.js';
 
 checkLeaks();
 
@@ -52,6 +53,37 @@ t.test('operations in sequence do not starve timers', async t => {
   for (; ticks < 20 && operations < 2_000_000; operations++) await nop();
   clearInterval(timer);
   t.equal(ticks, 20, `in ${operations} operations`);
+});
+
+t.test('sleep is idle time to Node', t => {
+  const idle = run(`
+    await nop();
+    // Node says nothing before its own loop has gone round.
+    await new Promise(resolve => setTimeout(resolve, 20));
+    const before = performance.eventLoopUtilization();
+    await sleep(200);
+    console.log(performance.eventLoopUtilization(before).idle);
+  `);
+  t.ok(Number(idle) > 150, `${idle} of 200 ms`);
+  t.end();
+});
+
+t.test('rings of older kernels wake the thread as well', t => {
+  const newer = 'abi.SETUP_DEFER_TASKRUN | abi.SETUP_TASKRUN_FLAG';
+  for (const without of [newer, `${newer} | abi.SETUP_COOP_TASKRUN | abi.SETUP_SINGLE_ISSUER`]) {
+    const printed = run(`
+      const { Loop } = await import('${built('src/loop/loop.js')}');
+      const abi = await import('${built('src/ring/abi.js')}');
+      const old = new Loop({}, ${without});
+      console.log((old.ring.flags & (${without})) === 0);
+      for (let i = 0; i < 20; i++) {
+        await old.submit(sqe => sqe.timeout(5)).catch(error => console.log(error.code));
+      }
+      old.close();
+    `);
+    t.equal(printed, `true\n${'ETIME\n'.repeat(20)}`);
+  }
+  t.end();
 });
 
 t.test('busyPoll keeps the thread awake for a while after each completion', t => {

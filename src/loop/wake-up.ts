@@ -1,0 +1,71 @@
+import { isMainThread } from 'node:worker_threads';
+import * as abi from '../ring/abi.js';
+import { systemError } from '../ring/errors.js';
+import { libc, type Watch } from '../ring/libc.js';
+import type { Ring } from '../ring/ring.js';
+
+/**
+ * How a ring wakes its thread, which sleeps in libuv's epoll.
+ *
+ * With SETUP_DEFER_TASKRUN (6.1) the kernel's work for the ring waits for a system call of ours, and wakes by
+ * an eventfd. Without it that work interrupts the sleep, and libuv, which then sleeps once more, takes the time
+ * for time at work: `performance.eventLoopUtilization()` would be 1. The ring's own descriptor wakes only then.
+ *
+ * The eventfd is never read: libuv hears of it once for each count, as it is watched for edges.
+ */
+export class WakeUp {
+  readonly #ring: Ring;
+  readonly #eventfd: number;
+  readonly #watch: Watch;
+  #edges: boolean;
+  #asleep = false;
+
+  constructor(ring: Ring) {
+    this.#ring = ring;
+    const deferred = (ring.flags & abi.SETUP_DEFER_TASKRUN) !== 0;
+    this.#eventfd = deferred ? WakeUp.#counterOf(ring) : -1;
+    this.#edges = !deferred;
+    this.#watch = libc().watchReadable(deferred ? this.#eventfd : ring.fd);
+    this.#watch.unref();
+  }
+
+  static #counterOf(ring: Ring): number {
+    const fd = libc().eventfd();
+    if (fd < 0) throw systemError(fd, 'eventfd');
+    if (!isMainThread) libc().closeAtExit(fd);
+    ring.registerEventfd(fd);
+    ring.cqEventfdToggle(false);
+    return fd;
+  }
+
+  /** Whether it keeps the process alive. */
+  setReferenced(referenced: boolean): void {
+    if (referenced) this.#watch.ref();
+    else this.#watch.unref();
+  }
+
+  /** Has what happens from now on wake the thread; false if something has happened already. */
+  arm(): boolean {
+    if (this.#eventfd < 0) return true;
+    this.#asleep = true;
+    this.#ring.cqEventfdToggle(true);
+    // Only the first work that waits counts, so it must not have come before.
+    return !this.#ring.taskWorkPending && this.#ring.cqReady === 0;
+  }
+
+  /** The thread is awake: nothing need wake it. */
+  disarm(): void {
+    if (!this.#asleep) return;
+    this.#asleep = false;
+    this.#ring.cqEventfdToggle(false);
+    if (!this.#edges) this.#edges = this.#watch.edgeTriggered();
+  }
+
+  /** After this nothing wakes. The ring is the caller's to close. */
+  close(): void {
+    this.#watch.close();
+    if (this.#eventfd < 0) return;
+    if (!isMainThread) libc().keepAtExit(this.#eventfd);
+    libc().close(this.#eventfd);
+  }
+}
