@@ -76,6 +76,12 @@ const NEEDS: Need[] = [
     without: 'the kernel locks what only one thread uses',
   },
   {
+    what: 'sleep that Node counts as idle',
+    since: '6.1',
+    met: setup('DEFER_TASKRUN'),
+    without: 'performance.eventLoopUtilization() takes it for work',
+  },
+  {
     what: 'submission queues without an index',
     since: '6.6',
     met: setup('NO_SQARRAY'),

@@ -115,7 +115,8 @@ export class Scheduler {
   #await(): void {
     if (this.#immediate !== null || !this.#loop.busy) return;
     this.#immediate = setImmediate(this.#onImmediate);
-    if (this.#busyPoll !== 0 && this.#isExpecting()) return;
+    // It must not keep the process alive for what is unreferenced.
+    if (this.#busyPoll !== 0 && this.#loop.alive && this.#isExpecting()) return;
     if (this.#wakeUp.arm()) this.#immediate.unref();
     else this.#urgent = true;
   }
