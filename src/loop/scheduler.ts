@@ -86,6 +86,8 @@ export class Scheduler {
   readonly #onTick = (): void => {
     this.#tickQueued = false;
     if (this.#closed) return;
+    // What completes within this turn needs no wake-up.
+    this.#wakeUp.disarm();
     const left = this.#loop.turn(false);
     const turns = ++this.#burst;
     if (turns === TIMED_FROM) this.#burstEnd = performance.now() + BURST_MS;
@@ -113,12 +115,15 @@ export class Scheduler {
 
   /** Sleep until something happens, if something can. */
   #await(): void {
-    if (this.#immediate !== null || !this.#loop.busy) return;
-    this.#immediate = setImmediate(this.#onImmediate);
+    if (this.#urgent || !this.#loop.busy) return;
+    this.#immediate ??= setImmediate(this.#onImmediate);
     // It must not keep the process alive for what is unreferenced.
-    if (this.#busyPoll !== 0 && this.#loop.alive && this.#isExpecting()) return;
-    if (this.#wakeUp.arm()) this.#immediate.unref();
-    else this.#urgent = true;
+    const expecting = this.#busyPoll !== 0 && this.#loop.alive && this.#isExpecting();
+    if (!expecting && this.#wakeUp.arm()) this.#immediate.unref();
+    else {
+      this.#immediate.ref();
+      this.#urgent = true;
+    }
   }
 
   /** Whether something has completed so recently that to sleep would be too slow. */
