@@ -115,15 +115,15 @@ export class Scheduler {
 
   /** Sleep until something happens, if something can. */
   #await(): void {
-    if (this.#urgent || !this.#loop.busy) return;
-    this.#immediate ??= setImmediate(this.#onImmediate);
+    if (this.#closed || this.#urgent || !this.#loop.busy) return;
     // It must not keep the process alive for what is unreferenced.
     const expecting = this.#busyPoll !== 0 && this.#loop.alive && this.#isExpecting();
-    if (!expecting && this.#wakeUp.arm()) this.#immediate.unref();
-    else {
-      this.#immediate.ref();
-      this.#urgent = true;
+    if (expecting || !this.#wakeUp.arm()) {
+      this.wakeLater();
+      return;
     }
+    this.#immediate ??= setImmediate(this.#onImmediate);
+    this.#immediate.unref();
   }
 
   /** Whether something has completed so recently that to sleep would be too slow. */
