@@ -1,12 +1,12 @@
 /** Handles that nobody closes: Node warns and closes them, and so do we. */
-import type { Loop } from '../loop/loop.js';
+import { disown } from '../loop/owned-descriptors.js';
 import { libc } from '../ring/libc.js';
 
 let deprecated = false;
 
-const registry = new FinalizationRegistry<{ loop: Loop; fd: number }>(({ loop, fd }) => {
+const registry = new FinalizationRegistry<number>(fd => {
   // The number may be another thread's right after.
-  loop.disown(fd);
+  disown(fd);
   libc().close(fd);
   process.emitWarning(`Closing file descriptor ${fd} on garbage collection`);
   if (deprecated) return;
@@ -21,8 +21,8 @@ const registry = new FinalizationRegistry<{ loop: Loop; fd: number }>(({ loop, f
 });
 
 /** Closes `fd` if `handle` is collected. */
-export function rememberOpen(handle: object, loop: Loop, fd: number): void {
-  registry.register(handle, { loop, fd }, handle);
+export function rememberOpen(handle: object, fd: number): void {
+  registry.register(handle, fd, handle);
 }
 
 /** The handle is being closed. */

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import type { Block } from '../loop/blocks.js';
 import { closeFile } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
+import { own } from '../loop/owned-descriptors.js';
 import { ESPIPE } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -42,8 +43,8 @@ export abstract class OpenFile extends EventEmitter {
     this.#fd = fd;
     this.unbuffered = (flags & constants.O_DIRECT) !== 0;
     this.#nonblocking = (flags & constants.O_NONBLOCK) !== 0;
-    loop.own(fd);
-    rememberOpen(this, loop, fd);
+    own(fd);
+    rememberOpen(this, fd);
   }
 
   /** The descriptor, -1 once closed. */

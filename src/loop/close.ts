@@ -3,6 +3,7 @@ import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Loop } from './loop.js';
 import { PromiseOperation } from './operation.js';
+import { disown } from './owned-descriptors.js';
 import { OperationPool } from './pool.js';
 
 class CloseOperation extends PromiseOperation<void> {
@@ -13,7 +14,7 @@ class CloseOperation extends PromiseOperation<void> {
   run(fd: number): Promise<void> {
     const { loop } = this;
     loop.start(this).close(fd);
-    loop.disown(fd);
+    disown(fd);
     // It is nobody's until the kernel has it, and a worker may be terminated at any time.
     if (!isMainThread) loop.ring.submitAndGetEvents();
     return this.promise();
@@ -44,19 +45,19 @@ const socketCloses = new OperationPool(CloseOperation);
 const fileCloses = new OperationPool(CloseFileOperation);
 
 /** Without a loop to do it. */
-async function closeNow(loop: Loop, fd: number): Promise<void> {
-  loop.disown(fd);
+async function closeNow(fd: number): Promise<void> {
+  disown(fd);
   libc().close(fd);
 }
 
 /** Closes a socket. Nothing may be in flight on it. close(2) */
 export function closeSocket(loop: Loop, fd: number): Promise<void> {
-  if (loop.closing) return closeNow(loop, fd);
+  if (loop.closing) return closeNow(fd);
   return socketCloses.take(loop).run(fd);
 }
 
 /** Closes a file. Nothing may be in flight on it. close(2) */
 export function closeFile(loop: Loop, fd: number): Promise<void> {
-  if (loop.closing) return closeNow(loop, fd);
+  if (loop.closing) return closeNow(fd);
   return fileCloses.take(loop).run(fd);
 }

@@ -3,7 +3,6 @@ import * as abi from '../ring/abi.js';
 import { checkFunction } from '../ring/check.js';
 import { ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
-import { libc } from '../ring/libc.js';
 import { probeOps } from '../ring/probe.js';
 import { Ring } from '../ring/ring.js';
 import { Slots } from '../ring/slots.js';
@@ -40,9 +39,6 @@ const SETUP_FLAGS =
  * loop. After more of them waiting gathers larger batches.
  */
 const FEW = 2;
-
-/** Descriptors that go with this thread; those of the main thread go with the process anyway. */
-const owned: Set<number> | null = isMainThread ? null : new Set();
 
 /** Loops that were closed although the kernel was not done with these operations: their memory stays. */
 const unfinished = new Map<Loop, Operation[]>();
@@ -197,18 +193,6 @@ export class Loop {
       .prep(abi.OP_MSG_RING, ringFd, abi.MSG_DATA, 0, 0);
     words[at + SQE.off] = FOREIGN;
     words[at + SQE.off + 1] = key;
-  }
-
-  /** @internal Has a descriptor closed when this thread ends, in whatever way: its peer would wait for ever. */
-  own(fd: number): void {
-    if (owned === null || owned.has(fd)) return;
-    owned.add(fd);
-    libc().closeAtExit(fd);
-  }
-
-  /** @internal Before a descriptor is closed: its number may be another thread's right after. */
-  disown(fd: number): void {
-    if (owned?.delete(fd)) libc().keepAtExit(fd);
   }
 
   #entry(): Sqe {

@@ -140,7 +140,7 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
   // Checked before there is a descriptor to lose.
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const name = sockaddr.subarray(0, writeSockaddr(sockaddr, 0, address));
-  const fd = openSocket(loop, SOCK_DGRAM, 'bind', address);
+  const fd = openSocket(SOCK_DGRAM, 'bind', address);
   try {
     setOptions(fd, domain, options);
     const onClosed = options.bound === false ? null : await bindTo(loop, fd, address, name);

@@ -144,7 +144,7 @@ async function connectTo(
   writeSockaddr(sockaddr, 0, address);
   const both = signal === limit.signal ? signal : AbortSignal.any([signal, limit.signal]);
   if (both.aborted) throw limit.error(address);
-  const fd = openSocket(loop, SOCK_STREAM, 'connect', address);
+  const fd = openSocket(SOCK_STREAM, 'connect', address);
   try {
     if (!('path' in address)) prepare(fd, options, local);
     await new ConnectOperation(loop).run(fd, address, both);

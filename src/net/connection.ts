@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
+import { own } from '../loop/owned-descriptors.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { ETIMEDOUT } from '../ring/errno.js';
@@ -50,7 +51,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     this.#onClosed = onClosed;
     this.#loop = loop;
     this.#fd = fd;
-    loop.own(fd);
+    own(fd);
     this.#receiver = new Receiver(loop, fd);
     this.#sender = new Sender(loop, fd);
   }

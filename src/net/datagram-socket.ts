@@ -1,5 +1,6 @@
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
+import { own } from '../loop/owned-descriptors.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
@@ -71,7 +72,7 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
     const local = localAddress(fd);
     this.#addressing = new DatagramAddressing(setup.domain, local);
     this.#bound = setup.bound ? local : undefined;
-    loop.own(fd);
+    own(fd);
   }
 
   /** The socket's descriptor, -1 once closed. */

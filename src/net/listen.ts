@@ -109,7 +109,7 @@ async function open(address: SocketAddress, options: ListenOptions, backlog: num
   // Checked before there is a descriptor to lose.
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const length = writeSockaddr(sockaddr, 0, address);
-  const fd = openSocket(loop, SOCK_STREAM, 'listen', address);
+  const fd = openSocket(SOCK_STREAM, 'listen', address);
   try {
     if (domain !== AF_UNIX) setTcpOptions(fd, domain, options);
     await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);

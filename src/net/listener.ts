@@ -1,6 +1,7 @@
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
+import { own } from '../loop/owned-descriptors.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import {
@@ -86,7 +87,7 @@ class Acceptor extends Operation {
 
   complete(res: number, flags: number): void {
     if (res >= 0) {
-      this.loop.own(res);
+      own(res);
       this.#accepted.push(res);
       this.#exhausted = false;
     } else if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
@@ -178,7 +179,7 @@ export class Listener implements AsyncIterable<Connection> {
     this.#file = SocketFile.of(this.address);
     this.#acceptor = new Acceptor(loop, fd, maxConnections);
     this.#acceptor.arm();
-    loop.own(fd);
+    own(fd);
   }
 
   /** The socket's descriptor, -1 once closed. */

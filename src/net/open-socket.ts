@@ -1,4 +1,4 @@
-import type { Loop } from '../loop/loop.js';
+import { own } from '../loop/owned-descriptors.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { familyOf, type SocketAddress } from '../ring/sockaddr.js';
@@ -10,9 +10,9 @@ import { SOCK_CLOEXEC } from '../ring/sqe/sockets.js';
  * @param type SOCK_STREAM or SOCK_DGRAM, with SOCK_NONBLOCK if need be.
  * @param syscall whose failure it is; `address` is whom it is for.
  */
-export function openSocket(loop: Loop, type: number, syscall: string, address: SocketAddress): number {
+export function openSocket(type: number, syscall: string, address: SocketAddress): number {
   const fd = libc().socket(familyOf(address), type | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, syscall, address);
-  loop.own(fd);
+  own(fd);
   return fd;
 }

@@ -2,6 +2,7 @@ import { fstatSync } from 'node:fs';
 import { closeFile } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
+import { own } from '../loop/owned-descriptors.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkFd } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
@@ -32,7 +33,7 @@ export class Pipe implements AsyncIterable<Buffer> {
     this.#loop = loop;
     this.#fd = fd;
     this.#autoClose = autoClose;
-    if (autoClose) loop.own(fd);
+    if (autoClose) own(fd);
     this.#reader = new PipeReader(loop, fd);
     this.#writer = new PipeWriter(loop, fd);
   }

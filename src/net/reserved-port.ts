@@ -42,7 +42,7 @@ function reserve(address: InetAddress, ipv6Only: boolean): ReservedPort {
   const length = writeSockaddr(sockaddr, 0, address);
   const domain = familyOf(address);
   const loop = currentLoop();
-  const fd = openSocket(loop, SOCK_STREAM, 'listen', address);
+  const fd = openSocket(SOCK_STREAM, 'listen', address);
   try {
     setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (domain === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0);

@@ -29,7 +29,7 @@ function isFile(path: string): boolean {
 
 async function isRefused(loop: Loop, path: string, type: number): Promise<boolean> {
   // A server with a full backlog answers EAGAIN, and is there.
-  const fd = openSocket(loop, type | SOCK_NONBLOCK, 'connect', { path });
+  const fd = openSocket(type | SOCK_NONBLOCK, 'connect', { path });
   try {
     await loop.submit(sqe => sqe.connect(fd, { path }));
     return false;
