@@ -108,9 +108,17 @@ export class Scheduler {
     this.#wakeUp.disarm();
     if (this.#burst >= BURST_MAX) this.#tickQueued = false;
     this.#burst = 0;
+    const { completed } = this.#loop;
     this.#loop.turn(true);
     if (this.#loop.alive !== this.#referenced) this.#setReferenced(!this.#referenced);
-    this.#await();
+    // What was awaited runs before we get ready to sleep: an answer is on its way the sooner.
+    if (this.#loop.completed !== completed) RESOLVED.then(this.#onSettled);
+    else this.#await();
+  };
+
+  readonly #onSettled = (): void => {
+    // The turn that was queued meanwhile looks after that.
+    if (!this.#tickQueued) this.#await();
   };
 
   /** Sleep until something happens, if something can. */

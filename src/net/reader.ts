@@ -2,6 +2,7 @@ import type { Operation } from '../loop/operation.js';
 import { Waiter } from '../loop/waiter.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
+import type { Queued } from './queue.js';
 
 /** What a read resolves to: a chunk, a count, or a step of an iteration. */
 export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined>;
@@ -44,7 +45,8 @@ function closeSoon(
 }
 
 /** Someone who waits for bytes. */
-export class Reader extends Waiter<ReadValue> {
+export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
+  next: Reader | null = null;
   asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK | typeof ALL = CHUNK;
   /** INTO, EXACTLY: where the bytes go. */
   target: Uint8Array | null = null;
@@ -168,6 +170,9 @@ export class Reader extends Waiter<ReadValue> {
   /** As new, to be used again. */
   clear(): void {
     this.settled();
+    this.iteration = null;
+    // It had no more than that, and there are as many of these as connections: less memory to touch.
+    if (this.asks === CHUNK) return;
     this.asks = CHUNK;
     this.target = null;
     this.room = 0;
@@ -177,7 +182,6 @@ export class Reader extends Waiter<ReadValue> {
     this.delimiter = NO_DELIMITER;
     this.searched = 0;
     this.count = 0;
-    this.iteration = null;
     this.sink = null;
   }
 }

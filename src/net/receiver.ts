@@ -6,8 +6,10 @@ import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS, ETIMEDOUT } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { Inbox } from './inbox.js';
+import { Queue } from './queue.js';
 import {
   ALL,
+  CHUNK,
   type ChunkIteration,
   EXACTLY,
   INTO,
@@ -36,7 +38,7 @@ export class Receiver extends Operation {
   readonly #buffers: ReceiveBuffers;
   #fd: number;
   readonly #inbox = new Inbox();
-  #readers: Reader[] = [];
+  readonly #readers = new Queue<Reader>();
   #spare: Reader | null = null;
   /** Whether the receive in flight fills the first reader's own memory; else it is the multishot one. */
   #inPlace = false;
@@ -109,13 +111,14 @@ export class Receiver extends Operation {
   /** A sink can take more. */
   resume(): void {
     this.#serveAll();
-    if (this.#readers.length !== 0) this.#arm();
+    if (this.waitedFor) this.#arm();
   }
 
   /** A sink can take no more: its `forward` rejects, and what has not been taken stays unread. */
   unforward(sink: Sink, error: Error): void {
-    const reader = this.#readers.find(reader => reader.sink === sink);
-    if (reader === undefined) return;
+    let reader = this.#readers.first;
+    while (reader !== null && reader.sink !== sink) reader = reader.next;
+    if (reader === null) return;
     reader.settled();
     this.#forget(reader);
     reader.reject(error);
@@ -123,7 +126,7 @@ export class Receiver extends Operation {
 
   /** Puts bytes back, to be read before all others. */
   unread(bytes: Buffer): void {
-    this.#readers[0]?.putBack(this.#inbox);
+    this.#readers.first?.putBack(this.#inbox);
     this.#inbox.unread(bytes);
     if (this.#inPlace) this.loop.cancel(this);
     this.#serveAll();
@@ -131,13 +134,13 @@ export class Receiver extends Operation {
 
   /** Whether a reader waits. */
   get waitedFor(): boolean {
-    return this.#readers.length !== 0;
+    return !this.#readers.empty;
   }
 
   /** Rejects the readers that wait. */
   timeOut(): void {
     const filling = this.#inPlace ? this.#readers.shift()! : null;
-    const readers = this.#readers.splice(0);
+    const readers = this.#readers.takeAll();
     if (filling !== null) {
       this.#readers.push(filling);
       filling.giveUp(systemError(ETIMEDOUT, 'read'));
@@ -157,17 +160,17 @@ export class Receiver extends Operation {
 
   #start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
     const promise = reader.wait(options);
-    if (this.#readers.length !== 0 || !this.#serve(reader)) this.#readers.push(reader);
+    if (this.waitedFor || !this.#serve(reader)) this.#readers.push(reader);
     this.#arm();
     return promise;
   }
 
   #forget(reader: Reader): void {
-    this.#readers.splice(this.#readers.indexOf(reader), 1);
+    this.#readers.remove(reader);
     reader.putBack(this.#inbox);
     // What it waited for may be more than the next one asks for.
     this.#serveAll();
-    if (this.#readers.length !== 0) this.#arm();
+    if (this.waitedFor) this.#arm();
   }
 
   /** Settles a reader from what is there already; false if it has to wait. */
@@ -194,22 +197,22 @@ export class Receiver extends Operation {
   }
 
   #serveAll(): void {
-    while (this.#readers.length !== 0 && !this.#inPlace) {
-      const reader = this.#readers[0]!;
-      if (!this.#serve(reader)) return;
-      this.#readers.shift();
+    const readers = this.#readers;
+    while (readers.first !== null && !this.#inPlace) {
+      if (!this.#serve(readers.first)) return;
+      readers.shift();
     }
   }
 
   /** Bytes, and chunks, that may wait beyond the marks: what the first reader needs at once. */
   get #wanted(): number {
-    return this.#readers.length === 0 ? 0 : this.#readers[0]!.wants;
+    return this.#readers.first?.wants ?? 0;
   }
 
   #arm(): void {
     if (this.#ended || this.#error !== null || this.#stopping || this.loop.closing) return;
-    const reader = this.#readers[0];
-    const inPlace = reader !== undefined && reader.address !== 0;
+    const reader = this.#readers.first;
+    const inPlace = reader !== null && reader.address !== 0;
     if (this.slot >= 0) {
       if (inPlace && !this.#inPlace) this.#pause();
       return;
@@ -237,7 +240,7 @@ export class Receiver extends Operation {
   #filled(res: number): void {
     this.#inPlace = false;
     if (!this.loop.closing) this.target = null;
-    const reader = this.#readers[0]!;
+    const reader = this.#readers.first!;
     reader.filling = null;
     const { target, givenUp } = reader;
     if (res > 0) {
@@ -293,7 +296,7 @@ export class Receiver extends Operation {
     this.#pausing = false;
     this.#serveAll();
     if (this.#stopping) this.#stopped();
-    else if (this.#readers.length !== 0 || likely) this.#arm();
+    else if (this.waitedFor || likely) this.#arm();
   }
 
   get #full(): boolean {
@@ -313,8 +316,8 @@ export class Receiver extends Operation {
   #received(length: number, flags: number): void {
     this.bytesRead += length;
     const inbox = this.#inbox;
-    const reader = this.#readers[0];
-    if (reader !== undefined && reader.asks === INTO && !reader.lost && reader.room >= length) {
+    const reader = this.#readers.first;
+    if (reader !== null && reader.asks === INTO && !reader.lost && reader.room >= length) {
       // Straight to where it is wanted. Nothing else waits: this reader would have had it.
       this.#buffers.takeInto(reader.target!, 0, length, flags);
       this.#readers.shift();
@@ -323,7 +326,16 @@ export class Receiver extends Operation {
       this.#spare = reader;
       return;
     }
-    if (reader?.asks === ALL && inbox.length === 0 && reader.sink!.take(length, flags)) return;
+    if (reader !== null && inbox.length === 0) {
+      if (reader.asks === CHUNK) {
+        this.#readers.shift();
+        reader.give(this.#buffers.take(length, flags, undefined));
+        reader.clear();
+        this.#spare = reader;
+        return;
+      }
+      if (reader.asks === ALL && reader.sink!.take(length, flags)) return;
+    }
     const { last } = inbox;
     const chunk = this.#buffers.take(length, flags, last);
     if (last !== undefined && chunk.length > length) inbox.extendLast(chunk);

@@ -6,7 +6,8 @@ import * as abi from '../ring/abi.js';
 import { EOPNOTSUPP } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
-import { NO_BYTES, Write, WriteQueue } from './write-queue.js';
+import { Queue } from './queue.js';
+import { NO_BYTES, Write } from './write.js';
 import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
@@ -24,7 +25,7 @@ export class Sender extends Operation implements BlockWaiter {
   bytesWritten = 0;
   readonly #fd: number;
   /** The writes whose bytes are in the block, then those that wait. */
-  #writes = new WriteQueue();
+  readonly #writes = new Queue<Write>();
   #block: Block | null = null;
   /** The same, while a send without a copy has it too. */
   #shared: SharedBlock | null = null;
@@ -108,7 +109,11 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Takes back a `hold` that waits still: it rejects with `error`. */
   unhold(giveUp: () => void, error: Error): void {
-    this.#writes.remove(giveUp)?.reject(error);
+    let write = this.#writes.first;
+    while (write !== null && write.holder !== giveUp) write = write.next;
+    if (write === null) return;
+    this.#writes.remove(write);
+    write.reject(error);
   }
 
   /** Ends a `hold`; with an error if what comes after can no longer be sent. */
@@ -322,7 +327,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   #drop(error: Error): void {
     this.bufferedAmount = 0;
-    for (let write = this.#writes.shift(); write !== null; write = this.#writes.shift()) write.reject(error);
+    for (const write of this.#writes.takeAll()) write.reject(error);
     this.#settleDrained();
   }
 
