@@ -3,7 +3,7 @@
  * It answers every request with a greeting, keeps connections alive and takes pipelined requests. It is
  * an example of reading a protocol off a connection, not a web server.
  */
-import { type Connection, type InetAddress, listen } from 'uasync/net';
+import { type Connection, listen } from 'uasync/net';
 
 const [port = '8000', host = '127.0.0.1'] = process.argv.slice(2);
 
@@ -59,7 +59,7 @@ async function serve(conn: Connection): Promise<void> {
 }
 
 const server = await listen({ port: Number(port), host });
-const { address, port: bound } = server.address as InetAddress;
+const { address, port: bound } = server.address;
 console.log(`listening on ${address}:${bound}`);
 
 for await (const conn of server) {

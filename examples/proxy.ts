@@ -1,5 +1,5 @@
 /** A TCP proxy: `node dist/examples/proxy.js LISTEN_PORT TARGET_HOST TARGET_PORT`. */
-import { type Connection, connect, type InetAddress, listen } from 'uasync/net';
+import { type Connection, connect, listen } from 'uasync/net';
 
 const [port = '7000', host = '127.0.0.1', target = '80'] = process.argv.slice(2);
 
@@ -13,7 +13,7 @@ async function forward(inner: Connection): Promise<void> {
 }
 
 const server = await listen({ port: Number(port), host: '127.0.0.1' });
-console.log(`listening on 127.0.0.1:${(server.address as InetAddress).port}`);
+console.log(`listening on 127.0.0.1:${server.address.port}`);
 
 for await (const conn of server) {
   forward(conn).then(

@@ -3,7 +3,7 @@
  * It adds up counters (`name:value|c`) and keeps gauges (`name:value|g`), one to a line, and answers the
  * datagram `?` with all of them.
  */
-import { bind, type InetAddress } from 'uasync/net';
+import { bind } from 'uasync/net';
 
 const [port = '8125', host = '127.0.0.1'] = process.argv.slice(2);
 
@@ -22,7 +22,7 @@ function report(): string {
 }
 
 const socket = await bind({ port: Number(port), host, recvBufferSize: 1 << 22, queueLimit: 100_000 });
-const { address, port: bound } = socket.address as InetAddress;
+const { address, port: bound } = socket.address;
 console.log(`listening on ${address}:${bound}`);
 
 for (;;) {

@@ -2,7 +2,7 @@
  * An echo server: `node dist/examples/tcp-echo.js [port] [host]`.
  * It sends back whatever it receives, on any number of connections at once.
  */
-import { type Connection, type InetAddress, listen } from 'uasync/net';
+import { type Connection, listen } from 'uasync/net';
 
 const [port = '7000', host = '127.0.0.1'] = process.argv.slice(2);
 
@@ -11,7 +11,7 @@ async function echo(conn: Connection): Promise<void> {
 }
 
 const server = await listen({ port: Number(port), host });
-const { address, port: bound } = server.address as InetAddress;
+const { address, port: bound } = server.address;
 console.log(`listening on ${address}:${bound}`);
 
 for await (const conn of server) {

@@ -3,7 +3,7 @@
  * thread for each core. SIGINT or SIGTERM lets open connections finish for five seconds, then ends.
  */
 import { type Channel, signals } from 'uasync';
-import { type InetAddress, serveOnThreads } from 'uasync/net';
+import { serveOnThreads } from 'uasync/net';
 
 const [port = '7000', threads] = process.argv.slice(2);
 
@@ -21,7 +21,7 @@ const server = await serveOnThreads(
     onCrash: ({ id, error, delay }) => console.error(`thread ${id}: ${error.message}; again in ${delay} ms`),
   },
 );
-const { address, port: bound } = server.address as InetAddress;
+const { address, port: bound } = server.address!;
 console.log(`listening on ${address}:${bound}`);
 
 for await (const name of signals('SIGINT', 'SIGTERM')) {

@@ -1,5 +1,8 @@
-import { type MessagePort, receiveMessageOnPort, type TransferListItem } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { UasyncError } from '../ring/errors.js';
+
+/** What can be moved to another thread. Its name in @types/node changes. */
+export type TransferList = NonNullable<Parameters<MessagePort['postMessage']>[1]>;
 
 /** What the port has delivered: a value, or why it could not be rebuilt here. */
 type Delivered = { message: unknown } | { cause: Error };
@@ -27,7 +30,7 @@ export class ChannelPort {
   }
 
   /** Sends a value, before its place is taken in the queue. */
-  post(value: unknown, transfer: readonly TransferListItem[] | undefined): void {
+  post(value: unknown, transfer: TransferList | undefined): void {
     this.#port.postMessage(value, transfer);
   }
 

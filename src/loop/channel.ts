@@ -1,9 +1,8 @@
-import type { TransferListItem } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
 import { arrayOf, kindOf } from './array-kinds.js';
 import type { ChannelEnd } from './channel-end.js';
-import { ChannelPort } from './channel-port.js';
+import { ChannelPort, type TransferList } from './channel-port.js';
 import { loop as currentLoop } from './current.js';
 import { EndState, WANTS_MESSAGE, WANTS_ROOM } from './end-state.js';
 import type { Loop } from './loop.js';
@@ -22,7 +21,7 @@ const BURST_MAX = 512;
 /** How to send. */
 export interface SendOptions extends WaitOptions {
   /** ArrayBuffers, MessagePorts and their like to move to the other thread instead of copying them. */
-  transfer?: readonly TransferListItem[];
+  transfer?: TransferList;
 }
 
 class Receiving extends Waiter<unknown> {
@@ -41,7 +40,7 @@ class Receiving extends Waiter<unknown> {
 
 class Sending extends Waiter<void> {
   value: unknown;
-  transfer: readonly TransferListItem[] | undefined;
+  transfer: TransferList | undefined;
 }
 
 /** Stands for the channel in the loop while it sleeps, until the other end wakes it. */
@@ -173,7 +172,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   }
 
   /** Puts a value into the queue if there is room. */
-  #push(value: unknown, transfer: readonly TransferListItem[] | undefined): boolean {
+  #push(value: unknown, transfer: TransferList | undefined): boolean {
     const queue = this.#outgoing;
     let size = queue.capacity / VALUES_MAX;
     if (ArrayBuffer.isView(value)) {

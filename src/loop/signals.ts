@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 type Step = IteratorResult<NodeJS.Signals, undefined>;
 
 /** Signals of this process as they come. Iterate over it, or call `next()`. */
-class SignalIterator implements AsyncIterableIterator<NodeJS.Signals, undefined> {
+class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
   readonly #names: readonly NodeJS.Signals[];
   /** Those that came and were not asked for: each once, as the kernel itself keeps them. signal(7) */
   readonly #pending = new Set<NodeJS.Signals>();
@@ -107,9 +107,11 @@ export type { SignalIterator };
  * @throws TypeError for a name that is no signal or cannot be caught, signal(7); UasyncError
  * ERR_UNSUPPORTED in a worker, as signals belong to the process.
  */
+export function signals(...names: NodeJS.Signals[]): SignalIterator;
 export function signals(
-  ...args: [...names: NodeJS.Signals[], last: NodeJS.Signals | { signal?: AbortSignal }]
-): SignalIterator {
+  ...args: [...names: NodeJS.Signals[], options: { signal?: AbortSignal | undefined }]
+): SignalIterator;
+export function signals(...args: (NodeJS.Signals | { signal?: AbortSignal | undefined })[]): SignalIterator {
   const last = args[args.length - 1];
   const options = typeof last === 'object' && last !== null ? last : undefined;
   const names = (options === undefined ? args : args.slice(0, -1)) as NodeJS.Signals[];

@@ -1,6 +1,5 @@
 import { checkDuration, checkSignal } from '../ring/check.js';
-import { ETIMEDOUT } from '../ring/errno.js';
-import { argTypeError, systemError } from '../ring/errors.js';
+import { argTypeError, timeoutError } from '../ring/errors.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 import { promiseOf, type Settler } from './settler.js';
@@ -63,7 +62,7 @@ export class Waiter<T> implements Settler<T>, AbortListener {
   }
 
   #onTimeout(): void {
-    this.giveUp(systemError(ETIMEDOUT, this.#syscall));
+    this.giveUp(timeoutError(this.#syscall));
   }
 
   /** Stops waiting, with an error. */

@@ -11,8 +11,10 @@ import {
   AF_INET6,
   AF_UNIX,
   familyOf,
+  type InetAddress,
   SOCKADDR_MAX,
   type SocketAddress,
+  type UnixAddress,
   writeSockaddr,
 } from '../ring/sockaddr.js';
 import { SOCK_DGRAM } from '../ring/sqe/sockets.js';
@@ -92,6 +94,13 @@ const FAMILIES = new Map([
  * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`;
  * errors of the name lookup; AbortError; TypeError and RangeError for wrong options.
  */
+export function bind(
+  options: BindOptions & ({ path: string } | { family: 'Unix' }),
+): Promise<DatagramSocket<UnixAddress>>;
+export function bind(
+  options?: BindOptions & { path?: undefined; family?: 'IPv4' | 'IPv6' | undefined },
+): Promise<DatagramSocket<InetAddress>>;
+export function bind(options: BindOptions): Promise<DatagramSocket>;
 export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
   checkOptions(options);
   const { path, host, family, port = 0, signal } = options;

@@ -1,8 +1,7 @@
 import { AbortError } from '../loop/abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import type { WaitOptions } from '../loop/waiter.js';
-import { ETIMEDOUT } from '../ring/errno.js';
-import { type ErrorDetails, systemError, type UasyncError } from '../ring/errors.js';
+import { type ErrorDetails, timeoutError, type UasyncError } from '../ring/errors.js';
 
 /** A caller's signal and timeout for a call that consists of several operations. */
 export abstract class CallLimit implements AbortListener {
@@ -29,7 +28,7 @@ export abstract class CallLimit implements AbortListener {
   /** Why the call is given up, if it is. @param details whom an error is to name. */
   protected reason(syscall: string, details: ErrorDetails | undefined): UasyncError | null {
     if (this.#user?.aborted) return new AbortError(this.#user);
-    return this.#late ? systemError(ETIMEDOUT, syscall, details) : null;
+    return this.#late ? timeoutError(syscall, details) : null;
   }
 
   /** All is settled: lets go of the signal and the timer. */

@@ -5,8 +5,8 @@ import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkInt } from '../ring/check.js';
-import { EADDRNOTAVAIL, ETIMEDOUT } from '../ring/errno.js';
-import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
+import { EADDRNOTAVAIL } from '../ring/errno.js';
+import { argTypeError, argValueError, systemError, timeoutError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import {
   type InetAddress,
@@ -179,6 +179,6 @@ class Limit extends CallLimit {
 
   /** Why it struck: the caller's abort, or the time. */
   error(address?: SocketAddress): UasyncError {
-    return this.reason('connect', address) ?? systemError(ETIMEDOUT, 'connect', address);
+    return this.reason('connect', address) ?? timeoutError('connect', address);
   }
 }

@@ -4,8 +4,7 @@ import type { Loop } from '../loop/loop.js';
 import { own } from '../loop/owned-descriptors.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
-import { ETIMEDOUT } from '../ring/errno.js';
-import { argTypeError, closedError, rangeError, systemError } from '../ring/errors.js';
+import { argTypeError, closedError, rangeError, systemError, timeoutError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
 import { ConnectionDuplex } from './duplex.js';
@@ -190,10 +189,15 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    * failure is that of the next `drained()`, `write` or `read`.
    * @throws UasyncError ERR_CLOSED, TypeError.
    */
-  send(data: string | Uint8Array): void {
+  send(data: WriteData): void {
     if (this.#sender.ended) throw closedError('The connection');
-    checkPart(data);
-    this.#sender.write(data).catch(() => {});
+    if (Array.isArray(data)) {
+      checkParts(data);
+      for (const part of data) this.#sender.write(part).catch(NOTHING);
+    } else {
+      checkPart(data);
+      this.#sender.write(data).catch(NOTHING);
+    }
   }
 
   /**
@@ -218,15 +222,17 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   }
 
   /**
-   * Moves all that arrives here to another connection, whose sending side then ends too. Resolves to the
-   * number of bytes. Neither connection is closed. After an abort what has been read is still written.
+   * Moves all that arrives here to another connection, whose sending side then ends too; or, with `length`,
+   * so many bytes. Resolves to their number, which is smaller if the peer ends before. Neither connection is
+   * closed. After an abort what has been read is still written.
    */
   async pipeTo(other: Connection, options: PipeToOptions = {}): Promise<number> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     checkWait({ signal: options.signal });
-    const { signal, end = true } = options;
-    const moved = await pipe(this.#receiver, other.#sender, signal);
+    const { signal, length, end = length === undefined } = options;
+    if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
+    const moved = await pipe(this.#receiver, other.#sender, length ?? Number.POSITIVE_INFINITY, signal);
     if (end) await other.shutdown({ signal });
     return moved;
   }
@@ -321,7 +327,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
       () => receiver.waitedFor || !sender.drained,
       () => {
         receiver.timeOut();
-        if (!sender.drained) sender.abort(systemError(ETIMEDOUT, 'write'));
+        if (!sender.drained) sender.abort(timeoutError('write'));
       },
     );
   }

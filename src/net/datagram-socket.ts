@@ -44,7 +44,10 @@ const ALL = 0x7fffffff;
 /**
  * A datagram socket, UDP or Unix. Sending and receiving are awaited; iterating over it yields what arrives.
  */
-export class DatagramSocket extends DatagramSettings implements AsyncIterable<Datagram> {
+export class DatagramSocket<Address extends SocketAddress = SocketAddress>
+  extends DatagramSettings
+  implements AsyncIterable<Datagram>
+{
   readonly #loop: Loop;
   /** @internal */
   protected readonly domain: number;
@@ -86,8 +89,8 @@ export class DatagramSocket extends DatagramSettings implements AsyncIterable<Da
   }
 
   /** This end's address: with port 0 the port that the system chose. getsockname(2) */
-  get address(): SocketAddress {
-    return this.#addressing.local!;
+  get address(): Address {
+    return this.#addressing.local as Address;
   }
 
   /** The peer's address if the socket is connected. */

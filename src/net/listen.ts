@@ -11,8 +11,10 @@ import {
   AF_INET6,
   AF_UNIX,
   familyOf,
+  type InetAddress,
   SOCKADDR_MAX,
   type SocketAddress,
+  type UnixAddress,
   writeSockaddr,
 } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
@@ -35,23 +37,23 @@ import { removeStale } from './socket-file.js';
 /** Where and how to listen. */
 export interface ListenOptions {
   /** TCP: the port, 0 to have one chosen. */
-  port?: number;
+  port?: number | undefined;
   /** TCP: a name or a numeric address; default '::', or '0.0.0.0' where there is no IPv6. */
-  host?: string;
+  host?: string | undefined;
   /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
-  path?: string;
+  path?: string | undefined;
   /** How many connections may wait to be accepted; default 511, bounded by net.core.somaxconn. */
-  backlog?: number;
+  backlog?: number | undefined;
   /** Lets several sockets share the port, the kernel spreading connections among them; default false. */
-  reusePort?: boolean;
+  reusePort?: boolean | undefined;
   /** IPv6: no IPv4 connections on the same socket; default false. */
-  ipv6Only?: boolean;
+  ipv6Only?: boolean | undefined;
   /** Connections send small writes at once, TCP_NODELAY; default true. */
-  noDelay?: boolean;
+  noDelay?: boolean | undefined;
   /** The most connections at a time: with so many open, others wait in the backlog. Default no limit. */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /** TCP: how many connections may bring data with their SYN and wait; default none. Fast Open, tcp(7) */
-  fastOpen?: number;
+  fastOpen?: number | undefined;
   /** Aborting it rejects the call with an AbortError; a listener that is there already goes on. */
   signal?: AbortSignal | undefined;
 }
@@ -64,6 +66,9 @@ const EADDRNOTAVAIL = 'EADDRNOTAVAIL';
  * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`; errors
  * of the name lookup; AbortError; TypeError and RangeError for wrong options.
  */
+export function listen(options: ListenOptions & { path: string }): Promise<Listener<UnixAddress>>;
+export function listen(options: ListenOptions & { path?: undefined }): Promise<Listener<InetAddress>>;
+export function listen(options: ListenOptions): Promise<Listener>;
 export async function listen(options: ListenOptions): Promise<Listener> {
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
   const backlog = checkInt('options.backlog', options.backlog ?? 511, 0, 0x7fffffff);

@@ -159,9 +159,9 @@ class Acceptor extends Operation {
 }
 
 /** A socket that accepts connections, TCP or Unix. Iterating over it yields them. */
-export class Listener implements AsyncIterable<Connection> {
+export class Listener<Address extends SocketAddress = SocketAddress> implements AsyncIterable<Connection> {
   /** Where it listens: with port 0 the port that the system chose. */
-  readonly address: SocketAddress;
+  readonly address: Address;
   readonly #loop: Loop;
   readonly #acceptor: Acceptor;
   #fd: number;
@@ -173,7 +173,7 @@ export class Listener implements AsyncIterable<Connection> {
   constructor(loop: Loop, fd: number, maxConnections = Number.POSITIVE_INFINITY) {
     this.#loop = loop;
     this.#fd = fd;
-    this.address = localAddress(fd)!;
+    this.address = localAddress(fd) as Address;
     // Made here, where a failure can be reported.
     ReceiveBuffers.of(loop);
     this.#file = SocketFile.of(this.address);

@@ -10,7 +10,9 @@ import type { Sender } from './sender.js';
 export interface PipeToOptions {
   /** Aborting it ends the piping with an `AbortError`; what has been read is still written. */
   signal?: AbortSignal | undefined;
-  /** Whether the end of the one ends the other's sending side; default true. */
+  /** Bytes to move, 0 or more; fewer are only if the peer ends before. What comes after stays unread. Default all. */
+  length?: number | undefined;
+  /** Whether the other's sending side ends with it; default true, and false with a `length`. */
   end?: boolean | undefined;
 }
 
@@ -35,6 +37,8 @@ class Pipe implements Sink, BlockWaiter {
   #length = 0;
   #address = 0;
   #block: Block | null = null;
+  /** How many bytes it wants still. */
+  #wanted: number;
   /** How many pieces are being sent. */
   #leaving = 0;
   /** Whether what gathers is about to be sent; if not, it is once the last has been sent. */
@@ -42,15 +46,21 @@ class Pipe implements Sink, BlockWaiter {
   #waiting = false;
   #onIdle: (() => void) | null = null;
 
-  constructor(receiver: Receiver, sender: Sender) {
+  constructor(receiver: Receiver, sender: Sender, length: number) {
+    this.#wanted = length;
     this.#receiver = receiver;
     this.#sender = sender;
     this.#blocks = receiver.loop.blocks;
     this.#buffers = ReceiveBuffers.of(receiver.loop);
   }
 
+  get satisfied(): boolean {
+    return this.#wanted === 0;
+  }
+
   take(length: number, flags: number): boolean {
-    if (this.error !== null || this.#receiver.loop.closing) return false;
+    // Where it ends within these bytes, it takes its own from the inbox.
+    if (length > this.#wanted || this.error !== null || this.#receiver.loop.closing) return false;
     const taken =
       this.#length === 0
         ? this.#borrow(length, flags) || this.#copy(length, flags)
@@ -59,6 +69,7 @@ class Pipe implements Sink, BlockWaiter {
           : this.#buffers.lendMore(this.#address, this.#address + this.#length, length, flags);
     if (!taken) return false;
     this.#length += length;
+    this.#wanted -= length;
     if (!this.#sending && !this.#soon) {
       // With what else has come in this batch.
       this.#soon = true;
@@ -92,13 +103,16 @@ class Pipe implements Sink, BlockWaiter {
   drain(inbox: Inbox): void {
     if (inbox.length === 0 || this.#sending || this.#waiting || this.#length !== 0) return;
     if (this.error !== null || this.#receiver.loop.closing) return;
-    this.#block = this.#blocks.acquire(Math.min(inbox.length, BLOCK_MAX));
+    const wanted = Math.min(inbox.length, BLOCK_MAX, this.#wanted);
+    if (wanted === 0) return;
+    this.#block = this.#blocks.acquire(wanted);
     if (this.#block === null) {
       this.#waiting = true;
       this.#blocks.wait(this);
       return;
     }
-    this.#length = inbox.moveTo(this.#block.bytes, 0);
+    this.#length = inbox.moveTo(this.#block.bytes.subarray(0, wanted), 0);
+    this.#wanted -= this.#length;
     this.#send();
   }
 
@@ -170,11 +184,16 @@ class Pipe implements Sink, BlockWaiter {
 }
 
 /**
- * Moves all that arrives at `receiver` to `sender`. Resolves to the number of bytes once the peer has ended
- * and all is sent.
+ * Moves `length` bytes of what arrives at `receiver` to `sender`. Resolves to their number once they are sent;
+ * to fewer if the peer has ended before.
  */
-export async function pipe(receiver: Receiver, sender: Sender, signal?: AbortSignal): Promise<number> {
-  const pipe = new Pipe(receiver, sender);
+export async function pipe(
+  receiver: Receiver,
+  sender: Sender,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const pipe = new Pipe(receiver, sender, length);
   try {
     await receiver.forward(pipe, { signal });
   } catch (error) {

@@ -19,6 +19,8 @@ export interface Sink {
   take(length: number, flags: number): boolean;
   /** Takes of the bytes that wait as many as it can now. */
   drain(inbox: Inbox): void;
+  /** Whether it has all that it wants. */
+  readonly satisfied: boolean;
   /** It gets no more: what it has taken leaves before whatever comes next. */
   flush(): void;
 }
@@ -104,7 +106,9 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
         return true;
       case ALL:
         this.sink!.drain(inbox);
-        return false;
+        if (!this.sink!.satisfied) return false;
+        this.resolve(null);
+        return true;
     }
   }
 

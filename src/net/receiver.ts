@@ -3,8 +3,8 @@ import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED, EINTR, ENOBUFS, ETIMEDOUT } from '../ring/errno.js';
-import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
+import { closedError, systemError, timeoutError, UasyncError } from '../ring/errors.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
 import {
@@ -143,11 +143,11 @@ export class Receiver extends Operation {
     const readers = this.#readers.takeAll();
     if (filling !== null) {
       this.#readers.push(filling);
-      filling.giveUp(systemError(ETIMEDOUT, 'read'));
+      filling.giveUp(timeoutError('read'));
     }
     for (const reader of readers) {
       reader.putBack(this.#inbox);
-      reader.fail(systemError(ETIMEDOUT, 'read'));
+      reader.fail(timeoutError('read'));
       reader.clear();
     }
   }
@@ -334,7 +334,10 @@ export class Receiver extends Operation {
         this.#spare = reader;
         return;
       }
-      if (reader.asks === ALL && reader.sink!.take(length, flags)) return;
+      if (reader.asks === ALL && reader.sink!.take(length, flags)) {
+        if (reader.sink!.satisfied) this.#serveAll();
+        return;
+      }
     }
     const { last } = inbox;
     const chunk = this.#buffers.take(length, flags, last);

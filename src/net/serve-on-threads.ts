@@ -6,7 +6,7 @@ import type { LoopStats } from '../loop/loop-stats.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
+import type { InetAddress } from '../ring/sockaddr.js';
 import { type ReservedPort, reservePort } from './reserved-port.js';
 import { SupervisedThread, type ThreadOwner } from './supervised-thread.js';
 
@@ -114,12 +114,12 @@ export class ThreadServer {
   }
 
   /** Where the threads listen, in the order of their calls. */
-  get addresses(): readonly SocketAddress[] {
+  get addresses(): readonly InetAddress[] {
     return this.#threads[0]!.addresses;
   }
 
   /** Where they listen, or listened first. */
-  get address(): SocketAddress | undefined {
+  get address(): InetAddress | undefined {
     return this.addresses[0];
   }
 

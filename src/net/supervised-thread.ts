@@ -4,7 +4,7 @@ import { Channel } from '../loop/channel.js';
 import { channelPair } from '../loop/channel-end.js';
 import type { LoopStats } from '../loop/loop-stats.js';
 import { UasyncError } from '../ring/errors.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
+import type { InetAddress } from '../ring/sockaddr.js';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
 
 /** The longest pause before a thread is started again, in milliseconds. */
@@ -31,7 +31,7 @@ export class SupervisedThread {
   /** To the running thread; a new one for each start. null while none is running. */
   channel: Channel | null = null;
   /** Where it listens. */
-  addresses: readonly SocketAddress[] = [];
+  addresses: readonly InetAddress[] = [];
   readonly #owner: ThreadOwner;
   #worker: Worker | null = null;
   #control: MessagePort | null = null;

@@ -2,17 +2,17 @@ import type { MessagePort } from 'node:worker_threads';
 import { Channel } from '../loop/channel.js';
 import { loop } from '../loop/current.js';
 import { argTypeError, argValueError, closedError, UasyncError } from '../ring/errors.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
+import type { InetAddress } from '../ring/sockaddr.js';
 import { type ListenOptions, listen } from './listen.js';
 import type { Listener } from './listener.js';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
 
 /** What the function that a thread runs is given. */
-export interface ThreadContext {
+export interface ThreadContext<Data = unknown> {
   /** Which thread this is, from 0; one that is started again keeps it. */
   readonly id: number;
   /** What `serveOnThreads` was given as `data`: a copy for each thread. */
-  readonly data: unknown;
+  readonly data: Data;
   /** To the thread that called `serveOnThreads`. It does not hold up a stop. */
   readonly channel: Channel;
   /** Aborted when the thread is to end: finish what is begun, and begin nothing. */
@@ -21,7 +21,7 @@ export interface ThreadContext {
    * Listens on TCP, on a port that all threads share; the kernel spreads connections among them. Port 0 is
    * the same one in every thread. A stop closes it.
    */
-  listen(options: Omit<ListenOptions, 'path' | 'reusePort'>): Promise<Listener>;
+  readonly listen: (options: Omit<ListenOptions, 'path' | 'reusePort'>) => Promise<Listener<InetAddress>>;
 }
 
 /** The inner side of a thread: what it listens on, and what it is told. */
@@ -31,7 +31,7 @@ export class Thread implements ThreadContext {
   readonly channel: Channel;
   readonly #control: MessagePort;
   readonly #listeners = new Set<Listener>();
-  readonly #addresses: SocketAddress[] = [];
+  readonly #addresses: InetAddress[] = [];
   readonly #stop = new AbortController();
   /** Ports that were asked for, in the order of the calls: every thread makes the same ones. */
   readonly #reserving: { resolve: (port: number) => void; reject: (error: unknown) => void }[] = [];
@@ -50,15 +50,16 @@ export class Thread implements ThreadContext {
     return this.#stop.signal;
   }
 
-  async listen(options: Omit<ListenOptions, 'path' | 'reusePort'>): Promise<Listener> {
+  /** The context may be taken apart: `({ listen }) => …`. */
+  readonly listen: ThreadContext['listen'] = options => this.#listen(options);
+
+  async #listen(options: Omit<ListenOptions, 'path' | 'reusePort'>): Promise<Listener<InetAddress>> {
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     if ('path' in options) throw argValueError('options.path', 'cannot be shared by threads', options.path);
     this.#listening++;
     try {
       const port = options.port === 0 ? await this.#reserve(options) : options.port;
-      const shared: ListenOptions = { ...options, reusePort: true };
-      if (port !== undefined) shared.port = port;
-      const listener = await listen(shared);
+      const listener = await listen({ ...options, port, path: undefined, reusePort: true });
       if (this.signal.aborted) {
         await listener.close();
         throw closedError('The thread');

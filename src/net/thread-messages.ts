@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ChannelEnd } from '../loop/channel-end.js';
 import type { LoopStats } from '../loop/loop-stats.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
+import type { InetAddress } from '../ring/sockaddr.js';
 
 /** What a thread is born with. */
 export interface ThreadData {
@@ -15,7 +15,7 @@ export interface ThreadData {
 
 /** From a thread. */
 export type FromThread =
-  | { type: 'ready'; addresses: SocketAddress[] }
+  | { type: 'ready'; addresses: InetAddress[] }
   | { type: 'reserve'; index: number; host: string | undefined; ipv6Only: boolean }
   | { type: 'stats'; call: number; stats: LoopStats };
 

@@ -57,12 +57,12 @@ function describe(errno: number): [name: string, message: string] {
   return names.get(errno) ?? [`E${-errno}`, `unknown error ${-errno}`];
 }
 
-/**
- * An error for a negative errno, worded as Node words it: network errors as
- * `connect ECONNREFUSED 127.0.0.1:80`, the others as `ENOENT: no such file or directory, open 'x'`.
- */
-export function systemError(errno: number, syscall: string, details?: ErrorDetails): UasyncError {
-  const [code, text] = describe(errno);
+function failure(
+  [code, text]: readonly [code: string, text: string],
+  errno: number | undefined,
+  syscall: string,
+  details: ErrorDetails | undefined,
+): UasyncError {
   let message: string;
   if (details?.address !== undefined) {
     const port = details.port === undefined ? '' : `:${details.port}`;
@@ -73,13 +73,26 @@ export function systemError(errno: number, syscall: string, details?: ErrorDetai
     if (details?.dest !== undefined) message += ` -> '${details.dest}'`;
   }
   const error = new UasyncError(code, message, details);
-  error.errno = errno;
+  if (errno !== undefined) error.errno = errno;
   error.syscall = syscall;
   if (details?.address !== undefined) error.address = details.address;
   if (details?.port !== undefined) error.port = details.port;
   if (details?.path !== undefined) error.path = details.path;
   if (details?.dest !== undefined) error.dest = details.dest;
   return error;
+}
+
+/**
+ * An error for a negative errno, worded as Node words it: network errors as
+ * `connect ECONNREFUSED 127.0.0.1:80`, the others as `ENOENT: no such file or directory, open 'x'`.
+ */
+export function systemError(errno: number, syscall: string, details?: ErrorDetails): UasyncError {
+  return failure(describe(errno), errno, syscall, details);
+}
+
+/** The error of a call whose own `timeout` has passed. Without an `errno`, as the kernel has not said so. */
+export function timeoutError(syscall: string, details?: ErrorDetails): UasyncError {
+  return failure(['ETIMEDOUT', 'the timeout has passed'], undefined, syscall, details);
 }
 
 /** The error of a call on something that was closed, or that was closed while the call waited. */

@@ -17,7 +17,7 @@ t.test('send is not waited for; bufferedAmount and drained() tell', async t => {
   const data = pattern(20_000_000);
   a.send(data);
   a.send('');
-  a.send(' and text');
+  a.send([' and ', Buffer.from('text')]);
   t.equal(a.bufferedAmount, data.length + 9);
   let drained = false;
   const draining = a.drained().then(() => {
@@ -31,6 +31,7 @@ t.test('send is not waited for; bufferedAmount and drained() tell', async t => {
   t.ok(data.equals(received.subarray(0, data.length)));
   await a.drained();
   t.throws(() => a.send(5 as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => a.send(['x', 5 as never]), { code: 'ERR_INVALID_ARG_TYPE' });
   await b.reset();
   while (a.bufferedAmount === 0) {
     a.send('x');
@@ -153,6 +154,60 @@ t.test('pipeTo moves everything, then ends the other side', async t => {
   await client.shutdown();
   t.ok(data.equals(await echoed));
   t.strictSame(await moving, [data.length, data.length]);
+});
+
+t.test('pipeTo with a length moves just that, and leaves the rest to be read', async t => {
+  const [client, front] = await pair(t);
+  const [back, server] = await pair(t);
+  const data = pattern(1_000_000);
+  const sent = client.write(data);
+  let at = 0;
+  for (const length of [0, 1, 5, 70_000, 300_001, 4096]) {
+    const moving = front.pipeTo(back, { length });
+    t.ok(data.subarray(at, at + length).equals(await server.readExactly(length)));
+    t.equal(await moving, length);
+    at += length;
+    const byte = await front.readExactly(1);
+    t.equal(byte[0], data[at], 'what comes after it was left');
+    at++;
+  }
+  await back.write('goes on');
+  t.equal(String(await server.read()), 'goes on', 'the other side does not end with it');
+
+  const rest = front.pipeTo(back, { length: data.length, end: true });
+  const got = readAll(server);
+  await sent;
+  await client.shutdown();
+  t.equal(await rest, data.length - at, 'fewer where the peer ends before');
+  t.ok(data.subarray(at).equals(await got));
+  await t.rejects(front.pipeTo(back, { length: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(front.pipeTo(back, { length: 1.5 }), { code: 'ERR_OUT_OF_RANGE' });
+});
+
+t.test('pipeTo with a length ends in the midst of what one turn brings', async t => {
+  const random = seededRandom(t);
+  const [client, front] = await pair(t);
+  const [back, server] = await pair(t);
+  const data = pattern(400_000);
+  const writing = (async () => {
+    for (let at = 0; at < data.length; ) {
+      const end = Math.min(at + 1 + Math.floor(random() * 40_000), data.length);
+      await client.write(data.subarray(at, end));
+      at = end;
+    }
+    await client.shutdown();
+  })();
+  const got = readAll(server);
+  let moved = 0;
+  while (moved < data.length) {
+    const length = 1 + Math.floor(random() * (random() < 0.5 ? 100 : 60_000));
+    const count = await front.pipeTo(back, { length });
+    t.ok(count === length || moved + count === data.length, `${count} of ${length}`);
+    moved += count;
+  }
+  await back.shutdown();
+  t.ok(data.equals(await got));
+  await writing;
 });
 
 t.test('pipeTo ends with an abort or with the other side’s failure, though nothing arrives', async t => {
