@@ -7,6 +7,18 @@ export type TransferList = NonNullable<Parameters<MessagePort['postMessage']>[1]
 /** What the port has delivered: a value, or why it could not be rebuilt here. */
 type Delivered = { message: unknown } | { cause: Error };
 
+/**
+ * The same port as a new object; null if its other end has gone. A port says that once, and nobody may have
+ * listened yet; but one that is closed cannot be moved.
+ */
+function moved(port: MessagePort): MessagePort | null {
+  try {
+    return structuredClone(port, { transfer: [port as unknown as ArrayBuffer] });
+  } catch {
+    return null;
+  }
+}
+
 /** The values of a channel that are cloned, or moved. Their order is that of the queue, which knows their places. */
 export class ChannelPort {
   readonly #port: MessagePort;
@@ -18,15 +30,17 @@ export class ChannelPort {
    * @param onClosed called when the other end is closed, or its thread has ended; also by `close()`.
    */
   constructor(port: MessagePort, onDelivered: () => void, onClosed: () => void) {
-    this.#port = port;
+    const here = moved(port);
+    if (here === null) queueMicrotask(onClosed);
+    this.#port = here ?? port;
     const deliver = (delivered: Delivered): void => {
       this.#delivered.push(delivered);
       onDelivered();
     };
-    port.on('message', message => deliver({ message }));
-    port.on('messageerror', cause => deliver({ cause }));
-    port.once('close', onClosed);
-    port.unref();
+    this.#port.on('message', message => deliver({ message }));
+    this.#port.on('messageerror', cause => deliver({ cause }));
+    this.#port.once('close', onClosed);
+    this.#port.unref();
   }
 
   /** Sends a value, before its place is taken in the queue. */

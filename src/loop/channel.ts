@@ -24,6 +24,19 @@ export interface SendOptions extends WaitOptions {
   transfer?: TransferList;
 }
 
+/**
+ * What the port is given for `value`: a copy of a typed array whose buffer holds more, all of which would be
+ * cloned with it, or is shared memory, which would stay shared.
+ */
+function ownBytes(value: unknown, transfer: TransferList | undefined): unknown {
+  if (!ArrayBuffer.isView(value) || kindOf(value) === undefined) return value;
+  const { buffer, byteLength } = value;
+  const whole = byteLength === buffer.byteLength && !(buffer instanceof SharedArrayBuffer);
+  // An empty one may be detached, and structured cloning knows what to say then.
+  if (whole || byteLength === 0 || transfer?.includes(buffer as ArrayBuffer)) return value;
+  return arrayOf(kindOf(value)!, Uint8Array.from(new Uint8Array(buffer, value.byteOffset, byteLength)));
+}
+
 class Receiving extends Waiter<unknown> {
   /** Whether it is a step of an iteration. */
   iterates = false;
@@ -190,7 +203,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       }
     }
     if (this.#lacks(queue, size)) return false;
-    this.#port.post(value, transfer);
+    this.#port.post(ownBytes(value, transfer), transfer);
     queue.pushEmpty(BY_PORT, Math.min(size, queue.capacity));
     return true;
   }

@@ -158,6 +158,7 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
       queueLimit: options.queueLimit ?? QUEUE_LIMIT,
       maxSize: options.maxSize ?? DATAGRAM_MAX,
       ancillary: domain !== AF_UNIX && Boolean(options.packetInfo || options.receiveTos || options.gro),
+      ipv6Only: Boolean(options.ipv6Only),
       bound: options.bound !== false,
       onClosed,
     });

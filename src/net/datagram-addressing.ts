@@ -34,9 +34,11 @@ export class DatagramAddressing {
   /** Whether it is about to be: what is sent now goes there already. */
   connecting = false;
   readonly #domain: number;
+  readonly #ipv6Only: boolean;
 
-  constructor(domain: number, local: SocketAddress | undefined) {
+  constructor(domain: number, local: SocketAddress | undefined, ipv6Only: boolean) {
     this.#domain = domain;
+    this.#ipv6Only = ipv6Only;
     this.local = local;
   }
 
@@ -106,15 +108,22 @@ export class DatagramAddressing {
 
   /** This host, as the socket reaches it. */
   get #loopback(): string {
-    const local = this.local as { address?: string } | undefined;
-    return this.#domain === AF_INET || local?.address === '::' ? '127.0.0.1' : '::1';
+    return this.#reachesIPv4 ? '127.0.0.1' : '::1';
+  }
+
+  /** Whether IPv4 can be sent to: an IPv6 socket with an IPv6 address of its own cannot. */
+  get #reachesIPv4(): boolean {
+    if (this.#domain === AF_INET) return true;
+    const { address = '::' } = (this.local ?? {}) as { address?: string };
+    return !this.#ipv6Only && (address === '::' || address.startsWith('::ffff:'));
   }
 
   /** The first address of a name that this socket can reach. */
   async lookUp(name: string, port: number, options?: WaitOptions): Promise<Destination> {
     const addresses = await resolve(name, port, options);
-    const found = this.#domain === AF_INET ? addresses.find(({ family }) => family === 'IPv4') : addresses[0];
-    if (found === undefined) throw new UasyncError('ENOTFOUND', `${name} has no IPv4 address`);
+    const only = this.#domain === AF_INET ? 'IPv4' : this.#reachesIPv4 ? undefined : 'IPv6';
+    const found = addresses.find(({ family }) => only === undefined || family === only);
+    if (found === undefined) throw new UasyncError('ENOTFOUND', `${name} has no ${only} address`);
     return inetDestination(found.address, port)!;
   }
 

@@ -1,7 +1,11 @@
-import { isIP } from 'node:net';
 import type { Block } from '../loop/blocks.js';
 import { Operation } from '../loop/operation.js';
-import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
+import { AF_INET, AF_INET6, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
+import { SOCKADDR_IN6 } from '../ring/structs.js';
+
+const IP6_AT = SOCKADDR_IN6.sin6_addr;
+/** How an IPv6 address begins that stands for an IPv4 one, however it is spelled. */
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 /** Whom datagrams are sent to. */
 export class Destination {
@@ -53,7 +57,10 @@ export class Destination {
 
   /** Whether it is reached by IPv4, also from an IPv6 socket. */
   get isIPv4(): boolean {
-    return isIP(this.address) === 4 || this.address.startsWith('::ffff:');
+    return (
+      this.bytes[0] === AF_INET ||
+      (this.bytes[0] === AF_INET6 && MAPPED.every((byte, i) => this.bytes[IP6_AT + i] === byte))
+    );
   }
 }
 

@@ -33,6 +33,7 @@ export interface SocketSetup {
   queueLimit: number;
   maxSize: number;
   ancillary: boolean;
+  ipv6Only: boolean;
   bound: boolean;
   /** Called once the descriptor is closed. */
   onClosed: (() => void) | null;
@@ -73,7 +74,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#sender.onRefused = error => this.#receiver.fail(error);
     this.#onClosed = setup.onClosed;
     const local = localAddress(fd);
-    this.#addressing = new DatagramAddressing(setup.domain, local);
+    this.#addressing = new DatagramAddressing(setup.domain, local, setup.ipv6Only);
     this.#bound = setup.bound ? local : undefined;
     own(fd);
   }
@@ -90,6 +91,11 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 
   /** This end's address: with port 0 the port that the system chose. getsockname(2) */
   get address(): Address {
+    const local = this.#addressing.local!;
+    // Not bound, it has none until it sends.
+    if ('port' in local && local.port === 0 && this.#fd >= 0) {
+      this.#addressing.local = localAddress(this.#fd) ?? local;
+    }
     return this.#addressing.local as Address;
   }
 

@@ -1,14 +1,19 @@
-import { fstatSync } from 'node:fs';
+import { close, fstatSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { isMainThread } from 'node:worker_threads';
 import { closeFile } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
-import { own } from '../loop/owned-descriptors.js';
+import { disown, own } from '../loop/owned-descriptors.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkFd } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
 import { PipeReader } from './pipe-reader.js';
 import { PipeWriter } from './pipe-writer.js';
 import { toBytes, type WriteData } from './write-data.js';
+
+/** Node closes what a worker of its has opened and not closed by it, whoever's the number is by then. */
+const closeByNode = promisify(close);
 
 /** How to open a pipe. */
 export interface PipeOptions {
@@ -148,7 +153,12 @@ export class Pipe implements AsyncIterable<Buffer> {
     await stopped;
     const fd = this.#fd;
     this.#fd = -1;
-    if (this.#autoClose) await closeFile(this.#loop, fd);
+    if (!this.#autoClose) return;
+    if (isMainThread) await closeFile(this.#loop, fd);
+    else {
+      disown(fd);
+      await closeByNode(fd);
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -41,7 +41,7 @@ export interface ThreadCrash {
 }
 
 /** How to run threads. */
-export interface ServeOptions {
+export interface ServeOptions extends WaitOptions {
   /** For every thread, as `context.data`; anything that can be cloned. */
   data?: unknown;
   /**
@@ -98,9 +98,9 @@ export class ThreadServer {
   }
 
   /** @internal Resolves when all threads serve. */
-  async start(): Promise<void> {
+  async start(options: WaitOptions): Promise<void> {
     try {
-      await Promise.all(this.#threads.map(thread => thread.start()));
+      await unlessGivenUp(Promise.all(this.#threads.map(thread => thread.start())), 'serve', options);
       this.#serving = true;
     } catch (error) {
       await this.stop({ timeout: FAILED_TIMEOUT_MS });
@@ -250,8 +250,9 @@ export async function serveOnThreads(
   if (restartDelay !== undefined) checkDuration('options.restartDelay', restartDelay);
   if (onStart !== undefined) checkFunction('options.onStart', onStart);
   if (onCrash !== undefined) checkFunction('options.onCrash', onCrash);
+  checkWait(options);
   const server = new ThreadServer(count, url, options);
-  await server.start();
+  await server.start(options);
   return server;
 }
 

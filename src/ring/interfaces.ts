@@ -1,26 +1,12 @@
-/** Network interfaces by name and index, as IPv6 scopes need them. */
-import { readdirSync, readFileSync } from 'node:fs';
+/** Network interfaces by name and index, as IPv6 scopes need them; those of this thread's network namespace. */
+import { libc } from './libc.js';
 
-const SYSFS = '/sys/class/net';
-
-function indexOf(name: string): number {
-  try {
-    return Number(readFileSync(`${SYSFS}/${name}/ifindex`, 'latin1'));
-  } catch {
-    return 0;
-  }
-}
-
-/** The index of an interface; 0 when there is none of that name. Like if_nametoindex(3). */
+/** The index of an interface; 0 when there is none of that name. */
 export function interfaceIndex(name: string): number {
-  return name.includes('/') ? 0 : indexOf(name);
+  return name.includes('\0') ? 0 : libc().interfaceIndex(name);
 }
 
-/** The name of an interface, or its index as text when it has gone. Like if_indextoname(3). */
+/** The name of an interface, or its index as text when it has gone. */
 export function interfaceName(index: number): string {
-  try {
-    return readdirSync(SYSFS).find(name => indexOf(name) === index) ?? String(index);
-  } catch {
-    return String(index);
-  }
+  return libc().interfaceName(index) ?? String(index);
 }

@@ -25,6 +25,8 @@ const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
+/** The longest name of a network interface, with the NUL at its end. */
+const IF_NAMESIZE = 16;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 
@@ -82,6 +84,10 @@ export interface Libc {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
   shutdown(fd: number, how: number): number;
+  /** The index of a network interface, 0 if there is none of that name. if_nametoindex(3) */
+  interfaceIndex(name: string): number;
+  /** The name of a network interface, null if there is none of that index. if_indextoname(3) */
+  interfaceName(index: number): string | null;
   /** A counter that wakes who polls it, eventfd(2). */
   eventfd(): number;
   close(fd: number): number;
@@ -152,6 +158,8 @@ function wrap(koffi: Koffi): Libc {
   const getsockopt = lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
   const close = lib.func('int close(int)');
   const shutdown = lib.func('int shutdown(int, int)');
+  const nameToIndex = lib.func('uint if_nametoindex(const char *)');
+  const indexToName = lib.func('if_indextoname', 'intptr_t', ['uint', 'void *']);
   const eventfd = lib.func('int eventfd(uint, int)');
   const lseek = lib.func('lseek', 'int64_t', ['int', 'int64_t', 'int']);
 
@@ -188,6 +196,11 @@ function wrap(koffi: Koffi): Libc {
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
     close: fd => result(close(fd)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
+    interfaceIndex: name => nameToIndex(name),
+    interfaceName(index) {
+      const name = Buffer.alloc(IF_NAMESIZE);
+      return indexToName(index, name) === 0 ? null : name.toString('utf8', 0, name.indexOf(0));
+    },
     eventfd: () => result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
     position: fd => result(lseek(fd, 0, SEEK_CUR)),
     setPosition: (fd, position) => result(lseek(fd, position, SEEK_SET)),
