@@ -2,6 +2,7 @@
 import { AbortableOperation } from '../loop/abort.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
+import { traced } from '../loop/traced.js';
 import * as abi from '../ring/abi.js';
 import { systemError, type UasyncError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
@@ -80,20 +81,28 @@ const opens = new OperationPool(OpenOperation);
 const others = new OperationPool(OtherOperation);
 
 /** Opens a path, relative to the current directory; resolves to the descriptor. open(2) */
-export function openPath(loop: Loop, path: Path, flags: number, mode: number): Promise<number> {
+export async function openPath(loop: Loop, path: Path, flags: number, mode: number): Promise<number> {
   allowWaiting(loop);
-  return opens.take(loop).run(path, flags, mode);
+  try {
+    return await opens.take(loop).run(path, flags, mode);
+  } catch (error) {
+    throw traced(error);
+  }
 }
 
 /** Any operation on paths, whose arguments have been checked: `prepare` must not throw. */
-export function onPath(
+export async function onPath(
   loop: Loop,
   syscall: string,
   path: Path,
   dest: Path | null,
   prepare: (sqe: Sqe) => void,
 ): Promise<number> {
-  return others.take(loop).run(syscall, path, dest, prepare);
+  try {
+    return await others.take(loop).run(syscall, path, dest, prepare);
+  } catch (error) {
+    throw traced(error);
+  }
 }
 
 /** Any operation on a descriptor, whose arguments have been checked: `prepare` must not throw. */

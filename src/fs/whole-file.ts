@@ -2,6 +2,7 @@
 import { type PathLike, promises } from 'node:fs';
 import { throwIfAborted } from '../loop/abort.js';
 import { loop as currentLoop } from '../loop/current.js';
+import { traced } from '../loop/traced.js';
 import { checkBoolean, toData, toFlags, toMode, toOptions, toPath } from './arguments.js';
 import {
   type Content,
@@ -44,7 +45,13 @@ export async function readFile(
   const plain = toPath(path);
   if (signal === undefined && (flag || 'r') === 'r') {
     const reading = readPath(currentLoop(), plain, encoding);
-    if (reading !== null) return reading;
+    if (reading !== null) {
+      try {
+        return await reading;
+      } catch (error) {
+        throw traced(error);
+      }
+    }
   }
   const handle = await open(path, flag || 'r');
   try {
@@ -73,7 +80,13 @@ export async function writeFile(
     const flags = toFlags(given.flag || 'w');
     const mode = toMode(given.mode, DEFAULT_MODE);
     const writing = writePath(currentLoop(), plain, flags, mode, content);
-    if (writing !== null) return writing;
+    if (writing !== null) {
+      try {
+        return await writing;
+      } catch (error) {
+        throw traced(error);
+      }
+    }
   }
   const size = content instanceof Uint8Array ? content.length : 0;
   const handle = await open(path, given.flag || 'w', given.mode);

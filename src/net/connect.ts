@@ -3,6 +3,7 @@ import { AbortableOperation, AbortError } from '../loop/abort.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
+import { traced } from '../loop/traced.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkInt } from '../ring/check.js';
 import { EADDRNOTAVAIL } from '../ring/errno.js';
@@ -105,7 +106,9 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     );
   } catch (error) {
     // An address may have failed for a reason of its own before the time was up.
-    throw limit.signal.aborted ? limit.error(tried ?? (path === undefined ? undefined : { path })) : error;
+    throw traced(
+      limit.signal.aborted ? limit.error(tried ?? (path === undefined ? undefined : { path })) : error,
+    );
   } finally {
     limit.end();
   }

@@ -2,6 +2,7 @@ import { constants } from 'node:buffer';
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { own } from '../loop/owned-descriptors.js';
+import { traced } from '../loop/traced.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError, systemError, timeoutError } from '../ring/errors.js';
@@ -89,7 +90,11 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    */
   async read(options?: WaitOptions): Promise<Buffer | null> {
     checkWait(options);
-    return this.#receiver.read(options) as Promise<Buffer | null>;
+    try {
+      return (await this.#receiver.read(options)) as Buffer | null;
+    } catch (error) {
+      throw traced(error);
+    }
   }
 
   /** As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. */
@@ -98,7 +103,11 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     if (!(buffer instanceof Uint8Array)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
-    return this.#receiver.readInto(buffer, options) as Promise<number>;
+    try {
+      return (await this.#receiver.readInto(buffer, options)) as number;
+    } catch (error) {
+      throw traced(error);
+    }
   }
 
   /**
@@ -109,7 +118,11 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
     checkInt('count', count, 0, constants.MAX_LENGTH);
     checkWait(options);
-    return this.#receiver.readExactly(count, options) as Promise<Buffer>;
+    try {
+      return (await this.#receiver.readExactly(count, options)) as Buffer;
+    } catch (error) {
+      throw traced(error);
+    }
   }
 
   /**
@@ -125,7 +138,11 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     else throw argTypeError('delimiter', 'of type string, number or Uint8Array', delimiter);
     if (bytes.length === 0) throw rangeError('delimiter.length', '>= 1', 0);
     const max = checkInt('options.max', options.max ?? UNTIL_MAX, bytes.length, constants.MAX_LENGTH);
-    return this.#receiver.readUntil(bytes, max, options) as Promise<Buffer>;
+    try {
+      return (await this.#receiver.readUntil(bytes, max, options)) as Buffer;
+    } catch (error) {
+      throw traced(error);
+    }
   }
 
   /**
@@ -135,7 +152,11 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   async peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
     checkInt('count', count, 1, PEEK_MAX);
     checkWait(options);
-    return this.#receiver.peek(count, options) as Promise<Buffer | null>;
+    try {
+      return (await this.#receiver.peek(count, options)) as Buffer | null;
+    } catch (error) {
+      throw traced(error);
+    }
   }
 
   /** Puts bytes back, to be read before all others. They are the connection's from now on. */
@@ -352,9 +373,12 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   /**
    * Sends what was written, then closes. Reads that wait reject with ERR_CLOSED. Resolves when the
-   * descriptor is free; a second call waits for the first.
+   * descriptor is free; a second call waits for the first. A peer that does not read holds it up: a call
+   * that gives up is no longer waited for, and `reset()` closes at once.
+   * @throws (as a rejection) AbortError, ETIMEDOUT.
    */
-  close(): Promise<void> {
+  close(options?: WaitOptions): Promise<void> {
+    if (options !== undefined) return this.#within(options, () => this.close());
     this.#closing ??= this.#finish(false);
     return this.#closing;
   }

@@ -2,6 +2,7 @@ import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { own } from '../loop/owned-descriptors.js';
+import { traced } from '../loop/traced.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import {
@@ -198,7 +199,11 @@ export class Listener<Address extends SocketAddress = SocketAddress> implements 
    */
   async accept(options?: WaitOptions): Promise<Connection> {
     checkWait(options);
-    return this.#acceptor.accept(options);
+    try {
+      return await this.#acceptor.accept(options);
+    } catch (error) {
+      throw traced(error);
+    }
   }
 
   /** Yields connections until the listener is closed; leaving the loop closes it. */
