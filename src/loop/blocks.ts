@@ -71,8 +71,14 @@ export class BlockPool {
   #mapped = 0;
   #used = 0;
 
-  constructor(limit: number) {
+  /** Has those who hold blocks for peers that take nothing give them back. */
+  readonly #onShort: () => void;
+  /** Whether that was asked for since a block was last released. */
+  #short = false;
+
+  constructor(limit: number, onShort: () => void = () => {}) {
     this.#limit = limit;
+    this.#onShort = onShort;
   }
 
   /**
@@ -91,6 +97,7 @@ export class BlockPool {
   /** Gives a block back; the kernel must be done with it. */
   release(block: Block): void {
     this.#used -= SIZES[block.sizeClass]!;
+    this.#short = false;
     this.#free[block.sizeClass]!.push(block);
     // Any block serves any waiter, and one that has given up takes none.
     while (this.#waiters.length !== 0 && this.#free.some(free => free.length !== 0)) {
@@ -101,6 +108,9 @@ export class BlockPool {
   /** Has `waiter` called once when a block is released. Waiters are served in order. */
   wait(waiter: BlockWaiter): void {
     this.#waiters.push(waiter);
+    if (this.#short) return;
+    this.#short = true;
+    this.#onShort();
   }
 
   /** Resolves when a block is released: another may be quicker to take it. */

@@ -25,6 +25,9 @@ export abstract class Operation {
     return false;
   }
 
+  /** Memory is short: if it waits for a peer with a block, it is to wait without. */
+  yieldBlock(): void {}
+
   /**
    * A completion has come. The slot is free already if this was the last (no CQE_F_MORE in `flags`), so
    * that the operation may start again. It must not throw, nor run the user's code.

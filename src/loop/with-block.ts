@@ -1,5 +1,6 @@
 import type { Block } from './blocks.js';
 import type { Loop } from './loop.js';
+import { unlessGivenUp } from './waiter.js';
 
 /**
  * Lends a block until `use` has settled, once there is one: of `size` bytes if it can be had, of `least` in
@@ -10,6 +11,7 @@ export async function withBlock<T>(
   size: number,
   least: number,
   use: (block: Block) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   for (;;) {
     const block = loop.blocks.acquire(size);
@@ -20,6 +22,6 @@ export async function withBlock<T>(
         loop.blocks.release(block);
       }
     }
-    await loop.blocks.released();
+    await unlessGivenUp(loop.blocks.released(), 'write', { signal });
   }
 }

@@ -89,19 +89,19 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     checkInt('options.port', port, 0, 65535);
     if (typeof host !== 'string') throw argTypeError('options.host', 'of type string', host);
   }
-  const local = localOf(options);
+  checkLocal(options);
   const loop = currentLoop();
   const limit = new Limit({ signal, timeout });
   let tried: InetAddress | undefined;
   try {
-    if (path !== undefined) return await connectTo(loop, { path }, undefined, options, limit, limit.signal);
+    if (path !== undefined) return await connectTo(loop, { path }, options, limit, limit.signal);
     const found = await resolve(host, port!, limit);
-    const addresses = interleave(local === undefined ? found : found.filter(sameFamily(local)));
+    const addresses = interleave(found.filter(address => localFor(address, options) !== null));
     tried = addresses[0];
     if (tried === undefined) throw systemError(EADDRNOTAVAIL, 'connect', found[0]);
     return await firstOf(
       addresses,
-      (address, signal) => connectTo(loop, address, local, options, limit, signal),
+      (address, signal) => connectTo(loop, address, options, limit, signal),
       late => late.reset(),
     );
   } catch (error) {
@@ -114,30 +114,32 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
 }
 
-/** Where to connect from; undefined if that is left to the system. */
-function localOf({ localAddress, localPort = 0, path }: ConnectOptions): InetAddress | undefined {
-  checkInt('options.localPort', localPort, 0, 65535);
-  if (localAddress === undefined) {
-    if (localPort === 0 || path !== undefined) return undefined;
-    return inetAddress('0.0.0.0', localPort);
-  }
+function checkLocal({ localAddress, localPort }: ConnectOptions): void {
+  checkInt('options.localPort', localPort ?? 0, 0, 65535);
+  if (localAddress === undefined) return;
   if (typeof localAddress !== 'string') {
     throw argTypeError('options.localAddress', 'of type string', localAddress);
   }
   if (isIP(localAddress) === 0) {
     throw argValueError('options.localAddress', 'must be a numeric address', localAddress);
   }
-  return inetAddress(localAddress, localPort);
 }
 
-function sameFamily(local: InetAddress): (address: InetAddress) => boolean {
-  return ({ family }) => family === local.family;
+/** Where to connect from to an address: undefined if that is left to the system, null if it cannot be. */
+function localFor(
+  { family }: InetAddress,
+  { localAddress, localPort = 0 }: ConnectOptions,
+): InetAddress | undefined | null {
+  if (localAddress === undefined) {
+    return localPort === 0 ? undefined : inetAddress(family === 'IPv6' ? '::' : '0.0.0.0', localPort);
+  }
+  const local = inetAddress(localAddress, localPort);
+  return local.family === family ? local : null;
 }
 
 async function connectTo(
   loop: Loop,
   address: SocketAddress,
-  local: InetAddress | undefined,
   options: ConnectOptions,
   limit: Limit,
   signal: AbortSignal,
@@ -149,7 +151,7 @@ async function connectTo(
   if (both.aborted) throw limit.error(address);
   const fd = openSocket(SOCK_STREAM, 'connect', address);
   try {
-    if (!('path' in address)) prepare(fd, options, local);
+    if (!('path' in address)) prepare(fd, options, localFor(address, options));
     await new ConnectOperation(loop).run(fd, address, both);
   } catch (error) {
     await closeSocket(loop, fd);
@@ -158,10 +160,10 @@ async function connectTo(
   return new Connection(loop, fd);
 }
 
-function prepare(fd: number, options: ConnectOptions, local: InetAddress | undefined): void {
+function prepare(fd: number, options: ConnectOptions, local: InetAddress | undefined | null): void {
   if (options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (options.fastOpen) setOption(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
-  if (local === undefined) return;
+  if (!local) return;
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const failed = libc().bind(fd, sockaddr.subarray(0, writeSockaddr(sockaddr, 0, local)));

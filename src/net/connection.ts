@@ -52,8 +52,8 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     this.#loop = loop;
     this.#fd = fd;
     own(fd);
-    this.#receiver = new Receiver(loop, fd);
     this.#sender = new Sender(loop, fd);
+    this.#receiver = new Receiver(loop, fd, this.#sender);
   }
 
   /** The socket's descriptor, -1 once closed. */
@@ -253,6 +253,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     checkWait({ signal: options.signal });
     const { signal, length, end = length === undefined } = options;
     if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
+    if (other.#sender.ended) throw closedError('The other connection');
     const moved = await pipe(this.#receiver, other.#sender, length ?? Number.POSITIVE_INFINITY, signal);
     if (end) await other.shutdown({ signal });
     return moved;
@@ -265,7 +266,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   shutdown(options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.shutdown());
     if (this.#closing !== null) return Promise.reject(closedError('The connection'));
-    this.#sender.ended = true;
+    this.#sender.end();
     this.#shutdown ??= new Promise((resolve, reject) => {
       // In the order of the calls: a close that follows comes after it.
       this.#sender.whenDrained(() => {
@@ -401,7 +402,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   #finish(drop: boolean): Promise<void> {
     const sender = this.#sender;
-    sender.ended = true;
+    sender.end();
     if (this.#loop.closed) return this.#release();
     // As most connections end: the peer has, and all is sent.
     if (sender.idle && sender.error === null && this.#receiver.slot < 0) {

@@ -6,6 +6,9 @@ import type { Connection } from './connection.js';
 /** What Node's timers hold, in milliseconds. */
 const TIMER_MAX = 0x7fffffff;
 
+/** What TCP_KEEPIDLE holds, in seconds. */
+const KEEP_ALIVE_MAX = 32767;
+
 type Done = (error?: Error | null) => void;
 
 /**
@@ -122,9 +125,9 @@ export class ConnectionDuplex extends Duplex {
     return this.#local;
   }
 
-  /** TCP_NODELAY, tcp(7) */
+  /** TCP_NODELAY, tcp(7); nothing on a Unix socket, as a net.Socket has it. */
   setNoDelay(enable = true): this {
-    if (!this.#connection.closed) this.#connection.setNoDelay(enable);
+    if (!this.#connection.closed && this.localFamily !== undefined) this.#connection.setNoDelay(enable);
     return this;
   }
 
@@ -136,8 +139,9 @@ export class ConnectionDuplex extends Duplex {
 
   /** `delay` is in milliseconds, as a net.Socket has it. */
   setKeepAlive(enable = false, delay = 0): this {
-    const idle = Math.floor(delay / 1000);
-    if (!this.#connection.closed) this.#connection.setKeepAlive(enable, idle > 0 ? { idle } : {});
+    const idle = Math.min(Math.floor(delay / 1000), KEEP_ALIVE_MAX);
+    if (!this.#connection.closed && this.localFamily !== undefined)
+      this.#connection.setKeepAlive(enable, idle > 0 ? { idle } : {});
     return this;
   }
 

@@ -1,5 +1,6 @@
 import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../loop/blocks.js';
 import { unlessGivenUp } from '../loop/waiter.js';
+import type { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
 import type { Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
@@ -194,12 +195,19 @@ export async function pipe(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const pipe = new Pipe(receiver, sender, length);
+  const end = (error: Error): void => receiver.unforward(pipe, error);
+  sender.addPipe(end);
   try {
     await receiver.forward(pipe, { signal });
   } catch (error) {
+    // Ended here, it waits for no write, which the other side may never take.
+    const { code } = error as UasyncError;
+    if (code === 'ETIMEDOUT' || code === 'ERR_CLOSED') throw pipe.error ?? error;
     // An abort waits for no write, also if it comes only now.
     await unlessGivenUp(pipe.idle(), 'write', { signal });
     throw pipe.error ?? error;
+  } finally {
+    sender.removePipe(end);
   }
   await unlessGivenUp(pipe.idle(), 'write', { signal });
   if (pipe.error !== null) throw pipe.error;

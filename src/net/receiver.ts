@@ -3,7 +3,7 @@ import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
+import { ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../ring/errno.js';
 import { closedError, systemError, timeoutError, UasyncError } from '../ring/errors.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
@@ -20,6 +20,8 @@ import {
   UNTIL,
 } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
+import type { Sender } from './sender.js';
+import { TCP_CLOSE, tcpState } from './tcp-info.js';
 
 /** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
 const HIGH_WATER = 256 * 1024;
@@ -50,9 +52,13 @@ export class Receiver extends Operation {
   #pausing = false;
   #onStopped: (() => void) | null = null;
 
-  constructor(loop: Loop, fd: number) {
+  /** The other direction. */
+  readonly #sender: Sender;
+
+  constructor(loop: Loop, fd: number, sender: Sender) {
     super(loop);
     this.#fd = fd;
+    this.#sender = sender;
     this.#buffers = ReceiveBuffers.of(loop);
   }
 
@@ -269,8 +275,20 @@ export class Receiver extends Operation {
   }
 
   #noBytes(res: number): void {
-    if (res === 0) this.#ended = true;
-    else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#error = systemError(res, 'read');
+    if (res === 0) {
+      if (this.#wasReset) this.#error = systemError(ECONNRESET, 'read');
+      else this.#ended = true;
+    } else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#error = systemError(res, 'read');
+  }
+
+  /**
+   * Whether the end is that of a reset: the kernel tells of it once, and a send may have been told. A peer
+   * that has only ended its side leaves the socket in TCP_CLOSE_WAIT.
+   */
+  get #wasReset(): boolean {
+    const sender = this.#sender;
+    if (sender.idle && sender.error === null) return false;
+    return tcpState(this.#fd) === TCP_CLOSE;
   }
 
   complete(res: number, flags: number): void {

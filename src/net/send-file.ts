@@ -1,14 +1,18 @@
 import { AbortError } from '../loop/abort.js';
-import { BLOCK_MAX } from '../loop/blocks.js';
+import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
+import { EAGAIN } from '../ring/errno.js';
 import { argTypeError, type UasyncError } from '../ring/errors.js';
-import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
 import { CallLimit } from './call-limit.js';
 import type { Sender } from './sender.js';
+
+/** poll(2) */
+const POLLOUT = 4;
 
 /** A file's descriptor, or what has one. */
 export type SendableFile = { readonly fd: number } | number;
@@ -120,24 +124,40 @@ async function send(
 ): Promise<void> {
   for (let at = 0; at < length; ) {
     const left = length - at;
-    const moved = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, async ({ address, bytes }) => {
-      const want = Math.min(left, bytes.length);
-      const filled = await loop.submit(sqe => sqe.prep(abi.OP_READ, file, address, want, offset + at), {
-        signal,
-      });
-      for (let sent = 0; sent < filled; ) {
-        const start = address + sent;
-        const rest = filled - sent;
-        const taken = await loop.submit(
-          sqe => sqe.prep(abi.OP_SEND, socket, start, rest, 0).opFlags(MSG_NOSIGNAL | MSG_WAITALL),
-          { signal },
-        );
-        sent += taken;
-        sender.bytesWritten += taken;
-      }
-      return filled;
-    });
+    const piece = (block: Block): Promise<number> =>
+      sendPiece(loop, socket, file, block, offset + at, left, signal);
+    const moved = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);
     if (moved === 0) return;
-    at += moved;
+    if (moved > 0) {
+      at += moved;
+      sender.bytesWritten += moved;
+    } else {
+      // The peer takes nothing, for who knows how long: the block serves others meanwhile.
+      await loop.submit(sqe => sqe.pollAdd(socket, POLLOUT), { signal });
+    }
+  }
+}
+
+/** Reads a piece and sends what the socket takes at once; returns how much, 0 at the file's end, -1 if nothing. */
+async function sendPiece(
+  loop: Loop,
+  socket: number,
+  file: number,
+  { address, bytes }: Block,
+  position: number,
+  left: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const want = Math.min(left, bytes.length);
+  const filled = await loop.submit(sqe => sqe.prep(abi.OP_READ, file, address, want, position), { signal });
+  if (filled === 0) return 0;
+  try {
+    return await loop.submit(
+      sqe => sqe.prep(abi.OP_SEND, socket, address, filled, 0).opFlags(MSG_NOSIGNAL | MSG_DONTWAIT),
+      { signal },
+    );
+  } catch (error) {
+    if ((error as UasyncError).errno === EAGAIN) return -1;
+    throw error;
   }
 }

@@ -3,13 +3,15 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
 import * as abi from '../ring/abi.js';
-import { EOPNOTSUPP } from '../ring/errno.js';
+import { ECANCELED, EINTR, EOPNOTSUPP } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { Queue } from './queue.js';
-import { NO_BYTES, Write } from './write.js';
+import { NO_BYTES, rewind, Write } from './write.js';
 import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
 
+/** poll(2) */
+const POLLOUT = 4;
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
 function detachedError(): UasyncError {
@@ -38,6 +40,10 @@ export class Sender extends Operation implements BlockWaiter {
   #from = 0;
   #to = 0;
   #waiting = false;
+  /** Whether its block is to go back: memory is short, and the peer takes nothing. */
+  #yielding = false;
+  /** Whether it waits, without a block, until the peer takes more. */
+  #polling = false;
   /** Whether someone else has the socket to send: how to have them give up, and nothing leaves here. */
   #holder: (() => void) | null = null;
   #error: Error | null = null;
@@ -65,8 +71,35 @@ export class Sender extends Operation implements BlockWaiter {
   /** Bytes of writes that the kernel has not taken. */
   bufferedAmount = 0;
 
-  /** Set once nothing may be written after what was. */
-  ended = false;
+  #ended = false;
+
+  /** Those who pipe here: told when nothing more can be written, as they may wait for bytes that never come. */
+  #pipes: Set<(error: Error) => void> | null = null;
+
+  /** Whether nothing may be written after what was. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Nothing may be written after this: pipes send what they have, and end. */
+  end(): void {
+    this.#endPipes(closedError('The connection'));
+    this.#ended = true;
+  }
+
+  /** Has `end` called once nothing more can be written. */
+  addPipe(end: (error: Error) => void): void {
+    this.#pipes ??= new Set();
+    this.#pipes.add(end);
+  }
+
+  removePipe(end: (error: Error) => void): void {
+    this.#pipes?.delete(end);
+  }
+
+  #endPipes(error: Error): void {
+    if (this.#pipes !== null) for (const end of [...this.#pipes]) end(error);
+  }
 
   /** Why no more can be sent. */
   get error(): Error | null {
@@ -137,10 +170,10 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Sends the first `length` bytes of a block, which is the sender's from now on. */
   writeBlock(block: Block, length: number): Promise<void> {
-    const usable = this.#error === null && !this.ended && !this.loop.closing;
+    const usable = this.#error === null && !this.#ended && !this.loop.closing;
     if (usable && this.drained && !this.#waiting) return this.#writeFilled(block, length);
     const release = (): void => this.loop.blocks.release(block);
-    const promise = this.ended
+    const promise = this.#ended
       ? Promise.reject(closedError('The connection'))
       : this.write(block.bytes.subarray(0, length));
     promise.then(release, release);
@@ -150,8 +183,8 @@ export class Sender extends Operation implements BlockWaiter {
   /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
   writeAt(address: number, length: number): Promise<void> {
     if (this.#error !== null) return Promise.reject(this.#error);
-    if (this.ended || this.loop.closing) {
-      return Promise.reject(closedError(this.ended ? 'The connection' : 'The loop'));
+    if (this.#ended || this.loop.closing) {
+      return Promise.reject(closedError(this.#ended ? 'The connection' : 'The loop'));
     }
     const write = new Write(NO_BYTES, length, 0);
     write.address = address;
@@ -282,7 +315,45 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#zeroCopy !== null) this.loop.setReferenced(this.#zeroCopy, referenced);
   }
 
+  /** Memory is short: what waits for the peer does so without a block. */
+  override yieldBlock(): void {
+    if (this.#block === null || this.#yielding || this.slot < 0) return;
+    this.#yielding = true;
+    this.loop.cancel(this);
+  }
+
+  /** Gives the block back: what is left of it is copied once more when the peer takes it. */
+  #yield(): void {
+    const block = this.#block!;
+    const start = this.#from - block.address;
+    rewind(this.#writes, block.bytes.subarray(start, start + this.#to - this.#from));
+    this.#block = null;
+    this.#polling = true;
+    this.loop.start(this).pollAdd(this.#fd, POLLOUT);
+    this.loop.blocks.release(block);
+  }
+
   complete(res: number): void {
+    if (this.#polling) {
+      this.#polling = false;
+      if (this.#error !== null) this.#drop(this.#error);
+      else if (this.loop.closing) this.#fail(closedError('The loop'));
+      // A failure is told by the send.
+      else if (!this.#waiting) this.#start();
+      return;
+    }
+    if (this.#yielding) {
+      this.#yielding = false;
+      const stuck = res === ECANCELED || res === EINTR || (res >= 0 && this.#from + res < this.#to);
+      if (stuck && this.#error === null && !this.loop.closing) {
+        const sent = Math.max(res, 0);
+        this.bytesWritten += sent;
+        this.bufferedAmount -= sent;
+        this.#from += sent;
+        this.#yield();
+        return;
+      }
+    }
     if (res >= 0) {
       this.bytesWritten += res;
       this.bufferedAmount -= res;
@@ -322,6 +393,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   #fail(error: Error): void {
     this.#error = error;
+    this.#endPipes(error);
     this.#drop(error);
   }
 
@@ -348,6 +420,7 @@ export class Sender extends Operation implements BlockWaiter {
   /** Gives up what is unsent: its writes reject. */
   abort(error: Error = closedError('The connection')): void {
     if (this.#error === null) this.#error = error;
+    this.#endPipes(error);
     if (this.#zeroCopy !== null) this.loop.cancel(this.#zeroCopy);
     else if (this.slot >= 0) this.loop.cancel(this);
     else if (this.#holder !== null) this.#holder();

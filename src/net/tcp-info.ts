@@ -1,4 +1,6 @@
 /** struct tcp_info of linux/tcp.h. */
+import { libc } from '../ring/libc.js';
+import { IPPROTO_TCP, TCP_INFO } from './options.js';
 
 /** What the kernel knows of a TCP connection. Times are in microseconds unless they say otherwise. */
 export interface TcpInfo {
@@ -75,4 +77,14 @@ export function parseTcpInfo(given: Buffer): TcpInfo {
     notSent: u32(144),
     deliveryRate: u64(160),
   };
+}
+
+/** tcp_states.h */
+export const TCP_CLOSE = 7;
+
+/** The state of a TCP connection; 0 of another socket. */
+export function tcpState(fd: number): number {
+  const bytes = Buffer.alloc(4);
+  const failed = libc().getsockopt(fd, IPPROTO_TCP, TCP_INFO, bytes, new Uint32Array([4]));
+  return failed < 0 ? 0 : bytes[0]!;
 }

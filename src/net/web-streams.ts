@@ -31,6 +31,11 @@ export class WebStreams {
       },
     });
     this.writable = new WritableStream({
+      // An abort is told to `abort` only after the write in flight, which may wait for ever.
+      start: controller => {
+        const { signal } = controller as unknown as { signal: AbortSignal };
+        signal.addEventListener('abort', () => connection.reset().catch(() => {}));
+      },
       write: data => this.#settle(connection.write(data)),
       close: async () => {
         await this.#settle(connection.shutdown());

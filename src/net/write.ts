@@ -1,5 +1,5 @@
 import { promiseOf, type Settler } from '../loop/settler.js';
-import type { Queued } from './queue.js';
+import type { Queue, Queued } from './queue.js';
 
 export const NO_BYTES = Buffer.alloc(0);
 
@@ -12,8 +12,8 @@ export class Write implements Settler<void>, Queued<Write> {
   /** Bytes that are in a block, or sent. */
   copied: number;
   readonly length: number;
-  /** The bytes to copy; none if all are in a block from the start. */
-  readonly data: Uint8Array;
+  /** The bytes to copy; none while all are in a block from the start. */
+  data: Uint8Array;
   /** Where the bytes are if they are sent in place, else 0. */
   address = 0;
   /** Set if it sends nothing, and holds back those behind it: see `Sender.hold`. */
@@ -26,6 +26,12 @@ export class Write implements Settler<void>, Queued<Write> {
     this.holder = holder;
   }
 
+  /** What is left of it was in a block only, which is another's from now on. */
+  takeBytes(rest: Uint8Array): void {
+    this.data = Buffer.allocUnsafe(this.length);
+    this.data.set(rest, this.copied);
+  }
+
   /** Whether the buffer was detached or shrunk while it waited: its bytes are gone. */
   get lost(): boolean {
     return this.data.length < this.length && this.data !== NO_BYTES;
@@ -34,5 +40,18 @@ export class Write implements Settler<void>, Queued<Write> {
   /** Whether its bytes are to be copied and may leave together with others. */
   get copies(): boolean {
     return this.holder === null && this.address === 0;
+  }
+}
+
+/** What was copied last, `rest`, has not left: it is to be copied once more. */
+export function rewind(writes: Queue<Write>, rest: Uint8Array): void {
+  const copied: Write[] = [];
+  for (let write = writes.first; write !== null && write.copied !== 0; write = write.next) copied.push(write);
+  let left = rest.length;
+  for (let write = copied.pop(); write !== undefined && left > 0; write = copied.pop()) {
+    const length = Math.min(write.copied, left);
+    left -= length;
+    write.copied -= length;
+    if (write.data === NO_BYTES) write.takeBytes(rest.subarray(left, left + length));
   }
 }

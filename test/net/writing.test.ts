@@ -322,7 +322,7 @@ function feed(from: Connection, to: Connection): { data: Buffer; send: () => Pro
   return { data, send };
 }
 
-t.test('a pipe that is given up while the other side closes sends what it was sending', async t => {
+t.test('a pipe whose other side closes ends, and sends what it was sending', async t => {
   const [client, front] = await pair(t);
   const [back, server] = await pair(t);
   const [others, end] = await pair(t);
@@ -333,15 +333,13 @@ t.test('a pipe that is given up while the other side closes sends what it was se
     await end.readExactly(length);
     await writing;
   };
-  const abort = new AbortController();
-  const piping = front.pipeTo(back, { signal: abort.signal });
+  const piping = front.pipeTo(back);
   while (back.bufferedAmount === 0) await send();
   // What gathers now lies in another buffer than what is under way.
   await useBuffers(300_000);
   const sent = await send();
   const closing = back.close();
-  abort.abort();
-  await t.rejects(piping, { name: 'AbortError' });
+  await t.rejects(piping, { code: 'ERR_CLOSED' });
   await useBuffers(10_000_000);
   const arrived = await readAll(server);
   t.ok(arrived.length >= sent - 20_000);
