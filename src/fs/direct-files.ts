@@ -3,6 +3,7 @@
  * before they are opened; and cheaper for the kernel than descriptors.
  */
 import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
 import { OP_SOCKET } from '../ring/abi.js';
 import { onFd } from './operations.js';
 import { isPrivate, readPrivate } from './private-read.js';
@@ -72,12 +73,7 @@ function register(loop: Loop): number {
   return 0;
 }
 
-let last: DirectFiles | undefined;
-
-function filesOf(loop: Loop): DirectFiles {
-  if (last?.loop !== loop) last = new DirectFiles(loop);
-  return last;
-}
+const filesOf = perLoop(loop => new DirectFiles(loop));
 
 /** Whether the kernel has registered files that can be opened. */
 export function hasDirect(loop: Loop): boolean {
@@ -91,7 +87,7 @@ export function takeDirect(loop: Loop, waiter: DirectWaiter): void {
 
 /** Gives a place back, once the file in it has been closed. */
 export function giveDirect(loop: Loop, index: number): void {
-  if (last?.loop === loop) last.give(index);
+  filesOf(loop).give(index);
 }
 
 /** An open registered file. */

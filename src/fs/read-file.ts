@@ -110,23 +110,25 @@ async function readOn(
   let lent: Block | null = block;
   try {
     if (more < 0) throw systemError(more, 'read');
+    // Given back before another one is asked for: all who wait for one may be here.
+    const head = Buffer.allocUnsafeSlow(count + more);
+    block.bytes.copy(head, 0, 0, count);
+    block.bytes.copy(head, count, block.bytes.length - MORE, block.bytes.length - MORE + more);
+    loop.blocks.release(block);
+    lent = null;
     // By its path it may be another file by now: this is but a guess at its size.
     const stats = (await statPath(loop, path, true, false).catch(() => undefined)) as Stats | undefined;
     // With the loop the block is gone.
     if (loop.closing) throw closedError('The loop');
     const size = stats?.isFile() ? stats.size : 0;
     checkSize(size);
-    const head = count + more;
-    const bytes = Buffer.allocUnsafeSlow(Math.max(size, head));
-    block.bytes.copy(bytes, 0, 0, count);
-    block.bytes.copy(bytes, count, block.bytes.length - MORE, block.bytes.length - MORE + more);
-    loop.blocks.release(block);
-    lent = null;
+    const bytes = Buffer.allocUnsafeSlow(Math.max(size, head.length));
+    head.copy(bytes);
     // It was opened without waiting: a FIFO that has no writer yet looks as if it had ended.
-    if (head === 0 && !stats?.isFile()) {
+    if (head.length === 0 && !stats?.isFile()) {
       await onFd(loop, 'read', sqe => sqe.pollAdd(index, POLLIN).fixedFile());
     }
-    return await readRest((into, offset, length) => file.read(into, offset, length), bytes, head);
+    return await readRest((into, offset, length) => file.read(into, offset, length), bytes, head.length);
   } finally {
     if (lent !== null) loop.blocks.release(lent);
     await file.close();

@@ -9,7 +9,7 @@ import * as abi from '../ring/abi.js';
 import { EINTR, isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import { sectorsOf } from './sectors.js';
+import { SECTOR_MAX, sectorsOf } from './sectors.js';
 
 const NO_BYTES = new Uint8Array(0);
 /** With O_DIRECT registered buffers pay from so many bytes on. */
@@ -114,7 +114,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     const { loop } = this;
     if (!this.unbuffered) return loop.blocks.acquire(size);
     const fixed = size >= FIXED_MIN ? loop.fixedBlocks.acquire() : null;
-    return fixed ?? loop.blocks.acquire(sectorsOf(size));
+    return fixed ?? loop.blocks.acquire(sectorsOf(size), SECTOR_MAX);
   }
 
   /** Starts a piece of `length` bytes, in place if there is no block. */

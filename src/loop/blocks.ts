@@ -67,6 +67,8 @@ export class BlockPool {
   readonly #free: Block[][] = SIZES.map(() => []);
   readonly #mappings: Mapping[] = [];
   readonly #waiters: BlockWaiter[] = [];
+  /** The largest block that has been mapped, in bytes. */
+  #largest = 0;
   #closed = false;
   #mapped = 0;
   #used = 0;
@@ -83,13 +85,13 @@ export class BlockPool {
 
   /**
    * A block of at least `size` bytes (at most BLOCK_MAX). At the pool's limit it may be a smaller one: the
-   * work is then done in smaller pieces. null when there is none at all: `wait` for one.
+   * work is then done in smaller pieces, but of at least `least` bytes. null when there is none: `wait` for one.
    * @throws UasyncError ERR_CLOSED once the loop is closing.
    */
-  acquire(size: number): Block | null {
+  acquire(size: number, least = 0): Block | null {
     if (this.#closed) throw closedError('The loop');
     const sizeClass = size <= 512 ? 0 : size <= 4096 ? 1 : size <= 16384 ? 2 : size <= 65536 ? 3 : 4;
-    const block = this.#free[sizeClass]!.pop() ?? this.#grow(sizeClass) ?? this.#any(sizeClass);
+    const block = this.#free[sizeClass]!.pop() ?? this.#grow(sizeClass, least) ?? this.#any(sizeClass, least);
     if (block !== null) this.#used += SIZES[block.sizeClass]!;
     return block;
   }
@@ -99,8 +101,8 @@ export class BlockPool {
     this.#used -= SIZES[block.sizeClass]!;
     this.#short = false;
     this.#free[block.sizeClass]!.push(block);
-    // Any block serves any waiter, and one that has given up takes none.
-    while (this.#waiters.length !== 0 && this.#free.some(free => free.length !== 0)) {
+    // One that has given up takes none; one that needs more than there is waits on.
+    for (let left = this.#waiters.length; left > 0 && this.#free.some(free => free.length !== 0); left--) {
       this.#waiters.shift()!.blockReleased();
     }
   }
@@ -118,10 +120,12 @@ export class BlockPool {
     return new Promise(blockReleased => this.wait({ blockReleased }));
   }
 
-  #grow(sizeClass: number): Block | null {
+  #grow(sizeClass: number, least: number): Block | null {
     const size = SIZES[sizeClass]!;
     const length = Math.max(size, GROW_BYTES);
-    if (this.#mapped + length > this.#limit) return null;
+    // Where all is in blocks that are too small, to wait for a larger one would be to wait for ever.
+    if (this.#mapped + length > this.#limit && least <= this.#largest) return null;
+    this.#largest = Math.max(this.#largest, size);
     const mapping = Mapping.anonymous(length);
     this.#mappings.push(mapping);
     this.#mapped += length;
@@ -133,12 +137,12 @@ export class BlockPool {
   }
 
   /** At the limit: a larger block, else the largest of the smaller ones. */
-  #any(sizeClass: number): Block | null {
+  #any(sizeClass: number, least: number): Block | null {
     for (let larger = sizeClass + 1; larger < SIZES.length; larger++) {
       const block = this.#free[larger]!.pop();
       if (block !== undefined) return block;
     }
-    for (let smaller = sizeClass - 1; smaller >= 0; smaller--) {
+    for (let smaller = sizeClass - 1; smaller >= 0 && SIZES[smaller]! >= least; smaller--) {
       const block = this.#free[smaller]!.pop();
       if (block !== undefined) return block;
     }

@@ -25,10 +25,12 @@ export function loop(options?: LoopOptions): Loop {
   current = made;
   // A thread that ends takes its heap with it: the kernel must be done with its ring before.
   if (!isMainThread) {
-    process.once('exit', () => {
+    const end = (): void => {
       made.onClose(discardPinned);
       made.close();
-    });
+    };
+    process.once('exit', end);
+    made.onClose(() => process.off('exit', end));
   }
   return made;
 }

@@ -111,12 +111,17 @@ export class Loop {
       },
       false,
     );
-    registerRingFd(this.ring);
+    try {
+      registerRingFd(this.ring);
+      this.#scheduler = new Scheduler(this.ring, this, busyPoll);
+    } catch (error) {
+      this.ring.close();
+      throw error;
+    }
     const table = new BufferTable(this.ring);
     this.fixedBlocks = new FixedBlocks(table);
     this.leasedBlocks = new FixedBlocks(table);
     this.ops = probeOps(this.ring);
-    this.#scheduler = new Scheduler(this.ring, this, busyPoll);
   }
 
   /** Whether `close()` has been called. */

@@ -88,7 +88,7 @@ export class Scheduler {
     if (this.#closed) return;
     // What completes within this turn needs no wake-up.
     this.#wakeUp.disarm();
-    const left = this.#loop.turn(false);
+    this.#turn(false);
     const turns = ++this.#burst;
     if (turns === TIMED_FROM) this.#burstEnd = performance.now() + BURST_MS;
     else if (turns % TIMED_EVERY === TIMED_FROM + 1 && performance.now() > this.#burstEnd) {
@@ -97,7 +97,7 @@ export class Scheduler {
     const { alive } = this.#loop;
     if (alive && !this.#referenced) this.#setReferenced(true);
     // Letting the process go waits for an immediate, as most pauses are short.
-    if (left || alive !== this.#referenced) this.wakeLater();
+    if (alive !== this.#referenced) this.wakeLater();
     else this.#await();
   };
 
@@ -109,7 +109,7 @@ export class Scheduler {
     if (this.#burst >= BURST_MAX) this.#tickQueued = false;
     this.#burst = 0;
     const { completed } = this.#loop;
-    this.#loop.turn(true);
+    this.#turn(true);
     if (this.#loop.alive !== this.#referenced) this.#setReferenced(!this.#referenced);
     // What was awaited runs before we get ready to sleep: an answer is on its way the sooner.
     if (this.#loop.completed !== completed) RESOLVED.then(this.#onSettled);
@@ -120,6 +120,16 @@ export class Scheduler {
     // The turn that was queued meanwhile looks after that.
     if (!this.#tickQueued) this.#await();
   };
+
+  /** What a turn has left, also by failing, is for the next one. */
+  #turn(reap: boolean): void {
+    let left = true;
+    try {
+      left = this.#loop.turn(reap);
+    } finally {
+      if (left) this.wakeLater();
+    }
+  }
 
   /** Sleep until something happens, if something can. */
   #await(): void {

@@ -14,10 +14,10 @@ export async function withBlock<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   for (;;) {
-    const block = loop.blocks.acquire(size);
+    const block = loop.blocks.acquire(size, least);
     if (block !== null) {
       try {
-        if (block.bytes.length >= least) return await use(block);
+        return await use(block);
       } finally {
         loop.blocks.release(block);
       }

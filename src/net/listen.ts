@@ -143,7 +143,9 @@ async function bindAndListen(
   backlog: number,
 ): Promise<void> {
   let failed = 0;
-  if (loop.ops.has(abi.OP_BIND) && loop.ops.has(abi.OP_LISTEN)) {
+  if (loop.ops.has(abi.OP_BIND) && loop.ops.has(abi.OP_LISTEN) && loop.ring.sqEntries > 1) {
+    // Cut, the chain would listen before it is bound.
+    loop.reserve(2);
     const bound = loop.submit(sqe => sqe.bind(fd, address).link());
     const listening = loop.submit(sqe => sqe.listen(fd, backlog));
     for (const result of await Promise.allSettled([bound, listening])) {
