@@ -18,6 +18,9 @@ interface Documented {
   members: Documented[];
 }
 
+/** Stands between the signatures of one function. */
+const OVERLOAD = '\0';
+
 interface Declaration {
   comment: string;
   head: string;
@@ -72,10 +75,10 @@ function declarationOf(name: string, file: string): Declaration {
     const rest = text.slice(start, text.indexOf('\n}', start) + 2);
     // A function whose parameters take several lines has no members.
     if (!/\bfunction\b/.test(head!)) return { comment, head: head!, body: rest };
-    const whole = head!.endsWith(';')
-      ? head!
-      : text.slice(start - head!.length - 1).split(/;\n(?!\s|\})/)[0]!;
-    return { comment, head: whole, body: '' };
+    const overloads = text.matchAll(
+      new RegExp(`^export declare function ${name}\\b[\\s\\S]*?;\\n?(?![\\s}])`, 'gm'),
+    );
+    return { comment, head: [...overloads].join(OVERLOAD), body: '' };
   }
   const from = exportsOf(file).get(name);
   if (from === undefined || from === file) throw new Error(`${name} is not declared in ${file}`);
@@ -103,7 +106,7 @@ function membersOf({ head, body }: Declaration, file: string, names: ReadonlySet
     if (/^set |^protected |^_/.test(plain) || (name === 'constructor' && comment === '') || seen) continue;
     members.push({ name: name!, signature: plain, ...parse(comment!), members: [] });
   }
-  const [, base] = /class .* extends (\w+)/.exec(head) ?? [];
+  const [, base] = /class .* extends (\w+)/.exec(head.replace(/<.*?>/g, '')) ?? [];
   if (base === undefined || base === 'Error' || base === 'Duplex' || names.has(base)) return members;
   const from = new RegExp(`import .*\\b${base}\\b.* from '(.*)\\.js'`).exec(readFileSync(file, 'utf8'))![1]!;
   const baseFile = join(dirname(file), `${from}.d.ts`);
@@ -133,7 +136,7 @@ export function documented(entry: string): Documented[] {
     const declaration = declarationOf(name, file);
     return {
       name,
-      signature: readable(declaration.head),
+      signature: declaration.head.split(OVERLOAD).map(readable).join('\n'),
       ...parse(declaration.comment),
       members: membersOf(declaration, homeOf(name, file), publicNames()),
     };
@@ -147,7 +150,7 @@ function cell(text: string): string {
 function section({ name, signature, text, throws, members }: Documented, names: ReadonlySet<string>): string {
   const isFunction = signature.startsWith(`${name}(`);
   const isType = signature.startsWith('type ');
-  const [, bases = ''] = /extends (.*?)(?: implements .*)? \{$/.exec(signature) ?? [];
+  const [, bases = ''] = /extends (.*?)(?: implements .*)? \{$/.exec(signature.replace(/<.*?>/g, '')) ?? [];
   const inherited = bases
     .split(/\W+/)
     .filter(base => names.has(base))

@@ -49,7 +49,7 @@ const NEEDS: Need[] = [
     what: 'FileHandle.truncate on the ring',
     since: '6.9',
     met: ops('FTRUNCATE'),
-    without: 'it is refused',
+    without: 'Node does it, on its thread pool',
   },
   {
     what: 'listening on the ring',

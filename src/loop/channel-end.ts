@@ -11,7 +11,7 @@ const DEFAULT_CAPACITY = 1024 * 1024;
  * `port` in the transfer list. Make two with `channelPair()`.
  */
 export interface ChannelEnd {
-  /** Belongs into the transfer list when the end is handed to another thread. */
+  /** Belongs in the transfer list when the end is handed to another thread. */
   readonly port: MessagePort;
   /** @internal */
   readonly memory: SharedArrayBuffer;

@@ -7,7 +7,7 @@ export interface LoopOptions {
   entries?: number;
   /** Entries of the completion queue; default 16384. */
   cqEntries?: number;
-  /** The most runtime memory for bytes in flight, in bytes; default 256 MiB. */
+  /** The most runtime memory for bytes in flight, in bytes, 1 MiB to 1 TiB; default 256 MiB. */
   memory?: number;
   /**
    * For so many microseconds after a completion the thread does not sleep: it looks for more, and at Node's

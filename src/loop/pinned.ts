@@ -38,7 +38,7 @@ const collected = new FinalizationRegistry<number>(address => {
 
 /**
  * A Buffer of `size` bytes, all zero, that the kernel reads and writes in place: what `readInto` fills it
- * with, and what `write` sends of it, is not copied on the way. That tells from some 16 KiB on. Any part
+ * with, and what `write` sends of it, is not copied on the way. That pays from about 16 KiB on. Any part
  * of it does as well (`subarray`). It cannot be transferred to another thread, nor moved: give web streams
  * of type 'bytes' a copy, as `enqueue` and BYOB reads move what they are given, and the memory would be used
  * again when this buffer is collected.

@@ -8,7 +8,10 @@ import { promiseOf, type Settler } from './settler.js';
 export interface WaitOptions {
   /** Aborting it rejects the call with an `AbortError`. Nothing that has arrived is lost. */
   signal?: AbortSignal | undefined;
-  /** Milliseconds after which the call rejects with ETIMEDOUT; without it there is no limit. */
+  /**
+   * Milliseconds, 0 or more and finite, after which the call rejects with ETIMEDOUT (without an `errno`: the
+   * kernel has not said so). Without it there is no limit.
+   */
   timeout?: number | undefined;
 }
 

@@ -33,20 +33,20 @@ import { resolve } from './resolve.js';
 
 /** Whom to connect to, and how. */
 export interface ConnectOptions extends WaitOptions {
-  /** TCP: the port. */
-  port?: number;
+  /** TCP: the port, 0 to 65535. */
+  port?: number | undefined;
   /** TCP: a name or a numeric address; default 'localhost'. */
-  host?: string;
+  host?: string | undefined;
   /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
-  path?: string;
+  path?: string | undefined;
   /** Sends small writes at once, TCP_NODELAY; default true. */
-  noDelay?: boolean;
+  noDelay?: boolean | undefined;
   /** TCP: the numeric address to connect from; addresses of the other family are not tried. */
-  localAddress?: string;
+  localAddress?: string | undefined;
   /** TCP: the port to connect from. */
-  localPort?: number;
+  localPort?: number | undefined;
   /** TCP: the first write leaves with the SYN, where the peer agrees to that. Fast Open, tcp(7) */
-  fastOpen?: boolean;
+  fastOpen?: boolean | undefined;
 }
 
 class ConnectOperation extends AbortableOperation<void> {

@@ -148,6 +148,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   /**
    * The next `count` bytes, which stay unread: fewer when the peer has ended, null when there are none.
    * They are not to be changed.
+   * @param count 1 to 16777216.
    */
   async peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
     checkInt('count', count, 1, PEEK_MAX);
@@ -354,7 +355,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     );
   }
 
-  /** Whether its pending reads and writes keep the process alive; they do by default. */
+  /** Its pending reads and writes keep the process alive, which is the default. */
   ref(): this {
     return this.#setReferenced(true);
   }

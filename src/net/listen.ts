@@ -36,7 +36,7 @@ import { removeStale } from './socket-file.js';
 
 /** Where and how to listen. */
 export interface ListenOptions {
-  /** TCP: the port, 0 to have one chosen. */
+  /** TCP: the port, 0 to 65535, 0 to have one chosen. */
   port?: number | undefined;
   /** TCP: a name or a numeric address; default '::', or '0.0.0.0' where there is no IPv6. */
   host?: string | undefined;

@@ -63,11 +63,11 @@ export function setResetOnClose(fd: number): void {
 
 /** TCP keep-alive, tcp(7). */
 export interface KeepAlive {
-  /** Seconds without traffic before the first probe; the system's default is 7200. */
+  /** Seconds without traffic before the first probe, 1 to 32767; the system's default is 7200. */
   idle?: number;
-  /** Seconds between probes; the system's default is 75. */
+  /** Seconds between probes, 1 to 32767; the system's default is 75. */
   interval?: number;
-  /** Unanswered probes after which the connection is dropped; the system's default is 9. */
+  /** Unanswered probes after which the connection is dropped, 1 to 127; the system's default is 9. */
   count?: number;
 }
 

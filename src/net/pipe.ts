@@ -115,7 +115,7 @@ export class Pipe implements AsyncIterable<Buffer> {
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** Whether its pending reads and writes keep the process alive; they do by default. */
+  /** Its pending reads and writes keep the process alive, which is the default. */
   ref(): this {
     return this.#setReferenced(true);
   }
