@@ -1,7 +1,8 @@
 import { promiseOf, type Settler } from '../loop/settler.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Destination } from './datagram-destination.js';
-import type { DatagramSender, SendOutcome } from './datagram-sender.js';
+import type { SendOutcome } from './datagram-send.js';
+import type { DatagramSender } from './datagram-sender.js';
 import { TRAIN_BYTES, TRAIN_MAX } from './datagram-trains.js';
 import type { SendLimit } from './send-limit.js';
 

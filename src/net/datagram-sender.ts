@@ -1,35 +1,26 @@
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
-import { Operation } from '../loop/operation.js';
-import { OperationPool } from '../loop/pool.js';
-import { promiseOf, type Settler } from '../loop/settler.js';
+import { promiseOf } from '../loop/settler.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../ring/errno.js';
 import { closedError, stateError, systemError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
 import { segmentControl } from './ancillary.js';
+import { DatagramBacklog } from './datagram-backlog.js';
 import type { Destination } from './datagram-destination.js';
 import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './datagram-entry.js';
+import { type DatagramSend, type SendOutcome, type SendOwner, sends } from './datagram-send.js';
 import { DatagramTrains, type TrainSender } from './datagram-trains.js';
-import type { Limited, SendLimit } from './send-limit.js';
+import type { SendLimit } from './send-limit.js';
 
-/** Milliseconds before a Unix socket whose peer had no room is tried again. */
-const RETRY_MS = 1;
 const NO_BYTES = new Uint8Array(0);
-const NO_CONTROL = Buffer.alloc(0);
 
 /** Datagrams of one length that go to the kernel as one. */
 export interface SegmentedData extends SendOutcome {
   readonly destination: Destination | null;
   readonly segmentSize: number;
   readonly parts: readonly Uint8Array[];
-}
-
-/** Who is told how a datagram fared. */
-export interface SendOutcome {
-  sent(index: number, bytes: number): void;
-  failed(index: number, error: Error): void;
 }
 
 function lengthOf(parts: readonly Uint8Array[]): number {
@@ -46,92 +37,13 @@ function copyAll(parts: readonly Uint8Array[], bytes: Buffer): void {
   }
 }
 
-/** One datagram, from the call until the kernel has taken it. */
-class DatagramSend extends Operation implements Settler<number>, Limited {
-  resolve!: Settler<number>['resolve'];
-  reject!: (error: unknown) => void;
-  sender: DatagramSender | null = null;
-  /** Set for one of many: it is told instead of the promise. */
-  outcome: SendOutcome | null = null;
-  index = 0;
-  block: Block | null = null;
-  destination: Destination | null = null;
-  /** Kept only while it waits for a block. */
-  data: Uint8Array = NO_BYTES;
-  /** Set if it is several: these are copied instead. */
-  parts: readonly Uint8Array[] | null = null;
-  length = 0;
-  /** How long a datagram its success says something about: what the kernel cuts says it of one piece. */
-  proves = 0;
-  control: Buffer = NO_CONTROL;
-  /** Its own, or that of the many it is one of. */
-  limit: SendLimit | null = null;
-
-  /** Most are taken while they are submitted: who awaits one is served in the same turn. */
-  override get eager(): boolean {
-    return true;
-  }
-
-  override get syscall(): string {
-    return 'send';
-  }
-
-  complete(res: number): void {
-    const sender = this.sender!;
-    if (res === EAGAIN && sender.retry(this)) return;
-    if (res >= 0 && this.destination !== null) this.destination.proven(sender.id, this.proves);
-    this.loop.blocks.release(this.block!);
-    this.block = null;
-    if (res >= 0) this.#settle(res);
-    else this.fail(sender.errorOf(res, this));
-    sender.completed(this);
-  }
-
-  #settle(bytes: number): void {
-    const { outcome } = this;
-    if (outcome === null) this.resolve(bytes);
-    else outcome.sent(this.index, bytes);
-    this.#finish();
-  }
-
-  /** Not sent, for this reason. */
-  fail(error: Error): void {
-    if (this.outcome === null) this.reject(error);
-    else this.outcome.failed(this.index, error);
-    this.#finish();
-  }
-
-  #finish(): void {
-    if (this.limit !== null) {
-      this.limit.delete(this);
-      if (this.outcome === null) this.limit.end();
-      this.limit = null;
-    }
-    this.outcome = null;
-    this.destination = null;
-    this.data = NO_BYTES;
-    this.parts = null;
-    this.control = NO_CONTROL;
-    this.sender = null;
-    sends.give(this);
-  }
-
-  /** Gives it up if that is still possible. */
-  cancel(): void {
-    if (this.slot >= 0) this.loop.cancel(this);
-    else this.sender!.giveUp(this);
-  }
-}
-
-const sends = new OperationPool(DatagramSend);
-
 let senders = 0;
 
 /**
  * The sending side of a datagram socket. Each datagram is copied into a block and is an operation of its
  * own; all that are begun in one turn go to the kernel together.
  */
-export class DatagramSender implements BlockWaiter, TrainSender {
+export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
   /** Tells the senders of a thread apart, and what a sender knew before its socket was changed. */
   id = ++senders;
   readonly #trains: DatagramTrains;
@@ -144,9 +56,10 @@ export class DatagramSender implements BlockWaiter, TrainSender {
   #inFlight = 0;
   /** Those for which there was no block. */
   readonly #waiting: DatagramSend[] = [];
-  /** Those for which a Unix socket had no room, in order. */
-  #blocked: DatagramSend[] = [];
-  #pause: NodeJS.Timeout | null = null;
+  /** Those for which a Unix socket had no room. */
+  readonly #backlog: DatagramBacklog;
+  /** How many there have been. */
+  #count = 0;
   readonly #isUnix: boolean;
   readonly #flags: number;
   #closed = false;
@@ -158,6 +71,7 @@ export class DatagramSender implements BlockWaiter, TrainSender {
     this.#fd = fd;
     this.#isUnix = isUnix;
     this.#trains = new DatagramTrains(loop, fd, this);
+    this.#backlog = new DatagramBacklog(send => this.#start(send, send.data));
     this.#flags = isUnix ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
   }
 
@@ -243,6 +157,7 @@ export class DatagramSender implements BlockWaiter, TrainSender {
     // What was sent before goes first.
     this.#trains.flush();
     send.sender = this;
+    send.order = ++this.#count;
     send.destination = destination;
     send.length = send.parts === null ? data.length : lengthOf(send.parts);
     send.referenced = this.#referenced;
@@ -256,10 +171,12 @@ export class DatagramSender implements BlockWaiter, TrainSender {
         return;
       }
     }
-    // What a Unix socket has no room for stays in order.
-    if (this.#waiting.length !== 0 || this.#blocked.length !== 0) {
+    if (this.#waiting.length !== 0) {
       send.data = data;
       this.#waiting.push(send);
+    } else if (this.#isUnix && this.#backlog.has(destination)) {
+      send.data = data;
+      this.#backlog.add(send);
     } else if (!this.#start(send, data)) {
       send.data = data;
       this.#waiting.push(send);
@@ -285,6 +202,7 @@ export class DatagramSender implements BlockWaiter, TrainSender {
       else copyAll(parts, block.bytes);
       this.#prepare(send, block);
       send.block = block;
+      if (this.#isUnix) send.data = data;
       this.#inFlight++;
     } catch (error) {
       if (block !== null) this.#loop.blocks.release(block);
@@ -320,31 +238,21 @@ export class DatagramSender implements BlockWaiter, TrainSender {
   /**
    * A Unix socket had no room (UDP waits by itself). Left to wait, the kernel (6.18) would send an empty
    * datagram in the end, having consumed the data at the first attempt; and no poll tells when an unconnected
-   * peer has room. So the first is tried again after a while, and the others follow. False if it is to fail.
+   * peer has room. So it is tried again after a while. False if it is to fail.
    */
   retry(send: DatagramSend): boolean {
     if (!this.#isUnix || this.#closed || this.#loop.closing) return false;
     if (send.limit !== null && send.limit.error() !== null) return false;
-    if (this.#blocked[0] !== send) this.#blocked.push(send);
-    if (this.#pause === null) {
-      this.#pause = setTimeout(this.#retryFirst, RETRY_MS);
-      if (!this.#referenced) this.#pause.unref();
-    }
+    this.#inFlight--;
+    this.#backlog.add(send);
+    // A peer that does not read holds no memory of the loop's.
+    send.releaseBlock();
     return true;
   }
 
-  readonly #retryFirst = (): void => {
-    this.#pause = null;
-    if (this.#loop.closing) this.#drop(this.#blocked);
-    const first = this.#blocked[0];
-    if (first === undefined) this.blockReleased();
-    else if (first.slot < 0) this.#prepare(first, first.block!);
-  };
-
-  /** The kernel is done with a datagram. */
-  completed(send: DatagramSend): void {
+  completed(send: DatagramSend, destination: Destination | null): void {
     this.#inFlight--;
-    if (this.#blocked[0] === send) this.#unblocked();
+    if (this.#isUnix) this.#backlog.completed(send, destination);
     this.settle();
   }
 
@@ -357,30 +265,12 @@ export class DatagramSender implements BlockWaiter, TrainSender {
     return this.#inFlight === 0 && this.#trains.inFlight === 0;
   }
 
-  #unblocked(): void {
-    this.#blocked.shift();
-    if (this.#pause === null) this.#retryFirst();
-  }
-
-  /** Fails those that the kernel does not have. */
-  #drop(sends: DatagramSend[]): void {
-    for (const send of sends.splice(0)) {
-      if (send.block !== null) this.#abandon(send);
-      send.fail(this.errorOf(ECANCELED, send));
-    }
-  }
-
-  #abandon(send: DatagramSend): void {
-    this.#loop.blocks.release(send.block!);
-    send.block = null;
-    this.#inFlight--;
-  }
-
   blockReleased(): void {
     const waiting = this.#waiting;
-    while (waiting.length !== 0 && this.#blocked.length === 0) {
+    while (waiting.length !== 0) {
       const send = waiting[0]!;
-      if (!this.#start(send, send.data)) {
+      if (this.#isUnix && this.#backlog.has(send.destination)) this.#backlog.add(send);
+      else if (!this.#start(send, send.data)) {
         this.#loop.blocks.wait(this);
         return;
       }
@@ -388,18 +278,21 @@ export class DatagramSender implements BlockWaiter, TrainSender {
     }
   }
 
-  /** A datagram that the kernel does not have is not to be sent any more. */
   giveUp(send: DatagramSend): void {
-    for (const list of [this.#waiting, this.#blocked]) {
-      const at = list.indexOf(send);
-      if (at === -1) continue;
-      list.splice(at, 1);
-      this.#drop([send]);
-    }
+    const at = this.#waiting.indexOf(send);
+    if (at !== -1) this.#waiting.splice(at, 1);
+    else this.#backlog.remove(send);
+    this.#drop([send]);
+  }
+
+  /** Fails those that the kernel does not have. */
+  #drop(sends: DatagramSend[]): void {
+    for (const send of sends) send.fail(this.errorOf(ECANCELED, send));
   }
 
   set referenced(referenced: boolean) {
     this.#referenced = referenced;
+    this.#backlog.referenced = referenced;
   }
 
   get referenced(): boolean {
@@ -410,11 +303,8 @@ export class DatagramSender implements BlockWaiter, TrainSender {
   stop(onStopped: () => void): void {
     this.#trains.flush();
     this.#closed = true;
-    this.#drop(this.#waiting);
-    if (this.#pause !== null) clearTimeout(this.#pause);
-    const tried = this.#blocked.filter(send => send.slot >= 0);
-    this.#drop(this.#blocked.filter(send => send.slot < 0));
-    this.#blocked = tried;
+    this.#drop(this.#waiting.splice(0));
+    this.#drop(this.#backlog.close());
     if (this.#idle) {
       onStopped();
       return;

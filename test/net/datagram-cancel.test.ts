@@ -6,6 +6,7 @@ import { loop } from 'uasync';
 import { bind, type DatagramSocket, type InetAddress } from 'uasync/net';
 import { checkLeaks, collectGarbage, scratchFolder, seededRandom, turns } from '../harness.js';
 import { output } from '../programs.js';
+import type { Ending } from './sockets.js';
 
 checkLeaks();
 
@@ -13,6 +14,10 @@ const HOST = '127.0.0.1';
 
 function portOf(socket: DatagramSocket): number {
   return (socket.address as InetAddress).port;
+}
+
+function pathOf(socket: DatagramSocket): string {
+  return (socket.address as { path: string }).path;
 }
 
 t.test('signal and timeout of recv', async t => {
@@ -114,6 +119,111 @@ t.test('closing gives up what the kernel has no room for', async t => {
   t.ok(server.queued >= 0);
 });
 
+/** Sends to a Unix peer that does not read until it has no room; resolves to how many it has. */
+async function fill(peer: DatagramSocket): Promise<number> {
+  for (let filled = 0; ; ) {
+    // One sender's own buffer may be full before that.
+    await using sender = await bind({ path: '' });
+    let sent = 0;
+    const full = (error: NodeJS.ErrnoException): boolean => error.code === 'ETIMEDOUT';
+    while (!(await sender.send('fill', pathOf(peer), { timeout: 30 }).then(() => false, full))) sent++;
+    if (sent === 0) return filled;
+    filled += sent;
+  }
+}
+
+/** Three sockets: one that sends, one that has no room and does not read, and one that does. */
+async function three(t: Ending): Promise<[DatagramSocket, DatagramSocket, DatagramSocket, filled: number]> {
+  const sockets = await Promise.all([bind({ path: '' }), bind({ path: '' }), bind({ path: '' })]);
+  t.teardown(async () => {
+    await Promise.all(sockets.map(socket => socket.close()));
+  });
+  return [...sockets, await fill(sockets[1])];
+}
+
+async function texts(socket: DatagramSocket, count: number): Promise<string[]> {
+  const got: string[] = [];
+  while (got.length < count) got.push(String((await socket.recv()).data));
+  return got;
+}
+
+t.test('a Unix peer that does not read holds up what is for it, and nothing else', async t => {
+  const [client, slow, live, filled] = await three(t);
+  const first = Array.from({ length: 100 }, (_, i) => `${i}`);
+  const sends: Promise<number>[] = [];
+  for (const text of first) {
+    sends.push(client.send(text, pathOf(slow)));
+    // What is begun in one turn is with the kernel together.
+    await turns(1);
+  }
+  const list = client.sendMany([
+    { data: 'one of a list', path: pathOf(slow) },
+    { data: 'another', path: pathOf(live) },
+  ]);
+  t.strictSame(await texts(live, 1), ['another']);
+  for (const text of first) {
+    await client.send(text, pathOf(live));
+    t.strictSame(await texts(live, 1), [text]);
+  }
+  const stop = new AbortController();
+  const givenUp = client.send('given up', pathOf(slow), { signal: stop.signal });
+  const late = client.send('late', pathOf(slow), { timeout: 10 });
+  const last = client.send('last', pathOf(slow));
+  await t.rejects(late, { code: 'ETIMEDOUT', path: pathOf(slow) });
+  stop.abort();
+  await t.rejects(givenUp, { code: 'ABORT_ERR' });
+  t.strictSame(
+    (await texts(slow, filled + 102)).slice(filled),
+    [...first, 'one of a list', 'last'],
+    'in the order of the calls, but for those that were given up',
+  );
+  await Promise.all([...sends, list, last]);
+  t.equal(await client.send('room again', pathOf(slow)), 10);
+  t.strictSame(await texts(slow, 1), ['room again']);
+});
+
+t.test('more peers than are tried at a time: each has its turn', async t => {
+  const client = await bind({ path: '' });
+  const peers = await Promise.all(Array.from({ length: 50 }, () => bind({ path: '' })));
+  const filled = await Promise.all(peers.map(fill));
+  const outcomes = peers.map((peer, i) =>
+    client.send(`${i}`, pathOf(peer)).then(
+      () => 'sent',
+      error => error.code,
+    ),
+  );
+  for (const i of [49, 25, 0]) {
+    t.equal((await texts(peers[i]!, filled[i]! + 1)).at(-1), `${i}`);
+    t.equal(await outcomes[i], 'sent');
+  }
+  await Promise.all(peers.slice(1, 25).map(peer => peer.close()));
+  t.strictSame(new Set(await Promise.all(outcomes.slice(1, 25))), new Set(['ECONNREFUSED']));
+  await client.close();
+  t.strictSame(new Set(await Promise.all(outcomes.slice(26, 49))), new Set(['ERR_CLOSED']));
+  await Promise.all(peers.map(peer => peer.close()));
+});
+
+t.test('the peer of a connected Unix socket holds up nobody else either', async t => {
+  const [client, slow, live, filled] = await three(t);
+  await client.connect(pathOf(slow));
+  const waiting = client.send('to the peer');
+  await turns();
+  await client.send('elsewhere', pathOf(live));
+  t.strictSame(await texts(live, 1), ['elsewhere']);
+  t.equal((await texts(slow, filled + 1)).at(-1), 'to the peer');
+  await waiting;
+});
+
+t.test('a buffer that is detached while its peer has no room fails its datagram alone', async t => {
+  const [client, slow, , filled] = await three(t);
+  const data = Array.from({ length: 4 }, (_, i) => new Uint8Array([0x30 + i]));
+  const outcomes = data.map(bytes => client.send(bytes, pathOf(slow)).catch(error => error.code));
+  await turns();
+  for (const i of [0, 2]) structuredClone(data[i], { transfer: [data[i]!.buffer] });
+  t.strictSame((await texts(slow, filled + 2)).slice(filled), ['1', '3']);
+  t.strictSame(await Promise.all(outcomes), ['ERR_INVALID_STATE', 1, 'ERR_INVALID_STATE', 1]);
+});
+
 t.test('sockets closed at random moments leak nothing', async t => {
   const random = seededRandom(t);
   await using target = await bind({ host: HOST });
@@ -163,6 +273,31 @@ t.test('many sends at once wait for memory, and all go out', async t => {
     await server.close();
     await client.close();`;
   t.equal(await output(process.execPath, ['--input-type=module', '-e', program]), '200 true 0\n');
+});
+
+t.test('what a peer has no room for holds no memory, and can be given up with the loop', async t => {
+  const program = `
+    import { loop } from 'uasync';
+    import { bind } from 'uasync/net';
+    const MIB = 1 << 20;
+    loop({ memory: MIB });
+    const [client, deaf, live] = await Promise.all(Array.from({ length: 3 }, () => bind({ path: '' })));
+    const { path } = deaf.address;
+    for (let full = false; !full; ) {
+      const sender = await bind({ path: '' });
+      full = await sender.send(Buffer.alloc(60000), path, { timeout: 30 }).then(() => false, () => true);
+      await sender.close();
+    }
+    const list = Array.from({ length: 200 }, () => ({ data: Buffer.alloc(60000), path }));
+    const sending = client.sendMany(list);
+    const alone = client.send(Buffer.alloc(60000), path);
+    await client.send(Buffer.alloc(60000, 'y'), live.address.path);
+    console.log(String((await live.recv()).data.subarray(0, 3)));
+    loop().close();
+    console.log(await alone.catch(error => error.code));
+    console.log(await sending.catch(error => error.code + ' ' + (error.sent + error.failures.length)));`;
+  const printed = await output(process.execPath, ['--input-type=module', '-e', program]);
+  t.equal(printed, 'yyy\nERR_CLOSED\nERR_CLOSED 200\n');
 });
 
 t.test('a flood of empty datagrams, which end a multishot receive each', async t => {

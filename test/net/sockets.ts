@@ -15,7 +15,7 @@ export function portOf(server: Listener): number {
 }
 
 /** A test that ends. */
-interface Ending {
+export interface Ending {
   teardown(end: () => Promise<void>): void;
 }
 
