@@ -10,59 +10,45 @@ import {
   SO_BROADCAST,
 } from './datagram-options.js';
 import { membership, outgoingInterface, type SocketOption, sourceMembership } from './multicast.js';
-import {
-  getIntOption,
-  IPPROTO_IP,
-  IPPROTO_IPV6,
-  type OptionValue,
-  SO_RCVBUF,
-  SO_SNDBUF,
-  SOL_SOCKET,
-  setOption,
-} from './options.js';
+import { IPPROTO_IP, IPPROTO_IPV6, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET } from './options.js';
+import { SocketOptions } from './socket-options.js';
 
 /** What can be set on a datagram socket, with the names of `node:dgram`. */
-export abstract class DatagramSettings {
-  /** The socket's descriptor, -1 once closed. */
-  abstract readonly fd: number;
+export abstract class DatagramSettings extends SocketOptions {
   /** @internal Its AF. */
   protected abstract readonly domain: number;
-  /** @internal Throws if the socket is closed. */
-  protected abstract checkOpen(): void;
-  /** @internal What was sent before an option changes leaves as things are. */
-  protected abstract beforeChange(): void;
 
   /** Lets datagrams go to broadcast addresses, SO_BROADCAST. */
   setBroadcast(enable: boolean): this {
-    return this.#set(SOL_SOCKET, SO_BROADCAST, enable ? 1 : 0, 'setBroadcast');
+    return this.set(SOL_SOCKET, SO_BROADCAST, enable ? 1 : 0, 'setBroadcast');
   }
 
   /** How many hops a datagram may take, 1 to 255. IP_TTL, IPV6_UNICAST_HOPS */
   setTTL(ttl: number): this {
     checkInt('ttl', ttl, 1, 255);
-    if (this.domain === AF_INET6) this.#set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl, 'setTTL');
-    return this.#set(IPPROTO_IP, IP_TTL, ttl, 'setTTL');
+    if (this.domain === AF_INET6) this.set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl, 'setTTL');
+    return this.set(IPPROTO_IP, IP_TTL, ttl, 'setTTL');
   }
 
   /** How many hops a datagram to a multicast group may take, 0 to 255; at first 1. */
   setMulticastTTL(ttl: number): this {
     checkInt('ttl', ttl, 0, 255);
-    if (this.domain === AF_INET6) this.#set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl, 'setMulticastTTL');
-    return this.#set(IPPROTO_IP, IP_MULTICAST_TTL, ttl, 'setMulticastTTL');
+    if (this.domain === AF_INET6) this.set(IPPROTO_IPV6, IPV6_MULTICAST_HOPS, ttl, 'setMulticastTTL');
+    return this.set(IPPROTO_IP, IP_MULTICAST_TTL, ttl, 'setMulticastTTL');
   }
 
   /** Whether what is sent to a group comes back to members on this host; at first it does. */
   setMulticastLoopback(enable: boolean): this {
     const value = enable ? 1 : 0;
     if (this.domain === AF_INET6) {
-      this.#set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, value, 'setMulticastLoopback');
+      this.set(IPPROTO_IPV6, IPV6_MULTICAST_LOOP, value, 'setMulticastLoopback');
     }
-    return this.#set(IPPROTO_IP, IP_MULTICAST_LOOP, value, 'setMulticastLoopback');
+    return this.set(IPPROTO_IP, IP_MULTICAST_LOOP, value, 'setMulticastLoopback');
   }
 
   /** By which interface datagrams to groups leave: its IPv4 address, or for IPv6 `::%eth0`, as in node:dgram. */
   setMulticastInterface(multicastInterface: string): this {
-    return this.#setOption(outgoingInterface(multicastInterface), 'setMulticastInterface');
+    return this.#setTo(outgoingInterface(multicastInterface), 'setMulticastInterface');
   }
 
   /**
@@ -70,58 +56,49 @@ export abstract class DatagramSettings {
    * @param multicastInterface its IPv4 address, or for IPv6 `::%eth0`; by default the system's choice.
    */
   addMembership(multicastAddress: string, multicastInterface?: string): this {
-    return this.#setOption(membership(true, multicastAddress, multicastInterface), 'addMembership');
+    return this.#setTo(membership(true, multicastAddress, multicastInterface), 'addMembership');
   }
 
   /** Takes `addMembership` back; closing does so too. */
   dropMembership(multicastAddress: string, multicastInterface?: string): this {
-    return this.#setOption(membership(false, multicastAddress, multicastInterface), 'dropMembership');
+    return this.#setTo(membership(false, multicastAddress, multicastInterface), 'dropMembership');
   }
 
   /** Receives what one sender sends to a group. */
   addSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
     const option = sourceMembership(true, source, group, multicastInterface);
-    return this.#setOption(option, 'addSourceSpecificMembership');
+    return this.#setTo(option, 'addSourceSpecificMembership');
   }
 
   /** Takes `addSourceSpecificMembership` back. */
   dropSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
     const option = sourceMembership(false, source, group, multicastInterface);
-    return this.#setOption(option, 'dropSourceSpecificMembership');
+    return this.#setTo(option, 'dropSourceSpecificMembership');
   }
 
   /** Bytes that the kernel keeps of what has arrived. It doubles what was asked for, socket(7). */
   getRecvBufferSize(): number {
-    this.checkOpen();
-    return getIntOption(this.fd, SOL_SOCKET, SO_RCVBUF, 'getRecvBufferSize');
+    return this.getInt(SOL_SOCKET, SO_RCVBUF, 'getRecvBufferSize');
   }
 
   /** Asks for a receive buffer of so many bytes, up to net.core.rmem_max. */
   setRecvBufferSize(size: number): this {
     checkInt('size', size, 1, 0x7fffffff);
-    return this.#set(SOL_SOCKET, SO_RCVBUF, size, 'setRecvBufferSize');
+    return this.set(SOL_SOCKET, SO_RCVBUF, size, 'setRecvBufferSize');
   }
 
   /** Bytes that the kernel takes of what is to be sent. */
   getSendBufferSize(): number {
-    this.checkOpen();
-    return getIntOption(this.fd, SOL_SOCKET, SO_SNDBUF, 'getSendBufferSize');
+    return this.getInt(SOL_SOCKET, SO_SNDBUF, 'getSendBufferSize');
   }
 
   /** Asks for a send buffer of so many bytes, up to net.core.wmem_max. */
   setSendBufferSize(size: number): this {
     checkInt('size', size, 1, 0x7fffffff);
-    return this.#set(SOL_SOCKET, SO_SNDBUF, size, 'setSendBufferSize');
+    return this.set(SOL_SOCKET, SO_SNDBUF, size, 'setSendBufferSize');
   }
 
-  #set(level: number, name: number, value: OptionValue, syscall: string): this {
-    this.checkOpen();
-    this.beforeChange();
-    setOption(this.fd, level, name, value, syscall);
-    return this;
-  }
-
-  #setOption({ level, name, value }: SocketOption, syscall: string): this {
-    return this.#set(level, name, value, syscall);
+  #setTo({ level, name, value }: SocketOption, syscall: string): this {
+    return this.set(level, name, value, syscall);
   }
 }

@@ -350,13 +350,13 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   }
 
   /** @internal */
-  protected checkOpen(): void {
+  protected override checkOpen(): void {
     if (this.#closing !== null) throw closedError('The socket');
     if (this.#loop.closing) throw closedError('The loop');
   }
 
   /** @internal */
-  protected beforeChange(): void {
+  protected override beforeChange(): void {
     this.#sender.doubt();
   }
 

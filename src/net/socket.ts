@@ -1,10 +1,8 @@
-import { checkInt, checkU32 } from '../ring/check.js';
-import { argTypeError, closedError, systemError } from '../ring/errors.js';
-import { libc } from '../ring/libc.js';
+import { checkInt } from '../ring/check.js';
+import { argTypeError, closedError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { localAddress, remoteAddress } from './names.js';
 import {
-  getIntOption,
   IP_TOS,
   IPPROTO_IP,
   IPPROTO_IPV6,
@@ -16,20 +14,15 @@ import {
   SO_SNDBUF,
   SOL_SOCKET,
   setKeepAlive,
-  setOption,
   TCP_CORK,
   TCP_INFO,
   TCP_NODELAY,
 } from './options.js';
+import { SocketOptions } from './socket-options.js';
 import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from './tcp-info.js';
 
-/** The most bytes that an option is asked for. */
-const OPTION_MAX = 4096;
-
 /** What stream sockets can be asked and told beside their data: addresses and options. */
-export abstract class Socket {
-  /** The socket's descriptor, -1 once closed. */
-  abstract get fd(): number;
+export abstract class Socket extends SocketOptions {
   /** Whether it has been closed, or is closing. */
   abstract get closed(): boolean;
 
@@ -48,39 +41,34 @@ export abstract class Socket {
     return this.#remote;
   }
 
-  #openFd(): number {
+  /** @internal */
+  protected checkOpen(): void {
     if (this.fd < 0 || this.closed) throw closedError('The connection');
-    return this.fd;
-  }
-
-  #set(level: number, name: number, value: number): this {
-    setOption(this.#openFd(), level, name, value);
-    return this;
   }
 
   /** Sends small writes at once rather than waiting for more, TCP_NODELAY. On by default. tcp(7) */
   setNoDelay(enable = true): this {
-    return this.#set(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
+    return this.set(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
   }
 
   /** Sends full segments only, until `uncork()` or 200 ms have gone by. TCP_CORK, tcp(7) */
   cork(): this {
-    return this.#set(IPPROTO_TCP, TCP_CORK, 1);
+    return this.set(IPPROTO_TCP, TCP_CORK, 1);
   }
 
   /** Sends what `cork()` held back. */
   uncork(): this {
-    return this.#set(IPPROTO_TCP, TCP_CORK, 0);
+    return this.set(IPPROTO_TCP, TCP_CORK, 0);
   }
 
   /** Probes a silent peer, SO_KEEPALIVE; times are in seconds. */
   setKeepAlive(enable = true, options: KeepAlive = {}): this {
-    const fd = this.#openFd();
+    this.checkOpen();
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     if (options.idle !== undefined) checkInt('options.idle', options.idle, 1, 32767);
     if (options.interval !== undefined) checkInt('options.interval', options.interval, 1, 32767);
     if (options.count !== undefined) checkInt('options.count', options.count, 1, 127);
-    setKeepAlive(fd, enable, options);
+    setKeepAlive(this.fd, enable, options);
     return this;
   }
 
@@ -93,28 +81,27 @@ export abstract class Socket {
     const linger = Buffer.alloc(8);
     linger.writeInt32LE(seconds === null ? 0 : 1, 0);
     linger.writeInt32LE(seconds ?? 0, 4);
-    setOption(this.#openFd(), SOL_SOCKET, SO_LINGER, linger);
-    return this;
+    return this.set(SOL_SOCKET, SO_LINGER, linger);
   }
 
   /** The kernel's receive buffer in bytes, its own overhead included. SO_RCVBUF, socket(7) */
   get recvBufferSize(): number {
-    return getIntOption(this.#openFd(), SOL_SOCKET, SO_RCVBUF);
+    return this.getInt(SOL_SOCKET, SO_RCVBUF);
   }
 
   /** The kernel doubles what it is given, and bounds it by net.core.rmem_max. */
   setRecvBufferSize(bytes: number): this {
-    return this.#set(SOL_SOCKET, SO_RCVBUF, checkInt('bytes', bytes, 1, 0x7fffffff));
+    return this.set(SOL_SOCKET, SO_RCVBUF, checkInt('bytes', bytes, 1, 0x7fffffff));
   }
 
   /** The kernel's send buffer in bytes, its own overhead included. SO_SNDBUF, socket(7) */
   get sendBufferSize(): number {
-    return getIntOption(this.#openFd(), SOL_SOCKET, SO_SNDBUF);
+    return this.getInt(SOL_SOCKET, SO_SNDBUF);
   }
 
   /** The kernel doubles what it is given, and bounds it by net.core.wmem_max. */
   setSendBufferSize(bytes: number): this {
-    return this.#set(SOL_SOCKET, SO_SNDBUF, checkInt('bytes', bytes, 1, 0x7fffffff));
+    return this.set(SOL_SOCKET, SO_SNDBUF, checkInt('bytes', bytes, 1, 0x7fffffff));
   }
 
   /** The type of service of what is sent, 0 to 255: IP_TOS, or IPv6's traffic class. ip(7), ipv6(7) */
@@ -122,34 +109,10 @@ export abstract class Socket {
     checkInt('value', value, 0, 255);
     const address = this.localAddress;
     if (address !== undefined && 'family' in address && address.family === 'IPv6') {
-      this.#set(IPPROTO_IPV6, IPV6_TCLASS, value);
+      this.set(IPPROTO_IPV6, IPV6_TCLASS, value);
     }
     // Also of IPv4 connections of an IPv6 socket.
-    return this.#set(IPPROTO_IP, IP_TOS, value);
-  }
-
-  /**
-   * Any option as its bytes, getsockopt(2).
-   * @param length how many bytes are asked for; default 4, an int.
-   */
-  getOption(level: number, name: number, length = 4): Buffer {
-    checkU32('level', level);
-    checkU32('name', name);
-    const value = Buffer.alloc(checkInt('length', length, 0, OPTION_MAX));
-    const size = new Uint32Array([length]);
-    const failed = libc().getsockopt(this.#openFd(), level, name, value, size);
-    if (failed < 0) throw systemError(failed, 'getsockopt');
-    return value.subarray(0, size[0]);
-  }
-
-  /** Sets any option, from an int or from bytes, setsockopt(2). */
-  setOption(level: number, name: number, value: number | Uint8Array): this {
-    checkU32('level', level);
-    checkU32('name', name);
-    if (typeof value === 'number') return this.#set(level, name, checkU32('value', value) | 0);
-    if (!(value instanceof Uint8Array)) throw argTypeError('value', 'of type number or Uint8Array', value);
-    setOption(this.#openFd(), level, name, value);
-    return this;
+    return this.set(IPPROTO_IP, IP_TOS, value);
   }
 
   /** What the kernel knows of a TCP connection: round-trip time, retransmissions, windows. TCP_INFO, tcp(7) */

@@ -106,6 +106,31 @@ t.test('buffer sizes', async t => {
   t.equal(socket.setSendBufferSize(35_000).getSendBufferSize(), 70_000);
 });
 
+t.test('any option by its number', async t => {
+  const socket = await bind({ host: HOST });
+  const [IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_PMTUDISC_WANT] = [0, 10, 2, 1];
+  socket.setOption(IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+  t.equal(socket.getOption(IPPROTO_IP, IP_MTU_DISCOVER).readInt32LE(), IP_PMTUDISC_DO);
+  t.equal(socket.setOption(IPPROTO_IP, IP_MTU_DISCOVER, Buffer.from([IP_PMTUDISC_WANT, 0, 0, 0])), socket);
+  t.strictSame([...socket.getOption(IPPROTO_IP, IP_MTU_DISCOVER, 1)], [IP_PMTUDISC_WANT]);
+  t.throws(() => socket.getOption(1, 9999), { code: 'ENOPROTOOPT', syscall: 'getsockopt' });
+  t.throws(() => socket.setOption(1, 9999, 1), { code: 'ENOPROTOOPT', syscall: 'setsockopt' });
+  t.throws(() => socket.setOption(1, 1, 'x' as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => socket.setOption(1, 1, 2 ** 32), { code: 'ERR_OUT_OF_RANGE' });
+  t.throws(() => socket.getOption(0, 0, 5000), { code: 'ERR_OUT_OF_RANGE' });
+  // What was sent before leaves as things were.
+  const IP_TOS = 1;
+  await using server = await bind({ host: HOST, receiveTos: true });
+  for (const tos of [0x10, 0x20]) {
+    socket.setOption(IPPROTO_IP, IP_TOS, tos);
+    for (let i = 0; i < 2; i++) await socket.send(Buffer.from('x'), portOf(server), HOST);
+  }
+  for (const tos of [0x10, 0x10, 0x20, 0x20]) t.match(await server.recv(), { tos });
+  await socket.close();
+  t.throws(() => socket.getOption(IPPROTO_IP, IP_MTU_DISCOVER), { code: 'ERR_CLOSED' });
+  t.throws(() => socket.setOption(IPPROTO_IP, IP_MTU_DISCOVER, 0), { code: 'ERR_CLOSED' });
+});
+
 t.test('broadcast', async t => {
   await using server = await bind({ host: '0.0.0.0' });
   await using client = await bind({ host: HOST });
