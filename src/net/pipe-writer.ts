@@ -4,7 +4,7 @@ import { Operation } from '../loop/operation.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, EINTR } from '../ring/errno.js';
-import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { closedError, stateError, systemError } from '../ring/errors.js';
 
 const POLLOUT = 4;
 
@@ -79,13 +79,21 @@ export class PipeWriter extends Operation implements BlockWaiter {
 
   /** Copies as much of the waiting writes as a block holds, and writes it. */
   #next(): void {
+    const writes = this.#writes;
     let total = 0;
-    for (const write of this.#writes) {
-      if (write.lost) {
-        throw new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being written');
+    for (let at = 0; at < writes.length && total < BLOCK_MAX; ) {
+      const write = writes[at]!;
+      if (!write.lost) {
+        total += write.length - write.copied;
+        at++;
+        continue;
       }
-      total += write.length - write.copied;
-      if (total >= BLOCK_MAX) break;
+      const error = stateError('The buffer was detached while it waited to be written');
+      // The reader has part of it.
+      if (write.copied !== 0) throw error;
+      writes.splice(at, 1);
+      write.settled();
+      write.reject(error);
     }
     if (total === 0) {
       this.#taken();

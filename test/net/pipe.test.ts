@@ -149,6 +149,60 @@ for (const [name, flags] of [
   });
 }
 
+/** Takes a buffer's bytes away. */
+function detach(bytes: Uint8Array): void {
+  structuredClone(bytes, { transfer: [bytes.buffer as ArrayBuffer] });
+}
+
+t.test('a write whose buffer is detached while it waits fails alone', async t => {
+  const [reader, writer] = pipe();
+  // What fills the pipe, and then some.
+  const large = Buffer.alloc(100_000, '-');
+  const first = writer.write(large);
+  const parts = ['one', 'two', 'three', 'four'].map(text => new TextEncoder().encode(text));
+  const outcomes = parts.map(part =>
+    writer.write(part).then(
+      () => 'written',
+      error => error.code,
+    ),
+  );
+  for (const i of [0, 2]) detach(parts[i]!);
+  let text = '';
+  while (!text.endsWith('four')) text += await reader.read();
+  t.equal(text, `${large}twofour`);
+  t.strictSame(await Promise.all(outcomes), ['ERR_INVALID_STATE', 'written', 'ERR_INVALID_STATE', 'written']);
+  await first;
+
+  // The last one, with nothing behind it: the pipe is as good as before.
+  const again = writer.write(large);
+  const last = new Uint8Array(3);
+  const lost = t.rejects(writer.write(last), { code: 'ERR_INVALID_STATE' });
+  detach(last);
+  for (let got = 0; got < large.length; ) got += (await reader.read())!.length;
+  await Promise.all([again, lost]);
+  await writer.write('goes on');
+  t.equal(String(await reader.read()), 'goes on');
+  await writer.close();
+  await reader.close();
+});
+
+t.test('a write whose buffer is detached when part of it is written ends the writing', async t => {
+  const [reader, writer] = pipe();
+  // More than goes to the kernel at once.
+  const half = new Uint8Array(1 << 20).fill(0x61);
+  const lost = t.rejects(writer.write(half), { code: 'ERR_INVALID_STATE' });
+  const behind = t.rejects(writer.write('behind'), { code: 'ERR_INVALID_STATE' });
+  t.match(await reader.read(), /^a+$/);
+  detach(half);
+  const rest = (async () => {
+    for await (const chunk of reader) if (chunk.includes('behind')) t.fail('the reader would not notice');
+  })();
+  await Promise.all([lost, behind]);
+  await t.rejects(writer.write('after'), { code: 'ERR_INVALID_STATE' });
+  await writer.close();
+  await rest;
+});
+
 t.test('a FIFO that nobody writes to: a read waits, and can be closed', async t => {
   const path = makeFifo(folder, 'silent');
   const reader = openPipe(openSync(path, constants.O_RDWR));
@@ -344,4 +398,37 @@ t.test('in a worker: EPIPE, and an end while a read waits', async t => {
     await new Promise(resolve => setTimeout(resolve, 5));
   }
   closeSync(otherFd);
+});
+
+t.test('what a worker has closed is not closed again when it ends', async t => {
+  const path = makeFifo(folder, 'reused');
+  const worker = new Worker(
+    `const { parentPort, workerData: path } = require('node:worker_threads');
+     const { constants, openSync } = require('node:fs');
+     const warnings = [];
+     process.on('warning', ({ message }) => warnings.push(message));
+     import('uasync/net').then(async ({ openPipe }) => {
+       const fds = [];
+       for (let i = 0; i < 2; i++) {
+         fds.push(openSync(path, constants.O_RDWR));
+         await openPipe(fds[i]).close();
+       }
+       setImmediate(() => parentPort.postMessage({ fds, warnings }));
+       parentPort.once('message', () => {});
+     });`,
+    { eval: true, workerData: path },
+  );
+  const [{ fds, warnings }] = await once(worker, 'message');
+  t.strictSame(warnings, [], 'Node knows of the closes');
+  // The lowest number that is free is the next one's.
+  const opened: number[] = [];
+  while (!fds.every((fd: number) => opened.includes(fd)) && opened.length < 100) {
+    opened.push(openSync(path, constants.O_RDWR));
+  }
+  const reused = fds.filter((fd: number) => opened.includes(fd));
+  t.not(reused.length, 0, `${fds} are this thread's by now`);
+  const exit = once(worker, 'exit');
+  worker.postMessage('end');
+  await exit;
+  for (const fd of opened) t.doesNotThrow(() => closeSync(fd));
 });
