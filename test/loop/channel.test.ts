@@ -107,6 +107,40 @@ t.test('payloads of 10 MiB, copied and transferred', async t => {
   t.ok((await failed)[0] instanceof Error, 'the peer ends by the error of its send');
 });
 
+t.test('a view sends its own bytes, copied, and no others of its buffer', async t => {
+  const [a, b] = channelPair().map(end => new Channel<Uint16Array>(end)) as [
+    Channel<Uint16Array>,
+    Channel<Uint16Array>,
+  ];
+  // Small ones go by the queue, large ones by the port.
+  for (const length of [4, 100_000]) {
+    for (const Buffer of [ArrayBuffer, SharedArrayBuffer]) {
+      const all = new Uint16Array(new Buffer(4 * length)).fill(0xdead);
+      for (const view of [all.subarray(length / 2, length / 2 + length), all]) {
+        view.fill(7);
+        await a.send(view);
+        const got = await b.recv();
+        view.fill(8);
+        t.equal(got.constructor, Uint16Array);
+        t.equal(got.length, view.length);
+        t.ok(got.every(value => value === 7));
+        t.ok(got.buffer instanceof ArrayBuffer, `a view of a ${Buffer.name} becomes memory of its own`);
+        t.equal(got.buffer.byteLength, view.byteLength);
+      }
+    }
+  }
+  // Shared memory is shared if that is what is sent; what is moved goes as it is.
+  const shared = new Int32Array(new SharedArrayBuffer(40_000));
+  await (a as Channel).send(shared.buffer);
+  const same = new Int32Array((await b.recv()) as unknown as SharedArrayBuffer);
+  same[5] = 6;
+  t.equal(shared[5], 6);
+  const moved = new Uint16Array(50_000);
+  await a.send(moved.subarray(10), { transfer: [moved.buffer] });
+  t.same([moved.length, (await b.recv()).byteOffset], [0, 20]);
+  await Promise.all([a.close(), b.close()]);
+});
+
 t.test('100,000 messages arrive in order, small and mixed', async t => {
   const counter = peer('count');
   const { channel } = counter;
@@ -237,6 +271,27 @@ for (const mode of ['close', 'exit'] as const) {
     await t.rejects(channel.send(1), { code: 'ERR_CLOSED' });
     await channel.close();
   });
+}
+
+for (const mode of ['close', 'exit'] as const) {
+  for (const count of [0, 4]) {
+    t.test(`opened after the other end's ${mode}, having sent ${count}`, async t => {
+      const [mine, theirs] = channelPair();
+      await once(start(mode, [theirs], count), 'exit');
+      // The port's end is told of by then.
+      await sleep(20);
+      const channel = new Channel(mine);
+      const got: unknown[] = [];
+      for (let i = 0; i < count; i++) got.push(await channel.recv({ timeout: 10_000 }));
+      t.same(got, [0, new Int32Array([1]), 2, new Int32Array([3])].slice(0, count));
+      await t.rejects(channel.recv({ timeout: 10_000 }), { code: 'ERR_CLOSED' });
+      t.equal(channel.closed, true);
+      await t.rejects(channel.send('x'), { code: 'ERR_CLOSED' });
+      await t.rejects(channel.send(new Uint8Array(1)), { code: 'ERR_CLOSED' });
+      for await (const _ of channel) t.fail('there is no more');
+      await channel.close();
+    });
+  }
 }
 
 t.test('leaving an iteration closes the channel, and the flooding peer hears of it', async t => {
