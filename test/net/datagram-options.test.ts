@@ -88,6 +88,25 @@ for (const [family, host, mapped] of [
   });
 }
 
+t.test('an IPv4 address is one however it is spelled', { skip: noIPv6 }, async t => {
+  await using server = await bind({ host: HOST, receiveTos: true });
+  await using client = await bind();
+  for (const address of [
+    '::ffff:127.0.0.1',
+    '::FFFF:127.0.0.1',
+    '::ffff:7f00:1',
+    '0:0:0:0:0:ffff:7f00:1',
+    '0000:0000:0000:0000:0000:FFFF:127.0.0.1',
+  ]) {
+    await client.send('x', portOf(server), address, { tos: 0x28, localAddress: '127.0.0.3' });
+    t.match(await server.recv(), { tos: 0x28, address: '127.0.0.3' }, address);
+  }
+  // One that looks like it is not.
+  await t.rejects(client.send('x', portOf(server), '::ffff:0:0:1', { localAddress: HOST }), {
+    code: 'ERR_INVALID_ARG_VALUE',
+  });
+});
+
 t.test('the address to send from', async t => {
   await using server = await bind({ host: HOST });
   await using client = await bind({ host: '0.0.0.0' });

@@ -1,5 +1,6 @@
 /** UDP and Unix datagrams between our sockets, and with node:dgram on the other side. */
 import dgram from 'node:dgram';
+import { lookup } from 'node:dns/promises';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
@@ -7,6 +8,7 @@ import { loop } from 'uasync';
 import { bind, type DatagramSocket, type InetAddress } from 'uasync/net';
 import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
 import { output } from '../programs.js';
+import { noIPv6 } from './sockets.js';
 
 checkLeaks();
 
@@ -211,6 +213,33 @@ t.test('IPv6, and both on one socket', async t => {
   await six.close();
 });
 
+for (const [what, options] of [
+  ['with ipv6Only', { host: '::', ipv6Only: true }],
+  ['bound to an IPv6 address', { host: '::1' }],
+] as const) {
+  t.test(`a socket ${what}: names and this host by IPv6 only`, { skip: noIPv6 }, async t => {
+    const socket = await bind(options);
+    const port = portOf(socket);
+    await socket.send('to this host', port);
+    t.match(await socket.recv(), { address: '::1', port });
+    await socket.sendMany([{ data: 'in a list', port }]);
+    t.match(await socket.recv(), { address: '::1', port });
+    // Whether it has an IPv6 address is this machine's choice.
+    const known = await lookup('localhost', { family: 6 }).then(
+      () => true,
+      () => false,
+    );
+    const error = await socket.send('by name', port, 'localhost').catch(error => error);
+    if (known) t.match(await socket.recv(), { address: '::1', port });
+    else t.match(error, { code: 'ENOTFOUND', message: 'localhost has no IPv6 address' });
+    await socket.connect(port);
+    t.match(socket.remoteAddress, { address: '::1', port });
+    await socket.send('to itself');
+    t.match(await socket.recv(), { address: '::1', port });
+    await socket.close();
+  });
+}
+
 t.test('connect and disconnect', async t => {
   await using server = await bind({ host: HOST });
   await using client = await bind({ host: HOST });
@@ -253,6 +282,19 @@ t.test('without an address until the first send', async t => {
   t.not(portOf(client), 0);
   await client.send('x');
   t.equal((await server.recv()).port, portOf(client));
+
+  const sends = await bind({ bound: false, family: 'IPv4' });
+  t.strictSame(sends.address, { address: '0.0.0.0', family: 'IPv4', port: 0 });
+  await sends.send('x', portOf(server), HOST);
+  const { port } = await server.recv();
+  t.equal(portOf(sends), port, 'not connected either');
+  await server.send('an answer', portOf(sends), HOST);
+  t.equal(String((await sends.recv()).data), 'an answer');
+  await sends.close();
+  t.equal(portOf(sends), port, 'which it still tells');
+  const never = await bind({ bound: false, family: 'IPv4' });
+  await never.close();
+  t.equal(portOf(never), 0);
 });
 
 t.test('Unix sockets: by path, by abstract name, without a name', async t => {
