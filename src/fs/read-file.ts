@@ -65,12 +65,19 @@ class ReadFileOperation extends FileChain<Result> {
     this.resolve(this.#encoding ? bytes.toString(this.#encoding, 0, count) : copy(bytes, count));
   }
 
-  /** There is more, or nothing at all: the file stays open, and someone else goes on, with the block too. */
+  /** There is more, or nothing at all: the file stays open, and someone else goes on. */
   #goOn(): void {
     const encoding = this.#encoding;
-    const rest = readOn(this.loop, this.path, this.file, this.block!, this.first.res, this.second.res);
+    const { bytes } = this.block!;
+    const more = this.second.res;
+    const behind = bytes.length - MORE;
+    // What goes on takes blocks: it must not hold this one meanwhile, as all others may be held so.
+    const head = Buffer.concat([
+      bytes.subarray(0, this.first.res),
+      bytes.subarray(behind, behind + Math.max(more, 0)),
+    ]);
+    const rest = readOn(this.loop, this.path, this.file, head, more);
     this.file = -1;
-    this.block = null;
     this.resolve((encoding ? rest.then(all => all.toString(encoding)) : rest) as never);
     this.end();
   }
@@ -96,29 +103,15 @@ export function readPath(loop: Loop, path: Path, encoding: Encoding): Promise<Re
 
 /**
  * Reads the rest of a registered file, and closes it.
- * @param block what has been read: `count` bytes, and `more` for the end of the block or the error there.
+ * @param head what has been read.
+ * @param more how much the last read has found, or its error.
  */
-async function readOn(
-  loop: Loop,
-  path: Path,
-  index: number,
-  block: Block,
-  count: number,
-  more: number,
-): Promise<Buffer> {
+async function readOn(loop: Loop, path: Path, index: number, head: Buffer, more: number): Promise<Buffer> {
   const file = new DirectFile(loop, index);
-  let lent: Block | null = block;
   try {
     if (more < 0) throw systemError(more, 'read');
-    // Given back before another one is asked for: all who wait for one may be here.
-    const head = Buffer.allocUnsafeSlow(count + more);
-    block.bytes.copy(head, 0, 0, count);
-    block.bytes.copy(head, count, block.bytes.length - MORE, block.bytes.length - MORE + more);
-    loop.blocks.release(block);
-    lent = null;
     // By its path it may be another file by now: this is but a guess at its size.
     const stats = (await statPath(loop, path, true, false).catch(() => undefined)) as Stats | undefined;
-    // With the loop the block is gone.
     if (loop.closing) throw closedError('The loop');
     const size = stats?.isFile() ? stats.size : 0;
     checkSize(size);
@@ -130,7 +123,6 @@ async function readOn(
     }
     return await readRest((into, offset, length) => file.read(into, offset, length), bytes, head.length);
   } finally {
-    if (lent !== null) loop.blocks.release(lent);
     await file.close();
   }
 }

@@ -52,7 +52,7 @@ export interface BlockStats {
   mapped: number;
   /** In blocks that are in use. */
   used: number;
-  /** The bound of `mapped`. */
+  /** The bound of `mapped`; once it is reached a last block may go beyond, if all others are too small. */
   limit: number;
 }
 
@@ -67,6 +67,9 @@ export class BlockPool {
   readonly #free: Block[][] = SIZES.map(() => []);
   readonly #mappings: Mapping[] = [];
   readonly #waiters: BlockWaiter[] = [];
+  /** Whether they are being told, and how many are yet to be. */
+  #telling = false;
+  #untold = 0;
   /** The largest block that has been mapped, in bytes. */
   #largest = 0;
   #closed = false;
@@ -101,10 +104,16 @@ export class BlockPool {
     this.#used -= SIZES[block.sizeClass]!;
     this.#short = false;
     this.#free[block.sizeClass]!.push(block);
+    this.#untold = this.#waiters.length;
+    // One that fails at once gives its block back from within.
+    if (this.#telling) return;
+    this.#telling = true;
     // One that has given up takes none; one that needs more than there is waits on.
-    for (let left = this.#waiters.length; left > 0 && this.#free.some(free => free.length !== 0); left--) {
+    while (this.#untold > 0 && this.#free.some(free => free.length !== 0)) {
+      this.#untold--;
       this.#waiters.shift()!.blockReleased();
     }
+    this.#telling = false;
   }
 
   /** Has `waiter` called once when a block is released. Waiters are served in order. */
@@ -123,10 +132,10 @@ export class BlockPool {
   #grow(sizeClass: number, least: number): Block | null {
     const size = SIZES[sizeClass]!;
     const length = Math.max(size, GROW_BYTES);
-    // Where all is in blocks that are too small, to wait for a larger one would be to wait for ever.
+    // Where every block is too small, to wait for a larger one would be to wait for ever.
     if (this.#mapped + length > this.#limit && least <= this.#largest) return null;
-    this.#largest = Math.max(this.#largest, size);
     const mapping = Mapping.anonymous(length);
+    this.#largest = Math.max(this.#largest, size);
     this.#mappings.push(mapping);
     this.#mapped += length;
     const free = this.#free[sizeClass]!;
