@@ -113,6 +113,7 @@ export class Loop {
     );
     try {
       registerRingFd(this.ring);
+      this.ops = probeOps(this.ring);
       this.#scheduler = new Scheduler(this.ring, this, busyPoll);
     } catch (error) {
       this.ring.close();
@@ -121,7 +122,6 @@ export class Loop {
     const table = new BufferTable(this.ring);
     this.fixedBlocks = new FixedBlocks(table);
     this.leasedBlocks = new FixedBlocks(table);
-    this.ops = probeOps(this.ring);
   }
 
   /** Whether `close()` has been called. */

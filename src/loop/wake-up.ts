@@ -23,19 +23,19 @@ export class WakeUp {
   constructor(ring: Ring) {
     this.#ring = ring;
     const deferred = (ring.flags & abi.SETUP_DEFER_TASKRUN) !== 0;
-    this.#eventfd = deferred ? WakeUp.#counterOf(ring) : -1;
+    this.#eventfd = deferred ? openEventfd() : -1;
     this.#edges = !deferred;
-    this.#watch = libc().watchReadable(deferred ? this.#eventfd : ring.fd);
-    this.#watch.unref();
-  }
-
-  static #counterOf(ring: Ring): number {
-    const fd = libc().eventfd();
-    if (fd < 0) throw systemError(fd, 'eventfd');
-    if (!isMainThread) libc().closeAtExit(fd);
-    ring.registerEventfd(fd);
-    ring.cqEventfdToggle(false);
-    return fd;
+    try {
+      if (deferred) {
+        ring.registerEventfd(this.#eventfd);
+        ring.cqEventfdToggle(false);
+      }
+      this.#watch = libc().watchReadable(deferred ? this.#eventfd : ring.fd);
+      this.#watch.unref();
+    } catch (error) {
+      this.#closeEventfd();
+      throw error;
+    }
   }
 
   /** Whether it keeps the process alive. */
@@ -64,8 +64,19 @@ export class WakeUp {
   /** After this nothing wakes. The ring is the caller's to close. */
   close(): void {
     this.#watch.close();
+    this.#closeEventfd();
+  }
+
+  #closeEventfd(): void {
     if (this.#eventfd < 0) return;
     if (!isMainThread) libc().keepAtExit(this.#eventfd);
     libc().close(this.#eventfd);
   }
+}
+
+function openEventfd(): number {
+  const fd = libc().eventfd();
+  if (fd < 0) throw systemError(fd, 'eventfd');
+  if (!isMainThread) libc().closeAtExit(fd);
+  return fd;
 }
