@@ -78,8 +78,6 @@ export class BlockPool {
 
   /** Has those who hold blocks for peers that take nothing give them back. */
   readonly #onShort: () => void;
-  /** Whether that was asked for since a block was last released. */
-  #short = false;
 
   constructor(limit: number, onShort: () => void = () => {}) {
     this.#limit = limit;
@@ -102,7 +100,6 @@ export class BlockPool {
   /** Gives a block back; the kernel must be done with it. */
   release(block: Block): void {
     this.#used -= SIZES[block.sizeClass]!;
-    this.#short = false;
     this.#free[block.sizeClass]!.push(block);
     this.#untold = this.#waiters.length;
     // One that fails at once gives its block back from within.
@@ -119,9 +116,13 @@ export class BlockPool {
   /** Has `waiter` called once when a block is released. Waiters are served in order. */
   wait(waiter: BlockWaiter): void {
     this.#waiters.push(waiter);
-    if (this.#short) return;
-    this.#short = true;
-    this.#onShort();
+    // Who takes a block later sees it by itself.
+    if (this.#waiters.length === 1) this.#onShort();
+  }
+
+  /** Whether someone waits for a block: nobody is to keep one for a peer that takes nothing. */
+  get short(): boolean {
+    return this.#waiters.length !== 0;
   }
 
   /** Resolves when a block is released: another may be quicker to take it. */

@@ -11,9 +11,11 @@ class CloseOperation extends PromiseOperation<void> {
     return 'close';
   }
 
-  run(fd: number): Promise<void> {
+  /** @param waits whether it may take its time: a worker thread of the kernel does it. */
+  run(fd: number, waits: boolean): Promise<void> {
     const { loop } = this;
-    loop.start(this).close(fd);
+    const sqe = loop.start(this).close(fd);
+    if (waits) sqe.async();
     disown(fd);
     // It is nobody's until the kernel has it, and a worker may be terminated at any time.
     if (!isMainThread) loop.ring.submitAndGetEvents();
@@ -50,14 +52,17 @@ async function closeNow(fd: number): Promise<void> {
   libc().close(fd);
 }
 
-/** Closes a socket. Nothing may be in flight on it. close(2) */
-export function closeSocket(loop: Loop, fd: number): Promise<void> {
+/**
+ * Closes a socket. Nothing may be in flight on it. close(2)
+ * @param lingers whether it has SO_LINGER, and the close waits until its bytes have been sent.
+ */
+export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<void> {
   if (loop.closing) return closeNow(fd);
-  return socketCloses.take(loop).run(fd);
+  return socketCloses.take(loop).run(fd, lingers);
 }
 
 /** Closes a file. Nothing may be in flight on it. close(2) */
 export function closeFile(loop: Loop, fd: number): Promise<void> {
   if (loop.closing) return closeNow(fd);
-  return fileCloses.take(loop).run(fd);
+  return fileCloses.take(loop).run(fd, false);
 }

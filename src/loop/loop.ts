@@ -101,7 +101,7 @@ export class Loop {
   constructor(options: LoopOptions = {}, without = 0) {
     const { entries, cqEntries, memory, busyPoll } = withDefaults(options);
     this.blocks = new BlockPool(memory, () => {
-      for (const operation of this.#slots.values()) operation.yieldBlock();
+      for (const operation of [...this.#slots.values()]) operation.yieldBlock();
     });
     this.ring = new Ring(
       entries,

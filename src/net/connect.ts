@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { AbortableOperation, AbortError } from '../loop/abort.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
@@ -45,7 +45,10 @@ export interface ConnectOptions extends WaitOptions {
   localAddress?: string | undefined;
   /** TCP: the port to connect from. */
   localPort?: number | undefined;
-  /** TCP: the first write leaves with the SYN, where the peer agrees to that. Fast Open, tcp(7) */
+  /**
+   * TCP: the first write leaves with the SYN, where the peer agrees to that; where it has agreed before, the
+   * connection is only made with the first write or read. Fast Open, tcp(7)
+   */
   fastOpen?: boolean | undefined;
 }
 
@@ -96,7 +99,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   try {
     if (path !== undefined) return await connectTo(loop, { path }, options, limit, limit.signal);
     const found = await resolve(host, port!, limit);
-    const addresses = interleave(found.filter(address => localFor(address, options) !== null));
+    const addresses = interleave(found.filter(address => isReachable(address, options)));
     tried = addresses[0];
     if (tried === undefined) throw systemError(EADDRNOTAVAIL, 'connect', found[0]);
     return await firstOf(
@@ -125,16 +128,9 @@ function checkLocal({ localAddress, localPort }: ConnectOptions): void {
   }
 }
 
-/** Where to connect from to an address: undefined if that is left to the system, null if it cannot be. */
-function localFor(
-  { family }: InetAddress,
-  { localAddress, localPort = 0 }: ConnectOptions,
-): InetAddress | undefined | null {
-  if (localAddress === undefined) {
-    return localPort === 0 ? undefined : inetAddress(family === 'IPv6' ? '::' : '0.0.0.0', localPort);
-  }
-  const local = inetAddress(localAddress, localPort);
-  return local.family === family ? local : null;
+/** Whether an address is of the family of that to connect from. */
+function isReachable({ family }: InetAddress, { localAddress }: ConnectOptions): boolean {
+  return localAddress === undefined || (family === 'IPv6') === isIPv6(localAddress);
 }
 
 async function connectTo(
@@ -151,19 +147,23 @@ async function connectTo(
   if (both.aborted) throw limit.error(address);
   const fd = openSocket(SOCK_STREAM, 'connect', address);
   try {
-    if (!('path' in address)) prepare(fd, options, localFor(address, options));
+    if (!('path' in address)) prepare(fd, options, address);
     await new ConnectOperation(loop).run(fd, address, both);
   } catch (error) {
     await closeSocket(loop, fd);
     throw error instanceof AbortError ? limit.error(address) : error;
   }
-  return new Connection(loop, fd);
+  const connection = new Connection(loop, fd);
+  if (options.fastOpen) connection.deferConnect();
+  return connection;
 }
 
-function prepare(fd: number, options: ConnectOptions, local: InetAddress | undefined | null): void {
+function prepare(fd: number, options: ConnectOptions, { family }: InetAddress): void {
   if (options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (options.fastOpen) setOption(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
-  if (!local) return;
+  const { localAddress = family === 'IPv6' ? '::' : '0.0.0.0', localPort = 0 } = options;
+  if (options.localAddress === undefined && localPort === 0) return;
+  const local = inetAddress(localAddress, localPort);
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const failed = libc().bind(fd, sockaddr.subarray(0, writeSockaddr(sockaddr, 0, local)));

@@ -3,12 +3,12 @@ import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { own } from '../loop/owned-descriptors.js';
 import { traced } from '../loop/traced.js';
-import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
+import { checkWait, unlessGivenUp, Waiter, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError, systemError, timeoutError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
-import { ConnectionDuplex } from './duplex.js';
+import { ConnectionDuplex, type ToDuplexOptions } from './duplex.js';
 import { IdleTimer } from './idle-timer.js';
 import { setResetOnClose } from './options.js';
 import { type PipeToOptions, pipe } from './pipe-to.js';
@@ -54,6 +54,11 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     own(fd);
     this.#sender = new Sender(loop, fd);
     this.#receiver = new Receiver(loop, fd, this.#sender);
+  }
+
+  /** @internal The kernel connects with the first send: a read that comes before is to have it do so. */
+  deferConnect(): void {
+    this.#sender.deferred = true;
   }
 
   /** The socket's descriptor, -1 once closed. */
@@ -228,7 +233,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    */
   async drained(options?: WaitOptions): Promise<void> {
     checkWait(options);
-    await unlessGivenUp(this.#drain(), 'write', options);
+    await this.#drain(options);
     if (this.#sender.error !== null) throw this.#sender.error;
   }
 
@@ -289,8 +294,16 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     if (failed < 0) throw systemError(failed, 'shutdown');
   }
 
-  #drain(): Promise<void> {
-    return new Promise(resolve => this.#sender.whenDrained(resolve));
+  async #drain(options?: WaitOptions): Promise<void> {
+    const sender = this.#sender;
+    if (sender.idle) return;
+    const waiter = new Waiter<void>('write', () => sender.forgetDrained(done));
+    const done = (): void => {
+      waiter.settled();
+      waiter.resolve();
+    };
+    sender.whenDrained(done);
+    return waiter.wait(options);
   }
 
   // --- As streams ---------------------------------------------------------------------------------
@@ -309,10 +322,12 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   /**
    * The connection as a stream of Node's, which has it from now on: for `node:http` by
-   * `server.emit('connection', duplex)`, for `node:tls` by `tls.connect({ socket: duplex })`.
+   * `server.emit('connection', duplex)`, for `node:tls` by `tls.connect({ socket: duplex })`. When the peer
+   * ends its side the stream ends too, and is destroyed, unless `allowHalfOpen` is set.
    */
-  toDuplex(): ConnectionDuplex {
-    return new ConnectionDuplex(this);
+  toDuplex(options: ToDuplexOptions = {}): ConnectionDuplex {
+    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+    return new ConnectionDuplex(this, options);
   }
 
   // --- Time and life ------------------------------------------------------------------------------
@@ -428,7 +443,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
     this.#idle?.stop();
     const fd = this.#fd;
     this.#fd = -1;
-    const closed = closeSocket(this.#loop, fd);
+    const closed = closeSocket(this.#loop, fd, this.lingers);
     return this.#onClosed === undefined ? closed : closed.then(this.#onClosed);
   }
 

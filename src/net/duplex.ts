@@ -9,6 +9,15 @@ const TIMER_MAX = 0x7fffffff;
 /** What TCP_KEEPIDLE holds, in seconds. */
 const KEEP_ALIVE_MAX = 32767;
 
+/** What the stream of a connection is to be. */
+export interface ToDuplexOptions {
+  /**
+   * Whether it can still be written to once the peer has ended its side; default false, as a net.Socket has it:
+   * the stream then ends itself, and a TLS socket over it can write no more either.
+   */
+  allowHalfOpen?: boolean;
+}
+
 type Done = (error?: Error | null) => void;
 
 /**
@@ -23,8 +32,8 @@ export class ConnectionDuplex extends Duplex {
   readonly #connection: Connection;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(connection: Connection) {
-    super({ allowHalfOpen: true });
+  constructor(connection: Connection, { allowHalfOpen = false }: ToDuplexOptions) {
+    super({ allowHalfOpen });
     this.#connection = connection;
   }
 
@@ -125,9 +134,13 @@ export class ConnectionDuplex extends Duplex {
     return this.#local;
   }
 
+  get #isTcp(): boolean {
+    return this.localFamily !== undefined;
+  }
+
   /** TCP_NODELAY, tcp(7); nothing on a Unix socket, as a net.Socket has it. */
   setNoDelay(enable = true): this {
-    if (!this.#connection.closed && this.localFamily !== undefined) this.#connection.setNoDelay(enable);
+    if (!this.#connection.closed && this.#isTcp) this.#connection.setNoDelay(enable);
     return this;
   }
 
@@ -137,11 +150,11 @@ export class ConnectionDuplex extends Duplex {
     return this.destroy();
   }
 
-  /** `delay` is in milliseconds, as a net.Socket has it. */
+  /** `delay` is in milliseconds, as a net.Socket has it; nothing on a Unix socket. */
   setKeepAlive(enable = false, delay = 0): this {
     const idle = Math.min(Math.floor(delay / 1000), KEEP_ALIVE_MAX);
-    if (!this.#connection.closed && this.localFamily !== undefined)
-      this.#connection.setKeepAlive(enable, idle > 0 ? { idle } : {});
+    const options = idle > 0 ? { idle } : {};
+    if (!this.#connection.closed && this.#isTcp) this.#connection.setKeepAlive(enable, options);
     return this;
   }
 

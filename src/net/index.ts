@@ -10,7 +10,7 @@ export { type SendFailure, SendManyError } from './datagram-batch.js';
 export type { DatagramData } from './datagram-data.js';
 export type { Datagram } from './datagram-receiver.js';
 export type { DatagramSocket, ReceiveManyOptions } from './datagram-socket.js';
-export type { ConnectionDuplex } from './duplex.js';
+export type { ConnectionDuplex, ToDuplexOptions } from './duplex.js';
 export { type ListenOptions, listen } from './listen.js';
 export type { Listener } from './listener.js';
 export type { KeepAlive } from './options.js';

@@ -21,7 +21,7 @@ export interface PipeToOptions {
 const LEND_MIN = 16 * 1024;
 
 /**
- * Carries bytes from where they arrive to where they leave: while some are being sent, others gather.
+ * Carries bytes from where they arrive to where they leave: large ones gather while others are being sent.
  * Large pieces are sent from where the kernel has put them, small ones from a block. What comes beyond
  * waits at the receiver, which stops receiving when that is too much.
  */
@@ -89,6 +89,8 @@ class Pipe implements Sink, BlockWaiter {
   }
 
   #copy(length: number, flags: number): boolean {
+    // A block is not to wait for a peer that may take nothing: the inbox has them meanwhile.
+    if (this.#sending) return false;
     const block = this.#block ?? this.#blocks.acquire(length);
     if (block === null) return false;
     if (block.bytes.length - this.#length < length) {
@@ -195,6 +197,7 @@ export async function pipe(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const pipe = new Pipe(receiver, sender, length);
+  if (sender.error !== null) throw sender.error;
   const end = (error: Error): void => receiver.unforward(pipe, error);
   sender.addPipe(end);
   try {

@@ -21,7 +21,7 @@ import {
 } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { Sender } from './sender.js';
-import { TCP_CLOSE, tcpState } from './tcp-info.js';
+import { TCP_CLOSE, tcpInfo } from './tcp-info.js';
 
 /** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
 const HIGH_WATER = 256 * 1024;
@@ -217,6 +217,7 @@ export class Receiver extends Operation {
 
   #arm(): void {
     if (this.#ended || this.#error !== null || this.#stopping || this.loop.closing) return;
+    if (this.#sender.deferred) this.#sender.connect();
     const reader = this.#readers.first;
     const inPlace = reader !== null && reader.address !== 0;
     if (this.slot >= 0) {
@@ -282,13 +283,14 @@ export class Receiver extends Operation {
   }
 
   /**
-   * Whether the end is that of a reset: the kernel tells of it once, and a send may have been told. A peer
-   * that has only ended its side leaves the socket in TCP_CLOSE_WAIT.
+   * Whether the end is that of a reset: the kernel tells of it once, and a send may have been told. The peer's
+   * own end, had it come before, would count among the bytes received as one.
    */
   get #wasReset(): boolean {
     const sender = this.#sender;
     if (sender.idle && sender.error === null) return false;
-    return tcpState(this.#fd) === TCP_CLOSE;
+    const info = tcpInfo(this.#fd);
+    return info !== null && info.state === TCP_CLOSE && info.bytesReceived <= this.bytesRead;
   }
 
   complete(res: number, flags: number): void {

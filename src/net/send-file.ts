@@ -1,13 +1,13 @@
-import { AbortError } from '../loop/abort.js';
+import { AbortableOperation, AbortError } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
-import { EAGAIN } from '../ring/errno.js';
-import { argTypeError, type UasyncError } from '../ring/errors.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../ring/sqe/sockets.js';
+import { isCancelled } from '../ring/errno.js';
+import { argTypeError, closedError, type UasyncError } from '../ring/errors.js';
+import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { CallLimit } from './call-limit.js';
 import type { Sender } from './sender.js';
 
@@ -34,6 +34,8 @@ function descriptorOf(file: SendableFile): number {
   if (typeof file !== 'object' || file === null || typeof file.fd !== 'number') {
     throw argTypeError('file', 'a FileHandle or a descriptor', file);
   }
+  // As a FileHandle's is once closed, Node's too.
+  if (file.fd === -1) throw closedError('The file');
   return checkFd(file.fd);
 }
 
@@ -70,7 +72,9 @@ export async function sendFile(
       await send(loop, sender, socket, descriptorOf(file), offset, length, limit.signal);
     } catch (error) {
       const failure = sender.error ?? limit.reasonFor(error as Error);
-      sender.release(sender.bytesWritten === before ? undefined : failure);
+      // What a send was told of the socket it is not told twice.
+      const broken = sender.bytesWritten !== before || (error as UasyncError).syscall === 'send';
+      sender.release(broken ? failure : undefined);
       throw failure;
     }
     sender.release();
@@ -113,6 +117,36 @@ class SendFileLimit extends CallLimit {
   }
 }
 
+/** A send from a block. Where memory is short it waits for no peer: it ends with what has been taken. */
+class BlockSend extends AbortableOperation<number> {
+  #yielding = false;
+
+  override get syscall(): string {
+    return 'send';
+  }
+
+  run(fd: number, { address }: Block, length: number, signal: AbortSignal): Promise<number> {
+    this.loop
+      .start(this)
+      .prep(abi.OP_SEND, fd, address, length, 0)
+      .opFlags(MSG_NOSIGNAL | MSG_WAITALL);
+    if (this.loop.blocks.short) this.yieldBlock();
+    this.watch(signal);
+    return this.promise();
+  }
+
+  override yieldBlock(): void {
+    if (this.#yielding) return;
+    this.#yielding = true;
+    this.loop.cancel(this);
+  }
+
+  complete(res: number): void {
+    if (this.#yielding && isCancelled(res) && !this.loop.closing) res = 0;
+    this.conclude(res, res);
+  }
+}
+
 async function send(
   loop: Loop,
   sender: Sender,
@@ -124,40 +158,18 @@ async function send(
 ): Promise<void> {
   for (let at = 0; at < length; ) {
     const left = length - at;
-    const piece = (block: Block): Promise<number> =>
-      sendPiece(loop, socket, file, block, offset + at, left, signal);
-    const moved = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);
-    if (moved === 0) return;
-    if (moved > 0) {
-      at += moved;
-      sender.bytesWritten += moved;
-    } else {
-      // The peer takes nothing, for who knows how long: the block serves others meanwhile.
-      await loop.submit(sqe => sqe.pollAdd(socket, POLLOUT), { signal });
-    }
-  }
-}
-
-/** Reads a piece and sends what the socket takes at once; returns how much, 0 at the file's end, -1 if nothing. */
-async function sendPiece(
-  loop: Loop,
-  socket: number,
-  file: number,
-  { address, bytes }: Block,
-  position: number,
-  left: number,
-  signal: AbortSignal,
-): Promise<number> {
-  const want = Math.min(left, bytes.length);
-  const filled = await loop.submit(sqe => sqe.prep(abi.OP_READ, file, address, want, position), { signal });
-  if (filled === 0) return 0;
-  try {
-    return await loop.submit(
-      sqe => sqe.prep(abi.OP_SEND, socket, address, filled, 0).opFlags(MSG_NOSIGNAL | MSG_DONTWAIT),
-      { signal },
-    );
-  } catch (error) {
-    if ((error as UasyncError).errno === EAGAIN) return -1;
-    throw error;
+    let filled = 0;
+    const piece = async (block: Block): Promise<number> => {
+      const { address, bytes } = block;
+      const want = Math.min(left, bytes.length);
+      filled = await loop.submit(sqe => sqe.prep(abi.OP_READ, file, address, want, offset + at), { signal });
+      return filled === 0 ? 0 : new BlockSend(loop).run(socket, block, filled, signal);
+    };
+    const taken = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);
+    if (filled === 0) return;
+    at += taken;
+    sender.bytesWritten += taken;
+    // Others have the block until the peer takes more; what is left is read again.
+    if (taken < filled) await loop.submit(sqe => sqe.pollAdd(socket, POLLOUT), { signal });
   }
 }

@@ -5,7 +5,7 @@ import { pinnedAddress } from '../loop/pinned.js';
 import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, EOPNOTSUPP } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
-import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { Queue } from './queue.js';
 import { NO_BYTES, rewind, Write } from './write.js';
 import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
@@ -40,10 +40,12 @@ export class Sender extends Operation implements BlockWaiter {
   #from = 0;
   #to = 0;
   #waiting = false;
-  /** Whether its block is to go back: memory is short, and the peer takes nothing. */
+  /** Whether its block is to go back should the peer not take all of it: memory is short. */
   #yielding = false;
   /** Whether it waits, without a block, until the peer takes more. */
   #polling = false;
+  /** Whether the kernel connects with the first send. TCP_FASTOPEN_CONNECT, tcp(7) */
+  deferred = false;
   /** Whether someone else has the socket to send: how to have them give up, and nothing leaves here. */
   #holder: (() => void) | null = null;
   #error: Error | null = null;
@@ -73,7 +75,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   #ended = false;
 
-  /** Those who pipe here: told when nothing more can be written, as they may wait for bytes that never come. */
+  /** Those who pipe here: how to have them end. They may wait for bytes that never come. */
   #pipes: Set<(error: Error) => void> | null = null;
 
   /** Whether nothing may be written after what was. */
@@ -83,22 +85,23 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Nothing may be written after this: pipes send what they have, and end. */
   end(): void {
-    this.#endPipes(closedError('The connection'));
+    if (this.#pipes !== null) this.#endPipes(closedError('The other connection'));
     this.#ended = true;
   }
 
-  /** Has `end` called once nothing more can be written. */
+  /** Has `end` called, once or more, when nothing more can be written. */
   addPipe(end: (error: Error) => void): void {
     this.#pipes ??= new Set();
     this.#pipes.add(end);
   }
 
   removePipe(end: (error: Error) => void): void {
-    this.#pipes?.delete(end);
+    this.#pipes!.delete(end);
+    if (this.#pipes!.size === 0) this.#pipes = null;
   }
 
   #endPipes(error: Error): void {
-    if (this.#pipes !== null) for (const end of [...this.#pipes]) end(error);
+    if (this.#pipes !== null) for (const end of this.#pipes) end(error);
   }
 
   /** Why no more can be sent. */
@@ -172,12 +175,10 @@ export class Sender extends Operation implements BlockWaiter {
   writeBlock(block: Block, length: number): Promise<void> {
     const usable = this.#error === null && !this.#ended && !this.loop.closing;
     if (usable && this.drained && !this.#waiting) return this.#writeFilled(block, length);
-    const release = (): void => this.loop.blocks.release(block);
-    const promise = this.#ended
-      ? Promise.reject(closedError('The connection'))
-      : this.write(block.bytes.subarray(0, length));
-    promise.then(release, release);
-    return promise;
+    // The block is not to wait with them for those before, whom the peer may never take.
+    const bytes = Buffer.from(block.bytes.subarray(0, length));
+    this.loop.blocks.release(block);
+    return this.#ended ? Promise.reject(closedError('The connection')) : this.write(bytes);
   }
 
   /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
@@ -287,6 +288,7 @@ export class Sender extends Operation implements BlockWaiter {
       .start(this)
       .prep(abi.OP_SEND, this.#fd, address, length, 0)
       .opFlags(MSG_NOSIGNAL | MSG_WAITALL);
+    if (this.loop.blocks.short) this.yieldBlock();
   }
 
   #sendZeroCopy(address: number, length: number): void {
@@ -315,7 +317,6 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#zeroCopy !== null) this.loop.setReferenced(this.#zeroCopy, referenced);
   }
 
-  /** Memory is short: what waits for the peer does so without a block. */
   override yieldBlock(): void {
     if (this.#block === null || this.#yielding || this.slot < 0) return;
     this.#yielding = true;
@@ -325,43 +326,35 @@ export class Sender extends Operation implements BlockWaiter {
   /** Gives the block back: what is left of it is copied once more when the peer takes it. */
   #yield(): void {
     const block = this.#block!;
-    const start = this.#from - block.address;
-    rewind(this.#writes, block.bytes.subarray(start, start + this.#to - this.#from));
+    rewind(this.#writes, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
     this.#block = null;
+    this.#yielding = false;
     this.#polling = true;
     this.loop.start(this).pollAdd(this.#fd, POLLOUT);
     this.loop.blocks.release(block);
   }
 
   complete(res: number): void {
+    const usable = this.#error === null && !this.loop.closing;
     if (this.#polling) {
       this.#polling = false;
-      if (this.#error !== null) this.#drop(this.#error);
-      else if (this.loop.closing) this.#fail(closedError('The loop'));
-      // A failure is told by the send.
-      else if (!this.#waiting) this.#start();
+      // What is wrong with the socket is told by the next send.
+      if (usable) this.#taken();
+      else this.#fail(this.#error ?? closedError('The loop'));
       return;
     }
-    if (this.#yielding) {
-      this.#yielding = false;
-      const stuck = res === ECANCELED || res === EINTR || (res >= 0 && this.#from + res < this.#to);
-      if (stuck && this.#error === null && !this.loop.closing) {
-        const sent = Math.max(res, 0);
-        this.bytesWritten += sent;
-        this.bufferedAmount -= sent;
-        this.#from += sent;
-        this.#yield();
-        return;
-      }
-    }
+    if (this.#yielding && usable && (res === ECANCELED || res === EINTR)) res = 0;
     if (res >= 0) {
       this.bytesWritten += res;
       this.bufferedAmount -= res;
-      if (this.#from + res < this.#to && this.#error === null && !this.loop.closing) {
-        this.#send(this.#from + res, this.#to - this.#from - res);
+      this.#from += res;
+      if (this.#from < this.#to && usable) {
+        if (this.#yielding) this.#yield();
+        else this.#send(this.#from, this.#to - this.#from);
         return;
       }
     }
+    this.#yielding = false;
     if (!this.loop.closing) this.source = null;
     if (this.#block !== null) {
       this.loop.blocks.release(this.#block);
@@ -415,6 +408,23 @@ export class Sender extends Operation implements BlockWaiter {
   whenDrained(callback: () => void): void {
     if (this.idle) callback();
     else this.#onDrained.push(callback);
+  }
+
+  /** Takes back a `whenDrained`. */
+  forgetDrained(callback: () => void): void {
+    this.#onDrained = this.#onDrained.filter(other => other !== callback);
+  }
+
+  /** The peer is waited for: the kernel is to connect, also if nothing is written that could go with that. */
+  connect(): void {
+    this.deferred = false;
+    this.loop.callSoon(() => {
+      if (!this.idle || this.#ended || this.bytesWritten !== 0) return;
+      this.loop
+        .startUnowned()
+        .prep(abi.OP_SEND, this.#fd, 0, 0, 0)
+        .opFlags(MSG_NOSIGNAL | MSG_DONTWAIT);
+    });
   }
 
   /** Gives up what is unsent: its writes reject. */

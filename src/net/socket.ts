@@ -26,6 +26,7 @@ export abstract class Socket extends SocketOptions {
   /** Whether it has been closed, or is closing. */
   abstract get closed(): boolean;
 
+  #lingers = false;
   #local: SocketAddress | undefined;
   #remote: SocketAddress | undefined;
 
@@ -74,14 +75,22 @@ export abstract class Socket extends SocketOptions {
 
   /**
    * How long the kernel goes on sending after a close, in seconds: 0 drops what is unsent and resets the
-   * connection; null is the kernel's default, as long as it takes. SO_LINGER, socket(7)
+   * connection; null is the kernel's default, as long as it takes. A worker thread of the kernel waits for it,
+   * not the event loop. SO_LINGER, socket(7)
    */
   setLinger(seconds: number | null): this {
     if (seconds !== null) checkInt('seconds', seconds, 0, 65535);
     const linger = Buffer.alloc(8);
     linger.writeInt32LE(seconds === null ? 0 : 1, 0);
     linger.writeInt32LE(seconds ?? 0, 4);
-    return this.set(SOL_SOCKET, SO_LINGER, linger);
+    this.set(SOL_SOCKET, SO_LINGER, linger);
+    this.#lingers = seconds !== null && seconds > 0;
+    return this;
+  }
+
+  /** @internal Whether a close waits until what was sent has arrived. */
+  get lingers(): boolean {
+    return this.#lingers;
   }
 
   /** The kernel's receive buffer in bytes, its own overhead included. SO_RCVBUF, socket(7) */

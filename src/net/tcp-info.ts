@@ -82,9 +82,9 @@ export function parseTcpInfo(given: Buffer): TcpInfo {
 /** tcp_states.h */
 export const TCP_CLOSE = 7;
 
-/** The state of a TCP connection; 0 of another socket. */
-export function tcpState(fd: number): number {
-  const bytes = Buffer.alloc(4);
-  const failed = libc().getsockopt(fd, IPPROTO_TCP, TCP_INFO, bytes, new Uint32Array([4]));
-  return failed < 0 ? 0 : bytes[0]!;
+/** TCP_INFO of a socket; null if it is of another kind. */
+export function tcpInfo(fd: number): TcpInfo | null {
+  const bytes = Buffer.alloc(TCP_INFO_BYTES);
+  const failed = libc().getsockopt(fd, IPPROTO_TCP, TCP_INFO, bytes, new Uint32Array([TCP_INFO_BYTES]));
+  return failed < 0 ? null : parseTcpInfo(bytes);
 }

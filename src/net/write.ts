@@ -46,12 +46,13 @@ export class Write implements Settler<void>, Queued<Write> {
 /** What was copied last, `rest`, has not left: it is to be copied once more. */
 export function rewind(writes: Queue<Write>, rest: Uint8Array): void {
   const copied: Write[] = [];
-  for (let write = writes.first; write !== null && write.copied !== 0; write = write.next) copied.push(write);
+  for (let write = writes.first; write !== null; write = write.next)
+    if (write.copied !== 0) copied.push(write);
   let left = rest.length;
-  for (let write = copied.pop(); write !== undefined && left > 0; write = copied.pop()) {
-    const length = Math.min(write.copied, left);
+  for (let write = copied.pop(); left > 0; write = copied.pop()) {
+    const length = Math.min(write!.copied, left);
     left -= length;
-    write.copied -= length;
-    if (write.data === NO_BYTES) write.takeBytes(rest.subarray(left, left + length));
+    write!.copied -= length;
+    if (write!.data === NO_BYTES) write!.takeBytes(rest.subarray(left, left + length));
   }
 }

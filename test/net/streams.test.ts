@@ -72,7 +72,7 @@ t.test('toDuplex: destroyed, it gives up only what the kernel has not taken', as
 t.test('toDuplex: pipeline, half close and destroy', async t => {
   const [a, b] = await pair(t);
   const data = pattern(700_000);
-  const duplex = b.toDuplex();
+  const duplex = b.toDuplex({ allowHalfOpen: true });
   const echoing = pipeline(duplex, duplex);
   const received = readAll(a);
   await a.write(data);
@@ -155,7 +155,7 @@ const noCertificate = own === null && 'openssl is not to be had';
 t.test('node:tls on both ends of our connections', { skip: noCertificate }, async t => {
   const { key, cert } = own!;
   const [client, server] = await pair(t);
-  const secured = new tls.TLSSocket(server.toDuplex() as never, {
+  const secured = new tls.TLSSocket(server.toDuplex({ allowHalfOpen: true }) as never, {
     isServer: true,
     key,
     cert,
