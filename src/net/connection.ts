@@ -8,11 +8,11 @@ import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError, systemError, timeoutError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
+import { ChunkIterator } from './chunk-iterator.js';
 import { ConnectionDuplex, type ToDuplexOptions } from './duplex.js';
 import { IdleTimer } from './idle-timer.js';
 import { setResetOnClose } from './options.js';
 import { type PipeToOptions, pipe } from './pipe-to.js';
-import type { ChunkIteration } from './reader.js';
 import { Receiver } from './receiver.js';
 import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
 import { Sender } from './sender.js';
@@ -453,26 +453,3 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 }
 
 const NOTHING = (): void => {};
-const lastStep = (): IteratorResult<Buffer, undefined> => ({ value: undefined, done: true });
-
-/** `for await` over a connection, without a generator's extra promises. */
-class ChunkIterator implements AsyncIterator<Buffer, undefined>, ChunkIteration {
-  readonly #connection: Connection;
-  readonly #receiver: Receiver;
-  #done = false;
-
-  constructor(connection: Connection, receiver: Receiver) {
-    this.#connection = connection;
-    this.#receiver = receiver;
-  }
-
-  next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.#done) return Promise.resolve(lastStep());
-    return this.#receiver.read(undefined, this) as Promise<IteratorResult<Buffer, undefined>>;
-  }
-
-  return(): Promise<IteratorResult<Buffer, undefined>> {
-    this.#done = true;
-    return this.#connection.close().then(lastStep);
-  }
-}
