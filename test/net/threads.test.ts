@@ -1,8 +1,9 @@
 /** A server on several threads: one port, channels, ends. */
 import { once } from 'node:events';
 import t from 'tap';
-import { type InetAddress, serveOnThreads } from 'uasync/net';
+import { type InetAddress, serveOnThreads, type ThreadStart } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
+import { output } from '../programs.js';
 import { ask, closed, MODULE, open, portOf, reachAll, start } from '../thread-server.js';
 
 checkLeaks();
@@ -85,12 +86,48 @@ t.test('a stop waits for open connections, then ends them', async t => {
   t.equal(await ending, 1);
 });
 
+t.test('a start that takes too long is given up, and its threads end', async t => {
+  // A process of its own: it ends when nothing is left, and what Node loses with a thread that loads is its.
+  const program = `
+    import('uasync/net').then(({ serveOnThreads }) =>
+      serveOnThreads(2, ${JSON.stringify(MODULE)}, { data: { mode: 'never' }, timeout: 50 })
+    ).catch(({ code, syscall }) => console.log(code, syscall));`;
+  t.equal(await output(process.execPath, ['-e', program]), 'ETIMEDOUT serve\n');
+
+  const controller = new AbortController();
+  const reason = new Error('no more');
+  let gone = '';
+  const options = {
+    signal: controller.signal,
+    timeout: 60_000,
+    onStart: async ({ channel }: ThreadStart) => {
+      await channel.recv();
+      controller.abort(reason);
+      await channel.recv().catch(error => {
+        gone = error.code;
+      });
+    },
+  };
+  await t.rejects(start(1, { mode: 'never' }, options), { code: 'ABORT_ERR', cause: reason });
+  t.equal(gone, 'ERR_CLOSED', 'the thread has ended by then');
+  await t.rejects(start(1, {}, { signal: AbortSignal.abort() }), { code: 'ABORT_ERR' });
+  // Once they serve they are not the signal's any more.
+  const late = new AbortController();
+  await using server = await start(1, {}, { signal: late.signal, timeout: 60_000 });
+  late.abort();
+  const socket = await open(portOf(server));
+  t.equal(await ask(socket, 'still there'), 'still there');
+  await closed(socket);
+});
+
 t.test('wrong arguments', async t => {
   await t.rejects(serveOnThreads(0, MODULE), { code: 'ERR_OUT_OF_RANGE' });
   await t.rejects(serveOnThreads(1, './relative.js'), { code: 'ERR_INVALID_ARG_VALUE' });
   await t.rejects(serveOnThreads(1, 5 as never), { code: 'ERR_INVALID_ARG_TYPE' });
   await t.rejects(serveOnThreads(1, MODULE, { restartDelay: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   await t.rejects(serveOnThreads(1, MODULE, { onCrash: 1 as never }), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(serveOnThreads(1, MODULE, { timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(serveOnThreads(1, MODULE, { signal: {} as never }), { code: 'ERR_INVALID_ARG_TYPE' });
   await t.rejects(serveOnThreads(1, MODULE, { data: () => {} }), { name: 'DataCloneError' });
 });
 
