@@ -1,7 +1,9 @@
 /** Options of datagram sockets: what the kernel is asked for, and what it tells beside a datagram. */
+import { execFileSync } from 'node:child_process';
 import t from 'tap';
 import { bind, type Datagram, type DatagramSocket, type InetAddress } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
+import { output } from '../programs.js';
 import { noIPv6 } from './sockets.js';
 
 checkLeaks();
@@ -216,4 +218,33 @@ t.test('multicast over IPv6', { skip: noIPv6 }, async t => {
   receiver.addSourceSpecificMembership('::1', 'ff31::7777', '::%lo');
   receiver.dropSourceSpecificMembership('::1', 'ff31::7777', '::%lo');
   t.throws(() => receiver.addMembership(group, '::%nowhere'), { code: 'ERR_INVALID_ARG_VALUE' });
+});
+
+/** Why a network namespace with an interface of its own cannot be made here, false if it can. */
+function noNamespace(): string | false {
+  try {
+    execFileSync('unshare', ['-n', 'ip', 'link', 'add', 'uasync0', 'type', 'veth'], { stdio: 'pipe' });
+    return false;
+  } catch (error) {
+    const { stderr, message } = error as { stderr?: Buffer; message: string };
+    return `no network namespace: ${String(stderr ?? '').trim() || message}`;
+  }
+}
+
+t.test('interfaces are those of the network namespace', { skip: noIPv6 || noNamespace() }, async t => {
+  // /sys still shows those of the namespace that it was mounted in.
+  const program = `
+    import { bind } from 'uasync/net';
+    const socket = await bind({ host: '::' });
+    socket.addMembership('ff02::1:1', '::%uasync0').setMulticastInterface('::%uasync0');
+    const address = 'fe80::7';
+    const bound = await bind({ host: address + '%uasync0' });
+    console.log(bound.address.address === address + '%uasync0');
+    await socket.send('x', bound.address.port, address + '%uasync0');
+    console.log((await bound.recv()).address === address + '%uasync0');
+    await Promise.all([socket.close(), bound.close()]);`;
+  const shell = `ip link set lo up && ip link add name uasync0 type veth peer name uasync1 index 77 &&
+    ip addr add fe80::7/64 dev uasync0 nodad && ip link set uasync0 up && ip link set uasync1 up &&
+    exec "$0" --input-type=module -e "$1"`;
+  t.equal(await output('unshare', ['-n', 'sh', '-c', shell, process.execPath, program]), 'true\ntrue\n');
 });
