@@ -21,18 +21,16 @@ export function loop(options?: LoopOptions): Loop {
       'This thread has a loop already: its options are given at first use',
     );
   }
-  const made = new Loop(options);
-  current = made;
+  const isFirst = current === undefined;
+  current = new Loop(options);
   // A thread that ends takes its heap with it: the kernel must be done with its ring before.
-  if (!isMainThread) {
-    const end = (): void => {
-      made.onClose(discardPinned);
-      made.close();
-    };
-    process.once('exit', end);
-    made.onClose(() => process.off('exit', end));
-  }
-  return made;
+  if (isFirst && !isMainThread) process.once('exit', endLast);
+  return current;
+}
+
+function endLast(): void {
+  current!.onClose(discardPinned);
+  current!.close();
 }
 
 /** Whether io_uring can be used here. `probe()` of uasync/ring says why not. */

@@ -366,6 +366,53 @@ t.test('each worker has a loop of its own', async t => {
   t.ok(openFds() <= before + 1, 'their rings are closed');
 });
 
+t.test('a worker that makes loop after loop hears of its end once', async t => {
+  const source = `
+    const { parentPort } = require('node:worker_threads');
+    import('uasync').then(async ({ nop, loop }) => {
+      const before = process.listenerCount('exit');
+      const listeners = [];
+      for (let i = 0; i < 30; i++) {
+        await nop();
+        listeners.push(process.listenerCount('exit') - before);
+        loop().close();
+      }
+      parentPort.postMessage(listeners);
+    });`;
+  const before = openFds();
+  const worker = new Worker(source, { eval: true });
+  const ended = new Promise(resolve => worker.once('exit', resolve));
+  const listeners = await new Promise((resolve, reject) =>
+    worker.once('message', resolve).once('error', reject),
+  );
+  t.strictSame(
+    listeners,
+    Array.from({ length: 30 }, () => 1),
+  );
+  t.equal(await ended, 0);
+  t.ok(openFds() <= before, 'its rings are closed');
+});
+
+t.test('a worker that ends closes the last of its loops', async t => {
+  const source = `
+    const { parentPort } = require('node:worker_threads');
+    import('uasync').then(async ({ nop, sleep, loop }) => {
+      for (let i = 0; i < 3; i++) {
+        loop().close();
+        await nop();
+      }
+      sleep(1e6).catch(() => {});
+      const last = loop();
+      process.on('exit', () => parentPort.postMessage(last.closed));
+      process.exit();
+    });`;
+  const worker = new Worker(source, { eval: true });
+  const closed = await new Promise((resolve, reject) =>
+    worker.once('message', resolve).once('error', reject),
+  );
+  t.equal(closed, true);
+});
+
 t.test('a worker can be terminated with operations in flight', async () => {
   for (let round = 0; round < 5; round++) {
     const source = `
