@@ -22,7 +22,6 @@ export interface DirectWaiter {
 }
 
 class DirectFiles {
-  readonly loop: Loop;
   readonly count: number;
   readonly #free: number[] = [];
   #waiters: DirectWaiter[] = [];
@@ -31,7 +30,6 @@ class DirectFiles {
   #serving = false;
 
   constructor(loop: Loop) {
-    this.loop = loop;
     this.count = register(loop);
     for (let index = this.count - 1; index >= 0; index--) this.#free.push(index);
   }
