@@ -65,19 +65,12 @@ class ReadFileOperation extends FileChain<Result> {
     this.resolve(this.#encoding ? bytes.toString(this.#encoding, 0, count) : copy(bytes, count));
   }
 
-  /** There is more, or nothing at all: the file stays open, and someone else goes on. */
+  /** There is more, or nothing at all: the file stays open, and someone else goes on, with the block too. */
   #goOn(): void {
     const encoding = this.#encoding;
-    const { bytes } = this.block!;
-    const more = this.second.res;
-    const behind = bytes.length - MORE;
-    // What goes on takes blocks: it must not hold this one meanwhile, as all others may be held so.
-    const head = Buffer.concat([
-      bytes.subarray(0, this.first.res),
-      bytes.subarray(behind, behind + Math.max(more, 0)),
-    ]);
-    const rest = readOn(this.loop, this.path, this.file, head, more);
+    const rest = readOn(this.loop, this.path, this.file, this.block!, this.first.res, this.second.res);
     this.file = -1;
+    this.block = null;
     this.resolve((encoding ? rest.then(all => all.toString(encoding)) : rest) as never);
     this.end();
   }
@@ -103,26 +96,51 @@ export function readPath(loop: Loop, path: Path, encoding: Encoding): Promise<Re
 
 /**
  * Reads the rest of a registered file, and closes it.
- * @param head what has been read.
- * @param more how much the last read has found, or its error.
+ * @param block what has been read: `count` bytes, and `more` for the end of the block or the error there.
  */
-async function readOn(loop: Loop, path: Path, index: number, head: Buffer, more: number): Promise<Buffer> {
+async function readOn(
+  loop: Loop,
+  path: Path,
+  index: number,
+  block: Block,
+  count: number,
+  more: number,
+): Promise<Buffer> {
   const file = new DirectFile(loop, index);
+  const length = count + more;
+  let lent = true;
+  const giveBack = (): void => {
+    lent = false;
+    loop.blocks.release(block);
+  };
+  const moveTo = (bytes: Buffer): Buffer => {
+    const behind = block.bytes.length - MORE;
+    block.bytes.copy(bytes, 0, 0, count);
+    block.bytes.copy(bytes, count, behind, behind + more);
+    giveBack();
+    return bytes;
+  };
   try {
     if (more < 0) throw systemError(more, 'read');
     // By its path it may be another file by now: this is but a guess at its size.
-    const stats = (await statPath(loop, path, true, false).catch(() => undefined)) as Stats | undefined;
+    const asked = statPath(loop, path, true, false).catch(() => undefined);
+    // It may be what waits for a block, and all may be held here.
+    const head = loop.blocks.awaited ? moveTo(Buffer.allocUnsafeSlow(length)) : null;
+    const stats = (await asked) as Stats | undefined;
+    // With the loop the block is gone.
     if (loop.closing) throw closedError('The loop');
     const size = stats?.isFile() ? stats.size : 0;
     checkSize(size);
-    const bytes = Buffer.allocUnsafeSlow(Math.max(size, head.length));
-    head.copy(bytes);
+    const bytes = Buffer.allocUnsafeSlow(Math.max(size, length));
+    if (head === null) moveTo(bytes);
+    else head.copy(bytes);
     // It was opened without waiting: a FIFO that has no writer yet looks as if it had ended.
-    if (head.length === 0 && !stats?.isFile()) {
+    if (length === 0 && !stats?.isFile()) {
       await onFd(loop, 'read', sqe => sqe.pollAdd(index, POLLIN).fixedFile());
     }
-    return await readRest((into, offset, length) => file.read(into, offset, length), bytes, head.length);
+    return await readRest((into, offset, room) => file.read(into, offset, room), bytes, length);
   } finally {
+    if (lent) giveBack();
     await file.close();
   }
 }

@@ -52,7 +52,7 @@ export interface BlockStats {
   mapped: number;
   /** In blocks that are in use. */
   used: number;
-  /** The bound of `mapped`; once it is reached a last block may go beyond, if all others are too small. */
+  /** The bound of `mapped`. */
   limit: number;
 }
 
@@ -122,6 +122,11 @@ export class BlockPool {
 
   /** Whether someone waits for a block: nobody is to keep one for a peer that takes nothing. */
   get short(): boolean {
+    return this.#waiters.length !== 0;
+  }
+
+  /** Whether someone waits for a block. */
+  get awaited(): boolean {
     return this.#waiters.length !== 0;
   }
 
