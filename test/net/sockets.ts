@@ -1,6 +1,13 @@
 /** Sockets for tests. */
 import { networkInterfaces } from 'node:os';
-import { type Connection, connect, type InetAddress, type Listener, listen } from 'uasync/net';
+import {
+  type Connection,
+  type ConnectOptions,
+  connect,
+  type InetAddress,
+  type Listener,
+  listen,
+} from 'uasync/net';
 
 export const HOST = '127.0.0.1';
 
@@ -19,10 +26,24 @@ export interface Ending {
   teardown(end: () => Promise<void>): void;
 }
 
+type Pair = [client: Connection, server: Connection];
+
 /** Two connections of ours with each other, closed with the test. */
-export async function pair(test: Ending): Promise<[client: Connection, server: Connection]> {
+export async function pair(test: Ending): Promise<Pair> {
   const listener = await listen({ port: 0, host: HOST });
-  const both = await Promise.all([connect({ port: portOf(listener), host: HOST }), listener.accept()]);
+  return connectTo(test, listener, { port: portOf(listener), host: HOST });
+}
+
+let unixPairs = 0;
+
+/** The same, of Unix sockets. */
+export async function unixPair(test: Ending): Promise<Pair> {
+  const path = `\0uasync-pair-${process.pid}-${unixPairs++}`;
+  return connectTo(test, await listen({ path }), { path });
+}
+
+async function connectTo(test: Ending, listener: Listener, to: ConnectOptions): Promise<Pair> {
+  const both = await Promise.all([connect(to), listener.accept()]);
   await listener.close();
   test.teardown(async () => {
     await Promise.all(both.map(conn => conn.reset()));
