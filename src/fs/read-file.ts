@@ -125,7 +125,7 @@ async function readOn(
     // By its path it may be another file by now: this is but a guess at its size.
     const asked = statPath(loop, path, true, false).catch(() => undefined);
     // It may be what waits for a block, and all may be held here.
-    const head = loop.blocks.awaited ? moveTo(Buffer.allocUnsafeSlow(length)) : null;
+    const head = loop.blocks.short ? moveTo(Buffer.allocUnsafeSlow(length)) : null;
     const stats = (await asked) as Stats | undefined;
     // With the loop the block is gone.
     if (loop.closing) throw closedError('The loop');

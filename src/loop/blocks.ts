@@ -125,11 +125,6 @@ export class BlockPool {
     return this.#waiters.length !== 0;
   }
 
-  /** Whether someone waits for a block. */
-  get awaited(): boolean {
-    return this.#waiters.length !== 0;
-  }
-
   /** Resolves when a block is released: another may be quicker to take it. */
   released(): Promise<void> {
     return new Promise(blockReleased => this.wait({ blockReleased }));

@@ -149,10 +149,11 @@ async function bindAndListen(
     const bound = loop.submit(sqe => sqe.bind(fd, address).link());
     const listening = loop.submit(sqe => sqe.listen(fd, backlog));
     for (const result of await Promise.allSettled([bound, listening])) {
-      if (result.status === 'rejected') {
-        failed = result.reason.errno;
-        break;
-      }
+      if (result.status === 'fulfilled') continue;
+      // Not the kernel's: the loop was closed.
+      if (result.reason.errno === undefined) throw result.reason;
+      failed = result.reason.errno;
+      break;
     }
   } else {
     failed = libc().bind(fd, sockaddr);

@@ -24,6 +24,13 @@ async function withNode(t: Test): Promise<[Connection, net.Socket]> {
   return [conn, socket];
 }
 
+t.test('a listen that is under way', async t => {
+  const listening = t.rejects(listen({ path: `\0uasync-${process.pid}` }), { code: 'ERR_CLOSED' });
+  loop().close();
+  await listening;
+  loop();
+});
+
 t.test('reads that come later reject, and leave nothing behind', async t => {
   const [, b] = await pair(t);
   loop().close();
