@@ -236,6 +236,21 @@ export class Loop {
   }
 
   /**
+   * @internal As `cancel`, and again each turn until it has completed: what the kernel is just about to try
+   * once more it does not find.
+   */
+  cancelForSure(operation: Operation): void {
+    const { slot } = operation;
+    const generation = this.#slots.generation(slot);
+    const again = (): void => {
+      if (this.#closing || this.#slots.get(slot, generation) !== operation) return;
+      this.cancel(operation);
+      this.callSoon(again);
+    };
+    this.callSoon(again);
+  }
+
+  /**
    * Awaits any operation: `prepare` fills an entry, the promise is of its result, and a negative result
    * rejects with the error of that errno. Buffers stay alive until it has completed; they are used in
    * place, so leave them alone until then. Of a multishot operation only the first result is seen.

@@ -5,9 +5,9 @@ import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
-import { isCancelled } from '../ring/errno.js';
+import { EAGAIN, isCancelled } from '../ring/errno.js';
 import { argTypeError, closedError, type UasyncError } from '../ring/errors.js';
-import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { CallLimit } from './call-limit.js';
 import type { Sender } from './sender.js';
 
@@ -126,11 +126,11 @@ class BlockSend extends AbortableOperation<number> {
   }
 
   run(fd: number, { address }: Block, length: number, signal: AbortSignal): Promise<number> {
+    this.#yielding = this.loop.blocks.short;
     this.loop
       .start(this)
       .prep(abi.OP_SEND, fd, address, length, 0)
-      .opFlags(MSG_NOSIGNAL | MSG_WAITALL);
-    if (this.loop.blocks.short) this.yieldBlock();
+      .opFlags(MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
     this.watch(signal);
     return this.promise();
   }
@@ -138,11 +138,11 @@ class BlockSend extends AbortableOperation<number> {
   override yieldBlock(): void {
     if (this.#yielding) return;
     this.#yielding = true;
-    this.loop.cancel(this);
+    this.loop.cancelForSure(this);
   }
 
   complete(res: number): void {
-    if (this.#yielding && isCancelled(res) && !this.loop.closing) res = 0;
+    if (this.#yielding && !this.loop.closing && (res === EAGAIN || isCancelled(res))) res = 0;
     this.conclude(res, res);
   }
 }

@@ -3,7 +3,7 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED, EINTR, EOPNOTSUPP } from '../ring/errno.js';
+import { EAGAIN, EOPNOTSUPP, isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { Queue } from './queue.js';
@@ -283,12 +283,12 @@ export class Sender extends Operation implements BlockWaiter {
       this.#sendZeroCopy(address, length);
       return;
     }
+    this.#yielding = this.#block !== null && this.loop.blocks.short;
     // MSG_WAITALL: the kernel itself goes on after a short send.
     this.loop
       .start(this)
       .prep(abi.OP_SEND, this.#fd, address, length, 0)
-      .opFlags(MSG_NOSIGNAL | MSG_WAITALL);
-    if (this.loop.blocks.short) this.yieldBlock();
+      .opFlags(MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
   }
 
   #sendZeroCopy(address: number, length: number): void {
@@ -320,7 +320,7 @@ export class Sender extends Operation implements BlockWaiter {
   override yieldBlock(): void {
     if (this.#block === null || this.#yielding || this.slot < 0) return;
     this.#yielding = true;
-    this.loop.cancel(this);
+    this.loop.cancelForSure(this);
   }
 
   /** Gives the block back: what is left of it is copied once more when the peer takes it. */
@@ -343,7 +343,7 @@ export class Sender extends Operation implements BlockWaiter {
       else this.#fail(this.#error ?? closedError('The loop'));
       return;
     }
-    if (this.#yielding && usable && (res === ECANCELED || res === EINTR)) res = 0;
+    if (this.#yielding && usable && (res === EAGAIN || isCancelled(res))) res = 0;
     if (res >= 0) {
       this.bytesWritten += res;
       this.bufferedAmount -= res;

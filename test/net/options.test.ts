@@ -1,4 +1,5 @@
 /** What sockets can be asked and told. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
@@ -11,6 +12,7 @@ import { localAddress } from '../../src/net/names.js';
 import { libc } from '../../src/ring/libc.js';
 import { AF_INET, inetAddress, SOCKADDR_MAX, writeSockaddr } from '../../src/ring/sockaddr.js';
 import { checkLeaks, openFds, scratchFolder } from '../harness.js';
+import { built, output } from '../programs.js';
 import { HOST, noIPv6, pair, portOf } from './sockets.js';
 
 checkLeaks();
@@ -127,6 +129,52 @@ t.test('fast open works, whatever the kernels agree on', async t => {
     await Promise.all([conn.close(), peer.close()]);
   }
   await listener.close();
+});
+
+t.test('a port to connect from goes with either family', { skip: noIPv6 }, async t => {
+  const server = await listen({ port: 0, host: '::1' });
+  const probe = await connect({ port: portOf(server), host: '::1' });
+  const free = (probe.localAddress as { port: number }).port;
+  await probe.reset();
+  const conn = await connect({ port: portOf(server), host: '::1', localPort: free });
+  t.match(conn.localAddress, { address: '::1', family: 'IPv6', port: free });
+  await conn.reset();
+  await server.close();
+});
+
+t.test('a close that lingers does not hold up the event loop', async t => {
+  const [a, b] = await pair(t);
+  a.setSendBufferSize(64 * 1024).setLinger(2);
+  b.setRecvBufferSize(64 * 1024);
+  // More than the peer takes, and no more than the kernel does.
+  const writing = a.write(Buffer.alloc(150_000));
+  await writing;
+  t.ok(a.info().notSent > 0, 'the kernel has some of it still');
+  const start = performance.now();
+  let turned = 0;
+  const turning = setInterval(() => turned++, 10);
+  const closed = a.close();
+  while (turned < 20) await sleep(1);
+  t.ok(performance.now() - start < 1900, 'it turns, and the close would have waited for two seconds');
+  clearInterval(turning);
+  await closed;
+});
+
+/** Whether a network of its own can be made for a program, with Fast Open on. */
+const noNetwork = ((): string | false => {
+  try {
+    execFileSync('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up'], { stdio: 'ignore' });
+    return false;
+  } catch {
+    return 'this machine makes no network namespace for us';
+  }
+})();
+
+t.test('fast open: a peer that speaks first is heard', { skip: noNetwork }, async t => {
+  const enable = 'ip link set lo up && echo 3 > /proc/sys/net/ipv4/tcp_fastopen && exec "$0" "$1"';
+  const program = built('test/fixtures/fast-open.js');
+  const text = await output('unshare', ['-n', 'sh', '-c', enable, process.execPath, program]);
+  t.equal(text, 'cookie\nmade: false\nbanner\n');
 });
 
 t.test('a listener takes both families, or IPv6 alone', { skip: noIPv6 }, async t => {

@@ -1,15 +1,16 @@
 /** Connections as streams of the web and of Node, under node:http and node:tls. */
 import { once } from 'node:events';
-import type http from 'node:http';
+import http from 'node:http';
 import net from 'node:net';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
 import t from 'tap';
 import { sleep } from 'uasync';
 import { connect } from 'uasync/net';
-import { checkLeaks } from '../harness.js';
+import { checkLeaks, scratchFolder, turns } from '../harness.js';
 import { certificate, httpServer } from './node-servers.js';
-import { HOST, pair, pattern, readAll } from './sockets.js';
+import { HOST, pair, pattern, readAll, unixPair } from './sockets.js';
 
 checkLeaks();
 
@@ -56,6 +57,17 @@ t.test('web streams: a failure of one side is its end', async t => {
   t.ok(b.closed);
 });
 
+t.test('web streams: an abort ends a write that is stuck', async t => {
+  const [a] = await pair(t);
+  const writer = a.writable.getWriter();
+  writer.closed.catch(() => {});
+  const stuck = t.rejects(writer.write(Buffer.alloc(50_000_000)));
+  await sleep(20);
+  await writer.abort(new Error('enough'));
+  await stuck;
+  t.ok(a.closed);
+});
+
 t.test('toDuplex: destroyed, it gives up only what the kernel has not taken', async t => {
   const [a, b] = await pair(t);
   const duplex = b.toDuplex();
@@ -89,6 +101,68 @@ t.test('toDuplex: pipeline, half close and destroy', async t => {
   await t.rejects(c.readExactly(1), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
   await d.close();
 });
+
+t.test('toDuplex: it ends when its peer does, and is destroyed, as a net.Socket', async t => {
+  const [a, b] = await pair(t);
+  const duplex = b.toDuplex();
+  t.notOk(duplex.allowHalfOpen);
+  const closed = once(duplex, 'close');
+  duplex.resume();
+  await a.shutdown();
+  t.equal(await a.read(), null, 'it has ended its side');
+  await closed;
+  t.ok(b.closed);
+  t.throws(() => a.toDuplex(null as never), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+t.test('toDuplex: on a Unix socket what is TCP’s does nothing', async t => {
+  const [a, b] = await unixPair(t);
+  const duplex = a.toDuplex();
+  t.equal(duplex.setNoDelay().setKeepAlive(true, 1000), duplex);
+  duplex.destroy();
+  await b.close();
+  const [c] = await pair(t);
+  const tcp = c.toDuplex().setKeepAlive(true, 1e9);
+  t.equal(c.getOption(6, 4).readInt32LE(0), 32767, 'TCP_KEEPIDLE, as much as there is');
+  tcp.destroy();
+});
+
+for (const path of [undefined, join(scratchFolder(), 'agent')]) {
+  t.test(`http.Agent keeps our connections: ${path === undefined ? 'TCP' : 'Unix'}`, async t => {
+    const sockets: net.Socket[] = [];
+    const server = http.createServer((request, response) => response.end(`${request.url}`));
+    server.keepAliveTimeout = 60_000;
+    server.on('connection', socket => sockets.push(socket));
+    server.listen(path === undefined ? { port: 0, host: HOST } : { path });
+    await once(server, 'listening');
+    const agent = new http.Agent({ keepAlive: true });
+    const address = server.address();
+    const to = typeof address === 'string' ? { path: path! } : { port: address!.port, host: HOST };
+    const create = (_: unknown, done: (error: Error | null, socket?: unknown) => void): void => {
+      connect(to).then(conn => done(null, conn.toDuplex()), done);
+    };
+    agent.createConnection = create as never;
+    const get = async (url: string): Promise<string> => {
+      const request = http.get({ agent, path: url, host: 'x' });
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      let text = '';
+      for await (const chunk of response) text += chunk;
+      await turns();
+      return text;
+    };
+    t.equal(await get('/1'), '/1');
+    t.equal(await get('/2'), '/2');
+    t.equal(sockets.length, 1, 'the second request had the connection of the first');
+    sockets[0]!.end();
+    while (Object.keys(agent.freeSockets).length !== 0) await sleep(1);
+    t.equal(await get('/3'), '/3', 'the server has ended it: it is not used again');
+    t.equal(sockets.length, 2);
+    agent.destroy();
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  });
+}
 
 t.test('toDuplex: a timeout is said, not acted upon', async t => {
   const [a, b] = await pair(t);
@@ -170,4 +244,19 @@ t.test('node:tls on both ends of our connections', { skip: noCertificate }, asyn
   for await (const part of socket) parts.push(part);
   t.ok(data.equals(Buffer.concat(parts)));
   await sleep(1);
+});
+
+t.test('node:tls: an end of the one closes both', { skip: noCertificate }, async t => {
+  const { key, cert } = own!;
+  const [client, server] = await pair(t);
+  const secured = new tls.TLSSocket(server.toDuplex() as never, { isServer: true, key, cert });
+  secured.resume();
+  const socket = tls.connect({ socket: client.toDuplex() as never, rejectUnauthorized: false });
+  socket.resume();
+  await once(socket, 'secureConnect');
+  const closed = Promise.all([once(socket, 'close'), once(secured, 'close')]);
+  socket.end();
+  await closed;
+  while (!client.closed || !server.closed) await sleep(1);
+  t.pass('and their connections');
 });

@@ -64,13 +64,12 @@ for (const [kind, make] of [
         },
       ],
     ];
-    const stuck: { peer: Connection; expected: Buffer; sent: Promise<unknown> }[] = [];
-    for (let i = 0; i < 20; i++) {
-      const [conn, peer] = await make(t);
+    const pairs = await Promise.all(Array.from({ length: 20 }, () => make(t)));
+    const stuck = pairs.map(([conn, peer], i) => {
       narrow(conn, peer);
       const [expected, send] = ways[i % ways.length]!;
-      stuck.push({ peer, expected, sent: send(conn) });
-    }
+      return { peer, expected, sent: send(conn) };
+    });
     await sleep(50);
     const healthy = async (): Promise<void> => {
       const [client, server] = await make(t);

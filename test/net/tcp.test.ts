@@ -1,10 +1,12 @@
 /** TCP between our server and node:net clients, our client and node:net servers, and ours with ours. */
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import net from 'node:net';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
 import { type Connection, connect, type InetAddress, type Listener, listen } from 'uasync/net';
 import { checkLeaks, seededRandom, turns } from '../harness.js';
+import { built } from '../programs.js';
 
 checkLeaks();
 
@@ -252,6 +254,78 @@ t.test('a reset is an error of read and write, in Node’s shape', async t => {
   await c.reset();
   await t.rejects(iterating, { code: 'ECONNRESET' });
   t.ok(d.closed);
+  await server.close();
+});
+
+t.test('a reset is never read as the end, also if a send has heard of it first', async t => {
+  const server = await listen({ port: 0, host: '127.0.0.1' });
+  const codeOf = async (reading: Promise<unknown>): Promise<string> =>
+    reading.then(
+      () => 'the end',
+      error => error.code,
+    );
+  const readOn = async (conn: Connection): Promise<void> => {
+    for await (const _ of conn);
+  };
+  for (let i = 0; i < 5; i++) {
+    const [a, b] = await pair(server);
+    const iterating = codeOf(readOn(a));
+    const stuck = a.write(Buffer.alloc(20_000_000)).catch(() => {});
+    await b.write('half');
+    await sleep(5);
+    await b.reset();
+    t.equal(await iterating, 'ECONNRESET', 'while a write is stuck');
+    await stuck;
+
+    const [c, d] = await pair(server);
+    const echoing = codeOf(
+      (async () => {
+        for await (const chunk of c) await c.write(chunk).catch(() => {});
+      })(),
+    );
+    d.send(Buffer.alloc(3_000_000));
+    await sleep(5);
+    await d.reset();
+    t.equal(await echoing, 'ECONNRESET', 'in an echo');
+
+    const [e, f] = await pair(server);
+    await f.write('half');
+    await f.reset();
+    await sleep(5);
+    const file = openSync(built('test/net/tcp.test.js'), 'r');
+    const sending: Promise<unknown> = i % 2 === 0 ? e.write('x') : e.sendFile(file);
+    await t.rejects(sending as Promise<void>, { code: 'ECONNRESET' });
+    closeSync(file);
+    t.equal(String(await e.read()), 'half');
+    t.equal(await codeOf(e.read()), 'ECONNRESET', 'after a write that failed');
+    await e.close();
+
+    const [client, front] = await pair(server);
+    const [back, other] = await pair(server);
+    const up = codeOf(front.pipeTo(back));
+    const down = codeOf(back.pipeTo(front));
+    other.send(Buffer.alloc(20_000_000));
+    await client.write('half');
+    await sleep(5);
+    await client.reset();
+    t.equal(await up, 'ECONNRESET', 'of a pipe');
+    t.match(await down, /ECONNRESET|EPIPE/);
+    await Promise.all([front, back, other].map(conn => conn.reset()));
+  }
+  await server.close();
+});
+
+t.test('an end that came before a reset is the end', async t => {
+  const server = await listen({ port: 0, host: '127.0.0.1' });
+  const [a, b] = await pair(server);
+  await b.write('all of it');
+  await b.shutdown();
+  await sleep(5);
+  await b.reset();
+  await sleep(5);
+  await t.rejects(a.write('x'), { code: 'EPIPE' });
+  t.equal(String(await readAll(a)), 'all of it');
+  await a.close();
   await server.close();
 });
 

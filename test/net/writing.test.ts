@@ -6,7 +6,7 @@ import t from 'tap';
 import { sleep } from 'uasync';
 import { open } from 'uasync/fs';
 import { type Connection, connect, listen } from 'uasync/net';
-import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
+import { checkLeaks, collectGarbage, scratchFolder, seededRandom, turns } from '../harness.js';
 import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
 checkLeaks();
@@ -135,6 +135,9 @@ t.test('sendFile waits for a peer that does not read: until an abort, a reset, a
   t.equal(await d.sendFile(fd, { length: 5, timeout: 1000 }), 5);
   await t.rejects(d.sendFile(fd, { timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   await t.rejects(d.sendFile(0x7ffffff0), { code: 'EBADF' });
+  const file = await open(path);
+  await file.close();
+  await t.rejects(d.sendFile(file), { code: 'ERR_CLOSED', message: /The file/ });
   await t.rejects(d.sendFile(fd, { offset: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   await t.rejects(d.sendFile('x' as never), { code: 'ERR_INVALID_ARG_TYPE' });
   await d.write('still works');
@@ -229,6 +232,64 @@ t.test('pipeTo ends with an abort or with the other side’s failure, though not
   }
   await failing;
   await t.rejects(front.pipeTo({} as never), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
+t.test('pipeTo ends when its other side does, though nothing arrives', async t => {
+  const ways: [end: (back: Connection) => Promise<unknown>, code: string][] = [
+    [back => back.close(), 'ERR_CLOSED'],
+    [back => back.reset(), 'ERR_CLOSED'],
+    [back => back.shutdown(), 'ERR_CLOSED'],
+  ];
+  for (const [end, code] of ways) {
+    const [client, front] = await pair(t);
+    const [back] = await pair(t);
+    const piping = t.rejects(front.pipeTo(back), { code });
+    await turns();
+    await Promise.all([end(back), piping]);
+    await t.rejects(front.pipeTo(back), { code }, 'nor does it begin');
+    await client.write('kept');
+    t.equal(String(await front.read()), 'kept', 'what arrives stays unread');
+  }
+});
+
+t.test('pipeTo whose other side is stuck ends when its source does', async t => {
+  const flooded = async (): Promise<[front: Connection, piping: Promise<number>]> => {
+    const [client, front] = await pair(t);
+    const [back] = await pair(t);
+    back.setSendBufferSize(64 * 1024);
+    client.send(Buffer.alloc(30_000_000));
+    const piping = front.pipeTo(back);
+    while (back.bufferedAmount === 0) await sleep(1);
+    return [front, piping];
+  };
+  const [timed, late] = await flooded();
+  timed.setTimeout(30);
+  await t.rejects(late, { code: 'ETIMEDOUT' });
+  const [source, closed] = await flooded();
+  await Promise.all([t.rejects(closed, { code: 'ERR_CLOSED' }), source.close()]);
+});
+
+t.test('drained() that is given up leaves nothing behind', async t => {
+  const [a] = await pair(t);
+  a.send(Buffer.alloc(20_000_000));
+  const giveUp = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      const abort = new AbortController();
+      const drained = a.drained({ signal: abort.signal });
+      abort.abort();
+      if ((await drained.catch(error => error.name)) !== 'AbortError') t.fail('it is given up');
+    }
+    await turns();
+    collectGarbage();
+  };
+  await giveUp(2000);
+  const before = process.memoryUsage().heapUsed;
+  await giveUp(20_000);
+  t.ok(process.memoryUsage().heapUsed - before < 20_000 * 200, 'not one waiter');
+  await t.rejects(a.drained({ timeout: 1 }), { code: 'ETIMEDOUT', syscall: 'write' });
+  const drained = t.rejects(a.drained(), { code: 'ERR_CLOSED' });
+  await a.reset();
+  await drained;
 });
 
 t.test('pipes whose peers do not read hold up nobody, and lose nothing', async t => {
