@@ -13,9 +13,9 @@ const KEEP_ALIVE_MAX = 32767;
 export interface ToDuplexOptions {
   /**
    * Whether it can still be written to once the peer has ended its side; default false, as a net.Socket has it:
-   * the stream then ends itself, and a TLS socket over it can write no more either.
+   * the stream then ends itself, once what has been written is sent.
    */
-  allowHalfOpen?: boolean;
+  allowHalfOpen?: boolean | undefined;
 }
 
 type Done = (error?: Error | null) => void;
@@ -31,10 +31,29 @@ export class ConnectionDuplex extends Duplex {
   timeout = 0;
   readonly #connection: Connection;
   #timer: NodeJS.Timeout | undefined;
+  /** Whether it is to end itself, as its peer has. */
+  #ending = false;
 
   constructor(connection: Connection, { allowHalfOpen = false }: ToDuplexOptions) {
-    super({ allowHalfOpen });
+    super({ allowHalfOpen: true });
     this.#connection = connection;
+    if (allowHalfOpen) return;
+    this.once('end', () => {
+      this.#ending = true;
+      this.#endSoon();
+    });
+  }
+
+  /**
+   * Ends unless more is written at once. A TLS socket over the stream hands it what was written piece by piece,
+   * the next when the last has been sent: what Node would do, to end right away, would lose the rest.
+   */
+  #endSoon(): void {
+    const end = (): void => {
+      if (this.writableLength === 0 && !this.writableEnded && !this.destroyed) this.end();
+    };
+    // Node's own stream under TLS takes an immediate to pass a write on.
+    setImmediate(() => setImmediate(end));
   }
 
   override _read(): void {
@@ -66,6 +85,7 @@ export class ConnectionDuplex extends Duplex {
     promise.then(() => {
       this.#timer?.refresh();
       done();
+      if (this.#ending) this.#endSoon();
     }, done);
   }
 

@@ -105,7 +105,6 @@ t.test('toDuplex: pipeline, half close and destroy', async t => {
 t.test('toDuplex: it ends when its peer does, and is destroyed, as a net.Socket', async t => {
   const [a, b] = await pair(t);
   const duplex = b.toDuplex();
-  t.notOk(duplex.allowHalfOpen);
   const closed = once(duplex, 'close');
   duplex.resume();
   await a.shutdown();
@@ -229,7 +228,7 @@ const noCertificate = own === null && 'openssl is not to be had';
 t.test('node:tls on both ends of our connections', { skip: noCertificate }, async t => {
   const { key, cert } = own!;
   const [client, server] = await pair(t);
-  const secured = new tls.TLSSocket(server.toDuplex({ allowHalfOpen: true }) as never, {
+  const secured = new tls.TLSSocket(server.toDuplex() as never, {
     isServer: true,
     key,
     cert,
