@@ -89,8 +89,8 @@ class Pipe implements Sink, BlockWaiter {
   }
 
   #copy(length: number, flags: number): boolean {
-    // A block is not to wait for a peer that may take nothing: the inbox has them meanwhile.
-    if (this.#sending) return false;
+    // Where memory is short no block is to wait for a peer that may take nothing: the inbox has them meanwhile.
+    if (this.#sending && this.#blocks.short) return false;
     const block = this.#block ?? this.#blocks.acquire(length);
     if (block === null) return false;
     if (block.bytes.length - this.#length < length) {
