@@ -33,6 +33,7 @@ export class ConnectionDuplex extends Duplex {
   #timer: NodeJS.Timeout | undefined;
   /** Whether it is to end itself, as its peer has. */
   #ending = false;
+  #lastCheck = 0;
 
   constructor(connection: Connection, { allowHalfOpen = false }: ToDuplexOptions) {
     super({ allowHalfOpen: true });
@@ -49,8 +50,10 @@ export class ConnectionDuplex extends Duplex {
    * the next when the last has been sent: what Node would do, to end right away, would lose the rest.
    */
   #endSoon(): void {
+    const check = ++this.#lastCheck;
     const end = (): void => {
-      if (this.writableLength === 0 && !this.writableEnded && !this.destroyed) this.end();
+      const quiet = check === this.#lastCheck && this.writableLength === 0;
+      if (quiet && !this.writableEnded && !this.destroyed) this.end();
     };
     // Node's own stream under TLS takes an immediate to pass a write on.
     setImmediate(() => setImmediate(end));
