@@ -8,6 +8,7 @@ import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { closedError, systemError } from '../ring/errors.js';
+import { POLLIN } from '../ring/sqe/control.js';
 import { FileChain } from './chain.js';
 import { checkSize, readRest } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';
@@ -22,7 +23,6 @@ type Encoding = BufferEncoding | null | undefined;
 const FIRST = 65536;
 /** The end of the block, for the read that should find nothing. */
 const MORE = 512;
-const POLLIN = 1;
 
 class ReadFileOperation extends FileChain<Result> {
   #encoding: Encoding;

@@ -5,13 +5,13 @@ import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { POLLIN } from '../ring/sqe/control.js';
 import { copyChunk } from './slab.js';
 
 /** As much as a pipe holds by default, pipe(7). */
 const READ_MAX = 65536;
 /** Most reads are of less, and one that waits holds its block. */
 const READ_FIRST = 4096;
-const POLLIN = 1;
 
 type ReadValue = Buffer | null | number;
 

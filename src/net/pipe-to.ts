@@ -21,7 +21,7 @@ export interface PipeToOptions {
 const LEND_MIN = 16 * 1024;
 
 /**
- * Carries bytes from where they arrive to where they leave: large ones gather while others are being sent.
+ * Carries bytes from where they arrive to where they leave: while some are being sent, others gather.
  * Large pieces are sent from where the kernel has put them, small ones from a block. What comes beyond
  * waits at the receiver, which stops receiving when that is too much.
  */

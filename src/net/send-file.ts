@@ -7,12 +7,10 @@ import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
 import { EAGAIN, isCancelled } from '../ring/errno.js';
 import { argTypeError, closedError, type UasyncError } from '../ring/errors.js';
+import { POLLOUT } from '../ring/sqe/control.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { CallLimit } from './call-limit.js';
 import type { Sender } from './sender.js';
-
-/** poll(2) */
-const POLLOUT = 4;
 
 /** A file's descriptor, or what has one. */
 export type SendableFile = { readonly fd: number } | number;

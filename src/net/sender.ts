@@ -5,13 +5,12 @@ import { pinnedAddress } from '../loop/pinned.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, EOPNOTSUPP, isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { POLLOUT } from '../ring/sqe/control.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { Queue } from './queue.js';
 import { NO_BYTES, rewind, Write } from './write.js';
 import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
 
-/** poll(2) */
-const POLLOUT = 4;
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
 function detachedError(): UasyncError {

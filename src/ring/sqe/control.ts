@@ -3,6 +3,10 @@ import { checkDuration, checkFd, checkInt, checkU32 } from '../check.js';
 import { SQE, TIMESPEC } from '../structs.js';
 import { SqeMessages } from './messages.js';
 
+/** What to poll for, poll(2). */
+export const POLLIN = 1;
+export const POLLOUT = 4;
+
 const NS_PER_MS = 1e6;
 const MS_PER_S = 1000;
 
