@@ -100,7 +100,10 @@ export interface Libc {
    * pending (even an unreferenced) `setImmediate`.
    */
   watchReadable(fd: number): Watch;
-  /** Closes `fd` when this thread's environment goes, also by `worker.terminate()`, which runs no JavaScript. */
+  /**
+   * Closes `fd` when this thread's environment goes, also by `worker.terminate()`, which runs no JavaScript.
+   * A second call for the same number does nothing: code outside may have closed it, and it is in use again.
+   */
   closeAtExit(fd: number): void;
   /** Takes `closeAtExit` back, before `fd` is closed. */
   keepAtExit(fd: number): void;
@@ -217,9 +220,19 @@ function exitHooks(koffi: Koffi, lib: Lib): Pick<Libc, 'closeAtExit' | 'keepAtEx
   const remove = lib.func('napi_remove_env_cleanup_hook', 'int', hook);
   // void hook(void *arg): close(2) takes its one argument from the same register.
   const close = lib.symbol('close');
+  // Node aborts when a hook is added twice with one argument. close(2) looks at 32 bits of it: those above
+  // tell our hooks from those of another copy of this package in the same thread.
+  const copy = Math.floor(Math.random() * 2 ** 20) * 2 ** 32;
+  const hooked = new Set<number>();
   return {
-    closeAtExit: fd => add(koffi.node.env, close, fd),
-    keepAtExit: fd => remove(koffi.node.env, close, fd),
+    closeAtExit(fd) {
+      if (hooked.has(fd)) return;
+      hooked.add(fd);
+      add(koffi.node.env, close, copy + fd);
+    },
+    keepAtExit(fd) {
+      if (hooked.delete(fd)) remove(koffi.node.env, close, copy + fd);
+    },
   };
 }
 

@@ -98,9 +98,19 @@ export class RingHandle {
     return this.register(abi.UNREGISTER_RING_FDS, update, 1);
   }
 
+  /** The descriptor was closed by other code, and is another ring's by now: this handle must not touch it. */
+  lose(): void {
+    if (this.#registered) this.#unregister();
+    this.#libc.keepAtExit(this.fd);
+    this.#name = -1;
+    this.fd = -1;
+    this.#always = 0;
+  }
+
   close(): void {
     if (this.#registered) this.#unregister();
     this.#name = -1;
+    this.#always = 0;
     if (this.fd < 0) return;
     this.#libc.keepAtExit(this.fd);
     this.#libc.close(this.fd);

@@ -15,8 +15,16 @@ import { Sqe } from './sqe/index.js';
 import { GETEVENTS_ARG, PARAMS, REG_WAIT } from './structs.js';
 import { SubmissionQueue } from './submission-queue.js';
 
-/** Buffers that the kernel may still write to although their ring is closed. */
-const abandoned = new Set<Pins>();
+/**
+ * Rings whose memory the kernel may write to: all open ones, and closed ones with operations that it was
+ * not known to be done with. A ring that is dropped without `close()` must not be collected.
+ */
+const held = new Set<Ring>();
+
+/** The kernel has given out this descriptor: a ring of ours that has it was closed by other code. */
+function takeFromLost(fd: number): void {
+  for (const ring of held) if (ring.fd === fd) ring.lose();
+}
 
 /**
  * A submission queue and a completion queue shared with the kernel, io_uring(7).
@@ -55,6 +63,8 @@ export class Ring extends Registrations {
     const { fd, params, memory } = setupRing(entries, options);
     this.flags = params.readUInt32LE(PARAMS.flags);
     this.features = params.readUInt32LE(PARAMS.features);
+    if (!(this.flags & abi.SETUP_REGISTERED_FD_ONLY)) takeFromLost(fd);
+    held.add(this);
     this.#handle = new RingHandle(fd, this.flags, this.features);
     this.pins = keepBuffers ? new Pins() : null;
     this.#memory = memory;
@@ -76,7 +86,7 @@ export class Ring extends Registrations {
     return this.#handle.fd;
   }
 
-  /** Whether `close()` has been called. */
+  /** Whether `close()` has been called, or other code has closed the descriptor and a new ring has it. */
   get closed(): boolean {
     return this.#handle.closed;
   }
@@ -474,8 +484,7 @@ export class Ring extends Registrations {
    * reap first where that matters. io_uring_queue_exit(3)
    */
   close(): void {
-    if (this.closed) return;
-    if (this.pins !== null && this.pins.size !== 0) abandoned.add(this.pins);
+    if (this.pins === null || (this.pins.size === 0 && this.#sqe.keptForever.length === 0)) held.delete(this);
     this.#handle.close();
     this.#sq.retire();
     this.#cq.retire();
@@ -483,6 +492,11 @@ export class Ring extends Registrations {
     this.#memory.unmap();
     this.scratch.unmap();
     for (const mapping of this.owned) mapping.unmap();
+  }
+
+  /** @internal Its descriptor is another ring's. */
+  lose(): void {
+    this.#handle.lose();
   }
 
   [Symbol.dispose](): void {

@@ -1,10 +1,10 @@
 /** What keeps buffers alive while the kernel uses them. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { Ring, sendMessage, UasyncError } from 'uasync/ring';
 import { InFlight } from '../../src/ring/in-flight.js';
-import { scratchFolder, seededRandom } from '../harness.js';
+import { collectGarbage, makeFifo, scratchFolder, seededRandom, turns } from '../harness.js';
 
 t.test('operations are counted by their exact user_data', async t => {
   const random = seededRandom(t);
@@ -68,3 +68,32 @@ t.test('operations that share a user_data keep what each uses until the last has
   ring.close();
   closeSync(fd);
 });
+
+/** Reads of `fifo` are in flight on a ring that nothing refers to afterwards. */
+function dropRing(fifo: number, close: boolean): { read: WeakRef<object>; selected: WeakRef<object> } {
+  const ring = new Ring(8);
+  const buffer = Buffer.from(new ArrayBuffer(4096));
+  const group = Buffer.from(new ArrayBuffer(4096));
+  ring.getSqe()!.provideBuffers(group, 4096, 1, 0);
+  ring.submit(1);
+  ring.copyCqes();
+  ring.getSqe()!.read(fifo, buffer).userData(1);
+  ring.submit();
+  if (close) ring.close();
+  return { read: new WeakRef(buffer.buffer), selected: new WeakRef(group.buffer) };
+}
+
+for (const close of [false, true]) {
+  t.test(`a ring ${close ? 'closed' : 'dropped'} with a read in flight keeps its buffers`, async t => {
+    const fifo = openSync(makeFifo(scratchFolder(), 'fifo'), constants.O_RDWR);
+    const { read, selected } = dropRing(fifo, close);
+    for (let i = 0; i < 5; i++) {
+      await turns();
+      collectGarbage();
+    }
+    t.ok(read.deref(), 'the kernel may write to it');
+    t.ok(selected.deref(), 'as to a buffer it may choose');
+    writeSync(fifo, 'late');
+    closeSync(fifo);
+  });
+}
