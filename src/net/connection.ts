@@ -1,21 +1,16 @@
 import { constants } from 'node:buffer';
-import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
-import { own } from '../loop/owned-descriptors.js';
 import { traced } from '../loop/traced.js';
-import { checkWait, unlessGivenUp, Waiter, type WaitOptions } from '../loop/waiter.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
-import { argTypeError, closedError, rangeError, systemError, timeoutError } from '../ring/errors.js';
-import { libc } from '../ring/libc.js';
-import { SHUT_WR } from '../ring/sqe/sockets.js';
+import { argTypeError, closedError, rangeError } from '../ring/errors.js';
 import { ChunkIterator } from './chunk-iterator.js';
 import { ConnectionDuplex, type ToDuplexOptions } from './duplex.js';
-import { IdleTimer } from './idle-timer.js';
-import { setResetOnClose } from './options.js';
+import { Endpoint } from './endpoint.js';
 import { type PipeToOptions, pipe } from './pipe-to.js';
-import { Receiver } from './receiver.js';
+import type { Receiver } from './receiver.js';
 import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
-import { Sender } from './sender.js';
+import type { Sender } from './sender.js';
 import { Socket } from './socket.js';
 import { WebStreams } from './web-streams.js';
 import { checkPart, checkParts, type WriteData } from './write-data.js';
@@ -34,26 +29,17 @@ const PEEK_MAX = 1 << 24;
  * and closes it at the end.
  */
 export class Connection extends Socket implements AsyncIterable<Buffer> {
-  readonly #loop: Loop;
+  readonly #endpoint: Endpoint;
   readonly #receiver: Receiver;
   readonly #sender: Sender;
-  #fd: number;
-  #closing: Promise<void> | null = null;
-  #shutdown: Promise<void> | null = null;
-  #idle: IdleTimer | null = null;
   #streams: WebStreams | null = null;
-
-  readonly #onClosed: (() => void) | undefined;
 
   /** @internal Takes over a connected socket; use `connect` or `listen`. */
   constructor(loop: Loop, fd: number, onClosed?: () => void) {
     super();
-    this.#onClosed = onClosed;
-    this.#loop = loop;
-    this.#fd = fd;
-    own(fd);
-    this.#sender = new Sender(loop, fd);
-    this.#receiver = new Receiver(loop, fd, this.#sender);
+    this.#endpoint = new Endpoint(loop, fd, onClosed);
+    this.#receiver = this.#endpoint.receiver;
+    this.#sender = this.#endpoint.sender;
   }
 
   /** @internal The kernel connects with the first send: a read that comes before is to have it do so. */
@@ -63,12 +49,12 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
 
   /** The socket's descriptor, -1 once closed. */
   get fd(): number {
-    return this.#fd;
+    return this.#endpoint.fd;
   }
 
   /** Whether `close()` or `reset()` has been called. */
   get closed(): boolean {
-    return this.#closing !== null;
+    return this.#endpoint.closed;
   }
 
   /** Bytes that have arrived here. */
@@ -168,7 +154,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   /** Puts bytes back, to be read before all others. They are the connection's from now on. */
   unread(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) throw argTypeError('bytes', 'an instance of Uint8Array', bytes);
-    if (this.#closing !== null) throw closedError('The connection');
+    if (this.#endpoint.closed) throw closedError('The connection');
     this.#receiver.unread(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
@@ -233,7 +219,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    */
   async drained(options?: WaitOptions): Promise<void> {
     checkWait(options);
-    await this.#drain(options);
+    await this.#endpoint.drain(options);
     if (this.#sender.error !== null) throw this.#sender.error;
   }
 
@@ -245,7 +231,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
     checkSendFile(file, options);
     if (this.#sender.ended) throw closedError('The connection');
-    return sendFile(this.#loop, this.#sender, this.#fd, file, options);
+    return sendFile(this.#endpoint.loop, this.#sender, this.fd, file, options);
   }
 
   /**
@@ -271,39 +257,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    */
   shutdown(options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.shutdown());
-    if (this.#closing !== null) return Promise.reject(closedError('The connection'));
-    this.#sender.end();
-    this.#shutdown ??= new Promise((resolve, reject) => {
-      // In the order of the calls: a close that follows comes after it.
-      this.#sender.whenDrained(() => {
-        try {
-          this.#endWriting();
-          resolve();
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
-    return this.#shutdown;
-  }
-
-  #endWriting(): void {
-    if (this.#sender.error !== null) throw this.#sender.error;
-    // Not by an operation, which a worker would run after the descriptor may be another's. It never waits.
-    const failed = libc().shutdown(this.#fd, SHUT_WR);
-    if (failed < 0) throw systemError(failed, 'shutdown');
-  }
-
-  async #drain(options?: WaitOptions): Promise<void> {
-    const sender = this.#sender;
-    if (sender.idle) return;
-    const waiter = new Waiter<void>('write', () => sender.forgetDrained(done));
-    const done = (): void => {
-      waiter.settled();
-      waiter.resolve();
-    };
-    sender.whenDrained(done);
-    return waiter.wait(options);
+    return this.#endpoint.shutdown();
   }
 
   // --- As streams ---------------------------------------------------------------------------------
@@ -338,7 +292,7 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    */
   setZeroCopy(from: number | null): this {
     if (from !== null) checkInt('from', from, 1, 0x7fffffff);
-    if (this.#closing !== null) throw closedError('The connection');
+    if (this.#endpoint.closed) throw closedError('The connection');
     this.#sender.zeroCopyFrom = from ?? Number.POSITIVE_INFINITY;
     return this;
   }
@@ -350,39 +304,20 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    */
   setTimeout(ms: number): this {
     checkDuration('ms', ms);
-    if (this.#closing !== null) throw closedError('The connection');
-    this.#idle?.stop();
-    this.#idle = ms === 0 ? null : this.#newIdleTimer(ms);
+    if (this.#endpoint.closed) throw closedError('The connection');
+    this.#endpoint.setTimeout(ms);
     return this;
-  }
-
-  #newIdleTimer(ms: number): IdleTimer {
-    const receiver = this.#receiver;
-    const sender = this.#sender;
-    return new IdleTimer(
-      ms,
-      () => receiver.bytesRead + sender.bytesWritten,
-      () => receiver.waitedFor || !sender.drained,
-      () => {
-        receiver.timeOut();
-        if (!sender.drained) sender.abort(timeoutError('write'));
-      },
-    );
   }
 
   /** Its pending reads and writes keep the process alive, which is the default. */
   ref(): this {
-    return this.#setReferenced(true);
+    this.#endpoint.setReferenced(true);
+    return this;
   }
 
   /** Its pending reads and writes no longer keep the process alive. */
   unref(): this {
-    return this.#setReferenced(false);
-  }
-
-  #setReferenced(referenced: boolean): this {
-    this.#loop.setReferenced(this.#receiver, referenced);
-    this.#sender.setReferenced(referenced);
+    this.#endpoint.setReferenced(false);
     return this;
   }
 
@@ -396,14 +331,12 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    */
   close(options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.close());
-    this.#closing ??= this.#finish(false);
-    return this.#closing;
+    return this.#endpoint.close();
   }
 
   /** Closes at once: what is unsent is dropped, its writes reject, and the peer sees a reset (RST). */
   reset(): Promise<void> {
-    if (this.#fd >= 0 && !this.#loop.closed) setResetOnClose(this.#fd);
-    return this.abandon();
+    return this.#endpoint.reset();
   }
 
   /**
@@ -411,40 +344,12 @@ export class Connection extends Socket implements AsyncIterable<Buffer> {
    * end, as when Node destroys a socket.
    */
   abandon(): Promise<void> {
-    if (this.#closing === null) this.#closing = this.#finish(true);
-    else if (this.#fd >= 0) this.#sender.abort();
-    return this.#closing;
+    return this.#endpoint.abandon();
   }
 
-  #finish(drop: boolean): Promise<void> {
-    const sender = this.#sender;
-    sender.end();
-    if (this.#loop.closed) return this.#release();
-    // As most connections end: the peer has, and all is sent.
-    if (sender.idle && sender.error === null && this.#receiver.slot < 0) {
-      this.#receiver.stop(NOTHING);
-      return this.#release();
-    }
-    return this.#finishWhenDone(drop);
-  }
-
-  async #finishWhenDone(drop: boolean): Promise<void> {
-    const stopped = new Promise<void>(resolve => this.#receiver.stop(resolve));
-    if (drop) this.#sender.abort();
-    await this.#drain();
-    await stopped;
-    // A peer must not take part of what was written for all of it.
-    if (this.#sender.error !== null && !drop) setResetOnClose(this.#fd);
-    await this.#release();
-  }
-
-  #release(): Promise<void> {
-    // Until now: a close waits for a peer that does not read no longer than a write.
-    this.#idle?.stop();
-    const fd = this.#fd;
-    this.#fd = -1;
-    const closed = closeSocket(this.#loop, fd, this.lingers);
-    return this.#onClosed === undefined ? closed : closed.then(this.#onClosed);
+  /** @internal */
+  protected override lingerChanged(seconds: number | null): void {
+    this.#endpoint.linger = seconds;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -26,7 +26,6 @@ export abstract class Socket extends SocketOptions {
   /** Whether it has been closed, or is closing. */
   abstract get closed(): boolean;
 
-  #lingers = false;
   #local: SocketAddress | undefined;
   #remote: SocketAddress | undefined;
 
@@ -84,14 +83,12 @@ export abstract class Socket extends SocketOptions {
     linger.writeInt32LE(seconds === null ? 0 : 1, 0);
     linger.writeInt32LE(seconds ?? 0, 4);
     this.set(SOL_SOCKET, SO_LINGER, linger);
-    this.#lingers = seconds !== null && seconds > 0;
+    this.lingerChanged(seconds);
     return this;
   }
 
-  /** @internal Whether a close waits until what was sent has arrived. */
-  get lingers(): boolean {
-    return this.#lingers;
-  }
+  /** @internal */
+  protected abstract lingerChanged(seconds: number | null): void;
 
   /** The kernel's receive buffer in bytes, its own overhead included. SO_RCVBUF, socket(7) */
   get recvBufferSize(): number {

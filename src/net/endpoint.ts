@@ -1,0 +1,155 @@
+import { closeSocket } from '../loop/close.js';
+import type { Loop } from '../loop/loop.js';
+import { own } from '../loop/owned-descriptors.js';
+import { Waiter, type WaitOptions } from '../loop/waiter.js';
+import { closedError, systemError, timeoutError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import { SHUT_WR } from '../ring/sqe/sockets.js';
+import { IdleTimer } from './idle-timer.js';
+import { setResetOnClose } from './options.js';
+import { Receiver } from './receiver.js';
+import { Sender } from './sender.js';
+
+/** A connected socket with its two directions, and how they end. `Connection` is what users see of it. */
+export class Endpoint {
+  readonly loop: Loop;
+  readonly receiver: Receiver;
+  readonly sender: Sender;
+  /** The descriptor, -1 once closed. */
+  fd: number;
+  /** SO_LINGER in seconds; null is the kernel's default. */
+  linger: number | null = null;
+  readonly #onClosed: (() => void) | undefined;
+  #closing: Promise<void> | null = null;
+  #shutdown: Promise<void> | null = null;
+  #idle: IdleTimer | null = null;
+
+  constructor(loop: Loop, fd: number, onClosed: (() => void) | undefined) {
+    this.loop = loop;
+    this.fd = fd;
+    this.#onClosed = onClosed;
+    own(fd);
+    this.sender = new Sender(loop, fd);
+    this.receiver = new Receiver(loop, fd, this.sender);
+  }
+
+  /** Whether it is closed or closing. */
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  /** Rejects what waits when no byte has moved for `ms` milliseconds; 0 is never. */
+  setTimeout(ms: number): void {
+    this.#idle?.stop();
+    this.#idle = ms === 0 ? null : this.#newIdleTimer(ms);
+  }
+
+  #newIdleTimer(ms: number): IdleTimer {
+    const { receiver, sender } = this;
+    return new IdleTimer(
+      ms,
+      () => receiver.bytesRead + sender.bytesWritten,
+      () => receiver.waitedFor || !sender.drained,
+      () => {
+        receiver.timeOut();
+        if (!sender.drained) sender.abort(timeoutError('write'));
+      },
+    );
+  }
+
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this.receiver, referenced);
+    this.sender.setReferenced(referenced);
+  }
+
+  /** Waits until the kernel has taken all that was written. */
+  async drain(options?: WaitOptions): Promise<void> {
+    const { sender } = this;
+    if (sender.idle) return;
+    const waiter = new Waiter<void>('write', () => sender.forgetDrained(done));
+    const done = (): void => {
+      waiter.settled();
+      waiter.resolve();
+    };
+    sender.whenDrained(done);
+    return waiter.wait(options);
+  }
+
+  /** Sends what was written, then ends this side. */
+  shutdown(): Promise<void> {
+    if (this.#closing !== null) return Promise.reject(closedError('The connection'));
+    this.sender.end();
+    this.#shutdown ??= new Promise((resolve, reject) => {
+      // In the order of the calls: a close that follows comes after it.
+      this.sender.whenDrained(() => {
+        try {
+          this.#endWriting();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    return this.#shutdown;
+  }
+
+  #endWriting(): void {
+    if (this.sender.error !== null) throw this.sender.error;
+    // Not by an operation, which a worker would run after the descriptor may be another's. It never waits.
+    const failed = libc().shutdown(this.fd, SHUT_WR);
+    if (failed < 0) throw systemError(failed, 'shutdown');
+  }
+
+  /** Sends what was written, then closes. */
+  close(): Promise<void> {
+    this.#closing ??= this.#finish(false);
+    return this.#closing;
+  }
+
+  /** Closes at once, and the peer sees a reset. */
+  reset(): Promise<void> {
+    if (this.fd >= 0 && !this.loop.closed) setResetOnClose(this.fd);
+    return this.abandon();
+  }
+
+  /** Closes without sending what the kernel has not taken. */
+  abandon(): Promise<void> {
+    if (this.#closing === null) this.#closing = this.#finish(true);
+    else if (this.fd >= 0) this.sender.abort();
+    return this.#closing;
+  }
+
+  #finish(drop: boolean): Promise<void> {
+    const { sender } = this;
+    sender.end();
+    if (this.loop.closed) return this.#release();
+    // As most connections end: the peer has, and all is sent.
+    if (sender.idle && sender.error === null && this.receiver.slot < 0) {
+      this.receiver.stop(NOTHING);
+      return this.#release();
+    }
+    return this.#finishWhenDone(drop);
+  }
+
+  async #finishWhenDone(drop: boolean): Promise<void> {
+    const stopped = new Promise<void>(resolve => this.receiver.stop(resolve));
+    if (drop) this.sender.abort();
+    await this.drain();
+    await stopped;
+    // A peer must not take part of what was written for all of it.
+    if (this.sender.error !== null && !drop) setResetOnClose(this.fd);
+    await this.#release();
+  }
+
+  #release(): Promise<void> {
+    // Until now: a close waits for a peer that does not read no longer than a write.
+    this.#idle?.stop();
+    const { fd } = this;
+    this.fd = -1;
+    const waits = this.linger !== null && this.linger > 0;
+    const closed = closeSocket(this.loop, fd, waits);
+    return this.#onClosed === undefined ? closed : closed.then(this.#onClosed);
+  }
+}
+
+const NOTHING = (): void => {};
