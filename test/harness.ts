@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
 
@@ -24,9 +24,21 @@ export async function turns(times = 3): Promise<void> {
   for (let i = 0; i < times; i++) await new Promise(resolve => setImmediate(resolve));
 }
 
-/** A folder that goes away with the test file. */
-export function scratchFolder(parent = tmpdir()): string {
-  const folder = mkdtempSync(join(parent, 'uasync-test-'));
+/** Resolves once `condition` holds. One that never does is for the test's own timeout to end. */
+export async function until(condition: () => unknown): Promise<void> {
+  while (!(await condition())) await new Promise(resolve => setTimeout(resolve, 2));
+}
+
+/** Where temporary files go: $TMPDIR, unless a socket's path of 107 bytes has no room in it. unix(7) */
+const TEMPORARY = Buffer.byteLength(tmpdir()) <= 40 ? tmpdir() : '/tmp';
+
+/**
+ * A folder, named after the test file, that goes away with it. The path of a socket in it is valid wherever
+ * the checkout lies, if the socket's name has up to 30 bytes.
+ */
+export function scratchFolder(parent = TEMPORARY): string {
+  const file = basename(process.argv[1] ?? 'test', '.test.js').slice(0, 20);
+  const folder = mkdtempSync(join(parent, `uasync-${file}-`));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

@@ -40,7 +40,8 @@ function operation(random: () => number): Operation {
     (api, at) => api.readlink(at(one)),
     (api, at) => api.copyFile(at(one), at(two), size % 2),
     (api, at) => api.truncate(at(one), size),
-    (api, at) => api.chmod(at(one), 0o600 + (size % 64)),
+    // The owner, whoever it is, can still look into it.
+    (api, at) => api.chmod(at(one), 0o700 + (size % 64)),
     async (api, at) => kindOf(await api.stat(at(one))),
     async (api, at) => kindOf(await api.lstat(at(one))),
     async (api, at) => (await api.readdir(at(one))).sort(),

@@ -1,5 +1,5 @@
 /** Pipes, FIFOs, terminals and files as streams. */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
@@ -17,7 +17,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import { openPipe, type Pipe } from 'uasync/net';
 import { checkLeaks, makeFifo, openFds, scratchFolder, seededRandom } from '../harness.js';
-import { output, ROOT } from '../programs.js';
+import { output } from '../programs.js';
 
 checkLeaks();
 
@@ -297,12 +297,20 @@ const ECHO = `import { stdin, stdout, stderr } from 'uasync/net';
   for await (const chunk of stdin()) { length += chunk.length; await stdout().write(chunk); }
   await stderr().write('read ' + length + '\\n');`;
 
-/** Runs a shell command in which $NODE is a program that echoes its standard input. */
+/** Writes a program into a file of its own, outside the project: it names this package by a URL. */
+function scriptOf(program: string): string {
+  const script = join(folder, `${count++}.mjs`);
+  writeFileSync(
+    script,
+    program.replaceAll("'uasync/net'", JSON.stringify(import.meta.resolve('uasync/net'))),
+  );
+  return script;
+}
+
+/** Runs a shell command in which $NODE is a program, by default one that echoes its standard input. */
 function shell(command: string, program = ECHO): Promise<string> {
-  const script = join(ROOT, 'dist', `pipe-${process.pid}-${count++}.mjs`);
-  writeFileSync(script, program);
-  const run = `${process.execPath} ${script}`;
-  return output('sh', ['-c', `${command.replaceAll('$NODE', run)}; status=$?; rm ${script}; exit $status`]);
+  const run = command.replaceAll('$NODE', '"$0" "$1"');
+  return output('sh', ['-c', run, process.execPath, scriptOf(program)]);
 }
 
 t.test('standard input from a pipe, a file and /dev/null', async t => {
@@ -310,7 +318,7 @@ t.test('standard input from a pipe, a file and /dev/null', async t => {
   t.equal(await shell('head -c 3000000 /dev/zero | $NODE 2>/dev/null | wc -c'), '3000000\n');
   const path = join(folder, 'input');
   writeFileSync(path, 'from a file\n');
-  t.equal(await shell(`$NODE 2>&1 < ${path}`), 'from a file\nread 12\n');
+  t.equal(await shell(`$NODE 2>&1 < '${path}'`), 'from a file\nread 12\n');
   t.equal(await shell('$NODE 2>&1 < /dev/null'), 'read 0\n');
 });
 
@@ -327,7 +335,7 @@ t.test('a process with a read that waits ends when it wants to', async t => {
   // A sleeping writer keeps the pipe open: the read is in flight to the last.
   const silence = '(sleep 20 & echo $! > PID) | $NODE; kill $(cat PID)'.replaceAll(
     'PID',
-    join(folder, 'pid'),
+    `'${join(folder, 'pid')}'`,
   );
   t.equal(await shell(silence, `${begin}${waits} process.exit(); }, 20);`), 'end\n');
   t.equal(await shell(silence, `${begin}.unref()${waits} }, 20);`), 'end\n');
@@ -336,11 +344,10 @@ t.test('a process with a read that waits ends when it wants to', async t => {
 const noScript = existsSync('/usr/bin/script') ? false : 'this machine has no script(1)';
 
 t.test('a terminal: lines, its end, and an exit while it waits', { skip: noScript }, async t => {
-  const script = join(ROOT, 'dist', `terminal-${process.pid}.mjs`);
-  t.teardown(() => execFileSync('rm', ['-f', script]));
   const terminal = async (program: string, ...input: string[]): Promise<string> => {
-    writeFileSync(script, program);
-    const child = spawn('script', ['-qec', `${process.execPath} ${script}`, '/dev/null'], {
+    // script(1) hands its command to a shell.
+    const child = spawn('script', ['-qec', '"$NODE" "$SCRIPT"', '/dev/null'], {
+      env: { ...process.env, SHELL: '/bin/sh', NODE: process.execPath, SCRIPT: scriptOf(program) },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     let printed = '';

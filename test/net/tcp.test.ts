@@ -2,10 +2,11 @@
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
 import { type Connection, connect, type InetAddress, type Listener, listen } from 'uasync/net';
-import { checkLeaks, seededRandom, turns } from '../harness.js';
+import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
 import { built } from '../programs.js';
 
 checkLeaks();
@@ -107,7 +108,7 @@ t.test('addresses, IPv4 and IPv6, and host names', async t => {
 });
 
 t.test('Unix sockets, by path and by abstract name', async t => {
-  for (const path of [`${t.testdir()}/sock`, `\0uasync-test-${process.pid}`]) {
+  for (const path of [join(scratchFolder(), 'socket'), `\0uasync-test-${process.pid}`]) {
     const server = await listen({ path });
     t.strictSame(server.address, { path });
     const [a, b] = await Promise.all([connect({ path }), server.accept()]);
