@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { loop } from 'uasync';
 import { OP_LISTEN, probe } from 'uasync/ring';
 import { scratchFolder } from './harness.js';
 import { built, output, serve } from './programs.js';
@@ -111,6 +112,30 @@ t.test('http-hello answers fetch, keep-alive, pipelining and nonsense', async t 
   t.match(await talk('GET / HTTP/1.0\r\n\r\n'), /Connection: close/);
   t.match(await talk('nonsense\r\n\r\n'), /^HTTP\/1.1 400/);
   t.match(await talk(`GET /${'x'.repeat(20_000)}`), /^HTTP\/1.1 431/);
+});
+
+t.test('socket-activation serves on the socket it is given, which outlives it', async t => {
+  const fd = await loop().submit(sqe => sqe.socket(2, 1));
+  await loop().submit(sqe => sqe.bind(fd, { address: '127.0.0.1', family: 'IPv4', port: 0 }));
+  await loop().submit(sqe => sqe.listen(fd, 9));
+  // As systemd does: the process that asks is the one that was meant.
+  const command = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$1"';
+  const start = [command, process.execPath, built('examples/socket-activation.js')];
+  for (let restarts = 0; restarts < 2; restarts++) {
+    const child = spawn('/bin/sh', ['-c', ...start], { stdio: ['ignore', 'pipe', 'inherit', fd] });
+    t.teardown(() => child.kill('SIGKILL'));
+    const port = Number(/port: (\d+)/.exec(String((await once(child.stdout!, 'data'))[0]))![1]);
+    const socket = net.connect(port, '127.0.0.1');
+    socket.end('hello');
+    t.equal(String((await once(socket, 'data'))[0]), 'hello');
+    await once(socket, 'close');
+    child.kill('SIGTERM');
+    t.same(await once(child, 'close'), [0, null]);
+  }
+  closeSync(fd);
+  await t.rejects(output(process.execPath, [built('examples/socket-activation.js')]), {
+    message: /No sockets/,
+  });
 });
 
 t.test('cat prints files, and says what is missing', async t => {

@@ -1,9 +1,10 @@
+import { closeSync, openSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Loop } from './loop.js';
 import { PromiseOperation } from './operation.js';
-import { disown } from './owned-descriptors.js';
+import { disown, STDIO_MAX } from './owned-descriptors.js';
 import { OperationPool } from './pool.js';
 
 class CloseOperation extends PromiseOperation<void> {
@@ -52,11 +53,20 @@ async function closeNow(fd: number): Promise<void> {
   libc().close(fd);
 }
 
+/** A socket that is 0, 1 or 2 makes way for /dev/null: the next file must not be taken for standard input. */
+async function closeStdio(fd: number): Promise<void> {
+  const nothing = openSync('/dev/null', 'r+');
+  const failed = libc().replace(fd, nothing);
+  closeSync(nothing);
+  if (failed < 0) throw systemError(failed, 'dup2');
+}
+
 /**
  * Closes a socket. Nothing may be in flight on it. close(2)
  * @param lingers whether it has SO_LINGER, and the close waits until its bytes have been sent.
  */
 export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<void> {
+  if (fd <= STDIO_MAX) return closeStdio(fd);
   if (loop.closing) return closeNow(fd);
   return socketCloses.take(loop).run(fd, lingers);
 }

@@ -18,6 +18,7 @@ import {
   writeSockaddr,
 } from '../ring/sockaddr.js';
 import { SOCK_DGRAM } from '../ring/sqe/sockets.js';
+import { adopt, checkSocket } from './adopt.js';
 import { DATAGRAM_MAX } from './datagram-buffers.js';
 import {
   IP_PKTINFO,
@@ -28,9 +29,11 @@ import {
   SOL_UDP,
   UDP_GRO,
 } from './datagram-options.js';
-import { DatagramSocket } from './datagram-socket.js';
+import { DatagramSocket, type SocketSetup } from './datagram-socket.js';
+import { localAddress, remoteAddress } from './names.js';
 import { openSocket } from './open-socket.js';
 import {
+  getIntOption,
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_V6ONLY,
@@ -52,6 +55,12 @@ export interface BindOptions {
   host?: string | undefined;
   /** A Unix socket instead: its path, an abstract name that begins with a NUL, or '' to have one of those chosen. */
   path?: string | undefined;
+  /**
+   * A socket that is there already instead, UDP or Unix, as a parent such as systemd hands it over: bound or
+   * not, connected or not. It is the DatagramSocket's from now on, unless the call rejects. Its file stays
+   * when the socket closes.
+   */
+  fd?: number | undefined;
   /** Which kind where neither `host` nor `path` says it; default IPv6 that takes IPv4 too. */
   family?: 'IPv4' | 'IPv6' | 'Unix' | undefined;
   /** False leaves the socket without an address: the system gives it one at the first send. Default true. */
@@ -92,19 +101,21 @@ const FAMILIES = new Map([
 /**
  * A datagram socket, bound to an address: UDP, or Unix with `path`.
  * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`;
- * errors of the name lookup; AbortError; TypeError and RangeError for wrong options.
+ * errors of the name lookup; EBADF and ERR_INVALID_FD_TYPE for a wrong `fd`, which stays the caller's;
+ * AbortError; TypeError and RangeError for wrong options.
  */
 export function bind(
   options: BindOptions & ({ path: string } | { family: 'Unix' }),
 ): Promise<DatagramSocket<UnixAddress>>;
 export function bind(
-  options?: BindOptions & { path?: undefined; family?: 'IPv4' | 'IPv6' | undefined },
+  options?: BindOptions & { path?: undefined; fd?: undefined; family?: 'IPv4' | 'IPv6' | undefined },
 ): Promise<DatagramSocket<InetAddress>>;
 export function bind(options: BindOptions): Promise<DatagramSocket>;
 export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
   checkOptions(options);
   const { path, host, family, port = 0, signal } = options;
   throwIfAborted(signal);
+  if (options.fd !== undefined) return bindOn(options.fd, options);
   if (path !== undefined) return open(AF_UNIX, { path }, options);
   if (host !== undefined) {
     const addresses = await resolve(host, port, { signal });
@@ -154,18 +165,61 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
     setOptions(fd, domain, options);
     const onClosed = options.bound === false ? null : await bindTo(loop, fd, address, name);
     return new DatagramSocket(loop, fd, {
-      domain,
-      queueLimit: options.queueLimit ?? QUEUE_LIMIT,
-      maxSize: options.maxSize ?? DATAGRAM_MAX,
-      ancillary: domain !== AF_UNIX && Boolean(options.packetInfo || options.receiveTos || options.gro),
+      ...setupOf(domain, options),
       ipv6Only: Boolean(options.ipv6Only),
       bound: options.bound !== false,
+      peer: undefined,
       onClosed,
     });
   } catch (error) {
     await closeSocket(loop, fd);
     throw error;
   }
+}
+
+/** What an adopted socket has settled already. */
+const OF_THE_SOCKET = [
+  'port',
+  'host',
+  'path',
+  'family',
+  'bound',
+  'reuseAddr',
+  'reusePort',
+  'ipv6Only',
+] as const;
+
+/** Takes over a socket. */
+function bindOn(fd: number, options: BindOptions): DatagramSocket {
+  for (const name of OF_THE_SOCKET) {
+    const value = options[name];
+    if (value !== undefined) throw argValueError(`options.${name}`, "cannot be given with 'fd'", value);
+  }
+  const domain = checkSocket(fd, SOCK_DGRAM);
+  const loop = currentLoop();
+  const local = localAddress(fd)!;
+  return adopt(fd, () => {
+    const ipv6Only = domain === AF_INET6 && getIntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 'bind') !== 0;
+    setOptions(fd, domain, { ...options, ipv6Only });
+    return new DatagramSocket(loop, fd, {
+      ...setupOf(domain, options),
+      ipv6Only,
+      bound: 'path' in local ? local.path !== '' : local.port !== 0,
+      peer: remoteAddress(fd),
+      onClosed: null,
+    });
+  });
+}
+
+type CommonSetup = Pick<SocketSetup, 'domain' | 'queueLimit' | 'maxSize' | 'ancillary'>;
+
+function setupOf(domain: number, options: BindOptions): CommonSetup {
+  return {
+    domain,
+    queueLimit: options.queueLimit ?? QUEUE_LIMIT,
+    maxSize: options.maxSize ?? DATAGRAM_MAX,
+    ancillary: domain !== AF_UNIX && Boolean(options.packetInfo || options.receiveTos || options.gro),
+  };
 }
 
 async function bindTo(
@@ -193,7 +247,8 @@ function setOptions(fd: number, domain: number, options: BindOptions): void {
   if (options.broadcast) set(SOL_SOCKET, SO_BROADCAST, 1);
   if (options.gro) set(SOL_UDP, UDP_GRO, 1);
   if (domain === AF_INET6) {
-    set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
+    // An adopted socket is bound, and can no longer be told.
+    if (options.fd === undefined) set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
     if (options.packetInfo) set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
     if (options.receiveTos) set(IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   } else if (options.packetInfo) {

@@ -1,6 +1,7 @@
 /** Receivers of datagrams: their addresses as the kernel wants them, without encoding one for each datagram. */
 import { isIP } from 'node:net';
 import { checkInt } from '../ring/check.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
 import { Destination } from './datagram-destination.js';
 
 /**
@@ -56,4 +57,9 @@ export function inetDestination(address: string, port: number): Destination | nu
 /** The destination of a Unix socket's path, or abstract name. */
 export function unixDestination(path: string): Destination {
   return new Destination(path, -1, { path });
+}
+
+/** The destination of an address as the kernel tells it. */
+export function destinationOf(address: SocketAddress): Destination {
+  return 'path' in address ? unixDestination(address.path) : inetDestination(address.address, address.port)!;
 }

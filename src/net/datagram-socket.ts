@@ -13,7 +13,7 @@ import { DatagramAddressing, type OutgoingDatagram, type SendOptions } from './d
 import { Batch } from './datagram-batch.js';
 import { bytesOf, checkAttached, type DatagramData } from './datagram-data.js';
 import type { Destination } from './datagram-destination.js';
-import { knownDestination } from './datagram-destinations.js';
+import { destinationOf, knownDestination } from './datagram-destinations.js';
 import { kernelDrops } from './datagram-options.js';
 import { type Datagram, DatagramReceiver } from './datagram-receiver.js';
 import { DatagramSender } from './datagram-sender.js';
@@ -35,6 +35,8 @@ export interface SocketSetup {
   ancillary: boolean;
   ipv6Only: boolean;
   bound: boolean;
+  /** Whom an adopted socket is connected to. */
+  peer: SocketAddress | undefined;
   /** Called once the descriptor is closed. */
   onClosed: (() => void) | null;
 }
@@ -77,6 +79,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#addressing = new DatagramAddressing(setup.domain, local, setup.ipv6Only);
     this.#bound = setup.bound ? local : undefined;
     own(fd);
+    if (setup.peer !== undefined) this.#setPeer(destinationOf(setup.peer));
   }
 
   /** The socket's descriptor, -1 once closed. */

@@ -13,6 +13,7 @@ export type { DatagramSocket, ReceiveManyOptions } from './datagram-socket.js';
 export type { ConnectionDuplex, ToDuplexOptions } from './duplex.js';
 export { type ListenOptions, listen } from './listen.js';
 export type { Listener } from './listener.js';
+export { type OpenConnectionOptions, openConnection } from './open-connection.js';
 export type { KeepAlive } from './options.js';
 export { openPipe, type Pipe, type PipeOptions, stderr, stdin, stdout } from './pipe.js';
 export type { PipeToOptions } from './pipe-to.js';

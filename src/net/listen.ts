@@ -5,7 +5,7 @@ import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { EADDRINUSE } from '../ring/errno.js';
-import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
+import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import {
   AF_INET6,
@@ -18,7 +18,9 @@ import {
   writeSockaddr,
 } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { adopt, checkSocket, isListening } from './adopt.js';
 import { Listener } from './listener.js';
+import { localAddress } from './names.js';
 import { openSocket } from './open-socket.js';
 import {
   IPPROTO_IPV6,
@@ -32,7 +34,7 @@ import {
   TCP_NODELAY,
 } from './options.js';
 import { resolve } from './resolve.js';
-import { removeStale } from './socket-file.js';
+import { removeStale, SocketFile } from './socket-file.js';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -42,6 +44,12 @@ export interface ListenOptions {
   host?: string | undefined;
   /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
   path?: string | undefined;
+  /**
+   * A socket that is there already instead, TCP or Unix: bound, and perhaps listening, as a parent such as
+   * systemd hands it over. It is the listener's from now on, unless the call rejects. Its file stays when the
+   * listener closes.
+   */
+  fd?: number | undefined;
   /** How many connections may wait to be accepted; default 511, bounded by net.core.somaxconn. */
   backlog?: number | undefined;
   /** Lets several sockets share the port, the kernel spreading connections among them; default false. */
@@ -64,10 +72,13 @@ const EADDRNOTAVAIL = 'EADDRNOTAVAIL';
 /**
  * Listens for stream connections.
  * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`; errors
- * of the name lookup; AbortError; TypeError and RangeError for wrong options.
+ * of the name lookup; EBADF and ERR_INVALID_FD_TYPE for a wrong `fd`, which stays the caller's; AbortError;
+ * TypeError and RangeError for wrong options.
  */
 export function listen(options: ListenOptions & { path: string }): Promise<Listener<UnixAddress>>;
-export function listen(options: ListenOptions & { path?: undefined }): Promise<Listener<InetAddress>>;
+export function listen(
+  options: ListenOptions & { path?: undefined; fd?: undefined },
+): Promise<Listener<InetAddress>>;
 export function listen(options: ListenOptions): Promise<Listener>;
 export async function listen(options: ListenOptions): Promise<Listener> {
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
@@ -76,6 +87,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const signal = checkSignal(options.signal);
   throwIfAborted(signal);
   checkInt('options.fastOpen', options.fastOpen ?? 0, 0, 0x7fffffff);
+  if (options.fd !== undefined) return listenOn(options.fd, options, backlog);
   if (options.path !== undefined) {
     if (typeof options.path !== 'string') throw argTypeError('options.path', 'of type string', options.path);
     return openPath(options.path, options, backlog);
@@ -95,6 +107,27 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     if (code !== EAFNOSUPPORT && code !== EADDRNOTAVAIL) throw error;
     return open({ address: '0.0.0.0', family: 'IPv4', port }, options, backlog);
   }
+}
+
+/** What an adopted socket has settled already. */
+const OF_THE_SOCKET = ['port', 'host', 'path', 'reusePort', 'ipv6Only'] as const;
+
+/** Takes over a socket. */
+function listenOn(fd: number, options: ListenOptions, backlog: number): Listener {
+  for (const name of OF_THE_SOCKET) {
+    const value = options[name];
+    if (value !== undefined) throw argValueError(`options.${name}`, "cannot be given with 'fd'", value);
+  }
+  const domain = checkSocket(fd, SOCK_STREAM);
+  const loop = currentLoop();
+  if (options.backlog !== undefined || !isListening(fd)) {
+    const failed = libc().listen(fd, backlog);
+    if (failed < 0) throw systemError(failed, 'listen', localAddress(fd));
+  }
+  return adopt(fd, () => {
+    if (domain !== AF_UNIX) setConnectionOptions(fd, options);
+    return new Listener(loop, fd, null, options.maxConnections);
+  });
 }
 
 /** A file that a server left behind when it died is no reason not to start it again. */
@@ -118,7 +151,7 @@ async function open(address: SocketAddress, options: ListenOptions, backlog: num
   try {
     if (domain !== AF_UNIX) setTcpOptions(fd, domain, options);
     await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);
-    return new Listener(loop, fd, options.maxConnections);
+    return new Listener(loop, fd, SocketFile.of(address), options.maxConnections);
   } catch (error) {
     await closeSocket(loop, fd);
     throw error;
@@ -129,7 +162,11 @@ function setTcpOptions(fd: number, domain: number, options: ListenOptions): void
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (options.reusePort) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (domain === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
-  // Accepted sockets inherit it.
+  setConnectionOptions(fd, options);
+}
+
+/** Accepted sockets inherit them. */
+function setConnectionOptions(fd: number, options: ListenOptions): void {
   if (options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (options.fastOpen) setOption(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fastOpen);
 }

@@ -22,7 +22,7 @@ import type { SocketAddress } from '../ring/sockaddr.js';
 import { Connection } from './connection.js';
 import { localAddress } from './names.js';
 import { ReceiveBuffers } from './receive-buffers.js';
-import { SocketFile } from './socket-file.js';
+import type { SocketFile } from './socket-file.js';
 
 /** Errors of accept(2) that belong to a connection that went away before it was accepted, not to the listener. */
 const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
@@ -170,14 +170,17 @@ export class Listener<Address extends SocketAddress = SocketAddress> implements 
 
   readonly #file: SocketFile | null;
 
-  /** @internal Takes over a listening socket; use `listen`. */
-  constructor(loop: Loop, fd: number, maxConnections = Number.POSITIVE_INFINITY) {
+  /**
+   * @internal Takes over a listening socket; use `listen`.
+   * @param file what is to be removed when it closes.
+   */
+  constructor(loop: Loop, fd: number, file: SocketFile | null, maxConnections = Number.POSITIVE_INFINITY) {
     this.#loop = loop;
     this.#fd = fd;
     this.address = localAddress(fd) as Address;
     // Made here, where a failure can be reported.
     ReceiveBuffers.of(loop);
-    this.#file = SocketFile.of(this.address);
+    this.#file = file;
     this.#acceptor = new Acceptor(loop, fd, maxConnections);
     this.#acceptor.arm();
     own(fd);

@@ -21,7 +21,9 @@ export interface ThreadContext<Data = unknown> {
    * Listens on TCP, on a port that all threads share; the kernel spreads connections among them. Port 0 is
    * the same one in every thread. A stop closes it.
    */
-  readonly listen: (options: Omit<ListenOptions, 'path' | 'reusePort'>) => Promise<Listener<InetAddress>>;
+  readonly listen: (
+    options: Omit<ListenOptions, 'path' | 'fd' | 'reusePort'>,
+  ) => Promise<Listener<InetAddress>>;
 }
 
 /** The inner side of a thread: what it listens on, and what it is told. */
@@ -53,13 +55,14 @@ export class Thread implements ThreadContext {
   /** The context may be taken apart: `({ listen }) => …`. */
   readonly listen: ThreadContext['listen'] = options => this.#listen(options);
 
-  async #listen(options: Omit<ListenOptions, 'path' | 'reusePort'>): Promise<Listener<InetAddress>> {
+  async #listen(options: Omit<ListenOptions, 'path' | 'fd' | 'reusePort'>): Promise<Listener<InetAddress>> {
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     if ('path' in options) throw argValueError('options.path', 'cannot be shared by threads', options.path);
+    if ('fd' in options) throw argValueError('options.fd', 'cannot be shared by threads', options.fd);
     this.#listening++;
     try {
       const port = options.port === 0 ? await this.#reserve(options) : options.port;
-      const listener = await listen({ ...options, port, path: undefined, reusePort: true });
+      const listener = await listen({ ...options, port, path: undefined, fd: undefined, reusePort: true });
       if (this.signal.aborted) {
         await listener.close();
         throw closedError('The thread');

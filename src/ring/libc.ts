@@ -25,6 +25,8 @@ const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 /** The longest name of a network interface, with the NUL at its end. */
 const IF_NAMESIZE = 16;
 const EFD_CLOEXEC = 0o2000000;
@@ -91,6 +93,10 @@ export interface Libc {
   /** A counter that wakes who polls it, eventfd(2). */
   eventfd(): number;
   close(fd: number): number;
+  /** Keeps a descriptor from programs that are started. fcntl(2), FD_CLOEXEC */
+  setCloseOnExec(fd: number): number;
+  /** Makes `to` mean what `fd` does; what it meant before is closed. dup2(2) */
+  replace(to: number, fd: number): number;
   /** Where a file's current position is, lseek(2) with SEEK_CUR. */
   position(fd: number): number;
   /** Moves it, lseek(2) with SEEK_SET. */
@@ -160,6 +166,8 @@ function wrap(koffi: Koffi): Libc {
   const setsockopt = lib.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
   const getsockopt = lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
   const close = lib.func('int close(int)');
+  const fcntl = lib.func('int fcntl(int, int, int)');
+  const dup2 = lib.func('int dup2(int, int)');
   const shutdown = lib.func('int shutdown(int, int)');
   const nameToIndex = lib.func('uint if_nametoindex(const char *)');
   const indexToName = lib.func('if_indextoname', 'intptr_t', ['uint', 'void *']);
@@ -198,6 +206,8 @@ function wrap(koffi: Koffi): Libc {
     setsockopt: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.byteLength)),
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
     close: fd => result(close(fd)),
+    setCloseOnExec: fd => result(fcntl(fd, F_SETFD, FD_CLOEXEC)),
+    replace: (to, fd) => result(dup2(fd, to)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
     interfaceIndex: name => nameToIndex(name),
     interfaceName(index) {

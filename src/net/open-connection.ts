@@ -1,0 +1,35 @@
+import { loop as currentLoop } from '../loop/current.js';
+import { ENOTCONN } from '../ring/errno.js';
+import { argTypeError, systemError } from '../ring/errors.js';
+import { AF_UNIX } from '../ring/sockaddr.js';
+import { SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { adopt, checkNotListening, checkSocket } from './adopt.js';
+import { Connection } from './connection.js';
+import { remoteAddress } from './names.js';
+import { IPPROTO_TCP, setOption, TCP_NODELAY } from './options.js';
+
+/** How to take over a connected socket. */
+export interface OpenConnectionOptions {
+  /** TCP: sends small writes at once, TCP_NODELAY; default true. */
+  noDelay?: boolean | undefined;
+}
+
+/**
+ * Makes a Connection of a connected stream socket, TCP or Unix, that comes from elsewhere: inherited, as
+ * standard input of an inetd service is, or received over a Unix socket. The descriptor is the connection's
+ * from now on, unless the call throws: it is not inherited by other programs, and closed by `close()`. That
+ * of a `net.Socket`, or of anything else that goes on using it, cannot be taken over.
+ * @throws UasyncError EBADF, ENOTCONN; TypeError ERR_INVALID_FD_TYPE for what is no such socket; TypeError
+ * and RangeError for wrong arguments.
+ */
+export function openConnection(fd: number, options: OpenConnectionOptions = {}): Connection {
+  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  const domain = checkSocket(fd, SOCK_STREAM);
+  checkNotListening(fd);
+  if (remoteAddress(fd) === undefined) throw systemError(ENOTCONN, 'getpeername');
+  const loop = currentLoop();
+  return adopt(fd, () => {
+    if (domain !== AF_UNIX && options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    return new Connection(loop, fd);
+  });
+}
