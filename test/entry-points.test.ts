@@ -1,0 +1,28 @@
+/** The entry points of the package, as programs of either module system load them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { output, ROOT } from './programs.js';
+
+const { exports, engines } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  exports: Record<string, unknown>;
+  engines: { node: string };
+};
+
+for (const path of Object.keys(exports).filter(path => !path.endsWith('.json'))) {
+  const entry = path.replace('.', 'uasync');
+  t.test(`require('${entry}') gives what import('${entry}') does`, async t => {
+    const program = `
+      const required = require('${entry}');
+      import('${entry}').then(imported => {
+        const names = Object.keys(imported);
+        console.log(names.length > 2, names.every(name => required[name] === imported[name]));
+      });`;
+    t.equal(await output(process.execPath, ['-e', program]), 'true true\n');
+  });
+}
+
+t.test('the oldest Nodes that are named load ES modules by require', async t => {
+  t.equal(engines.node, '^20.19 || >=22.12');
+  t.ok('require_module' in process.features, 'process.features.require_module came with 20.19 and 22.10');
+});
