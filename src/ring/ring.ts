@@ -2,8 +2,9 @@ import * as abi from './abi.js';
 import { checkDuration, checkFunction, checkInt, microseconds } from './check.js';
 import { CompletionQueue } from './completion-queue.js';
 import type { Cqe, CqeSink } from './cqe.js';
-import { EAGAIN, EBUSY, EINTR, EINVAL, EOPNOTSUPP, ETIME } from './errno.js';
-import { argTypeError, stateError, systemError } from './errors.js';
+import { EINVAL } from './errno.js';
+import { argTypeError, systemError } from './errors.js';
+import { KernelEntry } from './kernel-entry.js';
 import type { Mapping } from './mapping.js';
 import { Pins } from './pins.js';
 import { Registrations } from './registrations.js';
@@ -12,7 +13,7 @@ import { RingMemory } from './ring-memory.js';
 import { Scratch } from './scratch.js';
 import { type RingOptions, resizeParams, setupRing } from './setup.js';
 import { Sqe } from './sqe/index.js';
-import { GETEVENTS_ARG, PARAMS, REG_WAIT } from './structs.js';
+import { PARAMS } from './structs.js';
 import { SubmissionQueue } from './submission-queue.js';
 
 /**
@@ -39,6 +40,7 @@ export class Ring extends Registrations {
   readonly features: number;
 
   readonly #handle: RingHandle;
+  readonly #kernel: KernelEntry;
   #memory: RingMemory;
   #sq: SubmissionQueue;
   #cq: CompletionQueue;
@@ -66,12 +68,12 @@ export class Ring extends Registrations {
     if (!(this.flags & abi.SETUP_REGISTERED_FD_ONLY)) takeFromLost(fd);
     held.add(this);
     this.#handle = new RingHandle(fd, this.flags, this.features);
+    this.#kernel = new KernelEntry(this.#handle, this.flags);
     this.pins = keepBuffers ? new Pins() : null;
     this.#memory = memory;
-    this.#sq = new SubmissionQueue(memory, params, this.flags);
-    this.#cq = new CompletionQueue(memory, params, this.flags, this.pins);
     this.#sqe = new Sqe(this.scratch);
-    this.#sqe.use(memory.sqes, this.#sq.shift);
+    this.#sq = new SubmissionQueue(memory, params, this.flags, this.#sqe, this.pins);
+    this.#cq = new CompletionQueue(memory, params, this.flags, this.pins);
   }
 
   #assertOpen(): void {
@@ -114,13 +116,7 @@ export class Ring extends Registrations {
    */
   getSqe(): Sqe | null {
     const sq = this.#sq;
-    if (!sq.hasRoom(1) && !this.#makeRoom(1)) return null;
-    const sqe = this.#sqe;
-    if (sqe.kept.length !== 0) this.#queueKept();
-    const tail = sq.tail;
-    sq.tail = (tail + 1) | 0;
-    sqe.moveTo((tail & sq.mask) << sq.shift);
-    return sqe;
+    return sq.hasRoom(1) || this.#makeRoom(1) ? sq.next() : null;
   }
 
   /**
@@ -130,20 +126,9 @@ export class Ring extends Registrations {
   getSqe128(): Sqe | null {
     this.#assertOpen();
     const sq = this.#sq;
-    if (!(this.flags & (abi.SETUP_SQE128 | abi.SETUP_SQE_MIXED))) {
-      throw stateError('The ring was made without SETUP_SQE128 and SETUP_SQE_MIXED');
-    }
-    if (this.flags & abi.SETUP_SQE128) return this.getSqe();
-    if (sq.entries < 2) return null;
-    // It must not wrap: the last place of the queue is left to a NOP that says nothing.
-    const last = (sq.tail & sq.mask) === sq.mask;
-    if (!sq.hasRoom(last ? 3 : 2) && !this.#makeRoom(last ? 3 : 2)) return null;
-    // With a user_data of its own: it never completes.
-    if (last) this.getSqe()!.userDataWords(-1, -1).skipSuccess();
-    this.getSqe();
-    sq.tail = (sq.tail + 1) | 0;
-    this.#sqe.widen();
-    return this.#sqe;
+    const entries = sq.wideEntries;
+    if (sq.entries < entries) return null;
+    return sq.hasRoom(entries) || this.#makeRoom(entries) ? sq.nextWide() : null;
   }
 
   #makeRoom(count: number): boolean {
@@ -163,36 +148,6 @@ export class Ring extends Registrations {
     return this.sqEntries - this.sqReady;
   }
 
-  /** Buffers named by the entry the cursor is on, now that it is known to be complete. */
-  #queueKept(): void {
-    const sqe = this.#sqe;
-    this.pins?.queue(sqe.at >> this.#sq.shift, sqe.kept);
-    sqe.kept = [];
-  }
-
-  /** Shows the kernel the new tail; returns how many entries it has yet to consume. */
-  #publish(): number {
-    const sq = this.#sq;
-    if (sq.tail !== sq.published) {
-      if (this.#sqe.kept.length !== 0) this.#queueKept();
-      if (this.pins !== null) this.#pinPublished(this.pins);
-      sq.publish();
-    }
-    return sq.look();
-  }
-
-  #pinPublished(pins: Pins): void {
-    const { mask, shift, tail, published } = this.#sq;
-    const words = this.#sqe.words;
-    const mixed = (this.flags & abi.SETUP_SQE_MIXED) !== 0;
-    for (let at = published; at !== tail; at = (at + 1) | 0) {
-      const index = at & mask;
-      pins.submit(index, words, index << shift);
-      // The second half of a wide entry in a mixed ring is no entry.
-      if (mixed && isWide(words[index << shift]! & 0xff)) at = (at + 1) | 0;
-    }
-  }
-
   /**
    * Gives the filled entries to the kernel; with `waitNr` it also waits until that many completions are
    * there. Returns how many entries the kernel took. It takes fewer, and the rest stay queued, when it is
@@ -202,7 +157,7 @@ export class Ring extends Registrations {
   submit(waitNr = 0): number {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);
     this.#assertOpen();
-    return this.#enter(this.#publish(), waitNr, waitNr > 0);
+    return this.#enter(this.#sq.publish(), waitNr, waitNr > 0);
   }
 
   /**
@@ -211,7 +166,7 @@ export class Ring extends Registrations {
    */
   submitAndGetEvents(): number {
     this.#assertOpen();
-    return this.#enter(this.#publish(), 0, true);
+    return this.#enter(this.#sq.publish(), 0, true);
   }
 
   /**
@@ -224,12 +179,11 @@ export class Ring extends Registrations {
     checkDuration('timeoutMs', timeoutMs);
     const minWait = microseconds('minWaitMs', minWaitMs);
     this.#assertOpen();
-    const toSubmit = this.#publish();
-    const arg = Buffer.alloc(GETEVENTS_ARG.size);
-    arg.writeUInt32LE(minWait, GETEVENTS_ARG.min_wait_usec);
-    arg.writeBigUInt64LE(BigInt(this.#sqe.timespec(timeoutMs)), GETEVENTS_ARG.ts);
-    const flags = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | this.#wakeFlag(toSubmit);
-    return this.#waited(this.#handle.enterArg(toSubmit, waitNr, flags, arg));
+    const sq = this.#sq;
+    const toSubmit = sq.publish();
+    const taken = this.#kernel.enterUntil(sq, toSubmit, waitNr, this.#sqe.timespec(timeoutMs), minWait);
+    this.#recycleScratch();
+    return taken;
   }
 
   /**
@@ -240,48 +194,15 @@ export class Ring extends Registrations {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);
     checkInt('index', index, 0, 0xffff);
     this.#assertOpen();
-    const toSubmit = this.#publish();
-    const wait = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | abi.ENTER_EXT_ARG_REG;
-    const flags = wait | this.#wakeFlag(toSubmit);
-    const offset = index * REG_WAIT.size;
-    return this.#waited(this.#handle.enter(toSubmit, waitNr, flags, offset, REG_WAIT.size));
-  }
-
-  /** What a wait that may run out has taken. */
-  #waited(taken: number): number {
+    const taken = this.#kernel.enterByRegion(this.#sq, this.#sq.publish(), waitNr, index);
     this.#recycleScratch();
-    if (taken >= 0) return taken;
-    if (taken === ETIME || taken === EINTR || taken === EAGAIN || taken === EBUSY) return 0;
-    throw systemError(taken, 'io_uring_enter');
-  }
-
-  #wakeFlag(toSubmit: number): number {
-    if (!(this.flags & abi.SETUP_SQPOLL) || toSubmit === 0) return 0;
-    return this.#sq.flags & abi.SQ_NEED_WAKEUP ? abi.ENTER_SQ_WAKEUP : 0;
+    return taken;
   }
 
   #enter(toSubmit: number, waitNr: number, getEvents: boolean): number {
-    let flags = getEvents ? abi.ENTER_GETEVENTS : 0;
-    if (this.flags & abi.SETUP_SQPOLL) {
-      // The kernel's thread takes the entries; it only has to be awake.
-      flags |= this.#wakeFlag(toSubmit);
-      if (flags === 0) {
-        this.#recycleScratch();
-        return toSubmit;
-      }
-    } else if (toSubmit === 0 && !getEvents) {
-      return 0;
-    }
-    for (;;) {
-      const taken = this.#handle.enter(toSubmit, waitNr, flags);
-      if (taken >= 0) {
-        this.#recycleScratch();
-        return taken;
-      }
-      if (taken === EINTR && waitNr > 0) continue;
-      if (taken === EINTR || taken === EAGAIN || taken === EBUSY) return 0;
-      throw systemError(taken, 'io_uring_enter');
-    }
+    const taken = this.#kernel.enter(this.#sq, toSubmit, waitNr, getEvents);
+    this.#recycleScratch();
+    return taken;
   }
 
   /**
@@ -291,16 +212,14 @@ export class Ring extends Registrations {
   sqringWait(): void {
     this.#assertOpen();
     if (!(this.flags & abi.SETUP_SQPOLL) || this.sqSpaceLeft > 0) return;
-    const failed = this.#handle.enter(0, 0, abi.ENTER_SQ_WAIT);
-    if (failed < 0 && failed !== EINTR) throw systemError(failed, 'io_uring_enter');
+    this.#kernel.waitForRoom();
     this.#recycleScratch();
   }
 
   /** Whether waits count as iowait, as they do at first. io_uring_set_iowait(3), 6.15 */
   setIowait(enabled: boolean): void {
     this.#assertOpen();
-    if (!(this.features & abi.FEAT_NO_IOWAIT)) throw systemError(EOPNOTSUPP, 'io_uring_set_iowait');
-    this.#handle.setIowait(enabled);
+    this.#kernel.setIowait(enabled, this.features);
   }
 
   /** What scratch memory holds has been copied once the queue is consumed. */
@@ -336,6 +255,7 @@ export class Ring extends Registrations {
    * The sink may submit, reap again, and close or resize the ring.
    */
   reap(sink: CqeSink): number {
+    if (typeof sink?.onCqe !== 'function') throw argTypeError('sink', 'an object with onCqe()', sink);
     this.#assertOpen();
     let count = 0;
     for (;;) {
@@ -410,6 +330,7 @@ export class Ring extends Registrations {
 
   /** Whether work waits for a system call of this thread. SETUP_TASKRUN_FLAG, 5.19 */
   get taskWorkPending(): boolean {
+    this.#assertOpen();
     return (this.#sq.flags & abi.SQ_TASKRUN) !== 0;
   }
 
@@ -458,7 +379,7 @@ export class Ring extends Registrations {
     this.#assertOpen();
     const params = resizeParams(entries, cqEntries);
     if (this.flags & abi.SETUP_NO_MMAP) throw systemError(EINVAL, 'io_uring_register');
-    this.#publish();
+    this.#sq.publish();
     this.#cq.publish();
     const failed = this.register(abi.REGISTER_RESIZE_RINGS, params, 1);
     if (failed < 0) throw systemError(failed, 'io_uring_register');
@@ -472,9 +393,8 @@ export class Ring extends Registrations {
     }
     this.#sq.retire();
     this.#cq.retire();
-    this.#sq = new SubmissionQueue(this.#memory, params, this.flags);
+    this.#sq = new SubmissionQueue(this.#memory, params, this.flags, this.#sqe, this.pins);
     this.#cq = new CompletionQueue(this.#memory, params, this.flags, this.pins);
-    this.#sqe.use(this.#memory.sqes, this.#sq.shift);
     old.unmap();
   }
 
@@ -506,8 +426,4 @@ export class Ring extends Registrations {
 
 function emptyCqe(): Cqe {
   return { userData: 0, res: 0, flags: 0 };
-}
-
-function isWide(opcode: number): boolean {
-  return opcode === abi.OP_NOP128 || opcode === abi.OP_URING_CMD128;
 }

@@ -1,31 +1,38 @@
 import * as abi from './abi.js';
+import { stateError } from './errors.js';
+import type { Pins } from './pins.js';
 import { type RingMemory, sqeShift } from './ring-memory.js';
+import type { Sqe } from './sqe/index.js';
 import { PARAMS, SQ_OFF } from './structs.js';
 
 const GONE = new Int32Array(0);
 
 /**
- * The submission queue, as the kernel and we share it. We fill entries from `tail` on and publish them;
- * the kernel moves its head. All counters wrap at 2^32.
+ * The submission queue, as the kernel and we share it, and the cursor that fills its entries. We fill them
+ * from `tail` on and publish them; the kernel moves its head. All counters wrap at 2^32.
  */
 export class SubmissionQueue {
   /** How many entries it holds. */
   readonly entries: number;
-  readonly mask: number;
-  /** Words of an entry, as a shift. */
-  readonly shift: number;
   /** Where the next entry to be filled is. */
   tail: number;
   /** Up to where the kernel has been shown entries. */
   published: number;
 
+  readonly #mask: number;
+  /** Words of an entry, as a shift. */
+  readonly #shift: number;
+  readonly #ringFlags: number;
   readonly #headAt: number;
   readonly #tailAt: number;
   readonly #flagsAt: number;
+  readonly #cursor: Sqe;
+  readonly #pins: Pins | null;
   #words: Int32Array;
   #headSeen: number;
 
-  constructor(memory: RingMemory, params: Buffer, flags: number) {
+  /** @param pins keep the buffers of entries; null where their owner does. */
+  constructor(memory: RingMemory, params: Buffer, flags: number, cursor: Sqe, pins: Pins | null) {
     const at = (field: number): number => params.readUInt32LE(PARAMS.sq_off + field) >> 2;
     const words = memory.words;
     this.#words = words;
@@ -33,8 +40,12 @@ export class SubmissionQueue {
     this.#tailAt = at(SQ_OFF.tail);
     this.#flagsAt = at(SQ_OFF.flags);
     this.entries = params.readUInt32LE(PARAMS.sq_entries);
-    this.mask = words[at(SQ_OFF.ring_mask)]!;
-    this.shift = sqeShift(flags);
+    this.#mask = words[at(SQ_OFF.ring_mask)]!;
+    this.#shift = sqeShift(flags);
+    this.#ringFlags = flags;
+    this.#cursor = cursor;
+    this.#pins = pins;
+    cursor.use(memory.sqes, this.#shift);
     // Not zero in a ring that was resized.
     this.tail = Atomics.load(words, this.#tailAt);
     this.published = this.tail;
@@ -58,10 +69,65 @@ export class SubmissionQueue {
     return (this.tail - this.#headSeen) | 0;
   }
 
-  /** Shows the kernel what has been filled. */
-  publish(): void {
-    this.published = this.tail;
-    Atomics.store(this.#words, this.#tailAt, this.tail);
+  /** Moves the cursor to the next entry, for which there is room. */
+  next(): Sqe {
+    const cursor = this.#cursor;
+    if (cursor.kept.length !== 0) this.#queueKept();
+    const { tail } = this;
+    this.tail = (tail + 1) | 0;
+    cursor.moveTo((tail & this.#mask) << this.#shift);
+    return cursor;
+  }
+
+  /** Entries that one of 128 bytes takes, which must not wrap: the last place of the queue may be left out. */
+  get wideEntries(): number {
+    if (this.#ringFlags & abi.SETUP_SQE128) return 1;
+    if (this.#ringFlags & abi.SETUP_SQE_MIXED) return (this.tail & this.#mask) === this.#mask ? 3 : 2;
+    throw stateError('The ring was made without SETUP_SQE128 and SETUP_SQE_MIXED');
+  }
+
+  /** Moves the cursor to the next entry of 128 bytes, for which there is room. */
+  nextWide(): Sqe {
+    const entries = this.wideEntries;
+    if (entries === 1) return this.next();
+    // A NOP that says nothing, with a user_data of its own: it never completes.
+    if (entries === 3) this.next().userDataWords(-1, -1).skipSuccess();
+    const cursor = this.next();
+    this.tail = (this.tail + 1) | 0;
+    cursor.widen();
+    return cursor;
+  }
+
+  /** Buffers of the entry that the cursor is on, which is known to be complete now. */
+  #queueKept(): void {
+    const cursor = this.#cursor;
+    this.#pins?.queue(cursor.at >> this.#shift, cursor.kept);
+    cursor.kept = [];
+  }
+
+  /** Shows the kernel what has been filled; returns how many entries it has yet to consume. */
+  publish(): number {
+    if (this.tail !== this.published) {
+      if (this.#cursor.kept.length !== 0) this.#queueKept();
+      if (this.#pins !== null) this.#pinPublished(this.#pins);
+      this.published = this.tail;
+      Atomics.store(this.#words, this.#tailAt, this.tail);
+    }
+    return this.look();
+  }
+
+  #pinPublished(pins: Pins): void {
+    const mask = this.#mask;
+    const shift = this.#shift;
+    const { tail, published } = this;
+    const { words } = this.#cursor;
+    const mixed = (this.#ringFlags & abi.SETUP_SQE_MIXED) !== 0;
+    for (let at = published; at !== tail; at = (at + 1) | 0) {
+      const index = at & mask;
+      pins.submit(index, words, index << shift);
+      // The second half of a wide entry in a mixed ring is no entry.
+      if (mixed && isWide(words[index << shift]! & 0xff)) at = (at + 1) | 0;
+    }
   }
 
   /** SQ_ flags that the kernel sets. */
@@ -74,4 +140,8 @@ export class SubmissionQueue {
     this.#words = GONE;
     this.#headSeen = (this.tail - this.entries) | 0;
   }
+}
+
+function isWide(opcode: number): boolean {
+  return opcode === abi.OP_NOP128 || opcode === abi.OP_URING_CMD128;
 }

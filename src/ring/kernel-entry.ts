@@ -1,0 +1,84 @@
+import * as abi from './abi.js';
+import { EAGAIN, EBUSY, EINTR, EOPNOTSUPP, ETIME } from './errno.js';
+import { systemError } from './errors.js';
+import type { RingHandle } from './ring-handle.js';
+import { GETEVENTS_ARG, REG_WAIT } from './structs.js';
+import type { SubmissionQueue } from './submission-queue.js';
+
+/** io_uring_enter(2): submitting and waiting, and what its failures mean. */
+export class KernelEntry {
+  readonly #handle: RingHandle;
+  readonly #flags: number;
+  readonly #arg = Buffer.alloc(GETEVENTS_ARG.size);
+
+  /** @param flags the ring's SETUP_ flags. */
+  constructor(handle: RingHandle, flags: number) {
+    this.#handle = handle;
+    this.#flags = flags;
+  }
+
+  /** Gives the kernel published entries, and may wait; returns how many it took. */
+  enter(sq: SubmissionQueue, toSubmit: number, waitNr: number, getEvents: boolean): number {
+    let flags = getEvents ? abi.ENTER_GETEVENTS : 0;
+    if (this.#flags & abi.SETUP_SQPOLL) {
+      // The kernel's thread takes the entries; it only has to be awake.
+      flags |= this.#wakeFlag(sq, toSubmit);
+      if (flags === 0) return toSubmit;
+    } else if (toSubmit === 0 && !getEvents) {
+      return 0;
+    }
+    for (;;) {
+      const taken = this.#handle.enter(toSubmit, waitNr, flags);
+      if (taken >= 0) return taken;
+      if (taken === EINTR && waitNr > 0) continue;
+      if (taken === EINTR || taken === EAGAIN || taken === EBUSY) return 0;
+      throw systemError(taken, 'io_uring_enter');
+    }
+  }
+
+  /** The same with a limit: `timespec` is an address, `minWait` microseconds. */
+  enterUntil(
+    sq: SubmissionQueue,
+    toSubmit: number,
+    waitNr: number,
+    timespec: number,
+    minWait: number,
+  ): number {
+    const arg = this.#arg;
+    arg.writeUInt32LE(minWait, GETEVENTS_ARG.min_wait_usec);
+    arg.writeBigUInt64LE(BigInt(timespec), GETEVENTS_ARG.ts);
+    const flags = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | this.#wakeFlag(sq, toSubmit);
+    return taken(this.#handle.enterArg(toSubmit, waitNr, flags, arg));
+  }
+
+  /** The same on the terms of entry `index` of the wait region. */
+  enterByRegion(sq: SubmissionQueue, toSubmit: number, waitNr: number, index: number): number {
+    const wait = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | abi.ENTER_EXT_ARG_REG;
+    const flags = wait | this.#wakeFlag(sq, toSubmit);
+    return taken(this.#handle.enter(toSubmit, waitNr, flags, index * REG_WAIT.size, REG_WAIT.size));
+  }
+
+  #wakeFlag(sq: SubmissionQueue, toSubmit: number): number {
+    if (!(this.#flags & abi.SETUP_SQPOLL) || toSubmit === 0) return 0;
+    return sq.flags & abi.SQ_NEED_WAKEUP ? abi.ENTER_SQ_WAKEUP : 0;
+  }
+
+  /** Waits until the SQPOLL thread has made room. */
+  waitForRoom(): void {
+    const failed = this.#handle.enter(0, 0, abi.ENTER_SQ_WAIT);
+    if (failed < 0 && failed !== EINTR) throw systemError(failed, 'io_uring_enter');
+  }
+
+  /** Whether every wait counts as iowait from now on. @param features the kernel's FEAT_ flags. */
+  setIowait(enabled: boolean, features: number): void {
+    if (!(features & abi.FEAT_NO_IOWAIT)) throw systemError(EOPNOTSUPP, 'io_uring_set_iowait');
+    this.#handle.setIowait(enabled);
+  }
+}
+
+/** What a wait that may run out has taken. */
+function taken(result: number): number {
+  if (result >= 0) return result;
+  if (result === ETIME || result === EINTR || result === EAGAIN || result === EBUSY) return 0;
+  throw systemError(result, 'io_uring_enter');
+}
