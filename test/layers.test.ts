@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import * as realTimers from '../src/loop/real-timers.js';
 import { ROOT } from './programs.js';
 
 const BELOW: Record<string, readonly string[]> = {
@@ -11,6 +12,17 @@ const BELOW: Record<string, readonly string[]> = {
   fs: ['ring', 'loop'],
   doctor: ['ring', 'loop', 'net', 'fs'],
 };
+
+/** The text of each source, without comments. */
+function sources(): [file: string, text: string][] {
+  const files = readdirSync(`${ROOT}src`, { recursive: true, encoding: 'utf8' });
+  return files
+    .filter(name => name.endsWith('.ts'))
+    .map(file => [
+      file,
+      readFileSync(join(`${ROOT}src`, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, ''),
+    ]);
+}
 
 /** The files of a folder, and which others each imports. */
 function imports(folder: string, extension: string): Map<string, string[]> {
@@ -52,4 +64,20 @@ t.test('what runs has no circle of imports', async t => {
     done.add(file);
   };
   for (const file of sources) visit(file, []);
+});
+
+t.test('timers, queues and clocks are those of real-timers.ts, which no test runner fakes', async t => {
+  const names = Object.keys(realTimers).filter(name => name in globalThis);
+  t.ok(names.includes('setImmediate') && names.includes('queueMicrotask'), names.join());
+  // A method may have such a name.
+  const used = new RegExp(`(?<![.#\\w])(?:${names.join('|')})\\b(?!\\(ms: number)`, 'g');
+  const faked = /process\.(?:nextTick|hrtime)|\bperformance\b|\bglobalThis\b|\bDate[.(]|node:timers/;
+  for (const [file, text] of sources()) {
+    if (file === 'loop/real-timers.ts') continue;
+    const imported = /import \{([^}]*)\} from '[./a-z]*\/real-timers\.js'/.exec(text)?.[1] ?? '';
+    const code = text.replace(/'(?:\\.|[^'\\\n])*'|`[^`]*`/g, '');
+    const missing = code.match(used)?.filter(name => !new RegExp(`\\b${name}\\b`).test(imported));
+    t.same(missing ?? [], [], `${file} imports them`);
+    t.notMatch(code, faked, `${file} uses none of the global ones`);
+  }
 });

@@ -1,5 +1,7 @@
 /** `fs.Stats` of what statx(2) has said. */
+
 import { type BigIntStats, Stats, statSync } from 'node:fs';
+import { dateAt } from '../loop/real-timers.js';
 import { STATX, STATX_TIMESTAMP } from '../ring/structs.js';
 
 const TWO_32 = 2 ** 32;
@@ -32,7 +34,7 @@ function time(statx: Uint32Array, at: number): number {
 
 /** Node rounds to the nearest millisecond, halves up. */
 function date(ms: number): Date {
-  return new Date(Math.round(ms));
+  return dateAt(Math.round(ms));
 }
 
 /** A constructor, with the prototype of Node's: so all its properties are in the object itself. */

@@ -1,5 +1,6 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { UasyncError } from '../ring/errors.js';
+import { queueMicrotask } from './real-timers.js';
 
 /** What can be moved to another thread. Its name in @types/node changes. */
 export type TransferList = NonNullable<Parameters<MessagePort['postMessage']>[1]>;

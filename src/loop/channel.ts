@@ -8,6 +8,7 @@ import { EndState, WANTS_MESSAGE, WANTS_ROOM } from './end-state.js';
 import type { Loop } from './loop.js';
 import { MessageQueue } from './message-queue.js';
 import { Operation } from './operation.js';
+import { setImmediate } from './real-timers.js';
 import { checkWait, Waiter, type WaitOptions } from './waiter.js';
 
 /** The kind of a message whose value comes by the port; the others are typed arrays. */

@@ -14,6 +14,7 @@ import { type LoopOptions, withDefaults } from './loop-options.js';
 import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
 import { submitRaw } from './raw.js';
+import { nextTick, now, setImmediate } from './real-timers.js';
 import { Scheduler } from './scheduler.js';
 
 /** user_data of requests whose outcome nobody waits for. */
@@ -55,7 +56,7 @@ function registerRingFd(ring: Ring): void {
 
 /** An uncaught exception like any other, which does not stop what the loop is doing. */
 function throwLater(error: unknown): void {
-  process.nextTick(() => {
+  nextTick(() => {
     throw error;
   });
 }
@@ -446,13 +447,13 @@ export class Loop {
 
   #cancelAll(): boolean {
     const CLOSE_WAIT_MS = 1000;
-    const end = performance.now() + CLOSE_WAIT_MS;
+    const end = now() + CLOSE_WAIT_MS;
     do {
       if (!this.busy && this.ring.sqReady === 0) return true;
       this.startUnowned().cancelAny(abi.ASYNC_CANCEL_ALL);
       this.ring.submitAndWaitTimeout(2, 10);
       this.ring.reap(this);
-    } while (performance.now() < end);
+    } while (now() < end);
     return !this.busy;
   }
 }

@@ -1,4 +1,5 @@
 import type { Ring } from '../ring/ring.js';
+import { clearImmediate, nextTick, now, setImmediate } from './real-timers.js';
 import { WakeUp } from './wake-up.js';
 
 /** What the scheduler drives. */
@@ -72,7 +73,7 @@ export class Scheduler {
     this.#tickQueued = true;
     if (this.#burst >= BURST_MAX) this.wakeLater();
     else if (this.#loop.quiet) RESOLVED.then(this.#onTick);
-    else process.nextTick(this.#onTick);
+    else nextTick(this.#onTick);
   }
 
   /** Take a turn, and reap, after libuv has looked at everything else. */
@@ -90,8 +91,8 @@ export class Scheduler {
     this.#wakeUp.disarm();
     this.#turn(false);
     const turns = ++this.#burst;
-    if (turns === TIMED_FROM) this.#burstEnd = performance.now() + BURST_MS;
-    else if (turns % TIMED_EVERY === TIMED_FROM + 1 && performance.now() > this.#burstEnd) {
+    if (turns === TIMED_FROM) this.#burstEnd = now() + BURST_MS;
+    else if (turns % TIMED_EVERY === TIMED_FROM + 1 && now() > this.#burstEnd) {
       this.#burst = BURST_MAX;
     }
     const { alive } = this.#loop;
@@ -146,11 +147,11 @@ export class Scheduler {
 
   /** Whether something has completed so recently that to sleep would be too slow. */
   #isExpecting(): boolean {
-    const now = performance.now();
+    const time = now();
     const { completed } = this.#loop;
-    if (completed === this.#seen) return now < this.#busyEnd;
+    if (completed === this.#seen) return time < this.#busyEnd;
     this.#seen = completed;
-    this.#busyEnd = now + this.#busyPoll;
+    this.#busyEnd = time + this.#busyPoll;
     return true;
   }
 

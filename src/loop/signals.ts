@@ -3,6 +3,7 @@ import { isMainThread } from 'node:worker_threads';
 import { checkSignal } from '../ring/check.js';
 import { argValueError, UasyncError } from '../ring/errors.js';
 import { AbortError, throwIfAborted } from './abort.js';
+import { clearInterval, setInterval } from './real-timers.js';
 import { Waiter } from './waiter.js';
 
 const HOUR_MS = 3_600_000;

@@ -2,6 +2,7 @@ import { checkDuration, checkSignal } from '../ring/check.js';
 import { argTypeError, timeoutError } from '../ring/errors.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
+import { clearTimeout, setTimeout } from './real-timers.js';
 import { promiseOf, type Settler } from './settler.js';
 
 /** What every call that waits on a peer takes. */

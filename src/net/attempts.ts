@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net';
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 
 /** Before the next address is tried beside those that have not answered, in milliseconds. RFC 8305, 5 */

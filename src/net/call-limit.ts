@@ -1,5 +1,6 @@
 import { AbortError } from '../loop/abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import { type ErrorDetails, timeoutError, type UasyncError } from '../ring/errors.js';
 

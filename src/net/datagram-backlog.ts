@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import type { Destination } from './datagram-destination.js';
 import type { DatagramSend } from './datagram-send.js';
 

@@ -1,5 +1,6 @@
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
+import { queueMicrotask } from '../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';

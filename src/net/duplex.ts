@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { clearTimeout, setImmediate, setTimeout } from '../loop/real-timers.js';
 import { checkDuration } from '../ring/check.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import type { Connection } from './connection.js';

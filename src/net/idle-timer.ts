@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
+
 /** Calls back when `moved()` has not changed for `ms` milliseconds while `waiting()`; it holds nothing alive. */
 export class IdleTimer {
   readonly #ms: number;

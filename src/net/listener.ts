@@ -2,6 +2,7 @@ import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { own } from '../loop/owned-descriptors.js';
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import { traced } from '../loop/traced.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';

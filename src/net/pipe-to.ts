@@ -1,4 +1,5 @@
 import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../loop/blocks.js';
+import { queueMicrotask } from '../loop/real-timers.js';
 import { unlessGivenUp } from '../loop/waiter.js';
 import type { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';

@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Channel } from '../loop/channel.js';
 import type { LoopStats } from '../loop/loop-stats.js';
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';

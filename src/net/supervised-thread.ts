@@ -3,6 +3,7 @@ import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { Channel } from '../loop/channel.js';
 import { channelPair } from '../loop/channel-end.js';
 import type { LoopStats } from '../loop/loop-stats.js';
+import { clearTimeout, nextTick, now, setTimeout } from '../loop/real-timers.js';
 import { UasyncError } from '../ring/errors.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
@@ -62,7 +63,7 @@ export class SupervisedThread {
       throw error;
     }
     const control = this.#control!;
-    const begun = performance.now();
+    const begun = now();
     return new Promise((resolve, reject) => {
       let failure: Error | undefined;
       control.on('message', (message: FromThread) => {
@@ -81,10 +82,10 @@ export class SupervisedThread {
       worker.once('exit', code => {
         failure ??= new UasyncError('ERR_THREAD_EXIT', `Thread ${this.id} ended with exit code ${code}`);
         reject(failure);
-        this.#ended(failure, code, performance.now() - begun);
+        this.#ended(failure, code, now() - begun);
       });
       // An error of the user's is one like any other, and not the thread's.
-      process.nextTick(() => {
+      nextTick(() => {
         if (this.#worker === worker) this.#owner.started(this);
       });
     });

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { Channel } from '../loop/channel.js';
 import { loop } from '../loop/current.js';
+import { setImmediate } from '../loop/real-timers.js';
 import { argTypeError, argValueError, closedError, UasyncError } from '../ring/errors.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import { type ListenOptions, listen } from './listen.js';

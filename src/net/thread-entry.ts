@@ -1,5 +1,7 @@
 /** What each thread of `serveOnThreads` runs. */
+
 import { workerData } from 'node:worker_threads';
+import { setImmediate } from '../loop/real-timers.js';
 import { argTypeError } from '../ring/errors.js';
 import { Thread, type ThreadContext } from './thread-context.js';
 import type { ThreadData } from './thread-messages.js';

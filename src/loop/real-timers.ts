@@ -1,0 +1,27 @@
+/**
+ * Node's timers, its queues and its clock as they were when this module was loaded. Test runners (node:test,
+ * jest, sinon) replace the global ones, and a loop that waits for a fake one stops: nothing in src/ uses a
+ * global one, test/layers.test.ts checks that.
+ */
+
+export const {
+  setTimeout,
+  clearTimeout,
+  setInterval,
+  clearInterval,
+  setImmediate,
+  clearImmediate,
+  queueMicrotask,
+} = globalThis;
+
+export const { nextTick } = process;
+
+/** Milliseconds on the monotonic clock. */
+export const now = performance.now.bind(performance);
+
+const RealDate = Date;
+
+/** The date at `ms` milliseconds since 1970. */
+export function dateAt(ms: number): Date {
+  return new RealDate(ms);
+}
