@@ -1,9 +1,7 @@
 import { throwIfAborted } from '../loop/abort.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
-import type { Loop } from '../loop/loop.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { EADDRINUSE } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import {
@@ -45,7 +43,8 @@ import {
   setOption,
 } from './options.js';
 import { resolve } from './resolve.js';
-import { removeStale, SocketFile } from './socket-file.js';
+import { claimPath, type SocketFile } from './socket-file.js';
+import { UnixName } from './unix-path.js';
 
 /** Where a datagram socket is bound, and how it works. */
 export interface BindOptions {
@@ -158,22 +157,29 @@ function checkOptions(options: BindOptions): void {
 async function open(domain: number, address: SocketAddress, options: BindOptions): Promise<DatagramSocket> {
   const loop = currentLoop();
   // Checked before there is a descriptor to lose.
-  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
-  const name = sockaddr.subarray(0, writeSockaddr(sockaddr, 0, address));
-  const fd = openSocket(SOCK_DGRAM, 'bind', address);
+  const name = 'path' in address ? new UnixName(address.path, 'bind') : null;
+  const sockaddr = name?.sockaddr ?? sockaddrOf(address);
+  let fd = -1;
   try {
+    fd = openSocket(SOCK_DGRAM, 'bind', address);
     setOptions(fd, domain, options);
-    const onClosed = options.bound === false ? null : await bindTo(loop, fd, address, name);
+    const bound = options.bound !== false;
+    let file: SocketFile | null = null;
+    if (bound && name !== null) file = await claimPath(name, at => libc().bind(fd, at), 'bind');
+    else if (bound) bindTo(fd, address, sockaddr);
     return new DatagramSocket(loop, fd, {
       ...setupOf(domain, options),
       ipv6Only: Boolean(options.ipv6Only),
-      bound: options.bound !== false,
+      bound,
       peer: undefined,
-      onClosed,
+      path: bound ? options.path : undefined,
+      file,
     });
   } catch (error) {
-    await closeSocket(loop, fd);
+    if (fd >= 0) await closeSocket(loop, fd);
     throw error;
+  } finally {
+    name?.close();
   }
 }
 
@@ -206,7 +212,8 @@ function bindOn(fd: number, options: BindOptions): DatagramSocket {
       ipv6Only,
       bound: 'path' in local ? local.path !== '' : local.port !== 0,
       peer: remoteAddress(fd),
-      onClosed: null,
+      path: undefined,
+      file: null,
     });
   });
 }
@@ -222,19 +229,14 @@ function setupOf(domain: number, options: BindOptions): CommonSetup {
   };
 }
 
-async function bindTo(
-  loop: Loop,
-  fd: number,
-  address: SocketAddress,
-  name: Uint8Array,
-): Promise<(() => void) | null> {
-  let failed = libc().bind(fd, name);
-  if (failed === EADDRINUSE && 'path' in address && (await removeStale(loop, address.path, SOCK_DGRAM))) {
-    failed = libc().bind(fd, name);
-  }
+function sockaddrOf(address: SocketAddress): Buffer {
+  const bytes = Buffer.alloc(SOCKADDR_MAX);
+  return bytes.subarray(0, writeSockaddr(bytes, 0, address));
+}
+
+function bindTo(fd: number, address: SocketAddress, sockaddr: Uint8Array): void {
+  const failed = libc().bind(fd, sockaddr);
   if (failed < 0) throw systemError(failed, 'bind', address);
-  const file = SocketFile.of(address);
-  return file === null ? null : () => file.remove();
 }
 
 function setOptions(fd: number, domain: number, options: BindOptions): void {

@@ -14,12 +14,14 @@ import {
   inetAddress,
   SOCKADDR_MAX,
   type SocketAddress,
+  type UnixAddress,
   writeSockaddr,
 } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { firstOf, interleave } from './attempts.js';
 import { CallLimit } from './call-limit.js';
 import { Connection } from './connection.js';
+import { givenPath } from './names.js';
 import { openSocket } from './open-socket.js';
 import {
   IPPROTO_TCP,
@@ -30,6 +32,7 @@ import {
   TCP_NODELAY,
 } from './options.js';
 import { resolve } from './resolve.js';
+import { UnixName } from './unix-path.js';
 
 /** Whom to connect to, and how. */
 export interface ConnectOptions extends WaitOptions {
@@ -59,9 +62,10 @@ class ConnectOperation extends AbortableOperation<void> {
     return 'connect';
   }
 
-  run(fd: number, address: SocketAddress, signal: AbortSignal): Promise<void> {
+  /** @param name the address as the kernel takes it. */
+  run(fd: number, name: SocketAddress, address: SocketAddress, signal: AbortSignal): Promise<void> {
     this.#address = address;
-    this.loop.start(this).connect(fd, address);
+    this.loop.start(this).connect(fd, name);
     this.watch(signal);
     return this.promise();
   }
@@ -81,6 +85,9 @@ class ConnectOperation extends AbortableOperation<void> {
  * @throws (as a rejection) ECONNREFUSED, ETIMEDOUT, ENOENT and their like, with `address` and `port` or
  * `path`; errors of the name lookup; AbortError; TypeError and RangeError for wrong options.
  */
+export function connect(options: ConnectOptions & { path: string }): Promise<Connection<UnixAddress>>;
+export function connect(options: ConnectOptions & { path?: undefined }): Promise<Connection<InetAddress>>;
+export function connect(options: ConnectOptions): Promise<Connection>;
 export async function connect(options: ConnectOptions): Promise<Connection> {
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
   checkWait(options);
@@ -97,14 +104,14 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const limit = new Limit({ signal, timeout });
   let tried: InetAddress | undefined;
   try {
-    if (path !== undefined) return await connectTo(loop, { path }, options, limit, limit.signal);
+    if (path !== undefined) return await connectToPath(loop, path, options, limit);
     const found = await resolve(host, port!, limit);
     const addresses = interleave(found.filter(address => isReachable(address, options)));
     tried = addresses[0];
     if (tried === undefined) throw systemError(EADDRNOTAVAIL, 'connect', found[0]);
     return await firstOf(
       addresses,
-      (address, signal) => connectTo(loop, address, options, limit, signal),
+      (address, signal) => connectTo(loop, address, address, options, limit, signal),
       late => late.reset(),
     );
   } catch (error) {
@@ -133,22 +140,41 @@ function isReachable({ family }: InetAddress, { localAddress }: ConnectOptions):
   return localAddress === undefined || (family === 'IPv6') === isIPv6(localAddress);
 }
 
+async function connectToPath(
+  loop: Loop,
+  path: string,
+  options: ConnectOptions,
+  limit: Limit,
+): Promise<Connection> {
+  const name = new UnixName(path, 'connect');
+  try {
+    const connection = await connectTo(loop, { path }, name.address, options, limit, limit.signal);
+    const address = givenPath(path);
+    if (address !== undefined) connection.setRemoteAddress(address);
+    return connection;
+  } finally {
+    name.close();
+  }
+}
+
+/** @param name the address as the kernel takes it. */
 async function connectTo(
   loop: Loop,
   address: SocketAddress,
+  name: SocketAddress,
   options: ConnectOptions,
   limit: Limit,
   signal: AbortSignal,
 ): Promise<Connection> {
   // Checked before there is a descriptor to lose.
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
-  writeSockaddr(sockaddr, 0, address);
+  writeSockaddr(sockaddr, 0, name);
   const both = signal === limit.signal ? signal : AbortSignal.any([signal, limit.signal]);
   if (both.aborted) throw limit.error(address);
   const fd = openSocket(SOCK_STREAM, 'connect', address);
   try {
     if (!('path' in address)) prepare(fd, options, address);
-    await new ConnectOperation(loop).run(fd, address, both);
+    await new ConnectOperation(loop).run(fd, name, address, both);
   } catch (error) {
     await closeSocket(loop, fd);
     throw error instanceof AbortError ? limit.error(address) : error;

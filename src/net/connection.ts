@@ -4,6 +4,7 @@ import { traced } from '../loop/traced.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
 import { ChunkIterator } from './chunk-iterator.js';
 import { ConnectionDuplex, type ToDuplexOptions } from './duplex.js';
 import { Endpoint } from './endpoint.js';
@@ -25,10 +26,13 @@ const UNTIL_MAX = 65536;
 const PEEK_MAX = 1 << 24;
 
 /**
- * A stream connection, TCP or Unix. Reads and writes are awaited; iterating over it yields what arrives
+ * A stream connection, TCP or Unix: `Address` says which. Reads and writes are awaited; iterating over it yields what arrives
  * and closes it at the end.
  */
-export class Connection extends Socket implements AsyncIterable<Buffer> {
+export class Connection<Address extends SocketAddress = SocketAddress>
+  extends Socket<Address>
+  implements AsyncIterable<Buffer>
+{
   readonly #endpoint: Endpoint;
   readonly #receiver: Receiver;
   readonly #sender: Sender;

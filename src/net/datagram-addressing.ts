@@ -127,10 +127,9 @@ export class DatagramAddressing {
     return inetDestination(found.address, port)!;
   }
 
-  /** Whom `connect(to, host)` means. */
-  async peerOf(to: number | string, host: string | undefined): Promise<Destination> {
-    if (this.#domain === AF_UNIX) return unixDestination(to as string);
-    const port = checkInt('port', to as number, 1, 65535);
+  /** Whom `connect(port, host)` means. */
+  async peerOf(to: number, host: string | undefined): Promise<Destination> {
+    const port = checkInt('port', to, 1, 65535);
     if (host !== undefined && typeof host !== 'string') throw argTypeError('host', 'of type string', host);
     const address = host ?? this.#loopback;
     return inetDestination(address, port) ?? this.lookUp(address, port);

@@ -1,7 +1,7 @@
 /** Receivers of datagrams: their addresses as the kernel wants them, without encoding one for each datagram. */
 import { isIP } from 'node:net';
 import { checkInt } from '../ring/check.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
+import type { SocketAddress, UnixAddress } from '../ring/sockaddr.js';
 import { Destination } from './datagram-destination.js';
 
 /**
@@ -54,9 +54,12 @@ export function inetDestination(address: string, port: number): Destination | nu
   return destination;
 }
 
-/** The destination of a Unix socket's path, or abstract name. */
-export function unixDestination(path: string): Destination {
-  return new Destination(path, -1, { path });
+/**
+ * The destination of a Unix socket's path, or abstract name.
+ * @param address as the kernel takes it.
+ */
+export function unixDestination(path: string, address: UnixAddress = { path }): Destination {
+  return new Destination(path, -1, address);
 }
 
 /** The destination of an address as the kernel tells it. */

@@ -13,13 +13,15 @@ import { DatagramAddressing, type OutgoingDatagram, type SendOptions } from './d
 import { Batch } from './datagram-batch.js';
 import { bytesOf, checkAttached, type DatagramData } from './datagram-data.js';
 import type { Destination } from './datagram-destination.js';
-import { destinationOf, knownDestination } from './datagram-destinations.js';
+import { destinationOf, knownDestination, unixDestination } from './datagram-destinations.js';
 import { kernelDrops } from './datagram-options.js';
 import { type Datagram, DatagramReceiver } from './datagram-receiver.js';
 import { DatagramSender } from './datagram-sender.js';
 import { DatagramSettings } from './datagram-settings.js';
-import { localAddress, remoteAddress } from './names.js';
+import { givenPath, localAddress, remoteAddress } from './names.js';
 import { sendLimit } from './send-limit.js';
+import type { SocketFile } from './socket-file.js';
+import { UnixName } from './unix-path.js';
 
 /** How many datagrams `recvMany` resolves to. */
 export interface ReceiveManyOptions extends WaitOptions {
@@ -37,8 +39,10 @@ export interface SocketSetup {
   bound: boolean;
   /** Whom an adopted socket is connected to. */
   peer: SocketAddress | undefined;
-  /** Called once the descriptor is closed. */
-  onClosed: (() => void) | null;
+  /** A Unix socket's path as the caller gave it. */
+  path: string | undefined;
+  /** What is to be removed when it closes. */
+  file: SocketFile | null;
 }
 
 /** As many datagrams as there are. */
@@ -57,7 +61,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   readonly #receiver: DatagramReceiver;
   readonly #sender: DatagramSender;
   readonly #addressing: DatagramAddressing;
-  readonly #onClosed: (() => void) | null;
+  readonly #file: SocketFile | null;
   #fd: number;
   /** What it was bound to at first. */
   readonly #bound: SocketAddress | undefined;
@@ -74,8 +78,8 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#receiver = new DatagramReceiver(loop, fd, setup.queueLimit, setup.maxSize, setup.ancillary);
     this.#sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
     this.#sender.onRefused = error => this.#receiver.fail(error);
-    this.#onClosed = setup.onClosed;
-    const local = localAddress(fd);
+    this.#file = setup.file;
+    const local = givenPath(setup.path) ?? localAddress(fd);
     this.#addressing = new DatagramAddressing(setup.domain, local, setup.ipv6Only);
     this.#bound = setup.bound ? local : undefined;
     own(fd);
@@ -295,12 +299,26 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#addressing.connecting = true;
     this.#sender.doubt();
     try {
-      const peer = await unlessGivenUp(this.#addressing.peerOf(to, host), 'connect', options);
-      this.checkOpen();
+      if (this.domain === AF_UNIX) await this.#connectToPath(to as string);
+      else {
+        const peer = await unlessGivenUp(this.#addressing.peerOf(to as number, host), 'connect', options);
+        this.checkOpen();
+        await this.#connectTo(peer.bytes, peer.details);
+        this.#setPeer(peer);
+      }
+    } finally {
+      this.#addressing.connecting = false;
+    }
+  }
+
+  async #connectToPath(path: string): Promise<void> {
+    const name = new UnixName(path, 'connect');
+    try {
+      const peer = unixDestination(path, name.address);
       await this.#connectTo(peer.bytes, peer.details);
       this.#setPeer(peer);
     } finally {
-      this.#addressing.connecting = false;
+      name.close();
     }
   }
 
@@ -322,8 +340,12 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#sender.peer = peer;
     this.#receiver.peer = peer;
     // The system has chosen what was left to it.
-    this.#addressing.local = localAddress(this.#fd) ?? this.#addressing.local;
-    this.#remote = peer === null ? undefined : remoteAddress(this.#fd);
+    const { local } = this.#addressing;
+    if (local === undefined || !('path' in local) || local.path === '') {
+      this.#addressing.local = localAddress(this.#fd) ?? local;
+    }
+    if (peer === null) this.#remote = undefined;
+    else this.#remote = this.domain === AF_UNIX ? { path: peer.address } : remoteAddress(this.#fd);
   }
 
   /**
@@ -400,8 +422,8 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     const fd = this.#fd;
     this.#dropped = kernelDrops(fd);
     this.#fd = -1;
+    this.#file?.remove();
     await closeSocket(this.#loop, fd);
-    this.#onClosed?.();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,6 @@ import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { EADDRINUSE } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import {
@@ -13,7 +12,6 @@ import {
   familyOf,
   type InetAddress,
   SOCKADDR_MAX,
-  type SocketAddress,
   type UnixAddress,
   writeSockaddr,
 } from '../ring/sockaddr.js';
@@ -34,7 +32,8 @@ import {
   TCP_NODELAY,
 } from './options.js';
 import { resolve } from './resolve.js';
-import { removeStale, SocketFile } from './socket-file.js';
+import { claimPath } from './socket-file.js';
+import { UnixName } from './unix-path.js';
 
 /** Where and how to listen. */
 export interface ListenOptions {
@@ -126,22 +125,32 @@ function listenOn(fd: number, options: ListenOptions, backlog: number): Listener
   }
   return adopt(fd, () => {
     if (domain !== AF_UNIX) setConnectionOptions(fd, options);
-    return new Listener(loop, fd, null, options.maxConnections);
+    return new Listener(loop, fd, { maxConnections: options.maxConnections });
   });
 }
 
-/** A file that a server left behind when it died is no reason not to start it again. */
 async function openPath(path: string, options: ListenOptions, backlog: number): Promise<Listener> {
+  const loop = currentLoop();
+  // Checked before there is a descriptor to lose.
+  const name = new UnixName(path, 'listen');
+  let fd = -1;
   try {
-    return await open({ path }, options, backlog);
+    fd = openSocket(SOCK_STREAM, 'listen', { path });
+    const bindAndListen = (sockaddr: Uint8Array): number => {
+      const failed = libc().bind(fd, sockaddr);
+      return failed < 0 ? failed : libc().listen(fd, backlog);
+    };
+    const file = await claimPath(name, bindAndListen, 'listen');
+    return new Listener(loop, fd, { file, path, maxConnections: options.maxConnections });
   } catch (error) {
-    if ((error as UasyncError).errno !== EADDRINUSE || !(await removeStale(currentLoop(), path, SOCK_STREAM)))
-      throw error;
-    return open({ path }, options, backlog);
+    if (fd >= 0) await closeSocket(loop, fd);
+    throw error;
+  } finally {
+    name.close();
   }
 }
 
-async function open(address: SocketAddress, options: ListenOptions, backlog: number): Promise<Listener> {
+async function open(address: InetAddress, options: ListenOptions, backlog: number): Promise<Listener> {
   const loop = currentLoop();
   const domain = familyOf(address);
   // Checked before there is a descriptor to lose.
@@ -149,9 +158,9 @@ async function open(address: SocketAddress, options: ListenOptions, backlog: num
   const length = writeSockaddr(sockaddr, 0, address);
   const fd = openSocket(SOCK_STREAM, 'listen', address);
   try {
-    if (domain !== AF_UNIX) setTcpOptions(fd, domain, options);
+    setTcpOptions(fd, domain, options);
     await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);
-    return new Listener(loop, fd, SocketFile.of(address), options.maxConnections);
+    return new Listener(loop, fd, { maxConnections: options.maxConnections });
   } catch (error) {
     await closeSocket(loop, fd);
     throw error;
@@ -175,7 +184,7 @@ function setConnectionOptions(fd: number, options: ListenOptions): void {
 async function bindAndListen(
   loop: Loop,
   fd: number,
-  address: SocketAddress,
+  address: InetAddress,
   sockaddr: Buffer,
   backlog: number,
 ): Promise<void> {

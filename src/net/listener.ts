@@ -19,9 +19,9 @@ import {
   EPROTO,
 } from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
+import type { SocketAddress, UnixAddress } from '../ring/sockaddr.js';
 import { Connection } from './connection.js';
-import { localAddress } from './names.js';
+import { givenPath, localAddress } from './names.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { SocketFile } from './socket-file.js';
 
@@ -38,6 +38,8 @@ class Acceptor extends Operation {
   readonly #waiting: Waiter<Connection>[] = [];
   readonly #accepted: number[] = [];
   readonly #max: number;
+  /** A Unix socket's own address, which is that of its connections. */
+  readonly #address: UnixAddress | undefined;
   /** Connections that were handed out and are not closed. */
   #open = 0;
   #error: Error | null = null;
@@ -47,10 +49,11 @@ class Acceptor extends Operation {
   #exhausted = false;
   #onStopped: (() => void) | null = null;
 
-  constructor(loop: Loop, fd: number, max: number) {
+  constructor(loop: Loop, fd: number, max: number, address: UnixAddress | undefined) {
     super(loop);
     this.#fd = fd;
     this.#max = max;
+    this.#address = address;
   }
 
   override get syscall(): string {
@@ -134,12 +137,16 @@ class Acceptor extends Operation {
         waiter.reject(this.#error);
         continue;
       }
-      if (this.#max === Number.POSITIVE_INFINITY) waiter.resolve(new Connection(this.loop, fd));
-      else {
-        this.#open++;
-        waiter.resolve(new Connection(this.loop, fd, this.#onClosed));
-      }
+      waiter.resolve(this.#connection(fd));
     }
+  }
+
+  #connection(fd: number): Connection {
+    const counted = this.#max !== Number.POSITIVE_INFINITY;
+    if (counted) this.#open++;
+    const connection = new Connection(this.loop, fd, counted ? this.#onClosed : undefined);
+    if (this.#address !== undefined) connection.setLocalAddress(this.#address);
+    return connection;
   }
 
   /** Ends accepting: those who wait reject, and connections nobody has asked for are closed. */
@@ -160,8 +167,19 @@ class Acceptor extends Operation {
   }
 }
 
+/** @internal What `listen` knows of a socket. */
+export interface ListenerSetup {
+  /** What is to be removed when it closes. */
+  file?: SocketFile | null | undefined;
+  /** The Unix socket's path as the caller gave it. */
+  path?: string | undefined;
+  maxConnections?: number | undefined;
+}
+
 /** A socket that accepts connections, TCP or Unix. Iterating over it yields them. */
-export class Listener<Address extends SocketAddress = SocketAddress> implements AsyncIterable<Connection> {
+export class Listener<Address extends SocketAddress = SocketAddress>
+  implements AsyncIterable<Connection<Address>>
+{
   /** Where it listens: with port 0 the port that the system chose. */
   readonly address: Address;
   readonly #loop: Loop;
@@ -171,18 +189,21 @@ export class Listener<Address extends SocketAddress = SocketAddress> implements 
 
   readonly #file: SocketFile | null;
 
-  /**
-   * @internal Takes over a listening socket; use `listen`.
-   * @param file what is to be removed when it closes.
-   */
-  constructor(loop: Loop, fd: number, file: SocketFile | null, maxConnections = Number.POSITIVE_INFINITY) {
+  /** @internal Takes over a listening socket; use `listen`. */
+  constructor(loop: Loop, fd: number, setup: ListenerSetup) {
+    const { file = null, path, maxConnections = Number.POSITIVE_INFINITY } = setup;
     this.#loop = loop;
     this.#fd = fd;
-    this.address = localAddress(fd) as Address;
+    this.address = (givenPath(path) ?? localAddress(fd)) as Address;
     // Made here, where a failure can be reported.
     ReceiveBuffers.of(loop);
     this.#file = file;
-    this.#acceptor = new Acceptor(loop, fd, maxConnections);
+    this.#acceptor = new Acceptor(
+      loop,
+      fd,
+      maxConnections,
+      'path' in this.address ? this.address : undefined,
+    );
     this.#acceptor.arm();
     own(fd);
   }
@@ -201,19 +222,19 @@ export class Listener<Address extends SocketAddress = SocketAddress> implements 
    * The next connection. Several calls may wait: they are served in order.
    * @throws (as a rejection) ERR_CLOSED, AbortError, ETIMEDOUT, errors of accept(2).
    */
-  async accept(options?: WaitOptions): Promise<Connection> {
+  async accept(options?: WaitOptions): Promise<Connection<Address>> {
     checkWait(options);
     try {
-      return await this.#acceptor.accept(options);
+      return (await this.#acceptor.accept(options)) as Connection<Address>;
     } catch (error) {
       throw traced(error);
     }
   }
 
   /** Yields connections until the listener is closed; leaving the loop closes it. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Connection, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Connection<Address>, void, undefined> {
     try {
-      for (;;) yield await this.#acceptor.accept(undefined);
+      for (;;) yield (await this.#acceptor.accept(undefined)) as Connection<Address>;
     } catch (error) {
       if (this.#closing === null) throw error;
     } finally {

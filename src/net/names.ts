@@ -1,5 +1,6 @@
 import { libc } from '../ring/libc.js';
-import { readSockaddr, SOCKADDR_MAX, type SocketAddress } from '../ring/sockaddr.js';
+import { readSockaddr, SOCKADDR_MAX, type SocketAddress, type UnixAddress } from '../ring/sockaddr.js';
+import { isFilePath } from './unix-path.js';
 
 type NameCall = (fd: number, address: Uint8Array, length: Uint32Array) => number;
 
@@ -18,4 +19,9 @@ export function localAddress(fd: number): SocketAddress | undefined {
 /** The peer's address, getpeername(2); undefined when the peer has gone. */
 export function remoteAddress(fd: number): SocketAddress | undefined {
   return nameOf(libc().getpeername, fd);
+}
+
+/** The address of a Unix socket by its path as the caller gave it: the kernel may know a long one by another. */
+export function givenPath(path: string | undefined): UnixAddress | undefined {
+  return path !== undefined && isFilePath(path) ? { path } : undefined;
 }

@@ -22,23 +22,34 @@ import { SocketOptions } from './socket-options.js';
 import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from './tcp-info.js';
 
 /** What stream sockets can be asked and told beside their data: addresses and options. */
-export abstract class Socket extends SocketOptions {
+export abstract class Socket<Address extends SocketAddress = SocketAddress> extends SocketOptions {
   /** Whether it has been closed, or is closing. */
   abstract get closed(): boolean;
 
-  #local: SocketAddress | undefined;
-  #remote: SocketAddress | undefined;
+  #local: Address | undefined;
+  #remote: Address | undefined;
 
   /** This end's address, getsockname(2); undefined if it was not asked for before the close. */
-  get localAddress(): SocketAddress | undefined {
-    if (this.#local === undefined && this.fd >= 0) this.#local = localAddress(this.fd);
+  get localAddress(): Address | undefined {
+    if (this.#local === undefined && this.fd >= 0) this.#local = localAddress(this.fd) as Address | undefined;
     return this.#local;
   }
 
   /** The peer's address, getpeername(2); undefined if the peer had gone when it was first asked for. */
-  get remoteAddress(): SocketAddress | undefined {
-    if (this.#remote === undefined && this.fd >= 0) this.#remote = remoteAddress(this.fd);
+  get remoteAddress(): Address | undefined {
+    if (this.#remote === undefined && this.fd >= 0)
+      this.#remote = remoteAddress(this.fd) as Address | undefined;
     return this.#remote;
+  }
+
+  /** @internal This end is known by another name than the kernel says. */
+  setLocalAddress(address: Address): void {
+    this.#local = address;
+  }
+
+  /** @internal So is the peer. */
+  setRemoteAddress(address: Address): void {
+    this.#remote = address;
   }
 
   /** @internal */

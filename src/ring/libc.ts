@@ -27,6 +27,8 @@ const SEEK_SET = 0;
 const SEEK_CUR = 1;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 /** The longest name of a network interface, with the NUL at its end. */
 const IF_NAMESIZE = 16;
 const EFD_CLOEXEC = 0o2000000;
@@ -81,6 +83,8 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
+  /** Blocks the thread unless the socket is non-blocking. */
+  connect(fd: number, address: Uint8Array): number;
   getsockname(fd: number, address: Uint8Array, length: Uint32Array): number;
   getpeername(fd: number, address: Uint8Array, length: Uint32Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
@@ -95,6 +99,8 @@ export interface Libc {
   close(fd: number): number;
   /** Keeps a descriptor from programs that are started. fcntl(2), FD_CLOEXEC */
   setCloseOnExec(fd: number): number;
+  /** Locks a file or directory against others who do; EAGAIN if one of them holds it. flock(2) */
+  flock(fd: number): number;
   /** Makes `to` mean what `fd` does; what it meant before is closed. dup2(2) */
   replace(to: number, fd: number): number;
   /** Where a file's current position is, lseek(2) with SEEK_CUR. */
@@ -161,12 +167,14 @@ function wrap(koffi: Koffi): Libc {
   const socket = lib.func('int socket(int, int, int)');
   const bindTo = lib.func('bind', 'int', ['int', 'void *', 'uint']);
   const listen = lib.func('int listen(int, int)');
+  const connect = lib.func('connect', 'int', ['int', 'void *', 'uint']);
   const getsockname = lib.func('getsockname', 'int', ['int', 'void *', 'void *']);
   const getpeername = lib.func('getpeername', 'int', ['int', 'void *', 'void *']);
   const setsockopt = lib.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
   const getsockopt = lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
   const close = lib.func('int close(int)');
   const fcntl = lib.func('int fcntl(int, int, int)');
+  const flock = lib.func('int flock(int, int)');
   const dup2 = lib.func('int dup2(int, int)');
   const shutdown = lib.func('int shutdown(int, int)');
   const nameToIndex = lib.func('uint if_nametoindex(const char *)');
@@ -201,12 +209,14 @@ function wrap(koffi: Koffi): Libc {
     socket: (domain, type, protocol) => result(socket(domain, type, protocol)),
     bind: (fd, address) => result(bindTo(fd, address, address.byteLength)),
     listen: (fd, backlog) => result(listen(fd, backlog)),
+    connect: (fd, address) => result(connect(fd, address, address.byteLength)),
     getsockname: (fd, address, length) => result(getsockname(fd, address, length)),
     getpeername: (fd, address, length) => result(getpeername(fd, address, length)),
     setsockopt: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.byteLength)),
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
     close: fd => result(close(fd)),
     setCloseOnExec: fd => result(fcntl(fd, F_SETFD, FD_CLOEXEC)),
+    flock: fd => result(flock(fd, LOCK_EX | LOCK_NB)),
     replace: (to, fd) => result(dup2(fd, to)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
     interfaceIndex: name => nameToIndex(name),
