@@ -16,7 +16,8 @@ export class ChunkIterator implements AsyncIterator<Buffer, undefined>, ChunkIte
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
     if (this.#done) return Promise.resolve(lastStep());
-    return this.#receiver.read(undefined, this) as Promise<IteratorResult<Buffer, undefined>>;
+    const reader = this.#receiver.newReader().step(this);
+    return this.#receiver.start(reader, undefined) as Promise<IteratorResult<Buffer, undefined>>;
   }
 
   return(): Promise<IteratorResult<Buffer, undefined>> {

@@ -86,7 +86,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   async read(options?: WaitOptions): Promise<Buffer | null> {
     checkWait(options);
     try {
-      return (await this.#receiver.read(options)) as Buffer | null;
+      return (await this.#receiver.start(this.#receiver.newReader(), options)) as Buffer | null;
     } catch (error) {
       throw traced(error);
     }
@@ -99,7 +99,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
     try {
-      return (await this.#receiver.readInto(buffer, options)) as number;
+      return (await this.#receiver.start(this.#receiver.newReader().into(buffer), options)) as number;
     } catch (error) {
       throw traced(error);
     }
@@ -114,7 +114,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     checkInt('count', count, 0, constants.MAX_LENGTH);
     checkWait(options);
     try {
-      return (await this.#receiver.readExactly(count, options)) as Buffer;
+      return (await this.#receiver.start(this.#receiver.newReader().exactly(count), options)) as Buffer;
     } catch (error) {
       throw traced(error);
     }
@@ -134,7 +134,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     if (bytes.length === 0) throw rangeError('delimiter.length', '>= 1', 0);
     const max = checkInt('options.max', options.max ?? UNTIL_MAX, bytes.length, constants.MAX_LENGTH);
     try {
-      return (await this.#receiver.readUntil(bytes, max, options)) as Buffer;
+      return (await this.#receiver.start(this.#receiver.newReader().until(bytes, max), options)) as Buffer;
     } catch (error) {
       throw traced(error);
     }
@@ -149,7 +149,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     checkInt('count', count, 1, PEEK_MAX);
     checkWait(options);
     try {
-      return (await this.#receiver.peek(count, options)) as Buffer | null;
+      return (await this.#receiver.start(this.#receiver.newReader().peek(count), options)) as Buffer | null;
     } catch (error) {
       throw traced(error);
     }
@@ -328,9 +328,10 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   // --- The end ------------------------------------------------------------------------------------
 
   /**
-   * Sends what was written, then closes. Reads that wait reject with ERR_CLOSED. Resolves when the
-   * descriptor is free; a second call waits for the first. A peer that does not read holds it up: a call
-   * that gives up is no longer waited for, and `reset()` closes at once.
+   * Sends what was written, then the end, then closes, whatever the peer is still sending or has sent unread:
+   * that is dropped, up to 16 MiB in up to 30 seconds, or as many as `setLinger` was given. Reads that wait
+   * reject with ERR_CLOSED. Resolves when the descriptor is free; a second call waits for the first. A peer that
+   * does not read holds it up: a call that gives up is no longer waited for, and `reset()` closes at once.
    * @throws (as a rejection) AbortError, ETIMEDOUT.
    */
   close(options?: WaitOptions): Promise<void> {

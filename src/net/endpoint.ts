@@ -6,6 +6,7 @@ import { closedError, systemError, timeoutError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
 import { IdleTimer } from './idle-timer.js';
+import { endNow, LingeringClose } from './lingering-close.js';
 import { setResetOnClose } from './options.js';
 import { Receiver } from './receiver.js';
 import { Sender } from './sender.js';
@@ -23,6 +24,7 @@ export class Endpoint {
   #closing: Promise<void> | null = null;
   #shutdown: Promise<void> | null = null;
   #idle: IdleTimer | null = null;
+  #lingering: LingeringClose | null = null;
 
   constructor(loop: Loop, fd: number, onClosed: (() => void) | undefined) {
     this.loop = loop;
@@ -115,30 +117,50 @@ export class Endpoint {
   /** Closes without sending what the kernel has not taken. */
   abandon(): Promise<void> {
     if (this.#closing === null) this.#closing = this.#finish(true);
-    else if (this.fd >= 0) this.sender.abort();
+    else if (this.fd >= 0) {
+      if (!this.sender.idle) this.sender.abort();
+      this.#lingering?.cut();
+    }
     return this.#closing;
   }
 
   #finish(drop: boolean): Promise<void> {
-    const { sender } = this;
+    const { sender, receiver } = this;
     sender.end();
-    if (this.loop.closed) return this.#release();
-    // As most connections end: the peer has, and all is sent.
-    if (sender.idle && sender.error === null && this.receiver.slot < 0) {
-      this.receiver.stop(NOTHING);
+    if (this.loop.closed) {
+      if (!drop && !receiver.finished) endNow(this.fd);
       return this.#release();
     }
-    return this.#finishWhenDone(drop);
+    const atOnce = drop || this.linger === 0 || sender.deferred || sender.error !== null;
+    // As most connections end: the peer has, and all is sent.
+    if (sender.idle && sender.error === null && (receiver.finished || (atOnce && receiver.slot < 0))) {
+      receiver.stop(NOTHING);
+      return this.#release();
+    }
+    return atOnce ? this.#finishAtOnce(drop) : this.#finishGently();
   }
 
-  async #finishWhenDone(drop: boolean): Promise<void> {
+  async #finishAtOnce(drop: boolean): Promise<void> {
     const stopped = new Promise<void>(resolve => this.receiver.stop(resolve));
     if (drop) this.sender.abort();
     await this.drain();
     await stopped;
+    await this.#end(drop || this.sender.error === null);
+  }
+
+  async #finishGently(): Promise<void> {
+    const sent = await new Promise<boolean>(resolve => {
+      const { fd, receiver, sender, linger } = this;
+      this.#lingering = new LingeringClose(fd, receiver, sender, linger, resolve);
+    });
+    if (sent && this.loop.closing && !this.receiver.finished) endNow(this.fd);
+    await this.#end(sent);
+  }
+
+  #end(sent: boolean): Promise<void> {
     // A peer must not take part of what was written for all of it.
-    if (this.sender.error !== null && !drop) setResetOnClose(this.fd);
-    await this.#release();
+    if (!sent) setResetOnClose(this.fd);
+    return this.#release();
   }
 
   #release(): Promise<void> {

@@ -202,7 +202,7 @@ export async function pipe(
   const end = (error: Error): void => receiver.unforward(pipe, error);
   sender.addPipe(end);
   try {
-    await receiver.forward(pipe, { signal });
+    await receiver.start(receiver.newReader().forward(pipe), { signal });
   } catch (error) {
     // Ended here, it waits for no write, which the other side may never take.
     const { code } = error as UasyncError;

@@ -1,4 +1,5 @@
 import type { Operation } from '../loop/operation.js';
+import { pinnedAddress } from '../loop/pinned.js';
 import { Waiter } from '../loop/waiter.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
@@ -71,6 +72,49 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   iteration: ChunkIteration | null = null;
   /** ALL: where the bytes go until the end. */
   sink: Sink | null = null;
+
+  /** Has it ask for the next bytes as a step of an iteration; without this it asks for them as a Buffer. */
+  step(iteration: ChunkIteration): this {
+    this.iteration = iteration;
+    return this;
+  }
+
+  /** For the next bytes, to fill `target` with: their number, 0 at the end. */
+  into(target: Uint8Array): this {
+    this.asks = INTO;
+    this.target = target;
+    this.room = target.length;
+    this.address = pinnedAddress(target);
+    return this;
+  }
+
+  exactly(count: number): this {
+    this.asks = EXACTLY;
+    this.target = Buffer.allocUnsafe(count);
+    this.room = count;
+    return this;
+  }
+
+  /** For the bytes up to `delimiter`, which is among the first `max`. */
+  until(delimiter: Buffer, max: number): this {
+    this.asks = UNTIL;
+    this.delimiter = delimiter;
+    this.count = max;
+    return this;
+  }
+
+  peek(count: number): this {
+    this.asks = PEEK;
+    this.count = count;
+    return this;
+  }
+
+  /** For all that arrives to go to `sink`, until the peer has ended. */
+  forward(sink: Sink): this {
+    this.asks = ALL;
+    this.sink = sink;
+    return this;
+  }
 
   /** Bytes that it may need to have waiting at once. */
   get wants(): number {

@@ -116,7 +116,12 @@ export class ReceiveBuffers {
 
   /** A completion had a buffer but no bytes. */
   giveBack(flags: number): void {
-    this.#locate(0, flags);
+    this.drop(0, flags);
+  }
+
+  /** Nobody wants the bytes of a completion. */
+  drop(length: number, flags: number): void {
+    this.#locate(length, flags);
     this.#release(flags);
   }
 

@@ -1,24 +1,12 @@
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
-import { pinnedAddress } from '../loop/pinned.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../ring/errno.js';
 import { closedError, systemError, timeoutError, UasyncError } from '../ring/errors.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
-import {
-  ALL,
-  CHUNK,
-  type ChunkIteration,
-  EXACTLY,
-  INTO,
-  PEEK,
-  Reader,
-  type ReadValue,
-  type Sink,
-  UNTIL,
-} from './reader.js';
+import { ALL, CHUNK, INTO, Reader, type ReadValue, type Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { Sender } from './sender.js';
 import { TCP_CLOSE, tcpInfo } from './tcp-info.js';
@@ -29,6 +17,12 @@ const HIGH_WATER_CHUNKS = 1024;
 /** Below this it goes on. */
 const LOW_WATER = HIGH_WATER / 2;
 const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
+
+/** Has what arrives dropped. */
+export interface Discard {
+  /** So many bytes were dropped; false if no more are to be for now. */
+  dropped(length: number): boolean;
+}
 
 /**
  * The receiving side of a connection: one multishot receive that stays armed once the first read has
@@ -50,6 +44,10 @@ export class Receiver extends Operation {
   #error: Error | null = null;
   #stopping = false;
   #pausing = false;
+  /** Who is told of the bytes that are dropped, while they are received to be dropped. */
+  #discard: Discard | null = null;
+  /** Whether enough has been dropped for now. */
+  #held = false;
   #onStopped: (() => void) | null = null;
 
   /** The other direction. */
@@ -66,52 +64,19 @@ export class Receiver extends Operation {
     return 'read';
   }
 
-  /** The next bytes as a Buffer, or null at the end. */
-  read(options: WaitOptions | undefined, iteration: ChunkIteration | null = null): Promise<ReadValue> {
-    const reader = this.#newReader();
-    reader.iteration = iteration;
-    return this.#start(reader, options);
+  /** A reader to prepare, which `start` has wait. */
+  newReader(): Reader {
+    const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
+    this.#spare = null;
+    return reader;
   }
 
-  /** Fills `target` with the next bytes; resolves to their number, 0 at the end. */
-  readInto(target: Uint8Array, options: WaitOptions | undefined): Promise<ReadValue> {
-    const reader = this.#newReader();
-    reader.asks = INTO;
-    reader.target = target;
-    reader.room = target.length;
-    reader.address = pinnedAddress(target);
-    return this.#start(reader, options);
-  }
-
-  readExactly(count: number, options: WaitOptions | undefined): Promise<ReadValue> {
-    const reader = this.#newReader();
-    reader.asks = EXACTLY;
-    reader.target = Buffer.allocUnsafe(count);
-    reader.room = count;
-    return this.#start(reader, options);
-  }
-
-  readUntil(delimiter: Buffer, max: number, options: WaitOptions | undefined): Promise<ReadValue> {
-    const reader = this.#newReader();
-    reader.asks = UNTIL;
-    reader.delimiter = delimiter;
-    reader.count = max;
-    return this.#start(reader, options);
-  }
-
-  peek(count: number, options: WaitOptions | undefined): Promise<ReadValue> {
-    const reader = this.#newReader();
-    reader.asks = PEEK;
-    reader.count = count;
-    return this.#start(reader, options);
-  }
-
-  /** Has all that arrives go to `sink`, once it is its turn; resolves when the peer has ended. */
-  forward(sink: Sink, options: WaitOptions): Promise<ReadValue> {
-    const reader = this.#newReader();
-    reader.asks = ALL;
-    reader.sink = sink;
-    return this.#start(reader, options);
+  /** Settles a reader once what it asks for is there. */
+  start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
+    const promise = reader.wait(options);
+    if (this.waitedFor || !this.#serve(reader)) this.#readers.push(reader);
+    this.#arm();
+    return promise;
   }
 
   /** A sink can take more. */
@@ -156,19 +121,6 @@ export class Receiver extends Operation {
       reader.fail(timeoutError('read'));
       reader.clear();
     }
-  }
-
-  #newReader(): Reader {
-    const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
-    this.#spare = null;
-    return reader;
-  }
-
-  #start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
-    const promise = reader.wait(options);
-    if (this.waitedFor || !this.#serve(reader)) this.#readers.push(reader);
-    this.#arm();
-    return promise;
   }
 
   #forget(reader: Reader): void {
@@ -298,14 +250,16 @@ export class Receiver extends Operation {
       this.#filled(res);
       return;
     }
-    if (res > 0) this.#received(res, flags);
-    else {
+    if (res > 0) {
+      if (this.#stopping) this.#drop(res, flags);
+      else this.#received(res, flags);
+    } else {
       this.#noBytes(res);
       // A multishot receive at its end still has its buffer to give back, if it had taken one.
       if (flags & abi.CQE_F_BUFFER) this.#buffers.giveBack(flags);
     }
     if (flags & abi.CQE_F_MORE) {
-      if (this.#full) this.#pause();
+      if (!this.#stopping && this.#full) this.#pause();
       return;
     }
     this.#rearm(res > 0);
@@ -315,7 +269,7 @@ export class Receiver extends Operation {
   #rearm(likely: boolean): void {
     this.#pausing = false;
     this.#serveAll();
-    if (this.#stopping) this.#stopped();
+    if (this.#stopping) this.#goOnDropping();
     else if (this.waitedFor || likely) this.#arm();
   }
 
@@ -368,18 +322,67 @@ export class Receiver extends Operation {
     if (inbox.chunks >= HIGH_WATER_CHUNKS && this.#wanted !== 0) inbox.join();
   }
 
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** Whether nothing more can arrive: the peer has ended, or the connection has failed. */
+  get finished(): boolean {
+    return this.#ended || this.#error !== null;
+  }
+
+  /** Whether bytes wait here to be read. */
+  get hasUnread(): boolean {
+    return this.#inbox.length !== 0;
+  }
+
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
-    this.#stopping = true;
-    this.#serveAll();
-    this.#onStopped = onStopped;
+    this.#refuse(null, onStopped);
     if (this.slot >= 0) this.loop.cancel(this);
     else this.#stopped();
+  }
+
+  /**
+   * Drops what waits here and what arrives from now on: readers reject, and `onStopped` is called when the
+   * peer has ended, the connection has failed, or the loop is closing. `stop` ends it before.
+   */
+  discard(discard: Discard, onStopped: () => void): void {
+    this.#refuse(discard, onStopped);
+    if (this.slot < 0) this.#goOnDropping();
+    else if (this.#inPlace) this.loop.cancel(this);
+  }
+
+  #refuse(discard: Discard | null, onStopped: () => void): void {
+    this.#stopping = true;
+    this.#discard = discard;
+    this.#onStopped = onStopped;
+    this.#serveAll();
+    this.#inbox.clear();
+  }
+
+  #drop(length: number, flags: number): void {
+    this.#buffers.drop(length, flags);
+    if (this.#discard === null || this.#held || this.#discard.dropped(length)) return;
+    this.#held = true;
+    this.loop.cancel(this);
+  }
+
+  /** After `dropped` has said that it is enough. */
+  dropMore(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    if (this.slot < 0) this.#goOnDropping();
+  }
+
+  /** A receive has ended, or none is in flight. */
+  #goOnDropping(): void {
+    if (this.#discard === null || this.finished || this.loop.closing) this.#stopped();
+    else if (!this.#held) this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
   #stopped(): void {
     const onStopped = this.#onStopped;
     this.#onStopped = null;
+    this.#discard = null;
     this.#fd = -1;
     this.#inbox.clear();
     onStopped?.();

@@ -86,7 +86,7 @@ export abstract class Socket<Address extends SocketAddress = SocketAddress> exte
   /**
    * How long the kernel goes on sending after a close, in seconds: 0 drops what is unsent and resets the
    * connection; null is the kernel's default, as long as it takes. A worker thread of the kernel waits for it,
-   * not the event loop. SO_LINGER, socket(7)
+   * not the event loop. It also bounds how long `close()` drops what the peer sends. SO_LINGER, socket(7)
    */
   setLinger(seconds: number | null): this {
     if (seconds !== null) checkInt('seconds', seconds, 0, 65535);

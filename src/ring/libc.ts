@@ -23,6 +23,7 @@ const MAP_NORESERVE = 0x4000;
 const MAP_POPULATE = 0x8000;
 const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
+const SIOCOUTQ = 0x5411;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
 const F_SETFD = 2;
@@ -90,6 +91,9 @@ export interface Libc {
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
   shutdown(fd: number, how: number): number;
+  recv(fd: number, bytes: Uint8Array, flags: number): number;
+  /** What a socket has sent and its peer has not acknowledged, or of a Unix socket not read. SIOCOUTQ, tcp(7) */
+  unacknowledged(fd: number): number;
   /** The index of a network interface, 0 if there is none of that name. if_nametoindex(3) */
   interfaceIndex(name: string): number;
   /** The name of a network interface, null if there is none of that index. if_indextoname(3) */
@@ -177,6 +181,8 @@ function wrap(koffi: Koffi): Libc {
   const flock = lib.func('int flock(int, int)');
   const dup2 = lib.func('int dup2(int, int)');
   const shutdown = lib.func('int shutdown(int, int)');
+  const ioctl = lib.func('ioctl', 'int', ['int', 'ulong', 'void *']);
+  const recv = lib.func('recv', 'intptr_t', ['int', 'void *', 'size_t', 'int']);
   const nameToIndex = lib.func('uint if_nametoindex(const char *)');
   const indexToName = lib.func('if_indextoname', 'intptr_t', ['uint', 'void *']);
   const eventfd = lib.func('int eventfd(uint, int)');
@@ -219,6 +225,12 @@ function wrap(koffi: Koffi): Libc {
     flock: fd => result(flock(fd, LOCK_EX | LOCK_NB)),
     replace: (to, fd) => result(dup2(fd, to)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
+    unacknowledged(fd) {
+      const value = new Int32Array(1);
+      const failed = result(ioctl(fd, SIOCOUTQ, value));
+      return failed < 0 ? failed : value[0]!;
+    },
+    recv: (fd, bytes, flags) => result(recv(fd, bytes, bytes.byteLength, flags)),
     interfaceIndex: name => nameToIndex(name),
     interfaceName(index) {
       const name = Buffer.alloc(IF_NAMESIZE);

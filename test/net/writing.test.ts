@@ -602,10 +602,10 @@ t.test('a shutdown hits its own connection, even if a close follows at once', as
       connect({ port: portOf(server), host: HOST }),
       server.accept(),
     ]);
-    await Promise.all([ended, closed]);
+    await Promise.all([ended, closed, peer.close()]);
     await second.write('not shut down');
     if (String(await other.readExactly(13)) !== 'not shut down') t.fail('not its own');
-    await Promise.all([peer.close(), second.close(), other.close()]);
+    await Promise.all([second.close(), other.close()]);
   }
   await server.close();
 });
