@@ -13,7 +13,8 @@ export type { ReadStreamOptions, WriteStreamOptions } from './handle-streams.js'
 export { type ManyOptions, readMany, statMany } from './many.js';
 export * from './node-calls.js';
 export { open } from './open.js';
-export { link, lstat, mkdir, rename, rmdir, type StatOptions, stat, symlink, unlink } from './path-calls.js';
+export { link, lstat, mkdir, rename, rmdir, stat, symlink, unlink } from './path-calls.js';
+export type { StatOptions } from './stat-options.js';
 export type { ReadResult, WriteResult } from './transfer.js';
 export type { ReadOptions, WriteOptions } from './transfer-arguments.js';
 export { appendFile, readFile, truncate, writeFile } from './whole-file.js';

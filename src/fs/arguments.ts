@@ -16,7 +16,8 @@ export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
     throw argTypeError(name, 'of type string or an instance of Buffer or URL', path);
   }
   if (typeof plain === 'string' ? plain.includes('\0') : plain.includes(0)) {
-    throw argValueError(name, 'must be a string, Uint8Array, or URL without null bytes', plain);
+    const shown = plain instanceof Uint8Array ? path : plain;
+    throw argValueError(name, 'must be a string, Uint8Array, or URL without null bytes', shown);
   }
   return plain;
 }
@@ -63,7 +64,7 @@ const FLAGS: Readonly<Record<string, number>> = {
 export function toFlags(flags: string | number | null | undefined): number {
   if (flags === undefined || flags === null) return O_RDONLY;
   if (typeof flags === 'number') return checkInt('flags', flags, -0x80000000, 0x7fffffff);
-  const value = Object.hasOwn(FLAGS, flags) ? FLAGS[flags] : undefined;
+  const value = typeof flags === 'string' && Object.hasOwn(FLAGS, flags) ? FLAGS[flags] : undefined;
   if (value === undefined) throw argValueError('flags', 'is invalid', flags);
   return value;
 }
@@ -80,18 +81,34 @@ export function toMode(mode: string | number | null | undefined, fallback: numbe
   return checkInt('mode', mode, 0, 0xffffffff);
 }
 
-/** The bytes of any view. */
+const NO_BYTES = new Uint8Array(0);
+
+/** The bytes of any view. One whose memory was detached has none, as typed arrays say themselves. */
 export function toBytes(view: ArrayBufferView, name = 'buffer'): Uint8Array {
   if (view instanceof Uint8Array) return view;
   if (!ArrayBuffer.isView(view)) throw argTypeError(name, BYTES_EXPECTED, view);
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const size = sizeOf(view);
+  return size === 0 ? NO_BYTES : new Uint8Array(view.buffer, view.byteOffset, size);
 }
 
-/** Several views, as readv and writev take them. */
-export function checkViews(buffers: readonly ArrayBufferView[]): void {
-  if (!Array.isArray(buffers) || !buffers.every(buffer => ArrayBuffer.isView(buffer))) {
+/** How many bytes a view has: 0 once its memory was detached, or shrunk below it. */
+export function sizeOf(view: ArrayBufferView): number {
+  try {
+    return view.byteLength;
+  } catch {
+    // A DataView throws then; typed arrays say 0.
+    return 0;
+  }
+}
+
+/** A copy of the list of views that readv and writev take. */
+export function toViews(buffers: readonly ArrayBufferView[]): ArrayBufferView[] {
+  // Not `every`, which passes over what an array lacks.
+  const views = Array.isArray(buffers) ? Array.from<ArrayBufferView>(buffers) : null;
+  if (views === null || !views.every(view => ArrayBuffer.isView(view))) {
     throw argTypeError('buffers', 'an ArrayBufferView[]', buffers);
   }
+  return views;
 }
 
 /** The bytes of what is written: a string's in `encoding`, by default UTF-8. */
@@ -133,6 +150,13 @@ export function toOptions<T extends { encoding?: string | null; signal?: AbortSi
   }
   checkSignal(plain.signal);
   return plain;
+}
+
+/** An object, as the options of our own calls are. */
+export function checkObject<T extends object>(options: T): T {
+  if (typeof options !== 'object' || options === null)
+    throw argTypeError('options', 'of type object', options);
+  return options;
 }
 
 /** true or false. */

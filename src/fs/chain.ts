@@ -5,7 +5,7 @@ import * as abi from '../ring/abi.js';
 import { isCancelled } from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { AT_FDCWD } from '../ring/sqe/paths.js';
+import { AT_FDCWD, O_CLOEXEC } from '../ring/sqe/paths.js';
 import { pathText } from './arguments.js';
 import { type DirectWaiter, giveDirect, takeDirect } from './direct-files.js';
 
@@ -93,7 +93,11 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
     this.loop.reserve(1 + steps);
     const sqe = this.loop.start(this.#open);
     const address = sqe.path('path', this.path);
-    return sqe.prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0).opFlags(flags).directSlot(this.file).link();
+    return sqe
+      .prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0)
+      .opFlags(flags & ~O_CLOEXEC)
+      .directSlot(this.file)
+      .link();
   }
 
   protected close(): void {

@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { checkBoolean } from './arguments.js';
+import { checkBoolean, checkObject } from './arguments.js';
 import type { FileHandle } from './file-handle.js';
 
 const SIZE = 128 * 1024;
@@ -34,6 +34,7 @@ export async function* chunksOf(
   file: FileHandle,
   options: ChunkOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
+  checkObject(options);
   const lease = checkBoolean('options.lease', options.lease ?? false);
   const size = checkInt('options.size', options.size ?? SIZE, 1, lease ? BLOCK_MAX : 0x7fffffff);
   const ahead = checkInt('options.readAhead', options.readAhead ?? READ_AHEAD, 1, 1024);

@@ -102,6 +102,16 @@ async function readUnsized(read: ReadPiece, first: number, signal: AbortSignal |
   }
 }
 
+/** A file that Node reads into a buffer of the caller's. It trips over one that is detached. */
+export async function readByNode<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof TypeError) || 'code' in error) throw error;
+    throw stateError('The buffer is detached');
+  }
+}
+
 /** Whether it is written piece by piece. Throws what Node throws for what cannot be written. */
 export function isPieces(
   content: Content,

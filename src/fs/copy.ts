@@ -3,7 +3,7 @@ import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { withBlock } from '../loop/with-block.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { argTypeError } from '../ring/errors.js';
+import { checkObject } from './arguments.js';
 import { readBlock, writeBlock } from './block-transfer.js';
 import { SECTOR_MAX, sectorsOf } from './sectors.js';
 
@@ -30,8 +30,7 @@ interface End {
 
 /** Throws what wrong options of `copyTo` reject with. */
 export function checkCopy(options: CopyOptions): void {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-  const { start, length, position, signal } = options;
+  const { start, length, position, signal } = checkObject(options);
   if (start !== undefined) checkInt('options.start', start, 0, Number.MAX_SAFE_INTEGER);
   if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
   if (position !== undefined) checkInt('options.position', position, 0, Number.MAX_SAFE_INTEGER);

@@ -17,13 +17,14 @@ import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { EINVAL } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError } from '../ring/errors.js';
-import { checkViews, toData, toOptions } from './arguments.js';
+import { checkBoolean, sizeOf, toData, toMode, toOptions, toViews } from './arguments.js';
 import { type ChunkOptions, chunksOf } from './chunks.js';
 import {
   type Content,
   isPieces,
   type ReadFileOptions,
   type ReadPiece,
+  readByNode,
   readContent,
   type WriteFileOptions,
   writeBytesTo,
@@ -33,7 +34,9 @@ import { type CopyOptions, checkCopy, copyBetween } from './copy.js';
 import { GroupSync } from './group-sync.js';
 import * as streams from './handle-streams.js';
 import { OpenFile } from './open-file.js';
+import { CHECKS_HANDLE_MODE } from './running-node.js';
 import { gather, scatter } from './scatter.js';
+import { checkStat, DEFAULTS, type StatOptions } from './stat-options.js';
 import { directAlignment, statFd } from './statx.js';
 import type { ReadResult, WriteResult } from './transfer.js';
 import {
@@ -130,12 +133,11 @@ export class FileHandle extends OpenFile {
   ): Promise<WriteResult<ArrayBufferView | string>> {
     try {
       this.assertOpen('write');
-      const transfer = writeTransfer(data, offset, length, position);
-      // Nothing else that has no bytes: the kernel may refuse to write even that.
-      if (ArrayBuffer.isView(data) && transfer.bytes.length === 0) {
+      // Of what has no bytes Node looks at nothing else, and the kernel may refuse to write even that.
+      if (ArrayBuffer.isView(data) && sizeOf(data) === 0) {
         return Promise.resolve({ bytesWritten: 0, buffer: data });
       }
-      return this.#write(transfer);
+      return this.#write(writeTransfer(data, offset, length, position));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -151,21 +153,22 @@ export class FileHandle extends OpenFile {
   /** Reads into several buffers, one after the other. readv(2) */
   async readv(buffers: readonly ArrayBufferView[], position?: number | null): Promise<ReadVResult> {
     this.assertOpen('readv');
-    checkViews(buffers);
+    const views = toViews(buffers);
     // As the kernel of Node's call.
-    if (buffers.length === 0) throw systemError(EINVAL, 'read');
-    const bytes = Buffer.allocUnsafe(buffers.reduce((sum, { byteLength }) => sum + byteLength, 0));
+    if (views.length === 0) throw systemError(EINVAL, 'read');
+    const sizes = views.map(sizeOf);
+    const bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, 0));
     const { bytesRead } = await this.#read(wholeOf(bytes, position));
-    scatter(bytes.subarray(0, bytesRead), buffers);
+    scatter(bytes.subarray(0, bytesRead), views, sizes);
     return { bytesRead, buffers };
   }
 
   /** Writes several buffers, one after the other. writev(2) */
   async writev(buffers: readonly ArrayBufferView[], position?: number | null): Promise<WriteVResult> {
     this.assertOpen('writev');
-    checkViews(buffers);
-    if (buffers.length === 0) return { bytesWritten: 0, buffers };
-    const { bytesWritten } = await this.#write(wholeOf(gather(buffers), position));
+    const views = toViews(buffers);
+    if (views.length === 0) return { bytesWritten: 0, buffers };
+    const { bytesWritten } = await this.#write(wholeOf(gather(views), position));
     return { bytesWritten, buffers };
   }
 
@@ -179,7 +182,9 @@ export class FileHandle extends OpenFile {
     return this.using('readFile', async () => {
       const given = toOptions<ReadFileOptions>(options);
       // Into a buffer of the caller's, from Node 24 on.
-      if ('buffer' in given) return promisify(nodeReadFile)(this.fd, given as object);
+      if ('buffer' in given) {
+        return readByNode(() => promisify(nodeReadFile)(this.fd, given as object));
+      }
       const { encoding, signal } = given;
       throwIfAborted(signal);
       const bytes = await this.inOrder('reads', () => this.#readAll(signal));
@@ -197,7 +202,9 @@ export class FileHandle extends OpenFile {
   /** Writes everything at the current position. */
   writeFile(data: Content, options?: WriteFileOptions | BufferEncoding | null): Promise<void> {
     return this.using('writeFile', async () => {
-      const { encoding, signal } = toOptions<WriteFileOptions>(options);
+      const { encoding, signal, flush, mode } = toOptions<WriteFileOptions>(options);
+      if (CHECKS_HANDLE_MODE) toMode(mode, 0);
+      checkBoolean('options.flush', flush ?? false);
       const write = async (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
         (await this.writeNow({ buffer: bytes, bytes, offset, length, position: -1 }, bytes.length))
           .bytesWritten;
@@ -245,11 +252,14 @@ export class FileHandle extends OpenFile {
   // --- Attributes ---------------------------------------------------------------------------------
 
   /** The file's attributes. fstat(2) */
-  stat(options?: { bigint?: false }): Promise<Stats>;
-  stat(options: { bigint: true }): Promise<BigIntStats>;
-  stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats>;
-  stat(options: { bigint?: boolean } = {}): Promise<Stats | BigIntStats> {
-    return this.using('fstat', () => statFd(this.loop, this.fd, options.bigint === true));
+  stat(options?: StatOptions & { bigint?: false }): Promise<Stats>;
+  stat(options: StatOptions & { bigint: true }): Promise<BigIntStats>;
+  stat(options?: StatOptions): Promise<Stats | BigIntStats>;
+  stat(options: StatOptions = DEFAULTS): Promise<Stats | BigIntStats> {
+    return this.using('fstat', () => {
+      const signal = checkStat(options);
+      return statFd(this.loop, this.fd, options.bigint === true, signal);
+    });
   }
 
   /** Has the data and the attributes written to the device. fsync(2) */
@@ -308,7 +318,7 @@ export class FileHandle extends OpenFile {
 
   /** Says how a range will be read; a `length` of 0 is to the end. posix_fadvise(2) */
   async fadvise(advice: Advice, offset = 0, length = 0): Promise<void> {
-    if (!Object.hasOwn(ADVICE, advice)) {
+    if (typeof advice !== 'string' || !Object.hasOwn(ADVICE, advice)) {
       throw argValueError('advice', `must be one of: ${Object.keys(ADVICE).join(', ')}`, advice);
     }
     checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);

@@ -3,6 +3,7 @@ import type { PathLike, Stats } from 'node:fs';
 import { throwIfAborted } from '../loop/abort.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError } from '../ring/errors.js';
+import { checkObject } from './arguments.js';
 import { stat } from './path-calls.js';
 import { readFile } from './whole-file.js';
 
@@ -28,17 +29,17 @@ export function readMany(
   paths: Iterable<PathLike>,
   options?: ManyOptions & { encoding?: null },
 ): Promise<Buffer[]>;
-export function readMany(
+export async function readMany(
   paths: Iterable<PathLike>,
   options: ManyOptions & { encoding?: BufferEncoding | null } = {},
 ): Promise<(Buffer | string)[]> {
-  const { encoding = null } = options;
+  const { encoding = null } = checkObject(options);
   return each(paths, options, path => readFile(path, { encoding }) as Promise<Buffer | string>);
 }
 
 /** The attributes of many files; as `readMany`. */
-export function statMany(paths: Iterable<PathLike>, options: ManyOptions = {}): Promise<Stats[]> {
-  return each(paths, options, path => stat(path));
+export async function statMany(paths: Iterable<PathLike>, options: ManyOptions = {}): Promise<Stats[]> {
+  return each(paths, checkObject(options), path => stat(path));
 }
 
 async function each<T>(
@@ -46,7 +47,9 @@ async function each<T>(
   { concurrency = IN_FLIGHT, signal }: ManyOptions,
   call: (path: PathLike) => Promise<T>,
 ): Promise<T[]> {
-  if (typeof paths !== 'object' || paths === null || !(Symbol.iterator in paths)) {
+  const iterable = typeof paths === 'object' && paths !== null && Symbol.iterator in paths;
+  // The bytes of a path can be iterated too.
+  if (!iterable || ArrayBuffer.isView(paths)) {
     throw argTypeError('paths', 'an iterable of paths', paths);
   }
   checkInt('options.concurrency', concurrency, 1, 0xffff);

@@ -12,17 +12,12 @@ import * as abi from '../ring/abi.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import { checkBoolean, toMode, toPath } from './arguments.js';
 import { onPath } from './operations.js';
+import { checkStat, DEFAULTS, type StatOptions } from './stat-options.js';
 import { statPath } from './statx.js';
 
 /** Permissions that a mode can say; what is beyond is of no meaning to the kernel. */
 const MODE_BITS = 0o7777;
 const TYPES = new Set(['dir', 'file', 'junction']);
-
-/** How `stat` and `lstat` answer. */
-export interface StatOptions {
-  /** Numbers as bigints, and times in nanoseconds too. */
-  bigint?: boolean;
-}
 
 /** Renames a path; what was at the new one is replaced. rename(2) */
 export async function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
@@ -101,11 +96,12 @@ export function stat(path: PathLike, options: StatOptions & { bigint: true }): P
 export function stat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats>;
 export function stat(
   path: PathLike,
-  options: StatOptions & { throwIfNoEntry?: boolean } = {},
+  options: StatOptions & { throwIfNoEntry?: boolean } = DEFAULTS,
 ): Promise<Stats | BigIntStats | undefined> {
   // Not an async function: its second promise costs.
   try {
-    const found = statPath(currentLoop(), toPath(path), true, options.bigint === true);
+    const signal = checkStat(options);
+    const found = statPath(currentLoop(), toPath(path), true, options.bigint === true, signal);
     if (options.throwIfNoEntry !== false) return found;
     // Whether that is an error then, Node says: it came with Node 24.
     return found.catch(() => promises.stat(path, options));
@@ -118,9 +114,10 @@ export function stat(
 export function lstat(path: PathLike, options?: StatOptions & { bigint?: false }): Promise<Stats>;
 export function lstat(path: PathLike, options: StatOptions & { bigint: true }): Promise<BigIntStats>;
 export function lstat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats>;
-export function lstat(path: PathLike, options: StatOptions = {}): Promise<Stats | BigIntStats> {
+export function lstat(path: PathLike, options: StatOptions = DEFAULTS): Promise<Stats | BigIntStats> {
   try {
-    return statPath(currentLoop(), toPath(path), false, options.bigint === true);
+    const signal = checkStat(options);
+    return statPath(currentLoop(), toPath(path), false, options.bigint === true, signal);
   } catch (error) {
     return Promise.reject(error);
   }

@@ -1,20 +1,27 @@
 /** Several buffers as one. */
 import { stateError } from '../ring/errors.js';
-import { toBytes } from './arguments.js';
+import { sizeOf, toBytes } from './arguments.js';
 
 /** Their bytes, one after the other. */
-export function gather(buffers: readonly ArrayBufferView[]): Buffer {
-  return Buffer.concat(buffers.map(buffer => toBytes(buffer)));
+export function gather(views: readonly ArrayBufferView[]): Buffer {
+  // What was detached has no bytes, but cannot be concatenated.
+  return Buffer.concat(views.map(view => toBytes(view)).filter(({ length }) => length !== 0));
 }
 
-/** Fills them one after the other with `bytes`, which fit unless a buffer was detached meanwhile. */
-export function scatter(bytes: Uint8Array, buffers: readonly ArrayBufferView[]): void {
+/**
+ * Fills views one after the other with `bytes`.
+ * @param sizes how many bytes each had when the call was made: some may have been detached or resized since.
+ */
+export function scatter(
+  bytes: Uint8Array,
+  views: readonly ArrayBufferView[],
+  sizes: readonly number[],
+): void {
   let at = 0;
-  for (const buffer of buffers) {
-    if (at === bytes.length) return;
-    const piece = bytes.subarray(at, at + buffer.byteLength);
-    toBytes(buffer).set(piece);
+  for (const [i, view] of views.entries()) {
+    const piece = bytes.subarray(at, at + sizes[i]!);
+    if (sizeOf(view) < sizes[i]!) throw stateError('A buffer was detached during read');
+    if (piece.length !== 0) toBytes(view).set(piece);
     at += piece.length;
   }
-  if (at < bytes.length) throw stateError('A buffer was detached during read');
 }

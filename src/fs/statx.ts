@@ -25,6 +25,7 @@ class StatOperation extends FileOperation<unknown> implements BlockWaiter {
   #mask = 0;
   #decode: Decode = statsOf;
   #block: Block | null = null;
+  #signal: AbortSignal | undefined;
 
   override get syscall(): string {
     return this.path === null ? 'fstat' : this.#flags === 0 ? 'stat' : 'lstat';
@@ -36,12 +37,14 @@ class StatOperation extends FileOperation<unknown> implements BlockWaiter {
     flags: number,
     mask: number,
     decode: Decode,
+    signal: AbortSignal | undefined,
   ): Promise<unknown> {
     this.#fd = fd;
     this.path = path;
     this.#flags = flags;
     this.#mask = mask;
     this.#decode = decode;
+    this.#signal = signal;
     const promise = this.promise();
     this.blockReleased();
     return promise;
@@ -65,6 +68,8 @@ class StatOperation extends FileOperation<unknown> implements BlockWaiter {
     const sqe = this.loop.start(this);
     const address = sqe.path('path', this.path ?? '');
     sqe.prep(abi.OP_STATX, this.#fd, address, this.#mask, block.address).opFlags(this.#flags);
+    this.watch(this.#signal);
+    this.#signal = undefined;
   }
 
   complete(res: number): void {
@@ -84,9 +89,14 @@ const stats = new OperationPool(StatOperation);
 const ALL = STATX_BASIC_STATS | STATX_BTIME;
 
 /** The attributes of an open file. fstat(2) */
-export function statFd(loop: Loop, fd: number, bigint: boolean): Promise<Stats | BigIntStats> {
+export function statFd(
+  loop: Loop,
+  fd: number,
+  bigint: boolean,
+  signal?: AbortSignal,
+): Promise<Stats | BigIntStats> {
   const decode = bigint ? bigIntStatsOf : statsOf;
-  return stats.take(loop).run(fd, null, AT_EMPTY_PATH, ALL, decode) as Promise<Stats | BigIntStats>;
+  return stats.take(loop).run(fd, null, AT_EMPTY_PATH, ALL, decode, signal) as Promise<Stats | BigIntStats>;
 }
 
 /** The attributes of a path, or with `follow` false of the symbolic link that it is. stat(2), lstat(2) */
@@ -95,15 +105,16 @@ export function statPath(
   path: string | Uint8Array,
   follow: boolean,
   bigint: boolean,
+  signal?: AbortSignal,
 ): Promise<Stats | BigIntStats> {
   const decode = bigint ? bigIntStatsOf : statsOf;
   const flags = follow ? 0 : AT_SYMLINK_NOFOLLOW;
-  return stats.take(loop).run(AT_FDCWD, path, flags, ALL, decode) as Promise<Stats | BigIntStats>;
+  return stats.take(loop).run(AT_FDCWD, path, flags, ALL, decode, signal) as Promise<Stats | BigIntStats>;
 }
 
 /** What positions in an open file are multiples of with O_DIRECT, in bytes; null if nobody says. */
 export function directAlignment(loop: Loop, fd: number): Promise<number | null> {
-  const run = stats.take(loop).run(fd, null, AT_EMPTY_PATH, STATX_DIOALIGN, alignmentOf);
+  const run = stats.take(loop).run(fd, null, AT_EMPTY_PATH, STATX_DIOALIGN, alignmentOf, undefined);
   return run as Promise<number | null>;
 }
 

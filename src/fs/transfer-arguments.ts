@@ -62,12 +62,12 @@ export function readTransfer(
   const from = offset === undefined || offset === null ? 0 : checkInt('offset', offset, 0, MAX);
   const size = bytes.length;
   const count = length ?? size - from;
+  if (!Number.isInteger(count)) checkInt('length', count, 0, MAX);
   const at = toPosition(position, count);
   if (count !== 0) {
     if (size === 0) throw argValueError('buffer', 'is empty and cannot be written', buffer);
     if (count < 0) throw rangeError('length', '>= 0', count);
     if (from + count > size) throw rangeError('length', `<= ${size - from}`, count);
-    if (!Number.isInteger(count)) checkInt('length', count, 0, size);
   }
   return { buffer, bytes, offset: from, length: count, position: at };
 }

@@ -9,6 +9,7 @@ import {
   checkThere,
   isPieces,
   type ReadFileOptions,
+  readByNode,
   type WriteFileOptions,
 } from './content.js';
 import { FileHandle } from './file-handle.js';
@@ -39,7 +40,7 @@ export async function readFile(
   const given = toOptions<ReadFileOptions>(options);
   if (path instanceof FileHandle) return path.readFile(given);
   // Into a buffer of the caller's, from Node 24 on.
-  if ('buffer' in given) return promises.readFile(path as string, given);
+  if ('buffer' in given) return readByNode(() => promises.readFile(path as string, given));
   const { encoding, flag, signal } = given;
   throwIfAborted(signal);
   const plain = toPath(path);

@@ -7,7 +7,7 @@ import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, closedError, rangeError, UasyncError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { toData, toPath } from './arguments.js';
+import { checkBoolean, checkObject, toData, toPath } from './arguments.js';
 import { checkThere } from './content.js';
 import { onFd, onPath } from './operations.js';
 
@@ -63,9 +63,12 @@ export async function setOn(
   target: Target,
   name: string,
   value: string | ArrayBufferView,
-  { create = false, replace = false }: SetXattrOptions = {},
+  options: SetXattrOptions = {},
 ): Promise<void> {
   checkName(name);
+  const { create = false, replace = false } = checkObject(options);
+  checkBoolean('options.create', create);
+  checkBoolean('options.replace', replace);
   const data = toData(value, 'utf8', 'value');
   const size = data.length;
   if (size > SIZE_MAX) throw rangeError('value.length', `<= ${SIZE_MAX}`, size);
@@ -73,7 +76,8 @@ export async function setOn(
   checkSupported(loop);
   await withBlock(loop, SIZE_MAX, SIZE_MAX, ({ address, bytes }) => {
     checkThere(data, size);
-    bytes.set(data);
+    // What was detached before the call has no bytes, but cannot be copied from.
+    if (size !== 0) bytes.set(data);
     return run(loop, 'setxattr', target, (sqe, isFd) => {
       const op = isFd ? abi.OP_FSETXATTR : abi.OP_SETXATTR;
       sqe.prep(op, isFd ? (target as number) : 0, sqe.path('name', name), size, address).opFlags(flags);

@@ -155,11 +155,11 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     }
   }
 
-  /** Puts bytes back, to be read before all others. They are the connection's from now on. */
+  /** Puts a copy of bytes back, to be read before all others. */
   unread(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) throw argTypeError('bytes', 'an instance of Uint8Array', bytes);
     if (this.#endpoint.closed) throw closedError('The connection');
-    this.#receiver.unread(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    this.#receiver.unread(Buffer.from(bytes));
   }
 
   /** Yields chunks until the peer ends its side. Leaving the loop, in whatever way, closes the connection. */

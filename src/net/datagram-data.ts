@@ -13,11 +13,13 @@ export function bytesOf(data: DatagramData): Uint8Array {
   return toBytes(data);
 }
 
-/** A detached buffer looks like an empty one, and would be sent as such. */
+const NOTHING = new Uint8Array(0);
+
+/** A buffer that was detached, or shrunk below the view, looks like an empty one, and would be sent as such. */
 export function checkAttached(data: Uint8Array): void {
   if (data.length !== 0) return;
   try {
-    new Uint8Array(data.buffer);
+    NOTHING.set(data);
   } catch {
     throw stateError('The buffer is detached');
   }

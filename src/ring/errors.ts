@@ -1,5 +1,5 @@
 import { constants as osConstants } from 'node:os';
-import { getSystemErrorMap, inspect } from 'node:util';
+import { getSystemErrorMap, type InspectOptions, inspect } from 'node:util';
 
 /** Details that a failed operation carries beside its code, as Node's own errors do. */
 export interface ErrorDetails {
@@ -115,11 +115,23 @@ function received(value: unknown): string {
   if (value === null || value === undefined) return `${value}`;
   if (typeof value === 'function') return `function ${value.name}`;
   if (typeof value === 'object') {
-    const name = value.constructor?.name;
-    return name ? `an instance of ${name}` : inspect(value, { depth: -1 });
+    const name: unknown = value.constructor?.name;
+    return name && typeof name === 'string' ? `an instance of ${name}` : inspected(value, { depth: -1 });
   }
-  if (typeof value === 'string' && value.length > 28) return `type string ('${value.slice(0, 25)}...')`;
+  if (typeof value === 'string') {
+    const text = value.length > 28 ? `${value.slice(0, 25)}...` : value;
+    return `type string (${text.includes("'") ? JSON.stringify(text) : `'${text}'`})`;
+  }
   return `type ${typeof value} (${inspect(value)})`;
+}
+
+/** A value as text. `inspect` fails at a DataView of a detached buffer. */
+function inspected(value: unknown, options?: InspectOptions): string {
+  try {
+    return inspect(value, options);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
 }
 
 /** What Node calls a name with a dot. */
@@ -128,7 +140,7 @@ function kind(name: string): string {
 }
 
 function shortened(value: unknown): string {
-  const text = inspect(value);
+  const text = inspected(value);
   return text.length > 128 ? `${text.slice(0, 128)}...` : text;
 }
 

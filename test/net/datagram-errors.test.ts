@@ -315,6 +315,11 @@ t.test('detached buffers are an error, not an empty datagram', async t => {
   await t.rejects(socket.send(buffer, port, HOST), { code: 'ERR_INVALID_STATE' });
   await t.rejects(socket.sendMany([{ data: buffer, port }]), { code: 'ERR_INVALID_STATE' });
   await t.rejects(socket.send(['x', buffer], port, HOST), { code: 'ERR_INVALID_STATE' });
+  // A view that lies beyond its buffer since that has shrunk.
+  const memory = Reflect.construct(ArrayBuffer, [8, { maxByteLength: 8 }]);
+  const beyond = new Uint8Array(memory, 4, 4);
+  memory.resize(2);
+  await t.rejects(socket.send(beyond, port, HOST), { code: 'ERR_INVALID_STATE' });
   // One that goes away while a name is looked up.
   for (const send of [
     (data: Uint8Array) => socket.send(data, port, 'localhost'),

@@ -103,6 +103,12 @@ t.test('peek leaves what it shows, and unread puts bytes back', async t => {
   b.unread(Buffer.from('1'));
   b.unread(Buffer.alloc(0));
   t.equal(String(await b.readExactly(2)), '12');
+  // They are a copy: what becomes of the buffer does not matter, nor that it had been detached already.
+  const bytes = new Uint8Array([97, 98, 99]);
+  b.unread(bytes);
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+  b.unread(bytes);
+  t.equal(String(await b.readExactly(3)), 'abc');
   await b.close();
   t.throws(() => b.unread(Buffer.from('x')), { code: 'ERR_CLOSED' });
   await t.rejects(b.peek(), { code: 'ERR_CLOSED' });

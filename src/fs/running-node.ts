@@ -1,0 +1,8 @@
+/** Where the versions of Node differ in what they take. What runs decides. */
+const MAJOR = Number.parseInt(process.versions.node, 10);
+
+/** Node 26 checks the options of `stat` and `lstat`, and takes a signal; others read the properties of anything. */
+export const CHECKS_STAT_OPTIONS = MAJOR >= 26;
+
+/** Node 26 checks the `mode` of a handle's `writeFile`, which creates nothing. */
+export const CHECKS_HANDLE_MODE = MAJOR >= 26;
