@@ -1,8 +1,10 @@
+import { constants } from 'node:buffer';
 import * as abi from './abi.js';
-import { checkInt, checkU16 } from './check.js';
-import { closedError, rangeError, systemError } from './errors.js';
+import { checkInt, checkObject, checkU16, checkU32 } from './check.js';
+import { ENOMEM } from './errno.js';
+import { argTypeError, closedError, rangeError, systemError } from './errors.js';
 import { Mapping } from './mapping.js';
-import type { Ring } from './ring.js';
+import { Ring } from './ring.js';
 import { BUF, BUF_REG, BUF_STATUS } from './structs.js';
 
 const PAGE = 4096;
@@ -45,22 +47,28 @@ export class BufRing {
 
   /** @throws UasyncError EEXIST when the group is taken, EINVAL on a kernel without buffer rings. */
   constructor(ring: Ring, options: BufRingOptions) {
+    if (!(ring instanceof Ring)) throw argTypeError('ring', 'an instance of Ring', ring);
+    if (ring.closed) throw closedError('The ring');
+    checkObject('options', options);
     this.group = checkU16('options.group', options.group);
     this.entries = checkInt('options.entries', options.entries, 1, 32768);
     if (this.entries & (this.entries - 1))
       throw rangeError('options.entries', 'a power of two', this.entries);
     this.bufferSize = checkInt('options.bufferSize', options.bufferSize, 1, 0x7fffffff);
     this.provided = checkInt('options.provided', options.provided ?? this.entries, 0, this.entries);
+    const flags = checkU16('options.flags', options.flags ?? 0);
     this.#ring = ring;
     this.#mask = this.entries - 1;
     const ringBytes = (this.entries * BUF.size + PAGE - 1) & -PAGE;
-    this.#mapping = Mapping.anonymous(ringBytes + this.entries * this.bufferSize);
+    const length = ringBytes + this.entries * this.bufferSize;
+    if (length > constants.MAX_LENGTH) throw systemError(ENOMEM, 'mmap');
+    this.#mapping = Mapping.anonymous(length);
     this.#halves = new Uint16Array(this.#mapping.buffer, 0, ringBytes / 2);
     this.#words = new Int32Array(this.#mapping.buffer, 0, ringBytes / 4);
     this.#buffers = this.#mapping.address + ringBytes;
     this.bytes = Buffer.from(this.#mapping.buffer, ringBytes);
 
-    const failed = ring.register(abi.REGISTER_PBUF_RING, this.#registration(options.flags ?? 0), 1);
+    const failed = ring.register(abi.REGISTER_PBUF_RING, this.#registration(flags), 1);
     if (failed < 0) {
       this.#mapping.unmap();
       throw systemError(failed, 'io_uring_register');
@@ -86,7 +94,7 @@ export class BufRing {
   /** Gives a buffer back; the kernel sees it after `publish()`. io_uring_buf_ring_add(3) */
   recycle(id: number): void {
     if (!this.#open) throw closedError('The buffer ring');
-    if ((id & this.#mask) !== id) checkInt('id', id, 0, this.entries - 1);
+    if (typeof id !== 'number' || (id & this.#mask) !== id) checkInt('id', id, 0, this.entries - 1);
     const at = (this.#tail & this.#mask) << 2;
     const address = this.#buffers + id * this.bufferSize;
     const words = this.#words;
@@ -116,7 +124,7 @@ export class BufRing {
 
   /** The buffer that a completion's flags name. */
   static idOf(flags: number): number {
-    return flags >>> abi.CQE_BUFFER_SHIFT;
+    return checkU32('flags', flags) >>> abi.CQE_BUFFER_SHIFT;
   }
 
   /**

@@ -1,4 +1,5 @@
 /** Checks of public arguments, made before anything reaches the kernel. Errors have Node's codes. */
+import { isInt32Array, isUint8Array } from 'node:util/types';
 import { argTypeError, rangeError } from './errors.js';
 
 /** An integer in [min, max]; a `TypeError` for other types, a `RangeError` outside. */
@@ -29,6 +30,11 @@ export function checkU64(name: string, value: number | bigint): bigint {
   }
   if (typeof value !== 'number') throw argTypeError(name, 'of type number or bigint', value);
   return BigInt(checkInt(name, value, 0, Number.MAX_SAFE_INTEGER));
+}
+
+/** A value that a completion carries back: a number from 0 to 2^53 - 1 or a bigint below 2^64. */
+export function checkUserData(name: string, value: number | bigint): void {
+  if (typeof value !== 'number' || (value | 0) !== value || value < 0) checkU64(name, value);
 }
 
 /** An unsigned 16-bit integer. */
@@ -64,6 +70,30 @@ export function checkBytes(name: string, value: ArrayBufferView): ArrayBufferVie
   if (!ArrayBuffer.isView(value)) {
     throw argTypeError(name, 'an instance of Buffer, TypedArray, or DataView', value);
   }
+  return value;
+}
+
+/** A `Uint8Array` (so a `Buffer` too), of whatever realm. */
+export function checkUint8Array(name: string, value: Uint8Array): Uint8Array {
+  if (!isUint8Array(value)) throw argTypeError(name, 'an instance of Uint8Array', value);
+  return value;
+}
+
+/** An `Int32Array`, of whatever realm. */
+export function checkInt32Array(name: string, value: Int32Array): Int32Array {
+  if (!isInt32Array(value)) throw argTypeError(name, 'an instance of Int32Array', value);
+  return value;
+}
+
+/** An object that is not null. */
+export function checkObject<T extends object>(name: string, value: T): T {
+  if (typeof value !== 'object' || value === null) throw argTypeError(name, 'an object', value);
+  return value;
+}
+
+/** An array. */
+export function checkArray<T>(name: string, value: readonly T[], of: string): readonly T[] {
+  if (!Array.isArray(value)) throw argTypeError(name, `an array of ${of}`, value);
   return value;
 }
 

@@ -1,5 +1,5 @@
 import { addressOf } from './address.js';
-import { checkInt } from './check.js';
+import { checkArray, checkBytes, checkInt, checkObject, checkUint8Array } from './check.js';
 import { argTypeError } from './errors.js';
 import { readSockaddr, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from './sockaddr.js';
 import { IOVEC, MSGHDR, RECVMSG_OUT } from './structs.js';
@@ -28,11 +28,14 @@ export class Message {
   readonly parts: ArrayBufferView[];
 
   constructor(options: MessageOptions) {
-    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-    const { buffers = [], address, control = 0 } = options;
+    const { buffers = [], address, control = 0 } = checkObject('options', options);
+    checkArray('options.buffers', buffers, 'Buffers');
+    for (const [i, buffer] of buffers.entries()) checkBytes(`options.buffers[${i}]`, buffer);
     const nameLength = address === undefined ? 0 : this.#writeName(address);
     this.#control =
-      typeof control === 'number' ? Buffer.alloc(checkInt('options.control', control, 0, 65536)) : control;
+      typeof control === 'number'
+        ? Buffer.alloc(checkInt('options.control', control, 0, 65536))
+        : checkUint8Array('options.control', control);
     this.#iov = Buffer.alloc(Math.max(buffers.length, 1) * IOVEC.size);
     for (const [i, buffer] of buffers.entries()) {
       this.#pointer(this.#iov, i * IOVEC.size + IOVEC.iov_base, buffer);
@@ -52,7 +55,6 @@ export class Message {
   }
 
   #pointer(bytes: Buffer, at: number, to: ArrayBufferView): void {
-    if (!ArrayBuffer.isView(to)) throw argTypeError('options.buffers', 'an array of Buffers', to);
     bytes.writeBigUInt64LE(BigInt(addressOf(to)), at);
   }
 
@@ -77,6 +79,8 @@ export class Message {
    * @param start where in `bytes` the buffer begins. @param length the completion's result.
    */
   parse(bytes: Buffer, start: number, length: number): ReceivedMessage {
+    if (!Buffer.isBuffer(bytes)) throw argTypeError('bytes', 'an instance of Buffer', bytes);
+    checkInt('start', start, 0, bytes.length);
     const nameRoom = this.header.readUInt32LE(MSGHDR.msg_namelen);
     const controlRoom = Number(this.header.readBigUInt64LE(MSGHDR.msg_controllen));
     const name = start + RECVMSG_OUT.size;

@@ -1,7 +1,16 @@
 import * as abi from './abi.js';
 import { pinnedAddressOf } from './address.js';
-import { checkDuration, checkFd, checkInt, checkU32, checkU64 } from './check.js';
-import { argTypeError, systemError } from './errors.js';
+import {
+  checkArray,
+  checkBytes,
+  checkDuration,
+  checkFd,
+  checkInt,
+  checkObject,
+  checkU32,
+  checkU64,
+} from './check.js';
+import { argTypeError, closedError, stateError, systemError } from './errors.js';
 import type { Pins } from './pins.js';
 import * as structs from './structs.js';
 
@@ -39,6 +48,12 @@ export abstract class Registrations {
   /** @internal Counts completions to come. */
   abstract readonly pins: Pins | null;
 
+  /** Whether it cannot be used any more. */
+  abstract readonly closed: boolean;
+
+  /** The descriptor, -1 if there is none. */
+  abstract readonly fd: number;
+
   /** @internal io_uring_register(2); the result, or a negative errno. */
   abstract register(opcode: number, arg: Uint8Array | null, count: number): number;
 
@@ -57,12 +72,12 @@ export abstract class Registrations {
   // --- Buffers ------------------------------------------------------------------------------------
 
   #iovecs(buffers: readonly (ArrayBufferView | null)[]): Buffer {
-    if (!Array.isArray(buffers)) throw argTypeError('buffers', 'an array of Buffers', buffers);
+    checkArray('buffers', buffers, 'Buffers');
     checkInt('buffers.length', buffers.length, 1, BUFFERS_MAX);
     const iovecs = Buffer.alloc(buffers.length * structs.IOVEC.size);
     for (const [i, buffer] of buffers.entries()) {
       if (buffer === null) continue;
-      if (!ArrayBuffer.isView(buffer)) throw argTypeError(`buffers[${i}]`, 'a Buffer or null', buffer);
+      checkBytes(`buffers[${i}]`, buffer);
       const at = i * structs.IOVEC.size;
       iovecs.writeBigUInt64LE(BigInt(pinnedAddressOf(buffer)), at + structs.IOVEC.iov_base);
       iovecs.writeBigUInt64LE(BigInt(buffer.byteLength), at + structs.IOVEC.iov_len);
@@ -115,11 +130,13 @@ export abstract class Registrations {
    * its own from `to` on (6.13, with REGISTER_DST_REPLACE where it has buffers).
    * io_uring_clone_buffers(3), io_uring_clone_buffers_offset(3), 6.12
    */
-  cloneBuffers(source: Registrations & { fd: number }, flags = 0, from = 0, to = 0, count = 0): void {
+  cloneBuffers(source: Registrations, flags = 0, from = 0, to = 0, count = 0): void {
     if (!(source instanceof Registrations)) throw argTypeError('source', 'an instance of Ring', source);
+    if (source.closed) throw closedError('The source');
+    if (source.fd < 0) throw stateError('The source has no descriptor');
     const clone = Buffer.alloc(structs.CLONE_BUFFERS.size);
     clone.writeUInt32LE(checkFd(source.fd), structs.CLONE_BUFFERS.src_fd);
-    clone.writeUInt32LE(checkU32('flags', flags), structs.CLONE_BUFFERS.flags);
+    clone.writeUInt32LE(checkU32('flags', flags) >>> 0, structs.CLONE_BUFFERS.flags);
     clone.writeUInt32LE(checkInt('from', from, 0, BUFFERS_MAX), structs.CLONE_BUFFERS.src_off);
     clone.writeUInt32LE(checkInt('to', to, 0, BUFFERS_MAX), structs.CLONE_BUFFERS.dst_off);
     clone.writeUInt32LE(checkInt('count', count, 0, BUFFERS_MAX), structs.CLONE_BUFFERS.nr);
@@ -132,7 +149,7 @@ export abstract class Registrations {
   // --- Tags -----------------------------------------------------------------------------------------
 
   #tags(tags: readonly (number | bigint)[], count: number): BigUint64Array {
-    if (!Array.isArray(tags)) throw argTypeError('tags', 'an array of numbers or bigints', tags);
+    checkArray('tags', tags, 'numbers or bigints');
     checkInt('tags.length', tags.length, count, count);
     return BigUint64Array.from(tags, (tag, i) => checkU64(`tags[${i}]`, tag));
   }
@@ -190,7 +207,7 @@ export abstract class Registrations {
   // --- Files --------------------------------------------------------------------------------------
 
   #fds(fds: readonly number[]): Int32Array {
-    if (!Array.isArray(fds)) throw argTypeError('fds', 'an array of numbers', fds);
+    checkArray('fds', fds, 'numbers');
     checkInt('fds.length', fds.length, 1, FILES_MAX);
     return Int32Array.from(fds, (fd, i) => checkInt(`fds[${i}]`, fd, -2, 0x7fffffff));
   }
@@ -279,12 +296,14 @@ export abstract class Registrations {
    * io_uring_register_restrictions(3), 5.10
    */
   registerRestrictions(rules: readonly Restriction[]): void {
-    if (!Array.isArray(rules)) throw argTypeError('rules', 'an array', rules);
+    checkArray('rules', rules, 'Restrictions');
     const bytes = Buffer.alloc(rules.length * structs.RESTRICTION.size);
-    for (const [i, { kind, value }] of rules.entries()) {
+    for (const [i, rule] of rules.entries()) {
+      const name = `rules[${i}]`;
+      const { kind, value } = checkObject(name, rule);
       const at = i * structs.RESTRICTION.size;
-      bytes.writeUInt16LE(checkInt('kind', kind, 0, 3), at + structs.RESTRICTION.opcode);
-      bytes.writeUInt8(checkInt('value', value, 0, 255), at + structs.RESTRICTION.register_op);
+      bytes.writeUInt16LE(checkInt(`${name}.kind`, kind, 0, 3), at + structs.RESTRICTION.opcode);
+      bytes.writeUInt8(checkInt(`${name}.value`, value, 0, 255), at + structs.RESTRICTION.register_op);
     }
     this.#do(abi.REGISTER_RESTRICTIONS, bytes, rules.length);
   }
@@ -298,10 +317,10 @@ export abstract class Registrations {
 
   /** The CPUs that worker threads run on. io_uring_register_iowq_aff(3), 5.14 */
   registerIowqAffinity(cpus: readonly number[]): void {
-    if (!Array.isArray(cpus)) throw argTypeError('cpus', 'an array of numbers', cpus);
+    checkArray('cpus', cpus, 'numbers');
     const mask = Buffer.alloc(128);
-    for (const cpu of cpus) {
-      checkInt('cpus[]', cpu, 0, mask.length * 8 - 1);
+    for (const [i, cpu] of cpus.entries()) {
+      checkInt(`cpus[${i}]`, cpu, 0, mask.length * 8 - 1);
       mask[cpu >> 3] = mask[cpu >> 3]! | (1 << (cpu & 7));
     }
     this.#do(abi.REGISTER_IOWQ_AFF, mask, mask.length);
@@ -328,19 +347,18 @@ export abstract class Registrations {
    * nothing matches, ETIME when the time was up. io_uring_register_sync_cancel(3), 6.0
    */
   syncCancel(target: SyncCancelTarget): number {
-    if (typeof target !== 'object' || target === null) throw argTypeError('target', 'an object', target);
-    const { userData, fd, op, timeout } = target;
+    const { userData, fd, op, timeout } = checkObject('target', target);
     let flags = checkU32('target.flags', target.flags ?? 0);
     const reg = Buffer.alloc(structs.SYNC_CANCEL_REG.size);
     const fields = structs.SYNC_CANCEL_REG;
-    reg.writeBigUInt64LE(BigInt.asUintN(64, BigInt(userData ?? 0)), fields.addr);
+    reg.writeBigUInt64LE(checkU64('target.userData', userData ?? 0), fields.addr);
     reg.writeInt32LE(fd === undefined ? -1 : checkFd(fd), fields.fd);
     if (fd !== undefined) flags |= abi.ASYNC_CANCEL_FD;
     if (op !== undefined) {
       flags |= abi.ASYNC_CANCEL_OP;
       reg.writeUInt8(checkInt('target.op', op, 0, 255), fields.opcode);
     }
-    reg.writeInt32LE(flags, fields.flags);
+    reg.writeUInt32LE(flags >>> 0, fields.flags);
     const ms = timeout === undefined ? undefined : checkDuration('target.timeout', timeout);
     const seconds = ms === undefined ? -1 : Math.floor(ms / 1000);
     const nanoseconds = ms === undefined ? -1 : Math.floor((ms - seconds * 1000) * 1e6);

@@ -1,5 +1,5 @@
 import * as abi from './abi.js';
-import { checkDuration, checkFunction, checkInt, microseconds } from './check.js';
+import { checkDuration, checkFunction, checkInt, checkU32, checkUint8Array, microseconds } from './check.js';
 import { CompletionQueue } from './completion-queue.js';
 import type { Cqe, CqeSink } from './cqe.js';
 import { EINVAL } from './errno.js';
@@ -304,12 +304,17 @@ export class Ring extends Registrations {
     checkInt('waitNr', waitNr, 0, into.length);
     this.#waitFor(waitNr);
     let count = 0;
-    while (count < into.length) {
-      into[count] ??= emptyCqe();
-      if (!this.#cq.next(into[count]!)) break;
-      count++;
+    try {
+      while (count < into.length) {
+        into[count] ??= emptyCqe();
+        const cqe = into[count]!;
+        if (typeof cqe !== 'object') throw argTypeError(`into[${count}]`, 'an object', cqe);
+        if (!this.#cq.next(cqe)) break;
+        count++;
+      }
+    } finally {
+      if (count !== 0) this.#cq.publish();
     }
-    if (count !== 0) this.#cq.publish();
     return count;
   }
 
@@ -350,6 +355,9 @@ export class Ring extends Registrations {
 
   /** @internal */
   override register(opcode: number, arg: Uint8Array | null, count: number): number {
+    checkInt('opcode', opcode, 0, 0x7fffffff);
+    if (arg !== null) checkUint8Array('arg', arg);
+    checkU32('count', count);
     return this.#handle.register(opcode, arg, count);
   }
 

@@ -1,4 +1,4 @@
-import { argTypeError } from './errors.js';
+import { argTypeError, rangeError } from './errors.js';
 
 const FIRST_SIZE = 64;
 const TWO_32 = 2 ** 32;
@@ -59,17 +59,20 @@ export class Slots<T> {
 
   /** The generation of a slot, the high word of its user_data. */
   generation(index: number): number {
+    if (typeof index !== 'number') throw argTypeError('index', 'of type number', index);
     return this.#generations[index]!;
   }
 
   /** The value of a slot, or undefined when that slot was freed since. */
   get(index: number, generation: number): T | undefined {
+    if (typeof index !== 'number') throw argTypeError('index', 'of type number', index);
     return this.#generations[index] === generation ? this.#values[index] : undefined;
   }
 
   /** Frees a slot. */
   remove(index: number): void {
-    if (this.#values[index] === undefined) throw new RangeError(`slot ${index} is free`);
+    if (typeof index !== 'number') throw argTypeError('index', 'of type number', index);
+    if (this.#values[index] === undefined) throw rangeError('index', 'a slot in use', index);
     this.#values[index] = undefined;
     this.#generations[index] = (this.#generations[index]! + 1) & 0x1fffff;
     this.#free[this.#freeCount++] = index;

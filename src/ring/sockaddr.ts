@@ -1,6 +1,6 @@
 /** Socket addresses as the kernel lays them out: sockaddr_in, sockaddr_in6 and sockaddr_un. */
 import { isIPv4, isIPv6 } from 'node:net';
-import { checkInt } from './check.js';
+import { checkInt, checkObject } from './check.js';
 import { argTypeError, argValueError } from './errors.js';
 import { interfaceIndex, interfaceName } from './interfaces.js';
 import { SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN } from './structs.js';
@@ -39,10 +39,15 @@ export function familyOf(address: SocketAddress): number {
 
 /** An `InetAddress` from a numeric host. */
 export function inetAddress(address: string, port: number): InetAddress {
+  checkHost(address);
   checkInt('port', port, 0, 65535);
   if (isIPv4(address)) return { address, family: 'IPv4', port };
   if (isIPv6(address)) return { address, family: 'IPv6', port };
   throw argValueError('address', 'must be a numeric IPv4 or IPv6 address', address);
+}
+
+function checkHost(address: string): void {
+  if (typeof address !== 'string') throw argTypeError('address', 'of type string', address);
 }
 
 /**
@@ -50,8 +55,9 @@ export function inetAddress(address: string, port: number): InetAddress {
  * @throws TypeError for a malformed address, RangeError for a port or a path out of range.
  */
 export function writeSockaddr(bytes: Buffer, at: number, address: SocketAddress): number {
-  if (typeof address !== 'object' || address === null) throw argTypeError('address', 'an object', address);
+  checkObject('address', address);
   if ('path' in address) return writeUnix(bytes, at, address.path);
+  checkHost(address.address);
   const port = checkInt('port', address.port, 0, 65535);
   return isIPv4(address.address)
     ? writeInet(bytes, at, address.address, port)
@@ -105,7 +111,7 @@ function writeIPv6(bytes: Buffer, at: number, address: string): void {
 }
 
 function scopeId(scope: string): number {
-  if (/^\d+$/.test(scope)) return Number(scope);
+  if (/^\d{1,9}$/.test(scope)) return Number(scope);
   const index = interfaceIndex(scope);
   if (index === 0) throw argValueError('address', 'must name an existing interface as its scope', scope);
   return index;

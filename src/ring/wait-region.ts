@@ -1,8 +1,8 @@
 import * as abi from './abi.js';
 import { checkInt, microseconds } from './check.js';
-import { closedError, systemError } from './errors.js';
+import { argTypeError, closedError, systemError } from './errors.js';
 import { Mapping } from './mapping.js';
-import type { Ring } from './ring.js';
+import { Ring } from './ring.js';
 import { MEM_REGION_REG, REG_WAIT, REGION_DESC } from './structs.js';
 
 const PAGE = 4096;
@@ -22,6 +22,8 @@ export class WaitRegion {
 
   /** @throws UasyncError EINVAL on an older kernel or an enabled ring, EBUSY when the ring has a region. */
   constructor(ring: Ring, entries: number) {
+    if (!(ring instanceof Ring)) throw argTypeError('ring', 'an instance of Ring', ring);
+    if (ring.closed) throw closedError('The ring');
     checkInt('entries', entries, 1, ENTRIES_MAX);
     const length = (entries * REG_WAIT.size + PAGE - 1) & -PAGE;
     this.entries = length / REG_WAIT.size;

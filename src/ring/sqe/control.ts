@@ -1,5 +1,5 @@
 import * as abi from '../abi.js';
-import { checkDuration, checkFd, checkInt, checkU32 } from '../check.js';
+import { checkDuration, checkFd, checkInt, checkU32, checkUserData } from '../check.js';
 import { SQE, TIMESPEC } from '../structs.js';
 import { SqeMessages } from './messages.js';
 
@@ -56,6 +56,7 @@ export class SqeControl extends SqeMessages {
    */
   cancel(userData: number | bigint, flags = 0): this {
     checkU32('flags', flags);
+    checkUserData('userData', userData);
     this.prep(abi.OP_ASYNC_CANCEL, -1, 0, 0, 0).opFlags(flags);
     return this.value64(SQE.addr, userData);
   }
@@ -82,6 +83,7 @@ export class SqeControl extends SqeMessages {
   /** Removes a timeout, which completes with -ECANCELED. io_uring_prep_timeout_remove(3), 5.5 */
   timeoutRemove(userData: number | bigint, flags = 0): this {
     checkU32('flags', flags);
+    checkUserData('userData', userData);
     this.prep(abi.OP_TIMEOUT_REMOVE, -1, 0, 0, 0).opFlags(flags);
     return this.value64(SQE.addr, userData);
   }
@@ -92,6 +94,7 @@ export class SqeControl extends SqeMessages {
    */
   timeoutUpdate(userData: number | bigint, ms: number, flags = 0): this {
     checkU32('flags', flags);
+    checkUserData('userData', userData);
     this.prep(abi.OP_TIMEOUT_REMOVE, -1, 0, 0, this.timespec(ms)).opFlags(flags | abi.TIMEOUT_UPDATE);
     return this.value64(SQE.addr, userData);
   }
@@ -114,6 +117,7 @@ export class SqeControl extends SqeMessages {
 
   /** Ends a poll, which completes with -ECANCELED. io_uring_prep_poll_remove(3) */
   pollRemove(userData: number | bigint): this {
+    checkUserData('userData', userData);
     return this.prep(abi.OP_POLL_REMOVE, -1, 0, 0, 0).value64(SQE.addr, userData);
   }
 
@@ -124,6 +128,8 @@ export class SqeControl extends SqeMessages {
   pollUpdate(userData: number | bigint, newUserData: number | bigint, mask: number, flags: number): this {
     checkU32('mask', mask);
     checkU32('flags', flags);
+    checkUserData('userData', userData);
+    checkUserData('newUserData', newUserData);
     this.prep(abi.OP_POLL_REMOVE, -1, 0, flags, 0).opFlags(mask);
     return this.value64(SQE.off, newUserData).value64(SQE.addr, userData);
   }

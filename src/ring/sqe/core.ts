@@ -1,6 +1,7 @@
+import { isUint8Array } from 'node:util/types';
 import * as abi from '../abi.js';
-import { pinnedAddressOf } from '../address.js';
-import { checkBytes, checkInt, checkU16, checkU32 } from '../check.js';
+import { addressOf, pinnedAddressOf } from '../address.js';
+import { checkArray, checkBytes, checkInt, checkU16, checkU32, checkUserData } from '../check.js';
 import { argTypeError, argValueError, stateError } from '../errors.js';
 import type { Scratch } from '../scratch.js';
 import { IOVEC, SQE } from '../structs.js';
@@ -197,7 +198,9 @@ export class SqeCore {
       if (length >= PATH_MAX) return this.#longPath();
       address = scratch.alloc(length + 1);
       scratch.bytes.write(path, scratch.start, length);
-    } else if (path instanceof Uint8Array) {
+    } else if (isUint8Array(path)) {
+      // Which complains about a detached one: it must not pass for ''.
+      addressOf(path);
       if (path.includes(0)) throw argValueError(name, 'must be a Uint8Array without null bytes', path);
       length = path.length;
       if (length >= PATH_MAX) return this.#longPath();
@@ -227,14 +230,13 @@ export class SqeCore {
     return this;
   }
 
-  /** @internal A slot of the registered files that the result goes into: an index, or FILE_INDEX_ALLOC. */
+  /** @internal The slot of the registered files that the result goes into, checked before. */
   directSlot(index: number): this {
-    if (index !== abi.FILE_INDEX_ALLOC) checkInt('fileIndex', index, 0, 0x7ffffffe);
     // The field is the index plus one, and all ones ask the kernel to choose.
     return this.fileIndex(index === abi.FILE_INDEX_ALLOC ? -1 : index + 1);
   }
 
-  /** @internal A 64-bit user value in two words of the entry, as `userData` has it in its own. */
+  /** @internal A 64-bit user value, checked before, in two words of the entry, as `userData` has it in its own. */
   value64(word: number, value: number | bigint): this {
     const { words, at } = this;
     const low = words[at + SQE.userData]!;
@@ -247,7 +249,7 @@ export class SqeCore {
 
   /** @internal struct iovec[] in scratch memory, for buffers that are kept. */
   iovecs(name: string, buffers: readonly ArrayBufferView[]): number {
-    if (!Array.isArray(buffers)) throw argTypeError(name, 'an array of Buffers', buffers);
+    checkArray(name, buffers, 'Buffers');
     checkInt(`${name}.length`, buffers.length, 0, IOV_MAX);
     const address = this.scratch.alloc(buffers.length * IOVEC.size);
     const { bytes, start } = this.scratch;
@@ -272,11 +274,10 @@ export class SqeCore {
   userData(value: number | bigint): this {
     if (typeof value === 'number') {
       if ((value | 0) === value && value >= 0) return this.userDataWords(value, 0);
-      checkInt('userData', value, 0, Number.MAX_SAFE_INTEGER);
+      checkUserData('userData', value);
       return this.userDataWords(value, Math.floor(value / TWO_32));
     }
-    if (typeof value !== 'bigint') throw argTypeError('userData', 'of type number or bigint', value);
-    if (BigInt.asUintN(64, value) !== value) throw argValueError('userData', 'must fit in 64 bits', value);
+    checkUserData('userData', value);
     return this.userDataWords(Number(BigInt.asIntN(32, value)), Number(BigInt.asIntN(32, value >> 32n)));
   }
 
@@ -342,6 +343,7 @@ export class SqeCore {
     if (flags === 0 && (words[at]! & 0xff) === abi.OP_NOP && words[at + SQE.opFlags] === 0) return this;
     checkU32('flags', flags);
     checkU32('result', result);
+    checkArray('extra', extra, 'two numbers');
     checkInt('extra[0]', extra[0], 0, Number.MAX_SAFE_INTEGER);
     checkInt('extra[1]', extra[1], 0, Number.MAX_SAFE_INTEGER);
     return this.prep(abi.OP_NOP, -1, extra[1], result, extra[0]).opFlags(flags);
@@ -359,4 +361,9 @@ export class SqeCore {
       throw stateError('The entry has 64 bytes: one of 128 comes from getSqe128()');
     }
   }
+}
+
+/** A slot of the registered files that a result goes into: an index, or FILE_INDEX_ALLOC. */
+export function checkSlot(name: string, index: number): void {
+  if (index !== abi.FILE_INDEX_ALLOC) checkInt(name, index, 0, 0x7ffffffe);
 }

@@ -1,7 +1,7 @@
 import * as abi from '../abi.js';
-import { checkFd, checkInt, checkOffset, checkU16, checkU32 } from '../check.js';
-import { argTypeError, rangeError } from '../errors.js';
-import { SqeCore } from './core.js';
+import { checkFd, checkInt, checkInt32Array, checkOffset, checkU16, checkU32 } from '../check.js';
+import { rangeError } from '../errors.js';
+import { checkSlot, SqeCore } from './core.js';
 
 /** Operations on files by descriptor. */
 export class SqeFiles extends SqeCore {
@@ -113,6 +113,7 @@ export class SqeFiles extends SqeCore {
   readMultishot(fd: number, length: number, offset: number, group: number): this {
     checkU32('length', length);
     checkOffset('offset', offset);
+    checkU16('group', group);
     return this.prep(abi.OP_READ_MULTISHOT, checkFd(fd), 0, length, offset).bufferSelect(group);
   }
 
@@ -184,11 +185,12 @@ export class SqeFiles extends SqeCore {
 
   /** As `pipe`, into registered files. io_uring_prep_pipe_direct(3), 6.16 */
   pipeDirect(fds: Int32Array, flags: number, fileIndex: number): this {
+    checkSlot('fileIndex', fileIndex);
     return this.pipe(fds, flags).directSlot(fileIndex);
   }
 
   #pair(fds: Int32Array): number {
-    if (!(fds instanceof Int32Array)) throw argTypeError('fds', 'an instance of Int32Array', fds);
+    checkInt32Array('fds', fds);
     if (fds.length < 2) throw rangeError('fds.length', '>= 2', fds.length);
     return this.bytes('fds', fds);
   }

@@ -31,6 +31,7 @@ export class SqeMessages extends SqeSockets {
    * io_uring_prep_recvmsg_multishot(3), 6.0
    */
   recvmsgMultishot(fd: number, message: Message, group: number, flags = 0): this {
+    checkU16('group', group);
     return this.recvmsg(fd, message, flags).ioprio(abi.RECV_MULTISHOT).bufferSelect(group);
   }
 

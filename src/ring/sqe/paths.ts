@@ -1,7 +1,8 @@
 import * as abi from '../abi.js';
-import { checkFd, checkInt, checkU32 } from '../check.js';
-import { argTypeError, rangeError } from '../errors.js';
+import { checkFd, checkInt, checkObject, checkU32 } from '../check.js';
+import { rangeError } from '../errors.js';
 import { OPEN_HOW, STATX } from '../structs.js';
+import { checkSlot } from './core.js';
 import { SqeFiles } from './files.js';
 
 /** The directory fd that stands for the current directory in the -at calls. openat(2) */
@@ -65,6 +66,7 @@ export class SqePaths extends SqeFiles {
    * io_uring_prep_openat_direct(3), 5.15
    */
   openatDirect(dirFd: number, path: Path, flags: number, mode: number, fileIndex: number): this {
+    checkSlot('fileIndex', fileIndex);
     return this.#open(dirFd, path, checkU32('flags', flags), mode).directSlot(fileIndex);
   }
 
@@ -86,12 +88,13 @@ export class SqePaths extends SqeFiles {
 
   /** As `openat2`, into a registered file. io_uring_prep_openat2_direct(3), 5.15 */
   openat2Direct(dirFd: number, path: Path, how: OpenHow, fileIndex: number): this {
+    checkSlot('fileIndex', fileIndex);
     return this.#open2(dirFd, path, how, 0).directSlot(fileIndex);
   }
 
   #open2(dirFd: number, path: Path, how: OpenHow, extraFlags: number): this {
     checkDirFd(dirFd);
-    if (typeof how !== 'object' || how === null) throw argTypeError('how', 'an object', how);
+    checkObject('how', how);
     const flags = checkInt('how.flags', how.flags, 0, 0x7fffffff) | extraFlags;
     const mode = checkInt('how.mode', how.mode ?? 0, 0, 0o7777);
     const resolve = checkInt('how.resolve', how.resolve ?? 0, 0, 0x7fffffff);
@@ -197,12 +200,14 @@ export class SqePaths extends SqeFiles {
 
   /** Reads an extended attribute; the result is its length. io_uring_prep_getxattr(3), getxattr(2), 5.19 */
   getxattr(path: Path, name: string, value: ArrayBufferView): this {
-    return this.#xattr(abi.OP_GETXATTR, 0, name, value, 0).addr3(this.path('path', path));
+    const at = this.path('path', path);
+    return this.#xattr(abi.OP_GETXATTR, 0, name, value, 0).addr3(at);
   }
 
   /** Sets an extended attribute. @param flags XATTR_ flags. io_uring_prep_setxattr(3), setxattr(2), 5.19 */
   setxattr(path: Path, name: string, value: ArrayBufferView, flags = 0): this {
-    return this.#xattr(abi.OP_SETXATTR, 0, name, value, flags).addr3(this.path('path', path));
+    const at = this.path('path', path);
+    return this.#xattr(abi.OP_SETXATTR, 0, name, value, flags).addr3(at);
   }
 
   /** As `getxattr`, of an open file. io_uring_prep_fgetxattr(3), 5.19 */

@@ -1,7 +1,7 @@
 import * as abi from '../abi.js';
-import { checkFd, checkInt, checkU16, checkU32 } from '../check.js';
-import { argTypeError } from '../errors.js';
+import { checkFd, checkInt, checkInt32Array, checkU16, checkU32 } from '../check.js';
 import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../sockaddr.js';
+import { checkSlot } from './core.js';
 import { SqePaths } from './paths.js';
 
 // socket(2): types and flags, in Linux's numbers
@@ -80,6 +80,7 @@ export class SqeSockets extends SqePaths {
    */
   recvMultishot(fd: number, group: number, flags = 0): this {
     checkU32('flags', flags);
+    checkU16('group', group);
     return this.prep(abi.OP_RECV, checkFd(fd), 0, 0, 0)
       .opFlags(flags)
       .ioprio(abi.RECV_MULTISHOT)
@@ -102,6 +103,7 @@ export class SqeSockets extends SqePaths {
 
   /** Creates a socket as a registered file, or FILE_INDEX_ALLOC. io_uring_prep_socket_direct(3), 5.19 */
   socketDirect(domain: number, type: number, protocol: number, fileIndex: number): this {
+    checkSlot('fileIndex', fileIndex);
     return this.socket(domain, type, protocol).directSlot(fileIndex);
   }
 
@@ -112,6 +114,7 @@ export class SqeSockets extends SqePaths {
 
   /** Takes one connection as a registered file. io_uring_prep_accept_direct(3), 5.15 */
   acceptDirect(fd: number, flags: number, fileIndex: number): this {
+    checkSlot('fileIndex', fileIndex);
     return this.accept(fd, flags).directSlot(fileIndex);
   }
 
@@ -122,7 +125,9 @@ export class SqeSockets extends SqePaths {
 
   /** Sends `buffer` to an address. io_uring_prep_sendto(3), sendto(2), 6.0 */
   sendto(fd: number, buffer: ArrayBufferView, address: SocketAddress, flags = MSG_NOSIGNAL): this {
-    return this.send(fd, buffer, flags).sendSetAddr(address);
+    const at = this.scratch.alloc(SOCKADDR_MAX);
+    const length = writeSockaddr(this.scratch.bytes, this.scratch.start, address);
+    return this.send(fd, buffer, flags).off(at).fileIndex(length);
   }
 
   /** The address that a `send` or `sendZc` before it goes to. io_uring_prep_send_set_addr(3), 6.0 */
@@ -137,6 +142,7 @@ export class SqeSockets extends SqePaths {
     checkFd(fd);
     checkInt('length', length, 0, 0x7fffffff);
     checkU32('flags', flags);
+    checkU16('group', group);
     return this.prep(abi.OP_SEND, fd, 0, length, 0)
       .opFlags(flags)
       .ioprio(abi.RECVSEND_BUNDLE)
@@ -156,6 +162,7 @@ export class SqeSockets extends SqePaths {
   /** As `sendZc`, from a registered buffer. io_uring_prep_send_zc_fixed(3), 6.0 */
   sendZcFixed(fd: number, buffer: ArrayBufferView, flags: number, zcFlags: number, bufIndex: number): this {
     checkU16('bufIndex', bufIndex);
+    checkU32('zcFlags', zcFlags);
     return this.sendZc(fd, buffer, flags, zcFlags | abi.RECVSEND_FIXED_BUF).bufIndex(bufIndex);
   }
 
@@ -211,7 +218,7 @@ export class SqeSockets extends SqePaths {
    */
   cmdGetsockname(fd: number, address: ArrayBufferView, length: Int32Array, peer = false): this {
     checkFd(fd);
-    if (!(length instanceof Int32Array)) throw argTypeError('length', 'an instance of Int32Array', length);
+    checkInt32Array('length', length);
     checkInt('length.length', length.length, 1, 0x7fffffff);
     const at = this.bytes('address', address);
     checkInt('length[0]', length[0]!, 0, address.byteLength);

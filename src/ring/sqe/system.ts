@@ -1,9 +1,21 @@
+import { isInt32Array, isUint32Array } from 'node:util/types';
 import * as abi from '../abi.js';
 import { addressOf } from '../address.js';
-import { checkFd, checkInt, checkU16, checkU32 } from '../check.js';
+import {
+  checkArray,
+  checkFd,
+  checkInt,
+  checkInt32Array,
+  checkObject,
+  checkU16,
+  checkU32,
+  checkUint8Array,
+  checkUserData,
+} from '../check.js';
 import { argTypeError, rangeError } from '../errors.js';
 import { FUTEX_WAITV, SQE } from '../structs.js';
 import { SqeControl } from './control.js';
+import { checkSlot } from './core.js';
 
 // waitid(2)
 export const P_ALL = 0;
@@ -49,6 +61,7 @@ export class SqeSystem extends SqeControl {
   msgRing(ringFd: number, length: number, data: number | bigint, flags = 0): this {
     checkU32('length', length);
     checkU32('flags', flags);
+    checkUserData('data', data);
     return this.prep(abi.OP_MSG_RING, checkFd(ringFd), abi.MSG_DATA, length, 0)
       .opFlags(flags)
       .value64(SQE.off, data);
@@ -62,6 +75,7 @@ export class SqeSystem extends SqeControl {
     flags: number,
     cqeFlags: number,
   ): this {
+    checkU32('flags', flags);
     checkU32('cqeFlags', cqeFlags);
     return this.msgRing(ringFd, length, data, flags | abi.MSG_RING_FLAGS_PASS).fileIndex(cqeFlags);
   }
@@ -78,7 +92,9 @@ export class SqeSystem extends SqeControl {
     flags = 0,
   ): this {
     checkInt('sourceIndex', sourceIndex, 0, 0x7ffffffe);
+    checkUserData('data', data);
     checkU32('flags', flags);
+    checkSlot('targetIndex', targetIndex);
     return this.prep(abi.OP_MSG_RING, checkFd(ringFd), abi.MSG_SEND_FD, 0, 0)
       .opFlags(flags)
       .value64(SQE.off, data)
@@ -123,7 +139,7 @@ export class SqeSystem extends SqeControl {
    * io_uring_prep_files_update(3), 5.6
    */
   filesUpdate(fds: Int32Array, offset: number): this {
-    if (!(fds instanceof Int32Array)) throw argTypeError('fds', 'an instance of Int32Array', fds);
+    checkInt32Array('fds', fds);
     if (offset !== abi.FILE_INDEX_ALLOC) checkInt('offset', offset, 0, 0x7ffffffe);
     const address = this.bytes('fds', fds);
     return this.prep(abi.OP_FILES_UPDATE, -1, address, fds.length, offset === -1 ? 0xffffffff : offset);
@@ -139,17 +155,22 @@ export class SqeSystem extends SqeControl {
   uringCmd(fd: number, cmdOp: number, command?: Uint8Array, flags = 0): this {
     checkU32('cmdOp', cmdOp);
     checkU32('flags', flags);
-    this.prep(abi.OP_URING_CMD, checkFd(fd), 0, 0, cmdOp >>> 0).opFlags(flags);
+    checkFd(fd);
+    if (command !== undefined) this.#checkCommand(command);
+    this.prep(abi.OP_URING_CMD, fd, 0, 0, cmdOp >>> 0).opFlags(flags);
     if (command === undefined) return this;
-    if (!(command instanceof Uint8Array)) throw argTypeError('command', 'an instance of Uint8Array', command);
-    checkInt('command.length', command.length, 0, this.wide ? CMD_BYTES_WIDE : CMD_BYTES);
-    // Which complains about a detached one.
-    addressOf(command);
     const bytes = new Uint8Array(this.words.buffer);
     const at = (this.at + SQE.addr3) * 4;
     // Not where the cursor is nowhere, after the ring was closed or resized.
     for (let i = 0; i < command.length && at >= 0; i++) bytes[at + i] = command[i]!;
     return this;
+  }
+
+  #checkCommand(command: Uint8Array): void {
+    checkUint8Array('command', command);
+    checkInt('command.length', command.length, 0, this.wide ? CMD_BYTES_WIDE : CMD_BYTES);
+    // Which complains about a detached one.
+    addressOf(command);
   }
 
   /** As `uringCmd`, in an entry of 128 bytes of a mixed ring. io_uring_prep_uring_cmd128(3), 6.19 */
@@ -213,7 +234,7 @@ export class SqeSystem extends SqeControl {
   }
 
   #futexAddress(name: string, futex: Int32Array | Uint32Array): number {
-    if (!(futex instanceof Int32Array || futex instanceof Uint32Array)) {
+    if (!isInt32Array(futex) && !isUint32Array(futex)) {
       throw argTypeError(name, 'an instance of Int32Array or Uint32Array', futex);
     }
     if (futex.length === 0) throw rangeError(`${name}.length`, '>= 1', 0);
@@ -222,15 +243,17 @@ export class SqeSystem extends SqeControl {
 
   /** Waits on several futexes; the result is the index of the one woken. io_uring_prep_futex_waitv(3), 6.7 */
   futexWaitv(waiters: readonly FutexWaiter[]): this {
-    if (!Array.isArray(waiters)) throw argTypeError('waiters', 'an array', waiters);
+    checkArray('waiters', waiters, 'FutexWaiters');
     checkInt('waiters.length', waiters.length, 1, FUTEX_WAITV_MAX);
     const address = this.scratch.alloc(waiters.length * FUTEX_WAITV.size);
     const { bytes, start } = this.scratch;
-    for (const [i, { futex, value, flags }] of waiters.entries()) {
+    for (const [i, waiter] of waiters.entries()) {
+      const name = `waiters[${i}]`;
+      const { futex, value, flags } = checkObject(name, waiter);
       const at = start + i * FUTEX_WAITV.size;
-      bytes.writeBigUInt64LE(BigInt(checkU32('value', value) >>> 0), at + FUTEX_WAITV.val);
-      bytes.writeBigUInt64LE(BigInt(this.#futexAddress('futex', futex)), at + FUTEX_WAITV.uaddr);
-      const waiterFlags = checkU32('flags', flags ?? FUTEX2_SIZE_U32 | FUTEX2_PRIVATE);
+      bytes.writeBigUInt64LE(BigInt(checkU32(`${name}.value`, value) >>> 0), at + FUTEX_WAITV.val);
+      bytes.writeBigUInt64LE(BigInt(this.#futexAddress(`${name}.futex`, futex)), at + FUTEX_WAITV.uaddr);
+      const waiterFlags = checkU32(`${name}.flags`, flags ?? FUTEX2_SIZE_U32 | FUTEX2_PRIVATE);
       bytes.writeBigUInt64LE(BigInt(waiterFlags >>> 0), at + FUTEX_WAITV.flags);
     }
     return this.prep(abi.OP_FUTEX_WAITV, 0, address, waiters.length, 0);
