@@ -50,10 +50,23 @@ export function makeFifo(folder: string, name: string): string {
   return path;
 }
 
+/** The loop of this thread: with UASYNC_INLINE as its option `inline` if that is set and it is not made yet. */
+function makeLoop(): void {
+  const { UASYNC_INLINE } = process.env;
+  if (UASYNC_INLINE === undefined) loop();
+  else loop({ inline: UASYNC_INLINE === 'random' ? 'random' : UASYNC_INLINE === 'true' });
+}
+
+/** Has all that follows go through the ring, for tests of what happens while it waits there. */
+export function withoutInline(): void {
+  loop().close();
+  loop({ inline: false });
+}
+
 /** After each test nothing is in flight, no memory is held, and no descriptor is lost. */
 export function checkLeaks(): void {
   // The loop itself holds descriptors, and so do libuv's sockets: they are there before the first count.
-  loop();
+  makeLoop();
   t.before(async () => {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -10,6 +10,7 @@ export type {
   WriteVResult,
 } from './file-handle.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './handle-streams.js';
+export { access, readlink, realpath } from './lookups.js';
 export { type ManyOptions, readMany, statMany } from './many.js';
 export * from './node-calls.js';
 export { open } from './open.js';

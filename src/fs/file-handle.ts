@@ -104,10 +104,8 @@ export class FileHandle extends OpenFile {
   }
 
   #read(transfer: Transfer): Promise<ReadResult<ArrayBufferView>> {
-    const size = transfer.bytes.length;
-    if (transfer.position < 0) return this.inOrder('reads', () => this.readNow(transfer, size));
-    this.assertPosition('read');
-    return this.readNow(transfer, size);
+    if (transfer.position >= 0) this.assertPosition('read');
+    return this.readSoon(transfer);
   }
 
   /**

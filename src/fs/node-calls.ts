@@ -5,7 +5,6 @@
 import { promises } from 'node:fs';
 
 export const {
-  access,
   chmod,
   chown,
   constants,
@@ -17,8 +16,6 @@ export const {
   mkdtemp,
   opendir,
   readdir,
-  readlink,
-  realpath,
   rm,
   statfs,
   utimes,

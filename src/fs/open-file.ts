@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:fs';
 import type { Block } from '../loop/blocks.js';
-import { closeFile } from '../loop/close.js';
+import { closeFile, closeReadFile } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { own } from '../loop/owned-descriptors.js';
 import { ESPIPE } from '../ring/errno.js';
@@ -9,6 +9,7 @@ import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { readBlock } from './block-transfer.js';
+import { CachedReads } from './cached-reads.js';
 import { LARGE_PIECE } from './content.js';
 import { forget, rememberOpen } from './forgotten.js';
 import { readAtOnce, writeAtOnce } from './nonblocking.js';
@@ -32,17 +33,20 @@ export abstract class OpenFile extends EventEmitter {
   readonly #order = new PositionOrder(this);
   #batch: WriteBatch | null = null;
   #positioned: boolean | undefined;
+  #cached: CachedReads | null = null;
   /** @internal */
   readonly unbuffered: boolean;
   readonly #nonblocking: boolean;
+  readonly #closesAtOnce: boolean;
 
-  /** @internal */
-  constructor(loop: Loop, fd: number, flags: number) {
+  /** @internal @param closesAtOnce whether closing it does not wait: a local file that is only read. */
+  constructor(loop: Loop, fd: number, flags: number, closesAtOnce = false) {
     super();
     this.#loop = loop;
     this.#fd = fd;
     this.unbuffered = (flags & constants.O_DIRECT) !== 0;
     this.#nonblocking = (flags & constants.O_NONBLOCK) !== 0;
+    this.#closesAtOnce = closesAtOnce;
     own(fd);
     rememberOpen(this, fd);
   }
@@ -78,7 +82,7 @@ export abstract class OpenFile extends EventEmitter {
     }
     const fd = this.#fd;
     this.#fd = -1;
-    await closeFile(this.#loop, fd);
+    await (this.#closesAtOnce ? closeReadFile(fd) : closeFile(this.#loop, fd));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -129,15 +133,37 @@ export abstract class OpenFile extends EventEmitter {
 
   // --- Transfers ----------------------------------------------------------------------------------
 
-  /** @internal @param size how many bytes the buffer had when the call was made. */
-  protected readNow(transfer: Transfer, size: number): Promise<ReadResult<ArrayBufferView>> {
+  /** As `CachedReads.read`. */
+  #readCached(bytes: Uint8Array, offset: number, length: number, position: number): number {
+    if (this.unbuffered || !this.hasPosition) return -1;
+    this.#cached ??= new CachedReads(this.#loop);
+    return this.#cached.read(this.#fd, bytes, offset, length, position);
+  }
+
+  /** @internal A read whose arguments have been checked: what is cached at once, the rest by the ring. */
+  protected readSoon(transfer: Transfer): Promise<ReadResult<ArrayBufferView>> {
+    const { buffer, bytes, offset, length, position } = transfer;
+    const size = bytes.length;
+    const isNext = position >= 0 || this.#order.idle;
+    const count = isNext ? this.#readCached(bytes, offset, length, position) : -1;
+    if (count >= 0) return Promise.resolve({ bytesRead: count, buffer: buffer as ArrayBufferView });
+    if (position >= 0) return this.readNow(transfer, size, ~count);
+    return this.inOrder('reads', () => this.readNow(transfer, size, ~count));
+  }
+
+  /**
+   * @internal
+   * @param size how many bytes the buffer had when the call was made.
+   * @param done how many of them have been read already.
+   */
+  protected readNow(transfer: Transfer, size: number, done = 0): Promise<ReadResult<ArrayBufferView>> {
     this.#pending++;
     if (this.#nonblocking && !this.hasPosition) {
       return readAtOnce(this.#fd, transfer).finally(() => this.transferEnded());
     }
     const { buffer, bytes, offset, length, position } = transfer;
     const target = buffer as ArrayBufferView;
-    return readBytes(this.#loop, this, this.#fd, target, bytes, size, offset, length, position);
+    return readBytes(this.#loop, this, this.#fd, target, bytes, size, offset, length, position, done);
   }
 
   /** @internal @param size how many bytes the buffer had when the call was made. */
@@ -169,11 +195,15 @@ export abstract class OpenFile extends EventEmitter {
    * bytes.
    */
   protected async readOwn(bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
-    if (!isPrivate(length) || this.unbuffered || !this.hasPosition) {
+    const count = this.#readCached(bytes, offset, length, position);
+    if (count >= 0) return count;
+    const done = ~count;
+    if (!isPrivate(length - done) || this.unbuffered || !this.hasPosition) {
       const transfer = { buffer: bytes, bytes, offset, length, position };
-      return (await this.readNow(transfer, bytes.length)).bytesRead;
+      return (await this.readNow(transfer, bytes.length, done)).bytesRead;
     }
-    return readPrivate(this.#loop, this.#fd, bytes, offset, length, position);
+    const from = position < 0 ? position : position + done;
+    return done + (await readPrivate(this.#loop, this.#fd, bytes, offset + done, length - done, from));
   }
 
   /** @internal A block that users may be shown; null when too many are out. */

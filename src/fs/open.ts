@@ -1,8 +1,12 @@
-import type { PathLike } from 'node:fs';
+import { constants, type PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
+import { inlineFiles } from './inline.js';
 import { openPath } from './operations.js';
+
+const { O_RDONLY, O_WRONLY, O_RDWR } = constants;
+const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
 
 /** Permissions of a file that is created, less the umask. */
 export const DEFAULT_MODE = 0o666;
@@ -21,5 +25,7 @@ export async function open(
   const openFlags = toFlags(flags);
   const openMode = toMode(mode, DEFAULT_MODE);
   const loop = currentLoop();
+  const fd = inlineFiles(loop).open(plain, openFlags);
+  if (fd !== undefined) return new FileHandle(loop, fd, openFlags, (openFlags & O_ACCMODE) === O_RDONLY);
   return new FileHandle(loop, await openPath(loop, plain, openFlags, openMode), openFlags);
 }

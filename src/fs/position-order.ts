@@ -16,6 +16,11 @@ export class PositionOrder {
     this.#owner = owner;
   }
 
+  /** Whether nothing is under way or waits. */
+  get idle(): boolean {
+    return this.#reads === null && this.#writes === null;
+  }
+
   /** Whether a write is under way or waits. */
   get writing(): boolean {
     return this.#writes !== null;

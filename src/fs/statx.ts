@@ -13,6 +13,7 @@ import {
   STATX_DIOALIGN,
 } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
+import { inlineFiles } from './inline.js';
 import { FileOperation } from './operations.js';
 import { bigIntStatsOf, statsOf } from './stats.js';
 
@@ -95,6 +96,8 @@ export function statFd(
   bigint: boolean,
   signal?: AbortSignal,
 ): Promise<Stats | BigIntStats> {
+  const now = signal === undefined ? inlineFiles(loop).fstat(fd, bigint) : undefined;
+  if (now !== undefined) return Promise.resolve(now);
   const decode = bigint ? bigIntStatsOf : statsOf;
   return stats.take(loop).run(fd, null, AT_EMPTY_PATH, ALL, decode, signal) as Promise<Stats | BigIntStats>;
 }
@@ -107,6 +110,12 @@ export function statPath(
   bigint: boolean,
   signal?: AbortSignal,
 ): Promise<Stats | BigIntStats> {
+  try {
+    const now = signal === undefined ? inlineFiles(loop).stat(path, follow, bigint) : undefined;
+    if (now !== undefined) return Promise.resolve(now);
+  } catch (error) {
+    return Promise.reject(error);
+  }
   const decode = bigint ? bigIntStatsOf : statsOf;
   const flags = follow ? 0 : AT_SYMLINK_NOFOLLOW;
   return stats.take(loop).run(AT_FDCWD, path, flags, ALL, decode, signal) as Promise<Stats | BigIntStats>;

@@ -62,7 +62,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     return true;
   }
 
-  /** Moves `length` bytes at most, from or to `bytes[offset]`. */
+  /** Moves `length` bytes at most, from or to `bytes[offset]`, of which `done` have been moved already. */
   run(
     owner: TransferOwner,
     fd: number,
@@ -72,18 +72,19 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     offset: number,
     length: number,
     position: number,
+    done = 0,
   ): Promise<T> {
     this.#owner = owner;
     this.#buffer = buffer;
     this.fd = fd;
     this.bytes = bytes;
     this.#length = size;
-    this.at = offset;
+    this.at = offset + done;
     this.#start = offset;
     this.end = offset + length;
     this.#address = length >= IN_PLACE_MIN ? pinnedAddress(bytes) : 0;
     this.#movesOnEnd = position < 0 && owner.unbuffered && owner.hasPosition;
-    this.#position = this.#movesOnEnd ? libc().position(fd) : position;
+    this.#position = this.#movesOnEnd ? libc().position(fd) : position < 0 ? position : position + done;
     const promise = this.promise();
     this.start();
     return promise;
@@ -287,7 +288,7 @@ const writes = new OperationPool(WriteOperation);
 /**
  * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) from the current one. Fewer
  * are read at the end of the file, or where no more is there for now. `buffer` is what holds the bytes,
- * `size` how many it had when the call was made.
+ * `size` how many it had when the call was made, `done` how many of `length` have been read already.
  */
 export function readBytes<T>(
   loop: Loop,
@@ -299,9 +300,12 @@ export function readBytes<T>(
   offset: number,
   length: number,
   position: number,
+  done = 0,
 ): Promise<ReadResult<T>> {
   const operation = reads.take(loop);
-  return operation.run(owner, fd, buffer, bytes, size, offset, length, position) as Promise<ReadResult<T>>;
+  return operation.run(owner, fd, buffer, bytes, size, offset, length, position, done) as Promise<
+    ReadResult<T>
+  >;
 }
 
 /** Writes `length` bytes from `bytes[offset]`; fewer only if an error keeps it from the rest. */

@@ -13,6 +13,7 @@ import {
   type WriteFileOptions,
 } from './content.js';
 import { FileHandle } from './file-handle.js';
+import { inlineFiles } from './inline.js';
 import { DEFAULT_MODE, open } from './open.js';
 import { readPath } from './read-file.js';
 import { writePath } from './write-file.js';
@@ -45,7 +46,10 @@ export async function readFile(
   throwIfAborted(signal);
   const plain = toPath(path);
   if (signal === undefined && (flag || 'r') === 'r') {
-    const reading = readPath(currentLoop(), plain, encoding);
+    const loop = currentLoop();
+    const now = inlineFiles(loop).readFile(plain, encoding);
+    if (now !== undefined) return now;
+    const reading = readPath(loop, plain, encoding);
     if (reading !== null) {
       try {
         return await reading;

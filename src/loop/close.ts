@@ -71,6 +71,13 @@ export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<vo
   return socketCloses.take(loop).run(fd, lingers);
 }
 
+/** Closes a file at once, which does not wait: a local one that was only read. close(2) */
+export async function closeReadFile(fd: number): Promise<void> {
+  disown(fd);
+  const failed = libc().close(fd);
+  if (failed < 0) throw systemError(failed, 'close');
+}
+
 /** Closes a file. Nothing may be in flight on it. close(2) */
 export function closeFile(loop: Loop, fd: number): Promise<void> {
   if (loop.closing) return closeNow(fd);

@@ -1,5 +1,5 @@
 import { checkInt } from '../ring/check.js';
-import { argTypeError } from '../ring/errors.js';
+import { argTypeError, argValueError } from '../ring/errors.js';
 
 /** How a thread's loop is set up, at its first use. */
 export interface LoopOptions {
@@ -15,6 +15,11 @@ export interface LoopOptions {
    * 0 to 1000000, default 0.
    */
   busyPoll?: number;
+  /**
+   * Whether calls on files that do not wait (cached reads, cached names) are made at once, by plain system calls;
+   * default true. False puts everything through the ring; 'random' decides for each call by chance, for tests.
+   */
+  inline?: boolean | 'random';
 }
 
 const BUSY_POLL_MAX = 1e6;
@@ -22,8 +27,11 @@ const BUSY_POLL_MAX = 1e6;
 /** The options as a new loop has them. The ring checks its own. */
 export function withDefaults(options: LoopOptions): Required<LoopOptions> {
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-  const { entries = 4096, cqEntries = 16384, memory = 256 << 20, busyPoll = 0 } = options;
+  const { entries = 4096, cqEntries = 16384, memory = 256 << 20, busyPoll = 0, inline = true } = options;
   checkInt('options.memory', memory, 1 << 20, 2 ** 40);
   checkInt('options.busyPoll', busyPoll, 0, BUSY_POLL_MAX);
-  return { entries, cqEntries, memory, busyPoll };
+  if (typeof inline !== 'boolean' && inline !== 'random') {
+    throw argValueError('options.inline', "must be true, false or 'random'", inline);
+  }
+  return { entries, cqEntries, memory, busyPoll, inline };
 }

@@ -3,6 +3,7 @@ import * as abi from '../ring/abi.js';
 import { checkFunction } from '../ring/check.js';
 import { ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
+import { FileCalls } from '../ring/file-calls.js';
 import { probeOps } from '../ring/probe.js';
 import { Ring } from '../ring/ring.js';
 import { Slots } from '../ring/slots.js';
@@ -10,6 +11,7 @@ import type { Sqe } from '../ring/sqe/index.js';
 import { SQE } from '../ring/structs.js';
 import { BlockPool, sumOf } from './blocks.js';
 import { BufferTable, FixedBlocks } from './fixed-blocks.js';
+import { InlineBudget } from './inline-budget.js';
 import { type LoopOptions, withDefaults } from './loop-options.js';
 import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
@@ -74,6 +76,9 @@ export class Loop {
   readonly fixedBlocks: FixedBlocks;
   /** @internal For bytes that users are shown where they are. */
   readonly leasedBlocks: FixedBlocks;
+  /** @internal What plain calls may spend before Node's event loop goes round. */
+  readonly inline: InlineBudget;
+  #calls: FileCalls | null = null;
   /** The opcodes that this kernel has, by OP_ value. */
   readonly ops: ReadonlySet<number>;
   readonly #slots = new Slots<Operation>();
@@ -100,7 +105,7 @@ export class Loop {
    * @param without SETUP_ flags to do without, as on an older kernel: for tests.
    */
   constructor(options: LoopOptions = {}, without = 0) {
-    const { entries, cqEntries, memory, busyPoll } = withDefaults(options);
+    const { entries, cqEntries, memory, busyPoll, inline } = withDefaults(options);
     this.blocks = new BlockPool(memory, () => {
       for (const operation of [...this.#slots.values()]) operation.yieldBlock();
     });
@@ -120,9 +125,16 @@ export class Loop {
       this.ring.close();
       throw error;
     }
+    this.inline = new InlineBudget(inline, () => this.#scheduler.yield());
     const table = new BufferTable(this.ring);
     this.fixedBlocks = new FixedBlocks(table);
     this.leasedBlocks = new FixedBlocks(table);
+  }
+
+  /** @internal The plain calls on files, made when first needed. */
+  get calls(): FileCalls {
+    this.#calls ??= new FileCalls();
+    return this.#calls;
   }
 
   /** Whether `close()` has been called. */
@@ -298,6 +310,7 @@ export class Loop {
   turn(reap: boolean): boolean {
     if (this.#closed) return false;
     this.#turns++;
+    if (reap) this.inline.refill();
     if (this.#callbacks.length !== 0) this.#runCallbacks();
     if (this.#closed) return false;
     const queued = this.ring.sqReady;
@@ -431,6 +444,7 @@ export class Loop {
   }
 
   #unmap(): void {
+    this.#calls?.unmap();
     this.blocks.unmap();
     this.fixedBlocks.unmap(false);
     this.leasedBlocks.unmap(true);

@@ -84,6 +84,12 @@ export class Scheduler {
     else this.#immediate.ref();
   }
 
+  /** Enough for now: libuv looks at everything else before the next turn. */
+  yield(): void {
+    this.#burst = BURST_MAX;
+    this.wakeLater();
+  }
+
   readonly #onTick = (): void => {
     this.#tickQueued = false;
     if (this.#closed) return;

@@ -21,6 +21,11 @@ export function addressOf(view: ArrayBufferView): number {
   return base + view.byteOffset;
 }
 
+/** Where a buffer begins, if its address has been asked for before; else 0. */
+export function knownAddressOf(buffer: ArrayBufferLike): number {
+  return bases.get(buffer) ?? 0;
+}
+
 /**
  * The address of a view that the kernel may write to. Its buffer is marked untransferable: a
  * `postMessage` that took it away meanwhile would leave the kernel writing to memory that another

@@ -64,6 +64,8 @@ export interface Libc {
   /** io_uring_enter(2) with IORING_ENTER_EXT_ARG: `arg` is a struct io_uring_getevents_arg. */
   ioUringEnterArg(fd: number, toSubmit: number, minComplete: number, flags: number, arg: Uint8Array): number;
   ioUringRegister(fd: number, opcode: number, arg: Uint8Array | null, count: number): number;
+  /** Any system call of up to six arguments, syscall(2). */
+  syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
   /** Maps part of a ring's fd; the address, or a negative errno. */
   mmapRing(fd: number, length: number, offset: number): number;
   /** Maps zeroed private memory that costs nothing until it is touched. */
@@ -163,6 +165,15 @@ function wrap(koffi: Koffi): Libc {
   const enter = lib.func('syscall', 'int', ['int', 'int', 'uint', 'uint', 'uint', 'int', 'int']);
   const enterArg = lib.func('syscall', 'int', ['long', 'int', 'uint', 'uint', 'uint', 'void *', 'size_t']);
   const register = lib.func('syscall', 'int', ['long', 'int', 'uint', 'void *', 'uint']);
+  const syscall = lib.func('syscall', 'int', [
+    'int',
+    'int',
+    'intptr_t',
+    'intptr_t',
+    'intptr_t',
+    'intptr_t',
+    'int',
+  ]);
   const mmap = lib.func('mmap', 'intptr_t', ['intptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = lib.func('munmap', 'int', ['intptr_t', 'size_t']);
   const madvise = lib.func('madvise', 'int', ['intptr_t', 'size_t', 'int']);
@@ -198,6 +209,7 @@ function wrap(koffi: Koffi): Libc {
       result(enterArg(NR_IO_URING_ENTER, fd, toSubmit, minComplete, flags, arg, arg.byteLength)),
     ioUringRegister: (fd, opcode, arg, count) =>
       result(register(NR_IO_URING_REGISTER, fd, opcode, arg, count)),
+    syscall: (number, a, b, c, d, e, f) => result(syscall(number, a, b, c, d, e, f)),
     mmapRing(fd, length, offset) {
       const address = result(mmap(0, length, PROT_READ_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset));
       // A forked child (child_process) must not share the rings with us.

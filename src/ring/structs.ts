@@ -123,6 +123,9 @@ export const STATX = {
 /** struct statx_timestamp */
 export const STATX_TIMESTAMP = { size: 16, tv_sec: 0, tv_nsec: 8 } as const;
 
+/** struct statfs; its first field is a long */
+export const STATFS = { size: 120, f_type: 0 } as const;
+
 /** struct iovec */
 export const IOVEC = { size: 16, iov_base: 0, iov_len: 8 } as const;
 

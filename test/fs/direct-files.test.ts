@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
-import { checkLeaks, scratchFolder } from '../harness.js';
+import { checkLeaks, scratchFolder, withoutInline } from '../harness.js';
 
 const folder = scratchFolder();
 checkLeaks();
+t.beforeEach(withoutInline);
 
 const file = join(folder, 'file');
 const data = Buffer.alloc(200_000, 'abcdefgh');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
 import * as fs from 'uasync/fs';
-import { checkLeaks, makeFifo, scratchFolder, seededRandom } from '../harness.js';
+import { checkLeaks, makeFifo, scratchFolder, seededRandom, withoutInline } from '../harness.js';
 
 const folder = scratchFolder();
 checkLeaks();
@@ -185,6 +185,7 @@ t.test('a file that shrinks while it is read gives what is left', async t => {
 });
 
 t.test('a buffer that is taken away during a read is an error, not a stray write', async t => {
+  withoutInline();
   await using handle = await fs.open('/dev/zero');
   const target = new Uint8Array(100_000).fill(7);
   const reading = handle.read(target);
@@ -215,6 +216,7 @@ t.test('a read of a pipe takes what is there, and does not wait for more', async
 });
 
 t.test('buffers that change while calls are queued: an error, and the handle still closes', async t => {
+  withoutInline();
   const handle = await fs.open(join(folder, 'queued'), 'w+');
   await handle.write('x'.repeat(100), 0);
   const detach = (view: Uint8Array<ArrayBuffer>): void => {

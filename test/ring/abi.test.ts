@@ -53,6 +53,7 @@ const C_STRUCTS: [type: string, ours: Record<string, number>][] = [
   ['struct sockaddr_in6', structs.SOCKADDR_IN6],
   ['struct sockaddr_un', structs.SOCKADDR_UN],
   ['struct statx', structs.STATX],
+  ['struct statfs', structs.STATFS],
   ['struct statx_timestamp', structs.STATX_TIMESTAMP],
   ['struct iovec', structs.IOVEC],
   ['struct io_uring_rsrc_register', structs.RSRC_REGISTER],
@@ -134,6 +135,7 @@ t.test('the ABI is the one of the headers', { skip: missing }, async t => {
     #include <linux/futex.h>
     #include <linux/openat2.h>
     #include <linux/stat.h>
+    #include <sys/vfs.h>
     #include <sys/socket.h>
     #include <sys/uio.h>
     #include <linux/time_types.h>

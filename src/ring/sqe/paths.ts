@@ -21,6 +21,8 @@ export const STATX_BASIC_STATS = 0x7ff;
 export const STATX_BTIME = 0x800;
 /** What O_DIRECT asks for, 6.1. */
 export const STATX_DIOALIGN = 0x2000;
+/** Resolve a path from the dentry cache alone, else EAGAIN. openat2(2), 5.12 */
+export const RESOLVE_CACHED = 0x20;
 /** Fail if the new path exists. renameat2(2) */
 export const RENAME_NOREPLACE = 1;
 /** Exchange the two paths. renameat2(2) */

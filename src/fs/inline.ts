@@ -1,0 +1,195 @@
+/**
+ * The choice between a plain system call and the ring, for everything on files that the caches of the kernel can
+ * answer: one call now where nothing waits, the ring for the rest.
+ *
+ * Each function answers `undefined` where the ring must do it. What fails here fails as it would there, but only
+ * with errors that a path in the cache is sure of.
+ */
+import { type BigIntStats, constants, type Stats } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
+import { EAGAIN } from '../ring/errno.js';
+import { systemError } from '../ring/errors.js';
+import type { FileCalls } from '../ring/file-calls.js';
+import { AT_FDCWD } from '../ring/sqe/paths.js';
+import { STATX } from '../ring/structs.js';
+import { pathText } from './arguments.js';
+import { Backoff } from './backoff.js';
+import { bigIntStatsOf, statsOf } from './stats.js';
+
+type Path = string | Uint8Array;
+
+const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK, S_IFLNK, S_IFMT, S_IFREG } = constants;
+/** Flags with which a cached path can be opened without waiting. */
+const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOFOLLOW;
+
+/** Errors that a walk through cached names is sure of: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
+const SURE = new Set([-2, -13, -20, -36, -40]);
+
+/**
+ * File systems whose attributes are in memory, or on a local disk's cache: ext4, xfs, btrfs, tmpfs, ramfs, overlayfs,
+ * f2fs, zfs, bcachefs, squashfs, erofs. Others may ask a server.
+ */
+const LOCAL = new Set([
+  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0xca451a4e,
+  0x73717368, 0xe0f5e1e2,
+]);
+/** Devices whose file systems are remembered, and for how many questions: a number may be another's later. */
+const DEVICES_MAX = 64;
+const QUESTIONS_MAX = 4096;
+
+/** Symbolic links below this are in the inode on ext4, in bytes. */
+const LINK_MAX = 60;
+
+/** The largest file that is read whole at once, in bytes. */
+const WHOLE_MAX = 256 * 1024;
+
+class InlineFiles {
+  readonly #loop: Loop;
+  readonly #calls: FileCalls;
+  readonly #lookups = new Backoff();
+  readonly #local = new Map<number, boolean>();
+  #questions = 0;
+
+  constructor(loop: Loop) {
+    this.#loop = loop;
+    this.#calls = loop.calls;
+  }
+
+  stat(path: Path, follow: boolean, bigint: boolean): Stats | BigIntStats | undefined {
+    const fd = this.#locate(path, follow);
+    if (fd === EAGAIN) return undefined;
+    if (fd < 0) throw systemError(fd, follow ? 'stat' : 'lstat', { path: pathText(path) });
+    this.#calls.close(fd);
+    return this.#found(bigint);
+  }
+
+  /** Of a descriptor. */
+  fstat(fd: number, bigint: boolean): Stats | BigIntStats | undefined {
+    if (!this.#loop.inline.take()) return undefined;
+    if (this.#calls.statFd(fd) !== 0 || !this.#isLocal(fd)) return undefined;
+    return this.#found(bigint);
+  }
+
+  #found(bigint: boolean): Stats | BigIntStats {
+    const { statx } = this.#calls;
+    return bigint ? bigIntStatsOf(statx) : statsOf(statx);
+  }
+
+  access(path: Path, mode: number): true | undefined {
+    const fd = this.#locate(path, true);
+    if (fd === EAGAIN) return undefined;
+    const failed = fd < 0 ? fd : this.#calls.access(fd, mode);
+    if (fd >= 0) this.#calls.close(fd);
+    if (failed >= 0) return true;
+    if (SURE.has(failed)) throw systemError(failed, 'access', { path: pathText(path) });
+    return undefined;
+  }
+
+  realpath(path: Path): string | undefined {
+    const fd = this.#locate(path, true);
+    if (fd === EAGAIN) return undefined;
+    if (fd < 0) throw systemError(fd, 'realpath', { path: pathText(path) });
+    const found = this.#readLink(AT_FDCWD, `/proc/self/fd/${fd}`);
+    this.#calls.close(fd);
+    // Its name has been removed meanwhile, or it is outside of this root, or /proc is not mounted.
+    return found?.startsWith('/') && !found.endsWith(' (deleted)') ? found : undefined;
+  }
+
+  readlink(path: Path): string | undefined {
+    const fd = this.#locate(path, false);
+    if (fd === EAGAIN) return undefined;
+    if (fd < 0) throw systemError(fd, 'readlink', { path: pathText(path) });
+    const { statx } = this.#calls;
+    const isLink = (statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFLNK;
+    // What is longer may be in a block of its own, on the disk.
+    const found = isLink && statx[STATX.stx_size / 4]! < LINK_MAX ? this.#readLink(fd, '') : undefined;
+    this.#calls.close(fd);
+    return found;
+  }
+
+  #readLink(fd: number, path: string): string | undefined {
+    const length = this.#calls.readLink(fd, path);
+    return length > 0 ? this.#calls.link(length).toString() : undefined;
+  }
+
+  /** The descriptor of a regular file that exists. */
+  open(path: Path, flags: number): number | undefined {
+    if ((flags & ~OPEN_FLAGS) !== 0) return undefined;
+    const fd = this.#openRegular(path, flags);
+    if (fd === EAGAIN) return undefined;
+    if (fd < 0) throw systemError(fd, 'open', { path: pathText(path) });
+    this.#calls.setFlags(fd, flags & O_APPEND);
+    return fd;
+  }
+
+  /** All of a regular file, if all of it is cached. */
+  readFile(path: Path, encoding: BufferEncoding | null | undefined): Buffer | string | undefined {
+    const calls = this.#calls;
+    const fd = this.#openRegular(path, O_RDONLY);
+    if (fd === EAGAIN) return undefined;
+    if (fd < 0) throw systemError(fd, 'open', { path: pathText(path) });
+    const size = calls.statx[STATX.stx_size / 4]! + calls.statx[STATX.stx_size / 4 + 1]! * 2 ** 32;
+    // Files that say they are empty may not be.
+    if (size === 0 || size > WHOLE_MAX || !this.#loop.inline.take(size)) {
+      calls.close(fd);
+      return undefined;
+    }
+    const bytes = encoding ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
+    const count = calls.read(fd, bytes, 0, size, 0);
+    calls.close(fd);
+    if (count !== size) return undefined;
+    return encoding ? bytes.toString(encoding) : bytes;
+  }
+
+  /** Opened so that it does not wait, even if it has become a FIFO meanwhile; or a negative errno. */
+  #openRegular(path: Path, flags: number): number {
+    const calls = this.#calls;
+    const located = this.#locate(path, (flags & O_NOFOLLOW) === 0);
+    if (located < 0) return located;
+    calls.close(located);
+    if ((calls.statx[STATX.stx_mode / 4]! & S_IFMT) !== S_IFREG) return EAGAIN;
+    const fd = calls.openAgain(flags | O_NONBLOCK);
+    return fd >= 0 || SURE.has(fd) ? fd : EAGAIN;
+  }
+
+  /** A descriptor of what a cached path names, its attributes in `calls.statx`; or a negative errno. */
+  #locate(path: Path, follow: boolean): number {
+    // A thread that is terminated between two calls would leave the descriptor.
+    if (!isMainThread || !this.#lookups.tries || !this.#loop.inline.take()) return EAGAIN;
+    const calls = this.#calls;
+    const fd = calls.locate(path, follow);
+    if (fd < 0) {
+      if (SURE.has(fd)) return fd;
+      this.#lookups.refused();
+      return EAGAIN;
+    }
+    if (calls.statFd(fd) === 0 && this.#isLocal(fd)) {
+      this.#lookups.taken();
+      return fd;
+    }
+    calls.close(fd);
+    this.#lookups.refused();
+    return EAGAIN;
+  }
+
+  /** Whether the file that `calls.statx` is about is on a local file system. */
+  #isLocal(fd: number): boolean {
+    const { statx } = this.#calls;
+    const device = statx[STATX.stx_dev_major / 4]! * 2 ** 32 + statx[STATX.stx_dev_minor / 4]!;
+    if (++this.#questions > QUESTIONS_MAX || this.#local.size > DEVICES_MAX) {
+      this.#questions = 0;
+      this.#local.clear();
+    }
+    let local = this.#local.get(device);
+    if (local === undefined) {
+      local = LOCAL.has(this.#calls.fileSystem(fd) >>> 0);
+      this.#local.set(device, local);
+    }
+    return local;
+  }
+}
+
+/** The plain calls of a loop. */
+export const inlineFiles = perLoop(loop => new InlineFiles(loop));

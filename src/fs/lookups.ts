@@ -1,0 +1,65 @@
+/** The calls that only look a path up: at once where it is cached, else Node's own, on its thread pool. */
+import { constants, type ObjectEncodingOptions, type PathLike, promises } from 'node:fs';
+import { loop as currentLoop } from '../loop/current.js';
+import { toPath } from './arguments.js';
+import { inlineFiles } from './inline.js';
+
+const { F_OK, R_OK, W_OK, X_OK } = constants;
+
+type BufferEncodingOption = { encoding: 'buffer' };
+type Encoding = ObjectEncodingOptions | BufferEncoding | 'buffer' | null;
+
+/** A path that is in order; what is not, Node says. */
+function plainPath(path: PathLike): string | Uint8Array | undefined {
+  try {
+    return toPath(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function isText(options: Encoding | BufferEncodingOption | undefined): boolean {
+  const encoding = typeof options === 'object' ? options?.encoding : options;
+  return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8';
+}
+
+/**
+ * Whether this process may use a path: rejects if not. faccessat2(2)
+ * @param mode `R_OK`, `W_OK` and `X_OK` of `constants`, or-ed; default `F_OK`: that it is there.
+ */
+export async function access(path: PathLike, mode: number = F_OK): Promise<void> {
+  const plain = plainPath(path);
+  const isMode = Number.isInteger(mode) && mode >= F_OK && mode <= (R_OK | W_OK | X_OK);
+  const may = plain !== undefined && isMode && inlineFiles(currentLoop()).access(plain, mode);
+  return may ? undefined : promises.access(path, mode);
+}
+
+/** A path without symbolic links, `.` and `..`. realpath(3) */
+export function realpath(
+  path: PathLike,
+  options?: ObjectEncodingOptions | BufferEncoding | null,
+): Promise<string>;
+export function realpath(path: PathLike, options: BufferEncodingOption | 'buffer'): Promise<Buffer>;
+export async function realpath(
+  path: PathLike,
+  options?: Encoding | BufferEncodingOption,
+): Promise<string | Buffer> {
+  const plain = isText(options) ? plainPath(path) : undefined;
+  const found = plain === undefined ? undefined : inlineFiles(currentLoop()).realpath(plain);
+  return found ?? promises.realpath(path, options as BufferEncoding);
+}
+
+/** What a symbolic link says. readlink(2) */
+export function readlink(
+  path: PathLike,
+  options?: ObjectEncodingOptions | BufferEncoding | null,
+): Promise<string>;
+export function readlink(path: PathLike, options: BufferEncodingOption | 'buffer'): Promise<Buffer>;
+export async function readlink(
+  path: PathLike,
+  options?: Encoding | BufferEncodingOption,
+): Promise<string | Buffer> {
+  const plain = isText(options) ? plainPath(path) : undefined;
+  const found = plain === undefined ? undefined : inlineFiles(currentLoop()).readlink(plain);
+  return found ?? promises.readlink(path, options as BufferEncoding);
+}

@@ -1,0 +1,39 @@
+/** What a tick may spend on plain system calls, in units of about 2 us: 1 ms. */
+const UNITS = 512;
+/** Bytes that are copied for the price of a unit. */
+const UNIT_BYTES = 8192;
+
+/**
+ * Calls that do not wait are made at once, without a look at anything else. The budget bounds them, so that a
+ * program that does nothing but read cached files still serves its timers, signals and sockets.
+ */
+export class InlineBudget {
+  #left = UNITS;
+  readonly #spent: () => void;
+
+  readonly #mode: boolean | 'random';
+
+  /**
+   * @param mode as `LoopOptions.inline`.
+   * @param spent called when the budget is used up, once until it is refilled.
+   */
+  constructor(mode: boolean | 'random', spent: () => void) {
+    this.#mode = mode;
+    if (mode === false) this.#left = 0;
+    this.#spent = spent;
+  }
+
+  /** Whether one more call, that moves `bytes`, may be made now. If not, it goes through the backend. */
+  take(bytes = 0): boolean {
+    if (this.#left <= 0) return false;
+    if (this.#mode === 'random' && Math.random() < 0.5) return false;
+    this.#left -= 1 + bytes / UNIT_BYTES;
+    if (this.#left <= 0) this.#spent();
+    return true;
+  }
+
+  /** Node's event loop has been round. */
+  refill(): void {
+    if (this.#mode !== false) this.#left = UNITS;
+  }
+}
