@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { scratchFolder } from './harness.js';
 import { output, ROOT } from './programs.js';
 
 const files = [
@@ -13,6 +14,8 @@ const files = [
 const folder = join(ROOT, 'dist', `docs-${process.pid}`);
 mkdirSync(folder, { recursive: true });
 t.teardown(() => rmSync(folder, { recursive: true }));
+// What blocks leave among the temporary files goes too.
+const temporary = scratchFolder();
 
 const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
   scripts: Record<string, string>;
@@ -22,6 +25,17 @@ const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
 function forOldNode(code: string): string {
   return code.replaceAll('await using ', 'const ');
 }
+
+/** Keeps what is printed. */
+const BEFORE = `{
+  const { write } = process.stdout;
+  globalThis.printed = '';
+  process.stdout.write = function (text, ...rest) {
+    globalThis.printed += text;
+    return write.call(this, text, ...rest);
+  };
+}
+`;
 
 for (const file of files) {
   const text = readFileSync(join(ROOT, file), 'utf8');
@@ -38,15 +52,24 @@ for (const file of files) {
 }
 
 async function runs(t: Test, name: string, code: string): Promise<void> {
-  const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mjs`);
-  writeFileSync(path, `${forOldNode(code)}\nsetTimeout(() => process.exit(), 1000).unref();\n`);
-  // What it leaves in the folder for temporary files goes with ours.
-  const printed = await output(process.execPath, [path], { ...process.env, TMPDIR: folder });
   // What a line says it prints, `console.log(…); // like this`, it must print.
-  for (const [, said] of code.matchAll(/console\.log\(.*\);? \/\/ ([^\n]*)$/gm)) {
-    const expected = said!.split(/[:,] /)[0]!;
-    t.match(printed, expected, `${name} prints ${expected}`);
-  }
+  const expected = [...code.matchAll(/console\.log\(.*\);? \/\/ ([^\n]*)$/gm)].map(
+    ([, said]) => said!.split(/[:,] /)[0]!,
+  );
+  const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mjs`);
+  writeFileSync(path, `${BEFORE}${forOldNode(code)}\n${after(expected)}`);
+  const printed = await output(process.execPath, [path], { ...process.env, TMPDIR: temporary });
+  for (const text of expected) t.match(printed, text, `${name} prints ${text}`);
+}
+
+/** Ends a program that does not end by itself, as a server, after a second in which it may fail, and once it has printed what it should. */
+function after(expected: string[]): string {
+  return `
+const end = () => {
+  if (${JSON.stringify(expected)}.every(text => globalThis.printed.includes(text))) process.exit();
+};
+setTimeout(() => setInterval(end, 50).unref(), 950).unref();
+`;
 }
 
 function isCommand(test: Test, line: string): void {

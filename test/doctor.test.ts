@@ -20,7 +20,7 @@ async function run(
   options: { uid?: number } = {},
 ): Promise<{ stdout: string; stderr: string; code: number }> {
   try {
-    const done = await promisify(execFile)(process.execPath, args, { timeout: 20_000, ...options });
+    const done = await promisify(execFile)(process.execPath, args, { timeout: 200_000, ...options });
     return { ...done, code: 0 };
   } catch (error) {
     const { stdout = '', stderr = '', code } = error as { stdout?: string; stderr?: string; code: number };

@@ -9,6 +9,10 @@ import { basename, join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
 
+// A file that is run by itself has as long as one that the runner runs: tap gives it half a minute, which a
+// loaded machine may need.
+if (process.env.TAP_TIMEOUT === undefined) t.setTimeout(300_000);
+
 /** Descriptors that this process has open. */
 export function openFds(): number {
   return readdirSync('/proc/self/fd').length;
@@ -27,6 +31,15 @@ export async function turns(times = 3): Promise<void> {
 /** Resolves once `condition` holds. One that never does is for the test's own timeout to end. */
 export async function until(condition: () => unknown): Promise<void> {
   while (!(await condition())) await new Promise(resolve => setTimeout(resolve, 2));
+}
+
+/** Resolves once `value` stays as it is while the loop takes 25 turns: what fills up is full. */
+export async function standstill(value: () => number): Promise<void> {
+  for (let last = Number.NaN, same = 0; same < 25; await new Promise(resolve => setTimeout(resolve, 2))) {
+    const now = value();
+    same = now === last ? same + 1 : 0;
+    last = now;
+  }
 }
 
 /** Where temporary files go: $TMPDIR, unless a socket's path of 107 bytes has no room in it. unix(7) */

@@ -17,7 +17,7 @@ export async function output(command: string, args: string[], env = process.env)
   const { stdout } = await promisify(execFile)(command, args, {
     cwd: ROOT,
     env,
-    timeout: 30_000,
+    timeout: 200_000,
     maxBuffer: 16 << 20,
   });
   return stdout;

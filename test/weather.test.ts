@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { scratchFolder } from './harness.js';
+import { scratchFolder, until } from './harness.js';
 import { built, output, serve } from './programs.js';
 
 /** Sockets that this process has open. */
@@ -49,6 +49,10 @@ t.test('where seccomp denies io_uring there is one clear error', async t => {
 
 t.test('a server that runs out of descriptors pauses, warns, and goes on', async t => {
   const { port, child } = await serve('test/fixtures/few-descriptors.js');
+  let printed = '';
+  child.stdout!.on('data', text => {
+    printed += text;
+  });
   const connected = async (): Promise<net.Socket> => {
     const socket = net.connect(port, '127.0.0.1');
     socket.on('error', () => {});
@@ -57,16 +61,18 @@ t.test('a server that runs out of descriptors pauses, warns, and goes on', async
   };
   // The kernel's backlog takes those that the server cannot.
   const sockets = await Promise.all(Array.from({ length: 100 }, connected));
-  await new Promise(resolve => setTimeout(resolve, 700));
+  await until(() => printed.includes('pauses\n'));
+  // A while in which it could spin.
+  await sleep(700);
   for (const socket of sockets) socket.destroy();
   const late = await connected();
   late.write('still there?');
   const [data] = await once(late, 'data');
   t.equal(String(data), 'still there?');
   late.destroy();
-  const printed = once(child.stdout!, 'data');
   child.kill();
-  const { served, warnings, cpu } = JSON.parse(String((await printed)[0]));
+  await once(child, 'close');
+  const { served, warnings, cpu } = JSON.parse(printed.trim().split('\n').at(-1)!);
   t.ok(served > 20, `${served} were served`);
   t.ok(warnings >= 1 && warnings <= 4, `${warnings} warnings`);
   t.ok(cpu < 400_000, `${cpu} us of CPU: it did not spin`);
@@ -176,7 +182,7 @@ t.test('a worker that is terminated while it opens and closes sockets leaves non
   const worker = new Worker(built('test/fixtures/terminated-midway.js'), { workerData: { port, stale } });
   await once(worker, 'message');
   await worker.terminate();
-  for (let tries = 0; tries < 200 && openSockets() > before; tries++) await sleep(5);
+  await until(() => openSockets() <= before);
   t.equal(openSockets(), before);
   server.close();
 });

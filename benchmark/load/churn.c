@@ -45,7 +45,7 @@ static void send_first(struct conn *c)
 	}
 	memcpy(message, &c->fd, size < sizeof(c->fd) ? size : sizeof(c->fd));
 	if (send(c->fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
-		die("send");
+		transfer_failed("send");
 	c->connected = 1;
 	watch(epfd, EPOLL_CTL_MOD, c->fd, EPOLLIN, c);
 }
@@ -59,7 +59,7 @@ static int take(struct conn *c)
 	if (got < 0) {
 		if (errno == EAGAIN)
 			return 0;
-		die("recv");
+		transfer_failed("recv");
 	}
 	memcpy(message, &c->fd, size < sizeof(c->fd) ? size : sizeof(c->fd));
 	if (memcmp(in, message + c->got, got))
@@ -83,12 +83,13 @@ int main(int argc, char **argv)
 		message[i] = i * 7 + 1;
 	struct conn *conns = calloc(nconns, sizeof(*conns));
 	epfd = epoll_create1(0);
+	double patience = grace();
 	double began = begin(), end = began + atof(argv[5]), t = began;
 	unsigned long ops = 0, corrupt = 0;
 	for (unsigned i = 0; i < nconns; i++)
 		start(&conns[i]);
 	struct epoll_event evs[256];
-	while (under_way && t < end + GRACE && !corrupt) {
+	while (under_way && t < end + patience && !corrupt) {
 		int n = epoll_wait(epfd, evs, 256, 100);
 		t = now();
 		for (int i = 0; i < n && !corrupt; i++) {

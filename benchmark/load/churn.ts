@@ -17,7 +17,7 @@ async function one(): Promise<void> {
   const message = bytes.subarray(from, from + size);
   const start = performance.now();
   const conn = await connect({ host, port });
-  await conn.write(message);
+  await conn.write(message).catch(serverClosed);
   const patience = { timeout: Math.max(1, end + GRACE - performance.now()) };
   const answer = await conn.readExactly(size, patience).catch(error => error);
   if (answer.code === 'ETIMEDOUT') counts.lost++;
@@ -29,6 +29,7 @@ async function one(): Promise<void> {
 }
 
 await together(conns, async () => {
-  while (performance.now() < end && counts.corrupt === 0) await one();
+  do await one();
+  while (performance.now() < end && counts.corrupt === 0);
 });
 await counts.print();

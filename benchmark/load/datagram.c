@@ -10,7 +10,6 @@
 #include "client.h"
 
 #define BATCH 64
-#define LOST_AFTER 1.0
 
 /*
  * The start of each datagram: which it is. The pattern after it depends on the serial number. One that is
@@ -114,10 +113,10 @@ static void take(struct sock *s, uint32_t index, const unsigned char *bytes, siz
 	}
 }
 
-static void give_up_lost(struct sock *s, double t)
+static void give_up_lost(struct sock *s, double t, double patience)
 {
 	for (unsigned place = 0; place < depth; place++) {
-		if (s->places[place].sent_at == 0 || t - s->places[place].sent_at < LOST_AFTER)
+		if (s->places[place].sent_at == 0 || t - s->places[place].sent_at < patience)
 			continue;
 		counts.lost++;
 		s->lost++;
@@ -164,6 +163,7 @@ int main(int argc, char **argv)
 	int epfd = epoll_create1(0);
 	raise_nofile();
 	struct sock *socks = open_sockets(nsocks, &addr, epfd);
+	double patience = grace();
 	double start = begin(), t = start, checked = start, last = start;
 	end = start + atof(argv[6]);
 	for (unsigned i = 0; i < nsocks; i++)
@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 			continue;
 		checked = t;
 		for (unsigned i = 0; i < nsocks; i++) {
-			give_up_lost(&socks[i], t);
+			give_up_lost(&socks[i], t, patience);
 			push(&socks[i], i, t);
 		}
 	}

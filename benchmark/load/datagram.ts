@@ -1,12 +1,10 @@
 /** `node datagram.js HOST PORT SOCKS SIZE DEPTH SECONDS`: see datagram.c. */
 import { bind } from 'uasync/net';
-import { Counts, pattern, together } from './client.js';
+import { Counts, GRACE, pattern, together } from './client.js';
 
 const [host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, socks = 1, size = 16, depth = 1, seconds = 1] = numbers.map(Number);
 const ROOM = 1 << 22;
-/** A datagram that has not come back after so many milliseconds is lost, and another one sent. */
-const LOST_AFTER = 1000;
 
 const bytes = pattern(size + 4096);
 const counts = new Counts();
@@ -36,7 +34,8 @@ async function drive(index: number): Promise<void> {
   for (let i = 0; i < depth; i++) send();
   const giveUp = setInterval(() => {
     for (const [number, sentAt] of underWay) {
-      if (performance.now() - sentAt < LOST_AFTER) continue;
+      // It is lost, and another one is sent.
+      if (performance.now() - sentAt < GRACE) continue;
       underWay.delete(number);
       lost++;
       send();

@@ -25,7 +25,7 @@ static void ask(struct conn *c, double t)
 	c->began = t;
 	c->got = 0;
 	if (send(c->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != sizeof(request) - 1)
-		die("send");
+		transfer_failed("send");
 }
 
 /* Whether the answer is whole; one that is wrong is counted. */
@@ -66,11 +66,12 @@ int main(int argc, char **argv)
 		close_with_reset(conns[i].fd);
 		watch(epfd, EPOLL_CTL_ADD, conns[i].fd, EPOLLIN, &conns[i]);
 	}
+	double patience = grace();
 	double start = begin(), end = start + atof(argv[5]), t = start;
 	for (unsigned i = 0; i < nconns; i++)
 		ask(&conns[i], start);
 	struct epoll_event evs[256];
-	while (under_way && t < end + GRACE && !counts.corrupt) {
+	while (under_way && t < end + patience && !counts.corrupt) {
 		int n = epoll_wait(epfd, evs, 256, 100);
 		t = now();
 		for (int i = 0; i < n && !counts.corrupt; i++) {
@@ -79,7 +80,7 @@ int main(int argc, char **argv)
 			if (got == 0)
 				server_closed();
 			if (got < 0)
-				die("recv");
+				transfer_failed("recv");
 			c->got += got;
 			if (!answered(c))
 				continue;

@@ -11,7 +11,7 @@ const end = counts.start + Number(seconds) * 1000;
 await together(Number(conns), async () => {
   const conn = await connect({ host, port: Number(port) });
   const patience = { timeout: Number(seconds) * 1000 + GRACE };
-  while (performance.now() < end && counts.corrupt === 0) {
+  do {
     const start = performance.now();
     conn.send(REQUEST);
     const head = await conn.readUntil('\r\n\r\n', patience).catch(serverClosed);
@@ -20,7 +20,7 @@ await together(Number(conns), async () => {
     if (right && String(await conn.readExactly(length, patience)) === body) {
       counts.done(performance.now() - start);
     } else counts.corrupt++;
-  }
+  } while (performance.now() < end && counts.corrupt === 0);
   await conn.reset();
 });
 await counts.print();

@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 	unsigned char *message = malloc(size), *in = malloc(size);
 	for (size_t i = 0; i < size; i++)
 		message[i] = i * 7 + 1;
-	struct timeval patience = { .tv_sec = 1 };
+	struct timeval patience = { .tv_sec = grace() };
 	double start = begin();
 	for (unsigned i = 0; i < nconns; i++) {
 		double began = now();
@@ -27,10 +27,10 @@ int main(int argc, char **argv)
 		close_with_reset(fd);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		if (send(fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
-			die("send");
+			transfer_failed("send");
 		ssize_t got = recv(fd, in, size, MSG_WAITALL);
 		if (got < 0)
-			die("recv");
+			transfer_failed("recv");
 		corrupt += got != (ssize_t)size || memcmp(in, message, size);
 		count_latency(now() - began);
 	}

@@ -86,9 +86,10 @@ int main(int argc, char **argv)
 			close_with_reset(conns[i].fd);
 		watch(epfd, EPOLL_CTL_ADD, conns[i].fd, EPOLLIN, &conns[i]);
 	}
+	double patience = grace();
 	struct epoll_event evs[256];
 	double t = start = begin();
-	while (counts.ops < total && t < start + seconds + GRACE && !counts.corrupt) {
+	while (counts.ops < total && t < start + seconds + patience && !counts.corrupt) {
 		for (; sent < total && start + sent * interval <= t; sent++) {
 			uint64_t nth = sent;
 			if (datagrams)
@@ -96,7 +97,7 @@ int main(int argc, char **argv)
 			counts.tardy += t - (start + sent * interval) > TARDY;
 			/* A full socket is a server that does not keep up, by far. */
 			if (send(conns[sent % nconns].fd, message, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size)
-				die("send");
+				transfer_failed("send");
 		}
 		int n = epoll_wait(epfd, evs, 256, 0);
 		t = now();
@@ -106,7 +107,7 @@ int main(int argc, char **argv)
 			if (got == 0)
 				server_closed();
 			if (got < 0)
-				die("recv");
+				transfer_failed("recv");
 			if (datagrams)
 				take_datagram(c - conns, got, t);
 			else

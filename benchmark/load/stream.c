@@ -32,7 +32,7 @@ static void push(struct conn *c)
 		ssize_t sent = send(c->fd, pattern + c->sent_at, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent < 0) {
 			if (errno != EAGAIN)
-				die("send");
+				transfer_failed("send");
 			break;
 		}
 		c->unsent -= sent;
@@ -88,6 +88,7 @@ int main(int argc, char **argv)
 		c->sent_at = c->got_at = (size_t)i * 7919 % period;
 		watch(epfd, EPOLL_CTL_ADD, c->fd, EPOLLIN, c);
 	}
+	double patience = grace();
 	double start = begin(), end = start + seconds;
 	unsigned long ops = 0, corrupt = 0, under_way = nconns * depth;
 	for (int i = 0; i < nconns; i++) {
@@ -99,7 +100,7 @@ int main(int argc, char **argv)
 	struct epoll_event evs[1024];
 	double t = start;
 	/* At the end nothing new is sent, and what is under way has to come back. */
-	while ((t < end || (under_way && t < end + GRACE)) && !corrupt) {
+	while ((t < end || (under_way && t < end + patience)) && !corrupt) {
 		int n = epoll_wait(epfd, evs, 1024, 100);
 		t = now();
 		for (int i = 0; i < n; i++) {
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
 				if (got == 0)
 					server_closed();
 				if (got < 0 && errno != EAGAIN)
-					die("recv");
+					transfer_failed("recv");
 				for (ssize_t done = 0; done < got;) {
 					size_t m = period - c->got_at;
 					if (m > (size_t)(got - done))

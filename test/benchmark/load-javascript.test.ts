@@ -18,7 +18,9 @@ async function run(
   test.teardown(() => child.kill('SIGKILL'));
   const args = [...before, '127.0.0.1', port, ...numbers].map(String);
   const command = [built(`benchmark/load/${generator}.js`), ...args];
-  return output(process.execPath, command).then(JSON.parse, error => JSON.parse(error.stdout));
+  // Only of what never comes back the end is not waited for.
+  const env = { ...process.env, UASYNC_LOAD_GRACE: how[0] === 'drop' ? '1' : '60' };
+  return output(process.execPath, command, env).then(JSON.parse, error => JSON.parse(error.stdout));
 }
 
 const RUDE = 'test/fixtures/rude-echo.js';
@@ -45,8 +47,8 @@ t.test('datagrams are compared and counted', async t => {
   const against = (how: string): Promise<LoadResult> =>
     run(t, ['test/fixtures/rude-udp.js', how], 'datagram', [4, 64, 2, 1.5]);
   const well = await against('well');
-  t.equal(well.corrupt, 0);
-  t.ok(well.ops > well.lost);
+  t.match(well, { corrupt: 0, lost: 0 });
+  t.ok(well.ops > 0);
   t.ok((await against('corrupt')).corrupt > 0);
   const drop = await against('drop');
   t.ok(drop.lost > 0 && drop.ops > 0);

@@ -31,7 +31,7 @@ const skipEnter =
 
 // Without the loader that tap gives to every process.
 const env = { ...process.env, NODE_OPTIONS: '' };
-const settings = { cwd: ROOT, env, encoding: 'utf8', timeout: 30_000, killSignal: 'SIGKILL' } as const;
+const settings = { cwd: ROOT, env, encoding: 'utf8', timeout: 200_000, killSignal: 'SIGKILL' } as const;
 
 /** Runs a program of which calls fail, as in `call:error=EIO:when=1..9`; what it printed. */
 async function runWith(failing: string, source: string): Promise<string> {

@@ -4,7 +4,7 @@ import net from 'node:net';
 import t, { type Test } from 'tap';
 import { loop, sleep } from 'uasync';
 import { type Connection, listen } from 'uasync/net';
-import { checkLeaks } from '../harness.js';
+import { checkLeaks, standstill, until } from '../harness.js';
 import { HOST, pair, portOf } from './sockets.js';
 
 checkLeaks();
@@ -50,7 +50,7 @@ t.test('a pipe to a peer that does not read, and the read behind it', async t =>
   const piping = from.pipeTo(to);
   const behind = from.readExactly(100_000_000);
   source.write(Buffer.alloc(20_000_000));
-  for (let read = -1; read !== from.bytesRead; await sleep(20)) read = from.bytesRead;
+  await standstill(() => from.bytesRead);
   loop().close();
   const calls: Promise<unknown>[] = [piping, behind];
   await Promise.all(calls.map(call => t.rejects(call, { code: 'ERR_CLOSED' })));
@@ -68,7 +68,8 @@ t.test('a pipe that waits for memory', async t => {
     });
     // The kernel takes some of it: until it takes no more.
     const taken = (): number => stuck.reduce((sum, [conn]) => sum + conn.bytesWritten, 0);
-    for (let last = -1; last !== taken(); await sleep(50)) last = taken();
+    await until(() => loop().stats().blocks.used === 1 << 20);
+    await standstill(taken);
     t.equal(loop().stats().blocks.used, 1 << 20);
     const [from, source] = await withNode(t);
     const [to] = await withNode(t);

@@ -16,7 +16,7 @@ const folder = scratchFolder();
 const run = promisify(execFile);
 
 async function curl(...args: string[]): Promise<{ stdout: string; stderr: string }> {
-  return run('curl', ['--silent', '--show-error', '--http1.1', '--max-time', '30', ...args], {
+  return run('curl', ['--silent', '--show-error', '--http1.1', '--max-time', '250', ...args], {
     maxBuffer: 1 << 26,
   });
 }

@@ -353,15 +353,13 @@ const SERVER = `
   });`;
 
 t.test('a worker that is terminated under load does no harm, and leaves no descriptor', async t => {
-  await using client = await bind({ host: HOST });
   for (let round = 0; round < 4; round++) {
+    await using client = await bind({ host: HOST });
     const worker = new Worker(SERVER, { eval: true });
     const [port] = await once(worker, 'message');
     for (let i = 0; i < 200; i++) await client.send(Buffer.alloc(1000, round), port, HOST);
     t.equal((await client.recv()).data[0], round);
     await worker.terminate();
-    // What is on its way may still come.
-    while ((await client.recv({ timeout: 20 }).catch(() => null)) !== null);
   }
 });
 

@@ -13,7 +13,7 @@ import { HOST, portOf } from './sockets.js';
 checkLeaks();
 
 const SECONDS = Number(process.env.UASYNC_FUZZ_SECONDS ?? 2);
-const timeout = (SECONDS + 30) * 1000;
+const timeout = (SECONDS + 250) * 1000;
 t.setTimeout(timeout * 2);
 const PERIOD = 65_536;
 /** The stream repeats after a period; this is more of it than a read may have at once. */

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { type Connection, connect, type InetAddress, listen } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
+import { quietPort } from '../ports.js';
 
 checkLeaks();
 
@@ -29,8 +30,8 @@ t.test('steps that wait together are served in order, and all end when the liste
 });
 
 t.test('leaving the iteration closes the listener, and nobody else gets in', async t => {
-  const server = await listen(HERE);
-  const { port } = server.address as InetAddress;
+  const port = await quietPort();
+  const server = await listen({ host: '127.0.0.1', port });
   const client = await connect({ host: '127.0.0.1', port });
   for await (const served of server) {
     await served.close();

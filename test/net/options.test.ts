@@ -1,17 +1,17 @@
 /** What sockets can be asked and told. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { sleep } from 'uasync';
-import { bind, type Connection, connect, type InetAddress, listen } from 'uasync/net';
+import { bind, type Connection, connect, listen } from 'uasync/net';
 import { firstOf, interleave } from '../../src/net/attempts.js';
-import { localAddress } from '../../src/net/names.js';
 import { libc } from '../../src/ring/libc.js';
-import { AF_INET, inetAddress, SOCKADDR_MAX, writeSockaddr } from '../../src/ring/sockaddr.js';
-import { checkLeaks, openFds, scratchFolder } from '../harness.js';
+import { inetAddress } from '../../src/ring/sockaddr.js';
+import { checkLeaks, openFds, scratchFolder, until } from '../harness.js';
+import { boundSocket, quietPort } from '../ports.js';
 import { built, output } from '../programs.js';
 import { HOST, noIPv6, pair, portOf } from './sockets.js';
 
@@ -63,7 +63,7 @@ t.test('info() is what the kernel knows of the connection', async t => {
   const [a, b] = await pair(t);
   await a.write(Buffer.alloc(100_000));
   await b.readExactly(100_000);
-  await sleep(20);
+  await until(() => a.info().bytesAcknowledged > 100_000);
   const info = a.info();
   t.equal(info.state, 1, 'established');
   t.equal(info.bytesAcknowledged, 100_001, 'and the SYN');
@@ -76,12 +76,19 @@ t.test('info() is what the kernel knows of the connection', async t => {
 t.test('setTimeout ends waits in which nothing moves, and only those', async t => {
   const [a, b] = await pair(t);
   b.setTimeout(40);
-  for (let i = 0; i < 6; i++) {
-    const read = b.read();
+  let unread = 0;
+  for (const start = performance.now(); performance.now() - start < 100; ) {
+    const asked = performance.now();
+    const read = b.read().catch(error => error);
     await sleep(15);
     await a.write('x');
-    t.equal(String(await read), 'x');
+    unread++;
+    const chunk = await read;
+    // A busy machine may have held us up for as long.
+    if (chunk.code === 'ETIMEDOUT') t.ok(performance.now() - asked >= 39, 'only when nothing has moved');
+    else unread -= chunk.length;
   }
+  if (unread > 0) await b.readExactly(unread);
   await t.rejects(b.read(), { code: 'ETIMEDOUT', syscall: 'read' });
   await a.write('y');
   t.equal(String(await b.read()), 'y', 'it can be read from again');
@@ -100,11 +107,10 @@ t.test('a connection comes from where it is told to', async t => {
   const server = net
     .createServer(socket => socket.on('error', () => {}).end(`${socket.remoteAddress} ${socket.remotePort}`))
     .listen(0, HOST);
+  t.teardown(() => server.close());
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
-  const probe = await connect({ port, host: HOST });
-  const free = (probe.localAddress as { port: number }).port;
-  await probe.reset();
+  const free = await quietPort('127.0.0.2');
   const conn = await connect({ port, host: 'localhost', localAddress: '127.0.0.2', localPort: free });
   t.equal(String(await conn.read()), `127.0.0.2 ${free}`);
   await conn.close();
@@ -117,7 +123,6 @@ t.test('a connection comes from where it is told to', async t => {
     code: 'ERR_INVALID_ARG_VALUE',
   });
   await t.rejects(connect({ port, host: HOST, localPort: 70_000 }), { code: 'ERR_OUT_OF_RANGE' });
-  server.close();
 });
 
 t.test('fast open works, whatever the kernels agree on', async t => {
@@ -132,31 +137,26 @@ t.test('fast open works, whatever the kernels agree on', async t => {
 });
 
 t.test('a port to connect from goes with either family', { skip: noIPv6 }, async t => {
-  const server = await listen({ port: 0, host: '::1' });
-  const probe = await connect({ port: portOf(server), host: '::1' });
-  const free = (probe.localAddress as { port: number }).port;
-  await probe.reset();
+  await using server = await listen({ port: 0, host: '::1' });
+  const free = await quietPort('::1');
   const conn = await connect({ port: portOf(server), host: '::1', localPort: free });
   t.match(conn.localAddress, { address: '::1', family: 'IPv6', port: free });
   await conn.reset();
-  await server.close();
 });
 
 t.test('a close that lingers does not hold up the event loop', async t => {
   const [a, b] = await pair(t);
-  a.setSendBufferSize(64 * 1024).setLinger(2);
+  a.setSendBufferSize(64 * 1024).setLinger(60);
   b.setRecvBufferSize(64 * 1024);
   // More than the peer takes, and no more than the kernel does.
   const writing = a.write(Buffer.alloc(150_000));
   await writing;
   t.ok(a.info().notSent > 0, 'the kernel has some of it still');
   const start = performance.now();
-  let turned = 0;
-  const turning = setInterval(() => turned++, 10);
   const closed = a.close();
-  while (turned < 20) await sleep(1);
-  t.ok(performance.now() - start < 1900, 'it turns, and the close would have waited for two seconds');
-  clearInterval(turning);
+  for (let turned = 0; turned < 20; turned++) await sleep(5);
+  t.ok(performance.now() - start < 30_000, 'it turns, and the close would have waited for a minute');
+  await b.reset();
   await closed;
 });
 
@@ -255,23 +255,21 @@ t.test('addresses are tried family by family in turns', async t => {
   t.strictSame(interleave(of('1.1.1.1')), of('1.1.1.1'));
 });
 
+/** How many connections wait to be accepted from a port of 127.0.0.1: the `rx_queue` of a listener. proc(5) */
+function acceptQueue(port: number): number {
+  const hex = port.toString(16).toUpperCase().padStart(4, '0');
+  const listening = new RegExp(`: 0100007F:${hex} \\w+:0000 0A \\w+:(\\w+)`);
+  return Number.parseInt(listening.exec(readFileSync('/proc/net/tcp', 'latin1'))?.[1] ?? '0', 16);
+}
+
 /** A port that answers no SYN: nobody accepts, and the backlog is full. */
 async function silentPort(test: { teardown(end: () => void): void }): Promise<number> {
-  const fd = libc().socket(AF_INET, SOCK_STREAM, 0);
-  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
-  libc().bind(fd, sockaddr.subarray(0, writeSockaddr(sockaddr, 0, inetAddress(HOST, 0))));
+  const { fd, port } = boundSocket(test);
   libc().listen(fd, 0);
-  const { port } = localAddress(fd) as InetAddress;
-  const full: net.Socket[] = [];
-  for (let answered = true; answered; ) {
-    const socket = net.connect(port, HOST).on('error', () => {});
-    full.push(socket);
-    answered = await Promise.race([once(socket, 'connect').then(() => true), sleep(60).then(() => false)]);
-  }
-  test.teardown(() => {
-    for (const socket of full) socket.destroy();
-    libc().close(fd);
-  });
+  const only = net.connect(port, HOST).on('error', () => {});
+  test.teardown(() => void only.destroy());
+  await once(only, 'connect');
+  await until(() => acceptQueue(port) === 1);
   return port;
 }
 
@@ -291,7 +289,7 @@ t.test('an address that does not answer holds up the next one by 250 ms only', a
     late => late.reset(),
   );
   const took = performance.now() - start;
-  t.ok(took >= 240 && took < 5000, `${took} ms`);
+  t.ok(took >= 240, `${took} ms`);
   t.strictSame(tries, [silent, portOf(server)], 'the third was not needed');
   const peer = await accepting;
   await Promise.all([conn.close(), peer.close()]);
@@ -329,7 +327,7 @@ t.test('maxConnections leaves the others in the backlog until there is room', as
   await t.rejects(server.accept({ timeout: 30 }), { code: 'ETIMEDOUT' });
   for (let i = 0; i < 5; i++) {
     await served[i]!.close();
-    served.push(await server.accept({ timeout: 5000 }));
+    served.push(await server.accept());
   }
   t.equal(served.length, 8);
   await Promise.all([...clients, ...served].map(conn => conn.close()));
@@ -361,7 +359,8 @@ t.test('a Unix socket’s file goes with its listener; one left behind is replac
   writeFileSync(file, 'x');
   await t.rejects(listen({ path: file }), { code: 'EADDRINUSE' });
   t.ok(existsSync(file));
-  const abstract = await listen({ path: '\0uasync-test-abstract' });
-  await t.rejects(listen({ path: '\0uasync-test-abstract' }), { code: 'EADDRINUSE' });
+  const name = `\0uasync-options-${process.pid}`;
+  const abstract = await listen({ path: name });
+  await t.rejects(listen({ path: name }), { code: 'EADDRINUSE' });
   await abstract.close();
 });

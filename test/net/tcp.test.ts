@@ -6,12 +6,17 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
 import { type Connection, connect, type InetAddress, type Listener, listen } from 'uasync/net';
-import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
+import { checkLeaks, scratchFolder, seededRandom, standstill, turns, until } from '../harness.js';
+import { refusingPort } from '../ports.js';
 import { built } from '../programs.js';
 
 checkLeaks();
 
 const HOST = '127.0.0.1';
+
+/** States of a connection, as `info()` gives them. */
+const TCP_CLOSE = 7;
+const TCP_CLOSE_WAIT = 8;
 
 function portOf(server: Listener): number {
   return (server.address as InetAddress).port;
@@ -292,7 +297,7 @@ t.test('a reset is never read as the end, also if a send has heard of it first',
     const [e, f] = await pair(server);
     await f.write('half');
     await f.reset();
-    await sleep(5);
+    await until(() => e.info().state === TCP_CLOSE);
     const file = openSync(built('test/net/tcp.test.js'), 'r');
     const sending: Promise<unknown> = i % 2 === 0 ? e.write('x') : e.sendFile(file);
     await t.rejects(sending as Promise<void>, { code: 'ECONNRESET' });
@@ -321,9 +326,9 @@ t.test('an end that came before a reset is the end', async t => {
   const [a, b] = await pair(server);
   await b.write('all of it');
   await b.shutdown();
-  await sleep(5);
+  await until(() => a.info().state === TCP_CLOSE_WAIT);
   await b.reset();
-  await sleep(5);
+  await until(() => a.info().state === TCP_CLOSE);
   await t.rejects(a.write('x'), { code: 'EPIPE' });
   t.equal(String(await readAll(a)), 'all of it');
   await a.close();
@@ -362,9 +367,7 @@ t.test('close sends what was written, and rejects what waits', async t => {
 });
 
 t.test('a refused port', async t => {
-  const server = await listen({ port: 0, host: HOST });
-  const port = portOf(server);
-  await server.close();
+  const port = refusingPort(t);
   await t.rejects(connect({ port, host: HOST }), {
     code: 'ECONNREFUSED',
     errno: -111,
@@ -387,8 +390,9 @@ t.test('a port in use', async t => {
     message: `listen EADDRINUSE ${HOST}:${port}`,
   });
   await server.close();
-  const shared = await Promise.all([1, 2].map(() => listen({ port, host: HOST, reusePort: true })));
-  await Promise.all(shared.map(server => server.close()));
+  const first = await listen({ port: 0, host: HOST, reusePort: true });
+  const second = await listen({ port: portOf(first), host: HOST, reusePort: true });
+  await Promise.all([first.close(), second.close()]);
 });
 
 t.test('reads, accepts and connects can be aborted, and lose nothing', async t => {
@@ -406,7 +410,7 @@ t.test('reads, accepts and connects can be aborted, and lose nothing', async t =
     message: 'ETIMEDOUT: the timeout has passed, read',
   });
   await a.write('kept');
-  t.equal(String(await b.read({ signal: AbortSignal.timeout(1000), timeout: 1000 })), 'kept');
+  t.equal(String(await b.read({ signal: AbortSignal.timeout(1e6), timeout: 1e6 })), 'kept');
   await t.rejects(connect({ port: portOf(server), host: HOST, signal }), { name: 'AbortError' });
   await t.rejects(b.read({ timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' });
   await Promise.all([a.close(), b.close(), server.close()]);
@@ -483,7 +487,7 @@ t.test('a reader that lags stops the sender, and no byte is lost', async t => {
     await a.shutdown();
   })();
   t.equal((await b.read())?.[0], 'p'.charCodeAt(0));
-  await sleep(100);
+  await standstill(() => a.bytesWritten);
   t.ok(a.bytesWritten < total / 2, `the sender was held at ${a.bytesWritten >> 20} MiB`);
   t.ok(b.bytesRead < 8 << 20, `the receiver took ${b.bytesRead >> 20} MiB`);
   let received = b.bytesRead;

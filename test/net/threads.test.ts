@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import { type InetAddress, serveOnThreads, type ThreadStart } from 'uasync/net';
-import { checkLeaks } from '../harness.js';
+import { checkLeaks, until } from '../harness.js';
 import { output } from '../programs.js';
 import { ask, closed, MODULE, open, portOf, reachAll, start } from '../thread-server.js';
 
@@ -109,7 +109,8 @@ t.test('a start that takes too long is given up, and its threads end', async t =
     },
   };
   await t.rejects(start(1, { mode: 'never' }, options), { code: 'ABORT_ERR', cause: reason });
-  t.equal(gone, 'ERR_CLOSED', 'the thread has ended by then');
+  await until(() => gone !== '');
+  t.equal(gone, 'ERR_CLOSED', 'its thread has ended');
   await t.rejects(start(1, {}, { signal: AbortSignal.abort() }), { code: 'ABORT_ERR' });
   // Once they serve they are not the signal's any more.
   const late = new AbortController();
@@ -133,9 +134,12 @@ t.test('wrong arguments', async t => {
 
 t.test('stats of a thread that is busy time out', async t => {
   await using server = await start(1, {});
-  await server.channel(0)!.send('block');
-  await new Promise(resolve => setTimeout(resolve, 100));
+  const blocked = new Int32Array(new SharedArrayBuffer(4));
+  await server.channel(0)!.send({ blocked });
+  await until(() => Atomics.load(blocked, 0) === 1);
   await t.rejects(server.stats({ timeout: 20 }), { code: 'ETIMEDOUT' });
+  Atomics.store(blocked, 0, 2);
+  Atomics.notify(blocked, 0);
   const [stats] = await server.stats();
   t.equal(stats!.loop!.overflow, 0);
 });

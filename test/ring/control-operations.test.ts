@@ -67,11 +67,9 @@ t.test('timeouts: a count, an update, a removal, multishot', async t => {
   t.equal(counted.get(1), 0, 'other completions have ended it');
   ring.getSqe()!.timeout(1e6).userData(1);
   ring.submit();
-  const start = performance.now();
   const updated = several(2, sqe => sqe.timeoutUpdate(1, 5).userData(2));
   t.equal(updated.get(2), 0);
   t.equal(updated.get(1), -62);
-  t.ok(performance.now() - start < 5000);
   ring.getSqe()!.timeout(1e6).userData(1);
   ring.submit();
   const removed = several(2, sqe => sqe.timeoutRemove(1).userData(2));
