@@ -7,8 +7,11 @@ async function forward(inner: Connection): Promise<void> {
   const outer = await connect({ host, port: Number(target), timeout: 5000 });
   try {
     await Promise.all([inner.pipeTo(outer), outer.pipeTo(inner)]);
-  } finally {
     await outer.close();
+  } catch (error) {
+    // The other pipe ends with it.
+    await outer.reset();
+    throw error;
   }
 }
 

@@ -51,10 +51,11 @@ export class Endpoint {
     return new IdleTimer(
       ms,
       () => receiver.bytesRead + sender.bytesWritten,
-      () => receiver.waitedFor || !sender.drained,
+      () => receiver.waitedFor || !sender.drained || sender.piped,
       () => {
         receiver.timeOut();
         if (!sender.drained) sender.abort(timeoutError('write'));
+        else sender.endPipes(timeoutError('write'));
       },
     );
   }
@@ -132,8 +133,9 @@ export class Endpoint {
       return this.#release();
     }
     const atOnce = drop || this.linger === 0 || sender.deferred || sender.error !== null;
-    // As most connections end: the peer has, and all is sent.
-    if (sender.idle && sender.error === null && (receiver.finished || (atOnce && receiver.slot < 0))) {
+    const over = receiver.finished || (atOnce && receiver.slot < 0);
+    // As most connections end: the peer has, and all is sent; or the connection has failed.
+    if (sender.idle && over && (sender.error === null || receiver.failed)) {
       receiver.stop(NOTHING);
       return this.#release();
     }

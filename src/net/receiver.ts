@@ -2,7 +2,7 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../ring/errno.js';
+import { ECANCELED, ECONNRESET, EINTR, ENOBUFS, EPIPE } from '../ring/errno.js';
 import { closedError, systemError, timeoutError, UasyncError } from '../ring/errors.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
@@ -229,9 +229,16 @@ export class Receiver extends Operation {
 
   #noBytes(res: number): void {
     if (res === 0) {
-      if (this.#wasReset) this.#error = systemError(ECONNRESET, 'read');
+      if (this.#wasReset) this.#fail(ECONNRESET);
       else this.#ended = true;
-    } else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#error = systemError(res, 'read');
+    } else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#fail(res);
+  }
+
+  /** The connection has failed in both directions: a pipe that leads here must not wait for bytes to learn it. */
+  #fail(res: number): void {
+    this.#error = systemError(res, 'read');
+    this.#sender.endPipes(this.#error);
+    this.#sender.abort(systemError(EPIPE, 'write'));
   }
 
   /**
@@ -327,6 +334,11 @@ export class Receiver extends Operation {
   /** Whether nothing more can arrive: the peer has ended, or the connection has failed. */
   get finished(): boolean {
     return this.#ended || this.#error !== null;
+  }
+
+  /** Whether the connection has failed. */
+  get failed(): boolean {
+    return this.#error !== null;
   }
 
   /** Whether bytes wait here to be read. */

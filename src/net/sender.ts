@@ -8,7 +8,7 @@ import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/sqe/control.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { Queue } from './queue.js';
-import { NO_BYTES, rewind, Write } from './write.js';
+import { copyWrites, lengthToCopy, NO_BYTES, rewind, Write } from './write.js';
 import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
@@ -84,7 +84,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Nothing may be written after this: pipes send what they have, and end. */
   end(): void {
-    if (this.#pipes !== null) this.#endPipes(closedError('The other connection'));
+    if (this.#pipes !== null) this.endPipes(closedError('The other connection'));
     this.#ended = true;
   }
 
@@ -99,8 +99,14 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#pipes!.size === 0) this.#pipes = null;
   }
 
-  #endPipes(error: Error): void {
+  /** Has the pipes that lead here end. */
+  endPipes(error: Error): void {
     if (this.#pipes !== null) for (const end of this.#pipes) end(error);
+  }
+
+  /** Whether a pipe leads here. */
+  get piped(): boolean {
+    return this.#pipes !== null;
   }
 
   /** Why no more can be sent. */
@@ -212,17 +218,13 @@ export class Sender extends Operation implements BlockWaiter {
       this.#sendInPlace(first);
       return;
     }
-    let total = 0;
-    for (let write: Write | null = first; write?.copies && total < BLOCK_MAX; write = write.next) {
-      total += write.length - write.copied;
-    }
-    const block = this.loop.blocks.acquire(Math.min(total, BLOCK_MAX));
+    const block = this.loop.blocks.acquire(lengthToCopy(this.#writes, BLOCK_MAX));
     if (block === null) {
       this.#waiting = true;
       this.loop.blocks.wait(this);
       return;
     }
-    const end = this.#copy(block.bytes);
+    const end = copyWrites(this.#writes, block.bytes);
     if (end === 0) {
       // Nothing but empty writes, or one whose bytes are gone.
       this.loop.blocks.release(block);
@@ -241,20 +243,6 @@ export class Sender extends Operation implements BlockWaiter {
     write.copied += length;
     this.source = write.data;
     this.#send(from, length);
-  }
-
-  /** Fills `bytes` from the waiting writes; returns how far. */
-  #copy(bytes: Buffer): number {
-    let end = 0;
-    for (let write = this.#writes.first; write?.copies && !write.lost; write = write.next) {
-      const length = Math.min(write.length - write.copied, bytes.length - end);
-      const whole = length === write.data.length;
-      bytes.set(whole ? write.data : write.data.subarray(write.copied, write.copied + length), end);
-      write.copied += length;
-      end += length;
-      if (end === bytes.length) break;
-    }
-    return end;
   }
 
   blockReleased(): void {
@@ -385,7 +373,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   #fail(error: Error): void {
     this.#error = error;
-    this.#endPipes(error);
+    this.endPipes(error);
     this.#drop(error);
   }
 
@@ -429,7 +417,7 @@ export class Sender extends Operation implements BlockWaiter {
   /** Gives up what is unsent: its writes reject. */
   abort(error: Error = closedError('The connection')): void {
     if (this.#error === null) this.#error = error;
-    this.#endPipes(error);
+    this.endPipes(error);
     if (this.#zeroCopy !== null) this.loop.cancel(this.#zeroCopy);
     else if (this.slot >= 0) this.loop.cancel(this);
     else if (this.#holder !== null) this.#holder();

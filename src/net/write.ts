@@ -43,6 +43,29 @@ export class Write implements Settler<void>, Queued<Write> {
   }
 }
 
+/** How many bytes of the writes that may leave together are to be copied, up to `max`. */
+export function lengthToCopy(writes: Queue<Write>, max: number): number {
+  let length = 0;
+  for (let write = writes.first; write?.copies && length < max; write = write.next) {
+    length += write.length - write.copied;
+  }
+  return Math.min(length, max);
+}
+
+/** Fills `bytes` from these writes; returns how far. */
+export function copyWrites(writes: Queue<Write>, bytes: Buffer): number {
+  let end = 0;
+  for (let write = writes.first; write?.copies && !write.lost; write = write.next) {
+    const length = Math.min(write.length - write.copied, bytes.length - end);
+    const whole = length === write.data.length;
+    bytes.set(whole ? write.data : write.data.subarray(write.copied, write.copied + length), end);
+    write.copied += length;
+    end += length;
+    if (end === bytes.length) break;
+  }
+  return end;
+}
+
 /** What was copied last, `rest`, has not left: it is to be copied once more. */
 export function rewind(writes: Queue<Write>, rest: Uint8Array): void {
   const copied: Write[] = [];

@@ -12,6 +12,7 @@ export const EINVAL = -22;
 export const ENFILE = -23;
 export const EMFILE = -24;
 export const ESPIPE = -29;
+export const EPIPE = -32;
 export const ENOSYS = -38;
 export const ETIME = -62;
 export const EPROTO = -71;
