@@ -2,7 +2,7 @@
 import { disown, own } from '../loop/owned-descriptors.js';
 import { checkFd } from '../ring/check.js';
 import { ENOTSOCK } from '../ring/errno.js';
-import { type UasyncError, withCode } from '../ring/errors.js';
+import { argValueError, type UasyncError, withCode } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { AF_INET, AF_INET6, AF_UNIX } from '../ring/sockaddr.js';
 import { SOCK_DGRAM, SOCK_STREAM } from '../ring/sqe/sockets.js';
@@ -63,4 +63,9 @@ export function adopt<T>(fd: number, use: () => T): T {
     disown(fd);
     throw error;
   }
+}
+
+/** Only Unix sockets carry descriptors. */
+export function checkNoFds({ receiveFds }: { receiveFds?: boolean | undefined }): void {
+  if (receiveFds) throw argValueError('options.receiveFds', 'is for Unix sockets only', receiveFds);
 }

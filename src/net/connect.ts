@@ -18,6 +18,7 @@ import {
   writeSockaddr,
 } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { checkNoFds } from './adopt.js';
 import { firstOf, interleave } from './attempts.js';
 import { CallLimit } from './call-limit.js';
 import { Connection } from './connection.js';
@@ -53,6 +54,11 @@ export interface ConnectOptions extends WaitOptions {
    * connection is only made with the first write or read. Fast Open, tcp(7)
    */
   fastOpen?: boolean | undefined;
+  /**
+   * Unix sockets: it takes descriptors that the peer sends, for `recvFds`; default false, and the kernel
+   * closes them. Such a connection receives by one system call for each message, and nothing ahead.
+   */
+  receiveFds?: boolean | undefined;
 }
 
 class ConnectOperation extends AbortableOperation<void> {
@@ -95,6 +101,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   if (path !== undefined && typeof path !== 'string')
     throw argTypeError('options.path', 'of type string', path);
   if (path === undefined) {
+    checkNoFds(options);
     if (port === undefined) throw argTypeError('options.port', 'of type number', port);
     checkInt('options.port', port, 0, 65535);
     if (typeof host !== 'string') throw argTypeError('options.host', 'of type string', host);
@@ -151,6 +158,7 @@ async function connectToPath(
     const connection = await connectTo(loop, { path }, name.address, options, limit, limit.signal);
     const address = givenPath(path);
     if (address !== undefined) connection.setRemoteAddress(address);
+    if (options.receiveFds) connection.receiveFds();
     return connection;
   } finally {
     name.close();

@@ -3,13 +3,15 @@ import type { Loop } from '../loop/loop.js';
 import { traced } from '../loop/traced.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
-import { argTypeError, closedError, rangeError } from '../ring/errors.js';
+import { argTypeError, closedError, rangeError, stateError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { ChunkIterator } from './chunk-iterator.js';
 import { ConnectionDuplex, type ToDuplexOptions } from './duplex.js';
 import { Endpoint } from './endpoint.js';
 import { type PipeToOptions, pipe } from './pipe-to.js';
+import { FdReceiver, type ReceivedFds } from './received-fds.js';
 import type { Receiver } from './receiver.js';
+import { checkSendFds, sendFds } from './send-fds.js';
 import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
 import type { Sender } from './sender.js';
 import { Socket } from './socket.js';
@@ -49,6 +51,11 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   /** @internal The kernel connects with the first send: a read that comes before is to have it do so. */
   deferConnect(): void {
     this.#sender.deferred = true;
+  }
+
+  /** @internal Has it take descriptors too; before anything is read. */
+  receiveFds(): void {
+    this.#receiver.fds = new FdReceiver(this.#endpoint.loop, this.fd);
   }
 
   /** The socket's descriptor, -1 once closed. */
@@ -225,6 +232,47 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     checkWait(options);
     await this.#endpoint.drain(options);
     if (this.#sender.error !== null) throw this.#sender.error;
+  }
+
+  /**
+   * Unix sockets: sends data with open descriptors, which the peer gets copies of (`recvFds`). Resolves when the
+   * kernel has taken every byte; the descriptors may then be closed here. SCM_RIGHTS, unix(7)
+   * @param fds 1 to 253 descriptors, or what has one: a FileHandle, a Connection, a Listener.
+   * @param data at least one byte, as descriptors go with bytes only.
+   * @throws (as a rejection) as `write`; EBADF for one that is not open; ERR_INVALID_STATE where it is TCP.
+   */
+  async sendFds(
+    fds: readonly ({ readonly fd: number } | number)[],
+    data: string | Uint8Array,
+    options?: WaitOptions,
+  ): Promise<void> {
+    const bytes = checkSendFds(fds, data, options);
+    if (this.#sender.ended) throw closedError('The connection');
+    const { localAddress } = this;
+    if (localAddress === undefined || !('path' in localAddress)) {
+      throw stateError('Descriptors can be sent over Unix sockets only');
+    }
+    await sendFds(this.#endpoint.loop, this.#sender, this.fd, fds, bytes, options);
+  }
+
+  /**
+   * As `read`, with the descriptors that came with the bytes; on a connection that was made with `receiveFds`.
+   * Those that nobody takes are closed: by a `read`, or another call, that takes the last of their bytes, and by
+   * `close()`.
+   * @throws (as a rejection) as `read`; ERR_INVALID_STATE where it takes none.
+   */
+  async recvFds(options?: WaitOptions): Promise<ReceivedFds | null> {
+    checkWait(options);
+    const { fds } = this.#receiver;
+    if (fds === null) throw stateError("Only a connection made with 'receiveFds' takes any");
+    try {
+      return (await this.#receiver.start(
+        this.#receiver.newReader().withFds(fds),
+        options,
+      )) as ReceivedFds | null;
+    } catch (error) {
+      throw traced(error);
+    }
   }
 
   /**

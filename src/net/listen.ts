@@ -16,7 +16,7 @@ import {
   writeSockaddr,
 } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
-import { adopt, checkSocket, isListening } from './adopt.js';
+import { adopt, checkNoFds, checkSocket, isListening } from './adopt.js';
 import { Listener } from './listener.js';
 import { localAddress } from './names.js';
 import { openSocket } from './open-socket.js';
@@ -61,6 +61,11 @@ export interface ListenOptions {
   maxConnections?: number | undefined;
   /** TCP: how many connections may bring data with their SYN and wait; default none. Fast Open, tcp(7) */
   fastOpen?: number | undefined;
+  /**
+   * Unix sockets: connections take descriptors that peers send, for `recvFds`; default false, and the kernel
+   * closes them. Such a connection receives by one system call for each message, and nothing ahead.
+   */
+  receiveFds?: boolean | undefined;
   /** Aborting it rejects the call with an AbortError; a listener that is there already goes on. */
   signal?: AbortSignal | undefined;
 }
@@ -91,6 +96,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     if (typeof options.path !== 'string') throw argTypeError('options.path', 'of type string', options.path);
     return openPath(options.path, options, backlog);
   }
+  checkNoFds(options);
   const port = options.port;
   if (port === undefined) throw argTypeError('options.port', 'of type number', port);
   checkInt('options.port', port, 0, 65535);
@@ -118,6 +124,7 @@ function listenOn(fd: number, options: ListenOptions, backlog: number): Listener
     if (value !== undefined) throw argValueError(`options.${name}`, "cannot be given with 'fd'", value);
   }
   const domain = checkSocket(fd, SOCK_STREAM);
+  if (domain !== AF_UNIX) checkNoFds(options);
   const loop = currentLoop();
   if (options.backlog !== undefined || !isListening(fd)) {
     const failed = libc().listen(fd, backlog);
@@ -125,7 +132,8 @@ function listenOn(fd: number, options: ListenOptions, backlog: number): Listener
   }
   return adopt(fd, () => {
     if (domain !== AF_UNIX) setConnectionOptions(fd, options);
-    return new Listener(loop, fd, { maxConnections: options.maxConnections });
+    const { maxConnections, receiveFds } = options;
+    return new Listener(loop, fd, { maxConnections, receiveFds });
   });
 }
 
@@ -141,7 +149,8 @@ async function openPath(path: string, options: ListenOptions, backlog: number): 
       return failed < 0 ? failed : libc().listen(fd, backlog);
     };
     const file = await claimPath(name, bindAndListen, 'listen');
-    return new Listener(loop, fd, { file, path, maxConnections: options.maxConnections });
+    const { maxConnections, receiveFds } = options;
+    return new Listener(loop, fd, { file, path, maxConnections, receiveFds });
   } catch (error) {
     if (fd >= 0) await closeSocket(loop, fd);
     throw error;

@@ -40,6 +40,7 @@ class Acceptor extends Operation {
   readonly #max: number;
   /** A Unix socket's own address, which is that of its connections. */
   readonly #address: UnixAddress | undefined;
+  readonly #receiveFds: boolean;
   /** Connections that were handed out and are not closed. */
   #open = 0;
   #error: Error | null = null;
@@ -49,11 +50,12 @@ class Acceptor extends Operation {
   #exhausted = false;
   #onStopped: (() => void) | null = null;
 
-  constructor(loop: Loop, fd: number, max: number, address: UnixAddress | undefined) {
+  constructor(loop: Loop, fd: number, max: number, address: UnixAddress | undefined, receiveFds: boolean) {
     super(loop);
     this.#fd = fd;
     this.#max = max;
     this.#address = address;
+    this.#receiveFds = receiveFds;
   }
 
   override get syscall(): string {
@@ -146,6 +148,7 @@ class Acceptor extends Operation {
     if (counted) this.#open++;
     const connection = new Connection(this.loop, fd, counted ? this.#onClosed : undefined);
     if (this.#address !== undefined) connection.setLocalAddress(this.#address);
+    if (this.#receiveFds) connection.receiveFds();
     return connection;
   }
 
@@ -174,6 +177,7 @@ export interface ListenerSetup {
   /** The Unix socket's path as the caller gave it. */
   path?: string | undefined;
   maxConnections?: number | undefined;
+  receiveFds?: boolean | undefined;
 }
 
 /** A socket that accepts connections, TCP or Unix. Iterating over it yields them. */
@@ -191,7 +195,7 @@ export class Listener<Address extends SocketAddress = SocketAddress>
 
   /** @internal Takes over a listening socket; use `listen`. */
   constructor(loop: Loop, fd: number, setup: ListenerSetup) {
-    const { file = null, path, maxConnections = Number.POSITIVE_INFINITY } = setup;
+    const { file = null, path, maxConnections = Number.POSITIVE_INFINITY, receiveFds = false } = setup;
     this.#loop = loop;
     this.#fd = fd;
     this.address = (givenPath(path) ?? localAddress(fd)) as Address;
@@ -203,6 +207,7 @@ export class Listener<Address extends SocketAddress = SocketAddress>
       fd,
       maxConnections,
       'path' in this.address ? this.address : undefined,
+      receiveFds,
     );
     this.#acceptor.arm();
     own(fd);

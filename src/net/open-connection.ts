@@ -3,7 +3,7 @@ import { ENOTCONN } from '../ring/errno.js';
 import { argTypeError, systemError } from '../ring/errors.js';
 import { AF_UNIX } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
-import { adopt, checkNotListening, checkSocket } from './adopt.js';
+import { adopt, checkNoFds, checkNotListening, checkSocket } from './adopt.js';
 import { Connection } from './connection.js';
 import { remoteAddress } from './names.js';
 import { IPPROTO_TCP, setOption, TCP_NODELAY } from './options.js';
@@ -12,6 +12,11 @@ import { IPPROTO_TCP, setOption, TCP_NODELAY } from './options.js';
 export interface OpenConnectionOptions {
   /** TCP: sends small writes at once, TCP_NODELAY; default true. */
   noDelay?: boolean | undefined;
+  /**
+   * Unix sockets: it takes descriptors that the peer sends, for `recvFds`; default false, and the kernel
+   * closes them. Such a connection receives by one system call for each message, and nothing ahead.
+   */
+  receiveFds?: boolean | undefined;
 }
 
 /**
@@ -26,10 +31,13 @@ export function openConnection(fd: number, options: OpenConnectionOptions = {}):
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
   const domain = checkSocket(fd, SOCK_STREAM);
   checkNotListening(fd);
+  if (domain !== AF_UNIX) checkNoFds(options);
   if (remoteAddress(fd) === undefined) throw systemError(ENOTCONN, 'getpeername');
   const loop = currentLoop();
   return adopt(fd, () => {
     if (domain !== AF_UNIX && options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    return new Connection(loop, fd);
+    const connection = new Connection(loop, fd);
+    if (options.receiveFds) connection.receiveFds();
+    return connection;
   });
 }

@@ -4,9 +4,10 @@ import { Waiter } from '../loop/waiter.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
 import type { Queued } from './queue.js';
+import type { FdReceiver, ReceivedFds } from './received-fds.js';
 
-/** What a read resolves to: a chunk, a count, or a step of an iteration. */
-export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined>;
+/** What a read resolves to: a chunk, a count, a step of an iteration, or a chunk with descriptors. */
+export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined> | ReceivedFds;
 
 /** An iteration over the connection, which ends by closing it. */
 export interface ChunkIteration {
@@ -33,6 +34,7 @@ export const EXACTLY = 2;
 export const UNTIL = 3;
 export const PEEK = 4;
 export const ALL = 5;
+export const FDS = 6;
 
 const NO_DELIMITER = Buffer.alloc(0);
 
@@ -50,7 +52,8 @@ function closeSoon(
 /** Someone who waits for bytes. */
 export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   next: Reader | null = null;
-  asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK | typeof ALL = CHUNK;
+  asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK | typeof ALL | typeof FDS =
+    CHUNK;
   /** INTO, EXACTLY: where the bytes go. */
   target: Uint8Array | null = null;
   /** The target's length when it was given. */
@@ -72,6 +75,8 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   iteration: ChunkIteration | null = null;
   /** ALL: where the bytes go until the end. */
   sink: Sink | null = null;
+  /** FDS: where the descriptors are. */
+  fds: FdReceiver | null = null;
 
   /** Has it ask for the next bytes as a step of an iteration; without this it asks for them as a Buffer. */
   step(iteration: ChunkIteration): this {
@@ -106,6 +111,13 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   peek(count: number): this {
     this.asks = PEEK;
     this.count = count;
+    return this;
+  }
+
+  /** For the descriptors that come with the bytes. */
+  withFds(fds: FdReceiver): this {
+    this.asks = FDS;
+    this.fds = fds;
     return this;
   }
 
@@ -148,6 +160,12 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
         if (inbox.length < this.count) return false;
         this.resolve(inbox.peek(this.count));
         return true;
+      case FDS: {
+        if (inbox.length === 0) return false;
+        const chunk = inbox.shift();
+        this.resolve(this.fds!.take(chunk, inbox.length));
+        return true;
+      }
       case ALL:
         this.sink!.drain(inbox);
         if (!this.sink!.satisfied) return false;
@@ -174,7 +192,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
 
   /** No more bytes will come. */
   end(inbox: Inbox): void {
-    if (this.asks === CHUNK || this.asks === ALL) this.give(null);
+    if (this.asks === CHUNK || this.asks === ALL || this.asks === FDS) this.give(null);
     else if (this.asks === INTO) this.resolve(0);
     else if (this.asks === PEEK) this.resolve(inbox.length === 0 ? null : inbox.peek(inbox.length));
     else {
@@ -231,5 +249,6 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     this.searched = 0;
     this.count = 0;
     this.sink = null;
+    this.fds = null;
   }
 }

@@ -2,12 +2,14 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
-import { ECANCELED, ECONNRESET, EINTR, ENOBUFS, EPIPE } from '../ring/errno.js';
+import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS, EPIPE } from '../ring/errno.js';
 import { closedError, systemError, timeoutError, UasyncError } from '../ring/errors.js';
+import { POLLIN } from '../ring/sqe/control.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
 import { ALL, CHUNK, INTO, Reader, type ReadValue, type Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
+import type { FdReceiver } from './received-fds.js';
 import type { Sender } from './sender.js';
 import { TCP_CLOSE, tcpInfo } from './tcp-info.js';
 
@@ -50,6 +52,11 @@ export class Receiver extends Operation {
   #held = false;
   #onStopped: (() => void) | null = null;
 
+  /** A Unix socket's descriptors, if it is to take them: nothing is received before somebody asks for it. */
+  fds: FdReceiver | null = null;
+  /** Whether what is in flight waits for something to be there, for `fds` to receive. */
+  #polling = false;
+
   /** The other direction. */
   readonly #sender: Sender;
 
@@ -75,6 +82,7 @@ export class Receiver extends Operation {
   start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
     const promise = reader.wait(options);
     if (this.waitedFor || !this.#serve(reader)) this.#readers.push(reader);
+    if (this.fds !== null) this.#dropFds();
     this.#arm();
     return promise;
   }
@@ -157,9 +165,15 @@ export class Receiver extends Operation {
   #serveAll(): void {
     const readers = this.#readers;
     while (readers.first !== null && !this.#inPlace) {
-      if (!this.#serve(readers.first)) return;
+      if (!this.#serve(readers.first)) break;
       readers.shift();
     }
+    if (this.fds !== null) this.#dropFds();
+  }
+
+  /** Those that came with bytes which have been read are nobody's. */
+  #dropFds(): void {
+    this.fds!.drop(this.#inbox.length + (this.#readers.first?.filled ?? 0));
   }
 
   /** Bytes, and chunks, that may wait beyond the marks: what the first reader needs at once. */
@@ -171,13 +185,18 @@ export class Receiver extends Operation {
     if (this.#ended || this.#error !== null || this.#stopping || this.loop.closing) return;
     if (this.#sender.deferred) this.#sender.connect();
     const reader = this.#readers.first;
-    const inPlace = reader !== null && reader.address !== 0;
+    const inPlace = reader !== null && reader.address !== 0 && this.fds === null;
     if (this.slot >= 0) {
       if (inPlace && !this.#inPlace) this.#pause();
       return;
     }
     if (inPlace) {
       this.#fill(reader);
+      return;
+    }
+    if (this.fds !== null) {
+      this.#polling = true;
+      this.loop.start(this).pollAdd(this.#fd, POLLIN);
       return;
     }
     const inbox = this.#inbox;
@@ -252,7 +271,26 @@ export class Receiver extends Operation {
     return info !== null && info.state === TCP_CLOSE && info.bytesReceived <= this.bytesRead;
   }
 
+  /** Something has come, the end perhaps. */
+  #readable(res: number): void {
+    this.#polling = false;
+    if (!this.#stopping) {
+      const got = res > 0 ? this.fds!.receive() : res;
+      if (typeof got === 'number') {
+        if (got !== EAGAIN) this.#noBytes(got);
+      } else {
+        this.bytesRead += got.length;
+        this.#inbox.push(got);
+      }
+    }
+    this.#rearm(false);
+  }
+
   complete(res: number, flags: number): void {
+    if (this.#polling) {
+      this.#readable(res);
+      return;
+    }
     if (this.#inPlace) {
       this.#filled(res);
       return;
@@ -369,6 +407,7 @@ export class Receiver extends Operation {
     this.#onStopped = onStopped;
     this.#serveAll();
     this.#inbox.clear();
+    this.fds?.close();
   }
 
   #drop(length: number, flags: number): void {

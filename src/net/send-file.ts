@@ -1,15 +1,15 @@
-import { AbortableOperation, AbortError } from '../loop/abort.js';
+import { AbortableOperation } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
-import { checkWait, type WaitOptions } from '../loop/waiter.js';
+import { checkWait } from '../loop/waiter.js';
 import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
 import { EAGAIN, isCancelled } from '../ring/errno.js';
-import { argTypeError, closedError, type UasyncError } from '../ring/errors.js';
+import { argTypeError, closedError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/sqe/control.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
-import { CallLimit } from './call-limit.js';
+import { whileHeld } from './hold-limit.js';
 import type { Sender } from './sender.js';
 
 /** A file's descriptor, or what has one. */
@@ -27,7 +27,8 @@ export interface SendFileOptions {
   timeout?: number;
 }
 
-function descriptorOf(file: SendableFile): number {
+/** The descriptor that is meant. */
+export function descriptorOf(file: SendableFile): number {
   if (typeof file === 'number') return checkFd(file);
   if (typeof file !== 'object' || file === null || typeof file.fd !== 'number') {
     throw argTypeError('file', 'a FileHandle or a descriptor', file);
@@ -61,58 +62,10 @@ export async function sendFile(
   file: SendableFile,
   { offset = 0, length = Number.POSITIVE_INFINITY, signal, timeout }: SendFileOptions,
 ): Promise<number> {
-  const limit = new SendFileLimit(sender, { signal, timeout });
-  try {
-    await sender.hold(limit.giveUp);
-    const before = sender.bytesWritten;
-    try {
-      // Read now: the file may have been closed while writes went out.
-      await send(loop, sender, socket, descriptorOf(file), offset, length, limit.signal);
-    } catch (error) {
-      const failure = sender.error ?? limit.reasonFor(error as Error);
-      // What a send was told of the socket it is not told twice.
-      const broken = sender.bytesWritten !== before || (error as UasyncError).syscall === 'send';
-      sender.release(broken ? failure : undefined);
-      throw failure;
-    }
-    sender.release();
-    return sender.bytesWritten - before;
-  } finally {
-    limit.end();
-  }
-}
-
-/** What may end it before its time: the caller's signal and timeout, or a reset of the connection. */
-class SendFileLimit extends CallLimit {
-  readonly #sender: Sender;
-  readonly #abort = new AbortController();
-
-  constructor(sender: Sender, options: WaitOptions) {
-    super(options);
-    this.#sender = sender;
-  }
-
-  /** Of the operations that it consists of. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  /** The connection is reset. */
-  readonly giveUp = (): void => this.#abort.abort();
-
-  override onAbort(): void {
-    this.#sender.unhold(this.giveUp, this.#why()!);
-    this.#abort.abort();
-  }
-
-  #why(): UasyncError | null {
-    return this.reason('write', undefined);
-  }
-
-  /** What the caller is told of an operation's error. */
-  reasonFor(error: Error): Error {
-    return error instanceof AbortError ? (this.#why() ?? error) : error;
-  }
+  return whileHeld(sender, { signal, timeout }, signal =>
+    // Read now: the file may have been closed while writes went out.
+    send(loop, sender, socket, descriptorOf(file), offset, length, signal),
+  );
 }
 
 /** A send from a block. Where memory is short it waits for no peer: it ends with what has been taken. */

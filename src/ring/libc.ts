@@ -96,6 +96,10 @@ export interface Libc {
   recv(fd: number, bytes: Uint8Array, flags: number): number;
   /** What a socket has sent and its peer has not acknowledged, or of a Unix socket not read. SIOCOUTQ, tcp(7) */
   unacknowledged(fd: number): number;
+  /** `header` is a struct msghdr; with MSG_DONTWAIT it does not block. sendmsg(2) */
+  sendmsg(fd: number, header: Uint8Array, flags: number): number;
+  /** The same for recvmsg(2). */
+  recvmsg(fd: number, header: Uint8Array, flags: number): number;
   /** The index of a network interface, 0 if there is none of that name. if_nametoindex(3) */
   interfaceIndex(name: string): number;
   /** The name of a network interface, null if there is none of that index. if_indextoname(3) */
@@ -194,6 +198,8 @@ function wrap(koffi: Koffi): Libc {
   const shutdown = lib.func('int shutdown(int, int)');
   const ioctl = lib.func('ioctl', 'int', ['int', 'ulong', 'void *']);
   const recv = lib.func('recv', 'intptr_t', ['int', 'void *', 'size_t', 'int']);
+  const sendmsg = lib.func('sendmsg', 'intptr_t', ['int', 'void *', 'int']);
+  const recvmsg = lib.func('recvmsg', 'intptr_t', ['int', 'void *', 'int']);
   const nameToIndex = lib.func('uint if_nametoindex(const char *)');
   const indexToName = lib.func('if_indextoname', 'intptr_t', ['uint', 'void *']);
   const eventfd = lib.func('int eventfd(uint, int)');
@@ -243,6 +249,8 @@ function wrap(koffi: Koffi): Libc {
       return failed < 0 ? failed : value[0]!;
     },
     recv: (fd, bytes, flags) => result(recv(fd, bytes, bytes.byteLength, flags)),
+    sendmsg: (fd, header, flags) => result(sendmsg(fd, header, flags)),
+    recvmsg: (fd, header, flags) => result(recvmsg(fd, header, flags)),
     interfaceIndex: name => nameToIndex(name),
     interfaceName(index) {
       const name = Buffer.alloc(IF_NAMESIZE);
