@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import { UasyncError } from './errors.js';
+import { guardKoffi } from './koffi-guard.js';
 
 type Koffi = typeof import('koffi');
 
@@ -164,6 +165,7 @@ function bind(): Libc {
 
 function wrap(koffi: Koffi): Libc {
   const lib = koffi.load(null);
+  guardKoffi(koffi, lib);
   const setup = lib.func('syscall', 'int', ['long', 'uint', 'void *']);
   // Ints only: koffi converts each argument, and 64-bit ones cost more.
   const enter = lib.func('syscall', 'int', ['int', 'int', 'uint', 'uint', 'uint', 'int', 'int']);
