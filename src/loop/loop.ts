@@ -7,6 +7,7 @@ import { FileCalls } from '../ring/file-calls.js';
 import { probeOps } from '../ring/probe.js';
 import { Ring } from '../ring/ring.js';
 import { Slots } from '../ring/slots.js';
+import { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { SQE } from '../ring/structs.js';
 import { BlockPool, sumOf } from './blocks.js';
@@ -79,6 +80,7 @@ export class Loop {
   /** @internal What plain calls may spend before Node's event loop goes round. */
   readonly inline: InlineBudget;
   #calls: FileCalls | null = null;
+  #socketCalls: SocketCalls | null = null;
   /** The opcodes that this kernel has, by OP_ value. */
   readonly ops: ReadonlySet<number>;
   readonly #slots = new Slots<Operation>();
@@ -135,6 +137,17 @@ export class Loop {
   get calls(): FileCalls {
     this.#calls ??= new FileCalls();
     return this.#calls;
+  }
+
+  /** @internal The plain calls on sockets, made when first needed. */
+  get socketCalls(): SocketCalls {
+    this.#socketCalls ??= new SocketCalls();
+    return this.#socketCalls;
+  }
+
+  /** @internal Whether a call made now spares a submission: little is going on, and nothing else is queued. */
+  get isQuiet(): boolean {
+    return this.quiet && this.ring.sqReady === 0;
   }
 
   /** Whether `close()` has been called. */
@@ -445,6 +458,7 @@ export class Loop {
 
   #unmap(): void {
     this.#calls?.unmap();
+    this.#socketCalls?.unmap();
     this.blocks.unmap();
     this.fixedBlocks.unmap(false);
     this.leasedBlocks.unmap(true);

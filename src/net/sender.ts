@@ -8,11 +8,14 @@ import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/sqe/control.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { Queue } from './queue.js';
+import { isSentNow, restOf, sendNow } from './send-now.js';
 import { copyWrites, lengthToCopy, NO_BYTES, rewind, Write } from './write.js';
 import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
+const SENT = Promise.resolve();
+
 function detachedError(): UasyncError {
   return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
 }
@@ -39,6 +42,8 @@ export class Sender extends Operation implements BlockWaiter {
   #from = 0;
   #to = 0;
   #waiting = false;
+  /** The completions of the loop when the last plain send was made. */
+  #sentAt = -1;
   /** Whether its block is to go back should the peer not take all of it: memory is short. */
   #yielding = false;
   /** Whether it waits, without a block, until the peer takes more. */
@@ -118,6 +123,11 @@ export class Sender extends Operation implements BlockWaiter {
   write(data: string | Uint8Array): Promise<void> {
     if (this.#error !== null) return Promise.reject(this.#error);
     if (this.loop.closing) return Promise.reject(closedError('The loop'));
+    if (this.#isFirst && isSentNow(this.loop, data)) {
+      const rest = this.#sendNow(data);
+      if (rest === null) return this.#error === null ? SENT : Promise.reject(this.#error);
+      data = rest;
+    }
     if (typeof data === 'string') {
       if (this.drained && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
       data = Buffer.from(data);
@@ -128,6 +138,26 @@ export class Sender extends Operation implements BlockWaiter {
     if (write.length === 0 && this.drained) write.resolve();
     else this.#push(write);
     return write.promise;
+  }
+
+  /** Whether nothing is before it, and it is the first of what this turn writes: others go together. */
+  get #isFirst(): boolean {
+    const { completed } = this.loop;
+    if (this.#sentAt === completed || !this.drained || this.#sending || this.#waiting || this.deferred)
+      return false;
+    this.#sentAt = completed;
+    return true;
+  }
+
+  /** Sends what the socket takes at once; what is left, null if nothing. */
+  #sendNow(data: string | Uint8Array): string | Uint8Array | null {
+    const sent = sendNow(this.loop, this.#fd, data);
+    if (sent < 0) {
+      this.#fail(systemError(sent, 'write'));
+      return null;
+    }
+    this.bytesWritten += sent;
+    return restOf(this.loop, data, sent);
   }
 
   #push(write: Write): void {

@@ -8,6 +8,9 @@ import { checkLeaks, scratchFolder } from '../harness.js';
 checkLeaks();
 const missing = join(scratchFolder(), 'missing', 'file');
 
+/** What fails at once, without waiting, has the caller itself on its stack. */
+const WAITS = /at (async )?whoWaits/;
+
 async function stackOf(call: () => Promise<unknown>): Promise<string> {
   async function whoWaits(): Promise<void> {
     await call();
@@ -27,7 +30,7 @@ for (const [name, call] of Object.entries({
   rename: () => fs.rename(missing, `${missing}2`),
   connect: () => connect({ port: 1, host: '127.0.0.1' }),
 })) {
-  t.test(`of ${name}`, async t => t.match(await stackOf(call), /at async whoWaits/));
+  t.test(`of ${name}`, async t => t.match(await stackOf(call), WAITS));
 }
 
 t.test('of calls on sockets', async t => {
@@ -44,6 +47,6 @@ t.test('of calls on sockets', async t => {
     () => conn.peek(1, late),
     () => server.accept(late),
   ]) {
-    t.match(await stackOf(call), /at async whoWaits/);
+    t.match(await stackOf(call), WAITS);
   }
 });

@@ -4,10 +4,11 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { allocPinned, loop, sleep } from 'uasync';
 import { type Connection, connect, listen } from 'uasync/net';
-import { checkLeaks, collectGarbage, seededRandom, turns } from '../harness.js';
+import { checkLeaks, collectGarbage, seededRandom, turns, withoutInline } from '../harness.js';
 import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
 checkLeaks();
+withoutInline();
 
 const KB = 1024;
 

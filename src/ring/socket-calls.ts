@@ -1,0 +1,48 @@
+/** System calls on sockets that never wait: what the socket does not take at once is sent through the ring. */
+import { libc } from './libc.js';
+import { Mapping } from './mapping.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from './sqe/sockets.js';
+
+const NR_SENDTO = process.arch === 'arm64' ? 206 : 44;
+
+/** What is larger gains nothing: the copy into this memory costs what the ring does. */
+export const SEND_MAX = 16384;
+/** UTF-8 takes at most three bytes for each UTF-16 unit. */
+const UTF8_MAX = 3;
+/** The longest text that certainly fits, in UTF-16 units. */
+export const TEXT_MAX = Math.floor(SEND_MAX / UTF8_MAX);
+
+/** The calls of one thread, from memory that they share: the kernel is done with it when a call returns. */
+export class SocketCalls {
+  readonly #memory = Mapping.anonymous(SEND_MAX);
+  readonly #bytes = Buffer.from(this.#memory.buffer);
+  readonly #call = libc().syscall;
+  /** How many bytes the last call had to send. */
+  length = 0;
+
+  /** Sends at most SEND_MAX bytes; how many the socket has taken, or a negative errno. send(2) */
+  send(fd: number, bytes: Uint8Array): number {
+    this.#bytes.set(bytes);
+    return this.#send(fd, bytes.length);
+  }
+
+  /** As `send`, of at most TEXT_MAX characters in UTF-8. */
+  sendText(fd: number, text: string): number {
+    return this.#send(fd, this.#bytes.write(text));
+  }
+
+  #send(fd: number, length: number): number {
+    this.length = length;
+    return this.#call(NR_SENDTO, fd, this.#memory.address, length, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+  }
+
+  /** The last `count` bytes of what the last call had to send, in memory of their own. */
+  rest(count: number): Buffer {
+    return Buffer.from(this.#bytes.subarray(this.length - count, this.length));
+  }
+
+  /** Gives the memory back. */
+  unmap(): void {
+    this.#memory.unmap();
+  }
+}
