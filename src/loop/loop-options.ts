@@ -16,8 +16,8 @@ export interface LoopOptions {
    */
   busyPoll?: number;
   /**
-   * Whether calls on files that do not wait (cached reads, cached names) are made at once, by plain system calls;
-   * default true. False puts everything through the ring; 'random' decides for each call by chance, for tests.
+   * Whether calls that do not wait (cached reads, cached names, small writes to sockets) are made at once, by
+   * plain system calls; default true. False puts everything through the ring; 'random' decides for each call by chance, for tests.
    */
   inline?: boolean | 'random';
 }
