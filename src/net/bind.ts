@@ -17,6 +17,7 @@ import {
 } from '../ring/sockaddr.js';
 import { SOCK_DGRAM } from '../ring/sqe/sockets.js';
 import { adopt, checkSocket } from './adopt.js';
+import { closeOnDisconnect, clusterWorker, sharingPort } from './cluster.js';
 import { DATAGRAM_MAX } from './datagram-buffers.js';
 import {
   IP_PKTINFO,
@@ -66,7 +67,10 @@ export interface BindOptions {
   bound?: boolean | undefined;
   /** Lets several sockets share the address, as multicast receivers do. SO_REUSEADDR; default false. */
   reuseAddr?: boolean | undefined;
-  /** Lets several sockets share the port, the kernel spreading peers among them. SO_REUSEPORT; default false. */
+  /**
+   * Lets several sockets share the port, the kernel spreading peers among them. SO_REUSEPORT; default false, and
+   * in a worker of node:cluster true, unless the port is 0.
+   */
   reusePort?: boolean | undefined;
   /** IPv6: no IPv4 on the same socket; default false. */
   ipv6Only?: boolean | undefined;
@@ -112,6 +116,14 @@ export function bind(
 export function bind(options: BindOptions): Promise<DatagramSocket>;
 export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
   checkOptions(options);
+  const worker = await clusterWorker();
+  if (worker === undefined) return start(options);
+  const socket = await start(sharingPort(options));
+  socket.onClosed = closeOnDisconnect(worker, () => socket.close());
+  return socket;
+}
+
+async function start(options: BindOptions): Promise<DatagramSocket> {
   const { path, host, family, port = 0, signal } = options;
   throwIfAborted(signal);
   if (options.fd !== undefined) return bindOn(options.fd, options);

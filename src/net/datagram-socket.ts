@@ -62,6 +62,8 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   readonly #sender: DatagramSender;
   readonly #addressing: DatagramAddressing;
   readonly #file: SocketFile | null;
+  /** @internal Called once it is closed. */
+  onClosed: (() => void) | null = null;
   #fd: number;
   /** What it was bound to at first. */
   readonly #bound: SocketAddress | undefined;
@@ -424,6 +426,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#fd = -1;
     this.#file?.remove();
     await closeSocket(this.#loop, fd);
+    this.onClosed?.();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -17,6 +17,7 @@ import {
 } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { adopt, checkNoFds, checkSocket, isListening } from './adopt.js';
+import { closeOnDisconnect, clusterWorker, sharingPort } from './cluster.js';
 import { Listener } from './listener.js';
 import { localAddress } from './names.js';
 import { openSocket } from './open-socket.js';
@@ -51,7 +52,10 @@ export interface ListenOptions {
   fd?: number | undefined;
   /** How many connections may wait to be accepted; default 511, bounded by net.core.somaxconn. */
   backlog?: number | undefined;
-  /** Lets several sockets share the port, the kernel spreading connections among them; default false. */
+  /**
+   * Lets several sockets share the port, the kernel spreading connections among them; default false, and in a
+   * worker of node:cluster true, unless the port is 0.
+   */
   reusePort?: boolean | undefined;
   /** IPv6: no IPv4 connections on the same socket; default false. */
   ipv6Only?: boolean | undefined;
@@ -86,6 +90,14 @@ export function listen(
 export function listen(options: ListenOptions): Promise<Listener>;
 export async function listen(options: ListenOptions): Promise<Listener> {
   if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  const worker = await clusterWorker();
+  if (worker === undefined) return start(options);
+  const listener = await start(sharingPort(options));
+  listener.onClosed = closeOnDisconnect(worker, () => listener.close());
+  return listener;
+}
+
+async function start(options: ListenOptions): Promise<Listener> {
   const backlog = checkInt('options.backlog', options.backlog ?? 511, 0, 0x7fffffff);
   checkInt('options.maxConnections', options.maxConnections ?? 1, 1, 0x7fffffff);
   const signal = checkSignal(options.signal);

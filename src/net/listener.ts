@@ -192,6 +192,8 @@ export class Listener<Address extends SocketAddress = SocketAddress>
   #closing: Promise<void> | null = null;
 
   readonly #file: SocketFile | null;
+  /** @internal Called once it is closed. */
+  onClosed: (() => void) | null = null;
 
   /** @internal Takes over a listening socket; use `listen`. */
   constructor(loop: Loop, fd: number, setup: ListenerSetup) {
@@ -274,6 +276,7 @@ export class Listener<Address extends SocketAddress = SocketAddress>
     const fd = this.#fd;
     this.#fd = -1;
     await closeSocket(this.#loop, fd);
+    this.onClosed?.();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,32 @@
+/** What workers of node:cluster expect of their sockets. */
+import type { Worker } from 'node:cluster';
+
+/** This process as a worker of node:cluster, if it is one. Whoever is none does not pay for looking. */
+export async function clusterWorker(): Promise<Worker | undefined> {
+  if (process.channel === undefined || process.channel === null) return undefined;
+  const { default: cluster } = await import('node:cluster');
+  return cluster.isWorker ? cluster.worker : undefined;
+}
+
+/**
+ * Has a socket closed when the worker is disconnected, as those of Node's modules are: it would keep the process
+ * from ending. Returns how to take that back.
+ */
+export function closeOnDisconnect(worker: Worker, close: () => Promise<void>): () => void {
+  const onDisconnect = (): void => {
+    // A failure of a close has nobody to hear of it.
+    close().catch(() => {});
+  };
+  worker.once('disconnect', onDisconnect);
+  return () => worker.off('disconnect', onDisconnect);
+}
+
+/** Workers share a port that is named, unless `reusePort` says otherwise. */
+export function sharingPort<T extends { port?: number | undefined; reusePort?: boolean | undefined }>(
+  options: T,
+): T {
+  const { port, reusePort } = options;
+  return port === undefined || port === 0 || reusePort !== undefined
+    ? options
+    : { ...options, reusePort: true };
+}
