@@ -2,9 +2,6 @@
 /** The command `uasync`. */
 
 import { parseArgs, styleText } from 'node:util';
-import { examine } from './doctor/examine.js';
-import { findings } from './doctor/findings.js';
-import { toText } from './doctor/text.js';
 
 const HELP = `uasync doctor [--json]
 
@@ -12,7 +9,7 @@ Says what this machine offers io_uring programs, what of uasync works here, what
 something, and how to fix it. With --json, for machines. The exit code is 1 if something does not work.
 `;
 
-function main(): number {
+async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -26,19 +23,58 @@ function main(): number {
     process.stdout.write(HELP);
     return 0;
   }
-  const facts = examine();
   if (values.version) {
-    process.stdout.write(`${facts.uasync}\n`);
+    process.stdout.write(`${(await import('./doctor/examine.js')).version()}\n`);
     return 0;
   }
   if (command !== 'doctor' || rest.length !== 0) {
     process.stderr.write(HELP);
     return 2;
   }
+  return doctor(values.json === true);
+}
+
+async function doctor(json: boolean): Promise<number> {
+  let modules: Awaited<ReturnType<typeof load>>;
+  try {
+    modules = await load();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
+    report(
+      json,
+      { available: false, reason: { code, message }, findings: [FEW_DESCRIPTORS] },
+      () => FEW_TEXT,
+    );
+    return 1;
+  }
+  const { examine, findings, toText } = modules;
+  const facts = examine();
   const found = findings(facts);
-  if (values.json) process.stdout.write(`${JSON.stringify({ ...facts, findings: found }, null, 2)}\n`);
-  else process.stdout.write(toText(facts, found, colours() ? styleText : (_, text) => text));
+  report(json, { ...facts, findings: found }, () =>
+    toText(facts, found, colours() ? styleText : (_, text) => text),
+  );
   return found.some(({ state }) => state === 'missing') ? 1 : 0;
+}
+
+/** Loading the rest takes descriptors, and there may be none. */
+async function load() {
+  const { examine } = await import('./doctor/examine.js');
+  const { findings } = await import('./doctor/findings.js');
+  const { toText } = await import('./doctor/text.js');
+  return { examine, findings, toText };
+}
+
+const FEW_DESCRIPTORS = {
+  state: 'missing',
+  what: 'open files',
+  why: 'the limit does not even let this program be loaded',
+  fix: 'raise it: ulimit -n 65536, or LimitNOFILE= in systemd',
+};
+const FEW_TEXT = `✗ ${FEW_DESCRIPTORS.what}: ${FEW_DESCRIPTORS.why}\n  fix: ${FEW_DESCRIPTORS.fix}\n`;
+
+function report(json: boolean, facts: object, text: () => string): void {
+  process.stdout.write(json ? `${JSON.stringify(facts, null, 2)}\n` : text());
 }
 
 /** no-color.org, and a terminal. */
@@ -47,7 +83,7 @@ function colours(): boolean {
 }
 
 try {
-  process.exitCode = main();
+  process.exitCode = await main();
 } catch (error) {
   if (
     !(error instanceof TypeError) ||

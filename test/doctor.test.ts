@@ -42,7 +42,7 @@ t.test('its facts are those of the kernel', async t => {
   t.equal(facts.features.NODROP, (features & abi.FEAT_NODROP) !== 0);
   t.equal(facts.setupFlags.SQPOLL, true);
   t.equal(facts.bufferRings.plain, supports(abi.OP_SOCKET), 'both came with 5.19');
-  t.ok(facts.limits.nofile.soft! > 0);
+  t.ok(facts.limits.nofile!.soft! > 0);
 });
 
 t.test('for people and for machines', async t => {
@@ -85,7 +85,7 @@ t.test('what an older kernel lacks is slower or missing, with the release that h
   facts.opcodes.BIND = false;
   facts.bufferRings.incremental = false;
   facts.opcodes.SEND_ZC = false;
-  facts.limits.nofile.soft = 1024;
+  facts.limits.nofile!.soft = 1024;
   const found = findings(facts);
   t.match(found[0], { state: 'missing', what: 'sockets, uasync/net', fix: 'run Linux 6.0 or later' });
   t.match(

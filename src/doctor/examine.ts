@@ -2,19 +2,20 @@
 
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
+import { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
-import { kernelVersion, type Refusal, readProc, refusalOf, seccompActive } from '../ring/availability.js';
+import { type Refusal, refusalOf, seccompActive } from '../ring/availability.js';
 import { BufRing } from '../ring/buf-ring.js';
-import { UasyncError } from '../ring/errors.js';
-import { probe } from '../ring/probe.js';
+import { ENOMEM } from '../ring/errno.js';
+import type { UasyncError } from '../ring/errors.js';
+import { lockedMemory, patiently, ringsAreCounted } from '../ring/locked-memory.js';
+import { probeOps, query } from '../ring/probe.js';
+import { kernelVersion, type Limit, limitOf, readProc } from '../ring/proc.js';
 import { Ring } from '../ring/ring.js';
 import type { RingOptions } from '../ring/setup.js';
 
-/** A resource limit, getrlimit(2); null is no limit. */
-export interface Limit {
-  soft: number | null;
-  hard: number | null;
-}
+/** Why something cannot be had, and what to do about it where there is a saying. */
+export type Reason = { code: string; message: string } & Partial<Refusal>;
 
 /** The facts. */
 export interface Facts {
@@ -24,16 +25,27 @@ export interface Facts {
   kernel: { release: string; major: number; minor: number };
   /** Whether a ring can be made, and why not. */
   available: boolean;
-  reason: ({ code: string; message: string } & Partial<Refusal>) | null;
+  reason: Reason | null;
+  /** The queues of a loop as `loop()` makes it, in entries; null where it fails. */
+  loop: { entries: number; cqEntries: number } | null;
+  /** Why it fails. */
+  loopReason: Reason | null;
   /** Opcodes, features, setup flags and kinds of buffers by name, and whether the kernel has them. */
   opcodes: Record<string, boolean>;
   features: Record<string, boolean>;
   setupFlags: Record<string, boolean>;
-  bufferRings: { plain: boolean; incremental: boolean };
+  bufferRings: {
+    plain: boolean;
+    incremental: boolean;
+    /** Whether the user may lock the page that one takes. */
+    fit: boolean;
+  };
   limits: {
-    /** Bytes that the process may lock. */
-    memlock: Limit;
-    nofile: Limit;
+    /** Bytes that the process may lock; null where that cannot be found out. */
+    memlock: Limit | null;
+    /** Whether this process is held to that, and its kernel counts rings. */
+    memlockCounts: boolean;
+    nofile: Limit | null;
     /** The sysctl kernel.io_uring_disabled; null where the kernel has none (before 6.6). */
     ioUringDisabled: number | null;
     /** The sysctl kernel.io_uring_group. */
@@ -54,33 +66,74 @@ const COMPANIONS: Record<string, RingOptions> = {
 /** SQ_REWIND is not for a queue that is a ring. */
 const NOT_TRIED = new Set(['SQ_REWIND']);
 
+/** A ring to ask, that of a loop if there can be one; and what went wrong. */
+interface Subject {
+  loop: Loop | null;
+  loopReason: Reason | null;
+  ring: Ring | null;
+  reason: Reason | null;
+}
+
 /** Looks at the machine. It never throws, and leaves nothing open. */
 export function examine(): Facts {
-  const found = probe();
   const [major, minor] = kernelVersion();
-  return {
-    uasync: (createRequire(import.meta.url)('uasync/package.json') as { version: string }).version,
+  const { loop, loopReason, ring, reason } = open();
+  const ops = ring === null ? new Set<number>() : probeOps(ring);
+  const known = ring === null ? null : query();
+  const facts: Facts = {
+    uasync: version(),
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
     kernel: { release: release(), major, minor },
-    available: found.available,
-    reason: found.reason === undefined ? null : reasonOf(found.reason),
-    opcodes: byName('OP_', op => found.supports(op)),
-    features: byName('FEAT_', flag => (found.features & flag) !== 0),
-    setupFlags: byName('SETUP_', (flag, name) => found.available && ringTakes(flag, name)),
-    bufferRings: found.available ? bufferRings() : { plain: false, incremental: false },
+    available: ring !== null,
+    reason,
+    loop: loop && { entries: loop.entries, cqEntries: loop.cqEntries },
+    loopReason,
+    opcodes: byName('OP_', op => ops.has(op)),
+    features: byName('FEAT_', flag => ring !== null && (ring.features & flag) !== 0),
+    setupFlags: byName('SETUP_', (flag, name) => {
+      if (ring === null || NOT_TRIED.has(name)) return false;
+      return known === null ? ringTakes(ring, flag, name) : (known.setupFlags & BigInt(flag >>> 0)) !== 0n;
+    }),
+    bufferRings: ring === null ? { plain: false, incremental: false, fit: false } : bufferRings(ring),
     limits: {
-      memlock: limit('Max locked memory'),
-      nofile: limit('Max open files'),
+      memlock: limitOf('Max locked memory') ?? reported('max_locked_memory_bytes'),
+      memlockCounts: lockedMemory()?.limit !== null && ringsAreCounted(),
+      nofile: limitOf('Max open files') ?? reported('open_files'),
       ioUringDisabled: sysctl('io_uring_disabled'),
       ioUringGroup: sysctl('io_uring_group'),
       seccomp: seccompActive(),
     },
   };
+  if (loop === null) ring?.close();
+  else loop.close();
+  return facts;
 }
 
-function reasonOf({ code, message, errno }: UasyncError): Facts['reason'] {
-  return { code, message, ...(errno === undefined ? undefined : refusalOf(errno)) };
+/** The version of this package. */
+export function version(): string {
+  return (createRequire(import.meta.url)('uasync/package.json') as { version: string }).version;
+}
+
+/** One ring for all questions: where little memory may be locked there may be none for a second one. */
+function open(): Subject {
+  let loopReason: Reason;
+  try {
+    const loop = new Loop();
+    return { loop, loopReason: null, ring: loop.ring, reason: null };
+  } catch (error) {
+    loopReason = reasonOf(error);
+  }
+  try {
+    return { loop: null, loopReason, ring: patiently(() => new Ring(2)), reason: null };
+  } catch (error) {
+    return { loop: null, loopReason, ring: null, reason: reasonOf(error) };
+  }
+}
+
+function reasonOf(error: unknown): Reason {
+  const { code = 'ERR_UNKNOWN', message, errno, syscall } = error as UasyncError;
+  return { code, message, ...(errno === undefined ? undefined : refusalOf(errno, syscall)) };
 }
 
 function byName(prefix: string, has: (value: number, name: string) => boolean): Record<string, boolean> {
@@ -94,52 +147,51 @@ function byName(prefix: string, has: (value: number, name: string) => boolean): 
   return found;
 }
 
-/** What a call answers, or undefined where the kernel refuses. */
-function attempt<T>(call: () => T): T | undefined {
+/** What comes of making something. The kernel looks at whether it knows it before it looks for memory. */
+function attempt(make: () => { close(): void }): 'made' | 'no memory' | 'unknown' {
   try {
-    return call();
+    make().close();
+    return 'made';
   } catch (error) {
-    if (error instanceof UasyncError) return undefined;
-    throw error;
+    return (error as UasyncError).errno === ENOMEM ? 'no memory' : 'unknown';
   }
 }
 
-function ringTakes(flag: number, name: string): boolean {
-  if (NOT_TRIED.has(name)) return false;
+/** By making one: before 6.18 there is no asking. */
+function ringTakes(ring: Ring, flag: number, name: string): boolean {
   const companion = COMPANIONS[name] ?? {};
-  // The worker threads to share are those of a ring that there is.
-  const other = name === 'ATTACH_WQ' ? new Ring(2) : undefined;
   const options: RingOptions = {
     ...companion,
     flags: (companion.flags ?? 0) | (name === 'CQSIZE' ? 0 : flag),
   };
-  if (other !== undefined) options.wqFd = other.fd;
-  const ring = attempt(() => new Ring(2, options));
-  ring?.close();
-  other?.close();
-  return ring !== undefined;
+  // The worker threads to share are those of a ring that there is.
+  if (name === 'ATTACH_WQ') options.wqFd = ring.fd;
+  return attempt(() => new Ring(2, options)) !== 'unknown';
 }
 
-function bufferRings(): { plain: boolean; incremental: boolean } {
-  const ring = new Ring(2);
-  const has = (flags: number): boolean => {
-    const group = attempt(() => new BufRing(ring, { group: 0, entries: 2, bufferSize: 64, flags }));
-    group?.close();
-    return group !== undefined;
+/** A group that nobody uses: a loop has the first ones. */
+const GROUP = 0x7fff;
+
+function bufferRings(ring: Ring): Facts['bufferRings'] {
+  const tryOut = (flags: number) =>
+    attempt(() => new BufRing(ring, { group: GROUP, entries: 2, bufferSize: 64, flags }));
+  const plain = tryOut(0);
+  return {
+    plain: plain !== 'unknown',
+    incremental: tryOut(abi.PBUF_RING_INC) !== 'unknown',
+    fit: plain === 'made',
   };
-  const found = { plain: has(0), incremental: has(abi.PBUF_RING_INC) };
-  ring.close();
-  return found;
 }
 
-function limit(name: string): Limit {
-  const line = readProc('/proc/self/limits')
-    .split('\n')
-    .find(line => line.startsWith(name));
-  const [soft, hard] = (line?.slice(name.length).trim().split(/\s+/) ?? []).map(value =>
-    value === 'unlimited' ? null : Number(value),
-  );
-  return { soft: soft ?? null, hard: hard ?? null };
+/** A limit as Node reports it, without /proc. It takes longer. */
+function reported(name: string): Limit | null {
+  const { userLimits } = process.report.getReport() as {
+    userLimits?: Record<string, Record<string, unknown>>;
+  };
+  const limit = userLimits?.[name];
+  const value = (which: string): number | null =>
+    typeof limit?.[which] === 'number' ? (limit[which] as number) : null;
+  return limit === undefined ? null : { soft: value('soft'), hard: value('hard') };
 }
 
 function sysctl(name: string): number | null {

@@ -1,6 +1,7 @@
 /** What the facts mean for a user of uasync, and what to do: the second half of `uasync doctor`. */
 
-import type { Facts } from './examine.js';
+import { MEMLOCK_CURE } from '../ring/availability.js';
+import type { Facts, Reason } from './examine.js';
 
 /** One thing that works, works less well, or does not work. */
 export interface Finding {
@@ -32,6 +33,8 @@ const setup =
   (facts: Facts): boolean =>
     names.every(name => facts.setupFlags[name]);
 
+const SOCKETS = 'sockets, uasync/net';
+
 const NEEDS: Need[] = [
   { what: 'timers, uasync', since: '5.6', met: ops('TIMEOUT', 'ASYNC_CANCEL', 'LINK_TIMEOUT') },
   {
@@ -40,7 +43,7 @@ const NEEDS: Need[] = [
     met: ops('OPENAT', 'READ', 'WRITE', 'STATX', 'FSYNC', 'CLOSE'),
   },
   {
-    what: 'sockets, uasync/net',
+    what: SOCKETS,
     since: '6.0',
     // Multishot receives have no opcode of their own: SEND_ZC came with them.
     met: facts => ops('ACCEPT', 'CONNECT', 'SEND', 'SHUTDOWN', 'SEND_ZC')(facts) && facts.bufferRings.plain,
@@ -91,17 +94,18 @@ const NEEDS: Need[] = [
 
 const FEW_DESCRIPTORS = 10_000;
 const SMALL_MEMLOCK = 8 << 20;
+const KIB = 1024;
 
 /** Judges the facts, worst first. */
 export function findings(facts: Facts): Finding[] {
   if (!facts.available) {
-    const { message, cause, cure } = facts.reason!;
-    const finding: Finding = { state: 'missing', what: 'io_uring', why: cause ?? message };
-    if (cure !== undefined) finding.fix = cure;
-    return [finding];
+    return [missing('io_uring', facts.reason!)];
   }
+  const ring: Finding = { state: 'ok', what: 'io_uring, uasync/ring' };
+  if (facts.loop === null) return [missing('loops, uasync', facts.loopReason!), ring];
   const found: Finding[] = [
-    { state: 'ok', what: 'io_uring, uasync/ring' },
+    ring,
+    { state: 'ok', what: 'loops, uasync' },
     ...NEEDS.map(need => judge(need, facts)),
   ];
   found.push(...limits(facts));
@@ -109,7 +113,17 @@ export function findings(facts: Facts): Finding[] {
   return found.sort((a, b) => order[a.state] - order[b.state]);
 }
 
+function missing(what: string, { message, cause, cure }: Reason): Finding {
+  const finding: Finding = { state: 'missing', what, why: cause ?? message };
+  if (cure !== undefined) finding.fix = cure;
+  return finding;
+}
+
 function judge(need: Need, facts: Facts): Finding {
+  if (need.what === SOCKETS && facts.bufferRings.plain && !facts.bufferRings.fit) {
+    const why = 'no locked memory is left for the buffers that they receive into';
+    return { state: 'missing', what: SOCKETS, why, fix: MEMLOCK_CURE };
+  }
   if (need.met(facts)) return { state: 'ok', what: need.what };
   return {
     state: need.without === undefined ? 'missing' : 'slower',
@@ -119,9 +133,9 @@ function judge(need: Need, facts: Facts): Finding {
   };
 }
 
-function limits({ limits, kernel }: Facts): Finding[] {
+function limits({ limits }: Facts): Finding[] {
   const found: Finding[] = [];
-  const files = limits.nofile.soft;
+  const files = limits.nofile?.soft ?? null;
   if (files !== null && files < FEW_DESCRIPTORS) {
     found.push({
       state: 'slower',
@@ -130,14 +144,13 @@ function limits({ limits, kernel }: Facts): Finding[] {
       fix: 'raise it: ulimit -n 65536, or LimitNOFILE= in systemd',
     });
   }
-  const locked = limits.memlock.soft;
-  const counted = kernel.major < 5 || (kernel.major === 5 && kernel.minor < 12);
-  if (counted && locked !== null && locked < SMALL_MEMLOCK) {
+  const locked = limits.memlock?.soft ?? null;
+  if (limits.memlockCounts && locked !== null && locked < SMALL_MEMLOCK) {
     found.push({
       state: 'slower',
       what: 'locked memory',
-      why: `the limit is ${locked} bytes, and before Linux 5.12 rings count`,
-      fix: 'raise it: ulimit -l unlimited, or LimitMEMLOCK= in systemd',
+      why: `the limit is ${locked / KIB} KiB for all processes of a user together, and each loop takes 16 to 28 KiB of it`,
+      fix: MEMLOCK_CURE,
     });
   }
   return found;

@@ -1,5 +1,6 @@
 /** The report of `uasync doctor` for people. */
 
+import type { Limit } from '../ring/proc.js';
 import type { Facts } from './examine.js';
 import type { Finding } from './findings.js';
 
@@ -24,6 +25,10 @@ export function toText(facts: Facts, findings: readonly Finding[], paint: Paint)
     if (fix !== undefined) lines.push(`  ${paint('bold', 'fix:')} ${fix}`);
   }
   lines.push('');
+  if (facts.loop !== null) {
+    const { entries, cqEntries } = facts.loop;
+    lines.push(`${paint('dim', 'a loop')}          queues of ${entries} and ${cqEntries} entries`);
+  }
   if (facts.available) {
     lines.push(
       count('operations', facts.opcodes, paint),
@@ -32,15 +37,20 @@ export function toText(facts: Facts, findings: readonly Finding[], paint: Paint)
     );
   }
   if (!facts.platform.startsWith('linux')) return `${lines.join('\n')}\n`;
-  const { memlock, nofile, ioUringDisabled, ioUringGroup, seccomp } = facts.limits;
+  const { memlock, memlockCounts, nofile, ioUringDisabled, ioUringGroup, seccomp } = facts.limits;
+  const held = memlockCounts ? ', rings count' : ', which binds no ring here';
   const group = ioUringGroup === null || ioUringGroup < 0 ? '' : ` (group ${ioUringGroup})`;
   lines.push(
-    `${paint('dim', 'open files')}      ${shown(nofile.soft)} of ${shown(nofile.hard)}`,
-    `${paint('dim', 'locked memory')}   ${shown(memlock.soft)} of ${shown(memlock.hard)} bytes`,
+    `${paint('dim', 'open files')}      ${limit(nofile)}`,
+    `${paint('dim', 'locked memory')}   ${limit(memlock)} bytes${memlock?.soft === null ? '' : held}`,
     `${paint('dim', 'io_uring sysctl')} ${ioUringDisabled ?? 'not on this kernel'}${group}`,
     `${paint('dim', 'seccomp filter')}  ${seccomp ? 'yes' : 'no'}`,
   );
   return `${lines.join('\n')}\n`;
+}
+
+function limit(limit: Limit | null): string {
+  return limit === null ? 'unknown' : `${shown(limit.soft)} of ${shown(limit.hard)}`;
 }
 
 function shown(limit: number | null): string {

@@ -1,6 +1,5 @@
 import { isMainThread } from 'node:worker_threads';
 import { UasyncError } from '../ring/errors.js';
-import { probe } from '../ring/probe.js';
 import { Loop } from './loop.js';
 import type { LoopOptions } from './loop-options.js';
 import { discardPinned } from './pinned.js';
@@ -33,7 +32,17 @@ function endLast(): void {
   current!.close();
 }
 
-/** Whether io_uring can be used here. `probe()` of uasync/ring says why not. */
+/**
+ * Whether this thread has a loop or `loop()` can make one: its error says why not. Without a loop one is made to
+ * find out, and closed.
+ */
 export function uasyncAvailable(): boolean {
-  return probe().available;
+  if (current !== undefined && !current.closed) return true;
+  try {
+    new Loop().close();
+    return true;
+  } catch (error) {
+    if (!(error instanceof UasyncError)) throw error;
+    return false;
+  }
 }

@@ -1,12 +1,10 @@
 import { closedError } from '../ring/errors.js';
+import { mayRegister } from '../ring/locked-memory.js';
 import { Mapping } from '../ring/mapping.js';
 import type { Ring } from '../ring/ring.js';
 import { BLOCK_MAX, Block, type BlockStats } from './blocks.js';
 
-/**
- * Places in the ring's table of registered buffers. They count against RLIMIT_MEMLOCK, often 8 MiB for all
- * that a user has, and so do rings: these are 2 MiB.
- */
+/** Places in the ring's table of registered buffers, 2 MiB of them. `mayRegister` bounds them further. */
 const PLACES = 8;
 /** Blocks of one pool, registered or not. */
 const COUNT = 16;
@@ -22,9 +20,12 @@ export class BufferTable {
     this.#ring = ring;
   }
 
-  /** The place of this memory in the table; -1 if it is full, or the kernel takes no more, or none (before 5.19). */
+  /**
+   * The place of this memory in the table. -1 if it is full, if the user may lock little more memory, or on a
+   * kernel without such tables (before 5.19).
+   */
   add(memory: Mapping): number {
-    if (this.#used === PLACES) return -1;
+    if (this.#used === PLACES || !mayRegister(memory.length)) return -1;
     try {
       if (this.#used < 0) {
         this.#ring.registerBuffersSparse(PLACES);

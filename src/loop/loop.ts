@@ -5,12 +5,13 @@ import { ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { FileCalls } from '../ring/file-calls.js';
 import { probeOps } from '../ring/probe.js';
-import { Ring } from '../ring/ring.js';
+import type { Ring } from '../ring/ring.js';
 import { Slots } from '../ring/slots.js';
 import { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { SQE } from '../ring/structs.js';
 import { BlockPool, sumOf } from './blocks.js';
+import { fittingRing } from './fitting-ring.js';
 import { BufferTable, FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
 import { type LoopOptions, withDefaults } from './loop-options.js';
@@ -101,6 +102,8 @@ export class Loop {
   #turns = 0;
   /** How many completions were reaped last. */
   #reaped = 0;
+  /** Whether completions are being delivered. */
+  #reaping = false;
 
   /**
    * @internal Use `loop()`.
@@ -111,14 +114,7 @@ export class Loop {
     this.blocks = new BlockPool(memory, () => {
       for (const operation of [...this.#slots.values()]) operation.yieldBlock();
     });
-    this.ring = new Ring(
-      entries,
-      {
-        cqEntries,
-        optionalFlags: SETUP_FLAGS & ~without,
-      },
-      false,
-    );
+    this.ring = fittingRing(entries, cqEntries, SETUP_FLAGS & ~without);
     try {
       registerRingFd(this.ring);
       this.ops = probeOps(this.ring);
@@ -237,11 +233,15 @@ export class Loop {
     return this.ring.getSqe()!;
   }
 
-  /** The queue is full: submit now, and reap, since completions may be what the kernel waits for. */
+  /**
+   * The queue is full: submit now, and reap, since completions may be what the kernel waits for. Within a
+   * completion only if it is: each that starts an operation could otherwise go one level deeper.
+   */
   #makeRoom(count: number): void {
     for (let tries = 0; tries < 1000; tries++) {
       this.ring.submitAndGetEvents();
-      this.ring.reap(this);
+      if (this.#reaping && this.ring.sqSpaceLeft >= count) return;
+      this.#reap();
       if (this.#closed) throw closedError('The loop');
       if (this.ring.sqSpaceLeft >= count) return;
     }
@@ -329,11 +329,21 @@ export class Loop {
     const queued = this.ring.sqReady;
     if (queued !== 0 || (reap && this.ring.cqReady === 0 && this.ring.taskWorkPending))
       this.ring.submitAndGetEvents();
-    if (reap || queued <= FEW || this.#eager !== 0) this.#reaped = this.ring.reap(this);
+    if (reap || queued <= FEW || this.#eager !== 0) this.#reaped = this.#reap();
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.
     return this.ring.cqReady !== 0 || this.ring.sqReady !== 0;
+  }
+
+  #reap(): number {
+    const outer = this.#reaping;
+    this.#reaping = true;
+    try {
+      return this.ring.reap(this);
+    } finally {
+      this.#reaping = outer;
+    }
   }
 
   /** @internal A completion. */
@@ -413,6 +423,16 @@ export class Loop {
       // What awaited the last operation now runs, and may start others.
       await new Promise(resolve => setImmediate(resolve));
     } while (this.alive);
+  }
+
+  /** Entries of its submission queue: fewer than asked for where the user may lock no more memory. */
+  get entries(): number {
+    return this.ring.sqEntries;
+  }
+
+  /** Entries of its completion queue, likewise. */
+  get cqEntries(): number {
+    return this.ring.cqEntries;
   }
 
   /** Counters, as they are now. */

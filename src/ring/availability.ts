@@ -1,28 +1,14 @@
 /** Why io_uring cannot be used here, and what to do about it. */
 
-import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } from './errno.js';
 import { systemError, UasyncError } from './errors.js';
-
-/** A file of /proc, or '' where it cannot be read. */
-export function readProc(path: string): string {
-  try {
-    return readFileSync(path, 'latin1').trim();
-  } catch {
-    return '';
-  }
-}
+import { lockedMemory } from './locked-memory.js';
+import { kernelIsAtLeast, readProc } from './proc.js';
 
 /** Whether a seccomp filter is on this process. proc(5) */
 export function seccompActive(): boolean {
   return /^Seccomp:\s*2/m.test(readProc('/proc/self/status'));
-}
-
-/** The running kernel as [major, minor]. */
-export function kernelVersion(): [major: number, minor: number] {
-  const [major = '0', minor = '0'] = release().split('.');
-  return [Number.parseInt(major, 10) || 0, Number.parseInt(minor, 10) || 0];
 }
 
 /** Why the kernel refuses io_uring, and what to do about it. */
@@ -36,13 +22,47 @@ const SECCOMP: Refusal = {
   cure: 'in a container, run it with a profile that allows io_uring_setup, io_uring_enter and io_uring_register (Docker: --security-opt seccomp=PROFILE.json, or seccomp=unconfined to try)',
 };
 
-/** The likely cause of a failed io_uring_setup(2); undefined where there is no saying. */
-export function refusalOf(errno: number): Refusal | undefined {
-  const [major, minor] = kernelVersion();
+const KIB = 1024;
+
+/** How to raise RLIMIT_MEMLOCK. */
+export const MEMLOCK_CURE =
+  'raise the limit: ulimit -l unlimited in a shell, LimitMEMLOCK=infinity in a systemd unit, --ulimit memlock=-1 with Docker';
+
+/** Why the kernel has no memory for a ring, or for what is registered with one. */
+function noMemory(): Refusal {
+  const locked = lockedMemory();
+  if (locked === null) {
+    return {
+      cause: 'no memory is left for it, locked memory as a rule (there is no /proc to look into)',
+      cure: MEMLOCK_CURE,
+    };
+  }
+  const { limit, used } = locked;
+  if (limit === null) {
+    return {
+      cause: 'the kernel has no memory left for it',
+      cure: 'see the memory limits of the process and of its container (ulimit -v, memory.max of its cgroup)',
+    };
+  }
+  return {
+    cause: `no locked memory is left: RLIMIT_MEMLOCK allows ${limit / KIB} KiB to all processes of this user together, and rings count (besides, this process has ${used / KIB} KiB; the kernel does not show what all of them have)`,
+    cure: MEMLOCK_CURE,
+  };
+}
+
+/** Why there is no memory outside of the kernel. mmap(2) */
+const NO_ADDRESSES: Refusal = {
+  cause: 'the process has no memory or no addresses left',
+  cure: 'raise its limits: ulimit -v unlimited, LimitAS=infinity in a systemd unit, memory.max of its cgroup',
+};
+
+/** The likely cause of a failed call, io_uring_setup(2) as a rule; undefined where there is no saying. */
+export function refusalOf(errno: number, syscall = 'io_uring_setup'): Refusal | undefined {
+  if (syscall === 'mmap') return NO_ADDRESSES;
   const disabled = readProc('/proc/sys/kernel/io_uring_disabled');
   switch (errno) {
     case ENOSYS:
-      if (major < 5 || (major === 5 && minor < 6)) {
+      if (!kernelIsAtLeast(5, 6)) {
         return { cause: `Linux ${release()} is too old`, cure: '5.6 is the least' };
       }
       if (seccompActive()) return SECCOMP;
@@ -69,10 +89,7 @@ export function refusalOf(errno: number): Refusal | undefined {
         cure: 'see what SELinux, AppArmor or another LSM logged',
       };
     case ENOMEM:
-      return {
-        cause: 'the locked-memory limit is too low for the rings (kernels before 5.12 count them)',
-        cure: 'raise it with ulimit -l, or LimitMEMLOCK= in systemd',
-      };
+      return noMemory();
     case EMFILE:
     case ENFILE:
       return { cause: 'no file descriptor is free', cure: 'raise the limit with ulimit -n' };
@@ -81,6 +98,9 @@ export function refusalOf(errno: number): Refusal | undefined {
   }
 }
 
+/** Errors after which no ring can be made, whatever is asked of it. */
+const UNAVAILABLE = new Set([ENOSYS, EPERM, ENOMEM]);
+
 /**
  * The error of a failed io_uring_setup(2). Where io_uring as a whole is out of reach its code is
  * ERR_IO_URING_UNAVAILABLE, and the message names the likely cause and the cure.
@@ -88,11 +108,26 @@ export function refusalOf(errno: number): Refusal | undefined {
 export function setupError(errno: number): UasyncError {
   const refusal = refusalOf(errno);
   if (refusal === undefined) return systemError(errno, 'io_uring_setup');
-  const system = systemError(errno, 'io_uring_setup');
-  const code = errno === ENOSYS || errno === EPERM ? 'ERR_IO_URING_UNAVAILABLE' : system.code;
-  const { cause, cure } = refusal;
+  return refused(errno, 'io_uring_setup', UNAVAILABLE.has(errno), refusal);
+}
+
+/** The error of a failed io_uring_register(2) that needs locked memory. */
+export function registerError(errno: number): UasyncError {
+  const limited = errno === ENOMEM && lockedMemory()?.limit !== null;
+  if (!limited) return systemError(errno, 'io_uring_register');
+  return refused(errno, 'io_uring_register', true, noMemory());
+}
+
+function refused(
+  errno: number,
+  syscall: string,
+  unavailable: boolean,
+  { cause, cure }: Refusal,
+): UasyncError {
+  const system = systemError(errno, syscall);
+  const code = unavailable ? 'ERR_IO_URING_UNAVAILABLE' : system.code;
   const error = new UasyncError(code, `io_uring cannot be used (${system.code}): ${cause}: ${cure}`);
   error.errno = errno;
-  error.syscall = 'io_uring_setup';
+  error.syscall = syscall;
   return error;
 }

@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import * as abi from './abi.js';
+import { registerError } from './availability.js';
 import { checkInt, checkObject, checkU16, checkU32 } from './check.js';
 import { ENOMEM } from './errno.js';
 import { argTypeError, closedError, rangeError, systemError } from './errors.js';
@@ -45,7 +46,10 @@ export class BufRing {
   #tail = 0;
   #open = true;
 
-  /** @throws UasyncError EEXIST when the group is taken, EINVAL on a kernel without buffer rings. */
+  /**
+   * @throws UasyncError EEXIST when the group is taken, EINVAL on a kernel without buffer rings,
+   * ERR_IO_URING_UNAVAILABLE when the user may lock no more memory (a page, from Linux 6.14 on).
+   */
   constructor(ring: Ring, options: BufRingOptions) {
     if (!(ring instanceof Ring)) throw argTypeError('ring', 'an instance of Ring', ring);
     if (ring.closed) throw closedError('The ring');
@@ -71,7 +75,7 @@ export class BufRing {
     const failed = ring.register(abi.REGISTER_PBUF_RING, this.#registration(flags), 1);
     if (failed < 0) {
       this.#mapping.unmap();
-      throw systemError(failed, 'io_uring_register');
+      throw registerError(failed);
     }
     for (let id = 0; id < this.provided; id++) this.recycle(id);
     this.publish();

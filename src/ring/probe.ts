@@ -3,6 +3,7 @@ import { addressOf } from './address.js';
 import { checkInt } from './check.js';
 import { UasyncError } from './errors.js';
 import { libc } from './libc.js';
+import { patiently } from './locked-memory.js';
 import { Ring } from './ring.js';
 import { PROBE, PROBE_OP, QUERY_HDR, QUERY_OPCODE } from './structs.js';
 
@@ -25,7 +26,7 @@ export interface Probe {
 export function probe(): Probe {
   let ring: Ring;
   try {
-    ring = new Ring(2);
+    ring = patiently(() => new Ring(2));
   } catch (error) {
     if (!(error instanceof UasyncError)) throw error;
     return { available: false, reason: error, features: 0, supports: () => false };

@@ -3,7 +3,7 @@
 import * as abi from './abi.js';
 import { setupError } from './availability.js';
 import { checkInt, checkU32 } from './check.js';
-import { EINVAL, ENOMEM } from './errno.js';
+import { EINVAL } from './errno.js';
 import { argValueError } from './errors.js';
 import { libc } from './libc.js';
 import { RingMemory } from './ring-memory.js';
@@ -89,9 +89,7 @@ export function setupRing(entries: number, options: RingOptions): NewRing {
     if (fd >= 0) return { fd, params, memory: lent ?? map(fd, params) };
     lent?.unmap();
     const peel = PEEL.find(flag => (optional & ~required & flag) !== 0);
-    // Memory of ours counts against RLIMIT_MEMLOCK, the kernel's own does not.
-    const lentTooMuch = fd === ENOMEM && peel === abi.SETUP_NO_MMAP;
-    if (peel === undefined || (fd !== EINVAL && !lentTooMuch)) throw setupError(fd);
+    if (peel === undefined || fd !== EINVAL) throw setupError(fd);
     optional &= ~peel;
   }
 }

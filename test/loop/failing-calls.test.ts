@@ -129,7 +129,7 @@ t.test('the kernel refuses a part of it: nothing of the others stays', { skip },
     while (attempt() !== 'made');
     await nop();
     console.log(JSON.stringify({ results, left }));`;
-  const { results, left } = JSON.parse(await runWith('io_uring_register:error=ENOMEM:when=1..14', source));
+  const { results, left } = JSON.parse(await runWith('io_uring_register:error=ENOMEM:when=1..24', source));
   t.strictSame(new Set(results), new Set(['io_uring_register ENOMEM']));
   t.equal(left, 0);
 });

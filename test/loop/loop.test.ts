@@ -36,7 +36,7 @@ t.test('a burst of operations is one system call', async t => {
   const after = loop().stats();
   t.equal(after.submitted - before.submitted, 500);
   t.equal(after.completed - before.completed, 500);
-  t.equal(after.enters - before.enters, 1);
+  t.equal(after.enters - before.enters, Math.ceil(500 / loop().entries));
 });
 
 t.test('more operations than the queues hold', async t => {

@@ -1,0 +1,74 @@
+/** Programs run as a user of their own, within limits. setpriv(1), prlimit(1) */
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { ROOT } from './programs.js';
+
+/** Nobody else's, so that what the user has in all is known. */
+const UID = 60_000 + (process.pid % 5000);
+
+// Without the loader that tap gives to every process.
+const settings = { cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '' }, timeout: 30_000 } as const;
+
+function command(limits: string[], program: string[]): string[] {
+  const user = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups'];
+  return [...user, 'prlimit', ...limits, process.execPath, ...program];
+}
+
+/** Why programs cannot be run so; false if they can. */
+export function noOrdinaryUser(): string | false {
+  if (process.getuid!() !== 0) return 'only root can run programs as another user';
+  try {
+    const program = ['--input-type=module', '--eval', "import 'uasync'"];
+    execFileSync('setpriv', command(['--core=0:0'], program), { ...settings, stdio: 'pipe' });
+    return false;
+  } catch (error) {
+    return `another user cannot run programs here: ${(error as Error).message.slice(0, 500)}`;
+  }
+}
+
+/** How a program has ended. */
+export interface Ended {
+  stdout: string;
+  stderr: string;
+  code: number;
+}
+
+/** Runs Node as that user with so many bytes of locked memory; it may fail. */
+export async function runLocked(memlock: number, ...program: string[]): Promise<Ended> {
+  try {
+    const limits = [`--memlock=${memlock}:${memlock}`];
+    return { ...(await promisify(execFile)('setpriv', command(limits, program), settings)), code: 0 };
+  } catch (error) {
+    const { stdout = '', stderr = '', code } = error as Partial<Ended>;
+    if (typeof code !== 'number') throw error;
+    return { stdout, stderr, code };
+  }
+}
+
+/** The same with the source of a module, which prints JSON. */
+export async function evalLocked<T>(memlock: number, source: string): Promise<T> {
+  const { stdout, stderr, code } = await runLocked(memlock, '--input-type=module', '--eval', source);
+  if (code !== 0) throw new Error(`exit code ${code}: ${stderr}`);
+  return JSON.parse(stdout) as T;
+}
+
+/** Starts the source of a module: its first line, and what ends its standard input and resolves to its exit code. */
+export function startLocked(
+  memlock: number,
+  source: string,
+): { firstLine: Promise<string>; end: () => Promise<number> } {
+  const program = ['--input-type=module', '--eval', source];
+  const args = command([`--memlock=${memlock}:${memlock}`], program);
+  const child = spawn('setpriv', args, { ...settings, stdio: ['pipe', 'pipe', 'inherit'] });
+  const exit = once(child, 'exit').then(([code]) => code as number);
+  const line = once(createInterface(child.stdout!), 'line').then(([text]) => String(text));
+  return {
+    firstLine: Promise.race([line, exit.then(code => `exit code ${code}`)]),
+    end() {
+      child.stdin!.end();
+      return exit;
+    },
+  };
+}
