@@ -9,9 +9,15 @@ const READ_AHEAD = 4;
 
 /** How `filehandle.chunks` reads. */
 export interface ChunkOptions {
-  /** Bytes of a chunk, the last one has fewer; default 128 KiB, with `lease` 256 KiB at most. */
+  /**
+   * Bytes of a chunk; default 128 KiB, with `lease` 256 KiB at most. The last one has fewer, and so have those of
+   * pipes and of files that do not say their size, as of /proc: they come as the kernel gives them.
+   */
   size?: number;
-  /** Reads under way at once; default 4. What has no position, as a pipe, is read one by one. */
+  /**
+   * Reads under way at once; default 4. Pipes, what lies beyond the size that the file had at first, and so files
+   * without one are read one by one.
+   */
   readAhead?: number;
   /** Where in the file to begin; default 0. */
   start?: number;
@@ -37,18 +43,22 @@ export async function* chunksOf(
   checkObject(options);
   const lease = checkBoolean('options.lease', options.lease ?? false);
   const size = checkInt('options.size', options.size ?? SIZE, 1, lease ? BLOCK_MAX : 0x7fffffff);
-  const ahead = checkInt('options.readAhead', options.readAhead ?? READ_AHEAD, 1, 1024);
+  const most = checkInt('options.readAhead', options.readAhead ?? READ_AHEAD, 1, 1024);
   const start = checkInt('options.start', options.start ?? 0, 0, Number.MAX_SAFE_INTEGER);
   const signal = checkSignal(options.signal);
   throwIfAborted(signal);
-  const seekable = (await file.stat()).isFile();
+  const stats = await file.stat();
+  const seekable = stats.isFile() && file.hasPosition;
+  // Files of /proc and the like are made up as they are read: one that is read ahead is made up again from its
+  // beginning for each read. They have size 0, or that of a page.
+  const ahead = seekable ? stats.size : 0;
   const read = seekable && lease ? readLeased : readCopied;
   const pending: Reading[] = [];
   let next = start;
   let at = start;
   try {
     for (;;) {
-      while (pending.length < (seekable ? ahead : 1)) {
+      while (pending.length === 0 || (pending.length < most && next < ahead)) {
         const reading = read(file, size, seekable ? next : null);
         // Whoever leaves the loop does not hear of those that are left.
         reading.chunk.catch(() => {});

@@ -94,11 +94,11 @@ async function fill(
 async function readUnsized(read: ReadPiece, first: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (let size = first; ; size = PIECE) {
-    throwIfAborted(signal);
     const piece = Buffer.allocUnsafeSlow(size);
-    const count = await read(piece, 0, size);
-    if (count === 0) return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-    pieces.push(piece.subarray(0, count));
+    // Files of /proc give a page at a time.
+    const count = await fill(read, piece, 0, signal);
+    pieces.push(count === size ? piece : piece.subarray(0, count));
+    if (count < size) return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   }
 }
 

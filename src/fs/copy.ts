@@ -45,42 +45,101 @@ export async function copyBetween(
   loop: Loop,
   source: End,
   target: End,
-  { start = 0, length = Number.POSITIVE_INFINITY, position = 0, signal }: CopyOptions,
+  options: CopyOptions,
 ): Promise<number> {
-  const positioned = source.hasPosition && target.hasPosition;
-  let next = 0;
-  let end = length;
-  let copied = 0;
-  const copyPieces = async (block: Block): Promise<void> => {
-    while (next < end) {
-      throwIfAborted(signal);
-      const at = next;
-      const wanted = Math.min(end - at, block.bytes.length);
-      if (positioned) next += wanted;
-      const size = source.unbuffered ? Math.min(sectorsOf(wanted), block.bytes.length) : wanted;
-      const from = source.hasPosition ? start + at : -1;
-      const read = Math.min(wanted, await readBlock(loop, source.fd, block, size, from, signal));
-      // Of a file less than was asked for is its end; of a pipe only nothing is.
-      if (source.hasPosition ? read < wanted : read === 0) end = Math.min(end, at + read);
-      if (!positioned) next = at + read;
-      for (let written = 0; written < read; ) {
-        const to = target.hasPosition ? position + at + written : -1;
-        const count = await writeBlock(loop, target.fd, block, written, read - written, to, signal);
-        written += count;
-        copied += count;
+  return new Copy(loop, source, target, options).run();
+}
+
+class Copy {
+  readonly #loop: Loop;
+  readonly #source: End;
+  readonly #target: End;
+  readonly #start: number;
+  readonly #position: number;
+  readonly #signal: AbortSignal | undefined;
+  /** Whether pieces have places, so that several may be under way. */
+  readonly #positioned: boolean;
+  /** Where the next piece begins, and where it all ends, from `start` on. */
+  #next = 0;
+  #end: number;
+  #copied = 0;
+  readonly #lanes: Promise<void>[] = [];
+
+  constructor(loop: Loop, source: End, target: End, options: CopyOptions) {
+    this.#loop = loop;
+    this.#source = source;
+    this.#target = target;
+    this.#start = options.start ?? 0;
+    this.#position = options.position ?? 0;
+    this.#end = options.length ?? Number.POSITIVE_INFINITY;
+    this.#signal = options.signal;
+    this.#positioned = source.hasPosition && target.hasPosition;
+  }
+
+  async run(): Promise<number> {
+    const errors: unknown[] = [];
+    this.#addLane();
+    // The first one may add the second.
+    for (let i = 0; i < this.#lanes.length; i++) {
+      await this.#lanes[i]!.catch(error => errors.push(error));
+    }
+    if (errors.length !== 0) throw errors[0];
+    return this.#copied;
+  }
+
+  #addLane(): void {
+    const lane = withBlock(this.#loop, BLOCK_MAX, SECTOR_MAX, block => this.#copyPieces(block));
+    // The others stop.
+    lane.catch(() => {
+      this.#end = 0;
+    });
+    this.#lanes.push(lane);
+  }
+
+  async #copyPieces(block: Block): Promise<void> {
+    while (this.#next < this.#end) {
+      const at = this.#next;
+      const wanted = Math.min(this.#end - at, block.bytes.length);
+      if (this.#positioned) {
+        this.#next += wanted;
+        await this.#copyPiece(block, at, wanted);
+      } else {
+        const count = await this.#read(block, at, wanted);
+        await this.#write(block, at, count);
+        this.#next += count;
       }
     }
-  };
-  const lane = async (): Promise<void> => {
-    try {
-      await withBlock(loop, BLOCK_MAX, SECTOR_MAX, copyPieces);
-    } catch (error) {
-      end = 0;
-      throw error;
+  }
+
+  async #copyPiece(block: Block, at: number, wanted: number): Promise<void> {
+    for (let done = 0; done < wanted && at + done < this.#end; ) {
+      const count = await this.#read(block, at + done, wanted - done);
+      // Files of /proc never fill a block. They are made up as they are read: at two places at once, each from
+      // the beginning.
+      if (count === wanted && this.#lanes.length < LANES && this.#next < this.#end) this.#addLane();
+      await this.#write(block, at + done, count);
+      done += count;
     }
-  };
-  const lanes = Array.from({ length: positioned ? LANES : 1 }, lane);
-  const failed = (await Promise.allSettled(lanes)).find(({ status }) => status === 'rejected');
-  if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
-  return copied;
+  }
+
+  async #read(block: Block, at: number, wanted: number): Promise<number> {
+    throwIfAborted(this.#signal);
+    const { fd, hasPosition, unbuffered } = this.#source;
+    const size = unbuffered ? Math.min(sectorsOf(wanted), block.bytes.length) : wanted;
+    const from = hasPosition ? this.#start + at : -1;
+    const count = Math.min(wanted, await readBlock(this.#loop, fd, block, size, from, this.#signal));
+    // What is short is the end with O_DIRECT, as no sector begins there.
+    if (unbuffered ? count < wanted : count === 0) this.#end = Math.min(this.#end, at + count);
+    return count;
+  }
+
+  async #write(block: Block, at: number, length: number): Promise<void> {
+    const { fd, hasPosition } = this.#target;
+    for (let done = 0; done < length; ) {
+      const to = hasPosition ? this.#position + at + done : -1;
+      const count = await writeBlock(this.#loop, fd, block, done, length - done, to, this.#signal);
+      done += count;
+      this.#copied += count;
+    }
+  }
 }

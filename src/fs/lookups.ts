@@ -18,7 +18,9 @@ function plainPath(path: PathLike): string | Uint8Array | undefined {
   }
 }
 
+/** Whether the options ask for text, and for nothing else. */
 function isText(options: Encoding | BufferEncodingOption | undefined): boolean {
+  if ((options as { signal?: unknown } | null | undefined)?.signal !== undefined) return false;
   const encoding = typeof options === 'object' ? options?.encoding : options;
   return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8';
 }
