@@ -81,3 +81,19 @@ t.test('timers, queues and clocks are those of real-timers.ts, which no test run
     t.notMatch(code, faked, `${file} uses none of the global ones`);
   }
 });
+
+t.test(
+  'no object is told by a class of its realm: objects of a vm context, as in jest, have others',
+  async t => {
+    for (const [file, text] of sources()) {
+      // What parseArgs throws is of this realm.
+      if (file === 'cli.ts') continue;
+      const classes = [...text.matchAll(/instanceof (\w+)/g)].map(([, name]) => name!);
+      t.same(
+        classes.filter(name => name in globalThis),
+        [],
+        `${file} asks node:util/types`,
+      );
+    }
+  },
+);

@@ -1,8 +1,11 @@
 /** The arguments of `node:fs/promises`, checked and brought to one form, with Node's errors. */
+
 import { constants, type PathLike } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isUint8Array } from 'node:util/types';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, rangeError } from '../ring/errors.js';
+import { isUrl } from '../ring/views.js';
 
 const BYTES_EXPECTED = 'an instance of Buffer, TypedArray, or DataView';
 
@@ -11,21 +14,15 @@ export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
   if (typeof path === 'string' && !path.includes('\0')) return path;
   let plain = isUrl(path) ? fileURLToPath(path) : path;
   // A copy: the call may wait, and the caller's bytes may change meanwhile.
-  if (plain instanceof Uint8Array) plain = Buffer.from(plain);
-  if (typeof plain !== 'string' && !(plain instanceof Uint8Array)) {
+  if (isUint8Array(plain)) plain = Buffer.from(plain);
+  if (typeof plain !== 'string' && !isUint8Array(plain)) {
     throw argTypeError(name, 'of type string or an instance of Buffer or URL', path);
   }
   if (typeof plain === 'string' ? plain.includes('\0') : plain.includes(0)) {
-    const shown = plain instanceof Uint8Array ? path : plain;
+    const shown = isUint8Array(plain) ? path : plain;
     throw argValueError(name, 'must be a string, Uint8Array, or URL without null bytes', shown);
   }
   return plain;
-}
-
-/** As Node tells one: a URL may be of another realm, or of a library. */
-function isUrl(path: unknown): path is URL {
-  const { href, protocol, auth, path: legacy } = (path ?? {}) as URL & { auth?: unknown; path?: unknown };
-  return Boolean(href && protocol && auth === undefined && legacy === undefined);
 }
 
 /** A path as errors show it. */
@@ -85,7 +82,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /** The bytes of any view. One whose memory was detached has none, as typed arrays say themselves. */
 export function toBytes(view: ArrayBufferView, name = 'buffer'): Uint8Array {
-  if (view instanceof Uint8Array) return view;
+  if (isUint8Array(view)) return view;
   if (!ArrayBuffer.isView(view)) throw argTypeError(name, BYTES_EXPECTED, view);
   const size = sizeOf(view);
   return size === 0 ? NO_BYTES : new Uint8Array(view.buffer, view.byteOffset, size);

@@ -107,7 +107,7 @@ export async function readByNode<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (!(error instanceof TypeError) || 'code' in error) throw error;
+    if ((error as Error).name !== 'TypeError' || 'code' in (error as Error)) throw error;
     throw stateError('The buffer is detached');
   }
 }

@@ -1,5 +1,7 @@
 /** Files read and written as a whole. */
+
 import { type PathLike, promises } from 'node:fs';
+import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../loop/abort.js';
 import { loop as currentLoop } from '../loop/current.js';
 import { traced } from '../loop/traced.js';
@@ -81,7 +83,7 @@ export async function writeFile(
   if (path instanceof FileHandle) return path.writeFile(content, given);
   throwIfAborted(given.signal);
   const plain = toPath(path);
-  if (content instanceof Uint8Array && given.signal === undefined && !flush) {
+  if (isUint8Array(content) && given.signal === undefined && !flush) {
     const flags = toFlags(given.flag || 'w');
     const mode = toMode(given.mode, DEFAULT_MODE);
     const writing = writePath(currentLoop(), plain, flags, mode, content);
@@ -93,10 +95,10 @@ export async function writeFile(
       }
     }
   }
-  const size = content instanceof Uint8Array ? content.length : 0;
+  const size = isUint8Array(content) ? content.length : 0;
   const handle = await open(path, given.flag || 'w', given.mode);
   try {
-    if (content instanceof Uint8Array) checkThere(content, size);
+    if (isUint8Array(content)) checkThere(content, size);
     await handle.writeFile(content, given);
     if (flush) await handle.sync();
   } finally {

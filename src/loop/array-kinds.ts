@@ -1,4 +1,5 @@
 /** Typed arrays as kinds of messages: their bytes travel, and the kind says what they were. */
+import { isUint8Array } from 'node:util/types';
 
 const ARRAYS = [
   Uint8Array,
@@ -20,7 +21,7 @@ const UINT8 = 1;
 
 /** The kind of a view; undefined if it is a DataView, or an array that is newer than this list. */
 export function kindOf(view: ArrayBufferView): number | undefined {
-  if (view instanceof Uint8Array) return UINT8;
+  if (isUint8Array(view)) return UINT8;
   return KINDS.get((view as InstanceType<(typeof ARRAYS)[number]>)[Symbol.toStringTag]);
 }
 

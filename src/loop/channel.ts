@@ -1,3 +1,4 @@
+import { isSharedArrayBuffer } from 'node:util/types';
 import * as abi from '../ring/abi.js';
 import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
 import { arrayOf, kindOf } from './array-kinds.js';
@@ -32,7 +33,7 @@ export interface SendOptions extends WaitOptions {
 function ownBytes(value: unknown, transfer: TransferList | undefined): unknown {
   if (!ArrayBuffer.isView(value) || kindOf(value) === undefined) return value;
   const { buffer, byteLength } = value;
-  const whole = byteLength === buffer.byteLength && !(buffer instanceof SharedArrayBuffer);
+  const whole = byteLength === buffer.byteLength && !isSharedArrayBuffer(buffer);
   // An empty one may be detached, and structured cloning knows what to say then.
   if (whole || byteLength === 0 || transfer?.includes(buffer as ArrayBuffer)) return value;
   return arrayOf(kindOf(value)!, Uint8Array.from(new Uint8Array(buffer, value.byteOffset, byteLength)));
@@ -105,7 +106,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
    * @throws UasyncError ERR_INVALID_STATE if it was opened before; ERR_UNSUPPORTED before Linux 5.18.
    */
   constructor(end: ChannelEnd) {
-    if (typeof end !== 'object' || end === null || !(end.memory instanceof SharedArrayBuffer)) {
+    if (typeof end !== 'object' || end === null || !isSharedArrayBuffer(end.memory)) {
       throw argTypeError('end', 'an end of channelPair()', end);
     }
     const loop = currentLoop();

@@ -1,3 +1,4 @@
+import { isPromise } from 'node:util/types';
 import * as abi from '../ring/abi.js';
 import { checkFunction, checkSignal } from '../ring/check.js';
 import { argValueError, UasyncError } from '../ring/errors.js';
@@ -75,7 +76,7 @@ export async function submitRaw(
   loop.ring.scratchHolds++;
   try {
     const returned: unknown = prepare(draft);
-    if (returned instanceof Promise) {
+    if (isPromise(returned)) {
       returned.catch(() => {});
       throw argValueError('prepare', 'must not be asynchronous', prepare);
     }

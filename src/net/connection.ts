@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { isUint8Array } from 'node:util/types';
 import type { Loop } from '../loop/loop.js';
 import { traced } from '../loop/traced.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
@@ -16,7 +17,7 @@ import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
 import type { Sender } from './sender.js';
 import { Socket } from './socket.js';
 import { WebStreams } from './web-streams.js';
-import { checkPart, checkParts, type WriteData } from './write-data.js';
+import { toPart, toParts, type WriteData, type WritePart } from './write-data.js';
 
 /** How `readUntil` goes. */
 export interface ReadUntilOptions extends WaitOptions {
@@ -102,7 +103,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   /** As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. */
   async readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
     checkBytes('buffer', buffer);
-    if (!(buffer instanceof Uint8Array)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
+    if (!isUint8Array(buffer)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
     try {
@@ -136,7 +137,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     checkWait(options);
     let bytes: Buffer;
     if (typeof delimiter === 'number') bytes = Buffer.of(checkInt('delimiter', delimiter, 0, 255));
-    else if (typeof delimiter === 'string' || delimiter instanceof Uint8Array) bytes = Buffer.from(delimiter);
+    else if (typeof delimiter === 'string' || isUint8Array(delimiter)) bytes = Buffer.from(delimiter);
     else throw argTypeError('delimiter', 'of type string, number or Uint8Array', delimiter);
     if (bytes.length === 0) throw rangeError('delimiter.length', '>= 1', 0);
     const max = checkInt('options.max', options.max ?? UNTIL_MAX, bytes.length, constants.MAX_LENGTH);
@@ -164,7 +165,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /** Puts a copy of bytes back, to be read before all others. */
   unread(bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) throw argTypeError('bytes', 'an instance of Uint8Array', bytes);
+    if (!isUint8Array(bytes)) throw argTypeError('bytes', 'an instance of Uint8Array', bytes);
     if (this.#endpoint.closed) throw closedError('The connection');
     this.#receiver.unread(Buffer.from(bytes));
   }
@@ -180,18 +181,20 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * Sends data; resolves when the kernel has taken every byte. Writes go out in the order of the calls,
    * and those that queue go together. A buffer must not change until its write has resolved. A call that
    * gives up is no longer waited for: its bytes still go, unless the connection is reset, and until then
-   * (`drained()`) the buffer must not change either.
+   * (`drained()`) the buffer must not change either. With a signal that is aborted already nothing is sent.
    * @throws (as a rejection) EPIPE, ECONNRESET and their like, ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
    */
   write(data: WriteData, options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.write(data));
     if (this.#sender.ended) return Promise.reject(closedError('The connection'));
-    if (typeof data === 'string' || data instanceof Uint8Array) return this.#sender.write(data);
-    return this.#writeAll(data);
+    if (typeof data === 'string' || (isUint8Array(data) && data.length !== 0))
+      return this.#sender.write(data);
+    return this.#writeParts(data);
   }
 
-  async #writeAll(parts: readonly (string | Uint8Array)[]): Promise<void> {
-    checkParts(parts);
+  async #writeParts(data: WriteData): Promise<void> {
+    // All are checked before the first is sent.
+    const parts = Array.isArray(data) ? toParts(data) : [toPart(data)];
     await Promise.all(parts.map(part => this.#sender.write(part)));
   }
 
@@ -202,10 +205,9 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /** As `write` of an array: the parts leave together. */
-  writev(parts: readonly (string | Uint8Array)[], options?: WaitOptions): Promise<void> {
-    if (options !== undefined) return this.#within(options, () => this.writev(parts));
-    if (this.#sender.ended) return Promise.reject(closedError('The connection'));
-    return this.#writeAll(parts);
+  async writev(parts: readonly WritePart[], options?: WaitOptions): Promise<void> {
+    if (!Array.isArray(parts)) throw argTypeError('parts', 'an array', parts);
+    return this.write(parts, options);
   }
 
   /**
@@ -215,13 +217,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   send(data: WriteData): void {
     if (this.#sender.ended) throw closedError('The connection');
-    if (Array.isArray(data)) {
-      checkParts(data);
-      for (const part of data) this.#sender.write(part).catch(NOTHING);
-    } else {
-      checkPart(data);
-      this.#sender.write(data).catch(NOTHING);
-    }
+    if (Array.isArray(data)) for (const part of toParts(data)) this.#sender.write(part).catch(NOTHING);
+    else this.#sender.write(toPart(data)).catch(NOTHING);
   }
 
   /**
@@ -243,7 +240,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   async sendFds(
     fds: readonly ({ readonly fd: number } | number)[],
-    data: string | Uint8Array,
+    data: WritePart,
     options?: WaitOptions,
   ): Promise<void> {
     const bytes = checkSendFds(fds, data, options);

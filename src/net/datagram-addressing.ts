@@ -5,10 +5,10 @@ import { argTypeError, argValueError, systemError, UasyncError } from '../ring/e
 import { AF_INET, AF_UNIX, type SocketAddress } from '../ring/sockaddr.js';
 import { checkPacketOptions, hasPacketOptions, type PacketOptions, writeControl } from './ancillary.js';
 import type { Ready } from './datagram-batch.js';
-import { bytesOf, type DatagramData } from './datagram-data.js';
 import type { Destination } from './datagram-destination.js';
 import { inetDestination, unixDestination } from './datagram-destinations.js';
 import { resolve } from './resolve.js';
+import { toBytes, type WriteData } from './write-data.js';
 
 /** How a datagram is sent. */
 export interface SendOptions extends WaitOptions, PacketOptions {}
@@ -16,7 +16,7 @@ export interface SendOptions extends WaitOptions, PacketOptions {}
 /** A datagram for `sendMany`: one that was received will do. */
 export interface OutgoingDatagram extends PacketOptions {
   /** Its bytes. */
-  data: DatagramData;
+  data: WriteData;
   /** Whom it goes to, unless the socket is connected; a path for a Unix socket. */
   address?: string | undefined;
   /** The port that goes with `address`. */
@@ -48,7 +48,7 @@ export class DatagramAddressing {
     for (let i = 0; i < list.length; i++) {
       const item = list[i]!;
       if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
-      const bytes = bytesOf(item.data);
+      const bytes = toBytes(item.data);
       const destination = this.destination(item.port, item.path ?? item.address);
       if (destination === undefined) return null;
       ready[i] = { bytes, destination, control: this.#controlOf(item, options, destination) };
@@ -61,7 +61,7 @@ export class DatagramAddressing {
     return Promise.all(
       list.map(async (item, i) => {
         if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
-        const bytes = bytesOf(item.data);
+        const bytes = toBytes(item.data);
         let destination = this.destination(item.port, item.path ?? item.address);
         if (destination === undefined) destination = await this.lookUp(item.address!, item.port!, options);
         return { bytes, destination, control: this.#controlOf(item, options, destination) };

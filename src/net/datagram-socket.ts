@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { own } from '../loop/owned-descriptors.js';
@@ -8,10 +9,10 @@ import { argTypeError, closedError, type ErrorDetails, systemError, UasyncError 
 import { libc } from '../ring/libc.js';
 import { AF_UNIX, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
 import { SOCKADDR_IN } from '../ring/structs.js';
+import { bytesIn } from '../ring/views.js';
 import { checkPacketOptions } from './ancillary.js';
 import { DatagramAddressing, type OutgoingDatagram, type SendOptions } from './datagram-addressing.js';
 import { Batch } from './datagram-batch.js';
-import { bytesOf, checkAttached, type DatagramData } from './datagram-data.js';
 import type { Destination } from './datagram-destination.js';
 import { destinationOf, knownDestination, unixDestination } from './datagram-destinations.js';
 import { kernelDrops } from './datagram-options.js';
@@ -22,6 +23,7 @@ import { givenPath, localAddress, remoteAddress } from './names.js';
 import { sendLimit } from './send-limit.js';
 import type { SocketFile } from './socket-file.js';
 import { UnixName } from './unix-path.js';
+import { toBytes, type WriteData } from './write-data.js';
 
 /** How many datagrams `recvMany` resolves to. */
 export interface ReceiveManyOptions extends WaitOptions {
@@ -184,18 +186,18 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
    * `path`; ECONNREFUSED for an earlier one on a connected socket; ERR_CLOSED, AbortError, ETIMEDOUT;
    * TypeError and RangeError for wrong arguments.
    */
-  send(data: DatagramData, options?: SendOptions): Promise<number>;
-  send(data: DatagramData, path: string, options?: SendOptions): Promise<number>;
-  send(data: DatagramData, port: number, address?: string, options?: SendOptions): Promise<number>;
+  send(data: WriteData, options?: SendOptions): Promise<number>;
+  send(data: WriteData, path: string, options?: SendOptions): Promise<number>;
+  send(data: WriteData, port: number, address?: string, options?: SendOptions): Promise<number>;
   send(
-    data: DatagramData,
+    data: WriteData,
     to?: number | string | SendOptions,
     address?: string | SendOptions,
     options?: SendOptions,
   ): Promise<number> {
     // Without the promises of an async function for what most calls are.
     if (
-      data instanceof Uint8Array &&
+      isUint8Array(data) &&
       data.length !== 0 &&
       typeof to === 'number' &&
       typeof address === 'string' &&
@@ -214,12 +216,12 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   }
 
   async #send(
-    data: DatagramData,
+    data: WriteData,
     to?: number | string | SendOptions,
     address?: string | SendOptions,
     options?: SendOptions,
   ): Promise<number> {
-    const bytes = bytesOf(data);
+    const bytes = toBytes(data);
     if (typeof to === 'number' && (address === undefined || typeof address === 'string')) {
       return this.#sendTo(bytes, to, address, options);
     }
@@ -256,7 +258,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     const destination = await this.#addressing.lookUp(name, port, options);
     this.checkOpen();
     checkWait(options);
-    checkAttached(bytes);
+    bytesIn(bytes);
     const control = this.#addressing.control(options, destination);
     return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
   }
@@ -278,7 +280,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
       this.#addressing.prepare(list, options) ?? (await this.#addressing.prepareNames(list, options));
     this.checkOpen();
     checkWait(options);
-    for (const { bytes } of ready) checkAttached(bytes);
+    for (const { bytes } of ready) bytesIn(bytes);
     return new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
   }
 

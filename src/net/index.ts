@@ -7,7 +7,6 @@ export { type ConnectOptions, connect } from './connect.js';
 export type { Connection, ReadUntilOptions } from './connection.js';
 export type { OutgoingDatagram, SendOptions } from './datagram-addressing.js';
 export { type SendFailure, SendManyError } from './datagram-batch.js';
-export type { DatagramData } from './datagram-data.js';
 export type { Datagram } from './datagram-receiver.js';
 export type { DatagramSocket, ReceiveManyOptions } from './datagram-socket.js';
 export type { ConnectionDuplex, ToDuplexOptions } from './duplex.js';
@@ -30,4 +29,4 @@ export {
 } from './serve-on-threads.js';
 export type { TcpInfo } from './tcp-info.js';
 export type { ThreadContext } from './thread-context.js';
-export type { WriteData } from './write-data.js';
+export type { WriteData, WritePart } from './write-data.js';

@@ -1,5 +1,6 @@
 import { close, fstatSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { isUint8Array } from 'node:util/types';
 import { isMainThread } from 'node:worker_threads';
 import { closeFile } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
@@ -79,7 +80,7 @@ export class Pipe implements AsyncIterable<Buffer> {
   /** As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. */
   async readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
     checkBytes('buffer', buffer);
-    if (!(buffer instanceof Uint8Array)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
+    if (!isUint8Array(buffer)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
     return this.#reader.read(buffer, options) as Promise<number>;

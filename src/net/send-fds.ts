@@ -12,7 +12,7 @@ import { whileHeld } from './hold-limit.js';
 import { SOL_SOCKET } from './options.js';
 import { descriptorOf, type SendableFile } from './send-file.js';
 import type { Sender } from './sender.js';
-import { checkPart } from './write-data.js';
+import { toBytes, type WritePart } from './write-data.js';
 
 export const SCM_RIGHTS = 1;
 /** The most descriptors that the kernel takes with one message. SCM_MAX_FD */
@@ -21,7 +21,7 @@ export const FDS_MAX = 253;
 /** Checks what `sendFds` is given; returns the bytes. */
 export function checkSendFds(
   fds: readonly SendableFile[],
-  data: string | Uint8Array,
+  data: WritePart,
   options: WaitOptions | undefined,
 ): Uint8Array {
   if (!Array.isArray(fds)) throw argTypeError('fds', 'an array', fds);
@@ -29,8 +29,7 @@ export function checkSendFds(
     throw rangeError('fds.length', `>= 1 && <= ${FDS_MAX}`, fds.length);
   }
   for (const fd of fds) descriptorOf(fd);
-  checkPart(data);
-  const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+  const bytes = toBytes(data);
   if (bytes.length === 0) throw rangeError('data.length', '>= 1', 0);
   checkWait(options);
   return bytes;

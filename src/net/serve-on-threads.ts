@@ -8,6 +8,7 @@ import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';
 import type { InetAddress } from '../ring/sockaddr.js';
+import { isUrl } from '../ring/views.js';
 import { type ReservedPort, reservePort } from './reserved-port.js';
 import { SupervisedThread, type ThreadOwner } from './supervised-thread.js';
 
@@ -259,7 +260,7 @@ export async function serveOnThreads(
 }
 
 function toModuleUrl(moduleUrl: string | URL): string {
-  if (moduleUrl instanceof URL) return moduleUrl.href;
+  if (isUrl(moduleUrl)) return moduleUrl.href;
   if (typeof moduleUrl !== 'string') throw argTypeError('moduleUrl', 'of type string or a URL', moduleUrl);
   if (isAbsolute(moduleUrl)) return pathToFileURL(moduleUrl).href;
   if (URL.canParse(moduleUrl)) return moduleUrl;

@@ -1,3 +1,4 @@
+import { isUint8Array } from 'node:util/types';
 import { checkInt, checkU32 } from '../ring/check.js';
 import { argTypeError, systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -50,7 +51,7 @@ export abstract class SocketOptions {
     checkU32('level', level);
     checkU32('name', name);
     if (typeof value === 'number') return this.set(level, name, checkU32('value', value) | 0);
-    if (!(value instanceof Uint8Array)) throw argTypeError('value', 'of type number or Uint8Array', value);
+    if (!isUint8Array(value)) throw argTypeError('value', 'of type number or Uint8Array', value);
     return this.set(level, name, value);
   }
 }

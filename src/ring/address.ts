@@ -1,3 +1,4 @@
+import { isArrayBuffer } from 'node:util/types';
 import * as workers from 'node:worker_threads';
 import { UasyncError } from './errors.js';
 import { libc } from './libc.js';
@@ -36,7 +37,7 @@ export function pinnedAddressOf(view: ArrayBufferView): number {
   const address = addressOf(view);
   if (!pinned.has(buffer)) {
     pinned.add(buffer);
-    if (buffer instanceof ArrayBuffer && !isMarked(buffer)) workers.markAsUntransferable(buffer);
+    if (isArrayBuffer(buffer) && !isMarked(buffer)) workers.markAsUntransferable(buffer);
   }
   return address;
 }
