@@ -19,6 +19,7 @@ import { SOCK_DGRAM } from '../ring/sqe/sockets.js';
 import { adopt, checkSocket } from './adopt.js';
 import { closeOnDisconnect, clusterWorker, sharingPort } from './cluster.js';
 import { DATAGRAM_MAX } from './datagram-buffers.js';
+import type { SocketSetup } from './datagram-endpoint.js';
 import {
   IP_PKTINFO,
   IP_RECVTOS,
@@ -28,7 +29,7 @@ import {
   SOL_UDP,
   UDP_GRO,
 } from './datagram-options.js';
-import { DatagramSocket, type SocketSetup } from './datagram-socket.js';
+import { DatagramSocket } from './datagram-socket.js';
 import { localAddress, remoteAddress } from './names.js';
 import { openSocket } from './open-socket.js';
 import {
@@ -119,7 +120,8 @@ export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
   const worker = await clusterWorker();
   if (worker === undefined) return start(options);
   const socket = await start(sharingPort(options));
-  socket.onClosed = closeOnDisconnect(worker, () => socket.close());
+  const { remains } = socket;
+  remains.onClosed = closeOnDisconnect(worker, () => remains.close());
   return socket;
 }
 

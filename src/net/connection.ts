@@ -9,6 +9,7 @@ import type { SocketAddress } from '../ring/sockaddr.js';
 import { ChunkIterator } from './chunk-iterator.js';
 import { ConnectionDuplex, type ToDuplexOptions } from './duplex.js';
 import { Endpoint } from './endpoint.js';
+import { closeWhenForgotten } from './forgotten.js';
 import { type PipeToOptions, pipe } from './pipe-to.js';
 import { FdReceiver, type ReceivedFds } from './received-fds.js';
 import type { Receiver } from './receiver.js';
@@ -47,6 +48,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     this.#endpoint = new Endpoint(loop, fd, onClosed);
     this.#receiver = this.#endpoint.receiver;
     this.#sender = this.#endpoint.sender;
+    closeWhenForgotten(this, this.#endpoint);
   }
 
   /** @internal The kernel connects with the first send: a read that comes before is to have it do so. */
@@ -64,7 +66,10 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     return this.#endpoint.fd;
   }
 
-  /** Whether `close()` or `reset()` has been called. */
+  /**
+   * Whether `close()` or `reset()` has been called, or the connection has closed by itself: once the end of what
+   * the peer sends has been read and `shutdown()` is done, or when a read has found that the connection has failed.
+   */
   get closed(): boolean {
     return this.#endpoint.closed;
   }

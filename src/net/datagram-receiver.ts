@@ -39,6 +39,8 @@ const STEP = -1;
 class Receive extends Waiter<Received> {
   /** ONE, STEP, or how many at most. */
   want = ONE;
+  /** The socket: it is in use as long as this waits, and must not be collected. */
+  user: object | null = null;
 }
 
 /**
@@ -88,21 +90,21 @@ export class DatagramReceiver extends Operation {
   // --- Those who ask ------------------------------------------------------------------------------
 
   /** The next datagram. */
-  one(options: WaitOptions | undefined): Promise<Datagram> {
+  one(user: object, options: WaitOptions | undefined): Promise<Datagram> {
     if (this.#ready) return Promise.resolve(this.#shift());
-    return this.#wait(ONE, options) as Promise<Datagram>;
+    return this.#wait(user, ONE, options) as Promise<Datagram>;
   }
 
   /** The next step of an iteration, which ends when the socket is closed. */
-  step(): Promise<IteratorResult<Datagram, undefined>> {
+  step(user: object): Promise<IteratorResult<Datagram, undefined>> {
     if (this.#ready) return Promise.resolve({ value: this.#shift(), done: false });
-    return this.#wait(STEP, undefined) as Promise<IteratorResult<Datagram, undefined>>;
+    return this.#wait(user, STEP, undefined) as Promise<IteratorResult<Datagram, undefined>>;
   }
 
   /** All that are there, at least one and at most `max`. */
-  many(max: number, options: WaitOptions | undefined): Promise<Datagram[]> {
+  many(user: object, max: number, options: WaitOptions | undefined): Promise<Datagram[]> {
     if (this.#ready) return Promise.resolve(this.#take(max));
-    return this.#wait(max, options) as Promise<Datagram[]>;
+    return this.#wait(user, max, options) as Promise<Datagram[]>;
   }
 
   /** Whether a call is served at once. */
@@ -156,11 +158,12 @@ export class DatagramReceiver extends Operation {
     this.#serve();
   }
 
-  #wait(want: number, options: WaitOptions | undefined): Promise<Received> {
+  #wait(user: object, want: number, options: WaitOptions | undefined): Promise<Received> {
     if (this.#closed !== null && want !== STEP) return Promise.reject(this.#closed);
     const receive = this.#spare ?? new Receive('recvmsg', gone => this.#forget(gone as Receive));
     this.#spare = null;
     receive.want = want;
+    receive.user = user;
     const promise = receive.wait(options);
     this.#waiting.push(receive);
     this.#serve();
@@ -198,6 +201,7 @@ export class DatagramReceiver extends Operation {
       }
       waiting.shift();
       receive.settled();
+      receive.user = null;
       this.#spare = receive;
     }
   }

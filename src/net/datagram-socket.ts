@@ -1,7 +1,5 @@
 import { isUint8Array } from 'node:util/types';
-import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
-import { own } from '../loop/owned-descriptors.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
@@ -15,13 +13,13 @@ import { DatagramAddressing, type OutgoingDatagram, type SendOptions } from './d
 import { Batch } from './datagram-batch.js';
 import type { Destination } from './datagram-destination.js';
 import { destinationOf, knownDestination, unixDestination } from './datagram-destinations.js';
-import { kernelDrops } from './datagram-options.js';
-import { type Datagram, DatagramReceiver } from './datagram-receiver.js';
-import { DatagramSender } from './datagram-sender.js';
+import { DatagramEndpoint, type SocketSetup } from './datagram-endpoint.js';
+import type { Datagram, DatagramReceiver } from './datagram-receiver.js';
+import type { DatagramSender } from './datagram-sender.js';
 import { DatagramSettings } from './datagram-settings.js';
+import { closeWhenForgotten } from './forgotten.js';
 import { givenPath, localAddress, remoteAddress } from './names.js';
 import { sendLimit } from './send-limit.js';
-import type { SocketFile } from './socket-file.js';
 import { UnixName } from './unix-path.js';
 import { toBytes, type WriteData } from './write-data.js';
 
@@ -29,22 +27,6 @@ import { toBytes, type WriteData } from './write-data.js';
 export interface ReceiveManyOptions extends WaitOptions {
   /** At most so many; default: all that are there. */
   max?: number | undefined;
-}
-
-/** @internal What `bind` has found out about a socket. */
-export interface SocketSetup {
-  domain: number;
-  queueLimit: number;
-  maxSize: number;
-  ancillary: boolean;
-  ipv6Only: boolean;
-  bound: boolean;
-  /** Whom an adopted socket is connected to. */
-  peer: SocketAddress | undefined;
-  /** A Unix socket's path as the caller gave it. */
-  path: string | undefined;
-  /** What is to be removed when it closes. */
-  file: SocketFile | null;
 }
 
 /** As many datagrams as there are. */
@@ -57,55 +39,51 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   extends DatagramSettings
   implements AsyncIterable<Datagram>
 {
-  readonly #loop: Loop;
+  readonly #endpoint: DatagramEndpoint;
   /** @internal */
   protected readonly domain: number;
   readonly #receiver: DatagramReceiver;
   readonly #sender: DatagramSender;
   readonly #addressing: DatagramAddressing;
-  readonly #file: SocketFile | null;
-  /** @internal Called once it is closed. */
-  onClosed: (() => void) | null = null;
-  #fd: number;
   /** What it was bound to at first. */
   readonly #bound: SocketAddress | undefined;
   #remote: SocketAddress | undefined;
-  #dropped = 0;
-  #closing: Promise<void> | null = null;
 
   /** @internal Takes over a socket; use `bind`. */
   constructor(loop: Loop, fd: number, setup: SocketSetup) {
     super();
-    this.#loop = loop;
-    this.#fd = fd;
     this.domain = setup.domain;
-    this.#receiver = new DatagramReceiver(loop, fd, setup.queueLimit, setup.maxSize, setup.ancillary);
-    this.#sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
-    this.#sender.onRefused = error => this.#receiver.fail(error);
-    this.#file = setup.file;
+    this.#endpoint = new DatagramEndpoint(loop, fd, setup);
+    this.#receiver = this.#endpoint.receiver;
+    this.#sender = this.#endpoint.sender;
     const local = givenPath(setup.path) ?? localAddress(fd);
     this.#addressing = new DatagramAddressing(setup.domain, local, setup.ipv6Only);
     this.#bound = setup.bound ? local : undefined;
-    own(fd);
     if (setup.peer !== undefined) this.#setPeer(destinationOf(setup.peer));
+    closeWhenForgotten(this, this.#endpoint);
+  }
+
+  /** @internal The socket by itself: whoever has it does not keep this alive. */
+  get remains(): DatagramEndpoint {
+    return this.#endpoint;
   }
 
   /** The socket's descriptor, -1 once closed. */
   get fd(): number {
-    return this.#fd;
+    return this.#endpoint.fd;
   }
 
   /** Whether `close()` has been called. */
   get closed(): boolean {
-    return this.#closing !== null;
+    return this.#endpoint.closed;
   }
 
   /** This end's address: with port 0 the port that the system chose. getsockname(2) */
   get address(): Address {
     const local = this.#addressing.local!;
     // Not bound, it has none until it sends.
-    if ('port' in local && local.port === 0 && this.#fd >= 0) {
-      this.#addressing.local = localAddress(this.#fd) ?? local;
+    if ('port' in local && local.port === 0 && this.fd >= 0) {
+      this.#addressing.local = localAddress(this.fd) ?? local;
     }
     return this.#addressing.local as Address;
   }
@@ -120,8 +98,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
    * SO_RXQ_OVFL counts them) and those beyond `queueLimit`.
    */
   get dropped(): number {
-    if (this.#fd >= 0) this.#dropped = kernelDrops(this.#fd);
-    return this.#dropped + this.#receiver.overflowed;
+    return this.#endpoint.dropped;
   }
 
   /** How many datagrams may wait to be asked for; what comes beyond is dropped and counted. */
@@ -146,8 +123,8 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
    * goes on; ERR_CLOSED, AbortError, ETIMEDOUT.
    */
   recv(options?: WaitOptions): Promise<Datagram> {
-    if (options === undefined) return this.#receiver.one(undefined);
-    return this.#limited(options, () => this.#receiver.one(options));
+    if (options === undefined) return this.#receiver.one(this, undefined);
+    return this.#limited(options, () => this.#receiver.one(this, options));
   }
 
   async #limited<T>(options: WaitOptions, receive: () => Promise<T>): Promise<T> {
@@ -157,10 +134,10 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 
   /** All datagrams that have arrived, at least one. */
   recvMany(options?: ReceiveManyOptions): Promise<Datagram[]> {
-    if (options === undefined) return this.#receiver.many(ALL, undefined);
+    if (options === undefined) return this.#receiver.many(this, ALL, undefined);
     return this.#limited(options, () => {
       const max = checkInt('options.max', options.max ?? ALL, 1, ALL);
-      return this.#receiver.many(max, options);
+      return this.#receiver.many(this, max, options);
     });
   }
 
@@ -212,7 +189,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 
   /** Whether nothing stands in the way of a datagram to an IP address. */
   get #plain(): boolean {
-    return this.domain !== AF_UNIX && this.#closing === null && !this.#receiver.failed;
+    return this.domain !== AF_UNIX && !this.closed && !this.#receiver.failed;
   }
 
   async #send(
@@ -328,10 +305,10 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 
   async #connectTo(name: Uint8Array, details: ErrorDetails | undefined): Promise<void> {
     try {
-      await this.#loop.submit(sqe => {
+      await this.#endpoint.loop.submit(sqe => {
         const address = sqe.scratch.alloc(name.length);
         sqe.scratch.bytes.set(name, sqe.scratch.start);
-        sqe.prep(abi.OP_CONNECT, this.#fd, address, 0, name.length);
+        sqe.prep(abi.OP_CONNECT, this.fd, address, 0, name.length);
       });
     } catch (error) {
       const { errno } = error as UasyncError;
@@ -346,10 +323,10 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     // The system has chosen what was left to it.
     const { local } = this.#addressing;
     if (local === undefined || !('path' in local) || local.path === '') {
-      this.#addressing.local = localAddress(this.#fd) ?? local;
+      this.#addressing.local = localAddress(this.fd) ?? local;
     }
     if (peer === null) this.#remote = undefined;
-    else this.#remote = this.domain === AF_UNIX ? { path: peer.address } : remoteAddress(this.#fd);
+    else this.#remote = this.domain === AF_UNIX ? { path: peer.address } : remoteAddress(this.fd);
   }
 
   /**
@@ -373,15 +350,15 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     if (bound === undefined || 'path' in bound || local === undefined || 'path' in local) return;
     if (local.port === bound.port) return;
     const name = Buffer.alloc(SOCKADDR_MAX);
-    const failed = libc().bind(this.#fd, name.subarray(0, writeSockaddr(name, 0, bound)));
+    const failed = libc().bind(this.fd, name.subarray(0, writeSockaddr(name, 0, bound)));
     if (failed < 0) throw systemError(failed, 'bind', bound);
     this.#addressing.local = bound;
   }
 
   /** @internal */
   protected override checkOpen(): void {
-    if (this.#closing !== null) throw closedError('The socket');
-    if (this.#loop.closing) throw closedError('The loop');
+    if (this.closed) throw closedError('The socket');
+    if (this.#endpoint.loop.closing) throw closedError('The loop');
   }
 
   /** @internal */
@@ -402,8 +379,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   }
 
   #setReferenced(referenced: boolean): this {
-    this.#loop.setReferenced(this.#receiver, referenced);
-    this.#sender.referenced = referenced;
+    this.#endpoint.setReferenced(referenced);
     return this;
   }
 
@@ -412,23 +388,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
    * given up. Calls that wait reject with ERR_CLOSED, an iteration ends. A second call waits for the first.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#finish();
-    return this.#closing;
-  }
-
-  async #finish(): Promise<void> {
-    if (!this.#loop.closing) {
-      await Promise.all([
-        new Promise<void>(resolve => this.#receiver.stop(resolve)),
-        new Promise<void>(resolve => this.#sender.stop(resolve)),
-      ]);
-    }
-    const fd = this.#fd;
-    this.#dropped = kernelDrops(fd);
-    this.#fd = -1;
-    this.#file?.remove();
-    await closeSocket(this.#loop, fd);
-    this.onClosed?.();
+    return this.#endpoint.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -453,7 +413,7 @@ class DatagramIterator implements AsyncIterator<Datagram, undefined> {
   }
 
   next(): Promise<IteratorResult<Datagram, undefined>> {
-    return this.#receiver.step();
+    return this.#receiver.step(this);
   }
 
   async return(): Promise<IteratorResult<Datagram, undefined>> {

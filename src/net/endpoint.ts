@@ -5,14 +5,20 @@ import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import { closedError, systemError, timeoutError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
+import type { Remains } from './forgotten.js';
 import { IdleTimer } from './idle-timer.js';
 import { endNow, LingeringClose } from './lingering-close.js';
+import { placeOf, remoteAddress } from './names.js';
 import { setResetOnClose } from './options.js';
-import { Receiver } from './receiver.js';
+import { Receiver, type ReceiverOwner } from './receiver.js';
 import { Sender } from './sender.js';
 
-/** A connected socket with its two directions, and how they end. `Connection` is what users see of it. */
-export class Endpoint {
+/**
+ * A connected socket with its two directions, and how they end. `Connection` is what users see of it, and what
+ * is in flight does not keep alive.
+ */
+export class Endpoint implements ReceiverOwner, Remains {
+  readonly kind = 'Connection';
   readonly loop: Loop;
   readonly receiver: Receiver;
   readonly sender: Sender;
@@ -25,6 +31,11 @@ export class Endpoint {
   #shutdown: Promise<void> | null = null;
   #idle: IdleTimer | null = null;
   #lingering: LingeringClose | null = null;
+  /** Whether this side has ended, and whether the other has, to whoever read it. */
+  #ended = false;
+  #peerEnded = false;
+  /** Whether it is closing by itself: what is read then is still the end, or the failure. */
+  #endedItself = false;
 
   constructor(loop: Loop, fd: number, onClosed: (() => void) | undefined) {
     this.loop = loop;
@@ -32,12 +43,41 @@ export class Endpoint {
     this.#onClosed = onClosed;
     own(fd);
     this.sender = new Sender(loop, fd);
-    this.receiver = new Receiver(loop, fd, this.sender);
+    this.receiver = new Receiver(loop, fd, this.sender, this);
   }
 
   /** Whether it is closed or closing. */
   get closed(): boolean {
     return this.#closing !== null;
+  }
+
+  get place(): string | undefined {
+    const address = remoteAddress(this.fd);
+    return address === undefined ? undefined : `with ${placeOf(address)}`;
+  }
+
+  onPeerEnded(): void {
+    this.#peerEnded = true;
+    this.#endItself();
+  }
+
+  onFailed(): void {
+    this.#endItself();
+  }
+
+  /** Nothing is left to do with the socket once both sides have ended, or it has failed. */
+  #endItself(): void {
+    if (this.#closing !== null) return;
+    if (!this.receiver.failed && !(this.#ended && this.#peerEnded)) return;
+    this.#endedItself = true;
+    this.#closing = this.drain().then(() => this.#release());
+  }
+
+  /** It is closed now by its user, too. */
+  #refuseReads(): void {
+    if (!this.#endedItself) return;
+    this.#endedItself = false;
+    this.receiver.stop(NOTHING);
   }
 
   /** Rejects what waits when no byte has moved for `ms` milliseconds; 0 is never. */
@@ -80,7 +120,7 @@ export class Endpoint {
 
   /** Sends what was written, then ends this side. */
   shutdown(): Promise<void> {
-    if (this.#closing !== null) return Promise.reject(closedError('The connection'));
+    if (this.#closing !== null && !this.#endedItself) return Promise.reject(closedError('The connection'));
     this.sender.end();
     this.#shutdown ??= new Promise((resolve, reject) => {
       // In the order of the calls: a close that follows comes after it.
@@ -101,11 +141,14 @@ export class Endpoint {
     // Not by an operation, which a worker would run after the descriptor may be another's. It never waits.
     const failed = libc().shutdown(this.fd, SHUT_WR);
     if (failed < 0) throw systemError(failed, 'shutdown');
+    this.#ended = true;
+    this.#endItself();
   }
 
   /** Sends what was written, then closes. */
   close(): Promise<void> {
     this.#closing ??= this.#finish(false);
+    this.#refuseReads();
     return this.#closing;
   }
 
@@ -122,6 +165,7 @@ export class Endpoint {
       if (!this.sender.idle) this.sender.abort();
       this.#lingering?.cut();
     }
+    this.#refuseReads();
     return this.#closing;
   }
 

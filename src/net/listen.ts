@@ -93,7 +93,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const worker = await clusterWorker();
   if (worker === undefined) return start(options);
   const listener = await start(sharingPort(options));
-  listener.onClosed = closeOnDisconnect(worker, () => listener.close());
+  const { remains } = listener;
+  remains.onClosed = closeOnDisconnect(worker, () => remains.close());
   return listener;
 }
 

@@ -21,7 +21,8 @@ import {
 import { closedError, systemError } from '../ring/errors.js';
 import type { SocketAddress, UnixAddress } from '../ring/sockaddr.js';
 import { Connection } from './connection.js';
-import { givenPath, localAddress } from './names.js';
+import { closeWhenForgotten, type Remains } from './forgotten.js';
+import { givenPath, localAddress, placeOf } from './names.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { SocketFile } from './socket-file.js';
 
@@ -32,9 +33,14 @@ const PAUSE_MS = 100;
 /** With so many connections that nobody has asked for, the rest stay in the kernel's backlog. */
 const UNDELIVERED_MAX = 256;
 
-/** The multishot accept of a listener, and the connections that nobody has asked for yet. */
-class Acceptor extends Operation {
-  readonly #fd: number;
+/**
+ * A listening socket with its multishot accept, and the connections that nobody has asked for yet. `Listener` is
+ * what users see of it, and what is in flight does not keep alive.
+ */
+class Acceptor extends Operation implements Remains {
+  readonly kind = 'Listener';
+  /** The descriptor, -1 once closed. */
+  fd: number;
   readonly #waiting: Waiter<Connection>[] = [];
   readonly #accepted: number[] = [];
   readonly #max: number;
@@ -49,13 +55,28 @@ class Acceptor extends Operation {
   /** Whether the last attempt found no descriptor free: it has been said. */
   #exhausted = false;
   #onStopped: (() => void) | null = null;
+  #closing: Promise<void> | null = null;
+  readonly #file: SocketFile | null;
+  /** Called once it is closed. */
+  onClosed: (() => void) | null = null;
 
-  constructor(loop: Loop, fd: number, max: number, address: UnixAddress | undefined, receiveFds: boolean) {
+  constructor(loop: Loop, fd: number, address: SocketAddress, setup: ListenerSetup) {
     super(loop);
-    this.#fd = fd;
-    this.#max = max;
-    this.#address = address;
-    this.#receiveFds = receiveFds;
+    this.fd = fd;
+    this.#max = setup.maxConnections ?? Number.POSITIVE_INFINITY;
+    this.#address = 'path' in address ? address : undefined;
+    this.#file = setup.file ?? null;
+    this.#receiveFds = setup.receiveFds ?? false;
+    own(fd);
+  }
+
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  get place(): string | undefined {
+    const address = this.#address ?? localAddress(this.fd);
+    return address === undefined ? undefined : `on ${placeOf(address)}`;
   }
 
   override get syscall(): string {
@@ -76,7 +97,7 @@ class Acceptor extends Operation {
   arm(): void {
     if (this.slot >= 0 || this.#error !== null || this.#pause !== null) return;
     if (this.#full) return;
-    this.loop.start(this).multishotAccept(this.#fd);
+    this.loop.start(this).multishotAccept(this.fd);
   }
 
   /** Whether no more are to be accepted for now. */
@@ -153,12 +174,24 @@ class Acceptor extends Operation {
   }
 
   /** Ends accepting: those who wait reject, and connections nobody has asked for are closed. */
-  stop(onStopped: () => void): void {
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
     this.#error = closedError('The listener');
-    this.#onStopped = onStopped;
     if (this.#pause !== null) clearTimeout(this.#pause);
-    if (this.slot >= 0) this.loop.cancel(this);
-    else this.#stopped();
+    await new Promise<void>(resolve => {
+      this.#onStopped = resolve;
+      if (this.slot >= 0) this.loop.cancel(this);
+      else this.#stopped();
+    });
+    this.#file?.remove();
+    const { fd } = this;
+    this.fd = -1;
+    await closeSocket(this.loop, fd);
+    this.onClosed?.();
   }
 
   #stopped(): void {
@@ -186,43 +219,31 @@ export class Listener<Address extends SocketAddress = SocketAddress>
 {
   /** Where it listens: with port 0 the port that the system chose. */
   readonly address: Address;
-  readonly #loop: Loop;
   readonly #acceptor: Acceptor;
-  #fd: number;
-  #closing: Promise<void> | null = null;
-
-  readonly #file: SocketFile | null;
-  /** @internal Called once it is closed. */
-  onClosed: (() => void) | null = null;
 
   /** @internal Takes over a listening socket; use `listen`. */
   constructor(loop: Loop, fd: number, setup: ListenerSetup) {
-    const { file = null, path, maxConnections = Number.POSITIVE_INFINITY, receiveFds = false } = setup;
-    this.#loop = loop;
-    this.#fd = fd;
-    this.address = (givenPath(path) ?? localAddress(fd)) as Address;
+    this.address = (givenPath(setup.path) ?? localAddress(fd)) as Address;
     // Made here, where a failure can be reported.
     ReceiveBuffers.of(loop);
-    this.#file = file;
-    this.#acceptor = new Acceptor(
-      loop,
-      fd,
-      maxConnections,
-      'path' in this.address ? this.address : undefined,
-      receiveFds,
-    );
+    this.#acceptor = new Acceptor(loop, fd, this.address, setup);
     this.#acceptor.arm();
-    own(fd);
+    closeWhenForgotten(this, this.#acceptor);
+  }
+
+  /** @internal The listening socket by itself: whoever has it does not keep this alive. */
+  get remains(): Remains & { onClosed: (() => void) | null } {
+    return this.#acceptor;
   }
 
   /** The socket's descriptor, -1 once closed. */
   get fd(): number {
-    return this.#fd;
+    return this.#acceptor.fd;
   }
 
   /** Whether `close()` has been called. */
   get closed(): boolean {
-    return this.#closing !== null;
+    return this.#acceptor.closed;
   }
 
   /**
@@ -243,7 +264,7 @@ export class Listener<Address extends SocketAddress = SocketAddress>
     try {
       for (;;) yield (await this.#acceptor.accept(undefined)) as Connection<Address>;
     } catch (error) {
-      if (this.#closing === null) throw error;
+      if (!this.closed) throw error;
     } finally {
       await this.close();
     }
@@ -251,13 +272,13 @@ export class Listener<Address extends SocketAddress = SocketAddress>
 
   /** It keeps the process alive, which is the default. */
   ref(): this {
-    this.#loop.setReferenced(this.#acceptor, true);
+    this.#acceptor.loop.setReferenced(this.#acceptor, true);
     return this;
   }
 
   /** It no longer keeps the process alive. */
   unref(): this {
-    this.#loop.setReferenced(this.#acceptor, false);
+    this.#acceptor.loop.setReferenced(this.#acceptor, false);
     return this;
   }
 
@@ -266,17 +287,7 @@ export class Listener<Address extends SocketAddress = SocketAddress>
    * asked for are closed, those handed out go on. A second call waits for the first.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#finish();
-    return this.#closing;
-  }
-
-  async #finish(): Promise<void> {
-    await new Promise<void>(resolve => this.#acceptor.stop(resolve));
-    this.#file?.remove();
-    const fd = this.#fd;
-    this.#fd = -1;
-    await closeSocket(this.#loop, fd);
-    this.onClosed?.();
+    return this.#acceptor.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

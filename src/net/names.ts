@@ -25,3 +25,11 @@ export function remoteAddress(fd: number): SocketAddress | undefined {
 export function givenPath(path: string | undefined): UnixAddress | undefined {
   return path !== undefined && isFilePath(path) ? { path } : undefined;
 }
+
+/** An address as text, for a message. */
+export function placeOf(address: SocketAddress): string {
+  if ('path' in address) return JSON.stringify(address.path);
+  return address.family === 'IPv6'
+    ? `[${address.address}]:${address.port}`
+    : `${address.address}:${address.port}`;
+}

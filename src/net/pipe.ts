@@ -9,6 +9,7 @@ import { disown, own } from '../loop/owned-descriptors.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkFd } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
+import { closeWhenForgotten, type Remains } from './forgotten.js';
 import { PipeReader } from './pipe-reader.js';
 import { PipeWriter } from './pipe-writer.js';
 import { toBytes, type WriteData } from './write-data.js';
@@ -22,36 +23,82 @@ export interface PipeOptions {
   autoClose?: boolean;
 }
 
+/** Descriptors up to this one are the process's own. */
+const STDERR = 2;
+
+/**
+ * A descriptor that is read and written, and how it is closed. `Pipe` is what users see of it, and what is in
+ * flight does not keep alive.
+ */
+class Descriptor implements Remains {
+  readonly kind = 'Pipe';
+  readonly place = undefined;
+  readonly loop: Loop;
+  readonly reader: PipeReader;
+  readonly writer: PipeWriter;
+  /** -1 once closed. */
+  fd: number;
+  readonly #autoClose: boolean;
+  #closing: Promise<void> | null = null;
+
+  constructor(loop: Loop, fd: number, autoClose: boolean) {
+    this.loop = loop;
+    this.fd = fd;
+    this.#autoClose = autoClose;
+    if (autoClose) own(fd);
+    this.reader = new PipeReader(loop, fd);
+    this.writer = new PipeWriter(loop, fd);
+  }
+
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    const stopped = new Promise<void>(resolve => this.reader.stop(resolve));
+    await new Promise<void>(resolve => this.writer.whenDrained(resolve));
+    await stopped;
+    const { fd } = this;
+    this.fd = -1;
+    if (!this.#autoClose) return;
+    if (isMainThread) await closeFile(this.loop, fd);
+    else {
+      disown(fd);
+      await closeByNode(fd);
+    }
+  }
+}
+
 /**
  * A descriptor as a stream: a pipe, a FIFO, a terminal, a socket, or a file read and written at its current
  * position. It has the names of `Connection`.
  */
 export class Pipe implements AsyncIterable<Buffer> {
-  readonly #loop: Loop;
+  readonly #descriptor: Descriptor;
   readonly #reader: PipeReader;
   readonly #writer: PipeWriter;
-  readonly #autoClose: boolean;
-  #fd: number;
-  #closing: Promise<void> | null = null;
 
   /** @internal Use `openPipe`. */
   constructor(loop: Loop, fd: number, autoClose: boolean) {
-    this.#loop = loop;
-    this.#fd = fd;
-    this.#autoClose = autoClose;
-    if (autoClose) own(fd);
-    this.#reader = new PipeReader(loop, fd);
-    this.#writer = new PipeWriter(loop, fd);
+    this.#descriptor = new Descriptor(loop, fd, autoClose);
+    this.#reader = this.#descriptor.reader;
+    this.#writer = this.#descriptor.writer;
+    if (autoClose && fd > STDERR) closeWhenForgotten(this, this.#descriptor);
   }
 
   /** The descriptor, -1 once closed. */
   get fd(): number {
-    return this.#fd;
+    return this.#descriptor.fd;
   }
 
   /** Whether `close()` or `abort()` has been called. */
   get closed(): boolean {
-    return this.#closing !== null;
+    return this.#descriptor.closed;
   }
 
   /** Bytes that have been read here. */
@@ -110,7 +157,7 @@ export class Pipe implements AsyncIterable<Buffer> {
    */
   async write(data: WriteData, options?: WaitOptions): Promise<void> {
     checkWait(options);
-    if (this.#closing !== null) throw closedError('The pipe');
+    if (this.closed) throw closedError('The pipe');
     return this.#writer.write(toBytes(data), options);
   }
 
@@ -127,8 +174,9 @@ export class Pipe implements AsyncIterable<Buffer> {
   }
 
   #setReferenced(referenced: boolean): this {
-    this.#loop.setReferenced(this.#reader, referenced);
-    this.#loop.setReferenced(this.#writer, referenced);
+    const { loop } = this.#descriptor;
+    loop.setReferenced(this.#reader, referenced);
+    loop.setReferenced(this.#writer, referenced);
     return this;
   }
 
@@ -137,29 +185,14 @@ export class Pipe implements AsyncIterable<Buffer> {
    * the kernel is done with the descriptor; a second call waits for the first.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#finish();
-    return this.#closing;
+    return this.#descriptor.close();
   }
 
   /** Closes at once: what is not written yet is dropped, and its writes reject. */
   abort(): Promise<void> {
     const closing = this.close();
-    if (this.#fd >= 0) this.#writer.abort();
+    if (this.fd >= 0) this.#writer.abort();
     return closing;
-  }
-
-  async #finish(): Promise<void> {
-    const stopped = new Promise<void>(resolve => this.#reader.stop(resolve));
-    await new Promise<void>(resolve => this.#writer.whenDrained(resolve));
-    await stopped;
-    const fd = this.#fd;
-    this.#fd = -1;
-    if (!this.#autoClose) return;
-    if (isMainThread) await closeFile(this.#loop, fd);
-    else {
-      disown(fd);
-      await closeByNode(fd);
-    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -26,6 +26,13 @@ export interface Discard {
   dropped(length: number): boolean;
 }
 
+/** Who is told how receiving has ended. */
+export interface ReceiverOwner {
+  /** A reader was told that the peer has ended, and nothing is left to read. */
+  onPeerEnded(): void;
+  onFailed(): void;
+}
+
 /**
  * The receiving side of a connection: one multishot receive that stays armed once the first read has
  * asked for data, and the bytes that nobody has read yet. For a read into pinned memory it makes room for
@@ -59,11 +66,13 @@ export class Receiver extends Operation {
 
   /** The other direction. */
   readonly #sender: Sender;
+  readonly #owner: ReceiverOwner;
 
-  constructor(loop: Loop, fd: number, sender: Sender) {
+  constructor(loop: Loop, fd: number, sender: Sender, owner: ReceiverOwner) {
     super(loop);
     this.#fd = fd;
     this.#sender = sender;
+    this.#owner = owner;
     this.#buffers = ReceiveBuffers.of(loop);
   }
 
@@ -154,8 +163,10 @@ export class Receiver extends Operation {
         reader.putBack(this.#inbox);
         // Made only if someone waits: capturing its stack would cost a tenth of a short connection.
         reader.fail(this.#error ?? closedError(closing ? 'The loop' : 'The connection'));
-      } else if (this.#ended) reader.end(this.#inbox);
-      else return false;
+      } else if (this.#ended) {
+        reader.end(this.#inbox);
+        if (this.#inbox.length === 0) this.#owner.onPeerEnded();
+      } else return false;
     }
     reader.clear();
     this.#spare = reader;
@@ -258,6 +269,7 @@ export class Receiver extends Operation {
     this.#error = systemError(res, 'read');
     this.#sender.endPipes(this.#error);
     this.#sender.abort(systemError(EPIPE, 'write'));
+    this.#owner.onFailed();
   }
 
   /**
