@@ -3,7 +3,7 @@
 import { constants, type PathLike } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isUint8Array } from 'node:util/types';
-import { checkInt, checkSignal } from '../ring/check.js';
+import { checkAborted, checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, rangeError } from '../ring/errors.js';
 import { isUrl } from '../ring/views.js';
 
@@ -145,7 +145,7 @@ export function toOptions<T extends { encoding?: string | null; signal?: AbortSi
   if (encoding && encoding !== 'buffer' && !Buffer.isEncoding(encoding)) {
     throw argValueError('encoding', 'is invalid encoding', encoding);
   }
-  checkSignal(plain.signal);
+  checkAborted(plain.signal);
   return plain;
 }
 

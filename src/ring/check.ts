@@ -102,9 +102,19 @@ export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw argTypeError(name, 'of type function', value);
 }
 
-/** An `AbortSignal`, or undefined. */
-export function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+/** An object that says whether it is aborted, which is all that the calls of `fs.promises` ask; or undefined. */
+export function checkAborted(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal !== undefined && (signal === null || typeof signal !== 'object' || !('aborted' in signal))) {
+    throw argTypeError('options.signal', 'an instance of AbortSignal', signal);
+  }
+  return signal;
+}
+
+/** An `AbortSignal`, or what can be listened to as to one; or undefined. */
+export function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (checkAborted(signal) === undefined) return undefined;
+  const { addEventListener, removeEventListener } = signal!;
+  if (typeof addEventListener !== 'function' || typeof removeEventListener !== 'function') {
     throw argTypeError('options.signal', 'an instance of AbortSignal', signal);
   }
   return signal;
