@@ -1,5 +1,7 @@
+import { checkSignal } from '../ring/check.js';
 import { isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 import { PromiseOperation } from './operation.js';
 
@@ -13,6 +15,20 @@ export class AbortError extends UasyncError {
   override get name(): string {
     return 'AbortError';
   }
+}
+
+/** What calls take that can only be aborted. */
+export interface SignalOptions {
+  signal?: AbortSignal | undefined;
+}
+
+const SIGNAL_OPTIONS = optionNames<SignalOptions>({ signal: true });
+
+/** Checks the options of a call that can only be aborted; returns its signal. */
+export function signalOf(options: SignalOptions | undefined): AbortSignal | undefined {
+  if (options === undefined) return undefined;
+  checkOptions(options, SIGNAL_OPTIONS);
+  return checkSignal(options.signal);
 }
 
 /** Throws what an aborted signal rejects with. */

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { checkInt } from '../ring/check.js';
-import { argTypeError, argValueError } from '../ring/errors.js';
+import { argValueError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import { EndState } from './end-state.js';
 import { MessageQueue } from './message-queue.js';
 
@@ -28,9 +29,11 @@ export interface ChannelOptions {
   capacity?: number;
 }
 
+const CHANNEL_OPTIONS = optionNames<ChannelOptions>({ capacity: true });
+
 /** The two ends of a new channel. Each is opened, once, by `new Channel(end)` in the thread that has it. */
 export function channelPair(options: ChannelOptions = {}): [ChannelEnd, ChannelEnd] {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkOptions(options, CHANNEL_OPTIONS);
   const capacity = checkInt('options.capacity', options.capacity ?? DEFAULT_CAPACITY, 4096, 2 ** 30);
   if (!Number.isInteger(Math.log2(capacity))) {
     throw argValueError('options.capacity', 'must be a power of two', capacity);

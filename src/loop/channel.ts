@@ -1,6 +1,7 @@
 import { isSharedArrayBuffer } from 'node:util/types';
 import * as abi from '../ring/abi.js';
 import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
+import { optionNames } from '../ring/options.js';
 import { arrayOf, kindOf } from './array-kinds.js';
 import type { ChannelEnd } from './channel-end.js';
 import { ChannelPort, type TransferList } from './channel-port.js';
@@ -25,6 +26,8 @@ export interface SendOptions extends WaitOptions {
   /** ArrayBuffers, MessagePorts and their like to move to the other thread instead of copying them. */
   transfer?: TransferList;
 }
+
+const SEND_OPTIONS = optionNames<SendOptions>({ signal: true, timeout: true, transfer: true });
 
 /**
  * What the port is given for `value`: a copy of a typed array whose buffer holds more, all of which would be
@@ -162,7 +165,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
    */
   send(value: T, options?: SendOptions): Promise<void> {
     try {
-      checkWait(options);
+      checkWait(options, SEND_OPTIONS);
       const transfer = options?.transfer;
       if (transfer !== undefined && !Array.isArray(transfer)) {
         throw argTypeError('options.transfer', 'an instance of Array', transfer);

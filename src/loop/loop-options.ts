@@ -1,6 +1,7 @@
 import { checkInt } from '../ring/check.js';
-import { argTypeError, argValueError } from '../ring/errors.js';
+import { argValueError } from '../ring/errors.js';
 import { ringsAreCounted } from '../ring/locked-memory.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 
 /** How a thread's loop is set up, at its first use. */
 export interface LoopOptions {
@@ -29,6 +30,14 @@ export interface LoopOptions {
   inline?: boolean | 'random';
 }
 
+const LOOP_OPTIONS = optionNames<LoopOptions>({
+  entries: true,
+  cqEntries: true,
+  memory: true,
+  busyPoll: true,
+  inline: true,
+});
+
 const BUSY_POLL_MAX = 1e6;
 
 /**
@@ -43,7 +52,7 @@ const CQ_ENTRIES_MAX = 65536;
 
 /** The options as a new loop has them. The ring checks its own. */
 export function withDefaults(options: LoopOptions): Required<LoopOptions> {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkOptions(options, LOOP_OPTIONS);
   const { memory = 256 << 20, busyPoll = 0, inline = true } = options;
   const { entries = ringsAreCounted() ? ENTRIES : ENTRIES_UNCOUNTED } = options;
   const { cqEntries = Math.min(Math.max(entries * CQ_FACTOR, CQ_ENTRIES), CQ_ENTRIES_MAX) } = options;

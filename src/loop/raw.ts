@@ -1,10 +1,10 @@
 import { isPromise } from 'node:util/types';
 import * as abi from '../ring/abi.js';
-import { checkFunction, checkSignal } from '../ring/check.js';
+import { checkFunction } from '../ring/check.js';
 import { argValueError, UasyncError } from '../ring/errors.js';
 import { Sqe } from '../ring/sqe/index.js';
 import { SQE } from '../ring/structs.js';
-import { AbortableOperation, throwIfAborted } from './abort.js';
+import { AbortableOperation, signalOf, throwIfAborted } from './abort.js';
 import type { Loop } from './loop.js';
 
 /** The group of provided buffers that the runtime itself receives into. */
@@ -67,7 +67,7 @@ export async function submitRaw(
   options?: { signal?: AbortSignal },
 ): Promise<number> {
   checkFunction('prepare', prepare);
-  const signal = checkSignal(options?.signal);
+  const signal = signalOf(options);
   throwIfAborted(signal);
   // An entry of its own, not one of the queue: `prepare` may throw, and may start other operations.
   const draft = new Sqe(loop.ring.scratch);

@@ -1,8 +1,7 @@
 import { constants } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
-import { checkSignal } from '../ring/check.js';
 import { argValueError, UasyncError } from '../ring/errors.js';
-import { AbortError, throwIfAborted } from './abort.js';
+import { AbortError, signalOf, throwIfAborted } from './abort.js';
 import { clearInterval, setInterval } from './real-timers.js';
 import { Waiter } from './waiter.js';
 
@@ -116,7 +115,7 @@ export function signals(...args: (NodeJS.Signals | { signal?: AbortSignal | unde
   const last = args[args.length - 1];
   const options = typeof last === 'object' && last !== null ? last : undefined;
   const names = (options === undefined ? args : args.slice(0, -1)) as NodeJS.Signals[];
-  const signal = checkSignal(options?.signal);
+  const signal = signalOf(options);
   if (names.length === 0) throw argValueError('names', 'must name a signal', names);
   for (const name of names) {
     const known = typeof name === 'string' && Object.hasOwn(constants.signals, name);

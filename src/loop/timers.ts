@@ -1,7 +1,7 @@
 import * as abi from '../ring/abi.js';
-import { checkDuration, checkSignal } from '../ring/check.js';
+import { checkDuration } from '../ring/check.js';
 import { ETIME } from '../ring/errno.js';
-import { AbortableOperation, throwIfAborted } from './abort.js';
+import { AbortableOperation, signalOf, throwIfAborted } from './abort.js';
 import { loop } from './current.js';
 import { PromiseOperation } from './operation.js';
 import { OperationPool } from './pool.js';
@@ -31,7 +31,7 @@ const sleeps = new OperationPool(SleepOperation);
  */
 export async function sleep(ms: number, options?: { signal?: AbortSignal }): Promise<void> {
   checkDuration('ms', ms);
-  const signal = checkSignal(options?.signal);
+  const signal = signalOf(options);
   throwIfAborted(signal);
   return sleeps.take(loop()).run(ms, signal);
 }

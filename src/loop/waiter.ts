@@ -1,5 +1,6 @@
 import { checkDuration, checkSignal } from '../ring/check.js';
-import { argTypeError, timeoutError } from '../ring/errors.js';
+import { timeoutError } from '../ring/errors.js';
+import { checkOptions, type OptionNames, optionNames } from '../ring/options.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 import { clearTimeout, setTimeout } from './real-timers.js';
@@ -16,10 +17,15 @@ export interface WaitOptions {
   timeout?: number | undefined;
 }
 
-/** Checks the options of a call that waits; throws if the signal is aborted already. */
-export function checkWait(options: WaitOptions | undefined): void {
+const WAIT_OPTIONS = optionNames<WaitOptions>({ signal: true, timeout: true });
+
+/**
+ * Checks the options of a call that waits; throws if the signal is aborted already.
+ * @param known the names of all its options, if it takes more.
+ */
+export function checkWait(options: WaitOptions | undefined, known: OptionNames = WAIT_OPTIONS): void {
   if (options === undefined) return;
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkOptions(options, known);
   throwIfAborted(checkSignal(options.signal));
   if (options.timeout !== undefined) checkDuration('options.timeout', options.timeout);
 }

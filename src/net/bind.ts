@@ -4,6 +4,7 @@ import { loop as currentLoop } from '../loop/current.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import {
   AF_INET,
   AF_INET6,
@@ -44,7 +45,7 @@ import {
   SOL_SOCKET,
   setOption,
 } from './options.js';
-import { resolve } from './resolve.js';
+import { hostOf, resolve } from './resolve.js';
 import { claimPath, type SocketFile } from './socket-file.js';
 import { UnixName } from './unix-path.js';
 
@@ -54,6 +55,8 @@ export interface BindOptions {
   port?: number | undefined;
   /** UDP: a name or a numeric address; default '::', or '0.0.0.0' where there is no IPv6. */
   host?: string | undefined;
+  /** UDP: the same as `host`, so that a socket's address will do. */
+  address?: string | undefined;
   /** A Unix socket instead: its path, an abstract name that begins with a NUL, or '' to have one of those chosen. */
   path?: string | undefined;
   /**
@@ -95,6 +98,28 @@ export interface BindOptions {
   signal?: AbortSignal | undefined;
 }
 
+const BIND_OPTIONS = optionNames<BindOptions>({
+  port: true,
+  host: true,
+  address: true,
+  path: true,
+  fd: true,
+  family: true,
+  bound: true,
+  reuseAddr: true,
+  reusePort: true,
+  ipv6Only: true,
+  broadcast: true,
+  recvBufferSize: true,
+  sendBufferSize: true,
+  queueLimit: true,
+  maxSize: true,
+  packetInfo: true,
+  receiveTos: true,
+  gro: true,
+  signal: true,
+});
+
 const QUEUE_LIMIT = 1024;
 const FAMILIES = new Map([
   ['IPv4', AF_INET],
@@ -116,7 +141,7 @@ export function bind(
 ): Promise<DatagramSocket<InetAddress>>;
 export function bind(options: BindOptions): Promise<DatagramSocket>;
 export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
-  checkOptions(options);
+  checkBind(options);
   const worker = await clusterWorker();
   if (worker === undefined) return start(options);
   const socket = await start(sharingPort(options));
@@ -126,7 +151,8 @@ export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
 }
 
 async function start(options: BindOptions): Promise<DatagramSocket> {
-  const { path, host, family, port = 0, signal } = options;
+  const { path, family, port = 0, signal } = options;
+  const host = hostOf(options);
   throwIfAborted(signal);
   if (options.fd !== undefined) return bindOn(options.fd, options);
   if (path !== undefined) return open(AF_UNIX, { path }, options);
@@ -147,13 +173,12 @@ async function start(options: BindOptions): Promise<DatagramSocket> {
   }
 }
 
-function checkOptions(options: BindOptions): void {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+function checkBind(options: BindOptions): void {
+  checkOptions(options, BIND_OPTIONS);
   checkSignal(options.signal);
   const string = (name: string, value: unknown): void => {
     if (value !== undefined && typeof value !== 'string') throw argTypeError(name, 'of type string', value);
   };
-  string('options.host', options.host);
   string('options.path', options.path);
   const int = (name: string, value: number | undefined, min: number, max: number): void => {
     if (value !== undefined) checkInt(name, value, min, max);
@@ -201,6 +226,7 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
 const OF_THE_SOCKET = [
   'port',
   'host',
+  'address',
   'path',
   'family',
   'bound',

@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import { AbortableOperation, AbortError } from '../loop/abort.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
@@ -9,6 +9,7 @@ import { checkInt } from '../ring/check.js';
 import { EADDRNOTAVAIL } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError, timeoutError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { optionNames } from '../ring/options.js';
 import {
   type InetAddress,
   inetAddress,
@@ -32,7 +33,7 @@ import {
   TCP_FASTOPEN_CONNECT,
   TCP_NODELAY,
 } from './options.js';
-import { resolve } from './resolve.js';
+import { checkResolve, hostOf, type IPFamily, resolve } from './resolve.js';
 import { UnixName } from './unix-path.js';
 
 /** Whom to connect to, and how. */
@@ -41,6 +42,14 @@ export interface ConnectOptions extends WaitOptions {
   port?: number | undefined;
   /** TCP: a name or a numeric address; default 'localhost'. */
   host?: string | undefined;
+  /** TCP: the same as `host`, so that a socket's address will do: `connect(server.address)`. */
+  address?: string | undefined;
+  /** TCP: only addresses of this family; default either. */
+  family?: IPFamily | undefined;
+  /** TCP: flags of the name lookup, such as `dns.ADDRCONFIG`; default 0. getaddrinfo(3) */
+  hints?: number | undefined;
+  /** TCP: looks names up in place of `dns.lookup`, whose arguments it gets, as in `node:net`. */
+  lookup?: LookupFunction | undefined;
   /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
   path?: string | undefined;
   /** Sends small writes at once, TCP_NODELAY; default true. */
@@ -60,6 +69,23 @@ export interface ConnectOptions extends WaitOptions {
    */
   receiveFds?: boolean | undefined;
 }
+
+const CONNECT_OPTIONS = optionNames<ConnectOptions>({
+  port: true,
+  host: true,
+  address: true,
+  path: true,
+  family: true,
+  hints: true,
+  lookup: true,
+  localAddress: true,
+  localPort: true,
+  noDelay: true,
+  fastOpen: true,
+  receiveFds: true,
+  signal: true,
+  timeout: true,
+});
 
 class ConnectOperation extends AbortableOperation<void> {
   #address: SocketAddress | null = null;
@@ -95,16 +121,16 @@ export function connect(options: ConnectOptions & { path: string }): Promise<Con
 export function connect(options: ConnectOptions & { path?: undefined }): Promise<Connection<InetAddress>>;
 export function connect(options: ConnectOptions): Promise<Connection>;
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-  checkWait(options);
-  const { path, host = 'localhost', port, timeout, signal } = options;
+  checkWait(options, CONNECT_OPTIONS);
+  const { path, port, timeout, signal } = options;
   if (path !== undefined && typeof path !== 'string')
     throw argTypeError('options.path', 'of type string', path);
   if (path === undefined) {
     checkNoFds(options);
     if (port === undefined) throw argTypeError('options.port', 'of type number', port);
     checkInt('options.port', port, 0, 65535);
-    if (typeof host !== 'string') throw argTypeError('options.host', 'of type string', host);
+    hostOf(options);
+    checkResolve(options);
   }
   checkLocal(options);
   const loop = currentLoop();
@@ -112,7 +138,9 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   let tried: InetAddress | undefined;
   try {
     if (path !== undefined) return await connectToPath(loop, path, options, limit);
-    const found = await resolve(host, port!, limit);
+    const { family, hints, lookup } = options;
+    const host = hostOf(options) ?? 'localhost';
+    const found = await resolve(host, port!, { family, hints, lookup, signal: limit.signal });
     const addresses = interleave(found.filter(address => isReachable(address, options)));
     tried = addresses[0];
     if (tried === undefined) throw systemError(EADDRNOTAVAIL, 'connect', found[0]);

@@ -5,12 +5,13 @@ import { traced } from '../loop/traced.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError, stateError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { ChunkIterator } from './chunk-iterator.js';
-import { ConnectionDuplex, type ToDuplexOptions } from './duplex.js';
+import { ConnectionDuplex, TO_DUPLEX_OPTIONS, type ToDuplexOptions } from './duplex.js';
 import { Endpoint } from './endpoint.js';
 import { closeWhenForgotten } from './forgotten.js';
-import { type PipeToOptions, pipe } from './pipe-to.js';
+import { PIPE_TO_OPTIONS, type PipeToOptions, pipe } from './pipe-to.js';
 import { FdReceiver, type ReceivedFds } from './received-fds.js';
 import type { Receiver } from './receiver.js';
 import { checkSendFds, sendFds } from './send-fds.js';
@@ -26,6 +27,7 @@ export interface ReadUntilOptions extends WaitOptions {
   max?: number;
 }
 
+const READ_UNTIL_OPTIONS = optionNames<ReadUntilOptions>({ max: true, signal: true, timeout: true });
 const UNTIL_MAX = 65536;
 const PEEK_MAX = 1 << 24;
 
@@ -139,7 +141,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * ERR_STREAM_PREMATURE_CLOSE when the peer ends without it: what came stays unread.
    */
   async readUntil(delimiter: string | Uint8Array | number, options: ReadUntilOptions = {}): Promise<Buffer> {
-    checkWait(options);
+    checkWait(options, READ_UNTIL_OPTIONS);
     let bytes: Buffer;
     if (typeof delimiter === 'number') bytes = Buffer.of(checkInt('delimiter', delimiter, 0, 255));
     else if (typeof delimiter === 'string' || isUint8Array(delimiter)) bytes = Buffer.from(delimiter);
@@ -295,8 +297,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   async pipeTo(other: Connection, options: PipeToOptions = {}): Promise<number> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
-    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-    checkWait({ signal: options.signal });
+    checkWait(options, PIPE_TO_OPTIONS);
     const { signal, length, end = length === undefined } = options;
     if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
     if (other.#sender.ended) throw closedError('The other connection');
@@ -334,7 +335,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * ends its side the stream ends too, and is destroyed, unless `allowHalfOpen` is set.
    */
   toDuplex(options: ToDuplexOptions = {}): ConnectionDuplex {
-    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+    checkOptions(options, TO_DUPLEX_OPTIONS);
     return new ConnectionDuplex(this, options);
   }
 

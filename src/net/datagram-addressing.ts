@@ -2,6 +2,7 @@ import type { WaitOptions } from '../loop/waiter.js';
 import { checkInt } from '../ring/check.js';
 import { EDESTADDRREQ } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError, UasyncError } from '../ring/errors.js';
+import { optionNames } from '../ring/options.js';
 import { AF_INET, AF_UNIX, type SocketAddress } from '../ring/sockaddr.js';
 import { checkPacketOptions, hasPacketOptions, type PacketOptions, writeControl } from './ancillary.js';
 import type { Ready } from './datagram-batch.js';
@@ -12,6 +13,16 @@ import { toBytes, type WriteData } from './write-data.js';
 
 /** How a datagram is sent. */
 export interface SendOptions extends WaitOptions, PacketOptions {}
+
+export const SEND_OPTIONS = optionNames<SendOptions>({
+  segmentSize: true,
+  tos: true,
+  ecn: true,
+  localAddress: true,
+  interfaceIndex: true,
+  signal: true,
+  timeout: true,
+});
 
 /** A datagram for `sendMany`: one that was received will do. */
 export interface OutgoingDatagram extends PacketOptions {

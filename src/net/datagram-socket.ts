@@ -1,15 +1,22 @@
 import { isUint8Array } from 'node:util/types';
+import { throwIfAborted } from '../loop/abort.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, closedError, type ErrorDetails, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { type OptionNames, optionNames } from '../ring/options.js';
 import { AF_UNIX, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
 import { SOCKADDR_IN } from '../ring/structs.js';
 import { bytesIn } from '../ring/views.js';
 import { checkPacketOptions } from './ancillary.js';
-import { DatagramAddressing, type OutgoingDatagram, type SendOptions } from './datagram-addressing.js';
+import {
+  DatagramAddressing,
+  type OutgoingDatagram,
+  SEND_OPTIONS,
+  type SendOptions,
+} from './datagram-addressing.js';
 import { Batch } from './datagram-batch.js';
 import type { Destination } from './datagram-destination.js';
 import { destinationOf, knownDestination, unixDestination } from './datagram-destinations.js';
@@ -28,6 +35,8 @@ export interface ReceiveManyOptions extends WaitOptions {
   /** At most so many; default: all that are there. */
   max?: number | undefined;
 }
+
+const RECEIVE_MANY_OPTIONS = optionNames<ReceiveManyOptions>({ max: true, signal: true, timeout: true });
 
 /** As many datagrams as there are. */
 const ALL = 0x7fffffff;
@@ -124,18 +133,22 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
    */
   recv(options?: WaitOptions): Promise<Datagram> {
     if (options === undefined) return this.#receiver.one(this, undefined);
-    return this.#limited(options, () => this.#receiver.one(this, options));
+    return this.#limited(options, undefined, () => this.#receiver.one(this, options));
   }
 
-  async #limited<T>(options: WaitOptions, receive: () => Promise<T>): Promise<T> {
-    checkWait(options);
+  async #limited<T>(
+    options: WaitOptions,
+    known: OptionNames | undefined,
+    receive: () => Promise<T>,
+  ): Promise<T> {
+    checkWait(options, known);
     return receive();
   }
 
   /** All datagrams that have arrived, at least one. */
   recvMany(options?: ReceiveManyOptions): Promise<Datagram[]> {
     if (options === undefined) return this.#receiver.many(this, ALL, undefined);
-    return this.#limited(options, () => {
+    return this.#limited(options, RECEIVE_MANY_OPTIONS, () => {
       const max = checkInt('options.max', options.max ?? ALL, 1, ALL);
       return this.#receiver.many(this, max, options);
     });
@@ -234,7 +247,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   ): Promise<number> {
     const destination = await this.#addressing.lookUp(name, port, options);
     this.checkOpen();
-    checkWait(options);
+    throwIfAborted(options?.signal);
     bytesIn(bytes);
     const control = this.#addressing.control(options, destination);
     return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
@@ -256,7 +269,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     const ready =
       this.#addressing.prepare(list, options) ?? (await this.#addressing.prepareNames(list, options));
     this.checkOpen();
-    checkWait(options);
+    throwIfAborted(options?.signal);
     for (const { bytes } of ready) bytesIn(bytes);
     return new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
   }
@@ -397,8 +410,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 }
 
 function checkSendOptions(options: SendOptions): void {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-  checkWait(options);
+  checkWait(options, SEND_OPTIONS);
   checkPacketOptions(options);
 }
 

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 import { clearTimeout, setImmediate, setTimeout } from '../loop/real-timers.js';
 import { checkDuration } from '../ring/check.js';
+import { optionNames } from '../ring/options.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import type { Connection } from './connection.js';
 
@@ -18,6 +19,8 @@ export interface ToDuplexOptions {
    */
   allowHalfOpen?: boolean | undefined;
 }
+
+export const TO_DUPLEX_OPTIONS = optionNames<ToDuplexOptions>({ allowHalfOpen: true });
 
 type Done = (error?: Error | null) => void;
 

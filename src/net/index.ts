@@ -17,6 +17,7 @@ export type { KeepAlive } from './options.js';
 export { openPipe, type Pipe, type PipeOptions, stderr, stdin, stdout } from './pipe.js';
 export type { PipeToOptions } from './pipe-to.js';
 export type { ReceivedFds } from './received-fds.js';
+export type { IPFamily } from './resolve.js';
 export type { SendFileOptions } from './send-file.js';
 export {
   type ServeOptions,

@@ -6,6 +6,7 @@ import * as abi from '../ring/abi.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import {
   AF_INET6,
   AF_UNIX,
@@ -32,7 +33,7 @@ import {
   TCP_FASTOPEN,
   TCP_NODELAY,
 } from './options.js';
-import { resolve } from './resolve.js';
+import { hostOf, type IPFamily, resolve, versionOf } from './resolve.js';
 import { claimPath } from './socket-file.js';
 import { UnixName } from './unix-path.js';
 
@@ -42,6 +43,10 @@ export interface ListenOptions {
   port?: number | undefined;
   /** TCP: a name or a numeric address; default '::', or '0.0.0.0' where there is no IPv6. */
   host?: string | undefined;
+  /** TCP: the same as `host`, so that a socket's address will do. */
+  address?: string | undefined;
+  /** TCP: only an address of this family; without a host it listens for that alone. Default either. */
+  family?: IPFamily | undefined;
   /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
   path?: string | undefined;
   /**
@@ -74,6 +79,23 @@ export interface ListenOptions {
   signal?: AbortSignal | undefined;
 }
 
+export const LISTEN_OPTIONS = optionNames<ListenOptions>({
+  port: true,
+  host: true,
+  address: true,
+  family: true,
+  path: true,
+  fd: true,
+  backlog: true,
+  reusePort: true,
+  ipv6Only: true,
+  noDelay: true,
+  maxConnections: true,
+  fastOpen: true,
+  receiveFds: true,
+  signal: true,
+});
+
 const EAFNOSUPPORT = 'EAFNOSUPPORT';
 const EADDRNOTAVAIL = 'EADDRNOTAVAIL';
 
@@ -89,7 +111,7 @@ export function listen(
 ): Promise<Listener<InetAddress>>;
 export function listen(options: ListenOptions): Promise<Listener>;
 export async function listen(options: ListenOptions): Promise<Listener> {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkOptions(options, LISTEN_OPTIONS);
   const worker = await clusterWorker();
   if (worker === undefined) return start(options);
   const listener = await start(sharingPort(options));
@@ -113,22 +135,25 @@ async function start(options: ListenOptions): Promise<Listener> {
   const port = options.port;
   if (port === undefined) throw argTypeError('options.port', 'of type number', port);
   checkInt('options.port', port, 0, 65535);
-  if (options.host !== undefined) {
-    if (typeof options.host !== 'string') throw argTypeError('options.host', 'of type string', options.host);
-    const [address] = await resolve(options.host, port, { signal });
+  const { family } = options;
+  const version = versionOf(family);
+  const host = hostOf(options);
+  if (host !== undefined) {
+    const [address] = await resolve(host, port, { signal, family });
     return open(address!, options, backlog);
   }
+  if (version === 4) return open({ address: '0.0.0.0', family: 'IPv4', port }, options, backlog);
   try {
     return await open({ address: '::', family: 'IPv6', port }, options, backlog);
   } catch (error) {
     const { code } = error as UasyncError;
-    if (code !== EAFNOSUPPORT && code !== EADDRNOTAVAIL) throw error;
+    if (version === 6 || (code !== EAFNOSUPPORT && code !== EADDRNOTAVAIL)) throw error;
     return open({ address: '0.0.0.0', family: 'IPv4', port }, options, backlog);
   }
 }
 
 /** What an adopted socket has settled already. */
-const OF_THE_SOCKET = ['port', 'host', 'path', 'reusePort', 'ipv6Only'] as const;
+const OF_THE_SOCKET = ['port', 'host', 'address', 'family', 'path', 'reusePort', 'ipv6Only'] as const;
 
 /** Takes over a socket. */
 function listenOn(fd: number, options: ListenOptions, backlog: number): Listener {

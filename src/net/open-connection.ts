@@ -1,6 +1,7 @@
 import { loop as currentLoop } from '../loop/current.js';
 import { ENOTCONN } from '../ring/errno.js';
-import { argTypeError, systemError } from '../ring/errors.js';
+import { systemError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import { AF_UNIX } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { adopt, checkNoFds, checkNotListening, checkSocket } from './adopt.js';
@@ -19,6 +20,8 @@ export interface OpenConnectionOptions {
   receiveFds?: boolean | undefined;
 }
 
+const OPEN_OPTIONS = optionNames<OpenConnectionOptions>({ noDelay: true, receiveFds: true });
+
 /**
  * Makes a Connection of a connected stream socket, TCP or Unix, that comes from elsewhere: inherited, as
  * standard input of an inetd service is, or received over a Unix socket. The descriptor is the connection's
@@ -28,7 +31,7 @@ export interface OpenConnectionOptions {
  * and RangeError for wrong arguments.
  */
 export function openConnection(fd: number, options: OpenConnectionOptions = {}): Connection {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkOptions(options, OPEN_OPTIONS);
   const domain = checkSocket(fd, SOCK_STREAM);
   checkNotListening(fd);
   if (domain !== AF_UNIX) checkNoFds(options);

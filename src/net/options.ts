@@ -1,6 +1,8 @@
 /** Socket options by setsockopt(2): they have no cost worth a ring entry, being set once. */
+
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { optionNames } from '../ring/options.js';
 
 // In Linux's numbers, the same on x64 and arm64
 export const SOL_SOCKET = 1;
@@ -73,6 +75,8 @@ export interface KeepAlive {
   /** Unanswered probes after which the connection is dropped, 1 to 127; the system's default is 9. */
   count?: number;
 }
+
+export const KEEP_ALIVE_OPTIONS = optionNames<KeepAlive>({ idle: true, interval: true, count: true });
 
 export function setKeepAlive(fd: number, enable: boolean, options: KeepAlive): void {
   setOption(fd, SOL_SOCKET, SO_KEEPALIVE, enable ? 1 : 0);

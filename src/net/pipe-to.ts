@@ -2,6 +2,7 @@ import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../loop
 import { queueMicrotask } from '../loop/real-timers.js';
 import { unlessGivenUp } from '../loop/waiter.js';
 import type { UasyncError } from '../ring/errors.js';
+import { optionNames } from '../ring/options.js';
 import type { Inbox } from './inbox.js';
 import type { Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
@@ -17,6 +18,8 @@ export interface PipeToOptions {
   /** Whether the other's sending side ends with it; default true, and false with a `length`. */
   end?: boolean | undefined;
 }
+
+export const PIPE_TO_OPTIONS = optionNames<PipeToOptions>({ signal: true, length: true, end: true });
 
 /** Fewer bytes are copied: a buffer that is lent must not be held up by a few of them. */
 const LEND_MIN = 16 * 1024;

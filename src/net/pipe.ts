@@ -9,6 +9,7 @@ import { disown, own } from '../loop/owned-descriptors.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkFd } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import { closeWhenForgotten, type Remains } from './forgotten.js';
 import { PipeReader } from './pipe-reader.js';
 import { PipeWriter } from './pipe-writer.js';
@@ -22,6 +23,8 @@ export interface PipeOptions {
   /** Whether `close()` closes the descriptor too; default true. */
   autoClose?: boolean;
 }
+
+const PIPE_OPTIONS = optionNames<PipeOptions>({ autoClose: true });
 
 /** Descriptors up to this one are the process's own. */
 const STDERR = 2;
@@ -206,7 +209,7 @@ export class Pipe implements AsyncIterable<Buffer> {
  * @throws TypeError and RangeError for a wrong `fd`; EBADF if it is not open.
  */
 export function openPipe(fd: number, options: PipeOptions = {}): Pipe {
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkOptions(options, PIPE_OPTIONS);
   fstatSync(checkFd(fd));
   return new Pipe(currentLoop(), fd, options.autoClose ?? true);
 }

@@ -7,6 +7,7 @@ import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
 import { EAGAIN, isCancelled } from '../ring/errno.js';
 import { argTypeError, closedError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import { POLLOUT } from '../ring/sqe/control.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { whileHeld } from './hold-limit.js';
@@ -27,6 +28,13 @@ export interface SendFileOptions {
   timeout?: number;
 }
 
+const SEND_FILE_OPTIONS = optionNames<SendFileOptions>({
+  offset: true,
+  length: true,
+  signal: true,
+  timeout: true,
+});
+
 /** The descriptor that is meant. */
 export function descriptorOf(file: SendableFile): number {
   if (typeof file === 'number') return checkFd(file);
@@ -41,7 +49,7 @@ export function descriptorOf(file: SendableFile): number {
 /** Checks what `sendFile` is given. */
 export function checkSendFile(file: SendableFile, options: SendFileOptions): void {
   descriptorOf(file);
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkOptions(options, SEND_FILE_OPTIONS);
   const { offset, length, signal, timeout } = options;
   if (offset !== undefined) checkInt('options.offset', offset, 0, Number.MAX_SAFE_INTEGER);
   if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);

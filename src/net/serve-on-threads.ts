@@ -7,6 +7,7 @@ import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import { isUrl } from '../ring/views.js';
 import { type ReservedPort, reservePort } from './reserved-port.js';
@@ -64,6 +65,16 @@ export interface StopOptions {
   /** Aborting it terminates them at once. */
   signal?: AbortSignal;
 }
+
+const SERVE_OPTIONS = optionNames<ServeOptions>({
+  data: true,
+  restartDelay: true,
+  onStart: true,
+  onCrash: true,
+  signal: true,
+  timeout: true,
+});
+const STOP_OPTIONS = optionNames<StopOptions>({ timeout: true, signal: true });
 
 /** One thread of a server. */
 export interface ThreadStats {
@@ -165,8 +176,7 @@ export class ThreadServer {
    */
   stop(options: StopOptions = {}): Promise<number> {
     try {
-      if (typeof options !== 'object' || options === null)
-        throw argTypeError('options', 'an object', options);
+      checkOptions(options, STOP_OPTIONS);
       const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
       this.#stopping ??= this.#stop();
       this.#limitStop(timeout, checkSignal(options.signal));
@@ -248,12 +258,12 @@ export async function serveOnThreads(
 ): Promise<ThreadServer> {
   const count = checkInt('threads', threads ?? availableParallelism(), 1, THREADS_MAX);
   const url = toModuleUrl(moduleUrl);
-  if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+  checkOptions(options, SERVE_OPTIONS);
   const { restartDelay, onStart, onCrash } = options;
   if (restartDelay !== undefined) checkDuration('options.restartDelay', restartDelay);
   if (onStart !== undefined) checkFunction('options.onStart', onStart);
   if (onCrash !== undefined) checkFunction('options.onCrash', onCrash);
-  checkWait(options);
+  checkWait({ signal: options.signal, timeout: options.timeout });
   const server = new ThreadServer(count, url, options);
   await server.start(options);
   return server;

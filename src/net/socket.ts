@@ -1,5 +1,6 @@
 import { checkInt } from '../ring/check.js';
-import { argTypeError, closedError } from '../ring/errors.js';
+import { closedError } from '../ring/errors.js';
+import { checkOptions } from '../ring/options.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { localAddress, remoteAddress } from './names.js';
 import {
@@ -8,6 +9,7 @@ import {
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_TCLASS,
+  KEEP_ALIVE_OPTIONS,
   type KeepAlive,
   SO_LINGER,
   SO_RCVBUF,
@@ -75,7 +77,7 @@ export abstract class Socket<Address extends SocketAddress = SocketAddress> exte
   /** Probes a silent peer, SO_KEEPALIVE; times are in seconds. */
   setKeepAlive(enable = true, options: KeepAlive = {}): this {
     this.checkOpen();
-    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+    checkOptions(options, KEEP_ALIVE_OPTIONS);
     if (options.idle !== undefined) checkInt('options.idle', options.idle, 1, 32767);
     if (options.interval !== undefined) checkInt('options.interval', options.interval, 1, 32767);
     if (options.count !== undefined) checkInt('options.count', options.count, 1, 127);

@@ -6,6 +6,7 @@ import { argTypeError, argValueError, closedError, UasyncError } from '../ring/e
 import type { InetAddress } from '../ring/sockaddr.js';
 import { type ListenOptions, listen } from './listen.js';
 import type { Listener } from './listener.js';
+import { anyAddress, hostOf } from './resolve.js';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
 
 /** What the function that a thread runs is given. */
@@ -60,6 +61,9 @@ export class Thread implements ThreadContext {
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     if ('path' in options) throw argValueError('options.path', 'cannot be shared by threads', options.path);
     if ('fd' in options) throw argValueError('options.fd', 'cannot be shared by threads', options.fd);
+    if ((options as ListenOptions).reusePort === false) {
+      throw argValueError('options.reusePort', 'must be true for threads', false);
+    }
     this.#listening++;
     try {
       const port = options.port === 0 ? await this.#reserve(options) : options.port;
@@ -78,7 +82,9 @@ export class Thread implements ThreadContext {
     }
   }
 
-  #reserve({ host, ipv6Only = false }: ListenOptions): Promise<number> {
+  #reserve(options: ListenOptions): Promise<number> {
+    const { ipv6Only = false } = options;
+    const host = hostOf(options) ?? anyAddress(options.family);
     return new Promise((resolve, reject) => {
       this.#say({ type: 'reserve', index: this.#reserving.length, host, ipv6Only });
       this.#reserving.push({ resolve, reject });

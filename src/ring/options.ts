@@ -1,0 +1,55 @@
+/** What options a call takes: one that is unknown, or misspelled, is an error rather than ignored. */
+import { argTypeError, argValueError } from './errors.js';
+
+/** The names of a call's options. */
+export type OptionNames = ReadonlySet<string>;
+
+/** All names of the interface `T`, and no others: the compiler compares them. */
+export function optionNames<T>(names: Record<keyof T, true>): OptionNames {
+  return new Set(Object.keys(names));
+}
+
+/**
+ * Checks that `options` is an object with no other options than those; one that is undefined is not given.
+ * @throws TypeError ERR_INVALID_ARG_TYPE, or ERR_INVALID_ARG_VALUE with the name.
+ */
+export function checkOptions(options: object, known: OptionNames, name = 'options'): void {
+  if (typeof options !== 'object' || options === null) throw argTypeError(name, 'an object', options);
+  for (const option in options) if (!known.has(option)) refuse(options, option, known, name);
+}
+
+function refuse(options: object, option: string, known: OptionNames, name: string): void {
+  const value = (options as Record<string, unknown>)[option];
+  if (value === undefined) return;
+  const near = nearest(option, known);
+  const reason = near === undefined ? 'is unknown' : `is unknown (did you mean '${near}'?)`;
+  throw argValueError(`${name}.${option}`, reason, value);
+}
+
+/** What was probably meant: the same but for case, or for two letters. */
+function nearest(option: string, known: OptionNames): string | undefined {
+  const word = option.toLowerCase();
+  let nearest: string | undefined;
+  let least = Math.min(3, word.length - 1);
+  for (const name of known) {
+    const distance = editDistance(word, name.toLowerCase());
+    if (distance >= least) continue;
+    least = distance;
+    nearest = name;
+  }
+  return nearest;
+}
+
+/** How many letters have to be put in, left out or replaced to make one word of the other (Levenshtein). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
