@@ -18,7 +18,7 @@ import {
 } from '../ring/sockaddr.js';
 import { SOCK_DGRAM } from '../ring/sqe/sockets.js';
 import { adopt, checkSocket } from './adopt.js';
-import { closeOnDisconnect, clusterWorker, sharingPort } from './cluster.js';
+import { closeOnDisconnect, clusterWorker, mayBeWorker, sharingPort } from './cluster.js';
 import { DATAGRAM_MAX } from './datagram-buffers.js';
 import type { SocketSetup } from './datagram-endpoint.js';
 import {
@@ -142,6 +142,7 @@ export function bind(
 export function bind(options: BindOptions): Promise<DatagramSocket>;
 export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
   checkBind(options);
+  if (!mayBeWorker()) return start(options);
   const worker = await clusterWorker();
   if (worker === undefined) return start(options);
   const socket = await start(sharingPort(options));
@@ -199,11 +200,11 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
   const name = 'path' in address ? new UnixName(address.path, 'bind') : null;
   const sockaddr = name?.sockaddr ?? sockaddrOf(address);
   let fd = -1;
+  let file: SocketFile | null = null;
   try {
     fd = openSocket(SOCK_DGRAM, 'bind', address);
     setOptions(fd, domain, options);
     const bound = options.bound !== false;
-    let file: SocketFile | null = null;
     if (bound && name !== null) file = await claimPath(name, at => libc().bind(fd, at), 'bind');
     else if (bound) bindTo(fd, address, sockaddr);
     return new DatagramSocket(loop, fd, {
@@ -215,6 +216,7 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
       file,
     });
   } catch (error) {
+    file?.remove();
     if (fd >= 0) await closeSocket(loop, fd);
     throw error;
   } finally {

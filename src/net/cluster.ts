@@ -1,9 +1,13 @@
 /** What workers of node:cluster expect of their sockets. */
 import type { Worker } from 'node:cluster';
 
-/** This process as a worker of node:cluster, if it is one. Whoever is none does not pay for looking. */
+/** Whether this process may be a worker: it has a parent to talk to. */
+export function mayBeWorker(): boolean {
+  return process.channel !== undefined && process.channel !== null;
+}
+
+/** This process as a worker, if it is one. */
 export async function clusterWorker(): Promise<Worker | undefined> {
-  if (process.channel === undefined || process.channel === null) return undefined;
   const { default: cluster } = await import('node:cluster');
   return cluster.isWorker ? cluster.worker : undefined;
 }

@@ -18,7 +18,7 @@ import {
 } from '../ring/sockaddr.js';
 import { SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { adopt, checkNoFds, checkSocket, isListening } from './adopt.js';
-import { closeOnDisconnect, clusterWorker, sharingPort } from './cluster.js';
+import { closeOnDisconnect, clusterWorker, mayBeWorker, sharingPort } from './cluster.js';
 import { Listener } from './listener.js';
 import { localAddress } from './names.js';
 import { openSocket } from './open-socket.js';
@@ -34,7 +34,7 @@ import {
   TCP_NODELAY,
 } from './options.js';
 import { hostOf, type IPFamily, resolve, versionOf } from './resolve.js';
-import { claimPath } from './socket-file.js';
+import { claimPath, type SocketFile } from './socket-file.js';
 import { UnixName } from './unix-path.js';
 
 /** Where and how to listen. */
@@ -112,6 +112,7 @@ export function listen(
 export function listen(options: ListenOptions): Promise<Listener>;
 export async function listen(options: ListenOptions): Promise<Listener> {
   checkOptions(options, LISTEN_OPTIONS);
+  if (!mayBeWorker()) return start(options);
   const worker = await clusterWorker();
   if (worker === undefined) return start(options);
   const listener = await start(sharingPort(options));
@@ -180,16 +181,18 @@ async function openPath(path: string, options: ListenOptions, backlog: number): 
   // Checked before there is a descriptor to lose.
   const name = new UnixName(path, 'listen');
   let fd = -1;
+  let file: SocketFile | null = null;
   try {
     fd = openSocket(SOCK_STREAM, 'listen', { path });
     const bindAndListen = (sockaddr: Uint8Array): number => {
       const failed = libc().bind(fd, sockaddr);
       return failed < 0 ? failed : libc().listen(fd, backlog);
     };
-    const file = await claimPath(name, bindAndListen, 'listen');
+    file = await claimPath(name, bindAndListen, 'listen');
     const { maxConnections, receiveFds } = options;
     return new Listener(loop, fd, { file, path, maxConnections, receiveFds });
   } catch (error) {
+    file?.remove();
     if (fd >= 0) await closeSocket(loop, fd);
     throw error;
   } finally {

@@ -1,10 +1,12 @@
 /** What becomes of connections whose loop is closed under them. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loop, sleep } from 'uasync';
-import { type Connection, listen } from 'uasync/net';
-import { checkLeaks, standstill, until } from '../harness.js';
+import { bind, type Connection, listen } from 'uasync/net';
+import { checkLeaks, scratchFolder, standstill, until } from '../harness.js';
 import { HOST, pair, portOf } from './sockets.js';
 
 checkLeaks();
@@ -25,9 +27,17 @@ async function withNode(t: Test): Promise<[Connection, net.Socket]> {
 }
 
 t.test('a listen that is under way', async t => {
-  const listening = t.rejects(listen({ path: `\0uasync-${process.pid}` }), { code: 'ERR_CLOSED' });
+  const path = join(scratchFolder(), 'socket');
+  const closed = { code: 'ERR_CLOSED' };
+  const listening = [
+    t.rejects(listen({ path: `\0uasync-${process.pid}` }), closed),
+    t.rejects(listen({ path }), closed),
+    t.rejects(bind({ path: `${path}-too` }), closed),
+  ];
   loop().close();
-  await listening;
+  await Promise.all(listening);
+  t.notOk(existsSync(path), 'no file is left');
+  t.notOk(existsSync(`${path}-too`), 'no file is left');
   loop();
 });
 
