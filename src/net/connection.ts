@@ -301,6 +301,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     const { signal, length, end = length === undefined } = options;
     if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
     if (other.#sender.ended) throw closedError('The other connection');
+    other.#endpoint.watchWhilePiped();
     const moved = await pipe(this.#receiver, other.#sender, length ?? Number.POSITIVE_INFINITY, signal);
     if (end) await other.shutdown({ signal });
     return moved;
@@ -313,6 +314,36 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   shutdown(options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.shutdown());
     return this.#endpoint.shutdown();
+  }
+
+  // --- The peer -----------------------------------------------------------------------------------
+
+  /**
+   * Resolves when the peer has ended its side, by its end or by a reset, or when the connection is closed: nothing
+   * more will come. Nothing is read for that: bytes that came before the end are there still.
+   * @throws (as a rejection) AbortError, ETIMEDOUT.
+   */
+  async whenEnded(options?: WaitOptions): Promise<void> {
+    checkWait(options);
+    await this.#endpoint.peerEnded(options);
+  }
+
+  /**
+   * Resolves when the connection is over: reset or failed, ended by both sides, or closed here. A peer that has
+   * only ended its side may still receive: see `whenEnded`.
+   * @throws (as a rejection) AbortError, ETIMEDOUT.
+   */
+  async whenClosed(options?: WaitOptions): Promise<void> {
+    checkWait(options);
+    await this.#endpoint.over(options);
+  }
+
+  /**
+   * Aborted when the connection is over, as `whenClosed` has it: for work that nobody waits for any more then. Its
+   * reason is the error, ECONNRESET or ERR_CLOSED.
+   */
+  get signal(): AbortSignal {
+    return this.#endpoint.signal;
   }
 
   // --- As streams ---------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { own } from '../loop/owned-descriptors.js';
+import { queueMicrotask } from '../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
+import { ECONNRESET, EPIPE } from '../ring/errno.js';
 import { closedError, systemError, timeoutError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
@@ -10,6 +12,7 @@ import { IdleTimer } from './idle-timer.js';
 import { endNow, LingeringClose } from './lingering-close.js';
 import { placeOf, remoteAddress } from './names.js';
 import { setResetOnClose } from './options.js';
+import { PeerWatch } from './peer-watch.js';
 import { Receiver, type ReceiverOwner } from './receiver.js';
 import { Sender } from './sender.js';
 
@@ -31,6 +34,9 @@ export class Endpoint implements ReceiverOwner, Remains {
   #shutdown: Promise<void> | null = null;
   #idle: IdleTimer | null = null;
   #lingering: LingeringClose | null = null;
+  #watch: PeerWatch | null = null;
+  /** Settles what asks after the peer when all is over already. */
+  #finished: AbortSignal | null = null;
   /** Whether this side has ended, and whether the other has, to whoever read it. */
   #ended = false;
   #peerEnded = false;
@@ -58,11 +64,62 @@ export class Endpoint implements ReceiverOwner, Remains {
 
   onPeerEnded(): void {
     this.#peerEnded = true;
+    if (this.sender.piped) this.watchPeer();
     this.#endItself();
   }
 
   onFailed(): void {
+    this.#watch?.finish(this.receiver.error!);
     this.#endItself();
+  }
+
+  /** A peer that only receives may go without a read or a write that finds out: pipes that lead here end then. */
+  watchPeer(): void {
+    if (this.fd >= 0 && !this.loop.closing) this.#watchNow();
+  }
+
+  /** A pipe begins that leads here: does a read tell if the peer goes? Perhaps one that begins in this turn. */
+  watchWhilePiped(): void {
+    queueMicrotask(() => {
+      if (this.sender.piped && this.receiver.slot < 0 && !this.closed) this.watchPeer();
+    });
+  }
+
+  #watchNow(): PeerWatch {
+    this.#watch ??= new PeerWatch(this.loop, this.fd, this.receiver.referenced, failed =>
+      this.#onGone(failed),
+    );
+    return this.#watch;
+  }
+
+  /** The poll says that the connection has failed, or that both sides have ended. */
+  #onGone(failed: boolean): void {
+    const watch = this.#watch!;
+    // A peer of a Unix socket that closes hangs up with its end. A pipe need not fail for that: perhaps nothing more
+    // is to be sent. It does if the peer had ended its side before, to receive the rest.
+    if (failed || watch.hasEnded || !this.receiver.finished) {
+      this.sender.endPipes(systemError(EPIPE, 'write'));
+    }
+    const ended = !failed && this.sender.ended;
+    watch.finish(ended ? closedError('The connection') : systemError(ECONNRESET, 'poll'));
+  }
+
+  /** Resolves when nothing more will come from the peer. */
+  async peerEnded(options: WaitOptions | undefined): Promise<void> {
+    if (this.fd >= 0 && !this.loop.closing && !this.receiver.finished) await this.#watchNow().ended(options);
+  }
+
+  /** Resolves when the connection is over. */
+  async over(options: WaitOptions | undefined): Promise<void> {
+    if (this.fd >= 0 && !this.loop.closing && !this.receiver.failed) await this.#watchNow().over(options);
+  }
+
+  /** Aborted when it is. */
+  get signal(): AbortSignal {
+    if (this.#watch !== null) return this.#watch.signal;
+    if (this.fd >= 0 && !this.loop.closing && !this.receiver.failed) return this.#watchNow().signal;
+    this.#finished ??= AbortSignal.abort(this.receiver.error ?? closedError('The connection'));
+    return this.#finished;
   }
 
   /** Nothing is left to do with the socket once both sides have ended, or it has failed. */
@@ -103,6 +160,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   setReferenced(referenced: boolean): void {
     this.loop.setReferenced(this.receiver, referenced);
     this.sender.setReferenced(referenced);
+    this.#watch?.setReferenced(referenced);
   }
 
   /** Waits until the kernel has taken all that was written. */
@@ -214,9 +272,19 @@ export class Endpoint implements ReceiverOwner, Remains {
     this.#idle?.stop();
     const { fd } = this;
     this.fd = -1;
-    const waits = this.linger !== null && this.linger > 0;
-    const closed = closeSocket(this.loop, fd, waits);
+    const closed = this.#watch === null ? this.#closeSocket(fd) : this.#closeWatched(fd, this.#watch);
     return this.#onClosed === undefined ? closed : closed.then(this.#onClosed);
+  }
+
+  #closeSocket(fd: number): Promise<void> {
+    return closeSocket(this.loop, fd, this.linger !== null && this.linger > 0);
+  }
+
+  /** The socket would stay open as long as it is polled. */
+  async #closeWatched(fd: number, watch: PeerWatch): Promise<void> {
+    watch.finish(closedError('The connection'));
+    await new Promise<void>(resolve => watch.stop(resolve));
+    await this.#closeSocket(fd);
   }
 }
 

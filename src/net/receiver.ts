@@ -386,7 +386,11 @@ export class Receiver extends Operation {
     return this.#ended || this.#error !== null;
   }
 
-  /** Whether the connection has failed. */
+  /** How the connection has failed, if it has. */
+  get error(): Error | null {
+    return this.#error;
+  }
+
   get failed(): boolean {
     return this.#error !== null;
   }
@@ -448,6 +452,7 @@ export class Receiver extends Operation {
     this.#discard = null;
     this.#fd = -1;
     this.#inbox.clear();
+    this.fds?.close();
     onStopped?.();
   }
 }
