@@ -13,6 +13,7 @@ import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './data
 import { type DatagramSend, type SendOutcome, type SendOwner, sends } from './datagram-send.js';
 import { DatagramTrains, type TrainSender } from './datagram-trains.js';
 import type { SendLimit } from './send-limit.js';
+import { isSentNow } from './send-now.js';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -63,6 +64,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
   readonly #isUnix: boolean;
   readonly #flags: number;
   #closed = false;
+  /** The completions of the loop when the last plain send was made. */
+  #sentAt = -1;
   #referenced = true;
   #onStopped: (() => void) | null = null;
 
@@ -81,6 +84,17 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
    */
   sendPlain(data: Uint8Array, destination: Destination): Promise<number> {
     const { length } = data;
+    if (this.#isFirst && isSentNow(this.#loop, data)) {
+      const sent = this.#loop.socketCalls.sendTo(this.#fd, data, destination.bytes);
+      if (sent >= 0) {
+        destination.proven(this.id, length);
+        return Promise.resolve(sent);
+      }
+      if (sent !== EAGAIN && sent !== EINTR) {
+        destination.doubt();
+        return Promise.reject(systemError(sent, 'send', destination.details));
+      }
+    }
     if (
       destination.isProven(this.id, length) &&
       this.peer === null &&
@@ -90,6 +104,14 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
       return Promise.resolve(length);
     }
     return this.send(data, destination, undefined, undefined);
+  }
+
+  /** Whether nothing is before it, and it is the first of what this turn sends: others go together. */
+  get #isFirst(): boolean {
+    const { completed } = this.#loop;
+    const free = this.#sentAt !== completed && this.#idle && this.#waiting.length === 0 && !this.#closed;
+    if (free) this.#sentAt = completed;
+    return free;
   }
 
   /** The socket is about to change: what was sent leaves first, and says no more about what comes. */

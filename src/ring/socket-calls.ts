@@ -12,9 +12,11 @@ const UTF8_MAX = 3;
 /** The longest text that certainly fits, in UTF-16 units. */
 export const TEXT_MAX = Math.floor(SEND_MAX / UTF8_MAX);
 
+const SOCKADDR_MAX = 128;
+
 /** The calls of one thread, from memory that they share: the kernel is done with it when a call returns. */
 export class SocketCalls {
-  readonly #memory = Mapping.anonymous(SEND_MAX);
+  readonly #memory = Mapping.anonymous(SEND_MAX + SOCKADDR_MAX);
   readonly #bytes = Buffer.from(this.#memory.buffer);
   readonly #call = libc().syscall;
   /** How many bytes the last call had to send. */
@@ -23,17 +25,25 @@ export class SocketCalls {
   /** Sends at most SEND_MAX bytes; how many the socket has taken, or a negative errno. send(2) */
   send(fd: number, bytes: Uint8Array): number {
     this.#bytes.set(bytes);
-    return this.#send(fd, bytes.length);
+    return this.#send(fd, bytes.length, 0, 0);
+  }
+
+  /** As `send`, of a datagram to an address. sendto(2) */
+  sendTo(fd: number, bytes: Uint8Array, address: Uint8Array): number {
+    this.#bytes.set(bytes);
+    this.#bytes.set(address, SEND_MAX);
+    return this.#send(fd, bytes.length, this.#memory.address + SEND_MAX, address.length);
   }
 
   /** As `send`, of at most TEXT_MAX characters in UTF-8. */
   sendText(fd: number, text: string): number {
-    return this.#send(fd, this.#bytes.write(text));
+    return this.#send(fd, this.#bytes.write(text, 0, SEND_MAX), 0, 0);
   }
 
-  #send(fd: number, length: number): number {
+  #send(fd: number, length: number, name: number, nameLength: number): number {
     this.length = length;
-    return this.#call(NR_SENDTO, fd, this.#memory.address, length, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+    const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    return this.#call(NR_SENDTO, fd, this.#memory.address, length, flags, name, nameLength);
   }
 
   /** The last `count` bytes of what the last call had to send, in memory of their own. */

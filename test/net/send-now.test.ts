@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import t from 'tap';
 import { loop } from 'uasync';
-import { listen } from 'uasync/net';
+import { bind, listen } from 'uasync/net';
 import { checkLeaks, turns } from '../harness.js';
 import { HOST, pair, portOf, readAll } from './sockets.js';
 
@@ -75,8 +75,36 @@ t.test('empty writes, and detached ones, send nothing', async t => {
   await a.write(new Uint8Array(0));
   const gone = new Uint8Array(10);
   structuredClone(gone.buffer, { transfer: [gone.buffer] });
-  await a.write(gone);
+  await t.rejects(a.write(gone), { code: 'ERR_INVALID_STATE' });
   t.equal(a.bytesWritten, 0);
   await a.shutdown();
   t.equal((await readAll(b)).length, 0);
+});
+
+t.test('the first datagram of a quiet loop to a known peer takes no operation', async t => {
+  await using server = await bind({ host: HOST });
+  await using client = await bind({ host: HOST });
+  const { port } = server.address;
+  await client.send('known', port, HOST);
+  await server.recv();
+  for (const text of ['one', 'two', 'three']) {
+    await turns();
+    const before = loop().stats().submitted;
+    const sent = client.send(Buffer.from(text), port, HOST);
+    t.equal(loop().stats().submitted, before, text);
+    t.equal(await sent, text.length);
+    t.equal(String((await server.recv()).data), text);
+  }
+});
+
+t.test('datagrams of one turn arrive in their order, and a refused one rejects at once', async t => {
+  await using server = await bind({ host: HOST });
+  await using client = await bind({ host: HOST });
+  const { port } = server.address;
+  const texts = Array.from({ length: 100 }, (_, i) => String(i));
+  await Promise.all(texts.map(text => client.send(Buffer.from(text), port, HOST)));
+  for (const text of texts) t.equal(String((await server.recv()).data), text);
+  await turns();
+  const refused = { code: 'EACCES', syscall: 'send', address: '127.255.255.255', port };
+  await t.rejects(client.send(Buffer.from('x'), port, '127.255.255.255'), refused);
 });
