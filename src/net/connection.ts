@@ -5,12 +5,20 @@ import { traced } from '../loop/traced.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError, stateError } from '../ring/errors.js';
-import { checkOptions, optionNames } from '../ring/options.js';
+import { checkOptions } from '../ring/options.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { ChunkIterator } from './chunk-iterator.js';
+import {
+  type Delimiter,
+  delimiterOf,
+  READ_UNTIL_OPTIONS,
+  type ReadUntilOptions,
+  untilMax,
+} from './delimiter.js';
 import { ConnectionDuplex, TO_DUPLEX_OPTIONS, type ToDuplexOptions } from './duplex.js';
 import { Endpoint } from './endpoint.js';
 import { closeWhenForgotten } from './forgotten.js';
+import { type LinesOptions, linesOf } from './lines.js';
 import { PIPE_TO_OPTIONS, type PipeToOptions, pipe } from './pipe-to.js';
 import { FdReceiver, type ReceivedFds } from './received-fds.js';
 import type { Receiver } from './receiver.js';
@@ -21,14 +29,6 @@ import { Socket } from './socket.js';
 import { WebStreams } from './web-streams.js';
 import { toPart, toParts, type WriteData, type WritePart } from './write-data.js';
 
-/** How `readUntil` goes. */
-export interface ReadUntilOptions extends WaitOptions {
-  /** The most bytes, the delimiter included; default 65536. */
-  max?: number;
-}
-
-const READ_UNTIL_OPTIONS = optionNames<ReadUntilOptions>({ max: true, signal: true, timeout: true });
-const UNTIL_MAX = 65536;
 const PEEK_MAX = 1 << 24;
 
 /**
@@ -140,14 +140,10 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND when it is not among the first `max` bytes, and
    * ERR_STREAM_PREMATURE_CLOSE when the peer ends without it: what came stays unread.
    */
-  async readUntil(delimiter: string | Uint8Array | number, options: ReadUntilOptions = {}): Promise<Buffer> {
+  async readUntil(delimiter: Delimiter, options: ReadUntilOptions = {}): Promise<Buffer> {
     checkWait(options, READ_UNTIL_OPTIONS);
-    let bytes: Buffer;
-    if (typeof delimiter === 'number') bytes = Buffer.of(checkInt('delimiter', delimiter, 0, 255));
-    else if (typeof delimiter === 'string' || isUint8Array(delimiter)) bytes = Buffer.from(delimiter);
-    else throw argTypeError('delimiter', 'of type string, number or Uint8Array', delimiter);
-    if (bytes.length === 0) throw rangeError('delimiter.length', '>= 1', 0);
-    const max = checkInt('options.max', options.max ?? UNTIL_MAX, bytes.length, constants.MAX_LENGTH);
+    const bytes = delimiterOf(delimiter);
+    const max = untilMax(options, bytes.length);
     try {
       return (await this.#receiver.start(this.#receiver.newReader().until(bytes, max), options)) as Buffer;
     } catch (error) {
@@ -180,6 +176,15 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   /** Yields chunks until the peer ends its side. Leaving the loop, in whatever way, closes the connection. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
     return new ChunkIterator(this, this.#receiver);
+  }
+
+  /**
+   * What arrives as lines of text, without their ends: '\n' or '\r\n'. The last one needs no end. More than a line
+   * is read at a time: leaving the loop, in whatever way, closes the connection, as iterating over it does.
+   * @throws (as a rejection) ERR_LINE_TOO_LONG for a line of more than `max` bytes, and what `read` throws.
+   */
+  lines(options?: LinesOptions): AsyncGenerator<string, void, undefined> {
+    return linesOf(this, options);
   }
 
   // --- Writing ------------------------------------------------------------------------------------

@@ -4,12 +4,14 @@ export type { InetAddress, SocketAddress, UnixAddress } from '../ring/sockaddr.j
 export type { PacketInfo, PacketOptions } from './ancillary.js';
 export { type BindOptions, bind } from './bind.js';
 export { type ConnectOptions, connect } from './connect.js';
-export type { Connection, ReadUntilOptions } from './connection.js';
+export type { Connection } from './connection.js';
 export type { OutgoingDatagram, SendOptions } from './datagram-addressing.js';
 export { type SendFailure, SendManyError } from './datagram-batch.js';
 export type { Datagram } from './datagram-receiver.js';
 export type { DatagramSocket, ReceiveManyOptions } from './datagram-socket.js';
+export type { ReadUntilOptions } from './delimiter.js';
 export type { ConnectionDuplex, ToDuplexOptions } from './duplex.js';
+export type { LinesOptions } from './lines.js';
 export { type ListenOptions, listen } from './listen.js';
 export type { Listener } from './listener.js';
 export { type OpenConnectionOptions, openConnection } from './open-connection.js';

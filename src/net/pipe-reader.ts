@@ -1,11 +1,14 @@
 import type { Block, BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
-import { Waiter, type WaitOptions } from '../loop/waiter.js';
+import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { POLLIN } from '../ring/sqe/control.js';
+import { Inbox } from './inbox.js';
+import { Queue } from './queue.js';
+import { EXACTLY, INTO, Reader, type ReadValue } from './reader.js';
 import { copyChunk } from './slab.js';
 
 /** As much as a pipe holds by default, pipe(7). */
@@ -13,38 +16,23 @@ const READ_MAX = 65536;
 /** Most reads are of less, and one that waits holds its block. */
 const READ_FIRST = 4096;
 
-type ReadValue = Buffer | null | number;
-
-class Reader extends Waiter<ReadValue> {
-  readonly target: Uint8Array | null;
-  /** The target's length when it was given. */
-  readonly #room: number;
-
-  constructor(target: Uint8Array | null, forget: (reader: Reader) => void) {
-    super('read', forget as (waiter: Waiter<ReadValue>) => void);
-    this.target = target;
-    this.#room = target === null ? 0 : target.length;
-  }
-
-  /** Whether the target was detached or shrunk meanwhile. */
-  get lost(): boolean {
-    return this.target !== null && this.target.length < this.#room;
-  }
-}
-
 /**
- * Reads a descriptor that may be of any kind. Only what is asked for is read, one read at a time: what
- * nobody wants stays where it is, for others who share the descriptor. A descriptor with O_NONBLOCK answers
- * EAGAIN, and is polled then.
+ * Reads a descriptor that may be of any kind, one read at a time, and never more than the first reader asks for:
+ * the rest stays where it is, for others who share the descriptor. A descriptor with O_NONBLOCK answers EAGAIN, and
+ * is polled then.
  */
 export class PipeReader extends Operation implements BlockWaiter {
   bytesRead = 0;
   readonly #fd: number;
-  readonly #readers: Reader[] = [];
-  /** What was read for a reader that has given up, or did not fit. */
-  #left: Buffer | null = null;
+  readonly #readers = new Queue<Reader>();
+  #spare: Reader | null = null;
+  /** What was read for a reader that has given up, or lies behind what one has looked for. */
+  readonly #inbox = new Inbox();
   #block: Block | null = null;
+  /** How much is read for someone who takes what is there. */
   #size = READ_FIRST;
+  /** How much the read in flight asks for. */
+  #asked = 0;
   #polling = false;
   #waiting = false;
   #cancelled = false;
@@ -60,9 +48,31 @@ export class PipeReader extends Operation implements BlockWaiter {
     return 'read';
   }
 
-  /** The next bytes, null at the end; with `target`, their number, 0 at the end. */
-  read(target: Uint8Array | null, options: WaitOptions | undefined): Promise<ReadValue> {
-    const reader = new Reader(target, gone => this.#forget(gone));
+  /** The next bytes, null at the end. */
+  read(options: WaitOptions | undefined): Promise<ReadValue> {
+    return this.#wait(this.#newReader(), options);
+  }
+
+  /** Fills `target` with the next bytes; resolves to their number, 0 at the end. */
+  readInto(target: Uint8Array, options: WaitOptions | undefined): Promise<ReadValue> {
+    return this.#wait(this.#newReader().into(target), options);
+  }
+
+  readExactly(count: number, options: WaitOptions | undefined): Promise<ReadValue> {
+    return this.#wait(this.#newReader().exactly(count), options);
+  }
+
+  readUntil(delimiter: Buffer, max: number, options: WaitOptions | undefined): Promise<ReadValue> {
+    return this.#wait(this.#newReader().until(delimiter, max), options);
+  }
+
+  #newReader(): Reader {
+    const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
+    this.#spare = null;
+    return reader;
+  }
+
+  #wait(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
     const promise = reader.wait(options);
     this.#readers.push(reader);
     this.#go();
@@ -70,9 +80,12 @@ export class PipeReader extends Operation implements BlockWaiter {
   }
 
   #forget(reader: Reader): void {
-    this.#readers.splice(this.#readers.indexOf(reader), 1);
-    // Nobody waits: what comes now may be meant for another reader of the descriptor.
-    if (this.#readers.length === 0) this.#cancel();
+    this.#readers.remove(reader);
+    reader.putBack(this.#inbox);
+    // What is read now may be more than the next one asks for, or meant for another reader of the descriptor.
+    const { first } = this.#readers;
+    if (first === null || (!this.#polling && this.#asked > this.#wanted(first))) this.#cancel();
+    this.#go();
   }
 
   #cancel(): void {
@@ -81,19 +94,29 @@ export class PipeReader extends Operation implements BlockWaiter {
     this.loop.cancel(this);
   }
 
+  /** How many bytes a reader can take that has not got enough from the inbox. */
+  #wanted(reader: Reader): number {
+    const { asks } = reader;
+    if (asks === INTO) return Math.min(reader.room, this.#size);
+    if (asks === EXACTLY) return Math.min(reader.room - reader.filled, this.#size);
+    return this.#size;
+  }
+
   /** Serves readers from what is there, then reads for the others. */
   #go(): void {
-    while (this.#readers.length !== 0 && (this.#left !== null || this.#error !== null)) {
-      const reader = this.#readers.shift()!;
-      reader.settled();
-      if (reader.lost)
+    for (let reader = this.#readers.first; reader !== null; reader = this.#readers.first) {
+      if (reader.lost) {
         reader.reject(
           new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
         );
-      else if (this.#left !== null) reader.resolve(this.#serve(reader, this.#left));
-      else reader.reject(this.#error);
+      } else if (!reader.serve(this.#inbox)) {
+        if (this.#error === null) break;
+        reader.putBack(this.#inbox);
+        reader.reject(this.#error);
+      }
+      this.#done();
     }
-    if (this.#readers.length === 0 || this.slot >= 0 || this.#waiting) return;
+    if (this.#readers.empty || this.slot >= 0 || this.#waiting) return;
     try {
       this.#start();
     } catch (error) {
@@ -101,27 +124,24 @@ export class PipeReader extends Operation implements BlockWaiter {
     }
   }
 
-  #serve({ target }: Reader, left: Buffer): ReadValue {
-    if (target === null || target.length >= left.length) {
-      this.#left = null;
-      if (target === null) return left;
-      target.set(left);
-      return left.length;
-    }
-    target.set(left.subarray(0, target.length));
-    this.#left = left.subarray(target.length);
-    return target.length;
+  /** The first reader has been settled. */
+  #done(): void {
+    const reader = this.#readers.shift()!;
+    reader.clear();
+    this.#spare = reader;
   }
 
   #start(): void {
-    this.#block ??= this.loop.blocks.acquire(this.#size);
+    const wanted = this.#wanted(this.#readers.first!);
+    this.#block ??= this.loop.blocks.acquire(wanted);
     if (this.#block === null) {
       this.#waiting = true;
       this.loop.blocks.wait(this);
       return;
     }
     const { address, bytes } = this.#block;
-    this.loop.start(this).prep(abi.OP_READ, this.#fd, address, bytes.length, -1);
+    this.#asked = Math.min(wanted, bytes.length);
+    this.loop.start(this).prep(abi.OP_READ, this.#fd, address, this.#asked, -1);
   }
 
   blockReleased(): void {
@@ -135,7 +155,7 @@ export class PipeReader extends Operation implements BlockWaiter {
       this.#polling = false;
       // Whatever the poll says, a read says it better.
       if (res < 0 && res !== ECANCELED && res !== EINTR) this.#error = systemError(res, 'read');
-    } else if (res === EAGAIN && this.#readers.length !== 0 && !this.loop.closing) {
+    } else if (res === EAGAIN && !this.#readers.empty && !this.loop.closing) {
       this.#polling = true;
       this.loop.start(this).pollAdd(this.#fd, POLLIN);
       return;
@@ -143,33 +163,43 @@ export class PipeReader extends Operation implements BlockWaiter {
       this.#read(res);
     }
     if (this.loop.closing) this.#error ??= closedError('The loop');
-    if (this.#readers.length === 0 || this.#error !== null) this.#release();
+    if (this.#readers.empty || this.#error !== null) this.#release();
     if (this.#onStopped !== null) this.#stopped();
     this.#go();
   }
 
   #read(res: number): void {
     const block = this.#block!;
+    const reader = this.#readers.first;
     if (res > 0) {
       this.bytesRead += res;
-      if (res === block.bytes.length && this.#size < READ_MAX) this.#size *= 4;
-      this.#left = copyChunk(block, 0, res, undefined);
+      if (res === this.#size && this.#size < READ_MAX) this.#size *= 4;
+      this.#take(block, res);
     } else if (res === 0) {
-      this.#ended();
-    } else if (res !== ECANCELED && res !== EINTR && res !== EAGAIN) {
-      const [reader] = this.#readers;
-      this.#readers.shift();
-      reader?.settled();
-      reader?.reject(systemError(res, 'read'));
+      // The end is of this read only: a terminal or a FIFO may have more later.
+      if (reader !== null) {
+        reader.end(this.#inbox);
+        this.#done();
+      }
+    } else if (res !== ECANCELED && res !== EINTR && res !== EAGAIN && reader !== null) {
+      reader.putBack(this.#inbox);
+      reader.reject(systemError(res, 'read'));
+      this.#done();
     }
     this.#release();
   }
 
-  /** The end is of this read only: a terminal or a FIFO may have more later. */
-  #ended(): void {
-    const reader = this.#readers.shift();
-    reader?.settled();
-    reader?.resolve(reader.target === null ? null : 0);
+  #take(block: Block, length: number): void {
+    const reader = this.#readers.first;
+    if (reader !== null && reader.asks === INTO && !reader.lost && reader.room >= length) {
+      if (this.#inbox.length === 0) {
+        reader.target!.set(block.bytes.subarray(0, length));
+        reader.resolve(length);
+        this.#done();
+        return;
+      }
+    }
+    this.#inbox.push(copyChunk(block, 0, length, undefined));
   }
 
   #release(): void {
@@ -179,7 +209,7 @@ export class PipeReader extends Operation implements BlockWaiter {
 
   #fail(error: Error): void {
     this.#error ??= error;
-    this.#left = null;
+    this.#inbox.clear();
     this.#release();
     this.#go();
   }
@@ -188,7 +218,7 @@ export class PipeReader extends Operation implements BlockWaiter {
   stop(onStopped: () => void): void {
     this.#onStopped = onStopped;
     this.#error ??= closedError('The pipe');
-    this.#left = null;
+    this.#inbox.clear();
     this.#go();
     if (this.slot >= 0) this.#cancel();
     else this.#stopped();

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { close, fstatSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { isUint8Array } from 'node:util/types';
@@ -7,10 +8,18 @@ import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { disown, own } from '../loop/owned-descriptors.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
-import { checkBytes, checkFd } from '../ring/check.js';
+import { checkBytes, checkFd, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
 import { checkOptions, optionNames } from '../ring/options.js';
+import {
+  type Delimiter,
+  delimiterOf,
+  READ_UNTIL_OPTIONS,
+  type ReadUntilOptions,
+  untilMax,
+} from './delimiter.js';
 import { closeWhenForgotten, type Remains } from './forgotten.js';
+import { type LinesOptions, linesOf } from './lines.js';
 import { PipeReader } from './pipe-reader.js';
 import { PipeWriter } from './pipe-writer.js';
 import { toBytes, type WriteData } from './write-data.js';
@@ -117,23 +126,58 @@ export class Pipe implements AsyncIterable<Buffer> {
   // --- Reading ------------------------------------------------------------------------------------
 
   /**
-   * The bytes that are there, at least one, at most 64 KiB; null at the end. After the end of a terminal's
+   * The bytes that are there, at least one, at most 64 KiB (4 KiB until there has been more); null at the end. After the end of a terminal's
    * input, or of a FIFO's last writer, another read may have more. Several reads may wait: they are served
    * in order. One that gives up takes no byte: it is left for the next. read(2)
    * @throws (as a rejection) EBADF, EISDIR, EIO and their like, ERR_CLOSED, AbortError, ETIMEDOUT.
    */
   async read(options?: WaitOptions): Promise<Buffer | null> {
     checkWait(options);
-    return this.#reader.read(null, options) as Promise<Buffer | null>;
+    return this.#reader.read(options) as Promise<Buffer | null>;
   }
 
-  /** As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. */
+  /**
+   * As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. No more is taken from the descriptor
+   * than fits `buffer`.
+   */
   async readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
     checkBytes('buffer', buffer);
     if (!isUint8Array(buffer)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
-    return this.#reader.read(buffer, options) as Promise<number>;
+    return this.#reader.readInto(buffer, options) as Promise<number>;
+  }
+
+  /**
+   * Exactly `count` bytes, in a Buffer of their own.
+   * @throws (as a rejection) ERR_STREAM_PREMATURE_CLOSE at the end before: what came is read next here. After an
+   * abort or a timeout too.
+   */
+  async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
+    checkInt('count', count, 0, constants.MAX_LENGTH);
+    checkWait(options);
+    return this.#reader.readExactly(count, options) as Promise<Buffer>;
+  }
+
+  /**
+   * The bytes up to `delimiter`, which is their end: text, bytes, or one byte. What is behind it has to be read to
+   * find it, all that is there, and is what is read next here: others who share the descriptor do not get it.
+   * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND when it is not among the first `max` bytes, and
+   * ERR_STREAM_PREMATURE_CLOSE at the end without it: what came is read next here.
+   */
+  async readUntil(delimiter: Delimiter, options: ReadUntilOptions = {}): Promise<Buffer> {
+    checkWait(options, READ_UNTIL_OPTIONS);
+    const bytes = delimiterOf(delimiter);
+    return this.#reader.readUntil(bytes, untilMax(options, bytes.length), options) as Promise<Buffer>;
+  }
+
+  /**
+   * What is read as lines of text, without their ends: '\n' or '\r\n'. The last one needs no end. More than a line
+   * is read at a time; leaving the loop, in whatever way, closes the pipe.
+   * @throws (as a rejection) ERR_LINE_TOO_LONG for a line of more than `max` bytes, and what `read` throws.
+   */
+  lines(options?: LinesOptions): AsyncGenerator<string, void, undefined> {
+    return linesOf(this, options);
   }
 
   /** Yields chunks until the end. Leaving the loop, in whatever way, closes the pipe. */

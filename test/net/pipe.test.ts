@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -16,7 +17,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
 import { openPipe, type Pipe } from 'uasync/net';
-import { checkLeaks, makeFifo, openFds, scratchFolder, seededRandom } from '../harness.js';
+import { checkLeaks, makeFifo, openFds, scratchFolder, seededRandom, turns } from '../harness.js';
 import { output } from '../programs.js';
 
 checkLeaks();
@@ -231,6 +232,78 @@ t.test('many reads wait, and are served in order', async t => {
   t.same(await Promise.all(reads), Array(10).fill(1));
   await reader.close();
   await writer.close();
+});
+
+for (const [name, flags] of [
+  ['blocking', 0],
+  ['non-blocking', constants.O_NONBLOCK],
+] as const) {
+  t.test(`only what is asked for is read, of a ${name} pipe: the rest is for others`, async t => {
+    const [readFd, writeFd] = fifo(flags);
+    const reader = openPipe(readFd, { autoClose: false });
+    const writer = openPipe(writeFd);
+    const left = async (): Promise<string> => {
+      // An end of its own, of the same pipe, takes what is there.
+      const other = openSync(`/proc/self/fd/${readFd}`, constants.O_RDONLY | constants.O_NONBLOCK);
+      const bytes = Buffer.alloc(100);
+      const length = readSync(other, bytes);
+      closeSync(other);
+      return bytes.toString('latin1', 0, length);
+    };
+    const waiting = reader.readInto(Buffer.alloc(3));
+    await writer.write('0123456789');
+    t.equal(await waiting, 3);
+    t.equal(await reader.readInto(Buffer.alloc(2)), 2);
+    t.equal(String(await reader.readExactly(1)), '5');
+    t.equal(await left(), '6789');
+    t.equal(reader.bytesRead, 6);
+
+    // One that asked for more gives up: the next one does not get its reading.
+    const controller = new AbortController();
+    const large = t.rejects(reader.readInto(Buffer.alloc(100), { signal: controller.signal }), {
+      name: 'AbortError',
+    });
+    const small = reader.readInto(Buffer.alloc(2));
+    controller.abort();
+    await large;
+    await turns();
+    await writer.write('abcdef');
+    t.equal(await small, 2);
+    t.equal(await left(), 'cdef');
+
+    // Of what comes in two parts nothing is lost by who gives up in between.
+    const exact = t.rejects(reader.readExactly(6, { timeout: 50 }), { code: 'ETIMEDOUT' });
+    await writer.write('xyz');
+    await exact;
+    t.equal(String(await reader.readExactly(2)), 'xy');
+    const until = reader.readUntil('\n');
+    await writer.write('1\n2\n');
+    t.equal(String(await until), 'z1\n');
+    t.equal(String(await reader.read()), '2\n');
+    await t.rejects(reader.readUntil('\n', { max: 0 }), { code: 'ERR_OUT_OF_RANGE' });
+    await t.rejects(reader.readExactly(-1), { code: 'ERR_OUT_OF_RANGE' });
+    await writer.write('the end');
+    await writer.close();
+    await t.rejects(reader.readUntil('\n'), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    t.equal(String(await reader.readExactly(3)), 'the');
+    await t.rejects(reader.readExactly(9), { code: 'ERR_STREAM_PREMATURE_CLOSE' });
+    t.equal(String(await reader.read()), ' end');
+    t.equal(await reader.readInto(Buffer.alloc(1)), 0);
+    t.equal(await reader.read(), null);
+    await reader.close();
+    closeSync(readFd);
+  });
+}
+
+t.test('a child that inherits standard input gets what was not read', async t => {
+  const program = `import { spawn } from 'node:child_process';
+    import { stdin } from 'uasync/net';
+    const head = Buffer.alloc(3);
+    await stdin().readInto(head);
+    await stdin().close();
+    process.stdout.write('read ' + head + '\\n');
+    spawn('cat', { stdio: 'inherit' });`;
+  t.equal(await shell("printf 'abcdef' | $NODE", program), 'read abc\ndef');
 });
 
 t.test('files, /dev/null, and descriptors that are not for it', async t => {
