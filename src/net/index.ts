@@ -22,6 +22,7 @@ export type { ReceivedFds } from './received-fds.js';
 export type { IPFamily } from './resolve.js';
 export type { SendFileOptions } from './send-file.js';
 export {
+  type RestartOptions,
   type ServeOptions,
   type StopOptions,
   serveOnThreads,

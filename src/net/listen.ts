@@ -122,21 +122,53 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 }
 
 async function start(options: ListenOptions): Promise<Listener> {
-  const backlog = checkInt('options.backlog', options.backlog ?? 511, 0, 0x7fffffff);
-  checkInt('options.maxConnections', options.maxConnections ?? 1, 1, 0x7fffffff);
-  const signal = checkSignal(options.signal);
-  throwIfAborted(signal);
-  checkInt('options.fastOpen', options.fastOpen ?? 0, 0, 0x7fffffff);
+  const backlog = checkSizes(options);
   if (options.fd !== undefined) return listenOn(options.fd, options, backlog);
   if (options.path !== undefined) {
     if (typeof options.path !== 'string') throw argTypeError('options.path', 'of type string', options.path);
     return openPath(options.path, options, backlog);
   }
+  checkPort(options);
+  const fd = await openPort(options, backlog);
+  const loop = currentLoop();
+  try {
+    return new Listener(loop, fd, { maxConnections: options.maxConnections });
+  } catch (error) {
+    await closeSocket(loop, fd);
+    throw error;
+  }
+}
+
+/** Checks what all kinds have in common; returns the backlog. */
+function checkSizes(options: ListenOptions): number {
+  const backlog = checkInt('options.backlog', options.backlog ?? 511, 0, 0x7fffffff);
+  checkInt('options.maxConnections', options.maxConnections ?? 1, 1, 0x7fffffff);
+  throwIfAborted(checkSignal(options.signal));
+  checkInt('options.fastOpen', options.fastOpen ?? 0, 0, 0x7fffffff);
+  return backlog;
+}
+
+function checkPort(options: ListenOptions): void {
   checkNoFds(options);
-  const port = options.port;
+  const { port } = options;
   if (port === undefined) throw argTypeError('options.port', 'of type number', port);
   checkInt('options.port', port, 0, 65535);
-  const { family } = options;
+  versionOf(options.family);
+  hostOf(options);
+}
+
+/** @internal Checks the options of TCP; returns the backlog. */
+export function checkListen(options: ListenOptions): number {
+  checkOptions(options, LISTEN_OPTIONS);
+  const backlog = checkSizes(options);
+  checkPort(options);
+  return backlog;
+}
+
+/** @internal A TCP socket that listens, whose connections nobody accepts yet. The options have been checked. */
+export async function openPort(options: ListenOptions, backlog: number): Promise<number> {
+  const { family, signal } = options;
+  const port = options.port!;
   const version = versionOf(family);
   const host = hostOf(options);
   if (host !== undefined) {
@@ -200,7 +232,7 @@ async function openPath(path: string, options: ListenOptions, backlog: number): 
   }
 }
 
-async function open(address: InetAddress, options: ListenOptions, backlog: number): Promise<Listener> {
+async function open(address: InetAddress, options: ListenOptions, backlog: number): Promise<number> {
   const loop = currentLoop();
   const domain = familyOf(address);
   // Checked before there is a descriptor to lose.
@@ -210,7 +242,7 @@ async function open(address: InetAddress, options: ListenOptions, backlog: numbe
   try {
     setTcpOptions(fd, domain, options);
     await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);
-    return new Listener(loop, fd, { maxConnections: options.maxConnections });
+    return fd;
   } catch (error) {
     await closeSocket(loop, fd);
     throw error;

@@ -55,6 +55,8 @@ class Acceptor extends Operation implements Remains {
   /** Whether the last attempt found no descriptor free: it has been said. */
   #exhausted = false;
   #onStopped: (() => void) | null = null;
+  /** Whether it accepts no more, but hands out what it has accepted. */
+  #retired = false;
   #closing: Promise<void> | null = null;
   readonly #file: SocketFile | null;
   /** Called once it is closed. */
@@ -96,7 +98,7 @@ class Acceptor extends Operation implements Remains {
 
   arm(): void {
     if (this.slot >= 0 || this.#error !== null || this.#pause !== null) return;
-    if (this.#full) return;
+    if (this.#full || this.#retired) return;
     this.loop.start(this).multishotAccept(this.fd);
   }
 
@@ -151,6 +153,9 @@ class Acceptor extends Operation implements Remains {
   }
 
   #serve(): void {
+    if (this.#retired && this.slot < 0 && this.#accepted.length === 0) {
+      this.#error ??= closedError('The listener');
+    }
     while (this.#waiting.length !== 0) {
       const fd = this.#open < this.#max ? this.#accepted.shift() : undefined;
       if (fd === undefined && this.#error === null) return;
@@ -175,12 +180,27 @@ class Acceptor extends Operation implements Remains {
 
   /** Ends accepting: those who wait reject, and connections nobody has asked for are closed. */
   close(): Promise<void> {
+    if (this.#closing === null) this.#error = closedError('The listener');
+    else this.#drop();
     this.#closing ??= this.#finish();
     return this.#closing;
   }
 
+  /** Ends accepting, but hands out what has been accepted; those who wait reject when that is done. */
+  retire(): Promise<void> {
+    this.#retired ||= this.#closing === null;
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  /** Hands out no more: what was accepted is closed. */
+  #drop(): void {
+    this.#error ??= closedError('The listener');
+    for (const fd of this.#accepted.splice(0)) closeSocket(this.loop, fd);
+    this.#serve();
+  }
+
   async #finish(): Promise<void> {
-    this.#error = closedError('The listener');
     if (this.#pause !== null) clearTimeout(this.#pause);
     await new Promise<void>(resolve => {
       this.#onStopped = resolve;
@@ -197,8 +217,8 @@ class Acceptor extends Operation implements Remains {
   #stopped(): void {
     const onStopped = this.#onStopped!;
     this.#onStopped = null;
-    for (const fd of this.#accepted.splice(0)) closeSocket(this.loop, fd);
-    this.#serve();
+    if (this.#error === null) this.#serve();
+    else this.#drop();
     onStopped();
   }
 }
@@ -288,6 +308,14 @@ export class Listener<Address extends SocketAddress = SocketAddress>
    */
   close(): Promise<void> {
     return this.#acceptor.close();
+  }
+
+  /**
+   * @internal Stops listening, and goes on to hand out the connections that it has accepted, unless it is closed
+   * meanwhile. Resolves when it listens no more.
+   */
+  retire(): Promise<void> {
+    return this.#acceptor.retire();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

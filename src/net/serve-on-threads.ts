@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { throwIfAborted } from '../loop/abort.js';
+import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import type { Channel } from '../loop/channel.js';
 import type { LoopStats } from '../loop/loop-stats.js';
 import { clearTimeout, setTimeout } from '../loop/real-timers.js';
@@ -10,8 +12,12 @@ import { argTypeError, argValueError, closedError } from '../ring/errors.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import { isUrl } from '../ring/views.js';
+import { openPort } from './listen.js';
 import { type ReservedPort, reservePort } from './reserved-port.js';
+import { anyAddress } from './resolve.js';
+import type { RunningThread } from './running-thread.js';
 import { SupervisedThread, type ThreadOwner } from './supervised-thread.js';
+import type { SocketRequest } from './thread-messages.js';
 
 const THREADS_MAX = 1024;
 const RESTART_DELAY_MS = 100;
@@ -76,6 +82,19 @@ const SERVE_OPTIONS = optionNames<ServeOptions>({
 });
 const STOP_OPTIONS = optionNames<StopOptions>({ timeout: true, signal: true });
 
+/** How to restart. */
+export interface RestartOptions {
+  /**
+   * Milliseconds that a new thread may take until it serves, and then that the old one may take to end before it
+   * is terminated; default 10,000.
+   */
+  timeout?: number;
+  /** Aborting it starts no more threads, and terminates at once those that are to end. */
+  signal?: AbortSignal;
+}
+
+const RESTART_OPTIONS = optionNames<RestartOptions>({ timeout: true, signal: true });
+
 /** One thread of a server. */
 export interface ThreadStats {
   /** Which one, from 0. */
@@ -92,6 +111,8 @@ export class ThreadServer {
   readonly #threads: SupervisedThread[] = [];
   readonly #ports = new Map<string, Promise<ReservedPort>>();
   #stopping: Promise<number> | null = null;
+  /** The last restart, which the next one waits for. */
+  #restarting: Promise<unknown> = Promise.resolve();
   /** Aborted when those that have not ended yet are to be terminated. */
   readonly #now = new AbortController();
   #serving = false;
@@ -103,8 +124,8 @@ export class ThreadServer {
       moduleUrl,
       data: options.data,
       restartDelay: options.restartDelay ?? RESTART_DELAY_MS,
-      reserve: (index, host, ipv6Only) => this.#reserve(index, host, ipv6Only),
-      started: ({ id, channel, restarts }) => options.onStart?.({ id, channel: channel!, restarts }),
+      open: request => this.#open(request),
+      started: ({ id }, channel, restarts) => options.onStart?.({ id, channel, restarts }),
       crashed: (thread, error, exitCode, delay) => this.#crashed(thread, error, exitCode, delay),
     };
     for (let id = 0; id < count; id++) this.#threads.push(new SupervisedThread(id, owner));
@@ -186,6 +207,43 @@ export class ThreadServer {
     }
   }
 
+  /**
+   * Replaces the threads one after the other by new ones, which load the module anew: as it is then, and not as it
+   * was. No connection is refused or reset: a new thread accepts from the sockets of the one that it replaces. When it
+   * serves, the old one ends as by `stop`. Resolves when all old ones have ended, to the number of those that
+   * had to be terminated. A call while another is under way waits for that, and restarts again.
+   * @throws (as a rejection) what keeps a thread from starting, ETIMEDOUT and AbortError: the old thread and those
+   * behind it go on, those before it are replaced already. ERR_CLOSED when the server is stopped.
+   */
+  restart(options: RestartOptions = {}): Promise<number> {
+    try {
+      checkOptions(options, RESTART_OPTIONS);
+      const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
+      const signal = checkSignal(options.signal);
+      const restarted = this.#restarting.then(() => this.#restart(timeout, signal));
+      this.#restarting = restarted.catch(() => {});
+      return restarted;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #restart(timeout: number, signal: AbortSignal | undefined): Promise<number> {
+    const ending: Promise<boolean>[] = [];
+    for (const thread of this.#threads) {
+      if (this.#stopping !== null) throw closedError('The server');
+      throwIfAborted(signal);
+      try {
+        const old = await thread.replace({ timeout, signal });
+        if (old !== null) ending.push(endWithin(old, timeout, signal));
+      } catch (error) {
+        if (this.#stopping !== null) throw closedError('The server');
+        throw error;
+      }
+    }
+    return (await Promise.all(ending)).filter(Boolean).length;
+  }
+
   /** Every call of `stop` may end the patience of those before. */
   #limitStop(timeout: number, signal: AbortSignal | undefined): void {
     const now = this.#now;
@@ -208,16 +266,23 @@ export class ThreadServer {
     for (const reserved of await Promise.allSettled(this.#ports.values())) {
       if (reserved.status === 'fulfilled') await reserved.value.close();
     }
-    return terminated.filter(Boolean).length;
+    return terminated.reduce((sum, count) => sum + count, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
-  async #reserve(index: number, host: string | undefined, ipv6Only: boolean): Promise<number> {
+  /** A socket that listens for one thread, on the port that all share. */
+  async #open({ name, backlog, options }: SocketRequest): Promise<number> {
+    const port = options.port === 0 ? await this.#reserve(name, options) : options.port;
     if (this.#stopping !== null) throw closedError('The server');
-    const name = `${index} ${ipv6Only} ${host}`;
+    return openPort({ ...options, port, reusePort: true }, backlog);
+  }
+
+  async #reserve(name: string, options: SocketRequest['options']): Promise<number> {
+    const { host = anyAddress(options.family), ipv6Only = false } = options;
+    if (this.#stopping !== null) throw closedError('The server');
     let reserved = this.#ports.get(name);
     if (reserved === undefined) {
       reserved = reservePort(host, ipv6Only);
@@ -240,6 +305,24 @@ export class ThreadServer {
       'UASYNC_THREAD',
     );
   }
+}
+
+/** Ends a thread; resolves to whether it had to be terminated. */
+async function endWithin(
+  thread: RunningThread,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const now = new AbortController();
+  const terminate = (): void => now.abort();
+  const timer = setTimeout(terminate, Math.min(timeout, 0x7fffffff));
+  const listener = { onAbort: terminate };
+  if (signal?.aborted) terminate();
+  else if (signal !== undefined) listenForAbort(signal, listener);
+  const terminated = await thread.end(now.signal);
+  clearTimeout(timer);
+  if (signal !== undefined) ignoreAbort(signal, listener);
+  return terminated;
 }
 
 /**

@@ -1,12 +1,10 @@
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
-import { Channel } from '../loop/channel.js';
-import { channelPair } from '../loop/channel-end.js';
+import type { Channel } from '../loop/channel.js';
 import type { LoopStats } from '../loop/loop-stats.js';
-import { clearTimeout, nextTick, now, setTimeout } from '../loop/real-timers.js';
-import { UasyncError } from '../ring/errors.js';
+import { clearTimeout, nextTick, setTimeout } from '../loop/real-timers.js';
+import { unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import type { InetAddress } from '../ring/sockaddr.js';
-import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
+import { KeptSockets } from './kept-sockets.js';
+import { RunningThread, type ThreadEnd, type ThreadProgram } from './running-thread.js';
 
 /** The longest pause before a thread is started again, in milliseconds. */
 const DELAY_MAX = 30_000;
@@ -14,30 +12,27 @@ const DELAY_MAX = 30_000;
 const PROVEN_MS = 10_000;
 
 /** What a supervised thread needs of its owner. */
-export interface ThreadOwner {
-  readonly moduleUrl: string;
-  readonly data: unknown;
+export interface ThreadOwner extends ThreadProgram {
   readonly restartDelay: number;
-  /** The port that all threads share as their `index`th. */
-  reserve(index: number, host: string | undefined, ipv6Only: boolean): Promise<number>;
-  started(thread: SupervisedThread): void;
+  started(thread: SupervisedThread, channel: Channel, restarts: number): void;
   crashed(thread: SupervisedThread, error: Error, exitCode: number, delay: number): void;
 }
 
-/** The outer side of a thread: it is started again when it ends unasked. */
+/** One of a server's threads: it is started again when it ends unasked, and replaced when that is asked for. */
 export class SupervisedThread {
   readonly id: number;
   /** How many times it was started again. */
   restarts = 0;
-  /** To the running thread; a new one for each start. null while none is running. */
-  channel: Channel | null = null;
   /** Where it listens. */
   addresses: readonly InetAddress[] = [];
   readonly #owner: ThreadOwner;
-  #worker: Worker | null = null;
-  #control: MessagePort | null = null;
-  #asked = new Map<number, (stats: LoopStats | null) => void>();
-  #calls = 0;
+  readonly #sockets = new KeptSockets();
+  /** The one that serves. */
+  #current: RunningThread | null = null;
+  /** The one that is to take its place, until it serves. */
+  #next: RunningThread | null = null;
+  /** Those whose place was taken, until they have ended. */
+  readonly #retired = new Set<RunningThread>();
   #failures = 0;
   #restart: NodeJS.Timeout | null = null;
   #stopping = false;
@@ -47,135 +42,103 @@ export class SupervisedThread {
     this.#owner = owner;
   }
 
-  /** Whether a thread is there. */
-  get running(): boolean {
-    return this.#worker !== null;
+  /** To the running thread; a new one for each start. null while none is running. */
+  get channel(): Channel | null {
+    return this.#current?.channel ?? null;
   }
 
   /** Starts it; resolves when it serves, rejects with the reason if it ends before, or cannot be made. */
   async start(): Promise<void> {
-    let worker: Worker;
+    let thread: RunningThread;
     try {
-      worker = this.#make();
+      thread = this.#make(this.restarts);
     } catch (error) {
-      this.channel?.close();
-      this.#ended(error as Error, 1, 0);
+      this.#crashed({ error: error as Error, exitCode: 1, ran: 0 });
       throw error;
     }
-    const control = this.#control!;
-    const begun = now();
-    return new Promise((resolve, reject) => {
-      let failure: Error | undefined;
-      control.on('message', (message: FromThread) => {
-        if (message.type === 'ready') {
-          this.addresses = message.addresses;
-          resolve();
-        } else {
-          this.#told(control, message);
-        }
-      });
-      // The worker itself holds the process.
-      control.unref();
-      worker.once('error', (error: Error) => {
-        failure = error;
-      });
-      worker.once('exit', code => {
-        failure ??= new UasyncError('ERR_THREAD_EXIT', `Thread ${this.id} ended with exit code ${code}`);
-        reject(failure);
-        this.#ended(failure, code, now() - begun);
-      });
-      // An error of the user's is one like any other, and not the thread's.
-      nextTick(() => {
-        if (this.#worker === worker) this.#owner.started(this);
-      });
-    });
+    this.#current = thread;
+    await thread.ready;
+    this.addresses = thread.addresses;
   }
 
-  /** Makes the thread, and what leads to it, which must be there before it runs. */
-  #make(): Worker {
-    const [mine, theirs] = channelPair();
-    this.channel = new Channel(mine);
-    const { port1, port2 } = new MessageChannel();
-    this.#control = port1;
-    const { moduleUrl, data } = this.#owner;
-    const workerData: ThreadData = { id: this.id, moduleUrl, data, control: port2, end: theirs };
-    this.#worker = new Worker(new URL('./thread-entry.js', import.meta.url), {
-      name: `uasync ${this.id}`,
-      workerData,
-      transferList: [port2, theirs.port],
-    });
-    return this.#worker;
-  }
-
-  async #told(control: MessagePort, message: FromThread): Promise<void> {
-    if (message.type === 'stats') {
-      this.#asked.get(message.call)?.(message.stats);
-      this.#asked.delete(message.call);
-    } else if (message.type === 'reserve') {
-      const { index, host, ipv6Only } = message;
-      try {
-        const port = await this.#owner.reserve(index, host, ipv6Only);
-        control.postMessage({ type: 'reserved', index, port } satisfies ToThread);
-      } catch (error) {
-        // Cloned, an error would lose its code.
-        const { message } = error as Error;
-        control.postMessage({
-          type: 'refused',
-          index,
-          message,
-          details: { ...(error as UasyncError) },
-        } satisfies ToThread);
+  #make(restarts: number): RunningThread {
+    const thread = new RunningThread(this.id, this.#owner, this.#sockets, end => this.#ended(thread, end));
+    // An error of the user's is one like any other, and not the thread's.
+    nextTick(() => {
+      if (this.#current === thread || this.#next === thread) {
+        this.#owner.started(this, thread.channel, restarts);
       }
-    }
+    });
+    return thread;
   }
 
-  #ended(error: Error, exitCode: number, ranMs: number): void {
-    this.#worker = null;
-    this.#control?.close();
-    this.#control = null;
-    this.channel = null;
-    for (const answer of this.#asked.values()) answer(null);
-    this.#asked.clear();
+  #ended(thread: RunningThread, end: ThreadEnd): void {
+    this.#retired.delete(thread);
+    if (this.#current !== thread) return;
+    this.#current = null;
+    this.#crashed(end);
+  }
+
+  /** Has it started again after a while, unless another is about to take its place. */
+  #crashed({ error, exitCode, ran }: ThreadEnd): void {
     if (this.#stopping) return;
-    this.#failures = ranMs >= PROVEN_MS ? 0 : this.#failures;
-    const delay = Math.min(this.#owner.restartDelay * 2 ** this.#failures, DELAY_MAX);
+    this.#failures = ran >= PROVEN_MS ? 0 : this.#failures;
+    const delay =
+      this.#next === null ? Math.min(this.#owner.restartDelay * 2 ** this.#failures, DELAY_MAX) : 0;
     this.#failures++;
+    if (this.#next === null) this.#startIn(delay);
+    this.#owner.crashed(this, error, exitCode, delay);
+  }
+
+  #startIn(delay: number): void {
     this.#restart = setTimeout(() => {
       this.#restart = null;
       this.restarts++;
       // Should it fail, it is reported as any other crash.
       this.start().catch(() => {});
     }, delay);
-    this.#owner.crashed(this, error, exitCode, delay);
+  }
+
+  /**
+   * Starts another one in its place, which finds the connections that wait. Resolves when that serves, to the one
+   * that did before, for `end` to be called. If it ends before, or `options` give it up, the old one goes on.
+   */
+  async replace(options: WaitOptions): Promise<RunningThread | null> {
+    const waiting = this.#restart !== null;
+    if (waiting) clearTimeout(this.#restart!);
+    this.#restart = null;
+    let next: RunningThread | null = null;
+    try {
+      next = this.#make(this.restarts + 1);
+      this.#next = next;
+      await unlessGivenUp(next.ready, 'serve', options);
+    } catch (error) {
+      await next?.end(AbortSignal.abort());
+      this.#next = null;
+      if (this.#current === null && !this.#stopping) this.#startIn(this.#owner.restartDelay);
+      throw error;
+    }
+    const old = this.#current;
+    this.#next = null;
+    this.#current = next;
+    this.#failures = 0;
+    this.restarts++;
+    this.addresses = next.addresses;
+    if (old !== null) this.#retired.add(old);
+    return old;
   }
 
   /** Its loop's counters; null if it is not running. */
-  stats(): Promise<LoopStats | null> {
-    const control = this.#control;
-    if (control === null) return Promise.resolve(null);
-    const call = this.#calls++;
-    control.postMessage({ type: 'stats', call } satisfies ToThread);
-    return new Promise(resolve => this.#asked.set(call, resolve));
+  async stats(): Promise<LoopStats | null> {
+    return this.#current === null ? null : this.#current.stats();
   }
 
-  /** Asks it to end; resolves when it has, to whether it had to be terminated when `now` was aborted. */
-  async stop(now: AbortSignal): Promise<boolean> {
+  /** Asks it to end; resolves when it has, to how many had to be terminated when `now` was aborted. */
+  async stop(now: AbortSignal): Promise<number> {
     this.#stopping = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
-    const worker = this.#worker;
-    if (worker === null) return false;
-    const exit = new Promise(resolve => worker.once('exit', resolve));
-    this.#control!.postMessage({ type: 'stop' } satisfies ToThread);
-    let terminated = false;
-    const terminate = (): void => {
-      terminated = true;
-      worker.terminate();
-    };
-    const listener = { onAbort: terminate };
-    if (now.aborted) terminate();
-    else listenForAbort(now, listener);
-    await exit;
-    ignoreAbort(now, listener);
-    return terminated;
+    const threads = [this.#current, this.#next, ...this.#retired].filter(thread => thread !== null);
+    const terminated = await Promise.all(threads.map(thread => thread.end(now)));
+    return terminated.filter(Boolean).length;
   }
 }

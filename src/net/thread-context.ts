@@ -1,12 +1,15 @@
 import type { MessagePort } from 'node:worker_threads';
 import { Channel } from '../loop/channel.js';
+import { closeSocket } from '../loop/close.js';
 import { loop } from '../loop/current.js';
+import { own } from '../loop/owned-descriptors.js';
 import { setImmediate } from '../loop/real-timers.js';
-import { argTypeError, argValueError, closedError, UasyncError } from '../ring/errors.js';
+import { argTypeError, argValueError, closedError, systemError, UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 import type { InetAddress } from '../ring/sockaddr.js';
-import { type ListenOptions, listen } from './listen.js';
+import { checkListen, type ListenOptions, listen } from './listen.js';
 import type { Listener } from './listener.js';
-import { anyAddress, hostOf } from './resolve.js';
+import { hostOf } from './resolve.js';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
 
 /** What the function that a thread runs is given. */
@@ -37,8 +40,11 @@ export class Thread implements ThreadContext {
   readonly #listeners = new Set<Listener>();
   readonly #addresses: InetAddress[] = [];
   readonly #stop = new AbortController();
-  /** Ports that were asked for, in the order of the calls: every thread makes the same ones. */
-  readonly #reserving: { resolve: (port: number) => void; reject: (error: unknown) => void }[] = [];
+  /** Those who wait for sockets, by call. */
+  readonly #waiting = new Map<number, { resolve: (fd: number) => void; reject: (error: unknown) => void }>();
+  /** The names of the sockets that it has or waits for. */
+  readonly #names = new Set<string>();
+  #calls = 0;
   #listening = 0;
   #ready = false;
 
@@ -64,14 +70,10 @@ export class Thread implements ThreadContext {
     if ((options as ListenOptions).reusePort === false) {
       throw argValueError('options.reusePort', 'must be true for threads', false);
     }
+    const backlog = checkListen({ ...options, path: undefined, fd: undefined });
     this.#listening++;
     try {
-      const port = options.port === 0 ? await this.#reserve(options) : options.port;
-      const listener = await listen({ ...options, port, path: undefined, fd: undefined, reusePort: true });
-      if (this.signal.aborted) {
-        await listener.close();
-        throw closedError('The thread');
-      }
+      const listener = await this.#open(options, backlog);
       this.#listeners.add(listener);
       this.#addresses.push(listener.address);
       return listener;
@@ -82,13 +84,60 @@ export class Thread implements ThreadContext {
     }
   }
 
-  #reserve(options: ListenOptions): Promise<number> {
-    const { ipv6Only = false } = options;
-    const host = hostOf(options) ?? anyAddress(options.family);
-    return new Promise((resolve, reject) => {
-      this.#say({ type: 'reserve', index: this.#reserving.length, host, ipv6Only });
-      this.#reserving.push({ resolve, reject });
-    });
+  /** A listener on a socket of the thread's starter, who keeps it for the next start. */
+  async #open(options: ListenOptions, backlog: number): Promise<Listener<InetAddress>> {
+    const { port, family, ipv6Only, noDelay, fastOpen, maxConnections, signal } = options;
+    const host = hostOf(options);
+    const name = this.#nameFor([port, host, family, ipv6Only, noDelay]);
+    const call = this.#calls++;
+    const request = { name, backlog, options: { port, host, family, ipv6Only, noDelay, fastOpen } };
+    try {
+      this.#say({ type: 'listen', call, request });
+      const shown = await new Promise<number>((resolve, reject) =>
+        this.#waiting.set(call, { resolve, reject }),
+      );
+      const fd = libc().duplicate(shown);
+      if (fd >= 0) own(fd);
+      this.#say({ type: 'taken', call });
+      if (fd < 0) throw systemError(fd, 'listen');
+      const listener = await this.#listenOn(fd, { backlog, noDelay, fastOpen, maxConnections, signal });
+      const { remains } = listener;
+      const { onClosed } = remains;
+      remains.onClosed = () => {
+        onClosed?.();
+        this.#unused(name);
+        this.#listeners.delete(listener);
+      };
+      return listener;
+    } catch (error) {
+      this.#unused(name);
+      throw error;
+    }
+  }
+
+  async #listenOn(fd: number, options: ListenOptions): Promise<Listener<InetAddress>> {
+    try {
+      if (this.signal.aborted) throw closedError('The thread');
+      return (await listen({ ...options, fd })) as Listener<InetAddress>;
+    } catch (error) {
+      await closeSocket(loop(), fd);
+      throw error;
+    }
+  }
+
+  /** The same for the same call in each start of the thread. */
+  #nameFor(what: unknown[]): string {
+    for (let nth = 0; ; nth++) {
+      const name = JSON.stringify([nth, ...what]);
+      if (this.#names.has(name)) continue;
+      this.#names.add(name);
+      return name;
+    }
+  }
+
+  #unused(name: string): void {
+    this.#names.delete(name);
+    this.#say({ type: 'unused', name });
   }
 
   #told(message: ToThread): void {
@@ -96,17 +145,23 @@ export class Thread implements ThreadContext {
       case 'stop':
         this.#end();
         break;
-      case 'reserved':
-        this.#reserving[message.index]!.resolve(message.port);
+      case 'socket':
+        this.#settle(message.call)?.resolve(message.fd);
         break;
       case 'refused':
-        this.#reserving[message.index]!.reject(
+        this.#settle(message.call)?.reject(
           Object.assign(new UasyncError(message.details.code, message.message), message.details),
         );
         break;
       case 'stats':
         this.#say({ type: 'stats', call: message.call, stats: loop().stats() });
     }
+  }
+
+  #settle(call: number) {
+    const waiting = this.#waiting.get(call);
+    this.#waiting.delete(call);
+    return waiting;
   }
 
   /** The thread serves: it listens, or its function has returned. */
@@ -121,7 +176,8 @@ export class Thread implements ThreadContext {
     this.#control.unref();
     this.channel.unref();
     this.#stop.abort();
-    for (const listener of this.#listeners) listener.close();
+    // What was accepted is served still.
+    for (const listener of this.#listeners) listener.retire();
   }
 
   #say(message: FromThread): void {

@@ -3,6 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ChannelEnd } from '../loop/channel-end.js';
 import type { LoopStats } from '../loop/loop-stats.js';
 import type { InetAddress } from '../ring/sockaddr.js';
+import type { ListenOptions } from './listen.js';
 
 /** What a thread is born with. */
 export interface ThreadData {
@@ -13,15 +14,28 @@ export interface ThreadData {
   end: ChannelEnd;
 }
 
+/** A listening socket that is asked for. */
+export interface SocketRequest {
+  /** The same for the socket that another start of the thread has in its place. */
+  name: string;
+  backlog: number;
+  options: Pick<ListenOptions, 'port' | 'host' | 'family' | 'ipv6Only' | 'noDelay' | 'fastOpen'>;
+}
+
 /** From a thread. */
 export type FromThread =
   | { type: 'ready'; addresses: InetAddress[] }
-  | { type: 'reserve'; index: number; host: string | undefined; ipv6Only: boolean }
+  | { type: 'listen'; call: number; request: SocketRequest }
+  /** It has a descriptor of its own for the socket it was shown, or needs none. */
+  | { type: 'taken'; call: number }
+  /** It no longer accepts from the socket of this name. */
+  | { type: 'unused'; name: string }
   | { type: 'stats'; call: number; stats: LoopStats };
 
 /** To a thread. */
 export type ToThread =
   | { type: 'stop' }
-  | { type: 'reserved'; index: number; port: number }
-  | { type: 'refused'; index: number; message: string; details: { code: string } }
+  /** A socket, open until the thread says that it has taken it. */
+  | { type: 'socket'; call: number; fd: number }
+  | { type: 'refused'; call: number; message: string; details: { code: string } }
   | { type: 'stats'; call: number };

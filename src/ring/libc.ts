@@ -28,6 +28,7 @@ const SIOCOUTQ = 0x5411;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
 const F_SETFD = 2;
+const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -108,6 +109,8 @@ export interface Libc {
   /** A counter that wakes who polls it, eventfd(2). */
   eventfd(): number;
   close(fd: number): number;
+  /** Another descriptor of the same file, which programs that are started do not get. fcntl(2), F_DUPFD_CLOEXEC */
+  duplicate(fd: number): number;
   /** Keeps a descriptor from programs that are started. fcntl(2), FD_CLOEXEC */
   setCloseOnExec(fd: number): number;
   /** Locks a file or directory against others who do; EAGAIN if one of them holds it. flock(2) */
@@ -241,6 +244,7 @@ function wrap(koffi: Koffi): Libc {
     setsockopt: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.byteLength)),
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
     close: fd => result(close(fd)),
+    duplicate: fd => result(fcntl(fd, F_DUPFD_CLOEXEC, 0)),
     setCloseOnExec: fd => result(fcntl(fd, F_SETFD, FD_CLOEXEC)),
     flock: fd => result(flock(fd, LOCK_EX | LOCK_NB)),
     replace: (to, fd) => result(dup2(fd, to)),
