@@ -4,8 +4,9 @@ import { Operation, PromiseOperation } from '../loop/operation.js';
 import * as abi from '../ring/abi.js';
 import { isCancelled } from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
+import { O_CLOEXEC } from '../ring/flags.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { AT_FDCWD, O_CLOEXEC } from '../ring/sqe/paths.js';
+import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { pathText } from './arguments.js';
 import { type DirectWaiter, giveDirect, takeDirect } from './direct-files.js';
 

@@ -5,8 +5,9 @@ import { OperationPool } from '../loop/pool.js';
 import { traced } from '../loop/traced.js';
 import * as abi from '../ring/abi.js';
 import { systemError, type UasyncError } from '../ring/errors.js';
+import { O_CLOEXEC } from '../ring/flags.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { AT_FDCWD, O_CLOEXEC } from '../ring/sqe/paths.js';
+import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { pathText } from './arguments.js';
 import { allowWaiting } from './workers.js';
 

@@ -8,7 +8,7 @@ import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { closedError, systemError } from '../ring/errors.js';
-import { POLLIN } from '../ring/sqe/control.js';
+import { POLLIN } from '../ring/flags.js';
 import { FileChain } from './chain.js';
 import { checkSize, readRest } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';

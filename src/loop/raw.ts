@@ -20,6 +20,9 @@ for (const [name, value] of Object.entries(abi)) {
   }
 }
 
+/** SQE_ flags that make no sense for one operation by itself. */
+const ALONE = abi.SQE_CQE_SKIP_SUCCESS | abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
+
 class RawOperation extends AbortableOperation<number> {
   #opcode = 0;
   /** A failure that was reported before the last completion, as a zero-copy send does. */
@@ -38,12 +41,14 @@ class RawOperation extends AbortableOperation<number> {
     const low = words[at + SQE.userData]!;
     const high = words[at + SQE.userData + 1]!;
     for (let i = 0; i < SQE.size / 4; i++) words[at + i] = from[i]!;
-    // What came back under another user_data, or not at all, could never be delivered.
-    words[at] = words[at]! & ~(abi.SQE_CQE_SKIP_SUCCESS << 8);
+    // What came back under another user_data, or not at all, could never be delivered; and the entry that
+    // comes next is anybody's.
+    words[at] = words[at]! & ~(ALONE << 8);
     words[at + SQE.userData] = low;
     words[at + SQE.userData + 1] = high;
     this.#opcode = from[0]! & 0xff;
     this.kept = draft.kept;
+    this.loop.ring.keepForever(draft.keptForever);
     const promise = this.promise();
     this.watch(signal);
     return promise;

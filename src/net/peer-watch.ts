@@ -4,7 +4,7 @@ import { queueMicrotask } from '../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { closedError } from '../ring/errors.js';
-import { POLLERR, POLLHUP, POLLRDHUP } from '../ring/sqe/control.js';
+import { POLLERR, POLLHUP, POLLRDHUP } from '../ring/flags.js';
 
 /** Calls that wait for one event, which happens once. */
 class Event {

@@ -5,7 +5,7 @@ import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
-import { POLLIN } from '../ring/sqe/control.js';
+import { POLLIN } from '../ring/flags.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
 import { EXACTLY, INTO, Reader, type ReadValue } from './reader.js';

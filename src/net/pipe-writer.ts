@@ -5,7 +5,7 @@ import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, EINTR } from '../ring/errno.js';
 import { closedError, stateError, systemError } from '../ring/errors.js';
-import { POLLOUT } from '../ring/sqe/control.js';
+import { POLLOUT } from '../ring/flags.js';
 
 /** One `write()` that is not yet whole in the kernel. */
 class Write extends Waiter<void> {

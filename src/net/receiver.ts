@@ -4,7 +4,7 @@ import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS, EPIPE } from '../ring/errno.js';
 import { closedError, systemError, timeoutError, UasyncError } from '../ring/errors.js';
-import { POLLIN } from '../ring/sqe/control.js';
+import { POLLIN } from '../ring/flags.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
 import { ALL, CHUNK, INTO, Reader, type ReadValue, type Sink } from './reader.js';

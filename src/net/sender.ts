@@ -5,7 +5,7 @@ import { pinnedAddress } from '../loop/pinned.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, EOPNOTSUPP, isCancelled } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
-import { POLLOUT } from '../ring/sqe/control.js';
+import { POLLOUT } from '../ring/flags.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { Queue } from './queue.js';
 import { isSentNow, restOf, sendNow } from './send-now.js';

@@ -81,6 +81,15 @@ export const SQE_ASYNC = 1 << 4; // 5.6
 export const SQE_BUFFER_SELECT = 1 << 5; // 5.7
 export const SQE_CQE_SKIP_SUCCESS = 1 << 6; // 5.17
 
+// The bits of those flags, which restrictions name
+export const SQE_FIXED_FILE_BIT = 0;
+export const SQE_IO_DRAIN_BIT = 1;
+export const SQE_IO_LINK_BIT = 2;
+export const SQE_IO_HARDLINK_BIT = 3;
+export const SQE_ASYNC_BIT = 4;
+export const SQE_BUFFER_SELECT_BIT = 5;
+export const SQE_CQE_SKIP_SUCCESS_BIT = 6;
+
 // io_uring_setup(2): params.flags
 export const SETUP_IOPOLL = 1 << 0; // 5.1
 export const SETUP_SQPOLL = 1 << 1; // 5.1
@@ -157,6 +166,7 @@ export const CQE_F_NOTIF = 1 << 3; // 6.0
 export const CQE_F_BUF_MORE = 1 << 4; // 6.12
 export const CQE_F_SKIP = 1 << 5; // 6.18
 export const CQE_F_32 = 1 << 15; // 6.18
+export const CQE_F_TSTAMP_HW = 1 << 16; // 6.17
 export const CQE_BUFFER_SHIFT = 16;
 
 // Flags of single operations, in the field the man page of each op names
@@ -168,6 +178,11 @@ export const TIMEOUT_REALTIME = 1 << 3; // 5.15
 export const LINK_TIMEOUT_UPDATE = 1 << 4; // 5.15
 export const TIMEOUT_ETIME_SUCCESS = 1 << 5; // 5.16
 export const TIMEOUT_MULTISHOT = 1 << 6; // 6.4
+export const TIMEOUT_IMMEDIATE_ARG = 1 << 7; // 7.1
+export const TIMEOUT_CLOCK_MASK = TIMEOUT_BOOTTIME | TIMEOUT_REALTIME; // 5.15
+export const TIMEOUT_UPDATE_MASK = TIMEOUT_UPDATE | LINK_TIMEOUT_UPDATE; // 5.15
+export const SPLICE_F_FD_IN_FIXED = 1 << 31; // 5.7
+export const RW_ATTR_FLAG_PI = 1 << 0; // 6.14
 export const POLL_ADD_MULTI = 1 << 0; // 5.13
 export const POLL_UPDATE_EVENTS = 1 << 1; // 5.13
 export const POLL_UPDATE_USER_DATA = 1 << 2; // 5.13
@@ -200,7 +215,9 @@ export const NOP_FIXED_BUFFER = 1 << 3; // 6.13
 export const NOP_TW = 1 << 4; // 6.16
 export const NOP_CQE32 = 1 << 5; // 6.18
 export const URING_CMD_FIXED = 1 << 0; // 6.1
+export const URING_CMD_MASK = URING_CMD_FIXED; // 6.1
 export const FILE_INDEX_ALLOC = -1; // 5.19, ~0U
+export const REGISTER_FILES_SKIP = -2; // 5.12
 
 // enum io_uring_socket_op, in cmd_op of a URING_CMD on a socket
 export const SOCKET_URING_OP_SIOCINQ = 0; // 6.7
@@ -256,6 +273,10 @@ export const REGISTER_ZCRX_CTRL = 36; // 6.19
 export const REGISTER_BPF_FILTER = 37; // 7.0
 export const REGISTER_USE_REGISTERED_RING = 1 << 31; // 6.3
 
+// What REGISTER_IOWQ_MAX_WORKERS counts
+export const IO_WQ_BOUND = 0; // 5.15
+export const IO_WQ_UNBOUND = 1; // 5.15
+
 // io_uring_region_desc.flags and io_uring_mem_region_reg.flags
 export const MEM_REGION_TYPE_USER = 1; // 6.13
 export const MEM_REGION_REG_WAIT_ARG = 1; // 6.13
@@ -269,6 +290,10 @@ export const QUERY_SCQ = 2; // 6.19
 // io_uring_zcrx_area_reg.flags and io_uring_zcrx_ifq_reg.flags
 export const ZCRX_AREA_DMABUF = 1; // 6.16
 export const ZCRX_REG_IMPORT = 1; // 6.19
+export const ZCRX_REG_NODEV = 2; // 7.1
+export const ZCRX_FEATURE_RX_PAGE_SIZE = 1 << 0; // 7.0
+export const ZCRX_CTRL_FLUSH_RQ = 0; // 6.19
+export const ZCRX_CTRL_EXPORT = 1; // 6.19
 export const ZCRX_AREA_SHIFT = 48; // 6.15
 
 // io_uring_buf_reg.flags

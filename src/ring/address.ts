@@ -1,5 +1,6 @@
 import { isArrayBuffer } from 'node:util/types';
 import * as workers from 'node:worker_threads';
+import { checkBytes } from './check.js';
 import { UasyncError } from './errors.js';
 import { libc } from './libc.js';
 
@@ -33,6 +34,7 @@ export function knownAddressOf(buffer: ArrayBufferLike): number {
  * thread may free.
  */
 export function pinnedAddressOf(view: ArrayBufferView): number {
+  checkBytes('view', view);
   const { buffer } = view;
   const address = addressOf(view);
   if (!pinned.has(buffer)) {

@@ -1,10 +1,11 @@
 import { constants } from 'node:buffer';
 import * as abi from './abi.js';
 import { registerError } from './availability.js';
-import { checkInt, checkObject, checkU16, checkU32 } from './check.js';
+import { checkInt, checkU16, checkU32 } from './check.js';
 import { ENOMEM } from './errno.js';
 import { argTypeError, closedError, rangeError, systemError } from './errors.js';
 import { Mapping } from './mapping.js';
+import { checkOptions, optionNames } from './options.js';
 import { Ring } from './ring.js';
 import { BUF, BUF_REG, BUF_STATUS } from './structs.js';
 
@@ -23,6 +24,14 @@ export interface BufRingOptions {
   /** PBUF_RING_INC (6.12): the kernel fills a buffer piece by piece. */
   flags?: number;
 }
+
+const OPTIONS = optionNames<BufRingOptions>({
+  group: true,
+  entries: true,
+  bufferSize: true,
+  provided: true,
+  flags: true,
+});
 
 /**
  * Buffers in runtime memory that the kernel picks from when data is there,
@@ -53,7 +62,7 @@ export class BufRing {
   constructor(ring: Ring, options: BufRingOptions) {
     if (!(ring instanceof Ring)) throw argTypeError('ring', 'an instance of Ring', ring);
     if (ring.closed) throw closedError('The ring');
-    checkObject('options', options);
+    checkOptions(options, OPTIONS);
     this.group = checkU16('options.group', options.group);
     this.entries = checkInt('options.entries', options.entries, 1, 32768);
     if (this.entries & (this.entries - 1))

@@ -5,16 +5,10 @@
  */
 import { addressOf, knownAddressOf } from './address.js';
 import { EAGAIN } from './errno.js';
+import { O_CLOEXEC, RESOLVE_CACHED } from './flags.js';
 import { libc } from './libc.js';
 import { Mapping } from './mapping.js';
-import {
-  AT_EMPTY_PATH,
-  AT_FDCWD,
-  O_CLOEXEC,
-  RESOLVE_CACHED,
-  STATX_BASIC_STATS,
-  STATX_BTIME,
-} from './sqe/paths.js';
+import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS, STATX_BTIME } from './sqe/paths.js';
 import { IOVEC, OPEN_HOW, STATFS, STATX } from './structs.js';
 
 // The tables of the two architectures were unified with 5.1: what is newer has one number.

@@ -1,9 +1,13 @@
 /** uasync/ring: io_uring itself, with liburing's names. */
 export * from './abi.js';
+export { pinnedAddressOf as addressOf } from './address.js';
+export { AddressBuffer } from './address-buffer.js';
 export { BufRing, type BufRingOptions } from './buf-ring.js';
 export type { Cqe, CqeSink } from './cqe.js';
 export { UasyncError } from './errors.js';
-export { Message, type MessageOptions, type ReceivedMessage } from './message.js';
+export { eventfd } from './eventfd.js';
+export * from './flags.js';
+export { Message, type MessageOptions, MSG_CMSG_CLOEXEC, type ReceivedMessage } from './message.js';
 export { type Probe, probe, type Query, query } from './probe.js';
 export type { Restriction, SyncCancelTarget } from './registrations.js';
 export { Ring } from './ring.js';
@@ -19,6 +23,8 @@ export {
   type SocketAddress,
   type UnixAddress,
 } from './sockaddr.js';
+export { getpeername, getsockname } from './socket-names.js';
+export type { Data, InPlace } from './sqe/core.js';
 export type { Sqe } from './sqe/index.js';
 export {
   AT_EMPTY_PATH,
@@ -33,6 +39,7 @@ export {
   STATX_BTIME,
   STATX_DIOALIGN,
 } from './sqe/paths.js';
+export type { RawEntry } from './sqe/raw.js';
 export {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,

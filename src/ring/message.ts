@@ -1,18 +1,27 @@
 import { addressOf } from './address.js';
-import { checkArray, checkBytes, checkInt, checkObject, checkUint8Array } from './check.js';
+import { checkArray, checkBytes, checkInt, checkUint8Array } from './check.js';
 import { argTypeError } from './errors.js';
+import { checkOptions, optionNames } from './options.js';
 import { readSockaddr, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from './sockaddr.js';
 import { IOVEC, MSGHDR, RECVMSG_OUT } from './structs.js';
 
+/** Every receive asks for it, and the kernel reports it. recv(2) */
+export const MSG_CMSG_CLOEXEC = 0x40000000;
+
 /** What a message is made of. */
 export interface MessageOptions {
-  /** The data: where to send from, or where to receive to. A multishot receive takes none. */
-  buffers?: readonly ArrayBufferView[];
+  /**
+   * The data: where to send from (a string stands for its UTF-8), or where to receive to. A multishot
+   * receive takes none.
+   */
+  buffers?: readonly (ArrayBufferView | string)[];
   /** Whom to send to; `true` makes room for a sender's address. */
   address?: SocketAddress | true;
   /** Ancillary data to send, or how many bytes of it to make room for. cmsg(3) */
   control?: Uint8Array | number;
 }
+
+const OPTIONS = optionNames<MessageOptions>({ buffers: true, address: true, control: true });
 
 /**
  * A struct msghdr with everything that it points at, for `sendmsg` and `recvmsg`. The kernel writes to it
@@ -28,26 +37,29 @@ export class Message {
   readonly parts: ArrayBufferView[];
 
   constructor(options: MessageOptions) {
-    const { buffers = [], address, control = 0 } = checkObject('options', options);
+    checkOptions(options, OPTIONS);
+    const { buffers = [], address, control = 0 } = options;
     checkArray('options.buffers', buffers, 'Buffers');
-    for (const [i, buffer] of buffers.entries()) checkBytes(`options.buffers[${i}]`, buffer);
+    const views = Array.from(buffers, (buffer, i) =>
+      typeof buffer === 'string' ? Buffer.from(buffer) : checkBytes(`options.buffers[${i}]`, buffer),
+    );
     const nameLength = address === undefined ? 0 : this.#writeName(address);
     this.#control =
       typeof control === 'number'
         ? Buffer.alloc(checkInt('options.control', control, 0, 65536))
         : checkUint8Array('options.control', control);
-    this.#iov = Buffer.alloc(Math.max(buffers.length, 1) * IOVEC.size);
-    for (const [i, buffer] of buffers.entries()) {
+    this.#iov = Buffer.alloc(Math.max(views.length, 1) * IOVEC.size);
+    for (const [i, buffer] of views.entries()) {
       this.#pointer(this.#iov, i * IOVEC.size + IOVEC.iov_base, buffer);
       this.#iov.writeBigUInt64LE(BigInt(buffer.byteLength), i * IOVEC.size + IOVEC.iov_len);
     }
     if (nameLength !== 0) this.#pointer(this.header, MSGHDR.msg_name, this.#name);
     this.header.writeUInt32LE(nameLength, MSGHDR.msg_namelen);
     this.#pointer(this.header, MSGHDR.msg_iov, this.#iov);
-    this.header.writeBigUInt64LE(BigInt(buffers.length), MSGHDR.msg_iovlen);
+    this.header.writeBigUInt64LE(BigInt(views.length), MSGHDR.msg_iovlen);
     if (this.#control.length !== 0) this.#pointer(this.header, MSGHDR.msg_control, this.#control);
     this.header.writeBigUInt64LE(BigInt(this.#control.length), MSGHDR.msg_controllen);
-    this.parts = [this.header, this.#name, this.#control, this.#iov, ...buffers];
+    this.parts = [this.header, this.#name, this.#control, this.#iov, ...views];
   }
 
   #writeName(address: SocketAddress | true): number {
@@ -70,7 +82,7 @@ export class Message {
 
   /** After a receive: MSG_ flags, for instance MSG_TRUNC. */
   get flags(): number {
-    return this.header.readInt32LE(MSGHDR.msg_flags);
+    return this.header.readInt32LE(MSGHDR.msg_flags) & ~MSG_CMSG_CLOEXEC;
   }
 
   /**
@@ -94,7 +106,7 @@ export class Message {
       control: bytes.subarray(control, control + controlLength),
       payload: bytes.subarray(payload, start + length),
       length: bytes.readUInt32LE(start + RECVMSG_OUT.payloadlen),
-      flags: bytes.readInt32LE(start + RECVMSG_OUT.flags),
+      flags: bytes.readInt32LE(start + RECVMSG_OUT.flags) & ~MSG_CMSG_CLOEXEC,
     };
   }
 }

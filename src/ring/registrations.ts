@@ -11,6 +11,7 @@ import {
   checkU64,
 } from './check.js';
 import { argTypeError, closedError, stateError, systemError } from './errors.js';
+import { checkOptions, optionNames } from './options.js';
 import type { Pins } from './pins.js';
 import * as structs from './structs.js';
 
@@ -36,6 +37,14 @@ export interface SyncCancelTarget {
   /** Milliseconds to wait for what cannot be cancelled at once; without it there is no limit. */
   timeout?: number;
 }
+
+const CANCEL_TARGET = optionNames<SyncCancelTarget>({
+  userData: true,
+  fd: true,
+  op: true,
+  flags: true,
+  timeout: true,
+});
 
 /**
  * What a ring can be told beside its entries: io_uring_register(2), a method for each registration. Every
@@ -347,7 +356,8 @@ export abstract class Registrations {
    * nothing matches, ETIME when the time was up. io_uring_register_sync_cancel(3), 6.0
    */
   syncCancel(target: SyncCancelTarget): number {
-    const { userData, fd, op, timeout } = checkObject('target', target);
+    checkOptions(target, CANCEL_TARGET, 'target');
+    const { userData, fd, op, timeout } = target;
     let flags = checkU32('target.flags', target.flags ?? 0);
     const reg = Buffer.alloc(structs.SYNC_CANCEL_REG.size);
     const fields = structs.SYNC_CANCEL_REG;

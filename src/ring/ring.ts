@@ -61,7 +61,6 @@ export class Ring extends Registrations {
    */
   constructor(entries: number, options: RingOptions = {}, keepBuffers = true) {
     super();
-    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
     const { fd, params, memory } = setupRing(entries, options);
     this.flags = params.readUInt32LE(PARAMS.flags);
     this.features = params.readUInt32LE(PARAMS.features);
@@ -420,6 +419,11 @@ export class Ring extends Registrations {
     this.#memory.unmap();
     this.scratch.unmap();
     for (const mapping of this.owned) mapping.unmap();
+  }
+
+  /** @internal The kernel may write to these as long as the ring lives. */
+  keepForever(buffers: readonly ArrayBufferView[]): void {
+    this.#sqe.keptForever.push(...buffers);
   }
 
   /** @internal Its descriptor is another ring's. */

@@ -6,6 +6,7 @@ import { checkInt, checkU32 } from './check.js';
 import { EINVAL } from './errno.js';
 import { argValueError } from './errors.js';
 import { libc } from './libc.js';
+import { checkOptions, optionNames } from './options.js';
 import { RingMemory } from './ring-memory.js';
 import { PARAMS } from './structs.js';
 
@@ -24,6 +25,15 @@ export interface RingOptions {
   /** The fd of a ring whose worker threads this one shares. SETUP_ATTACH_WQ */
   wqFd?: number;
 }
+
+const OPTIONS = optionNames<RingOptions>({
+  flags: true,
+  optionalFlags: true,
+  cqEntries: true,
+  sqThreadCpu: true,
+  sqThreadIdle: true,
+  wqFd: true,
+});
 
 /** Flags that may be peeled off, the newest first; for NO_MMAP older kernels take no more than a huge page. */
 const PEEL = [
@@ -57,6 +67,7 @@ export interface NewRing {
 /** Makes a ring. */
 export function setupRing(entries: number, options: RingOptions): NewRing {
   checkInt('entries', entries, 1, 0x7fffffff);
+  checkOptions(options, OPTIONS);
   const params = Buffer.alloc(PARAMS.size);
   let required = checkU32('options.flags', options.flags ?? 0);
   let optional = checkU32('options.optionalFlags', options.optionalFlags ?? abi.SETUP_NO_SQARRAY);

@@ -2,6 +2,7 @@ import * as abi from './abi.js';
 import { stateError } from './errors.js';
 import type { Pins } from './pins.js';
 import { type RingMemory, sqeShift } from './ring-memory.js';
+import { isWide } from './sqe/core.js';
 import type { Sqe } from './sqe/index.js';
 import { PARAMS, SQ_OFF } from './structs.js';
 
@@ -140,8 +141,4 @@ export class SubmissionQueue {
     this.#words = GONE;
     this.#headSeen = (this.tail - this.entries) | 0;
   }
-}
-
-function isWide(opcode: number): boolean {
-  return opcode === abi.OP_NOP128 || opcode === abi.OP_URING_CMD128;
 }

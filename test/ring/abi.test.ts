@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import * as abi from '../../src/ring/abi.js';
+import * as flags from '../../src/ring/flags.js';
 import * as structs from '../../src/ring/structs.js';
 import { scratchFolder } from '../harness.js';
 
@@ -32,10 +33,21 @@ const missing = !hasCompiler() ? 'no C compiler (cc)' : !existsSync(HEADER) ? `n
 function headerName(name: string): string {
   if (name.startsWith('SQE_')) return `IOSQE_${name.slice(4)}`;
   if (name.startsWith('PBUF_RING_')) return `IOU_${name}`;
+  if (name.startsWith('QUERY_')) return `IO_URING_${name}`;
   if (name === 'OP_SUPPORTED') return 'IO_URING_OP_SUPPORTED';
   if (name.startsWith('SOCKET_URING_OP_')) return name;
-  if (name.startsWith('ZCRX_REG_')) return name;
+  if (/^(ZCRX_(REG|CTRL|FEATURE)_|IO_WQ_|SPLICE_F_)/.test(name)) return name;
   return `IORING_${name}`;
+}
+
+/** Constants of the header that mean nothing to who uses a ring. */
+const NO_USE = /_LAST$|^IORING_OFF_MMAP_MASK$|^IORING_ZCRX_AREA_MASK$/;
+
+/** The names of a header's flags and values. */
+function constantsOf(header: string): string[] {
+  const defines = header.matchAll(/^#define\s+((?:IO|SPLICE_F|ZCRX)\w+)\s+\S/gm);
+  const members = header.matchAll(/^\s+((?:IO|ZCRX)[A-Z0-9]*_\w+)\s*(?:=[^,]*)?,?\s*(?:\/\*.*)?$/gm);
+  return [...defines, ...members].map(match => match[1]!).filter(name => !NO_USE.test(name));
 }
 
 /** Structs whose fields have the header's names; the SQE's are words of the builder's own. */
@@ -106,6 +118,9 @@ t.test('the ABI is the one of the headers', { skip: missing }, async t => {
     if (name !== 'OP_LAST' && known(theirs)) checks.push([theirs, `(long long)(int)(${theirs})`, value | 0]);
   }
   t.ok(checks.length > 100, `${checks.length} constants are known to this header`);
+  const names = new Set(Object.keys(abi).map(headerName));
+  for (const name of constantsOf(header)) t.ok(names.has(name), `${name} is exported`);
+  for (const [name, value] of Object.entries(flags)) checks.push([name, `(long long)(int)(${name})`, value]);
   for (const [type, ours] of C_STRUCTS) {
     // An older header may lack a struct of io_uring, or some of its fields.
     const body = /^struct io_[a-z]*ring/.test(type) ? structBody(header, type) : undefined;
@@ -139,6 +154,11 @@ t.test('the ABI is the one of the headers', { skip: missing }, async t => {
     #include <sys/socket.h>
     #include <sys/uio.h>
     #include <linux/time_types.h>
+    #include <fcntl.h>
+    #include <poll.h>
+    #include <sys/epoll.h>
+    #include <sys/mman.h>
+    #include <sys/xattr.h>
     int main(void) {
       ${checks.map(([, expression]) => `printf("%lld\\n", (long long)(${expression}));`).join('\n')}
     }`;

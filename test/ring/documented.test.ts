@@ -10,7 +10,9 @@ import { ROOT } from '../programs.js';
 /** Methods that are there for the package itself. */
 const INTERNAL = new Set(
   `constructor moveTo retire prep opFlags ioprio addIoprio opcode off bufIndex fileIndex userDataWords bytes path
-  addr3 updateMapping directSlot value64 iovecs timespec register isAccept use widen assertWide`.split(/\s+/),
+  addr3 directSlot value64 iovecs timespec register isAccept use widen assertWide data target inheritHow`.split(
+    /\s+/,
+  ),
 );
 
 function methodsOf(prototype: object): string[] {

@@ -3,13 +3,6 @@ import { checkDuration, checkFd, checkInt, checkU32, checkUserData } from '../ch
 import { SQE, TIMESPEC } from '../structs.js';
 import { SqeMessages } from './messages.js';
 
-/** What to poll for, poll(2). */
-export const POLLIN = 1;
-export const POLLOUT = 4;
-export const POLLERR = 8;
-export const POLLHUP = 0x10;
-export const POLLRDHUP = 0x2000;
-
 const NS_PER_MS = 1e6;
 const MS_PER_S = 1000;
 

@@ -15,8 +15,19 @@ const TWO_32 = 2 ** 32;
 /** Linux reads at most this much of a path, its NUL included. */
 const PATH_MAX = 4096;
 const NO_EXTRA = [0, 0] as const;
+/** Where nothing is mapped, so that an operation that was to have its buffer selected and has not is refused. */
+const NOWHERE_MAPPED = -1;
 /** The most buffers that one call takes. readv(2) */
 const IOV_MAX = 1024;
+
+/** Bytes that the kernel reads: a string stands for its UTF-8. */
+export type Data = string | ArrayBufferView;
+
+/**
+ * Where the kernel writes to. Before `bufferSelect(group)` no buffer is needed: a number is how many bytes it
+ * fills at most of the one it picks, and null stands for all of it.
+ */
+export type InPlace = ArrayBufferView | number | null;
 
 /**
  * The cursor that `ring.getSqe()` returns: it fills one submission queue entry by plain stores into the
@@ -38,6 +49,8 @@ export class SqeCore {
   /** @internal */
   readonly scratch: Scratch;
 
+  /** @internal How many bytes the last `data` or `target` has. */
+  dataLength = 0;
   /** @internal Whether the entry has 128 bytes. */
   wide = false;
   #allWide = false;
@@ -187,6 +200,27 @@ export class SqeCore {
     return address;
   }
 
+  /** @internal As `bytes`, of data that may be a string. `dataLength` is how many they are. */
+  data(name: string, data: Data): number {
+    const view = typeof data === 'string' ? Buffer.from(data) : data;
+    if (!ArrayBuffer.isView(view)) {
+      throw argTypeError(name, 'of type string or an instance of Buffer, TypedArray, or DataView', data);
+    }
+    this.dataLength = view.byteLength;
+    return this.bytes(name, view);
+  }
+
+  /** @internal As `bytes`, or for a buffer to be selected. `dataLength` is the room there is. */
+  target(name: string, buffer: InPlace): number {
+    if (typeof buffer === 'number' || buffer === null) {
+      this.dataLength = buffer === null ? 0 : checkInt(name, buffer, 0, 0x7fffffff);
+      return NOWHERE_MAPPED;
+    }
+    const address = this.bytes(name, buffer);
+    this.dataLength = buffer.byteLength;
+    return address;
+  }
+
   /** @internal A NUL-terminated path in scratch memory. */
   path(name: string, path: string | Uint8Array): number {
     const scratch = this.scratch;
@@ -248,15 +282,15 @@ export class SqeCore {
   }
 
   /** @internal struct iovec[] in scratch memory, for buffers that are kept. */
-  iovecs(name: string, buffers: readonly ArrayBufferView[]): number {
+  iovecs(name: string, buffers: readonly Data[]): number {
     checkArray(name, buffers, 'Buffers');
     checkInt(`${name}.length`, buffers.length, 0, IOV_MAX);
     const address = this.scratch.alloc(buffers.length * IOVEC.size);
     const { bytes, start } = this.scratch;
     for (const [i, buffer] of buffers.entries()) {
       const at = start + i * IOVEC.size;
-      bytes.writeBigUInt64LE(BigInt(this.bytes(`${name}[${i}]`, buffer)), at + IOVEC.iov_base);
-      bytes.writeBigUInt64LE(BigInt(buffer.byteLength), at + IOVEC.iov_len);
+      bytes.writeBigUInt64LE(BigInt(this.data(`${name}[${i}]`, buffer)), at + IOVEC.iov_base);
+      bytes.writeBigUInt64LE(BigInt(this.dataLength), at + IOVEC.iov_len);
     }
     return address;
   }
@@ -366,4 +400,9 @@ export class SqeCore {
 /** A slot of the registered files that a result goes into: an index, or FILE_INDEX_ALLOC. */
 export function checkSlot(name: string, index: number): void {
   if (index !== abi.FILE_INDEX_ALLOC) checkInt(name, index, 0, 0x7ffffffe);
+}
+
+/** Whether an operation takes an entry of 128 bytes. */
+export function isWide(opcode: number): boolean {
+  return opcode === abi.OP_NOP128 || opcode === abi.OP_URING_CMD128;
 }

@@ -1,28 +1,46 @@
 import * as abi from '../abi.js';
-import { checkFd, checkInt, checkInt32Array, checkOffset, checkU16, checkU32 } from '../check.js';
+import {
+  checkArray,
+  checkBytes,
+  checkFd,
+  checkInt,
+  checkInt32Array,
+  checkOffset,
+  checkU16,
+  checkU32,
+} from '../check.js';
 import { rangeError } from '../errors.js';
-import { checkSlot, SqeCore } from './core.js';
+import { O_CLOEXEC } from '../flags.js';
+import { checkSlot, type Data, type InPlace, SqeCore } from './core.js';
+
+function checkViews(name: string, views: readonly ArrayBufferView[]): void {
+  for (const [i, view] of checkArray(name, views, 'Buffers').entries()) checkBytes(`${name}[${i}]`, view);
+}
 
 /** Operations on files by descriptor. */
 export class SqeFiles extends SqeCore {
   /**
    * Reads into `buffer`; the result is the number of bytes, 0 at the end of the file.
+   * @param buffer with `bufferSelect` null, or how many bytes at most.
    * @param offset where in the file, in bytes; -1 reads at the current position and advances it.
    * io_uring_prep_read(3), read(2)
    */
-  read(fd: number, buffer: ArrayBufferView, offset = -1): this {
+  read(fd: number, buffer: InPlace, offset = -1): this {
     checkFd(fd);
     checkOffset('offset', offset);
-    const address = this.bytes('buffer', buffer);
-    return this.prep(abi.OP_READ, fd, address, buffer.byteLength, offset);
+    const address = this.target('buffer', buffer);
+    return this.prep(abi.OP_READ, fd, address, this.dataLength, offset);
   }
 
-  /** Writes `buffer`; the result is the number of bytes taken. io_uring_prep_write(3), write(2) */
-  write(fd: number, buffer: ArrayBufferView, offset = -1): this {
+  /**
+   * Writes `buffer`, or the UTF-8 of a string; the result is the number of bytes taken.
+   * io_uring_prep_write(3), write(2)
+   */
+  write(fd: number, buffer: Data, offset = -1): this {
     checkFd(fd);
     checkOffset('offset', offset);
-    const address = this.bytes('buffer', buffer);
-    return this.prep(abi.OP_WRITE, fd, address, buffer.byteLength, offset);
+    const address = this.data('buffer', buffer);
+    return this.prep(abi.OP_WRITE, fd, address, this.dataLength, offset);
   }
 
   /** Closes a descriptor. io_uring_prep_close(3), close(2) */
@@ -52,15 +70,16 @@ export class SqeFiles extends SqeCore {
 
   /** Reads into several buffers. @param flags RWF_ flags. io_uring_prep_readv2(3), preadv2(2) */
   readv(fd: number, buffers: readonly ArrayBufferView[], offset = -1, flags = 0): this {
+    checkViews('buffers', buffers);
     return this.#vector(abi.OP_READV, fd, buffers, offset, flags);
   }
 
-  /** Writes several buffers. @param flags RWF_ flags. io_uring_prep_writev2(3), pwritev2(2) */
-  writev(fd: number, buffers: readonly ArrayBufferView[], offset = -1, flags = 0): this {
+  /** Writes several buffers or strings. @param flags RWF_ flags. io_uring_prep_writev2(3), pwritev2(2) */
+  writev(fd: number, buffers: readonly Data[], offset = -1, flags = 0): this {
     return this.#vector(abi.OP_WRITEV, fd, buffers, offset, flags);
   }
 
-  #vector(op: number, fd: number, buffers: readonly ArrayBufferView[], offset: number, flags: number): this {
+  #vector(op: number, fd: number, buffers: readonly Data[], offset: number, flags: number): this {
     checkFd(fd);
     checkOffset('offset', offset);
     checkU32('flags', flags);
@@ -70,6 +89,7 @@ export class SqeFiles extends SqeCore {
   /** Reads into a registered buffer, or a part of it. io_uring_prep_read_fixed(3) */
   readFixed(fd: number, buffer: ArrayBufferView, offset: number, bufIndex: number): this {
     checkU16('bufIndex', bufIndex);
+    checkBytes('buffer', buffer);
     this.read(fd, buffer, offset);
     return this.opcode(abi.OP_READ_FIXED).bufIndex(bufIndex);
   }
@@ -77,6 +97,7 @@ export class SqeFiles extends SqeCore {
   /** Writes a registered buffer, or a part of it. io_uring_prep_write_fixed(3) */
   writeFixed(fd: number, buffer: ArrayBufferView, offset: number, bufIndex: number): this {
     checkU16('bufIndex', bufIndex);
+    checkBytes('buffer', buffer);
     this.write(fd, buffer, offset);
     return this.opcode(abi.OP_WRITE_FIXED).bufIndex(bufIndex);
   }
@@ -90,6 +111,7 @@ export class SqeFiles extends SqeCore {
     bufIndex: number,
   ): this {
     checkU16('bufIndex', bufIndex);
+    checkViews('buffers', buffers);
     return this.#vector(abi.OP_READV_FIXED, fd, buffers, offset, flags).bufIndex(bufIndex);
   }
 
@@ -102,6 +124,7 @@ export class SqeFiles extends SqeCore {
     bufIndex: number,
   ): this {
     checkU16('bufIndex', bufIndex);
+    checkViews('buffers', buffers);
     return this.#vector(abi.OP_WRITEV_FIXED, fd, buffers, offset, flags).bufIndex(bufIndex);
   }
 
@@ -157,7 +180,8 @@ export class SqeFiles extends SqeCore {
 
   /**
    * Moves bytes between a pipe and something else, without them passing through memory of ours. Offsets
-   * are -1 for a pipe, or for the current position. io_uring_prep_splice(3), splice(2), 5.7
+   * are -1 for a pipe, or for the current position. @param flags SPLICE_F_ flags: with SPLICE_F_FD_IN_FIXED
+   * `fdIn` is the index of a registered file. io_uring_prep_splice(3), splice(2), 5.7
    */
   splice(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number, flags = 0): this {
     checkFd(fdIn);
@@ -177,16 +201,22 @@ export class SqeFiles extends SqeCore {
     return this.prep(abi.OP_TEE, checkFd(fdOut), 0, length, 0).fileIndex(fdIn).opFlags(flags);
   }
 
-  /** Makes a pipe: `fds` gets the ends to read from and to write to. io_uring_prep_pipe(3), pipe2(2), 6.16 */
+  /**
+   * Makes a pipe: `fds` gets the ends to read from and to write to.
+   * @param flags O_NONBLOCK, O_DIRECT; O_CLOEXEC is added, see `inherit`. io_uring_prep_pipe(3), pipe2(2), 6.16
+   */
   pipe(fds: Int32Array, flags = 0): this {
-    checkU32('flags', flags);
+    return this.#pipe(fds, checkU32('flags', flags) | O_CLOEXEC);
+  }
+
+  #pipe(fds: Int32Array, flags: number): this {
     return this.prep(abi.OP_PIPE, 0, this.#pair(fds), 0, 0).opFlags(flags);
   }
 
   /** As `pipe`, into registered files. io_uring_prep_pipe_direct(3), 6.16 */
   pipeDirect(fds: Int32Array, flags: number, fileIndex: number): this {
     checkSlot('fileIndex', fileIndex);
-    return this.pipe(fds, flags).directSlot(fileIndex);
+    return this.#pipe(fds, checkU32('flags', flags)).directSlot(fileIndex);
   }
 
   #pair(fds: Int32Array): number {

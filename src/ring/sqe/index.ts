@@ -1,7 +1,7 @@
-import { SqeSystem } from './system.js';
+import { SqeRaw } from './raw.js';
 
 /**
  * One submission queue entry, as a builder with a method for each operation.
  * `ring.getSqe()?.recv(fd, buffer).userData(41).link()`
  */
-export class Sqe extends SqeSystem {}
+export class Sqe extends SqeRaw {}

@@ -1,7 +1,7 @@
 import * as abi from '../abi.js';
 import { checkFd, checkU16, checkU32 } from '../check.js';
 import { argTypeError } from '../errors.js';
-import { Message } from '../message.js';
+import { Message, MSG_CMSG_CLOEXEC } from '../message.js';
 import { MSG_NOSIGNAL, SqeSockets } from './sockets.js';
 
 /** Operations on sockets with addresses and ancillary data. */
@@ -20,9 +20,13 @@ export class SqeMessages extends SqeSockets {
     return this.#message(abi.OP_SENDMSG, fd, message, flags);
   }
 
-  /** Receives a message; the result is the number of bytes. io_uring_prep_recvmsg(3), recvmsg(2), 5.3 */
+  /**
+   * Receives a message; the result is the number of bytes.
+   * @param flags MSG_ flags; MSG_CMSG_CLOEXEC is added, for descriptors that come with it (see `inherit`).
+   * io_uring_prep_recvmsg(3), recvmsg(2), 5.3
+   */
   recvmsg(fd: number, message: Message, flags = 0): this {
-    return this.#message(abi.OP_RECVMSG, fd, message, flags);
+    return this.#message(abi.OP_RECVMSG, fd, message, checkU32('flags', flags) | MSG_CMSG_CLOEXEC);
   }
 
   /**

@@ -1,8 +1,9 @@
 import * as abi from '../abi.js';
-import { checkFd, checkInt, checkObject, checkU32 } from '../check.js';
+import { checkBytes, checkFd, checkInt, checkObject, checkU32 } from '../check.js';
 import { rangeError } from '../errors.js';
+import { O_CLOEXEC } from '../flags.js';
 import { OPEN_HOW, STATX } from '../structs.js';
-import { checkSlot } from './core.js';
+import { checkSlot, type Data } from './core.js';
 import { SqeFiles } from './files.js';
 
 /** The directory fd that stands for the current directory in the -at calls. openat(2) */
@@ -21,15 +22,10 @@ export const STATX_BASIC_STATS = 0x7ff;
 export const STATX_BTIME = 0x800;
 /** What O_DIRECT asks for, 6.1. */
 export const STATX_DIOALIGN = 0x2000;
-/** Resolve a path from the dentry cache alone, else EAGAIN. openat2(2), 5.12 */
-export const RESOLVE_CACHED = 0x20;
 /** Fail if the new path exists. renameat2(2) */
 export const RENAME_NOREPLACE = 1;
 /** Exchange the two paths. renameat2(2) */
 export const RENAME_EXCHANGE = 2;
-
-/** Linux's O_CLOEXEC, the same on x64 and arm64; Node has no constant for it. */
-export const O_CLOEXEC = 0o2000000;
 
 /** How `openat2` opens. openat2(2) */
 export interface OpenHow {
@@ -46,11 +42,16 @@ function checkDirFd(fd: number): number {
   return fd === AT_FDCWD ? fd : checkFd(fd);
 }
 
+const NO_HOW = Buffer.alloc(OPEN_HOW.size);
+
 /** Operations on paths. Those without -at start from the current directory. */
 export class SqePaths extends SqeFiles {
+  /** The last struct open_how. */
+  #how: Buffer = NO_HOW;
+
   /**
    * Opens a path relative to a directory; the result is the descriptor.
-   * @param flags as in `fs.constants`, for instance O_RDONLY; O_CLOEXEC is always added.
+   * @param flags as in `fs.constants`, for instance O_RDONLY; O_CLOEXEC is added, see `inherit`.
    * io_uring_prep_openat(3), openat(2)
    */
   openat(dirFd: number, path: Path, flags: number, mode = 0): this {
@@ -83,7 +84,15 @@ export class SqePaths extends SqeFiles {
     return this.prep(abi.OP_OPENAT, dirFd, this.path('path', path), mode, 0).opFlags(flags);
   }
 
-  /** Opens a path with restrictions on how it is resolved. io_uring_prep_openat2(3), openat2(2) */
+  /** @internal Takes O_CLOEXEC out of the open_how of this entry. */
+  protected inheritHow(): void {
+    this.#how.writeUInt32LE(this.#how.readUInt32LE(OPEN_HOW.flags) & ~O_CLOEXEC, OPEN_HOW.flags);
+  }
+
+  /**
+   * Opens a path with restrictions on how it is resolved; O_CLOEXEC is added, see `inherit`.
+   * io_uring_prep_openat2(3), openat2(2)
+   */
   openat2(dirFd: number, path: Path, how: OpenHow): this {
     return this.#open2(dirFd, path, how, O_CLOEXEC);
   }
@@ -107,6 +116,7 @@ export class SqePaths extends SqeFiles {
     bytes.writeUInt32LE(flags, start + OPEN_HOW.flags);
     bytes.writeUInt32LE(mode, start + OPEN_HOW.mode);
     bytes.writeUInt32LE(resolve, start + OPEN_HOW.resolve);
+    this.#how = bytes.subarray(start, start + OPEN_HOW.size);
     return this.prep(abi.OP_OPENAT2, dirFd, address, OPEN_HOW.size, howAddress);
   }
 
@@ -202,30 +212,32 @@ export class SqePaths extends SqeFiles {
 
   /** Reads an extended attribute; the result is its length. io_uring_prep_getxattr(3), getxattr(2), 5.19 */
   getxattr(path: Path, name: string, value: ArrayBufferView): this {
+    checkBytes('value', value);
     const at = this.path('path', path);
     return this.#xattr(abi.OP_GETXATTR, 0, name, value, 0).addr3(at);
   }
 
   /** Sets an extended attribute. @param flags XATTR_ flags. io_uring_prep_setxattr(3), setxattr(2), 5.19 */
-  setxattr(path: Path, name: string, value: ArrayBufferView, flags = 0): this {
+  setxattr(path: Path, name: string, value: Data, flags = 0): this {
     const at = this.path('path', path);
     return this.#xattr(abi.OP_SETXATTR, 0, name, value, flags).addr3(at);
   }
 
   /** As `getxattr`, of an open file. io_uring_prep_fgetxattr(3), 5.19 */
   fgetxattr(fd: number, name: string, value: ArrayBufferView): this {
+    checkBytes('value', value);
     return this.#xattr(abi.OP_FGETXATTR, checkFd(fd), name, value, 0);
   }
 
   /** As `setxattr`, of an open file. io_uring_prep_fsetxattr(3), 5.19 */
-  fsetxattr(fd: number, name: string, value: ArrayBufferView, flags = 0): this {
+  fsetxattr(fd: number, name: string, value: Data, flags = 0): this {
     return this.#xattr(abi.OP_FSETXATTR, checkFd(fd), name, value, flags);
   }
 
-  #xattr(op: number, fd: number, name: string, value: ArrayBufferView, flags: number): this {
+  #xattr(op: number, fd: number, name: string, value: Data, flags: number): this {
     checkU32('flags', flags);
     const nameAddress = this.path('name', name);
-    const valueAddress = this.bytes('value', value);
-    return this.prep(op, fd, nameAddress, value.byteLength, valueAddress).opFlags(flags);
+    const valueAddress = this.data('value', value);
+    return this.prep(op, fd, nameAddress, this.dataLength, valueAddress).opFlags(flags);
   }
 }

@@ -1,7 +1,9 @@
 import * as abi from '../abi.js';
-import { checkFd, checkInt, checkInt32Array, checkU16, checkU32 } from '../check.js';
+import { AddressBuffer } from '../address-buffer.js';
+import { checkBytes, checkFd, checkInt, checkU16, checkU32 } from '../check.js';
+import { argTypeError } from '../errors.js';
 import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../sockaddr.js';
-import { checkSlot } from './core.js';
+import { checkSlot, type Data, type InPlace } from './core.js';
 import { SqePaths } from './paths.js';
 
 // socket(2): types and flags, in Linux's numbers
@@ -22,10 +24,17 @@ export const SHUT_RDWR = 2;
 
 /** Operations on sockets. */
 export class SqeSockets extends SqePaths {
-  /** Creates a socket; the result is its descriptor. io_uring_prep_socket(3), socket(2), 5.19 */
+  /**
+   * Creates a socket; the result is its descriptor.
+   * @param type SOCK_STREAM and the like, with SOCK_NONBLOCK; SOCK_CLOEXEC is added, see `inherit`.
+   * io_uring_prep_socket(3), socket(2), 5.19
+   */
   socket(domain: number, type: number, protocol = 0): this {
+    return this.#socket(domain, checkU32('type', type) | SOCK_CLOEXEC, protocol);
+  }
+
+  #socket(domain: number, type: number, protocol: number): this {
     checkU32('domain', domain);
-    checkU32('type', type);
     checkU32('protocol', protocol);
     return this.prep(abi.OP_SOCKET, domain, 0, protocol, type);
   }
@@ -46,15 +55,29 @@ export class SqeSockets extends SqePaths {
 
   /**
    * Takes one connection; the result is its descriptor.
-   * @param flags SOCK_CLOEXEC, SOCK_NONBLOCK. io_uring_prep_accept(3), accept4(2)
+   * @param flags SOCK_NONBLOCK; SOCK_CLOEXEC is added, see `inherit`.
+   * @param peer gets the address of the peer. io_uring_prep_accept(3), accept4(2)
    */
-  accept(fd: number, flags = SOCK_CLOEXEC): this {
-    checkU32('flags', flags);
-    return this.prep(abi.OP_ACCEPT, checkFd(fd), 0, 0, 0).opFlags(flags);
+  accept(fd: number, flags = 0, peer?: AddressBuffer): this {
+    return this.#accept(fd, checkU32('flags', flags) | SOCK_CLOEXEC, peer);
   }
 
-  /** Takes connections until it fails or is cancelled. io_uring_prep_multishot_accept(3), 5.19 */
-  multishotAccept(fd: number, flags = SOCK_CLOEXEC): this {
+  #accept(fd: number, flags: number, peer: AddressBuffer | undefined): this {
+    checkFd(fd);
+    if (peer === undefined) return this.prep(abi.OP_ACCEPT, fd, 0, 0, 0).opFlags(flags);
+    const sockaddr = this.#room('peer', peer);
+    return this.prep(abi.OP_ACCEPT, fd, sockaddr, 0, this.bytes('peer', peer.length)).opFlags(flags);
+  }
+
+  /** The address of room for a socket address, which is empty from now on. */
+  #room(name: string, into: AddressBuffer): number {
+    if (!(into instanceof AddressBuffer)) throw argTypeError(name, 'an instance of AddressBuffer', into);
+    into.reset();
+    return this.bytes(name, into.sockaddr);
+  }
+
+  /** Takes connections until it fails or is cancelled; flags as of `accept`. io_uring_prep_multishot_accept(3), 5.19 */
+  multishotAccept(fd: number, flags = 0): this {
     return this.accept(fd, flags).ioprio(abi.ACCEPT_MULTISHOT);
   }
 
@@ -66,12 +89,15 @@ export class SqeSockets extends SqePaths {
     return this.prep(abi.OP_CONNECT, fd, at, 0, length);
   }
 
-  /** Receives into `buffer`; the result is the number of bytes, 0 at the end. io_uring_prep_recv(3), recv(2) */
-  recv(fd: number, buffer: ArrayBufferView, flags = 0): this {
+  /**
+   * Receives into `buffer`; the result is the number of bytes, 0 at the end.
+   * @param buffer with `bufferSelect` null, or how many bytes at most. io_uring_prep_recv(3), recv(2)
+   */
+  recv(fd: number, buffer: InPlace, flags = 0): this {
     checkFd(fd);
     checkU32('flags', flags);
-    const address = this.bytes('buffer', buffer);
-    return this.prep(abi.OP_RECV, fd, address, buffer.byteLength, 0).opFlags(flags);
+    const address = this.target('buffer', buffer);
+    return this.prep(abi.OP_RECV, fd, address, this.dataLength, 0).opFlags(flags);
   }
 
   /**
@@ -87,12 +113,15 @@ export class SqeSockets extends SqePaths {
       .bufferSelect(group);
   }
 
-  /** Sends `buffer`; the result is the number of bytes taken. io_uring_prep_send(3), send(2) */
-  send(fd: number, buffer: ArrayBufferView, flags = MSG_NOSIGNAL): this {
+  /**
+   * Sends `buffer`, or the UTF-8 of a string; the result is the number of bytes taken.
+   * io_uring_prep_send(3), send(2)
+   */
+  send(fd: number, buffer: Data, flags = MSG_NOSIGNAL): this {
     checkFd(fd);
     checkU32('flags', flags);
-    const address = this.bytes('buffer', buffer);
-    return this.prep(abi.OP_SEND, fd, address, buffer.byteLength, 0).opFlags(flags);
+    const address = this.data('buffer', buffer);
+    return this.prep(abi.OP_SEND, fd, address, this.dataLength, 0).opFlags(flags);
   }
 
   /** Ends one or both directions. io_uring_prep_shutdown(3), shutdown(2), 5.11 */
@@ -104,7 +133,7 @@ export class SqeSockets extends SqePaths {
   /** Creates a socket as a registered file, or FILE_INDEX_ALLOC. io_uring_prep_socket_direct(3), 5.19 */
   socketDirect(domain: number, type: number, protocol: number, fileIndex: number): this {
     checkSlot('fileIndex', fileIndex);
-    return this.socket(domain, type, protocol).directSlot(fileIndex);
+    return this.#socket(domain, checkU32('type', type), protocol).directSlot(fileIndex);
   }
 
   /** Creates a socket as a registered file of the kernel's choice. io_uring_prep_socket_direct_alloc(3) */
@@ -112,19 +141,19 @@ export class SqeSockets extends SqePaths {
     return this.socketDirect(domain, type, protocol, abi.FILE_INDEX_ALLOC);
   }
 
-  /** Takes one connection as a registered file. io_uring_prep_accept_direct(3), 5.15 */
-  acceptDirect(fd: number, flags: number, fileIndex: number): this {
+  /** Takes one connection as a registered file. @param flags SOCK_NONBLOCK. io_uring_prep_accept_direct(3), 5.15 */
+  acceptDirect(fd: number, flags: number, fileIndex: number, peer?: AddressBuffer): this {
     checkSlot('fileIndex', fileIndex);
-    return this.accept(fd, flags).directSlot(fileIndex);
+    return this.#accept(fd, checkU32('flags', flags), peer).directSlot(fileIndex);
   }
 
   /** Takes connections as registered files of the kernel's choice. io_uring_prep_multishot_accept_direct(3) */
   multishotAcceptDirect(fd: number, flags = 0): this {
-    return this.multishotAccept(fd, flags).directSlot(abi.FILE_INDEX_ALLOC);
+    return this.acceptDirect(fd, flags, abi.FILE_INDEX_ALLOC).ioprio(abi.ACCEPT_MULTISHOT);
   }
 
   /** Sends `buffer` to an address. io_uring_prep_sendto(3), sendto(2), 6.0 */
-  sendto(fd: number, buffer: ArrayBufferView, address: SocketAddress, flags = MSG_NOSIGNAL): this {
+  sendto(fd: number, buffer: Data, address: SocketAddress, flags = MSG_NOSIGNAL): this {
     const at = this.scratch.alloc(SOCKADDR_MAX);
     const length = writeSockaddr(this.scratch.bytes, this.scratch.start, address);
     return this.send(fd, buffer, flags).off(at).fileIndex(length);
@@ -154,7 +183,7 @@ export class SqeSockets extends SqePaths {
    * CQE_F_NOTIF when the kernel is done with `buffer`, which is kept until then.
    * @param zcFlags SEND_ZC_REPORT_USAGE. io_uring_prep_send_zc(3), 6.0
    */
-  sendZc(fd: number, buffer: ArrayBufferView, flags = MSG_NOSIGNAL, zcFlags = 0): this {
+  sendZc(fd: number, buffer: Data, flags = MSG_NOSIGNAL, zcFlags = 0): this {
     checkU32('zcFlags', zcFlags);
     return this.send(fd, buffer, flags).opcode(abi.OP_SEND_ZC).ioprio(zcFlags);
   }
@@ -163,6 +192,7 @@ export class SqeSockets extends SqePaths {
   sendZcFixed(fd: number, buffer: ArrayBufferView, flags: number, zcFlags: number, bufIndex: number): this {
     checkU16('bufIndex', bufIndex);
     checkU32('zcFlags', zcFlags);
+    checkBytes('buffer', buffer);
     return this.sendZc(fd, buffer, flags, zcFlags | abi.RECVSEND_FIXED_BUF).bufIndex(bufIndex);
   }
 
@@ -192,39 +222,36 @@ export class SqeSockets extends SqePaths {
 
   /** Reads a socket option into `value`; the result is its length. io_uring_prep_cmd_sock(3), getsockopt(2), 6.7 */
   cmdGetsockopt(fd: number, level: number, name: number, value: ArrayBufferView): this {
+    checkBytes('value', value);
     return this.#sockopt(abi.SOCKET_URING_OP_GETSOCKOPT, fd, level, name, value);
   }
 
   /** Sets a socket option. io_uring_prep_cmd_sock(3), setsockopt(2), 6.7 */
-  cmdSetsockopt(fd: number, level: number, name: number, value: ArrayBufferView): this {
+  cmdSetsockopt(fd: number, level: number, name: number, value: Data): this {
     return this.#sockopt(abi.SOCKET_URING_OP_SETSOCKOPT, fd, level, name, value);
   }
 
-  #sockopt(cmdOp: number, fd: number, level: number, name: number, value: ArrayBufferView): this {
+  #sockopt(cmdOp: number, fd: number, level: number, name: number, value: Data): this {
     checkInt('level', level, 0, 0x7fffffff);
     checkInt('name', name, 0, 0x7fffffff);
-    const address = this.bytes('value', value);
+    const address = this.data('value', value);
     // addr holds level and optname, one word each.
     const target = name * 2 ** 32 + level;
     return this.prep(abi.OP_URING_CMD, checkFd(fd), target, 0, cmdOp)
-      .fileIndex(value.byteLength)
+      .fileIndex(this.dataLength)
       .addr3(address);
   }
 
   /**
-   * Reads a socket's own address into `address`, a struct sockaddr, or with `peer` that of its peer; the
-   * kernel writes the length of it to `length[0]`, which holds the room there is.
+   * Reads a socket's own address, or with `peer` that of its peer. `getsockname(fd)` does without a ring.
    * io_uring_prep_cmd_getsockname(3), getsockname(2), 7.0
    */
-  cmdGetsockname(fd: number, address: ArrayBufferView, length: Int32Array, peer = false): this {
+  cmdGetsockname(fd: number, into: AddressBuffer, peer = false): this {
     checkFd(fd);
-    checkInt32Array('length', length);
-    checkInt('length.length', length.length, 1, 0x7fffffff);
-    const at = this.bytes('address', address);
-    checkInt('length[0]', length[0]!, 0, address.byteLength);
-    return this.prep(abi.OP_URING_CMD, fd, at, 0, abi.SOCKET_URING_OP_GETSOCKNAME)
+    const sockaddr = this.#room('into', into);
+    return this.prep(abi.OP_URING_CMD, fd, sockaddr, 0, abi.SOCKET_URING_OP_GETSOCKNAME)
       .fileIndex(peer ? 1 : 0)
-      .addr3(this.bytes('length', length));
+      .addr3(this.bytes('into', into.length));
   }
 
   /**

@@ -1,0 +1,22 @@
+import { AddressBuffer } from './address-buffer.js';
+import { checkFd } from './check.js';
+import { systemError } from './errors.js';
+import { libc } from './libc.js';
+import type { SocketAddress } from './sockaddr.js';
+
+function nameOf(call: 'getsockname' | 'getpeername', fd: number): SocketAddress | null {
+  const into = new AddressBuffer();
+  const failed = libc()[call](checkFd(fd), into.sockaddr, into.length);
+  if (failed < 0) throw systemError(failed, call);
+  return into.address;
+}
+
+/** A socket's own address, by a system call of its own; null for families other than IP and Unix. getsockname(2) */
+export function getsockname(fd: number): SocketAddress | null {
+  return nameOf('getsockname', fd);
+}
+
+/** The address of a socket's peer, by a system call of its own. getpeername(2) @throws UasyncError ENOTCONN */
+export function getpeername(fd: number): SocketAddress | null {
+  return nameOf('getpeername', fd);
+}

@@ -1,0 +1,144 @@
+import * as abi from '../abi.js';
+import { checkArray, checkInt, checkU16, checkU32, checkUserData } from '../check.js';
+import { argTypeError, stateError } from '../errors.js';
+import { O_CLOEXEC } from '../flags.js';
+import { MSG_CMSG_CLOEXEC } from '../message.js';
+import { checkOptions, optionNames } from '../options.js';
+import { SQE } from '../structs.js';
+import { isWide } from './core.js';
+import { SqeSystem } from './system.js';
+
+/** 64 bits: a number from 0 to 2^53 - 1, a bigint, -1 for all ones; or a view, which stands for its address. */
+export type RawValue = number | bigint | ArrayBufferView;
+
+/**
+ * The fields of a struct io_uring_sqe, by the first of the names that each has there. Those left out are 0,
+ * but `fd`, which is -1; `flags`, `userData`, `bufIndex` and `personality` stay as modifiers have set them.
+ */
+export interface RawEntry {
+  /** An OP_ value, or that of a newer kernel: 0 to 255. */
+  opcode: number;
+  /** SQE_ flags. */
+  flags?: number;
+  /** 16 bits: a priority, or flags of some operations. */
+  ioprio?: number;
+  /** A descriptor or another 32 bits. */
+  fd?: number;
+  /** Also `addr2` and `cmd_op`. */
+  off?: RawValue;
+  /** Also `splice_off_in`, and `level` with `optname`. */
+  addr?: RawValue;
+  /** 32 bits. */
+  len?: number;
+  /** 32 bits: `rw_flags` and its like. */
+  opFlags?: number;
+  /** What the completion carries back. */
+  userData?: number | bigint;
+  /** 16 bits, also `buf_group`. */
+  bufIndex?: number;
+  /** 16 bits. */
+  personality?: number;
+  /** 32 bits, as the kernel has them: `splice_fd_in`, `file_index` (which counts from 1), `addr_len`, `optlen`. */
+  fileIndex?: number;
+  /** Also `attr_ptr` and `optval`. */
+  addr3?: RawValue;
+  /** The last 64 bits, `__pad2` or `attr_type_mask`. */
+  pad2?: RawValue;
+  /** Buffers that are pointed at indirectly: they are kept until the last completion too. */
+  keep?: readonly ArrayBufferView[];
+}
+
+const FIELDS = optionNames<RawEntry>({
+  opcode: true,
+  flags: true,
+  ioprio: true,
+  fd: true,
+  off: true,
+  addr: true,
+  len: true,
+  opFlags: true,
+  userData: true,
+  bufIndex: true,
+  personality: true,
+  fileIndex: true,
+  addr3: true,
+  pad2: true,
+  keep: true,
+});
+const ALL_ONES = 2n ** 64n - 1n;
+
+/** What goes for every operation. */
+export class SqeRaw extends SqeSystem {
+  /**
+   * Fills the entry field by field, for operations that have no method here. Types and ranges are checked,
+   * sense is not: an address that is wrong is written to. Give a view instead of a number for it: it is
+   * pinned and kept as by any other operation. io_uring_enter(2)
+   */
+  raw(entry: RawEntry): this {
+    checkOptions(entry, FIELDS, 'entry');
+    const { opcode, flags, ioprio = 0, fd = -1, len = 0, opFlags = 0, userData, bufIndex } = entry;
+    const { personality, fileIndex = 0, keep = [] } = entry;
+    checkInt('entry.opcode', opcode, 0, 255);
+    if (flags !== undefined) checkInt('entry.flags', flags, 0, 255);
+    checkU16('entry.ioprio', ioprio);
+    checkU32('entry.fd', fd);
+    checkU32('entry.len', len);
+    checkU32('entry.opFlags', opFlags);
+    if (userData !== undefined) checkUserData('entry.userData', userData);
+    if (bufIndex !== undefined) checkU16('entry.bufIndex', bufIndex);
+    if (personality !== undefined) checkU16('entry.personality', personality);
+    checkU32('entry.fileIndex', fileIndex);
+    const off = this.#value('off', entry.off);
+    const addr = this.#value('addr', entry.addr);
+    const addr3 = this.#value('addr3', entry.addr3);
+    const pad2 = this.#value('pad2', entry.pad2);
+    for (const [i, view] of checkArray('entry.keep', keep, 'Buffers').entries()) {
+      this.bytes(`entry.keep[${i}]`, view);
+    }
+    if (isWide(opcode)) this.assertWide();
+    // The kernel has it until it has chosen it.
+    if (opcode === abi.OP_PROVIDE_BUFFERS) this.keptForever.push(...this.kept);
+    this.prep(opcode, fd, 0, len, 0).opFlags(opFlags).ioprio(ioprio).fileIndex(fileIndex);
+    this.value64(SQE.off, off).value64(SQE.addr, addr);
+    this.value64(SQE.addr3, addr3).value64(SQE.addr3 + 2, pad2);
+    if (flags !== undefined) this.setFlags(flags);
+    if (userData !== undefined) this.userData(userData);
+    if (bufIndex !== undefined) this.bufIndex(bufIndex);
+    if (personality !== undefined) this.personality(personality);
+    return this;
+  }
+
+  #value(name: string, value: RawValue | undefined): number | bigint {
+    if (value === undefined) return 0;
+    if (value === -1) return ALL_ONES;
+    if (ArrayBuffer.isView(value)) return this.bytes(`entry.${name}`, value);
+    if (typeof value !== 'number' && typeof value !== 'bigint') {
+      throw argTypeError(`entry.${name}`, 'of type number or bigint or an instance of Buffer', value);
+    }
+    checkUserData(`entry.${name}`, value);
+    return value;
+  }
+
+  /**
+   * Lets programs that this process starts have the descriptor (behind an operation that makes one): without
+   * it close-on-exec is set, as Node sets it everywhere. The kernel's own default is the other way round.
+   */
+  inherit(): this {
+    const { words, at } = this;
+    const op = words[at]! & 0xff;
+    if (op === abi.OP_OPENAT || op === abi.OP_ACCEPT || op === abi.OP_PIPE) {
+      words[at + SQE.opFlags]! &= ~O_CLOEXEC;
+    } else if (op === abi.OP_SOCKET) {
+      words[at + SQE.off]! &= ~O_CLOEXEC;
+    } else if (op === abi.OP_RECVMSG) {
+      words[at + SQE.opFlags]! &= ~MSG_CMSG_CLOEXEC;
+    } else if (op === abi.OP_FIXED_FD_INSTALL) {
+      words[at + SQE.opFlags]! |= abi.FIXED_FD_NO_CLOEXEC;
+    } else if (op === abi.OP_OPENAT2) {
+      this.inheritHow();
+    } else if (words.length !== 0) {
+      throw stateError('inherit() goes behind an operation that makes a descriptor');
+    }
+    return this;
+  }
+}
