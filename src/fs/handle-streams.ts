@@ -1,7 +1,9 @@
 /** Node's and the web's streams over a file handle. */
+
 import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
 import { createInterface, type Interface } from 'node:readline';
 import { ReadableStream } from 'node:stream/web';
+import { callBack } from '../loop/uncaught.js';
 import { argTypeError, stateError, withCode } from '../ring/errors.js';
 import { checkBoolean } from './arguments.js';
 import type { FileHandle } from './file-handle.js';
@@ -37,28 +39,35 @@ export interface WriteStreamOptions {
 
 type Done = (error: Error | null, count?: number, data?: unknown) => void;
 
+/** Has `done` called, or `resolved` with what has come of it. */
+function settle<T>(promise: Promise<T>, done: Done, resolved: (result: T) => void): void {
+  promise.then(
+    result => callBack(resolved, result),
+    error => callBack(done, error),
+  );
+}
+
 /** The calls of `node:fs` that its streams make, on a handle instead of a descriptor. */
 function callsOf(handle: FileHandle): object {
   return {
     open: () => {},
     close(_fd: number, done: Done) {
-      handle.close().then(() => done(null), done);
+      settle(handle.close(), done, () => done(null));
     },
     fsync(_fd: number, done: Done) {
-      handle.sync().then(() => done(null), done);
+      settle(handle.sync(), done, () => done(null));
     },
     read(_fd: number, buffer: Buffer, offset: number, length: number, position: number, done: Done) {
-      handle
-        .read(buffer, offset, length, position)
-        .then(({ bytesRead }) => done(null, bytesRead, buffer), done);
+      const reading = handle.read(buffer, offset, length, position);
+      settle(reading, done, ({ bytesRead }) => done(null, bytesRead, buffer));
     },
     write(_fd: number, buffer: Buffer, offset: number, length: number, position: number, done: Done) {
-      handle
-        .write(buffer, offset, length, position)
-        .then(({ bytesWritten }) => done(null, bytesWritten, buffer), done);
+      const writing = handle.write(buffer, offset, length, position);
+      settle(writing, done, ({ bytesWritten }) => done(null, bytesWritten, buffer));
     },
     writev(_fd: number, buffers: Buffer[], position: number, done: Done) {
-      handle.writev(buffers, position).then(({ bytesWritten }) => done(null, bytesWritten, buffers), done);
+      const writing = handle.writev(buffers, position);
+      settle(writing, done, ({ bytesWritten }) => done(null, bytesWritten, buffers));
     },
   };
 }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { isMainThread } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { checkFunction } from '../ring/check.js';
@@ -18,8 +19,9 @@ import { type LoopOptions, withDefaults } from './loop-options.js';
 import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
 import { submitRaw } from './raw.js';
-import { nextTick, now, setImmediate } from './real-timers.js';
+import { now, setImmediate } from './real-timers.js';
 import { Scheduler } from './scheduler.js';
+import { throwLater } from './uncaught.js';
 
 /** user_data of requests whose outcome nobody waits for. */
 const NOBODY = -1;
@@ -56,13 +58,6 @@ function registerRingFd(ring: Ring): void {
     // Before 5.18, or a thread with 16 rings.
     if (!(error instanceof UasyncError)) throw error;
   }
-}
-
-/** An uncaught exception like any other, which does not stop what the loop is doing. */
-function throwLater(error: unknown): void {
-  nextTick(() => {
-    throw error;
-  });
 }
 
 /**
@@ -212,7 +207,7 @@ export class Loop {
   /** @internal Completes what expects `key` on the loop whose ring has this descriptor. MSG_RING, 5.18 */
   notify(ringFd: number, key: number): void {
     if (ringFd === this.ring.fd) {
-      this.callSoon(() => this.settleExpected(key, 0));
+      this.soon(() => this.settleExpected(key, 0));
       return;
     }
     // Only a failure completes, and nobody expects that: the other loop has ended.
@@ -271,9 +266,9 @@ export class Loop {
     const again = (): void => {
       if (this.#closing || this.#slots.get(slot, generation) !== operation) return;
       this.cancel(operation);
-      this.callSoon(again);
+      this.soon(again);
     };
-    this.callSoon(again);
+    this.soon(again);
   }
 
   /**
@@ -394,9 +389,15 @@ export class Loop {
     for (const resolve of idle) resolve();
   }
 
-  /** Calls `callback` in the loop's next turn, in the order of the calls. */
+  /** Calls `callback` in the loop's next turn, in the order of the calls, in the async context of the call. */
   callSoon(callback: () => void): void {
     checkFunction('callback', callback);
+    const context = new AsyncResource('uasync.callSoon');
+    this.soon(() => context.runInAsyncScope(callback));
+  }
+
+  /** @internal The same for what is not the user's: in any async context. */
+  soon(callback: () => void): void {
     if (this.#closed) throw closedError('The loop');
     this.#callbacks.push(callback);
     this.#scheduler.wake();

@@ -92,7 +92,7 @@ export class DatagramTrains implements TrainOwner {
     this.inFlight++;
     if (this.#open.length === 0) {
       flushAtExit(this.#loop);
-      this.#loop.callSoon(this.#onTurn);
+      this.#loop.soon(this.#onTurn);
     }
     this.#open.push(train);
     return true;

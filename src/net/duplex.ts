@@ -1,9 +1,13 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
-import { clearTimeout, setImmediate, setTimeout } from '../loop/real-timers.js';
-import { checkDuration } from '../ring/check.js';
+import { clearTimeout, nextTick, setTimeout } from '../loop/real-timers.js';
+import { callBack, throwLater } from '../loop/uncaught.js';
+import { checkDuration, checkFunction } from '../ring/check.js';
+import { withCode } from '../ring/errors.js';
 import { optionNames } from '../ring/options.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import type { Connection } from './connection.js';
+import { meetWrappers, onWrapped, type WrapperHandle } from './tls-wrapper.js';
 
 /** What Node's timers hold, in milliseconds. */
 const TIMER_MAX = 0x7fffffff;
@@ -24,9 +28,12 @@ export const TO_DUPLEX_OPTIONS = optionNames<ToDuplexOptions>({ allowHalfOpen: t
 
 type Done = (error?: Error | null) => void;
 
+const succeed = (_done: unknown): number => 0;
+
 /**
  * A connection as a stream of Node's, with what `node:http` and `node:tls` ask of a `net.Socket`:
- * `server.emit('connection', duplex)`, `tls.connect({ socket: duplex })`, `new TLSSocket(duplex)`.
+ * `server.emit('connection', duplex)`, `tls.connect({ socket: duplex })`, `new TLSSocket(duplex)`. Its
+ * listeners are called in the async context that it was made in.
  */
 export class ConnectionDuplex extends Duplex {
   /** Never: there is a connection. */
@@ -34,54 +41,86 @@ export class ConnectionDuplex extends Duplex {
   /** Milliseconds without traffic after which 'timeout' is emitted; 0 is never. */
   timeout = 0;
   readonly #connection: Connection;
+  readonly #context = new AsyncResource('uasync.ConnectionDuplex');
   #timer: NodeJS.Timeout | undefined;
-  /** Whether it is to end itself, as its peer has. */
-  #ending = false;
-  #lastCheck = 0;
+  /** Bytes that the connection had sent when the timer was last looked at. */
+  #sent = 0;
+  /** Bytes that the connection was given to send, and those of them whose write has not called back. */
+  #dispatched = 0;
+  #writing = 0;
+  #resetting = false;
+  #peer: Partial<InetAddress> | undefined;
 
   constructor(connection: Connection, { allowHalfOpen = false }: ToDuplexOptions) {
-    super({ allowHalfOpen: true });
+    // 'close' is emitted here, as it says whether there was an error.
+    super({ allowHalfOpen: Boolean(allowHalfOpen), emitClose: false });
     this.#connection = connection;
-    if (allowHalfOpen) return;
-    this.once('end', () => {
-      this.#ending = true;
-      this.#endSoon();
-    });
+    if (!allowHalfOpen) this.once('end', this.#onPeerEnded);
   }
 
-  /**
-   * Ends unless more is written at once. A TLS socket over the stream hands it what was written piece by piece,
-   * the next when the last has been sent: what Node would do, to end right away, would lose the rest.
-   */
-  #endSoon(): void {
-    const check = ++this.#lastCheck;
-    const end = (): void => {
-      const quiet = check === this.#lastCheck && this.writableLength === 0;
-      if (quiet && !this.writableEnded && !this.destroyed) this.end();
-    };
-    // Node's own stream under TLS takes an immediate to pass a write on.
-    setImmediate(() => setImmediate(end));
-  }
+  // --- Reading --------------------------------------------------------------------------------------
 
   override _read(): void {
-    this.#connection.read().then(
-      chunk => {
-        this.#timer?.refresh();
-        this.push(chunk);
-      },
-      error => {
-        // Its own end is no news to it.
-        if (!this.destroyed) this.destroy(error);
-      },
-    );
+    this.#connection.read().then(this.#onChunk, this.#onReadError);
   }
 
+  readonly #onChunk = (chunk: Buffer | null): void => {
+    this.#timer?.refresh();
+    try {
+      this.#context.runInAsyncScope(this.#push, this, chunk);
+    } catch (thrown) {
+      throwLater(thrown);
+      // The stream has not come to asking for more.
+      this.read(0);
+    }
+  };
+
+  #push(chunk: Buffer | null): void {
+    this.push(chunk);
+  }
+
+  readonly #onReadError = (error: Error): void => {
+    // Its own end is no news to it.
+    if (!this.destroyed) this.#context.runInAsyncScope(this.destroy, this, error);
+  };
+
+  /** A TLS socket is made over a stream by pausing it first. */
+  override pause(): this {
+    if (this.listenerCount('data') === 0) meetWrappers();
+    return super.pause();
+  }
+
+  // --- Writing --------------------------------------------------------------------------------------
+
+  readonly #onPeerEnded = (): void => {
+    // Unless it lies under a TLS socket, which has it half open.
+    if (!this.allowHalfOpen) this.write = this.#writeAfterEnd;
+  };
+
+  /** That the stream ended is the peer's doing: "write after end" would blame the caller. */
+  readonly #writeAfterEnd = (...args: unknown[]): boolean => {
+    if (!this.writableEnded) return (super.write as (...args: unknown[]) => boolean).apply(this, args);
+    const error = withCode(new Error('This socket has been ended by the other party'), 'EPIPE');
+    const done = args.find(arg => typeof arg === 'function') as Done | undefined;
+    if (done !== undefined) nextTick(done, error);
+    this.destroy(error);
+    return false;
+  };
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.#dispatch(chunk.length);
     this.#settle(this.#connection.write(chunk), done);
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: Done): void {
+    this.#dispatch(chunks.reduce((sum, { chunk }) => sum + chunk.length, 0));
     this.#settle(this.#connection.write(chunks.map(({ chunk }) => chunk)), done);
+  }
+
+  #dispatch(length: number): void {
+    this.#timer?.refresh();
+    this.#dispatched += length;
+    this.#writing = length;
   }
 
   override _final(done: Done): void {
@@ -89,34 +128,68 @@ export class ConnectionDuplex extends Duplex {
   }
 
   #settle(promise: Promise<void>, done: Done): void {
-    promise.then(() => {
-      this.#timer?.refresh();
-      done();
-      if (this.#ending) this.#endSoon();
-    }, done);
+    promise.then(
+      () => {
+        this.#timer?.refresh();
+        this.#writing = 0;
+        callBack(done);
+      },
+      error => callBack(done, error),
+    );
   }
+
+  // --- The end --------------------------------------------------------------------------------------
 
   override _destroy(error: Error | null, done: Done): void {
     clearTimeout(this.#timer);
+    const connection = this.#connection;
+    const hadError = error !== null;
+    const emitClose = (): void => void this.#context.runInAsyncScope(this.emit, this, 'close', hadError);
+    const closed = (): void => callBack(emitClose);
     // What the kernel has not taken is dropped, as a net.Socket does.
-    const end = this.writableFinished ? this.#connection.close() : this.#connection.abandon();
-    end.then(
-      () => done(error),
-      failure => done(error ?? failure),
-    );
+    if (this.#resetting) connection.reset().then(closed, closed);
+    else if (this.writableFinished) connection.close().then(closed, closed);
+    else connection.abandon().then(closed, closed);
+    done(error);
+  }
+
+  /** Sends what was written, then closes. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  /** Closes at once: the peer sees a reset. */
+  resetAndDestroy(): this {
+    this.#resetting = true;
+    if (this.destroyed) this.#connection.reset().catch(() => {});
+    return this.destroy();
   }
 
   // --- As a net.Socket ------------------------------------------------------------------------------
 
+  /** 'open', 'readOnly' or 'writeOnly' when one side has ended, 'closed' when both have. */
+  get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  /** Whether it is not connected: it is until it is destroyed. */
+  get pending(): boolean {
+    return this.destroyed;
+  }
+
   get #local(): Partial<InetAddress> {
-    return (this.#connection.localAddress ?? {}) as Partial<InetAddress>;
+    return ((this.destroyed ? undefined : this.#connection.localAddress) ?? {}) as Partial<InetAddress>;
   }
 
   get #remote(): Partial<InetAddress> {
-    return (this.#connection.remoteAddress ?? {}) as Partial<InetAddress>;
+    if (!this.destroyed) this.#peer ??= this.#connection.remoteAddress as Partial<InetAddress> | undefined;
+    return this.#peer ?? {};
   }
 
-  /** This end's numeric address; undefined for a Unix socket. */
+  /** This end's numeric address; undefined for a Unix socket, and once destroyed. */
   get localAddress(): string | undefined {
     return this.#local.address;
   }
@@ -131,7 +204,7 @@ export class ConnectionDuplex extends Duplex {
     return this.#local.family;
   }
 
-  /** The peer's numeric address; undefined for a Unix socket. */
+  /** The peer's numeric address; undefined for a Unix socket, and once destroyed unless it was asked for before. */
   get remoteAddress(): string | undefined {
     return this.#remote.address;
   }
@@ -151,54 +224,57 @@ export class ConnectionDuplex extends Duplex {
     return this.#connection.bytesRead;
   }
 
-  /** Bytes that the kernel has taken. */
+  /** Bytes that were written, also those that wait to be sent. */
   get bytesWritten(): number {
-    return this.#connection.bytesWritten;
+    return this.#dispatched + Math.max(0, this.writableLength - this.#writing);
   }
 
   /** This end's address. */
   address(): Partial<InetAddress> {
-    return this.#local;
+    const { address, family, port } = this.#local;
+    return address === undefined ? {} : ({ address, family, port } as Partial<InetAddress>);
   }
 
   get #isTcp(): boolean {
-    return this.localFamily !== undefined;
+    return !this.#connection.closed && this.localFamily !== undefined;
   }
 
   /** TCP_NODELAY, tcp(7); nothing on a Unix socket, as a net.Socket has it. */
   setNoDelay(enable = true): this {
-    if (!this.#connection.closed && this.#isTcp) this.#connection.setNoDelay(enable);
+    if (this.#isTcp) this.#connection.setNoDelay(Boolean(enable));
     return this;
-  }
-
-  /** Closes at once: the peer sees a reset. */
-  resetAndDestroy(): this {
-    this.#connection.reset().catch(() => {});
-    return this.destroy();
   }
 
   /** `delay` is in milliseconds, as a net.Socket has it; nothing on a Unix socket. */
   setKeepAlive(enable = false, delay = 0): this {
     const idle = Math.min(Math.floor(delay / 1000), KEEP_ALIVE_MAX);
-    const options = idle > 0 ? { idle } : {};
-    if (!this.#connection.closed && this.#isTcp) this.#connection.setKeepAlive(enable, options);
+    if (this.#isTcp) this.#connection.setKeepAlive(Boolean(enable), idle > 0 ? { idle } : {});
     return this;
   }
 
   /** Has 'timeout' emitted after `ms` milliseconds without traffic, and nothing else done; 0 is never. */
   setTimeout(ms: number, callback?: () => void): this {
+    if (this.destroyed) return this;
     checkDuration('ms', ms);
+    if (callback !== undefined) checkFunction('callback', callback);
     this.timeout = ms;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (ms > 0 && !this.destroyed) {
-      this.#timer = setTimeout(() => this.emit('timeout'), Math.min(ms, TIMER_MAX)).unref();
-    }
+    this.#sent = this.#connection.bytesWritten;
+    if (ms > 0) this.#timer = setTimeout(() => this.#onTimeout(), Math.min(ms, TIMER_MAX)).unref();
     if (callback !== undefined) {
       if (ms > 0) this.once('timeout', callback);
       else this.removeListener('timeout', callback);
     }
     return this;
+  }
+
+  #onTimeout(): void {
+    // A large write moves, although it has not called back.
+    const sent = this.#connection.bytesWritten;
+    if (sent === this.#sent) this.emit('timeout');
+    else if (this.#writing !== 0) this.#timer?.refresh();
+    this.#sent = sent;
   }
 
   /** Pending reads and writes keep the process alive, which is the default. */
@@ -213,10 +289,17 @@ export class ConnectionDuplex extends Duplex {
     return this;
   }
 
-  /** Sends what was written, then closes. */
-  destroySoon(): void {
-    if (this.writable) this.end();
-    if (this.writableFinished) this.destroy();
-    else this.once('finish', () => this.destroy());
+  /** @internal It lies under a TLS socket, which asks it what it asks a net.Socket, and ends it in its own time. */
+  [onWrapped](handle: WrapperHandle): void {
+    handle.getpeername = out => succeed(Object.assign(out, this.#remote));
+    handle.getsockname = out => succeed(Object.assign(out, this.address()));
+    handle.setNoDelay = enable => succeed(this.setNoDelay(enable));
+    handle.setKeepAlive = (enable, delay) => succeed(this.setKeepAlive(enable, delay * 1000));
+    handle.ref = () => void this.ref();
+    handle.unref = () => void this.unref();
+    // The TLS socket takes it over first.
+    nextTick(() => {
+      this.allowHalfOpen = true;
+    });
   }
 }

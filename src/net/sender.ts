@@ -435,7 +435,7 @@ export class Sender extends Operation implements BlockWaiter {
   /** The peer is waited for: the kernel is to connect, also if nothing is written that could go with that. */
   connect(): void {
     this.deferred = false;
-    this.loop.callSoon(() => {
+    this.loop.soon(() => {
       if (!this.idle || this.#ended || this.bytesWritten !== 0) return;
       this.loop
         .startUnowned()

@@ -87,7 +87,8 @@ export class SupervisedThread {
       this.#next === null ? Math.min(this.#owner.restartDelay * 2 ** this.#failures, DELAY_MAX) : 0;
     this.#failures++;
     if (this.#next === null) this.#startIn(delay);
-    this.#owner.crashed(this, error, exitCode, delay);
+    // As above.
+    nextTick(() => this.#owner.crashed(this, error, exitCode, delay));
   }
 
   #startIn(delay: number): void {
