@@ -2,6 +2,8 @@ import {
   type BigIntStats,
   fchmod,
   fchown,
+  fdatasync,
+  fsync,
   ftruncate,
   futimes,
   readFile as nodeReadFile,
@@ -17,6 +19,7 @@ import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { EINVAL } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError } from '../ring/errors.js';
+import { checkAllowed, guarded } from '../ring/permission.js';
 import { checkBoolean, sizeOf, toData, toMode, toOptions, toViews } from './arguments.js';
 import { type ChunkOptions, chunksOf } from './chunks.js';
 import {
@@ -34,7 +37,7 @@ import { type CopyOptions, checkCopy, copyBetween } from './copy.js';
 import { GroupSync } from './group-sync.js';
 import * as streams from './handle-streams.js';
 import { OpenFile } from './open-file.js';
-import { CHECKS_HANDLE_MODE } from './running-node.js';
+import { CHECKS_HANDLE_MODE, FORBIDS_SYNC } from './running-node.js';
 import { gather, scatter } from './scatter.js';
 import { checkStat, DEFAULTS, type StatOptions } from './stat-options.js';
 import { directAlignment, statFd } from './statx.js';
@@ -66,6 +69,9 @@ const ADVICE = { normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, 
 
 /** What `fadvise` can say. */
 export type Advice = keyof typeof ADVICE;
+
+/** Whether syncing is Node's, which may refuse it. */
+const byNode = guarded && FORBIDS_SYNC;
 
 type Position = number | bigint | null | undefined;
 
@@ -264,7 +270,7 @@ export class FileHandle extends OpenFile {
   sync(): Promise<void> {
     const sync = (): Promise<void> => this.operate('fsync', (sqe, fd) => sqe.fsync(fd));
     this.#syncs ??= new GroupSync(sync);
-    return this.using('fsync', () => this.#syncs!.run());
+    return this.using('fsync', () => (byNode ? promisify(fsync)(this.fd) : this.#syncs!.run()));
   }
 
   /** Has the data written to the device, and what is needed to find it again. fdatasync(2) */
@@ -272,7 +278,7 @@ export class FileHandle extends OpenFile {
     const sync = (): Promise<void> =>
       this.operate('fdatasync', (sqe, fd) => sqe.fsync(fd, abi.FSYNC_DATASYNC));
     this.#datasyncs ??= new GroupSync(sync);
-    return this.using('fdatasync', () => this.#datasyncs!.run());
+    return this.using('fdatasync', () => (byNode ? promisify(fdatasync)(this.fd) : this.#datasyncs!.run()));
   }
 
   /** Cuts the file to `len` bytes, or fills it up with zeros. ftruncate(2) */
@@ -331,6 +337,8 @@ export class FileHandle extends OpenFile {
 
   /** Sets an extended attribute, as the function `setxattr` does. fsetxattr(2), 5.19 */
   setxattr(name: string, value: string | ArrayBufferView, options?: SetXattrOptions): Promise<void> {
+    // Of a file that was only opened to be read too: so it takes what allows to write anything.
+    checkAllowed('fs.write');
     return this.using('fsetxattr', () => setOn(this.loop, this.fd, name, value, options));
   }
 

@@ -3,16 +3,18 @@ import { constants, type ObjectEncodingOptions, type PathLike, promises } from '
 import { loop as currentLoop } from '../loop/current.js';
 import { toPath } from './arguments.js';
 import { inlineFiles } from './inline.js';
+import { mayRead } from './permission.js';
 
 const { F_OK, R_OK, W_OK, X_OK } = constants;
 
 type BufferEncodingOption = { encoding: 'buffer' };
 type Encoding = ObjectEncodingOptions | BufferEncoding | 'buffer' | null;
 
-/** A path that is in order; what is not, Node says. */
+/** A path that is in order, and that may be looked up; what is not, Node says. */
 function plainPath(path: PathLike): string | Uint8Array | undefined {
   try {
-    return toPath(path);
+    const plain = toPath(path);
+    return mayRead(plain) ? plain : undefined;
   } catch {
     return undefined;
   }

@@ -1,9 +1,10 @@
-import { constants, type PathLike } from 'node:fs';
+import { constants, type PathLike, promises } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
 import { openPath } from './operations.js';
+import { mayOpen } from './permission.js';
 
 const { O_RDONLY, O_WRONLY, O_RDWR } = constants;
 const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
@@ -24,6 +25,8 @@ export async function open(
   const plain = toPath(path);
   const openFlags = toFlags(flags);
   const openMode = toMode(mode, DEFAULT_MODE);
+  // Node refuses it; where it only takes note, it is opened here all the same.
+  if (!mayOpen(plain, openFlags)) await (await promises.open(path, flags, mode)).close();
   const loop = currentLoop();
   const fd = inlineFiles(loop).open(plain, openFlags);
   if (fd !== undefined) return new FileHandle(loop, fd, openFlags, (openFlags & O_ACCMODE) === O_RDONLY);

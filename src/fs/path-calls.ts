@@ -12,6 +12,7 @@ import * as abi from '../ring/abi.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import { checkBoolean, toMode, toPath } from './arguments.js';
 import { onPath } from './operations.js';
+import { mayMove, mayRead, maySymlink, mayWrite } from './permission.js';
 import { checkStat, DEFAULTS, type StatOptions } from './stat-options.js';
 import { statPath } from './statx.js';
 
@@ -24,7 +25,7 @@ export async function rename(oldPath: PathLike, newPath: PathLike): Promise<void
   const from = toPath(oldPath, 'oldPath');
   const to = toPath(newPath, 'newPath');
   const loop = currentLoop();
-  if (!loop.ops.has(abi.OP_RENAMEAT)) return promises.rename(oldPath, newPath);
+  if (!mayMove(from, to) || !loop.ops.has(abi.OP_RENAMEAT)) return promises.rename(oldPath, newPath);
   await onPath(loop, 'rename', from, to, sqe => sqe.rename(from, to));
 }
 
@@ -33,7 +34,7 @@ export async function link(existingPath: PathLike, newPath: PathLike): Promise<v
   const from = toPath(existingPath, 'existingPath');
   const to = toPath(newPath, 'newPath');
   const loop = currentLoop();
-  if (!loop.ops.has(abi.OP_LINKAT)) return promises.link(existingPath, newPath);
+  if (!mayMove(from, to) || !loop.ops.has(abi.OP_LINKAT)) return promises.link(existingPath, newPath);
   await onPath(loop, 'link', from, to, sqe => sqe.linkPath(from, to));
 }
 
@@ -51,7 +52,9 @@ export async function symlink(
   const loop = currentLoop();
   // What else is no type, Node says: it has changed its mind.
   const known = type === undefined || type === null || TYPES.has(type);
-  if (!known || !loop.ops.has(abi.OP_SYMLINKAT)) return promises.symlink(target, path, type);
+  if (!known || !maySymlink() || !loop.ops.has(abi.OP_SYMLINKAT)) {
+    return promises.symlink(target, path, type);
+  }
   await onPath(loop, 'symlink', from, to, sqe => sqe.symlink(from, to));
 }
 
@@ -59,7 +62,7 @@ export async function symlink(
 export async function unlink(path: PathLike): Promise<void> {
   const plain = toPath(path);
   const loop = currentLoop();
-  if (!loop.ops.has(abi.OP_UNLINKAT)) return promises.unlink(path);
+  if (!mayWrite(plain) || !loop.ops.has(abi.OP_UNLINKAT)) return promises.unlink(path);
   await onPath(loop, 'unlink', plain, null, sqe => sqe.unlink(plain));
 }
 
@@ -67,7 +70,9 @@ export async function unlink(path: PathLike): Promise<void> {
 export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<void> {
   const plain = toPath(path);
   const loop = currentLoop();
-  if (options !== undefined || !loop.ops.has(abi.OP_UNLINKAT)) return promises.rmdir(path, options);
+  if (options !== undefined || !mayWrite(plain) || !loop.ops.has(abi.OP_UNLINKAT)) {
+    return promises.rmdir(path, options);
+  }
   await onPath(loop, 'rmdir', plain, null, sqe => sqe.unlinkat(AT_FDCWD, plain, AT_REMOVEDIR));
 }
 
@@ -85,7 +90,9 @@ export async function mkdir(
   checkBoolean('options.recursive', recursive);
   const bits = toMode(mode, 0o777);
   const loop = currentLoop();
-  if (recursive || !loop.ops.has(abi.OP_MKDIRAT)) return promises.mkdir(path, { recursive, mode: bits });
+  if (recursive || !mayWrite(plain) || !loop.ops.has(abi.OP_MKDIRAT)) {
+    return promises.mkdir(path, { recursive, mode: bits });
+  }
   await onPath(loop, 'mkdir', plain, null, sqe => sqe.mkdir(plain, bits & MODE_BITS));
   return undefined;
 }
@@ -101,7 +108,9 @@ export function stat(
   // Not an async function: its second promise costs.
   try {
     const signal = checkStat(options);
-    const found = statPath(currentLoop(), toPath(path), true, options.bigint === true, signal);
+    const plain = toPath(path);
+    if (!mayRead(plain)) return promises.stat(path, options);
+    const found = statPath(currentLoop(), plain, true, options.bigint === true, signal);
     if (options.throwIfNoEntry !== false) return found;
     // Whether that is an error then, Node says: it came with Node 24.
     return found.catch(() => promises.stat(path, options));
@@ -117,7 +126,9 @@ export function lstat(path: PathLike, options?: StatOptions): Promise<Stats | Bi
 export function lstat(path: PathLike, options: StatOptions = DEFAULTS): Promise<Stats | BigIntStats> {
   try {
     const signal = checkStat(options);
-    return statPath(currentLoop(), toPath(path), false, options.bigint === true, signal);
+    const plain = toPath(path);
+    if (!mayRead(plain)) return promises.lstat(path, options);
+    return statPath(currentLoop(), plain, false, options.bigint === true, signal);
   } catch (error) {
     return Promise.reject(error);
   }

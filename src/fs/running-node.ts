@@ -6,3 +6,6 @@ export const CHECKS_STAT_OPTIONS = MAJOR >= 26;
 
 /** Node 26 checks the `mode` of a handle's `writeFile`, which creates nothing. */
 export const CHECKS_HANDLE_MODE = MAJOR >= 26;
+
+/** Node 26 forbids a handle's `sync` and `datasync` under its permission model, unless all may be written. */
+export const FORBIDS_SYNC = MAJOR >= 26;

@@ -1,6 +1,6 @@
 /** `fs.Stats` of what statx(2) has said. */
 
-import { type BigIntStats, Stats, statSync } from 'node:fs';
+import { type BigIntStats, fstatSync, Stats } from 'node:fs';
 import { dateAt } from '../loop/real-timers.js';
 import { STATX, STATX_TIMESTAMP } from '../ring/structs.js';
 
@@ -66,8 +66,19 @@ export function statsOf(statx: Uint32Array): Stats {
   return new (FileStats as unknown as new (statx: Uint32Array) => Stats)(statx);
 }
 
-/** Node does not export the class. */
+/** The prototype of a class that Node does not export. */
 let bigIntStats: object | undefined;
+
+function findBigIntStats(): object {
+  // Of a descriptor, since Node's permission model may allow no path at all. libuv has some open.
+  for (let fd = 0; ; fd++) {
+    try {
+      return Object.getPrototypeOf(fstatSync(fd, { bigint: true })) as object;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBADF') throw error;
+    }
+  }
+}
 
 function big64(statx: Uint32Array, at: number): bigint {
   return (BigInt(statx[(at >> 2) + 1]!) << 32n) | BigInt(statx[at >> 2]!);
@@ -80,7 +91,7 @@ function bigTime(statx: Uint32Array, at: number): bigint {
 
 /** The `fs.BigIntStats` of a struct statx. */
 export function bigIntStatsOf(statx: Uint32Array): BigIntStats {
-  bigIntStats ??= Object.getPrototypeOf(statSync('/', { bigint: true })) as object;
+  bigIntStats ??= findBigIntStats();
   const stats = Object.create(bigIntStats) as Writable<BigIntStats>;
   const plain = statsOf(statx);
   stats.dev = BigInt(plain.dev);

@@ -17,6 +17,7 @@ import {
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
 import { DEFAULT_MODE, open } from './open.js';
+import { mayOpen } from './permission.js';
 import { readPath } from './read-file.js';
 import { writePath } from './write-file.js';
 
@@ -47,6 +48,7 @@ export async function readFile(
   const { encoding, flag, signal } = given;
   throwIfAborted(signal);
   const plain = toPath(path);
+  if (!mayOpen(plain, toFlags(flag || 'r'))) return promises.readFile(path, given);
   if (signal === undefined && (flag || 'r') === 'r') {
     const loop = currentLoop();
     const now = inlineFiles(loop).readFile(plain, encoding);
@@ -83,8 +85,9 @@ export async function writeFile(
   if (path instanceof FileHandle) return path.writeFile(content, given);
   throwIfAborted(given.signal);
   const plain = toPath(path);
+  const flags = toFlags(given.flag || 'w');
+  if (!mayOpen(plain, flags)) return promises.writeFile(path, content as Uint8Array, given);
   if (isUint8Array(content) && given.signal === undefined && !flush) {
-    const flags = toFlags(given.flag || 'w');
     const mode = toMode(given.mode, DEFAULT_MODE);
     const writing = writePath(currentLoop(), plain, flags, mode, content);
     if (writing !== null) {

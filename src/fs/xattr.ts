@@ -6,6 +6,7 @@ import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, closedError, rangeError, UasyncError } from '../ring/errors.js';
+import { checkAllowed } from '../ring/permission.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { checkBoolean, checkObject, toData, toPath } from './arguments.js';
 import { checkThere } from './content.js';
@@ -29,7 +30,9 @@ export interface SetXattrOptions {
 
 /** The value of an extended attribute, for instance 'user.mime_type'. It rejects with ENODATA if there is none. */
 export async function getxattr(path: PathLike, name: string): Promise<Buffer> {
-  return getFrom(currentLoop(), toPath(path), name);
+  const plain = toPath(path);
+  checkAllowed('fs.read', plain);
+  return getFrom(currentLoop(), plain, name);
 }
 
 /** Sets an extended attribute to a string's or a view's bytes, 64 KiB at most. */
@@ -39,7 +42,9 @@ export async function setxattr(
   value: string | ArrayBufferView,
   options?: SetXattrOptions,
 ): Promise<void> {
-  await setOn(currentLoop(), toPath(path), name, value, options);
+  const plain = toPath(path);
+  checkAllowed('fs.write', plain);
+  await setOn(currentLoop(), plain, name, value, options);
 }
 
 /** See `getxattr`. */

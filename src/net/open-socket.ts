@@ -1,6 +1,7 @@
 import { own } from '../loop/owned-descriptors.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { checkNet } from '../ring/permission.js';
 import { familyOf, type SocketAddress } from '../ring/sockaddr.js';
 import { SOCK_CLOEXEC } from '../ring/sqe/sockets.js';
 
@@ -11,6 +12,7 @@ import { SOCK_CLOEXEC } from '../ring/sqe/sockets.js';
  * @param syscall whose failure it is; `address` is whom it is for.
  */
 export function openSocket(type: number, syscall: string, address: SocketAddress): number {
+  checkNet(syscall, address);
   const fd = libc().socket(familyOf(address), type | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, syscall, address);
   own(fd);

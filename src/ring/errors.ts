@@ -30,6 +30,10 @@ export class UasyncError extends Error {
   declare path?: string;
   /** The second file, of calls that take two. */
   declare dest?: string;
+  /** What Node's permission model forbids, with code ERR_ACCESS_DENIED: 'FileSystemRead', 'FileSystemWrite', 'Net'. */
+  declare permission?: string;
+  /** What it was about: a path, an address. */
+  declare resource?: string;
 
   constructor(code: string, message: string, details?: ErrorDetails) {
     super(message, details?.cause === undefined ? undefined : { cause: details.cause });

@@ -146,6 +146,16 @@ export function libc(): Libc {
   return bound;
 }
 
+/** koffi is a native addon, and those may be forbidden. */
+function addonsDisabled(cause: unknown): UasyncError {
+  const cure = process.permission === undefined ? 'without --no-addons' : 'with --allow-addons';
+  return new UasyncError(
+    'ERR_IO_URING_UNAVAILABLE',
+    `io_uring cannot be used: koffi, the FFI that reaches the kernel, is a native addon, and this process may load none: start node ${cure}`,
+    { cause },
+  );
+}
+
 function bind(): Libc {
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {
     throw new UasyncError(
@@ -157,6 +167,7 @@ function bind(): Libc {
   try {
     koffi = createRequire(import.meta.url)('koffi') as Koffi;
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') throw addonsDisabled(cause);
     throw new UasyncError(
       'ERR_UNSUPPORTED_PLATFORM',
       "koffi, the FFI that reaches the kernel, could not be loaded; if dependencies were installed with '--omit=optional', install them again without it",
