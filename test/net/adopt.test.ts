@@ -1,4 +1,5 @@
 /** Sockets that come from elsewhere: taken over by descriptor. */
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -9,6 +10,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
 import { bind, connect, type InetAddress, listen, openConnection } from 'uasync/net';
+import { libc } from '../../src/ring/libc.js';
 import { checkLeaks, scratchFolder } from '../harness.js';
 import { built } from '../programs.js';
 import { HOST, pair, readAll } from './sockets.js';
@@ -22,9 +24,11 @@ const DGRAM = 2;
 const NONBLOCK = 0o4000;
 const ANY = { address: HOST, family: 'IPv4', port: 0 } as const;
 
-/** A bare socket, which is inherited and of no use yet. */
-function socket(domain: number, type: number): Promise<number> {
-  return loop().submit(sqe => sqe.socket(domain, type));
+/** A bare socket, as C makes it: it is inherited, and of no use yet. */
+function socket(domain: number, type: number): number {
+  const fd = libc().socket(domain, type, 0);
+  assert.ok(fd >= 0);
+  return fd;
 }
 
 async function listens(port: number): Promise<boolean> {
@@ -46,7 +50,7 @@ for (const [title, flags] of [
   ['non-blocking', NONBLOCK],
 ] as const) {
   t.test(`listen({ fd }): a ${title} socket that is bound`, async t => {
-    const fd = await socket(AF_INET, STREAM | flags);
+    const fd = socket(AF_INET, STREAM | flags);
     await loop().submit(sqe => sqe.bind(fd, ANY));
     t.ok(isInherited(fd));
     const server = await listen({ fd });
@@ -68,7 +72,7 @@ for (const [title, flags] of [
 
   t.test(`openConnection: a ${title} socket that is connected`, async t => {
     await using server = await listen({ port: 0, host: HOST });
-    const fd = await socket(AF_INET, STREAM | flags);
+    const fd = socket(AF_INET, STREAM | flags);
     const [, peer] = await Promise.all([
       loop().submit(sqe => sqe.connect(fd, server.address as InetAddress)),
       server.accept(),
@@ -90,7 +94,7 @@ for (const [title, flags] of [
 }
 
 t.test('listen({ fd }): one that listens already, with a backlog of its own', async t => {
-  const fd = await socket(AF_INET, STREAM);
+  const fd = socket(AF_INET, STREAM);
   await loop().submit(sqe => sqe.bind(fd, ANY));
   await loop().submit(sqe => sqe.listen(fd, 7));
   const server = await listen({ fd, noDelay: false, maxConnections: 1 });
@@ -105,7 +109,7 @@ t.test('listen({ fd }): one that listens already, with a backlog of its own', as
 
 t.test('listen({ fd }): the file of a Unix socket stays', async t => {
   const path = join(scratchFolder(), 'socket');
-  const fd = await socket(AF_UNIX, STREAM);
+  const fd = socket(AF_UNIX, STREAM);
   await loop().submit(sqe => sqe.bind(fd, { path }));
   const server = await listen({ fd });
   t.same(server.address, { path });
@@ -115,12 +119,12 @@ t.test('listen({ fd }): the file of a Unix socket stays', async t => {
 });
 
 t.test('bind({ fd }): UDP, bound and not', async t => {
-  const fd = await socket(AF_INET, DGRAM | NONBLOCK);
+  const fd = socket(AF_INET, DGRAM | NONBLOCK);
   await loop().submit(sqe => sqe.bind(fd, ANY));
   const bound = await bind({ fd, packetInfo: true });
   t.notOk(isInherited(fd));
   const { port } = bound.address as InetAddress;
-  const other = await bind({ fd: await socket(AF_INET, DGRAM) });
+  const other = await bind({ fd: socket(AF_INET, DGRAM) });
   const receiving = bound.recv();
   await other.send('to the bound one', port, HOST);
   const datagram = await receiving;
@@ -136,7 +140,7 @@ t.test('bind({ fd }): UDP that is connected, and a node:dgram peer', async t => 
   peer.bind(0, HOST);
   await once(peer, 'listening');
   const { port } = peer.address();
-  const fd = await socket(AF_INET, DGRAM);
+  const fd = socket(AF_INET, DGRAM);
   await loop().submit(sqe => sqe.connect(fd, { ...ANY, port }));
   const ours = await bind({ fd });
   t.same(ours.remoteAddress, { ...ANY, port });
@@ -156,11 +160,11 @@ t.test('bind({ fd }): UDP that is connected, and a node:dgram peer', async t => 
 
 t.test('bind({ fd }): Unix', async t => {
   const path = join(scratchFolder(), 'socket');
-  const fd = await socket(AF_UNIX, DGRAM);
+  const fd = socket(AF_UNIX, DGRAM);
   await loop().submit(sqe => sqe.bind(fd, { path }));
   const ours = await bind({ fd });
   t.same(ours.address, { path });
-  const other = await bind({ fd: await socket(AF_UNIX, DGRAM) });
+  const other = await bind({ fd: socket(AF_UNIX, DGRAM) });
   await other.send('hello', path);
   t.equal(String((await ours.recv()).data), 'hello');
   await Promise.all([ours.close(), other.close()]);
@@ -168,11 +172,11 @@ t.test('bind({ fd }): Unix', async t => {
 });
 
 t.test('what is no such socket stays the caller’s', async t => {
-  const stream = await socket(AF_INET, STREAM);
-  const datagram = await socket(AF_INET, DGRAM);
-  const listening = await socket(AF_INET, STREAM);
-  const netlink = await socket(16, DGRAM);
-  const raw = await socket(AF_UNIX, 5);
+  const stream = socket(AF_INET, STREAM);
+  const datagram = socket(AF_INET, DGRAM);
+  const listening = socket(AF_INET, STREAM);
+  const netlink = socket(16, DGRAM);
+  const raw = socket(AF_UNIX, 5);
   await loop().submit(sqe => sqe.listen(listening, 1));
   const file = openSync('/dev/null', 'r');
   const kind = { code: 'ERR_INVALID_FD_TYPE', name: 'TypeError' };
@@ -226,7 +230,7 @@ const SERVER = `
 `;
 
 t.test('a child serves on its parent’s socket, after it and beside it', async t => {
-  const fd = await socket(AF_INET, STREAM);
+  const fd = socket(AF_INET, STREAM);
   await loop().submit(sqe => sqe.bind(fd, ANY));
   await loop().submit(sqe => sqe.listen(fd, 9));
   for (let round = 0; round < 2; round++) {
@@ -273,7 +277,7 @@ t.test('standard input that is a connection, as inetd’s services have', async 
 });
 
 t.test('an adopted socket ends with the worker that adopted it', async t => {
-  const fd = await socket(AF_INET, STREAM);
+  const fd = socket(AF_INET, STREAM);
   await loop().submit(sqe => sqe.bind(fd, ANY));
   const worker = new Worker(
     `
