@@ -49,7 +49,6 @@ const fileCloses = new OperationPool(CloseFileOperation);
 
 /** Without a loop to do it. */
 async function closeNow(fd: number): Promise<void> {
-  disown(fd);
   libc().close(fd);
 }
 
@@ -67,13 +66,13 @@ async function closeStdio(fd: number): Promise<void> {
  */
 export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<void> {
   if (fd <= STDIO_MAX) return closeStdio(fd);
-  if (loop.closing) return closeNow(fd);
+  // At once: it must be closed exactly once, and a worker may be terminated at any time.
+  if (loop.closing || (!isMainThread && !lingers)) return closeNow(fd);
   return socketCloses.take(loop).run(fd, lingers);
 }
 
 /** Closes a file at once, which does not wait: a local one that was only read. close(2) */
 export async function closeReadFile(fd: number): Promise<void> {
-  disown(fd);
   const failed = libc().close(fd);
   if (failed < 0) throw systemError(failed, 'close');
 }

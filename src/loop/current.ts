@@ -1,8 +1,13 @@
-import { isMainThread } from 'node:worker_threads';
+import { isMainThread, type Worker } from 'node:worker_threads';
 import { UasyncError } from '../ring/errors.js';
+import { unmapLeftovers } from '../ring/thread-records.js';
 import { Loop } from './loop.js';
 import type { LoopOptions } from './loop-options.js';
 import { discardPinned } from './pinned.js';
+import { setTimeout } from './real-timers.js';
+
+/** Milliseconds that a thread may take to exit; if it takes more, the next one's exit or the next loop unmaps. */
+const EXIT_MS = 50;
 
 let current: Loop | undefined;
 
@@ -21,10 +26,18 @@ export function loop(options?: LoopOptions): Loop {
     );
   }
   const isFirst = current === undefined;
+  unmapLeftovers();
   current = new Loop(options);
+  if (!isFirst) return current;
   // A thread that ends takes its heap with it: the kernel must be done with its ring before.
-  if (isFirst && !isMainThread) process.once('exit', endLast);
+  if (!isMainThread) process.once('exit', endLast);
+  process.on('worker', (worker: Worker) => worker.once('exit', unmapSoon));
   return current;
+}
+
+/** The event comes while the kernel is still taking the thread down. */
+function unmapSoon(): void {
+  setTimeout(unmapLeftovers, EXIT_MS).unref();
 }
 
 function endLast(): void {

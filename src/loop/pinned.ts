@@ -1,6 +1,7 @@
 import { checkInt } from '../ring/check.js';
 import { stateError, systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { takePlace } from '../ring/thread-records.js';
 
 const PAGE = 4096;
 const SIZE_MAX = 2 ** 31 - 1;
@@ -58,7 +59,7 @@ export function allocPinned(size: number): Buffer {
 }
 
 function map(length: number): number {
-  const address = libc().mmapAnonymous(length);
+  const address = libc().mmapAnonymous(length, takePlace());
   if (address < 0) throw systemError(address, 'mmap');
   mapped.set(address, length);
   return address;

@@ -1,4 +1,3 @@
-import { isMainThread } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { systemError } from '../ring/errors.js';
 import { libc, type Watch } from '../ring/libc.js';
@@ -69,7 +68,6 @@ export class WakeUp {
 
   #closeEventfd(): void {
     if (this.#eventfd < 0) return;
-    if (!isMainThread) libc().keepAtExit(this.#eventfd);
     libc().close(this.#eventfd);
   }
 }
@@ -77,6 +75,5 @@ export class WakeUp {
 function openEventfd(): number {
   const fd = libc().eventfd();
   if (fd < 0) throw systemError(fd, 'eventfd');
-  if (!isMainThread) libc().closeAtExit(fd);
   return fd;
 }

@@ -1,6 +1,5 @@
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
-import { own } from '../loop/owned-descriptors.js';
 import { AF_UNIX, type SocketAddress } from '../ring/sockaddr.js';
 import { kernelDrops } from './datagram-options.js';
 import { DatagramReceiver } from './datagram-receiver.js';
@@ -50,7 +49,6 @@ export class DatagramEndpoint implements Remains {
     this.sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
     this.sender.onRefused = error => receiver.fail(error);
     this.#file = setup.file;
-    own(fd);
   }
 
   get closed(): boolean {

@@ -1,6 +1,5 @@
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
-import { own } from '../loop/owned-descriptors.js';
 import { queueMicrotask } from '../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import { ECONNRESET, EPIPE } from '../ring/errno.js';
@@ -47,7 +46,6 @@ export class Endpoint implements ReceiverOwner, Remains {
     this.loop = loop;
     this.fd = fd;
     this.#onClosed = onClosed;
-    own(fd);
     this.sender = new Sender(loop, fd);
     this.receiver = new Receiver(loop, fd, this.sender, this);
   }

@@ -1,3 +1,4 @@
+import { isMainThread } from 'node:worker_threads';
 import { throwIfAborted } from '../loop/abort.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
@@ -16,7 +17,7 @@ import {
   type UnixAddress,
   writeSockaddr,
 } from '../ring/sockaddr.js';
-import { SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { SOCK_NONBLOCK, SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { adopt, checkNoFds, checkSocket, isListening } from './adopt.js';
 import { closeOnDisconnect, clusterWorker, mayBeWorker, sharingPort } from './cluster.js';
 import { Listener } from './listener.js';
@@ -238,7 +239,8 @@ async function open(address: InetAddress, options: ListenOptions, backlog: numbe
   // Checked before there is a descriptor to lose.
   const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   const length = writeSockaddr(sockaddr, 0, address);
-  const fd = openSocket(SOCK_STREAM, 'listen', address);
+  // See Acceptor.
+  const fd = openSocket(isMainThread ? SOCK_STREAM : SOCK_STREAM | SOCK_NONBLOCK, 'listen', address);
   try {
     setTcpOptions(fd, domain, options);
     await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);

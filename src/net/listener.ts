@@ -19,7 +19,9 @@ import {
   EPROTO,
 } from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 import type { SocketAddress, UnixAddress } from '../ring/sockaddr.js';
+import { POLLIN } from '../ring/sqe/control.js';
 import { Connection } from './connection.js';
 import { closeWhenForgotten, type Remains } from './forgotten.js';
 import { givenPath, localAddress, placeOf } from './names.js';
@@ -33,9 +35,16 @@ const PAUSE_MS = 100;
 /** With so many connections that nobody has asked for, the rest stay in the kernel's backlog. */
 const UNDELIVERED_MAX = 256;
 
+/** How many connections are accepted in one go. */
+const BURST = 64;
+
 /**
  * A listening socket with its multishot accept, and the connections that nobody has asked for yet. `Listener` is
  * what users see of it, and what is in flight does not keep alive.
+ *
+ * On a socket that is non-blocking, as a worker's own are, it is a multishot poll, and accept4(2). What the kernel
+ * accepts by itself has a descriptor before JavaScript hears of it, and when the worker is terminated in between nobody
+ * closes it.
  */
 class Acceptor extends Operation implements Remains {
   readonly kind = 'Listener';
@@ -44,6 +53,8 @@ class Acceptor extends Operation implements Remains {
   readonly #waiting: Waiter<Connection>[] = [];
   readonly #accepted: number[] = [];
   readonly #max: number;
+  /** Whether it waits by poll and accepts by system calls. */
+  readonly #polls: boolean;
   /** A Unix socket's own address, which is that of its connections. */
   readonly #address: UnixAddress | undefined;
   readonly #receiveFds: boolean;
@@ -65,11 +76,11 @@ class Acceptor extends Operation implements Remains {
   constructor(loop: Loop, fd: number, address: SocketAddress, setup: ListenerSetup) {
     super(loop);
     this.fd = fd;
+    this.#polls = libc().isNonBlocking(fd);
     this.#max = setup.maxConnections ?? Number.POSITIVE_INFINITY;
     this.#address = 'path' in address ? address : undefined;
     this.#file = setup.file ?? null;
     this.#receiveFds = setup.receiveFds ?? false;
-    own(fd);
   }
 
   get closed(): boolean {
@@ -99,7 +110,9 @@ class Acceptor extends Operation implements Remains {
   arm(): void {
     if (this.slot >= 0 || this.#error !== null || this.#pause !== null) return;
     if (this.#full || this.#retired) return;
-    this.loop.start(this).multishotAccept(this.fd);
+    const sqe = this.loop.start(this);
+    if (this.#polls) sqe.pollMultishot(this.fd, POLLIN);
+    else sqe.multishotAccept(this.fd);
   }
 
   /** Whether no more are to be accepted for now. */
@@ -116,15 +129,11 @@ class Acceptor extends Operation implements Remains {
   };
 
   complete(res: number, flags: number): void {
-    if (res >= 0) {
-      own(res);
-      this.#accepted.push(res);
-      this.#exhausted = false;
-    } else if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
-    else if (res !== ECANCELED && !GONE.has(res)) this.#error ??= systemError(res, 'accept');
+    if (this.#polls && res >= 0) this.#take();
+    else this.#note(res);
     this.#serve();
     if (flags & abi.CQE_F_MORE) {
-      if (!this.#pausing && this.#full) {
+      if (!this.#pausing && (this.#full || this.#error !== null)) {
         this.#pausing = true;
         this.loop.cancel(this);
       }
@@ -139,6 +148,33 @@ class Acceptor extends Operation implements Remains {
     else this.arm();
   }
 
+  /** What accept(2) has returned; whether there may be more. */
+  #note(res: number): boolean {
+    if (res >= 0) {
+      if (!this.#polls) own(res);
+      this.#accepted.push(res);
+      this.#exhausted = false;
+      return true;
+    }
+    if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
+    else if (GONE.has(res)) return res !== EAGAIN;
+    else if (res !== ECANCELED) this.#error ??= systemError(res, 'accept');
+    return false;
+  }
+
+  /** Accepts what waits. */
+  readonly #take = (): void => {
+    if (this.#error !== null || this.#closing !== null || this.#pause !== null || this.loop.closing) return;
+    for (let i = 0; i < BURST; i++) {
+      if (this.#full || !this.#note(libc().accept(this.fd))) return;
+    }
+    // The poll does not tell of what is there already.
+    this.loop.callSoon(() => {
+      this.#take();
+      this.#serve();
+    });
+  };
+
   /** No descriptor is free: trying again at once would spin. */
   #rest(): void {
     if (!this.#exhausted) {
@@ -147,7 +183,10 @@ class Acceptor extends Operation implements Remains {
     }
     this.#pause = setTimeout(() => {
       this.#pause = null;
-      if (!this.loop.closing) this.arm();
+      if (this.loop.closing) return;
+      if (this.#polls && this.slot >= 0) this.#take();
+      else this.arm();
+      this.#serve();
     }, PAUSE_MS);
     if (!this.referenced) this.#pause.unref();
   }

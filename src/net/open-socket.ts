@@ -1,4 +1,3 @@
-import { own } from '../loop/owned-descriptors.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { checkNet } from '../ring/permission.js';
@@ -15,6 +14,5 @@ export function openSocket(type: number, syscall: string, address: SocketAddress
   checkNet(syscall, address);
   const fd = libc().socket(familyOf(address), type | SOCK_CLOEXEC, 0);
   if (fd < 0) throw systemError(fd, syscall, address);
-  own(fd);
   return fd;
 }

@@ -2,7 +2,6 @@ import type { MessagePort } from 'node:worker_threads';
 import { Channel } from '../loop/channel.js';
 import { closeSocket } from '../loop/close.js';
 import { loop } from '../loop/current.js';
-import { own } from '../loop/owned-descriptors.js';
 import { setImmediate } from '../loop/real-timers.js';
 import { argTypeError, argValueError, closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -97,7 +96,8 @@ export class Thread implements ThreadContext {
         this.#waiting.set(call, { resolve, reject }),
       );
       const fd = libc().duplicate(shown);
-      if (fd >= 0) own(fd);
+      // Its starter does not accept: see Acceptor.
+      if (fd >= 0) libc().setNonBlocking(fd);
       this.#say({ type: 'taken', call });
       if (fd < 0) throw systemError(fd, 'listen');
       const listener = await this.#listenOn(fd, { backlog, noDelay, fastOpen, maxConnections, signal });

@@ -1,5 +1,6 @@
 /** Errors of the kernel that this package tells apart, as completions carry them: negative. errno(3) */
 export const EPERM = -1;
+export const ESRCH = -3;
 export const ENOENT = -2;
 export const EINTR = -4;
 export const EIO = -5;

@@ -15,6 +15,8 @@ export const WORDS = [
   'getString',
   'getGlobal',
   'getNamed',
+  /** Memory that all threads share. */
+  'shared',
 ] as const;
 
 /** What follows them, by offsets. */

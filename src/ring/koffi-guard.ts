@@ -38,7 +38,10 @@ const RTLD_DI_LINKMAP = 2;
 const PROT_READ_WRITE = 3;
 const PROT_READ_EXEC = 5;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
+const MAP_NORESERVE = 0x4000;
 const PAGE = 4096;
+/** Pages that are not used take no memory. */
+const SHARED_BYTES = 2 ** 20;
 
 /** Words of struct link_map, <link.h>. */
 const LINK_MAP = { base: 0, name: 1, dynamic: 2, next: 3, words: 4 } as const;
@@ -153,6 +156,7 @@ function makePage(lib: Lib, memory: Memory): number {
     getString: addressOf(lib, 'napi_get_value_string_utf8'),
     getGlobal: addressOf(lib, 'napi_get_global'),
     getNamed: addressOf(lib, 'napi_get_named_property'),
+    shared: mmap(0, SHARED_BYTES, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS | MAP_NORESERVE, -1, 0),
   };
   memory.words(page, WORDS.length).set(WORDS.map(name => BigInt(values[name])));
   const bytes = memory.bytes(page, PAGE);
@@ -184,6 +188,21 @@ export function guardKoffi(koffi: Koffi, lib: Lib): boolean {
   let guarded = images.length !== 0;
   for (const image of images) guarded = guardImage(lib, memory, image) && guarded;
   return guarded;
+}
+
+/** The memory that threads share, which a guarded environment leads to; null in one that is not. */
+export function sharedMemory(koffi: Koffi, lib: Lib): ArrayBuffer | null {
+  const words = (address: number | bigint, count: number): BigUint64Array =>
+    new BigUint64Array(koffi.view(BigInt(address), count * 8));
+  const vtable = Number(words(koffi.node.env as unknown as bigint, 1)[0]);
+  if (
+    vtable % PAGE !== VTABLE_AT + VTABLE_HEADER * 8 ||
+    vtable === addressOf(lib, VTABLE) + VTABLE_HEADER * 8
+  ) {
+    return null;
+  }
+  const shared = Number(words(vtable - (vtable % PAGE), WORDS.length)[WORDS.indexOf('shared')]);
+  return shared > 0 ? koffi.view(BigInt(shared), SHARED_BYTES) : null;
 }
 
 function guardImage(lib: Lib, memory: Memory, image: Image): boolean {

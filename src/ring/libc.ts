@@ -6,15 +6,20 @@
  * koffi is loaded on first use, so that importing this package is harmless where it cannot run.
  */
 import { createRequire } from 'node:module';
+import { descriptorCalls } from './descriptor-calls.js';
+import { ESRCH } from './errno.js';
 import { UasyncError } from './errors.js';
-import { guardKoffi } from './koffi-guard.js';
+import { guardKoffi, sharedMemory } from './koffi-guard.js';
+import type { Place } from './thread-records.js';
 
 type Koffi = typeof import('koffi');
 
 // The same numbers on every architecture: they came after the kernel unified its tables.
-const NR_IO_URING_SETUP = 425;
 const NR_IO_URING_ENTER = 426;
 const NR_IO_URING_REGISTER = 427;
+
+const NR_GETTID = process.arch === 'arm64' ? 178 : 186;
+const NR_TGKILL = process.arch === 'arm64' ? 131 : 234;
 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
@@ -27,15 +32,15 @@ const MADV_DONTFORK = 10;
 const SIOCOUTQ = 0x5411;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
 const F_SETFD = 2;
-const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 /** The longest name of a network interface, with the NUL at its end. */
 const IF_NAMESIZE = 16;
-const EFD_CLOEXEC = 0o2000000;
-const EFD_NONBLOCK = 0o4000;
 
 /** Wakes libuv's loop while a file descriptor is readable, and can hold it open. */
 export interface Watch {
@@ -53,7 +58,8 @@ export interface Watch {
 
 /** The calls, bound to libc. Memory arguments are views; sizes are in bytes. */
 export interface Libc {
-  ioUringSetup(entries: number, params: Uint8Array): number;
+  /** @param opens whether the result is a descriptor. */
+  ioUringSetup(entries: number, params: Uint8Array, opens: boolean): number;
   /** `arg` is 0, or with IORING_ENTER_EXT_ARG_REG an offset, and `argSize` then what is there. */
   ioUringEnter(
     fd: number,
@@ -68,11 +74,11 @@ export interface Libc {
   ioUringRegister(fd: number, opcode: number, arg: Uint8Array | null, count: number): number;
   /** Any system call of up to six arguments, syscall(2). */
   syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
-  /** Maps part of a ring's fd; the address, or a negative errno. */
-  mmapRing(fd: number, length: number, offset: number): number;
+  /** Maps part of a ring's fd, and writes it down in `place`; the address, or a negative errno. */
+  mmapRing(fd: number, length: number, offset: number, place: Place): number;
   /** Maps zeroed private memory that costs nothing until it is touched. */
-  mmapAnonymous(length: number): number;
-  munmap(address: number, length: number): number;
+  mmapAnonymous(length: number, place: Place): number;
+  munmap(address: number, length: number, place: Place): number;
   /** Drops the pages of private memory, which then reads as zeros. madvise(2) */
   madviseDontneed(address: number, length: number): number;
   /**
@@ -85,7 +91,10 @@ export interface Libc {
   view(address: number, length: number): ArrayBuffer;
   /** Where an ArrayBuffer's first byte is. */
   addressOf(buffer: ArrayBufferLike): number;
+  /** In a worker, what this opens is closed when its environment goes, and so are rings and what `accept`, `eventfd` and `duplicate` open. */
   socket(domain: number, type: number, protocol: number): number;
+  /** Takes a connection; EAGAIN if none waits and the socket is non-blocking. accept4(2) */
+  accept(listener: number): number;
   bind(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
   /** Blocks the thread unless the socket is non-blocking. */
@@ -108,9 +117,14 @@ export interface Libc {
   interfaceName(index: number): string | null;
   /** A counter that wakes who polls it, eventfd(2). */
   eventfd(): number;
+  /** It is not closed again when the environment goes. */
   close(fd: number): number;
   /** Another descriptor of the same file, which programs that are started do not get. fcntl(2), F_DUPFD_CLOEXEC */
   duplicate(fd: number): number;
+  /** Whether calls on it do not wait. fcntl(2), O_NONBLOCK */
+  isNonBlocking(fd: number): boolean;
+  /** Has calls on a socket not wait. */
+  setNonBlocking(fd: number): number;
   /** Keeps a descriptor from programs that are started. fcntl(2), FD_CLOEXEC */
   setCloseOnExec(fd: number): number;
   /** Locks a file or directory against others who do; EAGAIN if one of them holds it. flock(2) */
@@ -127,12 +141,18 @@ export interface Libc {
    */
   watchReadable(fd: number): Watch;
   /**
-   * Closes `fd` when this thread's environment goes, also by `worker.terminate()`, which runs no JavaScript.
-   * A second call for the same number does nothing: code outside may have closed it, and it is in use again.
+   * Closes `fd` when this worker's environment goes, also by `worker.terminate()`, which runs no JavaScript. Once,
+   * however often this is called. What the main thread has open goes with the process.
    */
   closeAtExit(fd: number): void;
-  /** Takes `closeAtExit` back, before `fd` is closed. */
+  /** Takes that back, before `fd` is closed by other means than `close`. */
   keepAtExit(fd: number): void;
+  /** Memory of zeros that all threads of the process have; null where koffi could not be guarded. */
+  readonly sharedMemory: ArrayBuffer | null;
+  /** This thread's id. gettid(2) */
+  threadId(): number;
+  /** Whether this process has such a thread. tgkill(2) */
+  threadExists(id: number): boolean;
 }
 
 let bound: Libc | undefined;
@@ -180,7 +200,6 @@ function bind(): Libc {
 function wrap(koffi: Koffi): Libc {
   const lib = koffi.load(null);
   guardKoffi(koffi, lib);
-  const setup = lib.func('syscall', 'int', ['long', 'uint', 'void *']);
   // Ints only: koffi converts each argument, and 64-bit ones cost more.
   const enter = lib.func('syscall', 'int', ['int', 'int', 'uint', 'uint', 'uint', 'int', 'int']);
   const enterArg = lib.func('syscall', 'int', ['long', 'int', 'uint', 'uint', 'uint', 'void *', 'size_t']);
@@ -199,7 +218,6 @@ function wrap(koffi: Koffi): Libc {
   const madvise = lib.func('madvise', 'int', ['intptr_t', 'size_t', 'int']);
   const malloc = lib.func('malloc', 'intptr_t', ['size_t']);
   const free = lib.func('free', 'void', ['intptr_t']);
-  const socket = lib.func('int socket(int, int, int)');
   const bindTo = lib.func('bind', 'int', ['int', 'void *', 'uint']);
   const listen = lib.func('int listen(int, int)');
   const connect = lib.func('connect', 'int', ['int', 'void *', 'uint']);
@@ -207,7 +225,6 @@ function wrap(koffi: Koffi): Libc {
   const getpeername = lib.func('getpeername', 'int', ['int', 'void *', 'void *']);
   const setsockopt = lib.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
   const getsockopt = lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
-  const close = lib.func('int close(int)');
   const fcntl = lib.func('int fcntl(int, int, int)');
   const flock = lib.func('int flock(int, int)');
   const dup2 = lib.func('int dup2(int, int)');
@@ -218,13 +235,11 @@ function wrap(koffi: Koffi): Libc {
   const recvmsg = lib.func('recvmsg', 'intptr_t', ['int', 'void *', 'int']);
   const nameToIndex = lib.func('uint if_nametoindex(const char *)');
   const indexToName = lib.func('if_indextoname', 'intptr_t', ['uint', 'void *']);
-  const eventfd = lib.func('int eventfd(uint, int)');
   const lseek = lib.func('lseek', 'int64_t', ['int', 'int64_t', 'int']);
 
   const result = (value: number): number => (value === -1 ? -koffi.errno() : value);
 
   return {
-    ioUringSetup: (entries, params) => result(setup(NR_IO_URING_SETUP, entries, params)),
     ioUringEnter: (fd, toSubmit, minComplete, flags, arg, argSize) =>
       result(enter(NR_IO_URING_ENTER, fd, toSubmit, minComplete, flags, arg, argSize)),
     ioUringEnterArg: (fd, toSubmit, minComplete, flags, arg) =>
@@ -232,21 +247,30 @@ function wrap(koffi: Koffi): Libc {
     ioUringRegister: (fd, opcode, arg, count) =>
       result(register(NR_IO_URING_REGISTER, fd, opcode, arg, count)),
     syscall: (number, a, b, c, d, e, f) => result(syscall(number, a, b, c, d, e, f)),
-    mmapRing(fd, length, offset) {
-      const address = result(mmap(0, length, PROT_READ_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset));
+    // From mmap to the note, and from the note to munmap, is a straight line: see descriptor-calls.ts.
+    mmapRing(fd, length, offset, { words, at }) {
+      words[at + 1] = length;
+      const address = mmap(0, length, PROT_READ_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
+      words[at] = address;
       // A forked child (child_process) must not share the rings with us.
       if (address > 0) madvise(address, length, MADV_DONTFORK);
-      return address;
+      return result(address);
     },
-    mmapAnonymous: length =>
-      result(mmap(0, length, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)),
-    munmap: (address, length) => result(munmap(address, length)),
+    mmapAnonymous(length, { words, at }) {
+      words[at + 1] = length;
+      const address = mmap(0, length, PROT_READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      words[at] = address;
+      return result(address);
+    },
+    munmap(address, length, { words, at }) {
+      words[at] = 0;
+      return result(munmap(address, length));
+    },
     madviseDontneed: (address, length) => result(madvise(address, length, MADV_DONTNEED)),
     keepFreedMemory: bytes => free(malloc(bytes)),
     view: (address, length) => koffi.view(BigInt(address), length),
     // A SharedArrayBuffer itself is nothing koffi knows; a view of it is.
     addressOf: buffer => Number(koffi.address(new Uint8Array(buffer))),
-    socket: (domain, type, protocol) => result(socket(domain, type, protocol)),
     bind: (fd, address) => result(bindTo(fd, address, address.byteLength)),
     listen: (fd, backlog) => result(listen(fd, backlog)),
     connect: (fd, address) => result(connect(fd, address, address.byteLength)),
@@ -254,8 +278,11 @@ function wrap(koffi: Koffi): Libc {
     getpeername: (fd, address, length) => result(getpeername(fd, address, length)),
     setsockopt: (fd, level, name, value) => result(setsockopt(fd, level, name, value, value.byteLength)),
     getsockopt: (fd, level, name, value, length) => result(getsockopt(fd, level, name, value, length)),
-    close: fd => result(close(fd)),
-    duplicate: fd => result(fcntl(fd, F_DUPFD_CLOEXEC, 0)),
+    isNonBlocking: fd => {
+      const flags = fcntl(fd, F_GETFL, 0);
+      return flags !== -1 && (flags & O_NONBLOCK) !== 0;
+    },
+    setNonBlocking: fd => result(fcntl(fd, F_SETFL, O_NONBLOCK)),
     setCloseOnExec: fd => result(fcntl(fd, F_SETFD, FD_CLOEXEC)),
     flock: fd => result(flock(fd, LOCK_EX | LOCK_NB)),
     replace: (to, fd) => result(dup2(fd, to)),
@@ -273,37 +300,18 @@ function wrap(koffi: Koffi): Libc {
       const name = Buffer.alloc(IF_NAMESIZE);
       return indexToName(index, name) === 0 ? null : name.toString('utf8', 0, name.indexOf(0));
     },
-    eventfd: () => result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
     position: fd => result(lseek(fd, 0, SEEK_CUR)),
     setPosition: (fd, position) => result(lseek(fd, position, SEEK_SET)),
     watchReadable: watcher(koffi, lib),
-    ...exitHooks(koffi, lib),
+    sharedMemory: sharedMemory(koffi, lib),
+    threadId: () => syscall(NR_GETTID, 0, 0, 0, 0, 0, 0),
+    // Denied, it may exist.
+    threadExists: id => result(syscall(NR_TGKILL, process.pid, id, 0, 0, 0, 0)) !== ESRCH,
+    ...descriptorCalls(koffi, lib),
   };
 }
 
 type Lib = ReturnType<Koffi['load']>;
-
-function exitHooks(koffi: Koffi, lib: Lib): Pick<Libc, 'closeAtExit' | 'keepAtExit'> {
-  const hook = ['intptr_t', 'intptr_t', 'intptr_t'];
-  const add = lib.func('napi_add_env_cleanup_hook', 'int', hook);
-  const remove = lib.func('napi_remove_env_cleanup_hook', 'int', hook);
-  // void hook(void *arg): close(2) takes its one argument from the same register.
-  const close = lib.symbol('close');
-  // Node aborts when a hook is added twice with one argument. close(2) looks at 32 bits of it: those above
-  // tell our hooks from those of another copy of this package in the same thread.
-  const copy = Math.floor(Math.random() * 2 ** 20) * 2 ** 32;
-  const hooked = new Set<number>();
-  return {
-    closeAtExit(fd) {
-      if (hooked.has(fd)) return;
-      hooked.add(fd);
-      add(koffi.node.env, close, copy + fd);
-    },
-    keepAtExit(fd) {
-      if (hooked.delete(fd)) remove(koffi.node.env, close, copy + fd);
-    },
-  };
-}
 
 const UV_POLL = 8;
 const UV_READABLE = 1;

@@ -1,5 +1,6 @@
 import { systemError } from './errors.js';
 import { libc } from './libc.js';
+import { givePlace, type Place, takePlace } from './thread-records.js';
 
 /**
  * Memory outside the JavaScript heap. The kernel may write to it whatever the garbage collector does
@@ -12,26 +13,34 @@ export class Mapping {
   readonly length: number;
   /** The same memory, for typed arrays. */
   readonly buffer: ArrayBuffer;
+  readonly #place: Place;
   #mapped = true;
 
-  private constructor(address: number, length: number) {
+  private constructor(address: number, length: number, place: Place) {
     this.address = address;
     this.length = length;
+    this.#place = place;
     this.buffer = libc().view(address, length);
   }
 
   /** Zeroed private memory, mmap(2). It takes no physical page until it is touched. */
   static anonymous(length: number): Mapping {
-    const address = libc().mmapAnonymous(length);
-    if (address < 0) throw systemError(address, 'mmap');
-    return new Mapping(address, length);
+    const place = takePlace();
+    return Mapping.#made(libc().mmapAnonymous(length, place), length, place);
   }
 
   /** Part of a ring, io_uring_setup(2): `offset` is one of the IORING_OFF values. */
   static ofRing(fd: number, length: number, offset: number): Mapping {
-    const address = libc().mmapRing(fd, length, offset);
-    if (address < 0) throw systemError(address, 'mmap');
-    return new Mapping(address, length);
+    const place = takePlace();
+    return Mapping.#made(libc().mmapRing(fd, length, offset, place), length, place);
+  }
+
+  static #made(address: number, length: number, place: Place): Mapping {
+    if (address < 0) {
+      givePlace(place);
+      throw systemError(address, 'mmap');
+    }
+    return new Mapping(address, length, place);
   }
 
   /** Gives the pages back, but not the addresses: the memory reads as zeros, and views of it stay valid. */
@@ -46,6 +55,7 @@ export class Mapping {
   unmap(): void {
     if (!this.#mapped) return;
     this.#mapped = false;
-    libc().munmap(this.address, this.length);
+    libc().munmap(this.address, this.length, this.#place);
+    givePlace(this.#place);
   }
 }

@@ -27,7 +27,6 @@ export class RingHandle {
       this.#always = abi.ENTER_REGISTERED_RING;
     } else {
       this.fd = name;
-      this.#libc.closeAtExit(name);
     }
   }
 
@@ -101,7 +100,6 @@ export class RingHandle {
   /** The descriptor was closed by other code, and is another ring's by now: this handle must not touch it. */
   lose(): void {
     if (this.#registered) this.#unregister();
-    this.#libc.keepAtExit(this.fd);
     this.#name = -1;
     this.fd = -1;
     this.#always = 0;
@@ -112,7 +110,6 @@ export class RingHandle {
     this.#name = -1;
     this.#always = 0;
     if (this.fd < 0) return;
-    this.#libc.keepAtExit(this.fd);
     this.#libc.close(this.fd);
     this.fd = -1;
   }

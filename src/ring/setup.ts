@@ -96,7 +96,7 @@ export function setupRing(entries: number, options: RingOptions): NewRing {
   for (;;) {
     params.writeInt32LE(required | optional, PARAMS.flags);
     const lent = (required | optional) & abi.SETUP_NO_MMAP ? lend(entries, params) : undefined;
-    const fd = libc().ioUringSetup(entries, params);
+    const fd = libc().ioUringSetup(entries, params, !((required | optional) & abi.SETUP_REGISTERED_FD_ONLY));
     if (fd >= 0) return { fd, params, memory: lent ?? map(fd, params) };
     lent?.unmap();
     const peel = PEEL.find(flag => (optional & ~required & flag) !== 0);

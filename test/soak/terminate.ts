@@ -2,10 +2,11 @@
  * Terminates workers at random moments, and says what they left: `npm run soak:terminate`.
  * A shorter form is in test/loop/terminate.test.ts.
  *
- * usage: terminate.js [TIMES] [KIND,…] [MILLISECONDS]
+ * usage: terminate.js [TIMES] [KIND,…] [MILLISECONDS] [busy]
+ * The milliseconds are from a worker's start, or with `busy` from when it is at work.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -30,10 +31,18 @@ const ALL: Any[] = [
 const times = Number(process.argv[2] ?? 2000);
 const kinds = (process.argv[3] ?? ALL.join()).split(',') as Any[];
 const within = Number(process.argv[4] ?? 500);
+const busy = process.argv[5] === 'busy';
 const folder = mkdtempSync(join(tmpdir(), 'uasync-terminate-'));
 
+/** Open descriptors; not those of modules, which Node leaves open when a worker ends while it imports. */
 function openFds(): number {
-  return readdirSync('/proc/self/fd').length;
+  return readdirSync('/proc/self/fd').filter(fd => {
+    try {
+      return !readlinkSync(`/proc/self/fd/${fd}`).endsWith('.js');
+    } catch {
+      return false;
+    }
+  }).length;
 }
 
 /** A field of /proc/self/status, in KiB. */
@@ -41,16 +50,14 @@ function status(name: string): number {
   return Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'latin1'))![1]);
 }
 
-/** Listening TCP sockets of this process. */
+/** Where workers have listened, as in /proc/net/tcp. */
+const listened = new Set<string>();
+
+/** How many of those listen. */
 function ports(): number {
-  const inodes = new Set<string>();
-  for (const name of ['tcp', 'tcp6']) {
-    for (const line of readFileSync(`/proc/self/net/${name}`, 'latin1').split('\n')) {
-      const fields = line.trim().split(/\s+/);
-      if (fields[3] === '0A') inodes.add(fields[9]!);
-    }
-  }
-  return inodes.size;
+  const lines = readFileSync('/proc/self/net/tcp', 'latin1').split('\n');
+  const fields = lines.map(line => line.trim().split(/\s+/));
+  return fields.filter(([, local, , state]) => state === '0A' && listened.has(local!.slice(-4))).length;
 }
 
 async function terminateThreads(): Promise<void> {
@@ -65,6 +72,10 @@ async function terminateWorker(kind: Kind): Promise<void> {
     workerData: { kind, began, folder },
   });
   worker.on('error', () => {});
+  worker.on(
+    'message',
+    (port: number) => port && listened.add(port.toString(16).toUpperCase().padStart(4, '0')),
+  );
   const exited = new Promise(resolve => worker.once('exit', resolve));
   if (kind === 'load' || kind === 'bind') {
     // It is over in a millisecond or two, and that is what is to be hit.
@@ -72,6 +83,7 @@ async function terminateWorker(kind: Kind): Promise<void> {
     const end = performance.now() + Math.random() * 4;
     while (performance.now() < end);
   } else {
+    if (busy) await Promise.race([exited, new Promise(resolve => worker.once('message', resolve))]);
     const late = kind === 'exit' || kind === 'throw' ? within + 1000 : Math.random() * within;
     const timer = new Promise(resolve => setTimeout(resolve, late).unref());
     await Promise.race([exited, timer]);
@@ -92,7 +104,7 @@ loop();
 for (let i = 0; i < Math.min(20, times / 10); i++) await terminateWorker('echo');
 await terminateThreads();
 await settle();
-const before = { fds: openFds(), ports: ports(), rss: status('VmRSS'), size: status('VmSize') };
+const before = { fds: openFds(), rss: status('VmRSS'), size: status('VmSize') };
 for (let i = 0; i < times; i++) {
   const kind = kinds[i % kinds.length]!;
   if (kind === 'threads') await terminateThreads();
@@ -101,8 +113,12 @@ for (let i = 0; i < times; i++) {
 }
 await settle();
 const each = (kib: number): string => `${(kib / times).toFixed(1)} KiB each`;
-console.log(`${process.version}: ${times} terminated within ${within} ms of their start: ${kinds.join()}`);
-console.log(`descriptors ${before.fds} -> ${openFds()}, listening ports ${before.ports} -> ${ports()}`);
+console.log(
+  `${process.version}: ${times} terminated within ${within} ms of their ${busy ? 'work' : 'start'}: ${kinds.join()}`,
+);
+console.log(
+  `descriptors ${before.fds} -> ${openFds()}, ${ports()} of ${listened.size} ports still listened to`,
+);
 console.log(
   `memory ${each(status('VmRSS') - before.rss)}, addresses ${each(status('VmSize') - before.size)}`,
 );

@@ -1,0 +1,114 @@
+/**
+ * The calls that open descriptors, and the one that closes them.
+ *
+ * A worker may be terminated whenever a JavaScript function is called or a loop goes round, and then no more
+ * JavaScript runs. What it has open is closed by hooks of its environment. So that no descriptor is open without a
+ * hook, nor has one after it was closed (its number may be another thread's), each of these functions is one straight
+ * line from the system call to the hook, with calls of native functions only: not even methods of a Set.
+ */
+import { isMainThread } from 'node:worker_threads';
+import type { Libc } from './libc.js';
+
+type Koffi = typeof import('koffi');
+type Lib = ReturnType<Koffi['load']>;
+
+// The same number on every architecture.
+const NR_IO_URING_SETUP = 425;
+const EFD_CLOEXEC = 0o2000000;
+const EFD_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const F_DUPFD_CLOEXEC = 1030;
+const STDIO_MAX = 2;
+
+type Calls =
+  | 'ioUringSetup'
+  | 'socket'
+  | 'accept'
+  | 'eventfd'
+  | 'duplicate'
+  | 'close'
+  | 'closeAtExit'
+  | 'keepAtExit';
+
+export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
+  const setup = lib.func('syscall', 'int', ['long', 'uint', 'void *']);
+  const socket = lib.func('int socket(int, int, int)');
+  const accept4 = lib.func('accept4', 'int', ['int', 'intptr_t', 'intptr_t', 'int']);
+  const eventfd = lib.func('int eventfd(uint, int)');
+  const fcntl = lib.func('int fcntl(int, int, int)');
+  const close = lib.func('int close(int)');
+  const hook = ['intptr_t', 'intptr_t', 'intptr_t'];
+  const add = lib.func('napi_add_env_cleanup_hook', 'int', hook);
+  const remove = lib.func('napi_remove_env_cleanup_hook', 'int', hook);
+  const { errno } = koffi;
+  const { env } = koffi.node;
+  // void hook(void *arg): close(2) takes its one argument from the same register.
+  const closeHook = lib.symbol('close');
+  // close(2) looks at 32 bits of it: those above tell our hooks from those of another copy of this package in the
+  // same thread.
+  const copy = Math.floor(Math.random() * 2 ** 20) * 2 ** 32;
+  // Standard input, output and error stay the process's, and all of the main thread's go with it anyway.
+  const first = isMainThread ? Number.POSITIVE_INFINITY : STDIO_MAX + 1;
+
+  // A hook is removed before it is added: Node aborts when there are two alike, and the one of a number that code
+  // outside has closed is still there.
+  return {
+    ioUringSetup(entries, params, opens) {
+      const fd = setup(NR_IO_URING_SETUP, entries, params);
+      if (fd === -1) return -errno();
+      if (opens && fd >= first) {
+        remove(env, closeHook, copy + fd);
+        add(env, closeHook, copy + fd);
+      }
+      return fd;
+    },
+    socket(domain, type, protocol) {
+      const fd = socket(domain, type, protocol);
+      if (fd === -1) return -errno();
+      if (fd >= first) {
+        remove(env, closeHook, copy + fd);
+        add(env, closeHook, copy + fd);
+      }
+      return fd;
+    },
+    accept(listener) {
+      const fd = accept4(listener, 0, 0, SOCK_CLOEXEC);
+      if (fd === -1) return -errno();
+      if (fd >= first) {
+        remove(env, closeHook, copy + fd);
+        add(env, closeHook, copy + fd);
+      }
+      return fd;
+    },
+    eventfd() {
+      const fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+      if (fd === -1) return -errno();
+      if (fd >= first) {
+        remove(env, closeHook, copy + fd);
+        add(env, closeHook, copy + fd);
+      }
+      return fd;
+    },
+    duplicate(original) {
+      const fd = fcntl(original, F_DUPFD_CLOEXEC, 0);
+      if (fd === -1) return -errno();
+      if (fd >= first) {
+        remove(env, closeHook, copy + fd);
+        add(env, closeHook, copy + fd);
+      }
+      return fd;
+    },
+    close(fd) {
+      if (fd >= first) remove(env, closeHook, copy + fd);
+      return close(fd) === -1 ? -errno() : 0;
+    },
+    closeAtExit(fd) {
+      if (fd < first) return;
+      remove(env, closeHook, copy + fd);
+      add(env, closeHook, copy + fd);
+    },
+    keepAtExit(fd) {
+      if (fd >= first) remove(env, closeHook, copy + fd);
+    },
+  };
+}

@@ -1,0 +1,105 @@
+/**
+ * What worker threads have mapped, in memory that all threads of the process share, so that the next one can unmap
+ * what a terminated worker left.
+ *
+ * A worker that is terminated runs no more JavaScript, and when its environment's hooks run, the kernel may still be
+ * writing for it. Once the thread is gone it is not: a thread waits for all its io_uring requests before it exits.
+ *
+ * The first page holds the thread id of each record's owner. A record is a page of pairs, address and length, in
+ * which 0 is a free place.
+ */
+import { isMainThread } from 'node:worker_threads';
+import { libc } from './libc.js';
+
+const PAGE = 4096;
+/** Words of 64 bits in a page. */
+const WORDS = PAGE / 8;
+
+/** Where a mapping is written down: `words[at]` is its address, `words[at + 1]` its length. */
+export interface Place {
+  readonly words: Float64Array;
+  readonly at: number;
+}
+
+/** Of mappings that nobody will ask for. */
+const NOWHERE: Place = { words: new Float64Array(2), at: 0 };
+
+class ThreadRecords {
+  /** How many there can be, and the page that is none. */
+  readonly #count: number;
+  readonly #tids: Int32Array;
+  readonly #words: Float64Array;
+  readonly #tid = libc().threadId();
+  readonly #free: number[] = [];
+
+  constructor(memory: ArrayBuffer) {
+    this.#count = memory.byteLength / PAGE;
+    this.#tids = new Int32Array(memory, 0, this.#count);
+    this.#words = new Float64Array(memory);
+    // A thread that is gone had the same id.
+    for (let record = 1; record < this.#count; record++) {
+      if (Atomics.load(this.#tids, record) === this.#tid) this.#unmapAll(record);
+    }
+  }
+
+  take(): Place {
+    if (this.#free.length === 0) this.#claim();
+    const at = this.#free.pop();
+    return at === undefined ? NOWHERE : { words: this.#words, at };
+  }
+
+  give(place: Place): void {
+    if (place !== NOWHERE) this.#free.push(place.at);
+  }
+
+  #claim(): void {
+    for (let record = 1; record < this.#count; record++) {
+      if (Atomics.compareExchange(this.#tids, record, 0, this.#tid) !== 0) continue;
+      for (let at = (record + 1) * WORDS - 2; at >= record * WORDS; at -= 2) this.#free.push(at);
+      return;
+    }
+  }
+
+  sweep(): void {
+    for (let record = 1; record < this.#count; record++) {
+      const tid = Atomics.load(this.#tids, record);
+      if (tid === 0 || tid === this.#tid || libc().threadExists(tid)) continue;
+      // Whoever gets it does it. If that one is terminated meanwhile, the record is its own.
+      if (Atomics.compareExchange(this.#tids, record, tid, this.#tid) === tid) this.#unmapAll(record);
+    }
+  }
+
+  #unmapAll(record: number): void {
+    for (let at = record * WORDS; at < (record + 1) * WORDS; at += 2) {
+      const place = { words: this.#words, at };
+      if (this.#words[at]! > 0) libc().munmap(this.#words[at]!, this.#words[at + 1]!, place);
+    }
+    Atomics.store(this.#tids, record, 0);
+  }
+}
+
+let records: ThreadRecords | null | undefined;
+
+/** null where threads share nothing, as koffi could not be guarded, or cannot be told apart. */
+function current(): ThreadRecords | null {
+  if (records === undefined) {
+    const memory = libc().sharedMemory;
+    records = memory === null || libc().threadId() <= 0 ? null : new ThreadRecords(memory);
+  }
+  return records;
+}
+
+/** A place for a mapping of this thread. The main thread's end with the process. */
+export function takePlace(): Place {
+  return isMainThread ? NOWHERE : (current()?.take() ?? NOWHERE);
+}
+
+/** Gives the place of what has been unmapped back. */
+export function givePlace(place: Place): void {
+  if (place !== NOWHERE) current()!.give(place);
+}
+
+/** Unmaps what threads that are gone have left. */
+export function unmapLeftovers(): void {
+  current()?.sweep();
+}
