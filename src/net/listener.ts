@@ -19,9 +19,9 @@ import {
   EPROTO,
 } from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
+import { POLLIN } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
 import type { SocketAddress, UnixAddress } from '../ring/sockaddr.js';
-import { POLLIN } from '../ring/sqe/control.js';
 import { Connection } from './connection.js';
 import { closeWhenForgotten, type Remains } from './forgotten.js';
 import { givenPath, localAddress, placeOf } from './names.js';
