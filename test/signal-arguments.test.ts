@@ -110,7 +110,6 @@ t.test('datagrams and pipes', async t => {
 t.test('threads', async t => {
   await refused(t, { serveOnThreads: options => serveOnThreads(1, MODULE, options) });
   const server = await start(1, {});
-  const { submitted } = loop().stats();
   for (const [what, signal] of WRONG) {
     const options = { signal: signal as AbortSignal };
     const wrong = { code: 'ERR_INVALID_ARG_TYPE' };
@@ -118,7 +117,6 @@ t.test('threads', async t => {
     await t.rejects(server.stats(options), wrong, `stats with ${what}`);
     await t.rejects(server.stop(options), wrong, `stop with ${what}`);
   }
-  t.equal(loop().stats().submitted, submitted);
   t.equal((await server.stats())[0]?.restarts, 0, 'it still runs');
   await server.stop();
 });
@@ -144,4 +142,70 @@ t.test('files', async t => {
   t.equal(await fs.readFile(file, { ...fake, encoding: 'utf8' }), 'content', 'a fake does for those of Node');
   await t.rejects(fs.readFile(file, { signal: { aborted: true } as AbortSignal }), { code: 'ABORT_ERR' });
   await Promise.all([handle.close(), other.close()]);
+});
+
+/** Each call with a signal that is aborted already. */
+async function startsNothing(
+  t: Test,
+  calls: Record<string, (options: Options) => Promise<unknown>>,
+): Promise<void> {
+  const signal = AbortSignal.abort('the reason');
+  const { submitted } = loop().stats();
+  for (const [name, call] of Object.entries(calls)) {
+    const aborted = { name: 'AbortError', code: 'ABORT_ERR', cause: 'the reason' };
+    await t.rejects(call({ signal }), aborted, name);
+  }
+  t.equal(loop().stats().submitted, submitted, 'nothing was started');
+}
+
+t.test('a call whose signal is aborted already starts nothing', async t => {
+  const [client, server] = await pair(t);
+  const [here, there] = channelPair().map(end => new Channel(end)) as [Channel, Channel];
+  const socket = await bind({ host: HOST });
+  const { port } = socket.address;
+  const pipe = openPipe(openSync(file, 'r+'));
+  const handle = await fs.open(file, 'r+');
+  const missing = `${file}-missing`;
+  await startsNothing(t, {
+    sleep: options => sleep(1, options),
+    submit: options => loop().submit(sqe => sqe.nop(), options),
+    'channel.send': options => here.send('x', options),
+    'channel.recv': options => here.recv(options),
+    connect: options => connect({ port: 1, host: HOST, ...options }),
+    listen: options => listen({ path: missing, ...options }),
+    bind: options => bind({ path: missing, ...options }),
+    read: options => client.read(options),
+    readInto: options => client.readInto(Buffer.alloc(1), options),
+    write: options => client.write('x', options),
+    'write of an array': options => client.write(['x', 'y'], options),
+    writev: options => client.writev(['x'], options),
+    drained: options => client.drained(options),
+    sendFile: options => client.sendFile(handle, options),
+    pipeTo: options => client.pipeTo(server, options),
+    shutdown: options => client.shutdown(options),
+    recv: options => socket.recv(options),
+    send: options => socket.send('x', port, HOST, options),
+    sendMany: options => socket.sendMany([{ data: 'x', port, address: HOST }], options),
+    'socket.connect': options => socket.connect(port, HOST, options),
+    'pipe.read': options => pipe.read(options),
+    'pipe.write': options => pipe.write('x', options),
+    serveOnThreads: options => serveOnThreads(1, MODULE, options),
+    readFile: options => fs.readFile(file, options),
+    writeFile: options => fs.writeFile(missing, 'x', options),
+    appendFile: options => fs.appendFile(missing, 'x', options),
+    'handle.readFile': options => handle.readFile(options),
+    'handle.writeFile': options => handle.writeFile('x', options),
+    'handle.chunks': options => handle.chunks(options).next(),
+    copyTo: options => handle.copyTo(handle, options),
+    readMany: options => fs.readMany([file], options),
+  });
+  t.equal(client.bytesWritten + client.bufferedAmount, 0, 'nothing was written');
+  t.equal(socket.remoteAddress, undefined);
+  await t.rejects(fs.stat(missing), { code: 'ENOENT' });
+  await client.write('first');
+  t.equal(String(await server.read()), 'first', 'its side has not ended');
+  await t.rejects(client.close({ signal: AbortSignal.abort() }), { code: 'ABORT_ERR' });
+  t.ok(client.closed, 'but it closes');
+  t.equal(await server.read(), null);
+  await Promise.all([here.close(), there.close(), socket.close(), pipe.close(), handle.close()]);
 });

@@ -105,6 +105,8 @@ export async function unlessGivenUp<T>(
   options: WaitOptions | undefined,
 ): Promise<T> {
   if (options?.signal === undefined && options?.timeout === undefined) return promise;
+  // Under way it is all the same.
+  if (options.signal?.aborted) promise.catch(() => {});
   throwIfAborted(options.signal);
   const waiter = new Waiter<T>(syscall, () => {});
   const waiting = waiter.wait(options);

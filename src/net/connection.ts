@@ -390,7 +390,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /**
    * Has reads and writes that wait reject with ETIMEDOUT when no byte has moved for `ms` milliseconds; 0
-   * is never, as at first. It is looked at every `ms`, so it takes up to twice as long. Bytes of a write
+   * is never, as at first. It takes up to a tenth longer. Bytes of a write
    * count when up to 256 KiB of it have been taken. After a write was given up no more can be written.
    */
   setTimeout(ms: number): this {
@@ -418,12 +418,23 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * Sends what was written, then the end, then closes, whatever the peer is still sending or has sent unread:
    * that is dropped, up to 16 MiB in up to 30 seconds, or as many as `setLinger` was given. Reads that wait
    * reject with ERR_CLOSED. Resolves when the descriptor is free; a second call waits for the first. A peer that
-   * does not read holds it up: a call that gives up is no longer waited for, and `reset()` closes at once.
+   * does not read holds it up: a call that gives up, also by a signal that is aborted already, is no longer waited for, and `reset()` closes
+   * at once.
    * @throws (as a rejection) AbortError, ETIMEDOUT.
    */
   close(options?: WaitOptions): Promise<void> {
-    if (options !== undefined) return this.#within(options, () => this.close());
-    return this.#endpoint.close();
+    return options === undefined ? this.#endpoint.close() : this.#closeWithin(options);
+  }
+
+  async #closeWithin(options: WaitOptions): Promise<void> {
+    try {
+      checkWait(options);
+    } catch (error) {
+      // Nobody waits for it, but left open it would be lost.
+      if ((error as { code?: string }).code === 'ABORT_ERR') this.#endpoint.close().catch(NOTHING);
+      throw error;
+    }
+    return unlessGivenUp(this.#endpoint.close(), 'write', options);
   }
 
   /** Closes at once: what is unsent is dropped, its writes reject, and the peer sees a reset (RST). */

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
-import { clearTimeout, nextTick, setTimeout } from '../loop/real-timers.js';
+import { clearTimeout, nextTick, setImmediate, setTimeout } from '../loop/real-timers.js';
 import { callBack, throwLater } from '../loop/uncaught.js';
 import { checkDuration, checkFunction } from '../ring/check.js';
 import { withCode } from '../ring/errors.js';
@@ -28,6 +28,11 @@ export const TO_DUPLEX_OPTIONS = optionNames<ToDuplexOptions>({ allowHalfOpen: t
 
 type Done = (error?: Error | null) => void;
 
+/** There is nothing left to end once the peer has reset. */
+function unlessReset(error: { code?: string }): void {
+  if (error.code !== 'ENOTCONN') throw error;
+}
+
 const succeed = (_done: unknown): number => 0;
 
 /**
@@ -38,8 +43,8 @@ const succeed = (_done: unknown): number => 0;
 export class ConnectionDuplex extends Duplex {
   /** Never: there is a connection. */
   readonly connecting = false;
-  /** Milliseconds without traffic after which 'timeout' is emitted; 0 is never. */
-  timeout = 0;
+  /** Milliseconds without traffic after which 'timeout' is emitted; 0 is never, as before `setTimeout` was called. */
+  timeout: number | undefined = undefined;
   readonly #connection: Connection;
   readonly #context = new AsyncResource('uasync.ConnectionDuplex');
   #timer: NodeJS.Timeout | undefined;
@@ -124,7 +129,7 @@ export class ConnectionDuplex extends Duplex {
   }
 
   override _final(done: Done): void {
-    this.#settle(this.#connection.shutdown(), done);
+    this.#settle(this.#connection.shutdown().catch(unlessReset), done);
   }
 
   #settle(promise: Promise<void>, done: Done): void {
@@ -145,7 +150,8 @@ export class ConnectionDuplex extends Duplex {
     const connection = this.#connection;
     const hadError = error !== null;
     const emitClose = (): void => void this.#context.runInAsyncScope(this.emit, this, 'close', hadError);
-    const closed = (): void => callBack(emitClose);
+    // After 'error', which the stream emits in the next tick, and as late as libuv says it.
+    const closed = (): void => void setImmediate(emitClose);
     // What the kernel has not taken is dropped, as a net.Socket does.
     if (this.#resetting) connection.reset().then(closed, closed);
     else if (this.writableFinished) connection.close().then(closed, closed);

@@ -1,13 +1,54 @@
-import { clearTimeout, setTimeout } from '../loop/real-timers.js';
+import { clearInterval, now, setInterval } from '../loop/real-timers.js';
 
-/** Calls back when `moved()` has not changed for `ms` milliseconds while `waiting()`; it holds nothing alive. */
+/** How often within its time a connection is looked at. Up to one look later its last move is seen, and its end. */
+const LOOKS = 32;
+
+/** The connections of this thread that have the same time: one timer looks at all of them. */
+class IdleGroup {
+  readonly #ms: number;
+  readonly #timers = new Set<IdleTimer>();
+  #interval: NodeJS.Timeout | undefined;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  add(timer: IdleTimer): void {
+    if (this.#timers.size === 0) {
+      const every = Math.min(Math.max(1, this.#ms / LOOKS), 0x7fffffff);
+      this.#interval = setInterval(this.#look, every).unref();
+    }
+    this.#timers.add(timer);
+  }
+
+  delete(timer: IdleTimer): void {
+    this.#timers.delete(timer);
+    if (this.#timers.size !== 0) return;
+    clearInterval(this.#interval);
+    groups.delete(this.#ms);
+  }
+
+  readonly #look = (): void => {
+    const time = now();
+    for (const timer of this.#timers) timer.look(time);
+  };
+}
+
+const groups = new Map<number, IdleGroup>();
+
+/**
+ * Calls back when `moved()` has not changed for `ms` milliseconds of `waiting()`, up to a tenth later; it holds
+ * nothing alive. Moving bytes costs nothing this way.
+ */
 export class IdleTimer {
   readonly #ms: number;
   readonly #moved: () => number;
   readonly #waiting: () => boolean;
   readonly #onIdle: () => void;
+  readonly #group: IdleGroup;
   #seen: number;
-  #timer: NodeJS.Timeout;
+  /** Since when it has been seen to wait without a move; -1 while it does not. */
+  #since = -1;
 
   constructor(ms: number, moved: () => number, waiting: () => boolean, onIdle: () => void) {
     this.#ms = ms;
@@ -15,23 +56,28 @@ export class IdleTimer {
     this.#waiting = waiting;
     this.#onIdle = onIdle;
     this.#seen = moved();
-    this.#timer = this.#start();
+    if (waiting()) this.#since = now();
+    let group = groups.get(ms);
+    if (group === undefined) {
+      group = new IdleGroup(ms);
+      groups.set(ms, group);
+    }
+    this.#group = group;
+    group.add(this);
   }
 
-  // Moving bytes costs nothing this way: it is looked at when the time is up.
-  #start(): NodeJS.Timeout {
-    return setTimeout(() => this.#onTimeout(), Math.min(this.#ms, 0x7fffffff)).unref();
-  }
-
-  #onTimeout(): void {
+  look(time: number): void {
     const moved = this.#moved();
-    const idle = moved === this.#seen && this.#waiting();
+    if (!this.#waiting()) this.#since = -1;
+    else if (moved !== this.#seen || this.#since < 0) this.#since = time;
+    else if (time - this.#since >= this.#ms) {
+      this.#since = time;
+      this.#onIdle();
+    }
     this.#seen = moved;
-    this.#timer = this.#start();
-    if (idle) this.#onIdle();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#group.delete(this);
   }
 }

@@ -1,0 +1,63 @@
+/** setTimeout of a connection: when it says ETIMEDOUT, and to whom. */
+import t from 'tap';
+import { sleep } from 'uasync';
+import { checkLeaks } from '../harness.js';
+import { pair } from './sockets.js';
+
+checkLeaks();
+
+const MS = 200;
+
+t.test('a read ends within a tenth of its time after the last byte', async t => {
+  const waits: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    const [client, server] = await pair(t);
+    server.setTimeout(MS);
+    const first = server.read();
+    // At another moment each time.
+    await sleep((i * MS) / 6);
+    await client.write('x');
+    await first;
+    const begun = performance.now();
+    await t.rejects(server.read(), { code: 'ETIMEDOUT', syscall: 'read' });
+    waits.push(performance.now() - begun);
+  }
+  t.ok(Math.min(...waits) >= MS - 1, `not before: ${waits.map(Math.round)} ms`);
+  // A machine that does other things makes some of them later.
+  t.ok(Math.min(...waits) <= MS * 1.1 + 5, 'and hardly after');
+});
+
+t.test('bytes that move keep it from it, and so does that nobody waits', async t => {
+  const [client, server] = await pair(t);
+  server.setTimeout(MS / 2);
+  let stopped = false;
+  const sending = (async () => {
+    while (!stopped) {
+      await client.write('x');
+      await sleep(5);
+    }
+  })();
+  const begun = performance.now();
+  while (performance.now() - begun < MS * 2) t.ok((await server.read()) !== null);
+  stopped = true;
+  await sending;
+  server.setTimeout(MS / 2);
+  await sleep(MS);
+  const reading = server.read().catch(error => error.code);
+  await client.write('late');
+  t.not(await reading, 'ETIMEDOUT', 'the time counts from when somebody waits');
+});
+
+t.test('the time can be changed, and taken back, of some of many', async t => {
+  const [a, b] = await pair(t);
+  const [c, d] = await pair(t);
+  for (const conn of [a, b, c, d]) conn.setTimeout(20);
+  a.setTimeout(0);
+  c.setTimeout(1e12);
+  const never = Promise.race([a.read(), c.read()]).then(() => 'read');
+  await t.rejects(b.read(), { code: 'ETIMEDOUT' });
+  await t.rejects(d.read(), { code: 'ETIMEDOUT' });
+  await b.write('x');
+  t.equal(await never, 'read');
+  await d.write('x');
+});
