@@ -80,7 +80,7 @@ export interface ListenOptions {
   signal?: AbortSignal | undefined;
 }
 
-export const LISTEN_OPTIONS = optionNames<ListenOptions>({
+const LISTEN_OPTIONS = optionNames<ListenOptions>({
   port: true,
   host: true,
   address: true,
