@@ -20,6 +20,7 @@ import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
 import { submitRaw } from './raw.js';
 import { now, setImmediate } from './real-timers.js';
+import { Reclaim } from './reclaim.js';
 import { Scheduler } from './scheduler.js';
 import { throwLater } from './uncaught.js';
 
@@ -106,9 +107,12 @@ export class Loop {
    */
   constructor(options: LoopOptions = {}, without = 0) {
     const { entries, cqEntries, memory, busyPoll, inline } = withDefaults(options);
-    this.blocks = new BlockPool(memory, () => {
-      for (const operation of [...this.#slots.values()]) operation.yieldBlock();
-    });
+    const reclaim = new Reclaim(
+      this.#slots,
+      () => this.blocks.short && !this.#closing,
+      callback => this.callSoon(callback),
+    );
+    this.blocks = new BlockPool(memory, () => reclaim.start());
     this.ring = fittingRing(entries, cqEntries, SETUP_FLAGS & ~without);
     try {
       registerRingFd(this.ring);
@@ -229,13 +233,13 @@ export class Loop {
   }
 
   /**
-   * The queue is full: submit now, and reap, since completions may be what the kernel waits for. Within a
-   * completion only if it is: each that starts an operation could otherwise go one level deeper.
+   * The queue is full: submit now. Completions are reaped only if the kernel waits for that. What awaits them
+   * runs before anything else does, and would start more: the thread might never look at its timers again.
    */
   #makeRoom(count: number): void {
     for (let tries = 0; tries < 1000; tries++) {
       this.ring.submitAndGetEvents();
-      if (this.#reaping && this.ring.sqSpaceLeft >= count) return;
+      if (this.ring.sqSpaceLeft >= count) return;
       this.#reap();
       if (this.#closed) throw closedError('The loop');
       if (this.ring.sqSpaceLeft >= count) return;

@@ -25,8 +25,10 @@ export abstract class Operation {
     return false;
   }
 
-  /** Memory is short: if it waits for a peer with a block, it is to wait without. */
-  yieldBlock(): void {}
+  /** Memory is short: if it waits for a peer with a block, it is to wait without. Whether it will from now on. */
+  yieldBlock(): boolean {
+    return false;
+  }
 
   /**
    * A completion has come. The slot is free already if this was the last (no CQE_F_MORE in `flags`), so

@@ -94,10 +94,11 @@ class BlockSend extends AbortableOperation<number> {
     return this.promise();
   }
 
-  override yieldBlock(): void {
-    if (this.#yielding) return;
+  override yieldBlock(): boolean {
+    if (this.#yielding) return false;
     this.#yielding = true;
     this.loop.cancelForSure(this);
+    return true;
   }
 
   complete(res: number): void {

@@ -334,10 +334,11 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#zeroCopy !== null) this.loop.setReferenced(this.#zeroCopy, referenced);
   }
 
-  override yieldBlock(): void {
-    if (this.#block === null || this.#yielding || this.slot < 0) return;
+  override yieldBlock(): boolean {
+    if (this.#block === null || this.#yielding || this.slot < 0) return false;
     this.#yielding = true;
     this.loop.cancelForSure(this);
+    return true;
   }
 
   /** Gives the block back: what is left of it is copied once more when the peer takes it. */

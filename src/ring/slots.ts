@@ -79,6 +79,16 @@ export class Slots<T> {
     this.#size--;
   }
 
+  /** How many slots there are, free ones among them. */
+  get capacity(): number {
+    return this.#values.length;
+  }
+
+  /** The value of a slot by its index; undefined if it is free. */
+  valueAt(index: number): T | undefined {
+    return this.#values[index];
+  }
+
   /** The values of all taken slots. */
   *values(): IterableIterator<T> {
     for (const value of this.#values) if (value !== undefined) yield value;
