@@ -1,22 +1,89 @@
-/** All that uasync/fs has. */
+/**
+ * All that uasync/fs has. What Node has too has Node's types, of whichever version of them: it goes wherever Node's
+ * goes.
+ */
+import type { PathLike } from 'node:fs';
+import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
+import type { FileHandle as OwnFileHandle } from './file-handle.js';
+import * as lookups from './lookups.js';
+import * as nodeCalls from './node-calls.js';
+import { open as openFile } from './open.js';
+import * as pathCalls from './path-calls.js';
+import * as wholeFile from './whole-file.js';
+
 export type { PathLike } from 'node:fs';
 export type { ChunkOptions } from './chunks.js';
 export type { Content, ReadFileOptions, WriteFileOptions } from './content.js';
 export type { CopyOptions } from './copy.js';
-export type {
-  Advice,
-  FileHandle,
-  ReadVResult,
-  WriteVResult,
-} from './file-handle.js';
+export type { Advice, ReadVResult, WriteVResult } from './file-handle.js';
 export type { ReadStreamOptions, WriteStreamOptions } from './handle-streams.js';
-export { access, readlink, realpath } from './lookups.js';
 export { type ManyOptions, readMany, statMany } from './many.js';
-export * from './node-calls.js';
-export { open } from './open.js';
-export { link, lstat, mkdir, rename, rmdir, stat, symlink, unlink } from './path-calls.js';
 export type { StatOptions } from './stat-options.js';
 export type { ReadResult, WriteResult } from './transfer.js';
 export type { ReadOptions, WriteOptions } from './transfer-arguments.js';
-export { appendFile, readFile, truncate, writeFile } from './whole-file.js';
 export { getxattr, type SetXattrOptions, setxattr } from './xattr.js';
+
+type NodeFs = typeof import('node:fs/promises');
+/** The type of a function of Node's; of one that is newer than the types, what is known of it. */
+type OfNode<Name extends string, Else = never> = Name extends keyof NodeFs ? NodeFs[Name] : Else;
+
+/** What a handle has beyond Node's. */
+type Beyond = 'chunks' | 'copyTo' | 'directAlignment' | 'fadvise' | 'fallocate' | 'getxattr' | 'setxattr';
+
+/** An open file: Node's `FileHandle`, and more; and its calls take what ours do, as views of any kind. */
+export interface FileHandle extends NodeFileHandle, Pick<OwnFileHandle, Beyond> {
+  appendFile: NodeFileHandle['appendFile'] & OwnFileHandle['appendFile'];
+  read: NodeFileHandle['read'] & OwnFileHandle['read'];
+  readFile: NodeFileHandle['readFile'] & OwnFileHandle['readFile'];
+  stat: NodeFileHandle['stat'] & OwnFileHandle['stat'];
+  write: NodeFileHandle['write'] & OwnFileHandle['write'];
+  writeFile: NodeFileHandle['writeFile'] & OwnFileHandle['writeFile'];
+}
+
+type Open = (path: PathLike, flags?: string | number, mode?: string | number) => Promise<FileHandle>;
+
+/**
+ * Opens a file, as `fs.promises.open`.
+ * @param flags 'r' (the default), 'w', 'a+' … or O_ values of `fs.constants`.
+ * @param mode the permissions of a file that is created, less the umask; default 0o666.
+ */
+export const open: Open = openFile as unknown as Open;
+
+const calls = { ...nodeCalls, ...lookups, ...pathCalls, ...wholeFile };
+const typed = calls as unknown as NodeFs;
+
+export const access: OfNode<'access'> = typed.access;
+export const appendFile: OfNode<'appendFile'> & typeof wholeFile.appendFile = wholeFile.appendFile as never;
+export const chmod: OfNode<'chmod'> = typed.chmod;
+export const chown: OfNode<'chown'> = typed.chown;
+export const constants: OfNode<'constants'> = typed.constants;
+export const copyFile: OfNode<'copyFile'> = typed.copyFile;
+export const cp: OfNode<'cp'> = typed.cp;
+export const lchmod: OfNode<'lchmod'> = typed.lchmod;
+export const lchown: OfNode<'lchown'> = typed.lchown;
+export const link: OfNode<'link'> = typed.link;
+export const lstat: OfNode<'lstat'> & typeof pathCalls.lstat = pathCalls.lstat as never;
+export const lutimes: OfNode<'lutimes'> = typed.lutimes;
+export const mkdir: OfNode<'mkdir'> & typeof pathCalls.mkdir = pathCalls.mkdir as never;
+export const mkdtemp: OfNode<'mkdtemp'> = typed.mkdtemp;
+export const opendir: OfNode<'opendir'> = typed.opendir;
+export const readFile: OfNode<'readFile'> & typeof wholeFile.readFile = wholeFile.readFile as never;
+export const readdir: OfNode<'readdir'> = typed.readdir;
+export const readlink: OfNode<'readlink'> = typed.readlink;
+export const realpath: OfNode<'realpath'> = typed.realpath;
+export const rename: OfNode<'rename'> = typed.rename;
+export const rm: OfNode<'rm'> = typed.rm;
+export const rmdir: OfNode<'rmdir'> = typed.rmdir;
+export const stat: OfNode<'stat'> & typeof pathCalls.stat = pathCalls.stat as never;
+export const statfs: OfNode<'statfs'> = typed.statfs;
+export const symlink: OfNode<'symlink'> = typed.symlink;
+export const truncate: OfNode<'truncate'> = typed.truncate;
+export const unlink: OfNode<'unlink'> = typed.unlink;
+export const utimes: OfNode<'utimes'> = typed.utimes;
+export const watch: OfNode<'watch'> = typed.watch;
+export const writeFile: OfNode<'writeFile'> & typeof wholeFile.writeFile = wholeFile.writeFile as never;
+/** Node 22; undefined before. */
+export const glob: OfNode<'glob', typeof nodeCalls.glob> = calls.glob;
+/** Node 24; undefined before. */
+export const mkdtempDisposable: OfNode<'mkdtempDisposable', typeof nodeCalls.mkdtempDisposable> =
+  calls.mkdtempDisposable;

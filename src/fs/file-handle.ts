@@ -346,7 +346,7 @@ export class FileHandle extends OpenFile {
    * Copies to another open file, a pipe or the like, without the bytes passing through JavaScript; resolves
    * to their number. After an error or an abort part of them may have been copied.
    */
-  async copyTo(target: FileHandle, options: CopyOptions = {}): Promise<number> {
+  async copyTo(target: { readonly fd: number }, options: CopyOptions = {}): Promise<number> {
     if (!(target instanceof FileHandle)) throw argTypeError('target', 'an instance of FileHandle', target);
     checkCopy(options);
     return this.using('read', () =>

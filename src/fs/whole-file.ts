@@ -1,6 +1,7 @@
 /** Files read and written as a whole. */
 
 import { type PathLike, promises } from 'node:fs';
+import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
 import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../loop/abort.js';
 import { loop as currentLoop } from '../loop/current.js';
@@ -20,6 +21,11 @@ import { DEFAULT_MODE, open } from './open.js';
 import { mayOpen } from './permission.js';
 import { readPath } from './read-file.js';
 import { writePath } from './write-file.js';
+
+/** Whether it is a handle of Node's, which Node's own functions read and write. */
+function isNodes(path: unknown): path is NodeFileHandle {
+  return typeof path === 'object' && path !== null && 'getAsyncId' in path && 'fd' in path;
+}
 
 /**
  * Reads a whole file, as `fs.promises.readFile`. A `FileHandle` is read from its current position, and
@@ -43,6 +49,7 @@ export async function readFile(
 ): Promise<Buffer | string> {
   const given = toOptions<ReadFileOptions>(options);
   if (path instanceof FileHandle) return path.readFile(given);
+  if (isNodes(path)) return promises.readFile(path, given);
   // Into a buffer of the caller's, from Node 24 on.
   if ('buffer' in given) return readByNode(() => promises.readFile(path as string, given));
   const { encoding, flag, signal } = given;
@@ -83,6 +90,7 @@ export async function writeFile(
   const flush = checkBoolean('options.flush', given.flush ?? false);
   const content = isPieces(data) ? data : toData(data, given.encoding, 'data');
   if (path instanceof FileHandle) return path.writeFile(content, given);
+  if (isNodes(path)) return promises.writeFile(path, data as string, options);
   throwIfAborted(given.signal);
   const plain = toPath(path);
   const flags = toFlags(given.flag || 'w');

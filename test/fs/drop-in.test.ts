@@ -260,3 +260,17 @@ t.test('a forgotten handle is closed, with Node’s warnings', async t => {
   t.match(warnings[0], /^Closing file descriptor \d+ on garbage collection$/);
   t.match(warnings[1], /^Closing a FileHandle object on garbage collection is deprecated/);
 });
+
+t.test('handles of Node’s are read and written', async t => {
+  const path = join(folder, 'nodes');
+  const handle = await nodeFs.promises.open(path, 'w+');
+  await ours.writeFile(handle, 'by Node');
+  await ours.appendFile(handle, ' itself');
+  t.equal(await ours.readFile(path, 'utf8'), 'by Node itself');
+  await handle.close();
+  const again = await nodeFs.promises.open(path);
+  t.equal(await ours.readFile(again, 'utf8'), 'by Node itself');
+  await again.close();
+  await t.rejects(ours.readFile({ fd: 1, getAsyncId: 5 } as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.throws(() => nodeFs.createReadStream('', { fd: {} as never }), { code: 'ERR_INVALID_ARG_TYPE' });
+});
