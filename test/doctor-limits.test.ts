@@ -22,12 +22,12 @@ t.test('no locked memory: it says so, and the limit', { skip }, async t => {
   t.match(report.limits, { memlock: { soft: 0, hard: 0 }, memlockCounts: true });
 });
 
-t.test('enough for a loop, not for sockets', { skip }, async t => {
+t.test('enough for a loop, and no more', { skip }, async t => {
   const { code, stdout } = await runLocked(8 * KIB, CLI, 'doctor', '--json');
-  t.equal(code, 1);
+  t.equal(code, 0);
   const report = JSON.parse(stdout);
   t.match(report, { available: true, loop: { entries: 64, cqEntries: 128 }, bufferRings: { fit: false } });
-  t.match(report.findings[0], { state: 'missing', what: 'sockets, uasync/net', fix: /ulimit -l/ });
+  t.match(report.findings[0], { state: 'slower', what: 'sockets, uasync/net', fix: /ulimit -l/ });
   t.equal(report.opcodes.READ, true, 'what the kernel knows is found out all the same');
   t.equal(report.setupFlags.SQPOLL, true);
 });
@@ -36,22 +36,25 @@ t.test('enough, but little', { skip }, async t => {
   const { code, stdout } = await runLocked(64 * KIB, CLI, 'doctor');
   t.equal(code, 0);
   t.match(stdout, /! locked memory: the limit is 64 KiB for all processes of a user together/);
-  t.match(stdout, /✓ sockets, uasync\/net/);
+  // From Node 22 on Node itself takes nearly all of it.
+  t.match(stdout, /[✓!] sockets, uasync\/net/);
 });
 
-t.test('hardly a descriptor', async t => {
-  const doctor = (...args: string[]) =>
-    promisify(execFile)('prlimit', ['--nofile=24:24', process.execPath, CLI, 'doctor', ...args], {
-      env: { ...process.env, NODE_OPTIONS: '' },
-    }).then(
-      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-      ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
-    );
-  const people = await doctor();
-  t.match(people, { code: 1, stderr: '', stdout: /✗ (open files|io_uring): / });
-  const machines = await doctor('--json');
-  t.equal(machines.code, 1);
-  t.match(JSON.parse(machines.stdout), { available: false, reason: { code: String } });
+t.test('hardly a descriptor: wherever Node can load the command, it reports', async t => {
+  let reports = 0;
+  for (const count of [24, 28]) {
+    const args = [`--nofile=${count}:${count}`, process.execPath, CLI, 'doctor', '--json'];
+    const env = { ...process.env, NODE_OPTIONS: '' };
+    const { stdout, stderr } = await promisify(execFile)('prlimit', args, { env }).catch(error => error);
+    if (stdout === '') {
+      t.match(stderr, 'EMFILE', `Node itself needs more than ${count}`);
+      continue;
+    }
+    t.equal(stderr, '');
+    t.match(JSON.parse(stdout).findings[0], { state: /missing|slower/, fix: /ulimit -n/ });
+    reports++;
+  }
+  t.ok(reports > 0);
 });
 
 const NO_PROC = [

@@ -120,9 +120,10 @@ function missing(what: string, { message, cause, cure }: Reason): Finding {
 }
 
 function judge(need: Need, facts: Facts): Finding {
-  if (need.what === SOCKETS && facts.bufferRings.plain && !facts.bufferRings.fit) {
-    const why = 'no locked memory is left for the buffers that they receive into';
-    return { state: 'missing', what: SOCKETS, why, fix: MEMLOCK_CURE };
+  if (need.what === SOCKETS && need.met(facts) && !facts.bufferRings.fit) {
+    const why =
+      'no memory may be locked for a ring of receive buffers, so each takes an operation of its own';
+    return { state: 'slower', what: SOCKETS, why, fix: MEMLOCK_CURE };
   }
   if (need.met(facts)) return { state: 'ok', what: need.what };
   return {
@@ -149,7 +150,7 @@ function limits({ limits }: Facts): Finding[] {
     found.push({
       state: 'slower',
       what: 'locked memory',
-      why: `the limit is ${locked / KIB} KiB for all processes of a user together, and each loop takes 16 to 28 KiB of it`,
+      why: `the limit is ${locked / KIB} KiB for all processes of a user together, and each loop takes 8 to 28 KiB of it`,
       fix: MEMLOCK_CURE,
     });
   }

@@ -6,6 +6,7 @@ import { BufRing } from '../ring/buf-ring.js';
 import { SOCKADDR_MAX } from '../ring/sockaddr.js';
 import { RECVMSG_OUT } from '../ring/structs.js';
 import { CONTROL_MAX } from './ancillary.js';
+import { inRingOrLoose, type ProvidedBuffers } from './loose-buffers.js';
 
 /** The largest datagram that is received whole: UDP's length field has 16 bits, GRO keeps to it. */
 export const DATAGRAM_MAX = 65535;
@@ -31,10 +32,11 @@ export class DatagramBuffers {
   readonly bytes: Buffer;
   /** The same memory in 32-bit words, for the headers. */
   readonly words: Int32Array;
-  readonly #ring: BufRing;
+  readonly #ring: ProvidedBuffers;
 
   private constructor(loop: Loop) {
-    this.#ring = new BufRing(loop.ring, { group: this.group, entries: ENTRIES, bufferSize: this.size });
+    const options = { group: this.group, entries: ENTRIES, bufferSize: this.size };
+    this.#ring = inRingOrLoose(loop, options, () => new BufRing(loop.ring, options));
     this.bytes = this.#ring.bytes;
     this.words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length >> 2);
     loop.onClose(() => this.#ring.close());

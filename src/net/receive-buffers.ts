@@ -4,6 +4,7 @@ import { RUNTIME_GROUP } from '../loop/raw.js';
 import * as abi from '../ring/abi.js';
 import { BufRing } from '../ring/buf-ring.js';
 import { UasyncError } from '../ring/errors.js';
+import { inRingOrLoose, type ProvidedBuffers } from './loose-buffers.js';
 import { copyChunk, type Memory, memoryOf } from './slab.js';
 
 const GROUP = RUNTIME_GROUP;
@@ -20,7 +21,7 @@ const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024, flags: 0 };
  */
 export class ReceiveBuffers {
   readonly group = GROUP;
-  readonly #ring: BufRing;
+  readonly #ring: ProvidedBuffers;
   readonly #memory: Memory;
   readonly #size: number;
   /** How far each incremental buffer has been filled. */
@@ -35,7 +36,7 @@ export class ReceiveBuffers {
   #lendable = 0;
 
   private constructor(loop: Loop) {
-    this.#ring = ReceiveBuffers.#makeRing(loop);
+    this.#ring = ReceiveBuffers.#make(loop);
     this.#size = this.#ring.bufferSize;
     this.#memory = memoryOf(this.#ring.bytes);
     const { entries, provided } = this.#ring;
@@ -46,13 +47,15 @@ export class ReceiveBuffers {
     loop.onClose(() => this.#ring.close());
   }
 
-  static #makeRing(loop: Loop): BufRing {
-    try {
-      return new BufRing(loop.ring, { group: GROUP, ...INCREMENTAL });
-    } catch (error) {
-      if (!(error instanceof UasyncError) || error.code !== 'EINVAL') throw error;
-      return new BufRing(loop.ring, { group: GROUP, ...WHOLE });
-    }
+  static #make(loop: Loop): ProvidedBuffers {
+    return inRingOrLoose(loop, { group: GROUP, ...WHOLE }, () => {
+      try {
+        return new BufRing(loop.ring, { group: GROUP, ...INCREMENTAL });
+      } catch (error) {
+        if (!(error instanceof UasyncError) || error.code !== 'EINVAL') throw error;
+        return new BufRing(loop.ring, { group: GROUP, ...WHOLE });
+      }
+    });
   }
 
   /** The loop's buffers, made on first use. */

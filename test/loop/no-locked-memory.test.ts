@@ -40,19 +40,3 @@ t.test('none at all: everything says so, and what to do', { skip }, async t => {
   t.match(found.error!.message, /ENOMEM.*RLIMIT_MEMLOCK allows 0 KiB to all processes of this user/);
   t.match(found.error!.message, /this process has 0 KiB.*ulimit -l.*LimitMEMLOCK=.*--ulimit memlock=/);
 });
-
-t.test('enough for a ring, and not for what sockets register', { skip }, async t => {
-  const error = await evalLocked<object>(
-    8 * KIB,
-    `import { sleep } from 'uasync';
-    import { listen } from 'uasync/net';
-    await sleep(1);
-    await listen({ port: 0 }).catch(({ code, message, syscall }) => console.log(JSON.stringify({ code, message, syscall })));`,
-  );
-  const wanted = {
-    code: 'ERR_IO_URING_UNAVAILABLE',
-    syscall: 'io_uring_register',
-    message: /RLIMIT_MEMLOCK/,
-  };
-  t.match(error, wanted);
-});
