@@ -71,6 +71,12 @@ const CALLS: Record<string, (test: Ending) => Promise<Seen | Seen[]>> = {
       .catch(() => {});
     return where();
   },
+  'the signal of a connection': async test => {
+    const [client, server] = await pair(test);
+    const gone = called(callback => client.signal.addEventListener('abort', callback));
+    await store.run('elsewhere', () => server.reset());
+    return gone;
+  },
   'for await of a connection': async test => {
     const [client, server] = await pair(test);
     const seen: Seen[] = [];

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { queueMicrotask } from '../loop/real-timers.js';
@@ -53,6 +54,8 @@ export class PeerWatch extends Operation {
   readonly #fd: number;
   readonly #onGone: (failed: boolean) => void;
   readonly #controller = new AbortController();
+  /** Whoever asked first: listeners of the signal are called in that context, not in that of the loop's turn. */
+  readonly #context = new AsyncResource('uasync.PeerWatch');
   readonly #ended = new Event(() => this.#refer());
   readonly #over = new Event(() => this.#refer());
   #mayRefer: boolean;
@@ -126,7 +129,7 @@ export class PeerWatch extends Operation {
     if (this.#over.happened) return;
     this.#over.happen();
     // Listeners are the user's code.
-    queueMicrotask(() => this.#controller.abort(reason));
+    queueMicrotask(() => this.#context.runInAsyncScope(() => this.#controller.abort(reason)));
   }
 
   setReferenced(referenced: boolean): void {
