@@ -3,7 +3,7 @@ import { loop as currentLoop } from '../loop/current.js';
 import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
-import { openPath } from './operations.js';
+import { openPath } from './open-path.js';
 import { mayOpen } from './permission.js';
 
 const { O_RDONLY, O_WRONLY, O_RDWR } = constants;

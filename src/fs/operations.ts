@@ -3,13 +3,9 @@ import { AbortableOperation } from '../loop/abort.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import { traced } from '../loop/traced.js';
-import * as abi from '../ring/abi.js';
 import { systemError, type UasyncError } from '../ring/errors.js';
-import { O_CLOEXEC } from '../ring/flags.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { pathText } from './arguments.js';
-import { allowWaiting } from './workers.js';
 
 type Path = string | Uint8Array;
 
@@ -28,29 +24,6 @@ export abstract class FileOperation<T> extends AbortableOperation<T> {
       path: path === null ? undefined : pathText(path),
       dest: dest === null ? undefined : pathText(dest),
     });
-  }
-}
-
-class OpenOperation extends FileOperation<number> {
-  override get syscall(): string {
-    return 'open';
-  }
-
-  run(path: Path, flags: number, mode: number): Promise<number> {
-    this.path = path;
-    const sqe = this.loop.start(this);
-    const address = sqe.path('path', path);
-    // Tried at once, it would be opened with O_NONBLOCK: a FIFO must wait for its other end.
-    sqe
-      .prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0)
-      .opFlags(flags | O_CLOEXEC)
-      .async();
-    return this.promise();
-  }
-
-  complete(res: number): void {
-    this.conclude(res, res);
-    opens.give(this);
   }
 }
 
@@ -78,18 +51,7 @@ class OtherOperation extends FileOperation<number> {
   }
 }
 
-const opens = new OperationPool(OpenOperation);
 const others = new OperationPool(OtherOperation);
-
-/** Opens a path, relative to the current directory; resolves to the descriptor. open(2) */
-export async function openPath(loop: Loop, path: Path, flags: number, mode: number): Promise<number> {
-  allowWaiting(loop);
-  try {
-    return await opens.take(loop).run(path, flags, mode);
-  } catch (error) {
-    throw traced(error);
-  }
-}
 
 /** Any operation on paths, whose arguments have been checked: `prepare` must not throw. */
 export async function onPath(

@@ -4,7 +4,7 @@ import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Loop } from './loop.js';
 import { PromiseOperation } from './operation.js';
-import { disown, STDIO_MAX } from './owned-descriptors.js';
+import { STDIO_MAX } from './owned-descriptors.js';
 import { OperationPool } from './pool.js';
 
 class CloseOperation extends PromiseOperation<void> {
@@ -17,9 +17,8 @@ class CloseOperation extends PromiseOperation<void> {
     const { loop } = this;
     const sqe = loop.start(this).close(fd);
     if (waits) sqe.async();
-    disown(fd);
-    // It is nobody's until the kernel has it, and a worker may be terminated at any time.
-    if (!isMainThread) loop.ring.submitAndGetEvents();
+    // It must be closed exactly once, and a worker may be terminated at any time.
+    if (!isMainThread) loop.ring.submitClosing(fd);
     return this.promise();
   }
 

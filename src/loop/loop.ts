@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { isMainThread } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { checkFunction } from '../ring/check.js';
-import { ECANCELED } from '../ring/errno.js';
+import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { FileCalls } from '../ring/file-calls.js';
 import { probeOps } from '../ring/probe.js';
@@ -26,6 +26,8 @@ import { throwLater } from './uncaught.js';
 
 /** user_data of requests whose outcome nobody waits for. */
 const NOBODY = -1;
+/** The upper half of the user_data of those that open a descriptor, which is 0 in others. */
+const INSTALLED = 1;
 /** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
 const FOREIGN = -2;
 
@@ -182,6 +184,20 @@ export class Loop {
     const sqe = this.#entry();
     this.#unowned++;
     return sqe.userDataWords(NOBODY, 0);
+  }
+
+  /** @internal Whether `installFile` can be used. */
+  get installsFiles(): boolean {
+    return this.ops.has(abi.OP_FIXED_FD_INSTALL) && (this.ring.flags & abi.SETUP_DEFER_TASKRUN) !== 0;
+  }
+
+  /** @internal Gives a registered file a descriptor; see Ring. */
+  installFile(index: number): number {
+    const fd = this.ring.installFile(index, NOBODY, INSTALLED);
+    if (fd === EAGAIN) return fd;
+    this.#unowned++;
+    this.#scheduler.wake();
+    return fd;
   }
 
   /**

@@ -53,6 +53,20 @@ export class CompletionQueue {
     return (Atomics.load(this.#words, this.#tailAt) - this.#head) | 0;
   }
 
+  /** The queues in 32-bit words. */
+  get words(): Int32Array {
+    return this.#words;
+  }
+
+  /** Where the next completion will be in `words`; -1 when there is no room for one. */
+  get nextAt(): number {
+    this.publish();
+    const tail = Atomics.load(this.#words, this.#tailAt);
+    return ((tail - this.#head) | 0) >= this.entries
+      ? -1
+      : this.#cqesAt + ((tail & this.#mask) << this.#shift);
+  }
+
   /** Completions that the kernel could not keep. */
   get dropped(): number {
     return this.#words[this.#overflowAt]! >>> 0;

@@ -7,13 +7,15 @@
  * line from the system call to the hook, with calls of native functions only: not even methods of a Set.
  */
 import { isMainThread } from 'node:worker_threads';
+import { EIO } from './errno.js';
 import type { Libc } from './libc.js';
 
 type Koffi = typeof import('koffi');
 type Lib = ReturnType<Koffi['load']>;
 
-// The same number on every architecture.
+// The same numbers on every architecture.
 const NR_IO_URING_SETUP = 425;
+const NR_IO_URING_ENTER = 426;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -22,6 +24,8 @@ const STDIO_MAX = 2;
 
 type Calls =
   | 'ioUringSetup'
+  | 'enterOpening'
+  | 'enterClosing'
   | 'socket'
   | 'accept'
   | 'eventfd'
@@ -32,6 +36,7 @@ type Calls =
 
 export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
   const setup = lib.func('syscall', 'int', ['long', 'uint', 'void *']);
+  const enter = lib.func('syscall', 'int', ['int', 'int', 'uint', 'uint', 'uint', 'int', 'int']);
   const socket = lib.func('int socket(int, int, int)');
   const accept4 = lib.func('accept4', 'int', ['int', 'intptr_t', 'intptr_t', 'int']);
   const eventfd = lib.func('int eventfd(uint, int)');
@@ -61,6 +66,22 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
         add(env, closeHook, copy + fd);
       }
       return fd;
+    },
+    enterOpening(ring, flags, words, at, mark) {
+      words[at + 1] = ~mark;
+      const taken = enter(NR_IO_URING_ENTER, ring, 1, 0, flags, 0, 0);
+      const fd = words[at + 2]!;
+      if (words[at + 1] !== mark) return taken === -1 ? -errno() : EIO;
+      if (fd >= first) {
+        remove(env, closeHook, copy + fd);
+        add(env, closeHook, copy + fd);
+      }
+      return fd;
+    },
+    enterClosing(ring, toSubmit, flags, fd) {
+      if (fd >= first) remove(env, closeHook, copy + fd);
+      const taken = enter(NR_IO_URING_ENTER, ring, toSubmit, 0, flags, 0, 0);
+      return taken === -1 ? -errno() : taken;
     },
     socket(domain, type, protocol) {
       const fd = socket(domain, type, protocol);

@@ -36,6 +36,11 @@ export class KernelEntry {
     }
   }
 
+  /** The same without waiting; one of the entries closes a descriptor that this worker would close when it ends. */
+  enterClosing(toSubmit: number, fd: number): number {
+    return taken(this.#handle.enterClosing(toSubmit, abi.ENTER_GETEVENTS, fd));
+  }
+
   /** The same with a limit: `timespec` is an address, `minWait` microseconds. */
   enterUntil(
     sq: SubmissionQueue,

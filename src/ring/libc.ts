@@ -69,6 +69,13 @@ export interface Libc {
     arg: number,
     argSize: number,
   ): number;
+  /**
+   * Submits one entry, whose completion is the next one and will be at `words[at]`, with `mark` as the upper half of
+   * its user_data: a descriptor that it opens is closed when the environment goes. Its result, or a negative errno.
+   */
+  enterOpening(ring: number, flags: number, words: Int32Array, at: number, mark: number): number;
+  /** Submits entries, one of which closes `fd`: it is not closed again when the environment goes. */
+  enterClosing(ring: number, toSubmit: number, flags: number, fd: number): number;
   /** io_uring_enter(2) with IORING_ENTER_EXT_ARG: `arg` is a struct io_uring_getevents_arg. */
   ioUringEnterArg(fd: number, toSubmit: number, minComplete: number, flags: number, arg: Uint8Array): number;
   ioUringRegister(fd: number, opcode: number, arg: Uint8Array | null, count: number): number;

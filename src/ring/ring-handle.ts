@@ -50,6 +50,18 @@ export class RingHandle {
     return this.#libc.ioUringEnterArg(this.#name, toSubmit, waitNr, flags | this.#always, arg);
   }
 
+  /** Submits one entry that opens a descriptor; see Libc. */
+  enterOpening(words: Int32Array, at: number, mark: number): number {
+    this.enters++;
+    return this.#libc.enterOpening(this.#name, this.#always, words, at, mark);
+  }
+
+  /** Submits entries, one of which closes a descriptor; see Libc. */
+  enterClosing(toSubmit: number, flags: number, fd: number): number {
+    this.enters++;
+    return this.#libc.enterClosing(this.#name, toSubmit, flags | this.#always, fd);
+  }
+
   /** Whether every wait counts as iowait from now on. */
   setIowait(enabled: boolean): void {
     if (enabled) this.#always &= ~abi.ENTER_NO_IOWAIT;

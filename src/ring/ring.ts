@@ -2,7 +2,7 @@ import * as abi from './abi.js';
 import { checkDuration, checkFunction, checkInt, checkU32, checkUint8Array, microseconds } from './check.js';
 import { CompletionQueue } from './completion-queue.js';
 import type { Cqe, CqeSink } from './cqe.js';
-import { EINVAL } from './errno.js';
+import { EAGAIN, EINVAL } from './errno.js';
 import { argTypeError, systemError } from './errors.js';
 import { KernelEntry } from './kernel-entry.js';
 import type { Mapping } from './mapping.js';
@@ -166,6 +166,28 @@ export class Ring extends Registrations {
   submitAndGetEvents(): number {
     this.#assertOpen();
     return this.#enter(this.#sq.publish(), 0, true);
+  }
+
+  /**
+   * @internal Gives a registered file a descriptor, which is closed when this worker ends in whatever way. The
+   * descriptor, or a negative errno: EAGAIN when it is to be tried again, and no completion comes. The ring has
+   * SETUP_DEFER_TASKRUN, so that no other completion comes between. 6.8
+   * @param low,high user_data; `high` is one that no other entry has.
+   */
+  installFile(index: number, low: number, high: number): number {
+    if (this.sqReady !== 0) this.submitAndGetEvents();
+    const at = this.#cq.nextAt;
+    // While some overflow, new ones queue behind them.
+    if (at < 0 || this.sqReady !== 0 || this.cqHasOverflow) return EAGAIN;
+    this.getSqe()!.userDataWords(low, high).fixedFdInstall(index);
+    this.#sq.publish();
+    return this.#handle.enterOpening(this.#cq.words, at, high);
+  }
+
+  /** @internal As `submitAndGetEvents()`; one of the entries closes a descriptor that this worker would close. */
+  submitClosing(fd: number): void {
+    this.#kernel.enterClosing(this.#sq.publish(), fd);
+    this.#recycleScratch();
   }
 
   /**

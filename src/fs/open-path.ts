@@ -1,0 +1,113 @@
+/** Opening a path through the ring. */
+import { isMainThread } from 'node:worker_threads';
+import type { Loop } from '../loop/loop.js';
+import { OperationPool } from '../loop/pool.js';
+import { traced } from '../loop/traced.js';
+import * as abi from '../ring/abi.js';
+import { EAGAIN, ECANCELED } from '../ring/errno.js';
+import { O_CLOEXEC } from '../ring/flags.js';
+import { AT_FDCWD } from '../ring/sqe/paths.js';
+import { DirectFile, type DirectWaiter, giveDirect, hasDirect, takeDirect } from './direct-files.js';
+import { FileOperation } from './operations.js';
+import { allowWaiting } from './workers.js';
+
+type Path = string | Uint8Array;
+
+class OpenOperation extends FileOperation<number> {
+  override get syscall(): string {
+    return 'open';
+  }
+
+  run(path: Path, flags: number, mode: number): Promise<number> {
+    this.path = path;
+    const sqe = this.loop.start(this);
+    const address = sqe.path('path', path);
+    // Tried at once, it would be opened with O_NONBLOCK: a FIFO must wait for its other end.
+    sqe
+      .prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0)
+      .opFlags(flags | O_CLOEXEC)
+      .async();
+    return this.promise();
+  }
+
+  complete(res: number): void {
+    this.conclude(res, res);
+    opens.give(this);
+  }
+}
+
+/**
+ * In a worker. What the kernel opens asynchronously has a descriptor before JavaScript hears of it, and nobody would
+ * close that of a worker which is terminated meanwhile. So it opens a registered file, which ends with the ring, and
+ * gets its descriptor when it is there.
+ */
+class WorkerOpenOperation extends FileOperation<number> implements DirectWaiter {
+  #flags = 0;
+  #mode = 0;
+  #index = -1;
+
+  override get syscall(): string {
+    return 'open';
+  }
+
+  run(path: Path, flags: number, mode: number): Promise<number> {
+    this.path = path;
+    this.#flags = flags;
+    this.#mode = mode;
+    const promise = this.promise();
+    takeDirect(this.loop, this);
+    return promise;
+  }
+
+  placeGiven(index: number): void {
+    this.#index = index;
+    try {
+      const sqe = this.loop.start(this);
+      const address = sqe.path('path', this.path!);
+      sqe
+        .prep(abi.OP_OPENAT, AT_FDCWD, address, this.#mode, 0)
+        .opFlags(this.#flags & ~O_CLOEXEC)
+        .directSlot(index)
+        .async();
+    } catch (error) {
+      giveDirect(this.loop, index);
+      this.reject(error);
+    }
+  }
+
+  complete(res: number): void {
+    if (res >= 0 && !this.loop.closing) {
+      this.#install();
+      return;
+    }
+    // One that is open is closed with the ring.
+    if (res < 0) giveDirect(this.loop, this.#index);
+    this.conclude(res < 0 ? res : ECANCELED, res);
+  }
+
+  readonly #install = (): void => {
+    const fd = this.loop.installFile(this.#index);
+    if (fd === EAGAIN) {
+      this.loop.callSoon(this.#install);
+      return;
+    }
+    // The descriptor keeps it open. Only a loop that is closing fails at that.
+    new DirectFile(this.loop, this.#index).close().catch(() => {});
+    this.conclude(fd, fd);
+  };
+}
+
+const opens = new OperationPool(OpenOperation);
+
+/** Opens a path, relative to the current directory; resolves to the descriptor. open(2) */
+export async function openPath(loop: Loop, path: Path, flags: number, mode: number): Promise<number> {
+  allowWaiting(loop);
+  try {
+    if (!isMainThread && loop.installsFiles && hasDirect(loop)) {
+      return await new WorkerOpenOperation(loop).run(path, flags, mode);
+    }
+    return await opens.take(loop).run(path, flags, mode);
+  } catch (error) {
+    throw traced(error);
+  }
+}
