@@ -4,6 +4,7 @@ export type { BlockStats } from './blocks.js';
 export { Channel, type SendOptions } from './channel.js';
 export { type ChannelEnd, type ChannelOptions, channelPair } from './channel-end.js';
 export { loop, uasyncAvailable } from './current.js';
+export type { Completion, IterateOptions, Iteration } from './iteration.js';
 export type { Loop } from './loop.js';
 export type { LoopOptions } from './loop-options.js';
 export type { LoopStats } from './loop-stats.js';

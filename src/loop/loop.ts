@@ -15,6 +15,7 @@ import { BlockPool, sumOf } from './blocks.js';
 import { fittingRing } from './fitting-ring.js';
 import { BufferTable, FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
+import { type IterateOptions, Iteration } from './iteration.js';
 import { type LoopOptions, withDefaults } from './loop-options.js';
 import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
@@ -294,10 +295,21 @@ export class Loop {
   /**
    * Awaits any operation: `prepare` fills an entry, the promise is of its result, and a negative result
    * rejects with the error of that errno. Buffers stay alive until it has completed; they are used in
-   * place, so leave them alone until then. Of a multishot operation only the first result is seen.
+   * place, so leave them alone until then. Of a multishot operation only the first result is
+   * seen: see `iterate`.
    */
   submit(prepare: (sqe: Sqe) => void, options?: { signal?: AbortSignal }): Promise<number> {
     return submitRaw(this, prepare, options);
+  }
+
+  /**
+   * The completions of an operation that has many (multishot poll, accept, receive, timeout …), one after the
+   * other, until the one without CQE_F_MORE. It starts at once; leaving a `for await` loop cancels it. A failure
+   * that ends it rejects; buffers stay alive until then.
+   * @throws what `prepare` throws, TypeErrors for wrong options, and an `AbortError` if `signal` is aborted.
+   */
+  iterate(prepare: (sqe: Sqe) => void, options: IterateOptions = {}): Iteration {
+    return new Iteration(this, prepare, options);
   }
 
   /** @internal Changes whether an operation keeps the process alive. */

@@ -1,6 +1,6 @@
+import { DATAGRAM_GROUP } from '../loop/draft.js';
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
-import { DATAGRAM_GROUP } from '../loop/raw.js';
 import * as abi from '../ring/abi.js';
 import { BufRing } from '../ring/buf-ring.js';
 import { SOCKADDR_MAX } from '../ring/sockaddr.js';

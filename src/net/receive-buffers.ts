@@ -1,6 +1,6 @@
+import { RUNTIME_GROUP } from '../loop/draft.js';
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
-import { RUNTIME_GROUP } from '../loop/raw.js';
 import * as abi from '../ring/abi.js';
 import { BufRing } from '../ring/buf-ring.js';
 import { UasyncError } from '../ring/errors.js';

@@ -1,0 +1,195 @@
+import * as abi from '../ring/abi.js';
+import { checkInt, checkSignal } from '../ring/check.js';
+import { ETIME, isCancelled } from '../ring/errno.js';
+import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import { checkOptions, optionNames } from '../ring/options.js';
+import type { Sqe } from '../ring/sqe/index.js';
+import { AbortError, throwIfAborted } from './abort.js';
+import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
+import { nameOf, startDraft, withDraft } from './draft.js';
+import type { Loop } from './loop.js';
+import { Operation } from './operation.js';
+
+/** One completion of an operation that has many. */
+export interface Completion {
+  /** What the system call would return, or a negative errno: a multishot timeout completes with -ETIME. */
+  res: number;
+  /** CQE_F_ flags. Without CQE_F_MORE this was the last. */
+  flags: number;
+  /** The provided buffer that the data is in, -1 if there is none. */
+  bufferId: number;
+}
+
+/** What `Loop.iterate` takes. */
+export interface IterateOptions {
+  /** Aborting it cancels the operation; what has come is delivered, then the iteration fails with an AbortError. */
+  signal?: AbortSignal | undefined;
+  /**
+   * How many completions may wait to be taken, 1024 if not given. The kernel does not wait for who iterates: with
+   * that many the operation is cancelled, what has come is delivered, and the iteration fails with ERR_QUEUE_FULL.
+   */
+  highWaterMark?: number | undefined;
+}
+
+const OPTIONS = optionNames<IterateOptions>({ signal: true, highWaterMark: true });
+const HIGH_WATER_MARK = 1024;
+
+/** Operations whose result is a descriptor. */
+const MAKES_DESCRIPTOR = new Set([abi.OP_ACCEPT, abi.OP_OPENAT, abi.OP_OPENAT2, abi.OP_SOCKET]);
+
+type Step = IteratorResult<Completion, undefined>;
+const DONE: Step = { done: true, value: undefined };
+
+interface Waiting {
+  resolve(step: Step): void;
+  reject(error: unknown): void;
+}
+
+/** The completions of one operation, see `Loop.iterate`. */
+export class Iteration extends Operation implements AsyncIterableIterator<Completion>, AbortListener {
+  #opcode = abi.OP_NOP;
+  /** Buffers that the kernel uses until the last completion. */
+  kept: ArrayBufferView[] = [];
+  readonly #arrived: Completion[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #highWaterMark: number;
+  #signal: AbortSignal | undefined;
+  /** What the iteration fails with, once what has arrived is taken. */
+  #error: UasyncError | undefined;
+  #full = false;
+  /** Whether nobody wants what still comes. */
+  #left = false;
+  #ended = false;
+  #onEnd: (() => void)[] = [];
+
+  /** Starts what `prepare` fills in. */
+  constructor(loop: Loop, prepare: (sqe: Sqe) => void, options: IterateOptions) {
+    super(loop);
+    checkOptions(options, OPTIONS);
+    const { highWaterMark = HIGH_WATER_MARK } = options;
+    this.#highWaterMark = checkInt('options.highWaterMark', highWaterMark, 1, 2 ** 31 - 1);
+    const signal = checkSignal(options.signal);
+    throwIfAborted(signal);
+    withDraft(loop, prepare, draft => {
+      startDraft(this, draft);
+      this.#opcode = draft.words[0]! & 0xff;
+      this.kept = draft.kept;
+    });
+    if (signal === undefined) return;
+    this.#signal = signal;
+    listenForAbort(signal, this);
+    // `prepare` may have aborted it.
+    if (signal.aborted) this.onAbort();
+  }
+
+  /** The operation's name in errors. */
+  override get syscall(): string {
+    return nameOf(this.#opcode);
+  }
+
+  /** The signal was aborted. */
+  onAbort(): void {
+    this.loop.cancelForSure(this);
+  }
+
+  /** A completion has come. */
+  complete(res: number, flags: number): void {
+    const last = !(flags & abi.CQE_F_MORE);
+    if (last) this.#end();
+    if (this.#left) this.#discard(res);
+    else if (!last || res >= 0 || (res === ETIME && this.#opcode === abi.OP_TIMEOUT))
+      this.#deliver(res, flags);
+    else this.#error = this.#failure(res);
+    if (last) this.#settleAll();
+  }
+
+  #deliver(res: number, flags: number): void {
+    const bufferId = flags & abi.CQE_F_BUFFER ? flags >>> abi.CQE_BUFFER_SHIFT : -1;
+    const completion = { res, flags, bufferId };
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) {
+      waiting.resolve({ done: false, value: completion });
+      return;
+    }
+    this.#arrived.push(completion);
+    if (this.#arrived.length < this.#highWaterMark || this.#full || this.#ended) return;
+    this.#full = true;
+    this.loop.cancelForSure(this);
+  }
+
+  /** A result that nobody takes. */
+  #discard(res: number): void {
+    if (res >= 0 && MAKES_DESCRIPTOR.has(this.#opcode)) libc().close(res);
+  }
+
+  /** What the last completion means. */
+  #failure(res: number): UasyncError {
+    if (isCancelled(res)) {
+      if (this.#signal?.aborted) return new AbortError(this.#signal);
+      if (this.loop.closing) return closedError('The loop');
+      if (this.#full) {
+        return new UasyncError('ERR_QUEUE_FULL', `${this.#highWaterMark} completions waited to be taken`);
+      }
+    }
+    return systemError(res, this.syscall);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.kept = [];
+    if (this.#signal !== undefined) ignoreAbort(this.#signal, this);
+  }
+
+  #settleAll(): void {
+    for (const waiting of this.#waiting.splice(0)) this.#settle(waiting);
+    for (const resolve of this.#onEnd.splice(0)) resolve();
+  }
+
+  /** Nothing comes any more: the error, once, then the end. */
+  #settle(waiting: Waiting): void {
+    const error = this.#error;
+    this.#error = undefined;
+    if (error === undefined) waiting.resolve(DONE);
+    else waiting.reject(error);
+  }
+
+  /** The next completion. */
+  next(): Promise<Step> {
+    return new Promise((resolve, reject) => {
+      const completion = this.#arrived.shift();
+      if (completion !== undefined) resolve({ done: false, value: completion });
+      else if (this.#ended || this.#left) this.#settle({ resolve, reject });
+      else this.#waiting.push({ resolve, reject });
+    });
+  }
+
+  /**
+   * Cancels the operation, and resolves once the kernel is done with it. Completions that were not taken are
+   * dropped; descriptors among them are closed.
+   */
+  async return(): Promise<Step> {
+    this.#left = true;
+    this.#error = undefined;
+    for (const { res } of this.#arrived.splice(0)) this.#discard(res);
+    for (const waiting of this.#waiting.splice(0)) waiting.resolve(DONE);
+    if (this.#ended) return DONE;
+    this.loop.cancelForSure(this);
+    await new Promise<void>(resolve => this.#onEnd.push(resolve));
+    return DONE;
+  }
+
+  /** As `return`, and rejects with `error` then. */
+  async throw(error?: unknown): Promise<Step> {
+    await this.return();
+    throw error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+}
