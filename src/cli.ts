@@ -35,9 +35,9 @@ async function main(): Promise<number> {
 }
 
 async function doctor(json: boolean): Promise<number> {
-  let modules: Awaited<ReturnType<typeof load>>;
+  let examined: Awaited<ReturnType<typeof examination>>;
   try {
-    modules = await load();
+    examined = await examination();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code !== 'EMFILE' && code !== 'ENFILE') throw error;
@@ -48,21 +48,20 @@ async function doctor(json: boolean): Promise<number> {
     );
     return 1;
   }
-  const { examine, findings, toText } = modules;
-  const facts = examine();
-  const found = findings(facts);
+  const { facts, found, toText } = examined;
   report(json, { ...facts, findings: found }, () =>
     toText(facts, found, colours() ? styleText : (_, text) => text),
   );
   return found.some(({ state }) => state === 'missing') ? 1 : 0;
 }
 
-/** Loading the rest takes descriptors, and there may be none. */
-async function load() {
+/** Takes descriptors, from the loading of the modules on, and there may be none. */
+async function examination() {
   const { examine } = await import('./doctor/examine.js');
   const { findings } = await import('./doctor/findings.js');
   const { toText } = await import('./doctor/text.js');
-  return { examine, findings, toText };
+  const facts = examine();
+  return { facts, found: findings(facts), toText };
 }
 
 const FEW_DESCRIPTORS = {

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { ringsAreCounted } from '../src/ring/locked-memory.js';
 import { noOrdinaryUser, runLocked } from './ordinary-user.js';
+import './patience.js';
 import { built } from './programs.js';
 
 const KIB = 1024;

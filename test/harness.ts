@@ -8,10 +8,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
-
-// A file that is run by itself has as long as one that the runner runs: tap gives it half a minute, which a
-// loaded machine may need.
-if (process.env.TAP_TIMEOUT === undefined) t.setTimeout(300_000);
+import './patience.js';
 
 /** Descriptors that this process has open. */
 export function openFds(): number {

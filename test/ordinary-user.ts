@@ -9,7 +9,7 @@ import { ROOT } from './programs.js';
 const UID = 60_000 + (process.pid % 5000);
 
 // Without the loader that tap gives to every process.
-const settings = { cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '' }, timeout: 30_000 } as const;
+const settings = { cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '' }, timeout: 200_000 } as const;
 
 function command(limits: string[], program: string[]): string[] {
   const user = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups'];

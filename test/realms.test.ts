@@ -72,7 +72,7 @@ t.test('connections send every view and buffer', async t => {
     t.equal(String(await server.readExactly(16)), `${TEXT}and text`, `write of an array, ${name}`);
     await client.writev([data as never]);
     t.equal(await received(), TEXT, `writev, ${name}`);
-    await client.write(data, { timeout: 5000 });
+    await client.write(data, { timeout: 1e6 });
     t.equal(await received(), TEXT, `write with options, ${name}`);
     client.send(data);
     t.equal(await received(), TEXT, `send, ${name}`);

@@ -3,6 +3,7 @@ import t, { type Test } from 'tap';
 import type { LoadResult } from '../../benchmark/load.js';
 import { BODY } from '../../benchmark/peers/http/hello.js';
 import { latencyOf } from '../../benchmark/statistics.js';
+import '../patience.js';
 import { built, output, serve } from '../programs.js';
 
 /** Runs one against a server; also what has failed prints what it has counted. */

@@ -14,6 +14,7 @@ import {
 } from '../../benchmark/load.js';
 import { BODY } from '../../benchmark/peers/http/hello.js';
 import { latencyOf } from '../../benchmark/statistics.js';
+import '../patience.js';
 import { serve } from '../programs.js';
 
 // Most of the time is spent waiting for what does not come.

@@ -22,7 +22,7 @@ nodeFs.writeFileSync(file, data);
 async function smallBlocks(): Promise<void> {
   loop().close();
   // Inline, a cached file takes no block.
-  loop({ memory: MIB, inline: false });
+  loop({ memory: MIB, inline: false, entries: 2048 });
   await Promise.all(Array.from({ length: 2048 }, () => fs.stat(file)));
   await turns();
   const { mapped, used } = loop().stats().blocks;

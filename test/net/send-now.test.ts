@@ -69,7 +69,7 @@ t.test('a peer that has reset: the write rejects, and so do later ones', async t
   await server.close();
 });
 
-t.test('empty writes, and detached ones, send nothing', async t => {
+t.test('empty writes send nothing, and detached ones are refused', async t => {
   const [a, b] = await pair(t);
   await a.write('');
   await a.write(new Uint8Array(0));
