@@ -53,7 +53,10 @@ export function withDraft<T>(loop: Loop, prepare: (sqe: Sqe) => void, start: (dr
 /** SQE_ flags that make no sense for one operation by itself. */
 const ALONE = abi.SQE_CQE_SKIP_SUCCESS | abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
 
-/** Starts `operation` with what `draft` holds. Its buffers are the operation's to keep. */
+/**
+ * Starts `operation` with what `draft` holds. Its buffers are the operation's to keep, and with its last completion it
+ * takes itself from the loop's `eventfdWaits`.
+ */
 export function startDraft(operation: Operation, draft: Sqe): void {
   const from = draft.words;
   const { words, at } = operation.loop.start(operation);
@@ -66,6 +69,7 @@ export function startDraft(operation: Operation, draft: Sqe): void {
   words[at + SQE.userData] = low;
   words[at + SQE.userData + 1] = high;
   operation.loop.ring.keepForever(draft.keptForever);
+  operation.loop.eventfdWaits++;
 }
 
 /** Operations whose result goes into a registered file if they name one. */

@@ -137,6 +137,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
 
   #end(): void {
     this.#ended = true;
+    this.loop.eventfdWaits--;
     this.kept = [];
     if (this.#signal !== undefined) ignoreAbort(this.#signal, this);
   }

@@ -87,6 +87,8 @@ export class Loop {
   /** Operations that another thread completes, by their keys. */
   readonly #expected = new Map<number, Operation>();
   readonly #scheduler: Scheduler;
+  /** @internal How many operations in flight may wait for an eventfd, as those of users may: see WakeUp. */
+  eventfdWaits = 0;
   #callbacks: (() => void)[] = [];
   #idle: (() => void)[] = [];
   #onClose: (() => void)[] = [];

@@ -32,6 +32,7 @@ class RawOperation extends AbortableOperation<number> {
       return;
     }
     this.kept = [];
+    this.loop.eventfdWaits--;
     this.conclude(this.#failure < 0 ? this.#failure : res, res);
   }
 }

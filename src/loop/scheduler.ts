@@ -12,6 +12,8 @@ interface Turning {
   readonly completed: number;
   /** Whether anything is in flight. */
   readonly busy: boolean;
+  /** How many operations in flight may wait for an eventfd. */
+  readonly eventfdWaits: number;
   /** Whether the process must not end. */
   readonly alive: boolean;
 }
@@ -143,7 +145,7 @@ export class Scheduler {
     if (this.#closed || this.#urgent || !this.#loop.busy) return;
     // It must not keep the process alive for what is unreferenced.
     const expecting = this.#busyPoll !== 0 && this.#loop.alive && this.#isExpecting();
-    if (expecting || !this.#wakeUp.arm()) {
+    if (expecting || !this.#wakeUp.arm(this.#loop.eventfdWaits !== 0)) {
       this.wakeLater();
       return;
     }

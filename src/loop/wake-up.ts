@@ -11,6 +11,10 @@ import type { Ring } from '../ring/ring.js';
  * for time at work: `performance.eventLoopUtilization()` would be 1. The ring's own descriptor wakes only then.
  *
  * The eventfd is never read: libuv hears of it once for each count, as it is watched for edges.
+ *
+ * An operation that waits for an eventfd itself completes within that one's signal, and the kernel then puts off the
+ * ring's own. It does so once: as measured on 6.18, all that follow are lost. Registering the eventfd anew lets it
+ * signal again.
  */
 export class WakeUp {
   readonly #ring: Ring;
@@ -43,13 +47,31 @@ export class WakeUp {
     else this.#watch.unref();
   }
 
-  /** Has what happens from now on wake the thread; false if something has happened already. */
-  arm(): boolean {
+  /**
+   * Has what happens from now on wake the thread; false if something has happened already.
+   * @param nested whether operations in flight may wait for an eventfd.
+   */
+  arm(nested: boolean): boolean {
     if (this.#eventfd < 0) return true;
     this.#asleep = true;
+    if (nested && !this.#registerAnew()) return false;
     this.#ring.cqEventfdToggle(true);
     // Only the first work that waits counts, so it must not have come before.
     return !this.#ring.taskWorkPending && this.#ring.cqReady === 0;
+  }
+
+  #registerAnew(): boolean {
+    try {
+      this.#ring.unregisterEventfd();
+      this.#ring.registerEventfd(this.#eventfd);
+      return true;
+    } catch {
+      // Out of memory, perhaps with none registered now: the next attempt begins as this one should have ended.
+      try {
+        this.#ring.registerEventfd(this.#eventfd);
+      } catch {}
+      return false;
+    }
   }
 
   /** The thread is awake: nothing need wake it. */

@@ -1,5 +1,5 @@
 import { constants } from 'node:buffer';
-import { close, fstatSync } from 'node:fs';
+import { close, constants as fsConstants, fstatSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { isMainThread } from 'node:worker_threads';
@@ -51,12 +51,16 @@ class Descriptor implements Remains {
   /** -1 once closed. */
   fd: number;
   readonly #autoClose: boolean;
+  readonly #isEventfd: boolean;
   #closing: Promise<void> | null = null;
 
   constructor(loop: Loop, fd: number, autoClose: boolean) {
     this.loop = loop;
     this.fd = fd;
     this.#autoClose = autoClose;
+    // It is of no type.
+    this.#isEventfd = (fstatSync(fd).mode & fsConstants.S_IFMT) === 0;
+    if (this.#isEventfd) loop.eventfdWaits++;
     if (autoClose) own(fd);
     this.reader = new PipeReader(loop, fd);
     this.writer = new PipeWriter(loop, fd);
@@ -75,6 +79,7 @@ class Descriptor implements Remains {
     const stopped = new Promise<void>(resolve => this.reader.stop(resolve));
     await new Promise<void>(resolve => this.writer.whenDrained(resolve));
     await stopped;
+    if (this.#isEventfd) this.loop.eventfdWaits--;
     const { fd } = this;
     this.fd = -1;
     if (!this.#autoClose) return;
