@@ -5,7 +5,7 @@ import t from 'tap';
 import { ringsAreCounted } from '../src/ring/locked-memory.js';
 import { noOrdinaryUser, runLocked } from './ordinary-user.js';
 import './patience.js';
-import { built } from './programs.js';
+import { built, PLAIN_NODE } from './programs.js';
 
 const KIB = 1024;
 const CLI = built('src/cli.js');
@@ -44,9 +44,8 @@ t.test('enough, but little', { skip }, async t => {
 t.test('hardly a descriptor: wherever Node can load the command, it reports', async t => {
   let reports = 0;
   for (const count of [24, 28]) {
-    const args = [`--nofile=${count}:${count}`, process.execPath, CLI, 'doctor', '--json'];
-    const env = { ...process.env, NODE_OPTIONS: '' };
-    const { stdout, stderr } = await promisify(execFile)('prlimit', args, { env }).catch(error => error);
+    const args = [`--nofile=${count}:${count}`, ...PLAIN_NODE, CLI, 'doctor', '--json'];
+    const { stdout, stderr } = await promisify(execFile)('prlimit', args).catch(error => error);
     if (stdout === '') {
       t.match(stderr, 'EMFILE', `Node itself needs more than ${count}`);
       continue;
@@ -63,16 +62,14 @@ const NO_PROC = [
   'sh',
   '-c',
   'umount -l /proc && exec "$0" "$@"',
-  process.execPath,
+  ...PLAIN_NODE,
   CLI,
   'doctor',
   '--json',
 ];
 
 t.test('no /proc', async t => {
-  const result = await promisify(execFile)('unshare', NO_PROC, {
-    env: { ...process.env, NODE_OPTIONS: '' },
-  }).catch(error => error);
+  const result = await promisify(execFile)('unshare', NO_PROC).catch(error => error);
   if (result.stdout === '') return t.comment(`/proc cannot be taken away: ${result.stderr}`);
   const { limits, findings } = JSON.parse(result.stdout);
   t.ok(limits.memlock.soft === null || limits.memlock.soft >= 0, 'Node knows the limits too');

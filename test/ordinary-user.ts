@@ -3,17 +3,16 @@ import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { ROOT } from './programs.js';
+import { PLAIN_NODE, ROOT } from './programs.js';
 
 /** Nobody else's, so that what the user has in all is known. */
 const UID = 60_000 + (process.pid % 5000);
 
-// Without the loader that tap gives to every process.
-const settings = { cwd: ROOT, env: { ...process.env, NODE_OPTIONS: '' }, timeout: 200_000 } as const;
+const settings = { cwd: ROOT, timeout: 200_000 } as const;
 
 function command(limits: string[], program: string[]): string[] {
   const user = ['--reuid', `${UID}`, '--regid', `${UID}`, '--clear-groups'];
-  return [...user, 'prlimit', ...limits, process.execPath, ...program];
+  return [...user, 'prlimit', ...limits, ...PLAIN_NODE, ...program];
 }
 
 /** Why programs cannot be run so; false if they can. */

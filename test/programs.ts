@@ -12,6 +12,12 @@ export function built(path: string): string {
   return `${ROOT}dist/${path}`;
 }
 
+/**
+ * Node as a command, without the loader that tap gives to every process, whatever its environment says: what reads few
+ * files, or may read few, cannot have it.
+ */
+export const PLAIN_NODE = ['env', '-u', 'NODE_OPTIONS', process.execPath] as const;
+
 /** Runs a command to its end; resolves to what it printed, rejects if it failed. */
 export async function output(command: string, args: string[], env = process.env): Promise<string> {
   const { stdout } = await promisify(execFile)(command, args, {

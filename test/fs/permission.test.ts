@@ -6,7 +6,7 @@ import nodeFs from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { scratchFolder } from '../harness.js';
-import { built, output, ROOT } from '../programs.js';
+import { built, output, PLAIN_NODE, ROOT } from '../programs.js';
 
 const folder = nodeFs.realpathSync(scratchFolder());
 const flags = process.allowedNodeEnvironmentFlags;
@@ -18,13 +18,15 @@ const PROJECT = [ROOT, join(ROOT, 'node_modules')].map(
 );
 const LOADS = [MODEL, '--allow-addons', '--no-warnings', ...PROJECT];
 
+const [NODE, ...OPTIONS] = PLAIN_NODE;
+
 const NODE_20 = process.versions.node.startsWith('20.');
 
 type Outcome = Record<string, unknown>;
 
 /** A folder for each call, by each of the two, where it is allowed and where it is not. */
 async function places(at: string): Promise<void> {
-  const names = JSON.parse(await output(process.execPath, [PROGRAM, '--names'])) as string[];
+  const names = JSON.parse(await output(NODE, [...OPTIONS, PROGRAM, '--names'])) as string[];
   for (const place of ['node/allowed', 'node/denied', 'ours/allowed', 'ours/denied']) {
     for (const name of names) {
       const path = join(at, place, name);
@@ -54,7 +56,7 @@ for (const [name, set] of Object.entries(SETS)) {
   t.test(`allowed: ${name}`, async t => {
     const at = join(folder, name.replace(' ', '-'));
     await places(at);
-    const printed = await output(process.execPath, [...LOADS, ...set(at), PROGRAM, at]);
+    const printed = await output(NODE, [...OPTIONS, ...LOADS, ...set(at), PROGRAM, at]);
     const results = Object.entries(JSON.parse(printed) as Record<string, [Outcome, Outcome]>);
     let refused = 0;
     for (const [call, [theirs, mine]] of results) {
@@ -85,7 +87,7 @@ function checkOwn(call: string, mine: Outcome, set: string): void {
 t.test('without leave for addons the error says so', async t => {
   const program = `import('uasync').then(({ loop }) => loop()).catch(({ code, message }) => console.log(code, message));`;
   const run = (flags: string[]): Promise<string> =>
-    output(process.execPath, ['--no-warnings', ...flags, '--input-type=module', '-e', program]);
+    output(NODE, [...OPTIONS, '--no-warnings', ...flags, '--input-type=module', '-e', program]);
   t.match(await run([MODEL, ...PROJECT]), /^ERR_IO_URING_UNAVAILABLE .*native addon.*--allow-addons/);
   t.match(await run(['--no-addons']), /^ERR_IO_URING_UNAVAILABLE .*native addon.*without --no-addons/);
   t.equal(await run(LOADS), '');
@@ -108,7 +110,7 @@ t.test('the network, where the running Node guards it', async t => {
     }`;
   const run = async (flags: string[]): Promise<string[]> => {
     const args = [...LOADS, ...flags, '--input-type=module', '-e', program];
-    return (await output(process.execPath, args)).trim().split('\n');
+    return (await output(NODE, [...OPTIONS, ...args])).trim().split('\n');
   };
   const free = [/ECONNREFUSED/, /ECONNREFUSED/, /ENOENT/, /ok/, /ok/, /ok/];
   if (!flags.has('--allow-net')) {

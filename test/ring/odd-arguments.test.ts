@@ -392,8 +392,11 @@ t.test('every operation and modifier', async t => {
   }
 });
 
+/** Methods of the loop's, which trusts itself. */
+const INTERNAL_OF_RING = new Set(['installFile', 'submitClosing']);
+
 t.test('every registration and method of a ring', async t => {
-  const methods = [...membersOf(Ring.prototype, 'value')].sort();
+  const methods = [...membersOf(Ring.prototype, 'value')].filter(name => !INTERNAL_OF_RING.has(name)).sort();
   t.strictSame(methods, [...Object.keys(REGISTRATION), ...Object.keys(RING)].sort(), 'all are listed');
   for (const [name, make] of Object.entries({ ...REGISTRATION, ...RING })) {
     if (make().length === 0) continue;
