@@ -7,17 +7,17 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { callSoon, loop, nop, sleep, uasyncAvailable } from 'uasync';
 import { checkLeaks, openFds, until } from '../harness.js';
-import { built } from '../programs.js';
+import { built, PLAIN_NODE } from '../programs.js';
 
 checkLeaks();
 
 /** Runs a program in a process of its own. */
 function run(source: string): string {
   const code = `import { loop, nop, sleep, callSoon } from 'uasync';\n${source}`;
-  return execFileSync(process.execPath, ['--input-type=module', '--eval', code], {
+  const [node, ...options] = PLAIN_NODE;
+  return execFileSync(node, [...options, '--input-type=module', '--eval', code], {
     cwd: fileURLToPath(new URL('../../../', import.meta.url)),
     // Without the loader that tap gives to every process.
-    env: { ...process.env, NODE_OPTIONS: '' },
     encoding: 'utf8',
     timeout: 200_000,
   });
@@ -57,7 +57,8 @@ t.test('operations in sequence do not starve timers', async t => {
 });
 
 t.test('sleep is idle time to Node', t => {
-  const idle = run(`
+  const measure = (): string =>
+    run(`
     await nop();
     // Node says nothing before its own loop has gone round.
     await new Promise(resolve => setTimeout(resolve, 20));
@@ -65,6 +66,9 @@ t.test('sleep is idle time to Node', t => {
     await sleep(200);
     console.log(performance.eventLoopUtilization(before).idle);
   `);
+  let idle = measure();
+  // A busy machine may have the process wait for a core, which is no idle time.
+  for (let tries = 1; tries < 10 && !(Number(idle) > 150); tries++) idle = measure();
   t.ok(Number(idle) > 150, `${idle} of 200 ms`);
   t.end();
 });
