@@ -169,7 +169,7 @@ function ringTakes(ring: Ring, flag: number, name: string): boolean {
   return attempt(() => new Ring(2, options)) !== 'unknown';
 }
 
-/** A group that nobody uses: a loop has the first ones. */
+/** A group that is not in use: a loop has the first ones. */
 const GROUP = 0x7fff;
 
 function bufferRings(ring: Ring): Facts['bufferRings'] {

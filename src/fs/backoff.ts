@@ -1,4 +1,4 @@
-/** After so many refusals in a row one attempt in so many is made. */
+/** At most this many attempts are skipped before the next one. */
 const SKIP_MAX = 64;
 
 /** Remembers that a fast way has been refused, so that it is tried less and less, and again after a success. */

@@ -37,8 +37,8 @@ class OpenOperation extends FileOperation<number> {
 }
 
 /**
- * In a worker. What the kernel opens asynchronously has a descriptor before JavaScript hears of it, and nobody would
- * close that of a worker which is terminated meanwhile. So it opens a registered file, which ends with the ring, and
+ * In a worker. What the kernel opens asynchronously has a descriptor before JavaScript hears of it, which would stay
+ * open if the worker were terminated meanwhile. So it opens a registered file, which ends with the ring, and
  * gets its descriptor when it is there.
  */
 class WorkerOpenOperation extends FileOperation<number> implements DirectWaiter {

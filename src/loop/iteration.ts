@@ -58,7 +58,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
   /** What the iteration fails with, once what has arrived is taken. */
   #error: UasyncError | undefined;
   #full = false;
-  /** Whether nobody wants what still comes. */
+  /** Whether the iteration was left: what still comes is dropped. */
   #left = false;
   #ended = false;
   #onEnd: (() => void)[] = [];
@@ -118,7 +118,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
     this.loop.cancelForSure(this);
   }
 
-  /** A result that nobody takes. */
+  /** Drops a result. */
   #discard(res: number): void {
     if (res >= 0 && MAKES_DESCRIPTOR.has(this.#opcode)) libc().close(res);
   }

@@ -145,7 +145,7 @@ export class Loop {
     return this.#socketCalls;
   }
 
-  /** @internal Whether a call made now spares a submission: little is going on, and nothing else is queued. */
+  /** @internal Whether a plain call made now saves a submission: little is going on, and nothing else is queued. */
   get isQuiet(): boolean {
     return this.quiet && this.ring.sqReady === 0;
   }

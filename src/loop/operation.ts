@@ -25,7 +25,7 @@ export abstract class Operation {
     return false;
   }
 
-  /** Memory is short: if it waits for a peer with a block, it is to wait without. Whether it will from now on. */
+  /** Memory is short: an operation that waits for a peer with a block must give it back and wait without. Returns whether it does. */
   yieldBlock(): boolean {
     return false;
   }

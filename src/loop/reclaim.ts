@@ -26,7 +26,7 @@ export class Reclaim {
     this.#soon = soon;
   }
 
-  /** Someone waits for a block, and nobody did before. */
+  /** The first waiter for a block has come. */
   start(): void {
     // Who has been asked lately is asked last.
     this.#left = this.#slots.capacity;

@@ -18,7 +18,7 @@ export async function clusterWorker(): Promise<Worker | undefined> {
  */
 export function closeOnDisconnect(worker: Worker, close: () => Promise<void>): () => void {
   const onDisconnect = (): void => {
-    // A failure of a close has nobody to hear of it.
+    // There is no caller to report a failed close to.
     close().catch(() => {});
   };
   worker.once('disconnect', onDisconnect);

@@ -266,7 +266,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /**
    * As `read`, with the descriptors that came with the bytes; on a connection that was made with `receiveFds`.
-   * Those that nobody takes are closed: by a `read`, or another call, that takes the last of their bytes, and by
+   * Those that are not taken are closed: by a `read`, or another call, that takes the last of their bytes, and by
    * `close()`.
    * @throws (as a rejection) as `read`; ERR_INVALID_STATE where it takes none.
    */
@@ -344,7 +344,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Aborted when the connection is over, as `whenClosed` has it: for work that nobody waits for any more then. Its
+   * Aborted when the connection is over, as `whenClosed` has it: for work whose result is no longer wanted. Its
    * reason is the error, ECONNRESET or ERR_CLOSED.
    */
   get signal(): AbortSignal {
@@ -430,7 +430,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     try {
       checkWait(options);
     } catch (error) {
-      // Nobody waits for it, but left open it would be lost.
+      // No call waits for it, but left open it would be lost.
       if ((error as { code?: string }).code === 'ABORT_ERR') this.#endpoint.close().catch(NOTHING);
       throw error;
     }

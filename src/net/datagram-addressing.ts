@@ -138,7 +138,7 @@ export class DatagramAddressing {
     return inetDestination(found.address, port)!;
   }
 
-  /** Whom `connect(port, host)` means. */
+  /** The address that `connect(port, host)` means. */
   async peerOf(to: number, host: string | undefined): Promise<Destination> {
     const port = checkInt('port', to, 1, 65535);
     if (host !== undefined && typeof host !== 'string') throw argTypeError('host', 'of type string', host);

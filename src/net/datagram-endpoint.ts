@@ -16,7 +16,7 @@ export interface SocketSetup {
   ancillary: boolean;
   ipv6Only: boolean;
   bound: boolean;
-  /** Whom an adopted socket is connected to. */
+  /** The peer of an adopted socket that is connected. */
   peer: SocketAddress | undefined;
   /** A Unix socket's path as the caller gave it. */
   path: string | undefined;

@@ -72,7 +72,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     closeWhenForgotten(this, this.#endpoint);
   }
 
-  /** @internal The socket by itself: whoever has it does not keep this alive. */
+  /** @internal The socket by itself: a reference to it does not keep this object alive. */
   get remains(): DatagramEndpoint {
     return this.#endpoint;
   }

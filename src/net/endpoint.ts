@@ -36,7 +36,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   #watch: PeerWatch | null = null;
   /** Settles what asks after the peer when all is over already. */
   #finished: AbortSignal | null = null;
-  /** Whether this side has ended, and whether the other has, to whoever read it. */
+  /** Whether this side has ended, and whether a read has found the end of the other. */
   #ended = false;
   #peerEnded = false;
   /** Whether it is closing by itself: what is read then is still the end, or the failure. */

@@ -7,7 +7,7 @@ import { optionNames } from '../ring/options.js';
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const LINE_MAX = 65536;
-/** So many pieces of one line become one. */
+/** This many pieces of one line are joined. */
 const PIECES_MAX = 1024;
 
 /** Those in which a line end is one byte, and that byte is nothing else. */
@@ -35,13 +35,14 @@ export async function* linesOf(
   source: Source,
   options: LinesOptions = {},
 ): AsyncGenerator<string, void, undefined> {
+  // Before anything starts: a wrong option leaves the source open.
+  checkWait(options, LINES_OPTIONS);
+  const { encoding = 'utf8', signal, timeout } = options;
+  if (!ENCODINGS.includes(encoding)) {
+    throw argValueError('options.encoding', `must be one of: ${ENCODINGS.join(', ')}`, encoding);
+  }
+  const max = checkInt('options.max', options.max ?? LINE_MAX, 1, 0x7fffffff);
   try {
-    checkWait(options, LINES_OPTIONS);
-    const { encoding = 'utf8', signal, timeout } = options;
-    if (!ENCODINGS.includes(encoding)) {
-      throw argValueError('options.encoding', `must be one of: ${ENCODINGS.join(', ')}`, encoding);
-    }
-    const max = checkInt('options.max', options.max ?? LINE_MAX, 1, 0x7fffffff);
     const line = new Line(max);
     for (;;) {
       const chunk = await source.read({ signal, timeout });

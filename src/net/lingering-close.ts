@@ -12,7 +12,7 @@ const DROP_MAX = 16 * 1024 * 1024;
 const QUIET_MS = 1000;
 /** Milliseconds that it takes at most once all is written, unless SO_LINGER says otherwise. */
 const LINGER_MS = 30_000;
-/** A peer that has sent nothing for so many milliseconds has nothing on its way. */
+/** A peer that has sent nothing for this many milliseconds has nothing on its way. */
 const RECENT_MS = 100;
 /** Milliseconds to the first look at how far the peer is: TCP delays an acknowledgement by up to 40. */
 const FIRST_LOOK_MS = 50;
@@ -35,7 +35,7 @@ export function endNow(fd: number): void {
 /**
  * Sends what was written, then the end, and drops what the peer sends until it has ended too, has acknowledged
  * everything and is silent, or has had its share of bytes and time. To close the socket right away would reset
- * the connection if the peer has sent, or still sends, what nobody reads; and a reset takes from the peer what
+ * the connection if the peer has sent, or still sends, what is not read; and a reset takes from the peer what
  * it has not read yet.
  */
 export class LingeringClose implements Discard {
@@ -44,7 +44,7 @@ export class LingeringClose implements Discard {
   readonly #sender: Sender;
   readonly #lingerMs: number;
   readonly #onDone: (sent: boolean) => void;
-  /** Whether the peer has sent something that nobody reads. */
+  /** Whether the peer has sent something that is not read. */
   #sending: boolean;
   #dropped = 0;
   /** How far `#dropped` may go for now. */

@@ -168,7 +168,7 @@ export function checkListen(options: ListenOptions): number {
   return backlog;
 }
 
-/** @internal A TCP socket that listens, whose connections nobody accepts yet. The options have been checked. */
+/** @internal A TCP socket that listens, which accepts no connections yet. The options have been checked. */
 export async function openPort(options: ListenOptions, backlog: number): Promise<number> {
   const { family, signal } = options;
   const port = options.port!;

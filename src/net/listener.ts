@@ -39,12 +39,12 @@ const UNDELIVERED_MAX = 256;
 const BURST = 64;
 
 /**
- * A listening socket with its multishot accept, and the connections that nobody has asked for yet. `Listener` is
+ * A listening socket with its multishot accept, and the connections that are not asked for yet. `Listener` is
  * what users see of it, and what is in flight does not keep alive.
  *
  * On a socket that is non-blocking, as a worker's own are, it is a multishot poll, and accept4(2). What the kernel
- * accepts by itself has a descriptor before JavaScript hears of it, and when the worker is terminated in between nobody
- * closes it.
+ * accepts by itself has a descriptor before JavaScript hears of it, and when the worker is terminated in between it
+ * stays open.
  */
 class Acceptor extends Operation implements Remains {
   readonly kind = 'Listener';
@@ -290,7 +290,7 @@ export class Listener<Address extends SocketAddress = SocketAddress>
     closeWhenForgotten(this, this.#acceptor);
   }
 
-  /** @internal The listening socket by itself: whoever has it does not keep this alive. */
+  /** @internal The listening socket by itself: a reference to it does not keep this object alive. */
   get remains(): Remains & { onClosed: (() => void) | null } {
     return this.#acceptor;
   }

@@ -54,7 +54,7 @@ export class PeerWatch extends Operation {
   readonly #fd: number;
   readonly #onGone: (failed: boolean) => void;
   readonly #controller = new AbortController();
-  /** Whoever asked first: listeners of the signal are called in that context, not in that of the loop's turn. */
+  /** The context of the first call: listeners of the signal are called in that context, not in that of the loop's turn. */
   readonly #context = new AsyncResource('uasync.PeerWatch');
   readonly #ended = new Event(() => this.#refer());
   readonly #over = new Event(() => this.#refer());

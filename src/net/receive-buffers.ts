@@ -122,7 +122,7 @@ export class ReceiveBuffers {
     this.drop(0, flags);
   }
 
-  /** Nobody wants the bytes of a completion. */
+  /** Drops the bytes of a completion. */
   drop(length: number, flags: number): void {
     this.#locate(length, flags);
     this.#release(flags);

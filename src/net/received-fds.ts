@@ -92,13 +92,13 @@ export class FdReceiver {
     return first !== undefined && first.end <= this.#received - unread;
   }
 
-  /** Closes all that nobody has taken. */
+  /** Closes all that were not taken. */
   close(): void {
     for (const group of this.#groups.splice(0)) this.#close(group);
   }
 
   #close({ fds }: Group): void {
-    // An error of a close has nobody to hear of it.
+    // There is no caller to report a failed close to.
     for (const fd of fds) closeFile(this.#loop, fd).catch(() => {});
   }
 }

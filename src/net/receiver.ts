@@ -22,7 +22,7 @@ const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
 
 /** Has what arrives dropped. */
 export interface Discard {
-  /** So many bytes were dropped; false if no more are to be for now. */
+  /** `length` bytes were dropped; returns false to stop for now. */
   dropped(length: number): boolean;
 }
 
@@ -59,7 +59,7 @@ export class Receiver extends Operation {
   #held = false;
   #onStopped: (() => void) | null = null;
 
-  /** A Unix socket's descriptors, if it is to take them: nothing is received before somebody asks for it. */
+  /** A Unix socket's descriptors, if it takes them: nothing is received before the first read. */
   fds: FdReceiver | null = null;
   /** Whether what is in flight waits for something to be there, for `fds` to receive. */
   #polling = false;
@@ -182,7 +182,7 @@ export class Receiver extends Operation {
     if (this.fds !== null) this.#dropFds();
   }
 
-  /** Those that came with bytes which have been read are nobody's. */
+  /** Those that came with bytes which have been read are not taken any more. */
   #dropFds(): void {
     this.fds!.drop(this.#inbox.length + (this.#readers.first?.filled ?? 0));
   }

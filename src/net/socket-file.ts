@@ -85,8 +85,8 @@ function removeDead(name: UnixName): boolean {
 }
 
 /**
- * Whether no socket, of whichever type, is bound to a path. A datagram socket asks, as connecting it tells
- * nobody: one of another type answers EPROTOTYPE, also before it listens.
+ * Whether no socket, of whichever type, is bound to a path. A datagram socket asks, as its connecting
+ * is not seen by the server: one of another type answers EPROTOTYPE, also before it listens.
  */
 function isDead({ path, sockaddr }: UnixName): boolean {
   const fd = openSocket(SOCK_DGRAM, 'connect', { path });

@@ -49,7 +49,7 @@ export function ringsAreCounted(): boolean {
   return !kernelIsAtLeast(5, 12) || kernelIsAtLeast(6, 14);
 }
 
-/** Whether this process may register buffers of so many bytes and leave enough to all others of its user. */
+/** Whether this process may register buffers of `bytes` bytes and leave enough to the user's other processes. */
 export function mayRegister(bytes: number): boolean {
   const { limit, used } = lockedMemory() ?? UNKNOWN;
   return limit === null || used + bytes <= limit * BUFFERS_SHARE;
@@ -57,7 +57,7 @@ export function mayRegister(bytes: number): boolean {
 
 /**
  * The memory of a ring that was closed stays counted for a moment, as the kernel frees it behind our back: some
- * 30 ms. So many pauses of so many milliseconds are patience enough.
+ * 30 ms. These pauses, in milliseconds, are long enough.
  */
 const PAUSES = 25;
 const PAUSE_MS = 10;

@@ -170,7 +170,7 @@ export class Ring extends Registrations {
 
   /**
    * @internal Gives a registered file a descriptor, which is closed when this worker ends in whatever way. The
-   * descriptor, or a negative errno: EAGAIN when it is to be tried again, and no completion comes. The ring has
+   * descriptor, or a negative errno: EAGAIN asks to try again, and no completion comes. The ring has
    * SETUP_DEFER_TASKRUN, so that no other completion comes between. 6.8
    * @param low,high user_data; `high` is one that no other entry has.
    */

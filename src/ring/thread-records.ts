@@ -21,7 +21,7 @@ export interface Place {
   readonly at: number;
 }
 
-/** Of mappings that nobody will ask for. */
+/** Of mappings that are no longer wanted. */
 const NOWHERE: Place = { words: new Float64Array(2), at: 0 };
 
 class ThreadRecords {
@@ -64,7 +64,7 @@ class ThreadRecords {
     for (let record = 1; record < this.#count; record++) {
       const tid = Atomics.load(this.#tids, record);
       if (tid === 0 || tid === this.#tid || libc().threadExists(tid)) continue;
-      // Whoever gets it does it. If that one is terminated meanwhile, the record is its own.
+      // The thread that takes the record does it. If it is terminated meanwhile, the record is its own.
       if (Atomics.compareExchange(this.#tids, record, tid, this.#tid) === tid) this.#unmapAll(record);
     }
   }

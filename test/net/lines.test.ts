@@ -78,12 +78,16 @@ t.test('what is wrong, and what ends it early', async t => {
     { signal: 5 },
     { timeout: -1 },
   ];
-  for (const options of [...odd, null, 5]) {
-    await t.rejects(linesOf(['x\n'], options as never), { code: /^ERR_(INVALID_ARG|OUT_OF_RANGE)/ });
-  }
-  await t.rejects(linesOf(['x\n'], { signal: AbortSignal.abort() }), { name: 'AbortError' });
-
   await using server = await listen({ port: 0, host: '127.0.0.1' });
+  const [other, whole] = await Promise.all([connect(server.address), server.accept()]);
+  for (const options of [...odd, null, 5]) {
+    const code = /^ERR_(INVALID_ARG|OUT_OF_RANGE)/;
+    await t.rejects(whole.lines(options as never).next(), { code });
+  }
+  await t.rejects(whole.lines({ signal: AbortSignal.abort() }).next(), { name: 'AbortError' });
+  t.notOk(whole.closed, 'nothing has started');
+  await Promise.all([whole.close(), other.close()]);
+
   const [client, conn] = await Promise.all([connect(server.address), server.accept()]);
   await client.write('first\nsec');
   const controller = new AbortController();
