@@ -11,7 +11,7 @@ export class InlineBudget {
   #left = UNITS;
   readonly #spent: () => void;
 
-  readonly #mode: boolean | 'random';
+  #mode: boolean | 'random';
 
   /**
    * @param mode as `LoopOptions.inline`.
@@ -30,6 +30,12 @@ export class InlineBudget {
     this.#left -= 1 + bytes / UNIT_BYTES;
     if (this.#left <= 0) this.#spent();
     return true;
+  }
+
+  /** The loop ends: its calls' memory goes, so that none may be made any more. */
+  end(): void {
+    this.#mode = false;
+    this.#left = 0;
   }
 
   /** Node's event loop has been round. */

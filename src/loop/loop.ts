@@ -499,6 +499,7 @@ export class Loop {
   close(): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.inline.end();
     for (const key of [...this.#expected.keys()]) this.settleExpected(key, ECANCELED);
     this.blocks.close();
     const done = this.#cancelAll();

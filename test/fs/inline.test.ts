@@ -264,3 +264,19 @@ t.test('a handle closes at once, and its number is free', async t => {
   }
   t.equal(openFds(), before);
 });
+
+t.test('calls that were queued when the loop was closed touch none of its memory', async t => {
+  const path = join(folder, 'queued');
+  nodeFs.writeFileSync(path, Buffer.alloc(1 << 20, 'q'));
+  for (let i = 0; i < 20; i++) {
+    const handle = await fs.open(path, 'r+');
+    await handle.sync();
+    await handle.fadvise('dontneed');
+    const calls = [handle.read(Buffer.alloc(1 << 20)), handle.readFile(), handle.stat(), handle.read()];
+    loop().close();
+    for (const result of await Promise.allSettled(calls)) {
+      if (result.status === 'rejected') t.equal(result.reason.code, 'ERR_CLOSED');
+    }
+    await handle.close();
+  }
+});
