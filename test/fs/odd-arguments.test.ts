@@ -154,7 +154,8 @@ const WITHOUT_ARGUMENTS = ['constructor', 'datasync', 'directAlignment', 'sync']
 function fresh(which: string): string {
   const at = join(folder, which);
   nodeFs.mkdirSync(join(at, 'D'), { recursive: true });
-  nodeFs.rmSync(join(at, 'N'), { force: true, recursive: true });
+  for (const name of ['N', 'F']) nodeFs.rmSync(join(at, name), { force: true, recursive: true });
+  nodeFs.chmodSync(join(at, 'D'), 0o755);
   nodeFs.writeFileSync(join(at, 'F'), 'some text');
   if (!nodeFs.existsSync(join(at, 'L'))) nodeFs.symlinkSync('F', join(at, 'L'));
   return at;
