@@ -2,7 +2,7 @@ import { throwIfAborted } from '../loop/abort.js';
 import { closeSocket } from '../loop/close.js';
 import { loop as currentLoop } from '../loop/current.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { argTypeError, argValueError, closedError, systemError, type UasyncError } from '../ring/errors.js';
+import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import {
@@ -143,9 +143,7 @@ export function bind(options: BindOptions): Promise<DatagramSocket>;
 export async function bind(options: BindOptions = {}): Promise<DatagramSocket> {
   checkBind(options);
   if (!mayBeWorker()) return start(options);
-  const loop = currentLoop();
-  const worker = await clusterWorker();
-  if (loop.closed) throw closedError('The loop');
+  const worker = await clusterWorker(currentLoop());
   if (worker === undefined) return start(options);
   const socket = await start(sharingPort(options));
   const { remains } = socket;

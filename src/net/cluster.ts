@@ -1,14 +1,21 @@
 /** What workers of node:cluster expect of their sockets. */
 import type { Worker } from 'node:cluster';
+import type { Loop } from '../loop/loop.js';
+import { closedError } from '../ring/errors.js';
 
 /** Whether this process may be a worker: it has a parent to talk to. */
 export function mayBeWorker(): boolean {
   return process.channel !== undefined && process.channel !== null;
 }
 
-/** This process as a worker, if it is one. */
-export async function clusterWorker(): Promise<Worker | undefined> {
+/**
+ * This process as a worker, if it is one.
+ * @param loop that of the call that asks, which ends with it.
+ * @throws UasyncError ERR_CLOSED when the loop has been closed meanwhile.
+ */
+export async function clusterWorker(loop: Loop): Promise<Worker | undefined> {
   const { default: cluster } = await import('node:cluster');
+  if (loop.closed) throw closedError('The loop');
   return cluster.isWorker ? cluster.worker : undefined;
 }
 

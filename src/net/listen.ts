@@ -5,7 +5,7 @@ import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { argTypeError, argValueError, closedError, systemError, type UasyncError } from '../ring/errors.js';
+import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import {
@@ -114,9 +114,7 @@ export function listen(options: ListenOptions): Promise<Listener>;
 export async function listen(options: ListenOptions): Promise<Listener> {
   checkOptions(options, LISTEN_OPTIONS);
   if (!mayBeWorker()) return start(options);
-  const loop = currentLoop();
-  const worker = await clusterWorker();
-  if (loop.closed) throw closedError('The loop');
+  const worker = await clusterWorker(currentLoop());
   if (worker === undefined) return start(options);
   const listener = await start(sharingPort(options));
   const { remains } = listener;
