@@ -6,7 +6,6 @@
  * with errors that a path in the cache is sure of.
  */
 import { type BigIntStats, constants, type Stats } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
 import { EAGAIN } from '../ring/errno.js';
@@ -156,8 +155,7 @@ class InlineFiles {
 
   /** A descriptor of what a cached path names, its attributes in `calls.statx`; or a negative errno. */
   #locate(path: Path, follow: boolean): number {
-    // A thread that is terminated between two calls would leave the descriptor.
-    if (!isMainThread || !this.#lookups.tries || !this.#loop.inline.take()) return EAGAIN;
+    if (!this.#lookups.tries || !this.#loop.inline.take()) return EAGAIN;
     const calls = this.#calls;
     const fd = calls.locate(path, follow);
     if (fd < 0) {

@@ -29,6 +29,7 @@ type Calls =
   | 'socket'
   | 'accept'
   | 'eventfd'
+  | 'openFile'
   | 'duplicate'
   | 'close'
   | 'closeAtExit'
@@ -40,6 +41,7 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
   const socket = lib.func('int socket(int, int, int)');
   const accept4 = lib.func('accept4', 'int', ['int', 'intptr_t', 'intptr_t', 'int']);
   const eventfd = lib.func('int eventfd(uint, int)');
+  const openFile = lib.func('syscall', 'int', ['int', 'int', 'intptr_t', 'intptr_t', 'int']);
   const fcntl = lib.func('int fcntl(int, int, int)');
   const close = lib.func('int close(int)');
   const hook = ['intptr_t', 'intptr_t', 'intptr_t'];
@@ -103,6 +105,15 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
     },
     eventfd() {
       const fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+      if (fd === -1) return -errno();
+      if (fd >= first) {
+        remove(env, closeHook, copy + fd);
+        add(env, closeHook, copy + fd);
+      }
+      return fd;
+    },
+    openFile(number, directory, path, flags, last) {
+      const fd = openFile(number, directory, path, flags, last);
       if (fd === -1) return -errno();
       if (fd >= first) {
         remove(env, closeHook, copy + fd);

@@ -13,7 +13,6 @@ import { IOVEC, OPEN_HOW, STATFS, STATX } from './structs.js';
 
 // The tables of the two architectures were unified with 5.1: what is newer has one number.
 const ARM64 = process.arch === 'arm64';
-const NR_CLOSE = ARM64 ? 57 : 3;
 const NR_FCNTL = ARM64 ? 25 : 72;
 const NR_FSTATFS = ARM64 ? 44 : 138;
 const NR_READLINKAT = ARM64 ? 78 : 267;
@@ -53,7 +52,8 @@ export class FileCalls {
   readonly #memory: Mapping;
   readonly #bytes: Buffer;
   readonly #words: Uint32Array;
-  readonly #call = libc().syscall;
+  readonly #libc = libc();
+  readonly #call = this.#libc.syscall;
 
   constructor() {
     this.#memory = Mapping.anonymous(SIZE);
@@ -76,7 +76,7 @@ export class FileCalls {
   #open(flags: number): number {
     this.#words[(HOW_AT + OPEN_HOW.flags) >> 2] = flags | O_CLOEXEC;
     const { address } = this.#memory;
-    return this.#call(NR_OPENAT2, AT_FDCWD, address + PATH_AT, address + HOW_AT, OPEN_HOW.size, 0, 0);
+    return this.#libc.openFile(NR_OPENAT2, AT_FDCWD, address + PATH_AT, address + HOW_AT, OPEN_HOW.size);
   }
 
   /** A descriptor for what a path names, to ask about it only, as `open`. O_PATH, open(2) */
@@ -157,7 +157,7 @@ export class FileCalls {
 
   /** Closes what was only read or located: that does not wait. close(2) */
   close(fd: number): void {
-    this.#call(NR_CLOSE, fd, 0, 0, 0, 0, 0);
+    this.#libc.close(fd);
   }
 
   /** Puts a path where the calls take it from; its length, -1 if it is too long for that. */

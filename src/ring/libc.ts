@@ -98,7 +98,7 @@ export interface Libc {
   view(address: number, length: number): ArrayBuffer;
   /** Where an ArrayBuffer's first byte is. */
   addressOf(buffer: ArrayBufferLike): number;
-  /** In a worker, what this opens is closed when its environment goes, and so are rings and what `accept`, `eventfd` and `duplicate` open. */
+  /** In a worker, what this opens is closed when its environment goes, and so are rings and what `accept`, `eventfd`, `openFile` and `duplicate` open. */
   socket(domain: number, type: number, protocol: number): number;
   /** Takes a connection; EAGAIN if none waits and the socket is non-blocking. accept4(2) */
   accept(listener: number): number;
@@ -124,6 +124,13 @@ export interface Libc {
   interfaceName(index: number): string | null;
   /** A counter that wakes who polls it, eventfd(2). */
   eventfd(): number;
+  /**
+   * Opens a file. openat(2) or openat2(2)
+   * @param number the system call's.
+   * @param path where a path is.
+   * @param flags openat's, or where a struct open_how is; `last` is the mode, or the size of that.
+   */
+  openFile(number: number, directory: number, path: number, flags: number, last: number): number;
   /** It is not closed again when the environment goes. */
   close(fd: number): number;
   /** Another descriptor of the same file, which programs that are started do not get. fcntl(2), F_DUPFD_CLOEXEC */
