@@ -35,9 +35,17 @@ export interface Ended {
 }
 
 /** Runs Node as that user with so many bytes of locked memory; it may fail. */
-export async function runLocked(memlock: number, ...program: string[]): Promise<Ended> {
+export function runLocked(memlock: number, ...program: string[]): Promise<Ended> {
+  return run([`--memlock=${memlock}:${memlock}`], program);
+}
+
+/** Runs the source of a module as that user, with the memory that loops need. */
+export function evalAsUser(source: string): Promise<Ended> {
+  return run(['--memlock=8388608:8388608'], ['--input-type=module', '--eval', source]);
+}
+
+async function run(limits: string[], program: string[]): Promise<Ended> {
   try {
-    const limits = [`--memlock=${memlock}:${memlock}`];
     return { ...(await promisify(execFile)('setpriv', command(limits, program), settings)), code: 0 };
   } catch (error) {
     const { stdout = '', stderr = '', code } = error as Partial<Ended>;

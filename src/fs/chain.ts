@@ -1,9 +1,10 @@
 import type { Block, BlockWaiter } from '../loop/blocks.js';
+import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation, PromiseOperation } from '../loop/operation.js';
 import * as abi from '../ring/abi.js';
 import { isCancelled } from '../ring/errno.js';
-import { closedError, systemError } from '../ring/errors.js';
+import { closedError } from '../ring/errors.js';
 import { O_CLOEXEC } from '../ring/flags.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
@@ -110,7 +111,7 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
     const { res } = this.#open;
     if (res >= 0 && !this.loop.closing) this.used();
     else if (res >= 0 || (isCancelled(res) && this.loop.closing)) this.fail(closedError('The loop'));
-    else this.fail(systemError(res, 'open', { path: pathText(this.path) }));
+    else this.fail(failureOf(res, 'open', { path: pathText(this.path) }));
   }
 
   #finish(): void {

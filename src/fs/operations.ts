@@ -1,9 +1,11 @@
 /** The single operations on paths and descriptors that files are made of. */
+
 import { AbortableOperation } from '../loop/abort.js';
+import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import { traced } from '../loop/traced.js';
-import { systemError, type UasyncError } from '../ring/errors.js';
+import type { UasyncError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { pathText } from './arguments.js';
 
@@ -20,7 +22,7 @@ export abstract class FileOperation<T> extends AbortableOperation<T> {
 
   protected override error(res: number): UasyncError {
     const { path, dest } = this;
-    return systemError(res, this.syscall, {
+    return failureOf(res, this.syscall, {
       path: path === null ? undefined : pathText(path),
       dest: dest === null ? undefined : pathText(dest),
     });

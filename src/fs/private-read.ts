@@ -3,13 +3,15 @@
  * a buffer of the user's may be taken away meanwhile. One that nobody has seen yet cannot: the operation keeps
  * it until its completion has come, and its caller gives it away only then.
  */
+
 import { isMainThread } from 'node:worker_threads';
+import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { EINTR, isCancelled } from '../ring/errno.js';
-import { closedError, systemError } from '../ring/errors.js';
+import { closedError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 
 /** Below this a copy costs less than it takes to find the address. */
@@ -81,7 +83,7 @@ class PrivateRead extends PromiseOperation<number> {
     if (closed) abandoned.push(this.#bytes);
     this.#bytes = NO_BYTES;
     if (isCancelled(res) && closing) this.reject(closedError('The loop'));
-    else if (res < 0) this.reject(systemError(res, 'read'));
+    else if (res < 0) this.reject(failureOf(res, 'read'));
     else this.resolve(res);
     reads.give(this);
   }

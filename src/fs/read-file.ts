@@ -2,12 +2,14 @@
  * `readFile` of a path as one submission. The file is not asked for its size: a second read says whether
  * the first has met the end.
  */
+
 import type { Stats } from 'node:fs';
 import type { Block } from '../loop/blocks.js';
+import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
-import { closedError, systemError } from '../ring/errors.js';
+import { closedError } from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
 import { FileChain } from './chain.js';
 import { checkSize, readRest } from './content.js';
@@ -60,7 +62,7 @@ class ReadFileOperation extends FileChain<Result> {
 
   protected override closed(): void {
     const count = this.first.res;
-    if (count < 0) throw systemError(count, 'read');
+    if (count < 0) throw failureOf(count, 'read');
     const { bytes } = this.block!;
     this.resolve(this.#encoding ? bytes.toString(this.#encoding, 0, count) : copy(bytes, count));
   }
@@ -121,7 +123,7 @@ async function readOn(
     return bytes;
   };
   try {
-    if (more < 0) throw systemError(more, 'read');
+    if (more < 0) throw failureOf(more, 'read');
     // By its path it may be another file by now: this is but a guess at its size.
     const asked = statPath(loop, path, true, false).catch(() => undefined);
     // It may be what waits for a block, and all may be held here.

@@ -1,13 +1,14 @@
 /** Reading and writing a descriptor: the operations behind FileHandle, readFile and writeFile. */
 
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
+import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { IN_PLACE_MIN, pinnedAddress } from '../loop/pinned.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
 import { EINTR, isCancelled } from '../ring/errno.js';
-import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { closedError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SECTOR_MAX, sectorsOf } from './sectors.js';
 
@@ -188,7 +189,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     if (this.#address === 0 || !this.loop.closing) this.bytes = NO_BYTES;
     if (failure !== undefined) this.reject(failure);
     else if (isCancelled(res) && this.loop.closing) this.reject(closedError('The loop'));
-    else if (res < 0) this.reject(systemError(res, this.syscall));
+    else if (res < 0) this.reject(failureOf(res, this.syscall));
     else if (lost)
       this.reject(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));
     else this.resolve(this.result(this.at - this.#start, buffer));

@@ -1,10 +1,11 @@
 /** `writeFile` of a path as one submission. */
+
 import type { Block } from '../loop/blocks.js';
 import { BLOCK_MAX } from '../loop/blocks.js';
+import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import * as abi from '../ring/abi.js';
-import { systemError } from '../ring/errors.js';
 import { FileChain } from './chain.js';
 import { checkThere, writeBytesTo } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';
@@ -62,7 +63,7 @@ class WriteFileOperation extends FileChain<void> {
 
   protected override closed(): void {
     const count = this.first.res;
-    if (count < 0) throw systemError(count, 'write');
+    if (count < 0) throw failureOf(count, 'write');
     this.resolve();
   }
 

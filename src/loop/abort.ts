@@ -1,8 +1,9 @@
 import { checkSignal } from '../ring/check.js';
 import { isCancelled } from '../ring/errno.js';
-import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { closedError, UasyncError } from '../ring/errors.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
+import { failureOf } from './failure.js';
 import { PromiseOperation } from './operation.js';
 
 /** The rejection of a call whose `signal` was aborted: name 'AbortError', code 'ABORT_ERR', as Node's. */
@@ -78,6 +79,6 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> implemen
 
   /** The error of a failed operation. */
   protected error(res: number): UasyncError {
-    return systemError(res, this.syscall);
+    return failureOf(res, this.syscall);
   }
 }

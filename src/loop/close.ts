@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import { ECANCELED } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Loop } from './loop.js';
@@ -8,6 +9,9 @@ import { STDIO_MAX } from './owned-descriptors.js';
 import { OperationPool } from './pool.js';
 
 class CloseOperation extends PromiseOperation<void> {
+  #fd = -1;
+  #waits = false;
+
   override get syscall(): string {
     return 'close';
   }
@@ -15,6 +19,8 @@ class CloseOperation extends PromiseOperation<void> {
   /** @param waits whether it may take its time: a worker thread of the kernel does it. */
   run(fd: number, waits: boolean): Promise<void> {
     const { loop } = this;
+    this.#fd = fd;
+    this.#waits = waits;
     const sqe = loop.start(this).close(fd);
     if (waits) sqe.async();
     // It must be closed exactly once, and a worker may be terminated at any time.
@@ -23,6 +29,8 @@ class CloseOperation extends PromiseOperation<void> {
   }
 
   complete(res: number): void {
+    // Nothing was done yet: the kernel has no thread for it, or the loop ends. The descriptor must not stay open.
+    if (res === ECANCELED) res = closeWithoutWaiting(this.#fd, this.#waits);
     if (res < 0) this.reject(systemError(res, 'close'));
     else this.resolve();
     this.giveBack();
@@ -43,12 +51,23 @@ class CloseFileOperation extends CloseOperation {
   }
 }
 
+const SOL_SOCKET = 1;
+const SO_LINGER = 13;
+/** struct linger: off. socket(7) */
+const NO_LINGER = new Uint8Array(8);
+
 const socketCloses = new OperationPool(CloseOperation);
 const fileCloses = new OperationPool(CloseFileOperation);
 
+/** Closes at once: a socket that lingers sends on in the background. */
+function closeWithoutWaiting(fd: number, lingers: boolean): number {
+  if (lingers) libc().setsockopt(fd, SOL_SOCKET, SO_LINGER, NO_LINGER);
+  return libc().close(fd);
+}
+
 /** Without a loop to do it. */
-async function closeNow(fd: number): Promise<void> {
-  libc().close(fd);
+async function closeNow(fd: number, lingers = false): Promise<void> {
+  closeWithoutWaiting(fd, lingers);
 }
 
 /** A socket that is 0, 1 or 2 makes way for /dev/null: the next file must not be taken for standard input. */
@@ -66,7 +85,7 @@ async function closeStdio(fd: number): Promise<void> {
 export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<void> {
   if (fd <= STDIO_MAX) return closeStdio(fd);
   // At once: it must be closed exactly once, and a worker may be terminated at any time.
-  if (loop.closing || (!isMainThread && !lingers)) return closeNow(fd);
+  if (loop.closing || (!isMainThread && !lingers)) return closeNow(fd, lingers);
   return socketCloses.take(loop).run(fd, lingers);
 }
 

@@ -1,13 +1,14 @@
 import * as abi from '../ring/abi.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { ETIME, isCancelled } from '../ring/errno.js';
-import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { closedError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 import { nameOf, startDraft, withDraft } from './draft.js';
+import { failureOf } from './failure.js';
 import type { Loop } from './loop.js';
 import { Operation } from './operation.js';
 
@@ -132,7 +133,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
         return new UasyncError('ERR_QUEUE_FULL', `${this.#highWaterMark} completions waited to be taken`);
       }
     }
-    return systemError(res, this.syscall);
+    return failureOf(res, this.syscall);
   }
 
   #end(): void {

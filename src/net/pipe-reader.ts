@@ -1,10 +1,11 @@
 import type { Block, BlockWaiter } from '../loop/blocks.js';
+import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
-import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { closedError, UasyncError } from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
@@ -150,17 +151,18 @@ export class PipeReader extends Operation implements BlockWaiter {
   }
 
   complete(res: number): void {
+    const cancelled = this.#cancelled || this.loop.closing;
     this.#cancelled = false;
     if (this.#polling) {
       this.#polling = false;
       // Whatever the poll says, a read says it better.
-      if (res < 0 && res !== ECANCELED && res !== EINTR) this.#error = systemError(res, 'read');
+      if (res < 0 && res !== ECANCELED && res !== EINTR) this.#error = failureOf(res, 'read');
     } else if (res === EAGAIN && !this.#readers.empty && !this.loop.closing) {
       this.#polling = true;
       this.loop.start(this).pollAdd(this.#fd, POLLIN);
       return;
     } else {
-      this.#read(res);
+      this.#read(res, cancelled);
     }
     if (this.loop.closing) this.#error ??= closedError('The loop');
     if (this.#readers.empty || this.#error !== null) this.#release();
@@ -168,7 +170,7 @@ export class PipeReader extends Operation implements BlockWaiter {
     this.#go();
   }
 
-  #read(res: number): void {
+  #read(res: number, cancelled: boolean): void {
     const block = this.#block!;
     const reader = this.#readers.first;
     if (res > 0) {
@@ -181,9 +183,9 @@ export class PipeReader extends Operation implements BlockWaiter {
         reader.end(this.#inbox);
         this.#done();
       }
-    } else if (res !== ECANCELED && res !== EINTR && res !== EAGAIN && reader !== null) {
+    } else if (!(cancelled && res === ECANCELED) && res !== EINTR && res !== EAGAIN && reader !== null) {
       reader.putBack(this.#inbox);
-      reader.reject(systemError(res, 'read'));
+      reader.reject(failureOf(res, 'read'));
       this.#done();
     }
     this.#release();

@@ -1,10 +1,11 @@
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
+import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, EINTR } from '../ring/errno.js';
-import { closedError, stateError, systemError } from '../ring/errors.js';
+import { closedError, stateError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/flags.js';
 
 /** One `write()` that is not yet whole in the kernel. */
@@ -159,7 +160,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
     this.#block = null;
     if (this.loop.closing) this.#fail(closedError('The loop'));
     else if (this.#error !== null) this.#fail(this.#error);
-    else if (res < 0) this.#fail(systemError(res, 'write'));
+    else if (res < 0) this.#fail(failureOf(res, 'write'));
     else this.#taken();
   }
 

@@ -1,8 +1,8 @@
 /** Why io_uring cannot be used here, and what to do about it. */
 
 import { release } from 'node:os';
-import { EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } from './errno.js';
-import { systemError, UasyncError } from './errors.js';
+import { EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } from './errno.js';
+import { systemError, THREADS_CAUSE, THREADS_CURE, UasyncError } from './errors.js';
 import { lockedMemory } from './locked-memory.js';
 import { kernelIsAtLeast, readProc } from './proc.js';
 
@@ -90,6 +90,9 @@ export function refusalOf(errno: number, syscall = 'io_uring_setup'): Refusal | 
       };
     case ENOMEM:
       return noMemory();
+    // SETUP_SQPOLL starts a thread.
+    case EAGAIN:
+      return { cause: THREADS_CAUSE, cure: THREADS_CURE };
     case EMFILE:
     case ENFILE:
       return { cause: 'no file descriptor is free', cure: 'raise the limit with ulimit -n' };

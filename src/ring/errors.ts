@@ -1,5 +1,6 @@
 import { constants as osConstants } from 'node:os';
 import { getSystemErrorMap, type InspectOptions, inspect } from 'node:util';
+import { EAGAIN, ECANCELED } from './errno.js';
 
 /** Details that a failed operation carries beside its code, as Node's own errors do. */
 export interface ErrorDetails {
@@ -92,6 +93,18 @@ function failure(
  */
 export function systemError(errno: number, syscall: string, details?: ErrorDetails): UasyncError {
   return failure(describe(errno), errno, syscall, details);
+}
+
+/** What keeps a process from starting threads, and what to do about it. clone(2) */
+export const THREADS_CAUSE =
+  'no thread can be started: the user has as many processes and threads as RLIMIT_NPROC allows, or the container as many as pids.max';
+export const THREADS_CURE =
+  'raise the limit: ulimit -u in a shell, LimitNPROC or TasksMax in a systemd unit, --pids-limit with Docker';
+
+/** The error of an operation for which the kernel could start no worker thread. `cause` is how it says so. */
+export function noThreadError(syscall: string, details?: ErrorDetails): UasyncError {
+  const cause = systemError(ECANCELED, syscall, details);
+  return failure(['EAGAIN', `${THREADS_CAUSE}: ${THREADS_CURE}`], EAGAIN, syscall, { ...details, cause });
 }
 
 /** The error of a call whose own `timeout` has passed. Without an `errno`, as the kernel has not said so. */

@@ -167,6 +167,8 @@ export interface Libc {
   threadId(): number;
   /** Whether this process has such a thread. tgkill(2) */
   threadExists(id: number): boolean;
+  /** Whether another thread can be started now: starts one, which ends at once. pthread_create(3) */
+  canStartThread(): boolean;
 }
 
 let bound: Libc | undefined;
@@ -321,6 +323,13 @@ function wrap(koffi: Koffi): Libc {
     threadId: () => syscall(NR_GETTID, 0, 0, 0, 0, 0, 0),
     // Denied, it may exist.
     threadExists: id => result(syscall(NR_TGKILL, process.pid, id, 0, 0, 0, 0)) !== ESRCH,
+    canStartThread() {
+      const thread = new BigUint64Array(1);
+      const create = lib.func('pthread_create', 'int', ['void *', 'intptr_t', 'intptr_t', 'intptr_t']);
+      if (create(thread, 0, lib.symbol('getpid'), 0) !== 0) return false;
+      lib.func('pthread_join', 'int', ['intptr_t', 'intptr_t'])(thread[0], 0);
+      return true;
+    },
     ...descriptorCalls(koffi, lib),
   };
 }
