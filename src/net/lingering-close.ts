@@ -8,7 +8,7 @@ import { tcpInfo } from './tcp-info.js';
 
 /** Bytes from the peer that are dropped before it is cut off. */
 const DROP_MAX = 16 * 1024 * 1024;
-/** Milliseconds without a byte in either direction after which a peer that was sending is no longer waited for. */
+/** Milliseconds without a byte in either direction after which a peer that has everything is no longer waited for. */
 const QUIET_MS = 1000;
 /** Milliseconds that it takes at most once all is written, unless SO_LINGER says otherwise. */
 const LINGER_MS = 30_000;
@@ -142,7 +142,8 @@ export class LingeringClose implements Discard {
       this.#movedAt = time;
     }
     // A silent peer that has acknowledged the end had nothing on its way.
-    const quiet = (left <= 0 && !this.#sending) || time - this.#movedAt >= QUIET_MS;
+    const quiet =
+      (left <= 0 && !this.#sending) || (time - this.#movedAt >= QUIET_MS && !isLosable(this.#fd, left));
     if (quiet || time >= this.#end) this.#cutOff();
     else this.#lookLater();
   };
@@ -171,6 +172,14 @@ export class LingeringClose implements Discard {
     clearTimeout(this.#timer);
     this.#onDone(this.#sender.error === null);
   }
+}
+
+/**
+ * Whether a reset would take unacknowledged bytes from the peer: TCP has them here still. Those of a Unix socket are
+ * the peer's already.
+ */
+function isLosable(fd: number, unacknowledged: number): boolean {
+  return unacknowledged > 0 && tcpInfo(fd) !== null;
 }
 
 /** Whether the kernel has bytes that have not been received. */

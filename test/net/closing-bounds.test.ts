@@ -120,6 +120,26 @@ for (const [place, listenHere] of PLACES) {
   });
 }
 
+t.test('a peer that reads late, and sends before, gets everything', async t => {
+  const server = await listen({ port: 0, host: HOST });
+  const client = new Client(server);
+  client.socket.pause();
+  const conn = await server.accept();
+  await server.close();
+  // More than the peer's window, less than the buffer here: the kernel has taken it and cannot send it yet.
+  const answer = ANSWER.subarray(0, 1_000_000);
+  await conn.write(answer);
+  const closing = conn.close();
+  // Longer than a quiet peer is waited for.
+  await new Promise(resolve => setTimeout(resolve, 2500));
+  client.socket.write('a byte that would be answered by a reset');
+  await new Promise(resolve => setTimeout(resolve, 20));
+  client.socket.resume();
+  t.equal(await client.ended, 'end');
+  t.ok(client.answer.equals(answer), `${client.answer.length} bytes`);
+  await closing;
+});
+
 t.test('a peer that sends and never reads is not drained for ever', async t => {
   const server = await listen({ port: 0, host: HOST });
   const socket = connectTo(server, { allowHalfOpen: true });
