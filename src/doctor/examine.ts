@@ -3,6 +3,8 @@
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { Loop } from '../loop/loop.js';
+import { withDefaults } from '../loop/loop-options.js';
+import { RingBackend } from '../loop/ring-backend.js';
 import * as abi from '../ring/abi.js';
 import { type Refusal, refusalOf, seccompActive } from '../ring/availability.js';
 import { BufRing } from '../ring/buf-ring.js';
@@ -119,8 +121,9 @@ export function version(): string {
 function open(): Subject {
   let loopReason: Reason;
   try {
-    const loop = new Loop();
-    return { loop, loopReason: null, ring: loop.ring, reason: null };
+    const { entries, cqEntries } = withDefaults({});
+    const backend = new RingBackend(entries, cqEntries);
+    return { loop: new Loop({}, backend), loopReason: null, ring: backend.queues, reason: null };
   } catch (error) {
     loopReason = reasonOf(error);
   }

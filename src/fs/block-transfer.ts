@@ -3,7 +3,6 @@ import { AbortableOperation } from '../loop/abort.js';
 import type { Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
-import * as abi from '../ring/abi.js';
 
 class BlockOperation extends AbortableOperation<number> {
   #syscall = '';
@@ -26,11 +25,10 @@ class BlockOperation extends AbortableOperation<number> {
     signal: AbortSignal | undefined,
   ): Promise<number> {
     this.#syscall = writes ? 'write' : 'read';
-    const opcode = writes ? abi.OP_WRITE : abi.OP_READ;
-    const sqe = this.loop.start(this).prep(opcode, fd, block.address + from, length, position);
-    if (block.index >= 0) {
-      sqe.opcode(writes ? abi.OP_WRITE_FIXED : abi.OP_READ_FIXED).bufIndex(block.index);
-    }
+    const sqe = this.loop.start(this);
+    const address = block.address + from;
+    if (writes) sqe.writeAt(fd, address, length, position, block.index);
+    else sqe.readAt(fd, address, length, position, block.index);
     const promise = this.promise();
     this.watch(signal);
     return promise;

@@ -2,12 +2,9 @@ import type { Block, BlockWaiter } from '../loop/blocks.js';
 import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation, PromiseOperation } from '../loop/operation.js';
-import * as abi from '../ring/abi.js';
 import { isCancelled } from '../ring/errno.js';
 import { closedError } from '../ring/errors.js';
-import { O_CLOEXEC } from '../ring/flags.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { pathText } from './arguments.js';
 import { type DirectWaiter, giveDirect, takeDirect } from './direct-files.js';
 
@@ -93,13 +90,7 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
   protected open(flags: number, mode: number, steps: number): Sqe {
     this.#pending = 1 + steps;
     this.loop.reserve(1 + steps);
-    const sqe = this.loop.start(this.#open);
-    const address = sqe.path('path', this.path);
-    return sqe
-      .prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0)
-      .opFlags(flags & ~O_CLOEXEC)
-      .directSlot(this.file)
-      .link();
+    return this.loop.start(this.#open).openPathDirect(this.path, flags, mode, this.file).link();
   }
 
   protected close(): void {

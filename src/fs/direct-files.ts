@@ -4,7 +4,7 @@
  */
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
-import { OP_SOCKET } from '../ring/abi.js';
+import { type FileRef, registeredFile } from '../ring/file-ref.js';
 import { onFd } from './operations.js';
 import { isPrivate, readPrivate } from './private-read.js';
 import { readBytes, type TransferOwner, writeBytes } from './transfer.js';
@@ -58,11 +58,10 @@ class DirectFiles {
 
 /** Registers a table of files that begins empty; how many places it has. */
 function register(loop: Loop): number {
-  // Such tables came with 5.19, as did this operation.
-  if (!loop.ops.has(OP_SOCKET) || loop.ring.sqEntries < CHAIN_MAX) return 0;
+  if (!loop.canChain(CHAIN_MAX)) return 0;
   for (const count of COUNTS) {
     try {
-      loop.ring.registerFilesSparse(count);
+      loop.registerFiles(count);
       return count;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EMFILE') return 0;
@@ -94,24 +93,26 @@ export class DirectFile implements TransferOwner {
   readonly unbuffered = false;
   readonly #loop: Loop;
   readonly #index: number;
+  readonly #file: FileRef;
 
   constructor(loop: Loop, index: number) {
     this.#loop = loop;
     this.#index = index;
+    this.#file = registeredFile(index);
   }
 
   /** At the current position, into memory that nobody else has seen. */
   async read(bytes: Buffer, offset: number, length: number): Promise<number> {
     const loop = this.#loop;
-    if (isPrivate(length)) return readPrivate(loop, ~this.#index, bytes, offset, length, -1);
-    const read = readBytes(loop, this, ~this.#index, null, bytes, bytes.length, offset, length, -1);
+    if (isPrivate(length)) return readPrivate(loop, this.#file, bytes, offset, length, -1);
+    const read = readBytes(loop, this, this.#file, null, bytes, bytes.length, offset, length, -1);
     return (await read).bytesRead;
   }
 
   /** At `position`, unless it was opened to append. */
   async write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<number> {
     const loop = this.#loop;
-    const write = writeBytes(loop, this, ~this.#index, null, bytes, bytes.length, offset, length, position);
+    const write = writeBytes(loop, this, this.#file, null, bytes, bytes.length, offset, length, position);
     return (await write).bytesWritten;
   }
 

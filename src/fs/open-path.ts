@@ -3,10 +3,7 @@ import { isMainThread } from 'node:worker_threads';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import { traced } from '../loop/traced.js';
-import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED } from '../ring/errno.js';
-import { O_CLOEXEC } from '../ring/flags.js';
-import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { DirectFile, type DirectWaiter, giveDirect, hasDirect, takeDirect } from './direct-files.js';
 import { FileOperation } from './operations.js';
 import { allowWaiting } from './workers.js';
@@ -20,13 +17,8 @@ class OpenOperation extends FileOperation<number> {
 
   run(path: Path, flags: number, mode: number): Promise<number> {
     this.path = path;
-    const sqe = this.loop.start(this);
-    const address = sqe.path('path', path);
     // Tried at once, it would be opened with O_NONBLOCK: a FIFO must wait for its other end.
-    sqe
-      .prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0)
-      .opFlags(flags | O_CLOEXEC)
-      .async();
+    this.loop.start(this).openPath(path, flags, mode).async();
     return this.promise();
   }
 
@@ -62,13 +54,7 @@ class WorkerOpenOperation extends FileOperation<number> implements DirectWaiter 
   placeGiven(index: number): void {
     this.#index = index;
     try {
-      const sqe = this.loop.start(this);
-      const address = sqe.path('path', this.path!);
-      sqe
-        .prep(abi.OP_OPENAT, AT_FDCWD, address, this.#mode, 0)
-        .opFlags(this.#flags & ~O_CLOEXEC)
-        .directSlot(index)
-        .async();
+      this.loop.start(this).openPathDirect(this.path!, this.#flags, this.#mode, index).async();
     } catch (error) {
       giveDirect(this.loop, index);
       this.reject(error);

@@ -9,9 +9,9 @@ import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
-import * as abi from '../ring/abi.js';
 import { EINTR, isCancelled } from '../ring/errno.js';
 import { closedError } from '../ring/errors.js';
+import type { FileRef } from '../ring/file-ref.js';
 import { libc } from '../ring/libc.js';
 
 /** Below this a copy costs less than it takes to find the address. */
@@ -31,7 +31,7 @@ function finishAtExit(loop: Loop): void {
 
 class PrivateRead extends PromiseOperation<number> {
   #bytes: Buffer = NO_BYTES;
-  #fd = -1;
+  #file = -1;
   #address = 0;
   #length = 0;
   #position = -1;
@@ -44,8 +44,8 @@ class PrivateRead extends PromiseOperation<number> {
     return 'read';
   }
 
-  run(fd: number, bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
-    this.#fd = fd;
+  run(file: FileRef, bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
+    this.#file = file;
     this.#address = libc().addressOf(bytes.buffer) + bytes.byteOffset + offset;
     this.#length = length;
     this.#position = position;
@@ -56,10 +56,7 @@ class PrivateRead extends PromiseOperation<number> {
   }
 
   #start(): void {
-    const fd = this.#fd;
-    const sqe = this.loop.start(this);
-    sqe.prep(abi.OP_READ, fd < 0 ? ~fd : fd, this.#address, this.#length, this.#position);
-    if (fd < 0) sqe.fixedFile();
+    this.loop.start(this).readAt(this.#file, this.#address, this.#length, this.#position);
     inFlight++;
   }
 
@@ -101,16 +98,15 @@ export function isPrivate(length: number): boolean {
 
 /**
  * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) the current one.
- * @param fd the descriptor, or the complement of a registered file's index.
  * @param bytes memory that nobody else has.
  */
 export function readPrivate(
   loop: Loop,
-  fd: number,
+  file: FileRef,
   bytes: Buffer,
   offset: number,
   length: number,
   position: number,
 ): Promise<number> {
-  return reads.take(loop).run(fd, bytes, offset, length, position);
+  return reads.take(loop).run(file, bytes, offset, length, position);
 }

@@ -8,8 +8,8 @@ import type { Block } from '../loop/blocks.js';
 import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
-import * as abi from '../ring/abi.js';
 import { closedError } from '../ring/errors.js';
+import { registeredFile } from '../ring/file-ref.js';
 import { POLLIN } from '../ring/flags.js';
 import { FileChain } from './chain.js';
 import { checkSize, readRest } from './content.js';
@@ -47,11 +47,8 @@ class ReadFileOperation extends FileChain<Result> {
     const first = bytes.length - MORE;
     this.open(0, 0, 2);
     // A short read would cut a plain link.
-    loop.start(this.first).prep(abi.OP_READ, file, address, first, -1).fixedFile().hardlink();
-    loop
-      .start(this.second)
-      .prep(abi.OP_READ, file, address + first, MORE, -1)
-      .fixedFile();
+    loop.start(this.first).readAt(registeredFile(file), address, first, -1).hardlink();
+    loop.start(this.second).readAt(registeredFile(file), address + first, MORE, -1);
   }
 
   protected override used(): void {

@@ -3,7 +3,6 @@ import type { BigIntStats, Stats } from 'node:fs';
 import type { Block, BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
-import * as abi from '../ring/abi.js';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -66,9 +65,7 @@ class StatOperation extends FileOperation<unknown> implements BlockWaiter {
       return;
     }
     this.#block = block;
-    const sqe = this.loop.start(this);
-    const address = sqe.path('path', this.path ?? '');
-    sqe.prep(abi.OP_STATX, this.#fd, address, this.#mask, block.address).opFlags(this.#flags);
+    this.loop.start(this).statxAt(this.#fd, this.path ?? '', this.#flags, this.#mask, block.address);
     this.watch(this.#signal);
     this.#signal = undefined;
   }

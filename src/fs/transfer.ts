@@ -6,7 +6,6 @@ import type { Loop } from '../loop/loop.js';
 import { PromiseOperation } from '../loop/operation.js';
 import { IN_PLACE_MIN, pinnedAddress } from '../loop/pinned.js';
 import { OperationPool } from '../loop/pool.js';
-import * as abi from '../ring/abi.js';
 import { EINTR, isCancelled } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -126,14 +125,14 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.start();
   }
 
-  /** @param fixed the opcode for registered buffers. */
-  protected prep(opcode: number, fixed: number, block: Block | null, length: number): void {
-    const { fd } = this;
-    const address = block === null ? this.#address + this.at : block.address;
-    const sqe = this.loop.start(this);
-    if (fd >= 0) sqe.prep(opcode, fd, address, length, this.#position);
-    else sqe.prep(opcode, ~fd, address, length, this.#position).fixedFile();
-    if (block !== null && block.index >= 0) sqe.opcode(fixed).bufIndex(block.index);
+  /** Where the next piece is, in place if there is no block. */
+  protected address(block: Block | null): number {
+    return block === null ? this.#address + this.at : block.address;
+  }
+
+  /** Where the next piece is in the file; -1 for the current position. */
+  protected get position(): number {
+    return this.#position;
   }
 
   /** Whether a full piece may have more behind it without waiting for it. */
@@ -212,7 +211,7 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
     this.#asked = length;
     const whole =
       block !== null && this.unbuffered ? Math.min(sectorsOf(length), block.bytes.length) : length;
-    this.prep(abi.OP_READ, abi.OP_READ_FIXED, block, whole);
+    this.loop.start(this).readAt(this.fd, this.address(block), whole, this.position, block?.index);
   }
 
   complete(read: number): void {
@@ -260,7 +259,7 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
       const whole = length === this.bytes.length;
       block.bytes.set(whole ? this.bytes : this.bytes.subarray(this.at, this.at + length));
     }
-    this.prep(abi.OP_WRITE, abi.OP_WRITE_FIXED, block, length);
+    this.loop.start(this).writeAt(this.fd, this.address(block), length, this.position, block?.index);
   }
 
   complete(res: number): void {

@@ -12,9 +12,5 @@ let last: Loop | undefined;
 export function allowWaiting(loop: Loop): void {
   if (last === loop) return;
   last = loop;
-  try {
-    loop.ring.registerIowqMaxWorkers(MAX, 0);
-  } catch {
-    // Before 5.15 there are as many as there are.
-  }
+  loop.allowWaiters(MAX);
 }

@@ -5,7 +5,7 @@ import { BLOCK_MAX } from '../loop/blocks.js';
 import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
-import * as abi from '../ring/abi.js';
+import { registeredFile } from '../ring/file-ref.js';
 import { FileChain } from './chain.js';
 import { checkThere, writeBytesTo } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';
@@ -47,7 +47,7 @@ class WriteFileOperation extends FileChain<void> {
     bytes.set(this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length));
     // Opened to be written, a FIFO must wait for its reader; and nothing is made without waiting.
     this.open(this.#flags, this.#mode, 1).async();
-    this.loop.start(this.first).prep(abi.OP_WRITE, this.file, address, this.#length, -1).fixedFile();
+    this.loop.start(this.first).writeAt(registeredFile(this.file), address, this.#length, -1);
   }
 
   protected override used(): void {

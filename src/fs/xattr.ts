@@ -52,10 +52,9 @@ export async function getFrom(loop: Loop, target: Target, name: string): Promise
   checkName(name);
   checkSupported(loop);
   return withBlock(loop, SIZE_MAX, SIZE_MAX, async ({ address, bytes }) => {
-    const length = await run(loop, 'getxattr', target, (sqe, isFd) => {
-      const op = isFd ? abi.OP_FGETXATTR : abi.OP_GETXATTR;
-      sqe.prep(op, isFd ? (target as number) : 0, sqe.path('name', name), SIZE_MAX, address);
-    });
+    const length = await run(loop, 'getxattr', target, sqe =>
+      sqe.getxattrAt(target, name, address, SIZE_MAX),
+    );
     // It may have been the loop's end that it completed in: the block is gone then.
     if (loop.closing) throw closedError('The loop');
     return Buffer.from(bytes.subarray(0, length));
@@ -83,26 +82,14 @@ export async function setOn(
     checkThere(data, size);
     // What was detached before the call has no bytes, but cannot be copied from.
     if (size !== 0) bytes.set(data);
-    return run(loop, 'setxattr', target, (sqe, isFd) => {
-      const op = isFd ? abi.OP_FSETXATTR : abi.OP_SETXATTR;
-      sqe.prep(op, isFd ? (target as number) : 0, sqe.path('name', name), size, address).opFlags(flags);
-    });
+    return run(loop, 'setxattr', target, sqe => sqe.setxattrAt(target, name, address, size, flags));
   });
 }
 
 /** Runs one of the two on a path, or with an f before its name on a descriptor. */
-function run(
-  loop: Loop,
-  syscall: string,
-  target: Target,
-  prepare: (sqe: Sqe, isFd: boolean) => void,
-): Promise<number> {
-  if (typeof target === 'number') return onFd(loop, `f${syscall}`, sqe => prepare(sqe, true));
-  return onPath(loop, syscall, target, null, sqe => {
-    const address = sqe.path('path', target);
-    prepare(sqe, false);
-    sqe.addr3(address);
-  });
+function run(loop: Loop, syscall: string, target: Target, prepare: (sqe: Sqe) => void): Promise<number> {
+  if (typeof target === 'number') return onFd(loop, `f${syscall}`, prepare);
+  return onPath(loop, syscall, target, null, prepare);
 }
 
 function checkName(name: string): void {

@@ -119,7 +119,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     const { port, memory, side } = end;
     this.#mine = new EndState(memory, side * EndState.size);
     this.#theirs = new EndState(memory, (1 - side) * EndState.size);
-    if (!this.#mine.open(loop.ring.fd, this.#key)) {
+    if (!this.#mine.open(loop.mailbox, this.#key)) {
       throw stateError('This end of the channel has been opened before');
     }
     const queueBytes = memory.byteLength / 2 - EndState.size;

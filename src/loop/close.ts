@@ -24,7 +24,7 @@ class CloseOperation extends PromiseOperation<void> {
     const sqe = loop.start(this).close(fd);
     if (waits) sqe.async();
     // It must be closed exactly once, and a worker may be terminated at any time.
-    if (!isMainThread) loop.ring.submitClosing(fd);
+    if (!isMainThread) loop.flushClosing(fd);
     return this.promise();
   }
 

@@ -8,11 +8,6 @@ import { SQE } from '../ring/structs.js';
 import type { Loop } from './loop.js';
 import type { Operation } from './operation.js';
 
-/** The group of provided buffers that the runtime itself receives into. */
-export const RUNTIME_GROUP = 0xffff;
-/** Its group for datagrams. */
-export const DATAGRAM_GROUP = 0xfffe;
-
 /** Names of operations for errors, in lower case: 'read', 'openat' … */
 const opNames: string[] = [];
 for (const [name, value] of Object.entries(abi)) {
@@ -30,22 +25,21 @@ export function nameOf(opcode: number): string {
 export function withDraft<T>(loop: Loop, prepare: (sqe: Sqe) => void, start: (draft: Sqe) => T): T {
   checkFunction('prepare', prepare);
   // Not an entry of the queue: `prepare` may throw, and may start other operations.
-  const draft = new Sqe(loop.ring.scratch);
+  const draft = new Sqe(loop.holdScratch());
   draft.use(new Int32Array(SQE.size / 4), 4);
   draft.moveTo(0);
-  loop.ring.scratchHolds++;
   try {
     const returned: unknown = prepare(draft);
     if (isPromise(returned)) {
       returned.catch(() => {});
       throw argValueError('prepare', 'must not be asynchronous', prepare);
     }
-    checkGroup(draft);
+    checkGroup(loop, draft);
     checkFiles(draft);
     return start(draft);
   } finally {
     // Queued, it holds scratch memory by itself; and a cursor that was kept writes nowhere.
-    loop.ring.scratchHolds--;
+    loop.releaseScratch();
     draft.retire();
   }
 }
@@ -68,7 +62,7 @@ export function startDraft(operation: Operation, draft: Sqe): void {
   words[at] = words[at]! & ~(ALONE << 8);
   words[at + SQE.userData] = low;
   words[at + SQE.userData + 1] = high;
-  operation.loop.ring.keepForever(draft.keptForever);
+  operation.loop.keepForever(draft.keptForever);
   operation.loop.eventfdWaits++;
 }
 
@@ -95,10 +89,10 @@ function checkFiles({ words }: Sqe): void {
 }
 
 /** The runtime counts what the kernel puts into its buffers: others would upset the count. */
-function checkGroup({ words }: Sqe): void {
+function checkGroup(loop: Loop, { words }: Sqe): void {
   const selects = words[0]! & (abi.SQE_BUFFER_SELECT << 8);
   const group = words[SQE.buf]! & 0xffff;
-  if (selects && (group === RUNTIME_GROUP || group === DATAGRAM_GROUP)) {
+  if (selects && loop.ownsGroup(group)) {
     throw new UasyncError('ERR_RESERVED_GROUP', `Buffer group ${group} is the runtime's own`);
   }
 }

@@ -1,47 +1,16 @@
 import { closedError } from '../ring/errors.js';
-import { mayRegister } from '../ring/locked-memory.js';
 import { Mapping } from '../ring/mapping.js';
-import type { Ring } from '../ring/ring.js';
+import type { BufferTable } from './backend.js';
 import { BLOCK_MAX, Block, type BlockStats } from './blocks.js';
 
-/** Places in the ring's table of registered buffers, 2 MiB of them. `mayRegister` bounds them further. */
-const PLACES = 8;
 /** Blocks of one pool, registered or not. */
 const COUNT = 16;
 /** They are all of one size. */
 const NO_CLASS = -1;
 
-/** The ring's table of registered buffers, made when it is first needed. */
-export class BufferTable {
-  readonly #ring: Ring;
-  #used = -1;
-
-  constructor(ring: Ring) {
-    this.#ring = ring;
-  }
-
-  /**
-   * The place of this memory in the table. -1 if it is full, if the user may lock little more memory, or on a
-   * kernel without such tables (before 5.19).
-   */
-  add(memory: Mapping): number {
-    if (this.#used === PLACES || !mayRegister(memory.length)) return -1;
-    try {
-      if (this.#used < 0) {
-        this.#ring.registerBuffersSparse(PLACES);
-        this.#used = 0;
-      }
-      this.#ring.updateBuffers(this.#used, [new Uint8Array(memory.buffer)]);
-      return this.#used++;
-    } catch {
-      return -1;
-    }
-  }
-}
-
 /**
- * A few blocks of BLOCK_MAX bytes whose pages the kernel knows, as registered buffers: with O_DIRECT, which
- * would look them up and pin them each time, that spares a third of the CPU time of large transfers.
+ * A few blocks of BLOCK_MAX bytes whose pages the kernel knows, as registered buffers. Without them O_DIRECT looks up
+ * and pins the pages of each transfer, which is a third of the CPU time of large ones.
  */
 export class FixedBlocks {
   readonly #table: BufferTable;

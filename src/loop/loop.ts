@@ -1,27 +1,26 @@
 import { AsyncResource } from 'node:async_hooks';
-import { isMainThread } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { checkFunction } from '../ring/check.js';
 import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { FileCalls } from '../ring/file-calls.js';
-import { probeOps } from '../ring/probe.js';
-import type { Ring } from '../ring/ring.js';
+import type { Scratch } from '../ring/scratch.js';
 import { Slots } from '../ring/slots.js';
 import { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { SQE } from '../ring/structs.js';
+import type { Backend, Queues } from './backend.js';
 import { BlockPool, sumOf } from './blocks.js';
-import { fittingRing } from './fitting-ring.js';
-import { BufferTable, FixedBlocks } from './fixed-blocks.js';
+import { FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
 import { type IterateOptions, Iteration } from './iteration.js';
 import { type LoopOptions, withDefaults } from './loop-options.js';
 import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
+import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
 import { submitRaw } from './raw.js';
 import { now, setImmediate } from './real-timers.js';
 import { Reclaim } from './reclaim.js';
+import { RingBackend } from './ring-backend.js';
 import { Scheduler } from './scheduler.js';
 import { throwLater } from './uncaught.js';
 
@@ -32,18 +31,10 @@ const INSTALLED = 1;
 /** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
 const FOREIGN = -2;
 
-/** What the ring is asked to be; older kernels have less. */
-const SETUP_FLAGS =
-  // Mapped memory of the kernel's would keep the ring of a terminated worker, and all that is in flight on
-  // it: its listeners would go on accepting.
-  (isMainThread ? 0 : abi.SETUP_NO_MMAP) |
-  abi.SETUP_NO_SQARRAY |
-  abi.SETUP_SINGLE_ISSUER |
-  abi.SETUP_DEFER_TASKRUN |
-  abi.SETUP_TASKRUN_FLAG |
-  abi.SETUP_COOP_TASKRUN |
-  abi.SETUP_SUBMIT_ALL |
-  abi.SETUP_CLAMP;
+/** Buffer groups are given out from here downwards. */
+const GROUP_LAST = 0xffff;
+/** So many are kept for the runtime. */
+const GROUPS = 2;
 
 /**
  * After so few submissions the turn reaps at once: what they complete spares a pass through Node's event
@@ -54,23 +45,13 @@ const FEW = 2;
 /** Loops that were closed although the kernel was not done with these operations: their memory stays. */
 const unfinished = new Map<Loop, Operation[]>();
 
-/** Each system call spares the search for the descriptor, which this process's other threads make dearer. */
-function registerRingFd(ring: Ring): void {
-  try {
-    ring.registerRingFd();
-  } catch (error) {
-    // Before 5.18, or a thread with 16 rings.
-    if (!(error instanceof UasyncError)) throw error;
-  }
-}
-
 /**
- * One thread's event loop: a ring, the operations in flight on it, and when to submit and reap.
- * Operations queue entries in memory; one system call a turn gives them all to the kernel.
+ * One thread's event loop: a backend that executes entries, the operations in flight on it, and when to submit and
+ * reap. Operations queue entries in memory; one system call a turn gives them all to the kernel.
  */
 export class Loop {
-  /** @internal */
-  readonly ring: Ring;
+  readonly #backend: Backend;
+  readonly #queues: Queues;
   /** @internal */
   readonly blocks: BlockPool;
   /** @internal For large transfers with O_DIRECT. */
@@ -106,11 +87,11 @@ export class Loop {
   /** Whether completions are being delivered. */
   #reaping = false;
 
-  /**
-   * @internal Use `loop()`.
-   * @param without SETUP_ flags to do without, as on an older kernel: for tests.
-   */
-  constructor(options: LoopOptions = {}, without = 0) {
+  /** The next buffer group to give out. */
+  #group = GROUP_LAST;
+
+  /** @internal Use `loop()`. @param backend another one than it makes itself: for tests. */
+  constructor(options: LoopOptions = {}, backend?: Backend) {
     const { entries, cqEntries, memory, busyPoll, inline } = withDefaults(options);
     const reclaim = new Reclaim(
       this.#slots,
@@ -118,19 +99,13 @@ export class Loop {
       callback => this.callSoon(callback),
     );
     this.blocks = new BlockPool(memory, () => reclaim.start());
-    this.ring = fittingRing(entries, cqEntries, SETUP_FLAGS & ~without);
-    try {
-      registerRingFd(this.ring);
-      this.ops = probeOps(this.ring);
-      this.#scheduler = new Scheduler(this.ring, this, busyPoll);
-    } catch (error) {
-      this.ring.close();
-      throw error;
-    }
+    this.#backend = backend ?? new RingBackend(entries, cqEntries);
+    this.#queues = this.#backend.queues;
+    this.ops = this.#backend.ops;
+    this.#scheduler = new Scheduler(this.#backend.wakeUp, this, busyPoll);
     this.inline = new InlineBudget(inline, () => this.#scheduler.yield());
-    const table = new BufferTable(this.ring);
-    this.fixedBlocks = new FixedBlocks(table);
-    this.leasedBlocks = new FixedBlocks(table);
+    this.fixedBlocks = new FixedBlocks(this.#backend.fixedBuffers);
+    this.leasedBlocks = new FixedBlocks(this.#backend.fixedBuffers);
   }
 
   /** @internal The plain calls on files, made when first needed. */
@@ -147,7 +122,7 @@ export class Loop {
 
   /** @internal Whether a plain call made now saves a submission: little is going on, and nothing else is queued. */
   get isQuiet(): boolean {
-    return this.quiet && this.ring.sqReady === 0;
+    return this.quiet && this.#queues.sqReady === 0;
   }
 
   /** Whether `close()` has been called. */
@@ -179,7 +154,22 @@ export class Loop {
 
   /** @internal Sees to it that the next `count` entries go in together: a chain must not be cut. */
   reserve(count: number): void {
-    if (this.ring.sqSpaceLeft < count) this.#makeRoom(count);
+    if (this.#queues.sqSpaceLeft < count) this.#makeRoom(count);
+  }
+
+  /** @internal Whether `count` entries can go in together. */
+  canChain(count: number): boolean {
+    return this.#queues.sqEntries >= count;
+  }
+
+  /** @internal Submits what is queued now, not at the end of the burst. */
+  flush(): void {
+    this.#queues.submitAndGetEvents();
+  }
+
+  /** @internal As `flush`; one of the entries closes a descriptor that this worker would close at its end. */
+  flushClosing(fd: number): void {
+    this.#queues.submitClosing(fd);
   }
 
   /** @internal An entry whose completion nobody waits for. */
@@ -191,12 +181,50 @@ export class Loop {
 
   /** @internal Whether `installFile` can be used. */
   get installsFiles(): boolean {
-    return this.ops.has(abi.OP_FIXED_FD_INSTALL) && (this.ring.flags & abi.SETUP_DEFER_TASKRUN) !== 0;
+    return this.#backend.installsFiles;
   }
 
-  /** @internal Gives a registered file a descriptor; see Ring. */
+  /** @internal Makes a table of `count` registered files, which begins empty. */
+  registerFiles(count: number): void {
+    this.#backend.registerFiles(count);
+  }
+
+  /** @internal So many operations on files may wait at once without holding up others. */
+  allowWaiters(count: number): void {
+    this.#backend.allowWaiters(count);
+  }
+
+  /** @internal Buffers that receives pick from; undefined where the backend has none of this kind. */
+  provideBuffers(options: ProvidedBuffersOptions): ProvidedBuffers | undefined {
+    const buffers = this.#backend.provideBuffers(this.#group, options, () => this.startUnowned());
+    if (buffers !== undefined) this.#group--;
+    return buffers;
+  }
+
+  /** @internal Whether a group is one that `provideBuffers` gives out. */
+  ownsGroup(group: number): boolean {
+    return group > GROUP_LAST - GROUPS;
+  }
+
+  /** @internal Memory for what an entry that is prepared elsewhere points at, until `releaseScratch`. */
+  holdScratch(): Scratch {
+    this.#queues.scratchHolds++;
+    return this.#queues.scratch;
+  }
+
+  /** @internal */
+  releaseScratch(): void {
+    this.#queues.scratchHolds--;
+  }
+
+  /** @internal The kernel may write to these as long as the loop lives. */
+  keepForever(buffers: readonly ArrayBufferView[]): void {
+    this.#queues.keepForever(buffers);
+  }
+
+  /** @internal Gives a registered file a descriptor; see Backend. */
   installFile(index: number): number {
-    const fd = this.ring.installFile(index, NOBODY, INSTALLED);
+    const fd = this.#backend.installFile(index, NOBODY, INSTALLED);
     if (fd === EAGAIN) return fd;
     this.#unowned++;
     this.#scheduler.wake();
@@ -227,28 +255,28 @@ export class Loop {
     this.#scheduler.wake();
   }
 
-  /** @internal Completes what expects `key` on the loop whose ring has this descriptor. MSG_RING, 5.18 */
+  /** @internal Where other threads' loops `notify` this one: a descriptor of this process. */
+  get mailbox(): number {
+    return this.#queues.fd;
+  }
+
+  /** @internal Completes what expects `key` on the loop whose `mailbox` this is. MSG_RING, 5.18 */
   notify(ringFd: number, key: number): void {
-    if (ringFd === this.ring.fd) {
+    if (ringFd === this.mailbox) {
       this.soon(() => this.settleExpected(key, 0));
       return;
     }
     // Only a failure completes, and nobody expects that: the other loop has ended.
-    const { words, at } = this.#entry()
-      .userDataWords(FOREIGN, NOBODY)
-      .skipSuccess()
-      .prep(abi.OP_MSG_RING, ringFd, abi.MSG_DATA, 0, 0);
-    words[at + SQE.off] = FOREIGN;
-    words[at + SQE.off + 1] = key;
+    this.#entry().userDataWords(FOREIGN, NOBODY).skipSuccess().postTo(ringFd, FOREIGN, key);
   }
 
   #entry(): Sqe {
     if (this.#closed) throw closedError('The loop');
     this.#scheduler.wake();
-    const sqe = this.ring.getSqe();
+    const sqe = this.#queues.getSqe();
     if (sqe !== null) return sqe;
     this.#makeRoom(1);
-    return this.ring.getSqe()!;
+    return this.#queues.getSqe()!;
   }
 
   /**
@@ -257,11 +285,11 @@ export class Loop {
    */
   #makeRoom(count: number): void {
     for (let tries = 0; tries < 1000; tries++) {
-      this.ring.submitAndGetEvents();
-      if (this.ring.sqSpaceLeft >= count) return;
+      this.#queues.submitAndGetEvents();
+      if (this.#queues.sqSpaceLeft >= count) return;
       this.#reap();
       if (this.#closed) throw closedError('The loop');
-      if (this.ring.sqSpaceLeft >= count) return;
+      if (this.#queues.sqSpaceLeft >= count) return;
     }
     throw new UasyncError('ERR_QUEUE_FULL', 'The kernel takes no more submissions');
   }
@@ -273,10 +301,7 @@ export class Loop {
   cancel(operation: Operation): void {
     const slot = operation.slot;
     if (slot < 0) return;
-    const generation = this.#slots.generation(slot);
-    const sqe = this.startUnowned();
-    const target = generation * 2 ** 32 + slot;
-    sqe.prep(abi.OP_ASYNC_CANCEL, -1, target, 0, 0);
+    this.startUnowned().cancelWords(slot, this.#slots.generation(slot));
   }
 
   /**
@@ -355,21 +380,21 @@ export class Loop {
     if (reap) this.inline.refill();
     if (this.#callbacks.length !== 0) this.#runCallbacks();
     if (this.#closed) return false;
-    const queued = this.ring.sqReady;
-    if (queued !== 0 || (reap && this.ring.cqReady === 0 && this.ring.taskWorkPending))
-      this.ring.submitAndGetEvents();
+    const queued = this.#queues.sqReady;
+    if (queued !== 0 || (reap && this.#queues.cqReady === 0 && this.#queues.taskWorkPending))
+      this.#queues.submitAndGetEvents();
     if (reap || queued <= FEW || this.#eager !== 0) this.#reaped = this.#reap();
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.
-    return this.ring.cqReady !== 0 || this.ring.sqReady !== 0;
+    return this.#queues.cqReady !== 0 || this.#queues.sqReady !== 0;
   }
 
   #reap(): number {
     const outer = this.#reaping;
     this.#reaping = true;
     try {
-      return this.ring.reap(this);
+      return this.#queues.reap(this);
     } finally {
       this.#reaping = outer;
     }
@@ -462,12 +487,12 @@ export class Loop {
 
   /** Entries of its submission queue: fewer than asked for where the user may lock no more memory. */
   get entries(): number {
-    return this.ring.sqEntries;
+    return this.#queues.sqEntries;
   }
 
   /** Entries of its completion queue, likewise. */
   get cqEntries(): number {
-    return this.ring.cqEntries;
+    return this.#queues.cqEntries;
   }
 
   /** Counters, as they are now. */
@@ -478,9 +503,9 @@ export class Loop {
       submitted: this.#submitted,
       completed: this.#completed,
       stale: this.#stale,
-      enters: this.ring.enters,
+      enters: this.#queues.enters,
       turns: this.#turns,
-      overflow: this.#closed ? 0 : this.ring.cqDropped,
+      overflow: this.#closed ? 0 : this.#queues.cqDropped,
       blocks: sumOf([this.blocks, this.fixedBlocks, this.leasedBlocks].map(pool => pool.stats())),
     };
   }
@@ -506,7 +531,7 @@ export class Loop {
     this.#closed = true;
     this.#scheduler.close();
     if (done) for (const callback of this.#onClose) callback();
-    this.ring.close();
+    this.#backend.close();
     if (done) this.#unmap();
     else this.#abandon();
     this.#settleIdle();
@@ -533,10 +558,10 @@ export class Loop {
     const CLOSE_WAIT_MS = 1000;
     const end = now() + CLOSE_WAIT_MS;
     do {
-      if (!this.busy && this.ring.sqReady === 0) return true;
+      if (!this.busy && this.#queues.sqReady === 0) return true;
       this.startUnowned().cancelAny(abi.ASYNC_CANCEL_ALL);
-      this.ring.submitAndWaitTimeout(2, 10);
-      this.ring.reap(this);
+      this.#queues.submitAndWaitTimeout(2, 10);
+      this.#queues.reap(this);
     } while (now() < end);
     return !this.busy;
   }

@@ -1,6 +1,5 @@
-import type { Ring } from '../ring/ring.js';
+import type { WakeUp } from './backend.js';
 import { clearImmediate, nextTick, now, setImmediate } from './real-timers.js';
-import { WakeUp } from './wake-up.js';
 
 /** What the scheduler drives. */
 interface Turning {
@@ -40,7 +39,7 @@ const RESOLVED = Promise.resolve();
  * Completions left over are reaped in the `setImmediate` after it, together with what has arrived by then.
  *
  * While operations are in flight an immediate is always pending. If nothing is ready it is unreferenced:
- * the thread sleeps in libuv's epoll, and the immediate runs as soon as the ring (see `WakeUp`) or anything
+ * the thread sleeps in libuv's epoll, and the immediate runs as soon as the backend (see `WakeUp`) or anything
  * else has woken it. So a wake-up costs no callback of its own. With `busyPoll` it stays referenced
  * for a while after each completion, and the thread looks at everything again and again instead.
  */
@@ -63,10 +62,10 @@ export class Scheduler {
   #closed = false;
 
   /** @param busyPoll in microseconds. */
-  constructor(ring: Ring, loop: Turning, busyPoll: number) {
+  constructor(wakeUp: WakeUp, loop: Turning, busyPoll: number) {
     this.#loop = loop;
     this.#busyPoll = busyPoll / 1000;
-    this.#wakeUp = new WakeUp(ring);
+    this.#wakeUp = wakeUp;
   }
 
   /** Something was queued: take a turn once the current burst is over. */
@@ -170,7 +169,6 @@ export class Scheduler {
 
   close(): void {
     this.#closed = true;
-    this.#wakeUp.close();
     if (this.#immediate !== null) clearImmediate(this.#immediate);
   }
 }

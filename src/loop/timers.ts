@@ -1,4 +1,3 @@
-import * as abi from '../ring/abi.js';
 import { checkDuration } from '../ring/check.js';
 import { ETIME } from '../ring/errno.js';
 import { AbortableOperation, signalOf, throwIfAborted } from './abort.js';
@@ -46,7 +45,7 @@ class NopOperation extends PromiseOperation<void> {
   }
 
   run(): Promise<void> {
-    this.loop.start(this).prep(abi.OP_NOP, -1, 0, 0, 0);
+    this.loop.start(this).nop();
     return this.promise();
   }
 

@@ -1,12 +1,10 @@
-import { DATAGRAM_GROUP } from '../loop/draft.js';
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
+import type { ProvidedBuffers } from '../loop/provided-buffers.js';
 import * as abi from '../ring/abi.js';
-import { BufRing } from '../ring/buf-ring.js';
 import { SOCKADDR_MAX } from '../ring/sockaddr.js';
 import { RECVMSG_OUT } from '../ring/structs.js';
 import { CONTROL_MAX } from './ancillary.js';
-import { inRingOrLoose, type ProvidedBuffers } from './loose-buffers.js';
 
 /** The largest datagram that is received whole: UDP's length field has 16 bits, GRO keeps to it. */
 export const DATAGRAM_MAX = 65535;
@@ -27,7 +25,7 @@ const LINES = Math.ceil((RECVMSG_OUT.size + SOCKADDR_MAX + CONTROL_MAX + DATAGRA
  * each.
  */
 export class DatagramBuffers {
-  readonly group = DATAGRAM_GROUP;
+  readonly group: number;
   readonly size = LINES * LINE;
   readonly bytes: Buffer;
   /** The same memory in 32-bit words, for the headers. */
@@ -35,8 +33,8 @@ export class DatagramBuffers {
   readonly #ring: ProvidedBuffers;
 
   private constructor(loop: Loop) {
-    const options = { group: this.group, entries: ENTRIES, bufferSize: this.size };
-    this.#ring = inRingOrLoose(loop, options, () => new BufRing(loop.ring, options));
+    this.#ring = loop.provideBuffers({ entries: ENTRIES, bufferSize: this.size })!;
+    this.group = this.#ring.group;
     this.bytes = this.#ring.bytes;
     this.words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length >> 2);
     loop.onClose(() => this.#ring.close());

@@ -20,13 +20,6 @@ function headerAt(length: number): number {
   return (length + ALIGN - 1) & -ALIGN;
 }
 
-/** Copies a sockaddr to where the kernel reads it at submission; returns its address. */
-function nameAddress(sqe: Sqe, name: Uint8Array): number {
-  const address = sqe.scratch.alloc(name.length);
-  sqe.scratch.bytes.set(name, sqe.scratch.start);
-  return address;
-}
-
 /** Whether SEND takes an address: 6.0 has it without one; SENDMSG_ZC came with 6.1 too. */
 export function sendsToAddress(loop: Loop): boolean {
   return loop.ops.has(abi.OP_SENDMSG_ZC);
@@ -40,10 +33,8 @@ export function prepareSend(
   length: number,
   destination: Destination | null,
 ): void {
-  sqe.prep(abi.OP_SEND, fd, block.address, length, 0);
-  if (destination === null) return;
-  const name = destination.bytes;
-  sqe.off(nameAddress(sqe, name)).fileIndex(name.length);
+  sqe.sendAt(fd, block.address, length, 0);
+  if (destination !== null) sqe.toName(destination.bytes);
 }
 
 /**
@@ -64,7 +55,7 @@ export function prepareSendmsg(
   const controlAt = iov + IOVEC.size;
   bytes.fill(0, at, iov);
   if (destination !== null) {
-    writePointer(bytes, nameAddress(sqe, destination.bytes), at + MSGHDR.msg_name);
+    writePointer(bytes, sqe.copied(destination.bytes), at + MSGHDR.msg_name);
     bytes.writeUInt32LE(destination.bytes.length, at + MSGHDR.msg_namelen);
   }
   writePointer(bytes, block.address + iov, at + MSGHDR.msg_iov);
@@ -76,7 +67,7 @@ export function prepareSendmsg(
     writePointer(bytes, block.address + controlAt, at + MSGHDR.msg_control);
     writePointer(bytes, control.length, at + MSGHDR.msg_controllen);
   }
-  sqe.prep(abi.OP_SENDMSG, fd, block.address + at, 1, 0);
+  sqe.sendmsgAt(fd, block.address + at, 0);
 }
 
 /** An address, or a size_t. */

@@ -7,7 +7,7 @@ import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
 import { closedError, systemError } from '../ring/errors.js';
 import { SOCKADDR_MAX } from '../ring/sockaddr.js';
 import { MSG_TRUNC } from '../ring/sqe/sockets.js';
-import { MSGHDR, RECVMSG_OUT } from '../ring/structs.js';
+import { RECVMSG_OUT } from '../ring/structs.js';
 import { CONTROL_MAX, type PacketInfo, readControl } from './ancillary.js';
 import { DatagramBuffers } from './datagram-buffers.js';
 import type { Destination } from './datagram-destination.js';
@@ -214,18 +214,10 @@ export class DatagramReceiver extends Operation {
   }
 
   #start(): void {
-    const sqe = this.loop.start(this);
-    // The kernel reads no more of it than the room for a name and for control messages.
-    const header = sqe.scratch.alloc(MSGHDR.size);
-    const { bytes, start } = sqe.scratch;
-    bytes.fill(0, start, start + MSGHDR.size);
-    bytes.writeUInt32LE(SOCKADDR_MAX, start + MSGHDR.msg_namelen);
-    bytes.writeUInt32LE(this.#ancillary ? CONTROL_MAX : 0, start + MSGHDR.msg_controllen);
-    sqe
-      .prep(abi.OP_RECVMSG, this.#fd, header, 1, 0)
-      .opFlags(MSG_TRUNC)
-      .ioprio(abi.RECV_MULTISHOT)
-      .bufferSelect(this.#buffers.group);
+    const controlRoom = this.#ancillary ? CONTROL_MAX : 0;
+    this.loop
+      .start(this)
+      .recvmsgMultishotAt(this.#fd, SOCKADDR_MAX, controlRoom, MSG_TRUNC, this.#buffers.group);
   }
 
   complete(res: number, flags: number): void {

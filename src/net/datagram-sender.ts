@@ -116,7 +116,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
 
   /** The socket is about to change: what was sent leaves first, and says no more about what comes. */
   doubt(): void {
-    if (this.#trains.flush()) this.#loop.ring.submitAndGetEvents();
+    if (this.#trains.flush()) this.#loop.flush();
     this.id = ++senders;
   }
 

@@ -2,7 +2,6 @@ import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../loop/abort.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
-import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, closedError, type ErrorDetails, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -318,11 +317,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 
   async #connectTo(name: Uint8Array, details: ErrorDetails | undefined): Promise<void> {
     try {
-      await this.#endpoint.loop.submit(sqe => {
-        const address = sqe.scratch.alloc(name.length);
-        sqe.scratch.bytes.set(name, sqe.scratch.start);
-        sqe.prep(abi.OP_CONNECT, this.fd, address, 0, name.length);
-      });
+      await this.#endpoint.loop.submit(sqe => sqe.connectTo(this.fd, name));
     } catch (error) {
       const { errno } = error as UasyncError;
       throw errno === undefined ? error : systemError(errno, 'connect', details);

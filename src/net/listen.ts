@@ -273,7 +273,7 @@ async function bindAndListen(
   backlog: number,
 ): Promise<void> {
   let failed = 0;
-  if (loop.ops.has(abi.OP_BIND) && loop.ops.has(abi.OP_LISTEN) && loop.ring.sqEntries > 1) {
+  if (loop.ops.has(abi.OP_BIND) && loop.ops.has(abi.OP_LISTEN) && loop.canChain(2)) {
     // Cut, the chain would listen before it is bound.
     loop.reserve(2);
     const bound = loop.submit(sqe => sqe.bind(fd, address).link());

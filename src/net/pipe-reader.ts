@@ -3,7 +3,6 @@ import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import type { WaitOptions } from '../loop/waiter.js';
-import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
@@ -142,7 +141,7 @@ export class PipeReader extends Operation implements BlockWaiter {
     }
     const { address, bytes } = this.#block;
     this.#asked = Math.min(wanted, bytes.length);
-    this.loop.start(this).prep(abi.OP_READ, this.#fd, address, this.#asked, -1);
+    this.loop.start(this).readAt(this.#fd, address, this.#asked, -1);
   }
 
   blockReleased(): void {

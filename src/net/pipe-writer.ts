@@ -3,7 +3,6 @@ import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
-import * as abi from '../ring/abi.js';
 import { EAGAIN, EINTR } from '../ring/errno.js';
 import { closedError, stateError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/flags.js';
@@ -132,7 +131,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
 
   #start(): void {
     const address = this.#block!.address + this.#from;
-    this.loop.start(this).prep(abi.OP_WRITE, this.#fd, address, this.#to - this.#from, -1);
+    this.loop.start(this).writeAt(this.#fd, address, this.#to - this.#from, -1);
   }
 
   complete(res: number): void {

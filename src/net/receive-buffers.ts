@@ -1,17 +1,13 @@
-import { RUNTIME_GROUP } from '../loop/draft.js';
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
+import type { ProvidedBuffers } from '../loop/provided-buffers.js';
 import * as abi from '../ring/abi.js';
-import { BufRing } from '../ring/buf-ring.js';
-import { UasyncError } from '../ring/errors.js';
-import { inRingOrLoose, type ProvidedBuffers } from './loose-buffers.js';
 import { copyChunk, type Memory, memoryOf } from './slab.js';
 
-const GROUP = RUNTIME_GROUP;
 /** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
-const INCREMENTAL = { entries: 32, provided: 8, bufferSize: 256 * 1024, flags: abi.PBUF_RING_INC };
+const INCREMENTAL = { entries: 32, provided: 8, bufferSize: 256 * 1024, piecewise: true };
 /** Without them each receive takes a whole one. */
-const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024, flags: 0 };
+const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024 };
 
 /**
  * The buffers that a loop's connections receive into. The kernel picks one when data is there, so an
@@ -20,7 +16,7 @@ const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024, flags: 0 };
  * while a buffer is lent another takes its place.
  */
 export class ReceiveBuffers {
-  readonly group = GROUP;
+  readonly group: number;
   readonly #ring: ProvidedBuffers;
   readonly #memory: Memory;
   readonly #size: number;
@@ -36,7 +32,8 @@ export class ReceiveBuffers {
   #lendable = 0;
 
   private constructor(loop: Loop) {
-    this.#ring = ReceiveBuffers.#make(loop);
+    this.#ring = loop.provideBuffers(INCREMENTAL) ?? loop.provideBuffers(WHOLE)!;
+    this.group = this.#ring.group;
     this.#size = this.#ring.bufferSize;
     this.#memory = memoryOf(this.#ring.bytes);
     const { entries, provided } = this.#ring;
@@ -45,17 +42,6 @@ export class ReceiveBuffers {
     for (let id = entries - 1; id >= provided; id--) this.#spare.push(id);
     this.#lendable = this.#spare.length;
     loop.onClose(() => this.#ring.close());
-  }
-
-  static #make(loop: Loop): ProvidedBuffers {
-    return inRingOrLoose(loop, { group: GROUP, ...WHOLE }, () => {
-      try {
-        return new BufRing(loop.ring, { group: GROUP, ...INCREMENTAL });
-      } catch (error) {
-        if (!(error instanceof UasyncError) || error.code !== 'EINVAL') throw error;
-        return new BufRing(loop.ring, { group: GROUP, ...WHOLE });
-      }
-    });
   }
 
   /** The loop's buffers, made on first use. */

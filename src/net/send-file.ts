@@ -3,7 +3,6 @@ import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait } from '../loop/waiter.js';
 import { withBlock } from '../loop/with-block.js';
-import * as abi from '../ring/abi.js';
 import { checkFd, checkInt, checkSignal } from '../ring/check.js';
 import { EAGAIN, isCancelled } from '../ring/errno.js';
 import { argTypeError, closedError } from '../ring/errors.js';
@@ -88,8 +87,7 @@ class BlockSend extends AbortableOperation<number> {
     this.#yielding = this.loop.blocks.short;
     this.loop
       .start(this)
-      .prep(abi.OP_SEND, fd, address, length, 0)
-      .opFlags(MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
+      .sendAt(fd, address, length, MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
     this.watch(signal);
     return this.promise();
   }
@@ -122,7 +120,7 @@ async function send(
     const piece = async (block: Block): Promise<number> => {
       const { address, bytes } = block;
       const want = Math.min(left, bytes.length);
-      filled = await loop.submit(sqe => sqe.prep(abi.OP_READ, file, address, want, offset + at), { signal });
+      filled = await loop.submit(sqe => sqe.readAt(file, address, want, offset + at), { signal });
       return filled === 0 ? 0 : new BlockSend(loop).run(socket, block, filled, signal);
     };
     const taken = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);

@@ -46,10 +46,7 @@ export class ZeroCopySend extends Operation {
 
   start(fd: number, address: number, length: number): void {
     this.block.take();
-    this.loop
-      .start(this)
-      .prep(abi.OP_SEND_ZC, fd, address, length, 0)
-      .opFlags(MSG_NOSIGNAL | MSG_WAITALL);
+    this.loop.start(this).sendZcAt(fd, address, length, MSG_NOSIGNAL | MSG_WAITALL);
   }
 
   complete(res: number, flags: number): void {

@@ -79,8 +79,10 @@ t.test('rings of older kernels wake the thread as well', t => {
     const printed = run(`
       const { Loop } = await import('${built('src/loop/loop.js')}');
       const abi = await import('${built('src/ring/abi.js')}');
-      const old = new Loop({}, ${without});
-      console.log((old.ring.flags & (${without})) === 0);
+      const { RingBackend } = await import('${built('src/loop/ring-backend.js')}');
+      const backend = new RingBackend(64, 128, ${without});
+      const old = new Loop({}, backend);
+      console.log((backend.queues.flags & (${without})) === 0);
       for (let i = 0; i < 20; i++) {
         await old.submit(sqe => sqe.timeout(5)).catch(error => console.log(error.code));
       }

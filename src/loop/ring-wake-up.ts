@@ -2,6 +2,7 @@ import * as abi from '../ring/abi.js';
 import { systemError } from '../ring/errors.js';
 import { libc, type Watch } from '../ring/libc.js';
 import type { Ring } from '../ring/ring.js';
+import type { WakeUp } from './backend.js';
 
 /**
  * How a ring wakes its thread, which sleeps in libuv's epoll.
@@ -16,7 +17,7 @@ import type { Ring } from '../ring/ring.js';
  * ring's own. It does so once: as measured on 6.18, all that follow are lost. Registering the eventfd anew lets it
  * signal again.
  */
-export class WakeUp {
+export class RingWakeUp implements WakeUp {
   readonly #ring: Ring;
   readonly #eventfd: number;
   readonly #watch: Watch;
@@ -41,16 +42,11 @@ export class WakeUp {
     }
   }
 
-  /** Whether it keeps the process alive. */
   setReferenced(referenced: boolean): void {
     if (referenced) this.#watch.ref();
     else this.#watch.unref();
   }
 
-  /**
-   * Has what happens from now on wake the thread; false if something has happened already.
-   * @param nested whether operations in flight may wait for an eventfd.
-   */
   arm(nested: boolean): boolean {
     if (this.#eventfd < 0) return true;
     this.#asleep = true;
@@ -74,7 +70,6 @@ export class WakeUp {
     }
   }
 
-  /** The thread is awake: nothing need wake it. */
   disarm(): void {
     if (!this.#asleep) return;
     this.#asleep = false;

@@ -1,0 +1,106 @@
+import { isMainThread } from 'node:worker_threads';
+import * as abi from '../ring/abi.js';
+import { BufRing } from '../ring/buf-ring.js';
+import { EINVAL, ENOMEM } from '../ring/errno.js';
+import { UasyncError } from '../ring/errors.js';
+import { probeOps } from '../ring/probe.js';
+import type { Ring } from '../ring/ring.js';
+import type { Sqe } from '../ring/sqe/index.js';
+import type { Backend } from './backend.js';
+import { fittingRing } from './fitting-ring.js';
+import { LooseBuffers } from './loose-buffers.js';
+import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
+import { RegisteredBuffers } from './registered-buffers.js';
+import { RingWakeUp } from './ring-wake-up.js';
+
+/** What the ring is asked to be; older kernels have less. */
+const SETUP_FLAGS =
+  // Memory that the kernel maps would keep the ring of a terminated worker, and all that is in flight on
+  // it: its listeners would go on accepting.
+  (isMainThread ? 0 : abi.SETUP_NO_MMAP) |
+  abi.SETUP_NO_SQARRAY |
+  abi.SETUP_SINGLE_ISSUER |
+  abi.SETUP_DEFER_TASKRUN |
+  abi.SETUP_TASKRUN_FLAG |
+  abi.SETUP_COOP_TASKRUN |
+  abi.SETUP_SUBMIT_ALL |
+  abi.SETUP_CLAMP;
+
+/** A ring of the kernel's executes the entries. */
+export class RingBackend implements Backend {
+  readonly queues: Ring;
+  readonly wakeUp: RingWakeUp;
+  readonly fixedBuffers: RegisteredBuffers;
+  readonly ops: ReadonlySet<number>;
+  readonly installsFiles: boolean;
+
+  /**
+   * @param entries,cqEntries at most; see `fittingRing`.
+   * @param without SETUP_ flags to do without, as on an older kernel: for tests.
+   */
+  constructor(entries: number, cqEntries: number, without = 0) {
+    const ring = fittingRing(entries, cqEntries, SETUP_FLAGS & ~without);
+    this.queues = ring;
+    try {
+      registerRingFd(ring);
+      this.ops = probeOps(ring);
+      this.wakeUp = new RingWakeUp(ring);
+    } catch (error) {
+      ring.close();
+      throw error;
+    }
+    this.fixedBuffers = new RegisteredBuffers(ring);
+    const deferred = (ring.flags & abi.SETUP_DEFER_TASKRUN) !== 0;
+    this.installsFiles = deferred && this.ops.has(abi.OP_FIXED_FD_INSTALL);
+  }
+
+  installFile(index: number, low: number, high: number): number {
+    return this.queues.installFile(index, low, high);
+  }
+
+  registerFiles(count: number): void {
+    // Sparse tables came with 5.19, as did this operation.
+    if (!this.ops.has(abi.OP_SOCKET))
+      throw new UasyncError('ERR_UNSUPPORTED', 'Registered files need Linux 5.19');
+    this.queues.registerFilesSparse(count);
+  }
+
+  allowWaiters(count: number): void {
+    try {
+      this.queues.registerIowqMaxWorkers(count, 0);
+    } catch {
+      // Before 5.15 the kernel's own limits hold.
+    }
+  }
+
+  provideBuffers(
+    group: number,
+    { piecewise, ...options }: ProvidedBuffersOptions,
+    entry: () => Sqe,
+  ): ProvidedBuffers | undefined {
+    try {
+      return new BufRing(this.queues, { group, ...options, flags: piecewise ? abi.PBUF_RING_INC : 0 });
+    } catch (error) {
+      const { errno } = error as UasyncError;
+      // Before 6.12.
+      if (piecewise && (errno === EINVAL || errno === ENOMEM)) return undefined;
+      if (errno !== ENOMEM) throw error;
+      return new LooseBuffers(group, options, entry);
+    }
+  }
+
+  close(): void {
+    this.wakeUp.close();
+    this.queues.close();
+  }
+}
+
+/** Saves the kernel a look-up of the descriptor in each system call, which other threads make dearer. */
+function registerRingFd(ring: Ring): void {
+  try {
+    ring.registerRingFd();
+  } catch (error) {
+    // Before 5.18, or a thread with 16 rings.
+    if (!(error instanceof UasyncError)) throw error;
+  }
+}
