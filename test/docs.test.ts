@@ -1,5 +1,13 @@
 /** Every code block of README and docs: JavaScript is run, commands must exist. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { scratchFolder } from './harness.js';
@@ -40,11 +48,15 @@ const BEFORE = `{
 for (const file of files) {
   const text = readFileSync(join(ROOT, file), 'utf8');
   t.test(file, async t => {
-    const blocks = [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)];
-    for (const [i, [, language, code]] of blocks.entries()) {
-      if (language === 'js') await runs(t, `${file} block ${i + 1}`, code!);
-      else if (language === 'sh') for (const line of code!.trim().split('\n')) isCommand(t, line);
-    }
+    const blocks = [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].entries();
+    // Servers run for a second, which is mostly waiting: a few at a time.
+    const some = Array.from({ length: 4 }, async () => {
+      for (const [i, [, language, code]] of blocks) {
+        if (language === 'js') await runs(t, `${file} block ${i + 1}`, code!);
+        else if (language === 'sh') for (const line of code!.trim().split('\n')) isCommand(t, line);
+      }
+    });
+    await Promise.all(some);
     for (const [, link] of text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
       t.ok(existsSync(join(ROOT, file, '..', link!)), `${link} exists`);
     }
@@ -58,7 +70,8 @@ async function runs(t: Test, name: string, code: string): Promise<void> {
   );
   const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mjs`);
   writeFileSync(path, `${BEFORE}${forOldNode(code)}\n${after(expected)}`);
-  const printed = await output(process.execPath, [path], { ...process.env, TMPDIR: temporary });
+  const TMPDIR = mkdtempSync(join(temporary, 'block-'));
+  const printed = await output(process.execPath, [path], { ...process.env, TMPDIR });
   for (const text of expected) t.match(printed, text, `${name} prints ${text}`);
 }
 

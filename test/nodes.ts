@@ -1,14 +1,14 @@
 /** `npm run test:nodes [-- 22 26]`: the whole suite on each of these versions of Node. */
 import { spawnSync } from 'node:child_process';
 import { nodeOfVersion } from './node-versions.js';
-import { ROOT } from './programs.js';
+import { built } from './programs.js';
 
 const versions = process.argv.length > 2 ? process.argv.slice(2) : ['20', '22', '24', '26'];
 const failed = versions.filter(version => {
-  const { program, env } = nodeOfVersion(version);
+  const { program } = nodeOfVersion(version);
   console.log(`\nNode ${spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout}`);
-  // npm's own programs find the Node to run on in PATH, and so do tap's.
-  return spawnSync('npm', ['run', '--silent', 'test:tap'], { cwd: ROOT, env, stdio: 'inherit' }).status !== 0;
+  const run = [built('test/run.js'), '--node', version];
+  return spawnSync(process.execPath, run, { stdio: 'inherit' }).status !== 0;
 });
 if (failed.length > 0) console.log(`\nFailed on Node ${failed.join(', ')}`);
 process.exitCode = failed.length > 0 ? 1 : 0;

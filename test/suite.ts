@@ -1,0 +1,138 @@
+/**
+ * Runs test files, each in a plain process of its own. tap's command gives a loader to every process that a test
+ * starts: most of these tests start processes, and took more than twice the CPU time.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NodeVersion } from './node-versions.js';
+import { built, ROOT } from './programs.js';
+
+const { tap } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  tap: { 'node-arg': string[]; jobs: number; timeout: number };
+};
+const LOGS = join(ROOT, '.tap', 'failed');
+
+/** The assertions of a file or of several. */
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** A file that failed. */
+export interface Failure {
+  /** As `net/tcp`. */
+  name: string;
+  /** The assertions that failed, or the end of what was printed. */
+  told: string;
+}
+
+/** What a run of several files came to. */
+export interface Results extends Counts {
+  failures: Failure[];
+  /** Why tests were skipped, and how many for this reason. */
+  reasons: Map<string, number>;
+}
+
+/** The names of the test files, such as `net/tcp`: all, or those with one of these parts in them. */
+export function testFiles(parts: string[]): string[] {
+  return (readdirSync(built('test'), { recursive: true }) as string[])
+    .filter(file => file.endsWith('.test.js'))
+    .map(file => file.slice(0, -'.test.js'.length))
+    .filter(name => parts.length === 0 || parts.some(part => name.includes(part)))
+    .sort();
+}
+
+const running = new Set<ChildProcess>();
+
+/** Ends this process and those of tests with it when it is interrupted. */
+export function endWithTests(): void {
+  process.once('exit', () => {
+    for (const child of running) child.kill('SIGKILL');
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+}
+
+/** A process that ends with this one. */
+export function start(program: string, args: string[], env = process.env): ChildProcess {
+  const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** What tap prints last: how many assertions passed, failed and were skipped. */
+function countsIn(printed: string): Counts | null {
+  const line = /^# \{ total: .*\}$/m.exec(printed)?.[0];
+  if (line === undefined) return null;
+  const count = (what: string): number => Number(new RegExp(`\\b${what}: (\\d+)`).exec(line)?.[1] ?? 0);
+  return { passed: count('pass'), failed: count('fail'), skipped: count('skip') };
+}
+
+/** The assertions that failed, each with its diagnosis, and the names of the tests that they are in. */
+function failuresIn(printed: string): string {
+  const test = /^ *not ok .* # time=[\d.]+m?s$/;
+  const assertion = /^( *)not ok .*(\n\1 {2}---\n(\1 .*\n)*?\1 {2}\.\.\.$)?/;
+  const failed = printed.match(new RegExp(`${test.source}|${assertion.source}`, 'gm'));
+  return failed?.join('\n') ?? printed.slice(-4000);
+}
+
+interface Ended {
+  counts: Counts;
+  failure?: Failure;
+  printed: string;
+}
+
+async function runFile({ program, env }: NodeVersion, name: string): Promise<Ended> {
+  const args = [...tap['node-arg'], built(`test/${name}.test.js`)];
+  const child = start(program, args, { ...env, TAP_TIMEOUT: String(tap.timeout) });
+  let printed = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding('utf8').on('data', text => {
+      printed += text;
+    });
+  }
+  // tap ends what takes longer by itself, unless it hangs in one turn of its loop.
+  const timer = setTimeout(() => child.kill('SIGKILL'), (tap.timeout + 20) * 1000);
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  clearTimeout(timer);
+  const counts = countsIn(printed);
+  if (code === 0 && counts?.failed === 0) return { counts, printed };
+  mkdirSync(LOGS, { recursive: true });
+  const log = join(LOGS, `${name.replaceAll('/', '-')}-${process.pid}-${child.pid}.log`);
+  writeFileSync(log, printed);
+  const how = signal ?? `exit code ${code}`;
+  const failure = { name, told: `${failuresIn(printed)}\n${name}: ${how}, all that it printed is in ${log}` };
+  return { counts: { passed: 0, skipped: 0, ...counts, failed: counts?.failed || 1 }, failure, printed };
+}
+
+/**
+ * Runs these files in this order, several at a time; `onFile` is called when one has ended, with the number of those
+ * that have.
+ */
+export async function runFiles(
+  node: NodeVersion,
+  names: string[],
+  onFile: (ended: number, failure: Failure | undefined) => void,
+): Promise<Results> {
+  const results: Results = { passed: 0, failed: 0, skipped: 0, failures: [], reasons: new Map() };
+  const rest = [...names];
+  let ended = 0;
+  const jobs = Array.from({ length: tap.jobs }, async () => {
+    for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+      const { counts, failure, printed } = await runFile(node, name);
+      results.passed += counts.passed;
+      results.failed += counts.failed;
+      results.skipped += counts.skipped;
+      for (const [, reason] of printed.matchAll(/^ *ok .* # SKIP (.*)$/gm)) {
+        results.reasons.set(reason!, (results.reasons.get(reason!) ?? 0) + 1);
+      }
+      if (failure !== undefined) results.failures.push(failure);
+      onFile(++ended, failure);
+    }
+  });
+  await Promise.all(jobs);
+  return results;
+}
