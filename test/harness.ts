@@ -59,8 +59,18 @@ const TEMPORARY = Buffer.byteLength(tmpdir()) <= 40 ? tmpdir() : '/tmp';
 export function scratchFolder(parent = TEMPORARY): string {
   const file = basename(process.argv[1] ?? 'test', '.test.js').slice(0, 20);
   const folder = mkdtempSync(join(parent, `uasync-${file}-`));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  t.teardown(() => remove(folder));
   return folder;
+}
+
+/** Removes what there is at a path, also folders that their owner may not enter. */
+export function remove(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    execFileSync('chmod', ['-R', 'u+rwx', path]);
+    rmSync(path, { recursive: true, force: true });
+  }
 }
 
 /** A FIFO in a folder; its path. mkfifo(1) */

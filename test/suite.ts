@@ -76,7 +76,9 @@ function failuresIn(printed: string): string {
   const test = /^ *not ok .* # time=[\d.]+m?s$/;
   const assertion = /^( *)not ok .*(\n\1 {2}---\n(\1 .*\n)*?\1 {2}\.\.\.$)?/;
   const failed = printed.match(new RegExp(`${test.source}|${assertion.source}`, 'gm'));
-  return failed?.join('\n') ?? printed.slice(-4000);
+  if (failed === null) return printed.slice(-4000);
+  const more = failed.length > 20 ? [`and ${failed.length - 20} more`] : [];
+  return [...failed.slice(0, 20), ...more].join('\n');
 }
 
 interface Ended {

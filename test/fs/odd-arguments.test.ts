@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import t from 'tap';
 import * as fs from 'uasync/fs';
 import { FileHandle } from '../../src/fs/file-handle.js';
-import { checkLeaks, scratchFolder } from '../harness.js';
+import { checkLeaks, remove, scratchFolder } from '../harness.js';
 import type { Any } from './agreement.js';
 import { node, ours } from './beside-node.js';
 
@@ -154,7 +154,7 @@ const WITHOUT_ARGUMENTS = ['constructor', 'datasync', 'directAlignment', 'sync']
 function fresh(which: string): string {
   const at = join(folder, which);
   nodeFs.mkdirSync(join(at, 'D'), { recursive: true });
-  for (const name of ['N', 'F']) nodeFs.rmSync(join(at, name), { force: true, recursive: true });
+  for (const name of ['N', 'F']) remove(join(at, name));
   nodeFs.chmodSync(join(at, 'D'), 0o755);
   nodeFs.writeFileSync(join(at, 'F'), 'some text');
   if (!nodeFs.existsSync(join(at, 'L'))) nodeFs.symlinkSync('F', join(at, 'L'));

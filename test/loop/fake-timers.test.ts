@@ -131,7 +131,7 @@ t.test('threads start and stop', async t => {
   mock.timers.enable();
   try {
     const server = await start(1, {});
-    t.equal(await server.stop(), 0);
+    t.equal(await server.stop({ timeout: 120_000 }), 0);
   } finally {
     mock.timers.reset();
   }

@@ -138,7 +138,7 @@ t.test('a stop while a thread waits to be started again', async t => {
   await crash;
   t.equal(server.channel(0), null);
   await server.broadcast('to nobody');
-  t.equal(await server.stop(), 0);
+  t.equal(await server.stop({ timeout: 120_000 }), 0);
 });
 
 t.test('what keeps a thread from starting rejects the call', async t => {

@@ -16,8 +16,8 @@ t.test('threads share a port that was chosen once, and each gets connections', a
   t.same([...reached.keys()].sort(), [0, 1]);
   for (const [id, socket] of reached) t.equal(await ask(socket, `to ${id}`), `to ${id}`);
   for (const socket of reached.values()) await closed(socket);
-  t.equal(await server.stop(), 0, 'nobody had to be terminated');
-  t.equal(await server.stop(), 0, 'a second stop is the first');
+  t.equal(await server.stop({ timeout: 120_000 }), 0, 'nobody had to be terminated');
+  t.equal(await server.stop({ timeout: 120_000 }), 0, 'a second stop is the first');
   t.equal(server.channel(0), null);
   t.same(
     (await server.stats()).map(({ loop }) => loop),
