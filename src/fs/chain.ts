@@ -114,9 +114,9 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
     }
   }
 
-  protected fail(error: unknown): void {
+  protected override fail(error: unknown): void {
     this.end();
-    this.reject(error);
+    super.fail(error);
   }
 
   /** Gives everything back but the promise. */

@@ -1,3 +1,5 @@
+import { errorFrom } from '../ring/errors.js';
+
 /**
  * Syncs of one file that are asked for while another is under way are done by one more, begun when that
  * has ended: it covers every write that had completed when they were asked for. So many writers that each
@@ -19,7 +21,10 @@ export class GroupSync {
       const start = (): Promise<void> => this.#start();
       this.#next = this.#running.then(start, start);
     }
-    return this.#next;
+    // Others may wait for the same one.
+    return this.#next.catch(error => {
+      throw errorFrom(error);
+    });
   }
 
   #start(): Promise<void> {

@@ -65,7 +65,7 @@ class PrivateRead extends PromiseOperation<number> {
       this.#start();
     } catch (error) {
       this.#bytes = NO_BYTES;
-      this.reject(error);
+      this.fail(error);
     }
   }
 
@@ -79,8 +79,8 @@ class PrivateRead extends PromiseOperation<number> {
     // The kernel has not said this: it may write yet.
     if (closed) abandoned.push(this.#bytes);
     this.#bytes = NO_BYTES;
-    if (isCancelled(res) && closing) this.reject(closedError('The loop'));
-    else if (res < 0) this.reject(failureOf(res, 'read'));
+    if (isCancelled(res) && closing) this.fail(closedError('The loop'));
+    else if (res < 0) this.fail(failureOf(res, 'read'));
     else this.resolve(res);
     reads.give(this);
   }

@@ -54,7 +54,7 @@ class StatOperation extends FileOperation<unknown> implements BlockWaiter {
     try {
       this.#start();
     } catch (error) {
-      this.reject(error);
+      this.fail(error);
     }
   }
 
@@ -73,7 +73,7 @@ class StatOperation extends FileOperation<unknown> implements BlockWaiter {
   complete(res: number): void {
     const error = this.settle(res);
     const block = this.#block!;
-    if (error !== undefined) this.reject(error);
+    if (error !== undefined) this.fail(error);
     else this.resolve(this.#decode(block.words));
     this.loop.blocks.release(block);
     this.#block = null;

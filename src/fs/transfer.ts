@@ -186,11 +186,11 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.#buffer = null;
     // Where the loop ends under it the kernel may have them still.
     if (this.#address === 0 || !this.loop.closing) this.bytes = NO_BYTES;
-    if (failure !== undefined) this.reject(failure);
-    else if (isCancelled(res) && this.loop.closing) this.reject(closedError('The loop'));
-    else if (res < 0) this.reject(failureOf(res, this.syscall));
+    if (failure !== undefined) this.fail(failure);
+    else if (isCancelled(res) && this.loop.closing) this.fail(closedError('The loop'));
+    else if (res < 0) this.fail(failureOf(res, this.syscall));
     else if (lost)
-      this.reject(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));
+      this.fail(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));
     else this.resolve(this.result(this.at - this.#start, buffer));
     owner.transferEnded();
   }

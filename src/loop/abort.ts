@@ -74,7 +74,7 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> implemen
   protected conclude(res: number, value: T): void {
     const error = this.settle(res);
     if (error === undefined) this.resolve(value);
-    else this.reject(error);
+    else this.fail(error);
   }
 
   /** The error of a failed operation. */

@@ -1,6 +1,6 @@
 import { isSharedArrayBuffer } from 'node:util/types';
 import * as abi from '../ring/abi.js';
-import { argTypeError, closedError, stateError, UasyncError } from '../ring/errors.js';
+import { argTypeError, closedError, errorFrom, stateError, UasyncError } from '../ring/errors.js';
 import { optionNames } from '../ring/options.js';
 import { arrayOf, kindOf } from './array-kinds.js';
 import type { ChannelEnd } from './channel-end.js';
@@ -52,7 +52,7 @@ class Receiving extends Waiter<unknown> {
 
   end(): void {
     if (this.iterates) this.resolve({ value: undefined, done: true });
-    else this.reject(closedError('The channel'));
+    else this.fail(closedError('The channel'));
   }
 }
 
@@ -333,7 +333,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       try {
         first.give(this.#take());
       } catch (error) {
-        first.reject(error);
+        first.fail(error);
       }
       taken = true;
     }
@@ -350,7 +350,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         first.resolve();
         sent = true;
       } catch (error) {
-        first.reject(error);
+        first.fail(error);
       }
       this.#credit--;
       sending.shift();
@@ -439,12 +439,12 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     this.#port.close();
     for (const one of this.#receiving.splice(0)) {
       one.settled();
-      if (closing) one.reject(error);
+      if (closing) one.fail(errorFrom(error));
       else one.end();
     }
     for (const one of this.#sending.splice(0)) {
       one.settled();
-      one.reject(error);
+      one.fail(errorFrom(error));
     }
   }
 

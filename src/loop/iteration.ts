@@ -11,6 +11,7 @@ import { nameOf, startDraft, withDraft } from './draft.js';
 import { failureOf } from './failure.js';
 import type { Loop } from './loop.js';
 import { Operation } from './operation.js';
+import { rejectTraced } from './traced.js';
 
 /** One completion of an operation that has many. */
 export interface Completion {
@@ -153,7 +154,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
     const error = this.#error;
     this.#error = undefined;
     if (error === undefined) waiting.resolve(DONE);
-    else waiting.reject(error);
+    else rejectTraced(waiting, error);
   }
 
   /** The next completion. */

@@ -1,5 +1,6 @@
 import type { Loop } from './loop.js';
 import { promiseOf, type Settler } from './settler.js';
+import { rejectTraced } from './traced.js';
 
 /**
  * Something that waits for completions. While it is in flight it has a slot; everything that it
@@ -48,5 +49,10 @@ export abstract class PromiseOperation<T> extends Operation implements Settler<T
   /** A new promise, which `resolve` and `reject` settle from now on. */
   protected promise(): Promise<T> {
     return promiseOf(this);
+  }
+
+  /** Rejects with an error whose stack says who waits. */
+  protected fail(error: unknown): void {
+    rejectTraced(this, error);
   }
 }

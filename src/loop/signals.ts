@@ -39,7 +39,7 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
     this.#aborted = this.#waiting.length === 0;
     const waiting = this.#waiting.splice(0);
     this.#end();
-    for (const waiter of waiting) waiter.reject(new AbortError(this.#signal!));
+    for (const waiter of waiting) waiter.fail(new AbortError(this.#signal!));
   };
 
   /** The next signal: one that came meanwhile, or the next to come. */

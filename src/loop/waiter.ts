@@ -5,6 +5,7 @@ import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 import { clearTimeout, setTimeout } from './real-timers.js';
 import { promiseOf, type Settler } from './settler.js';
+import { rejectTraced } from './traced.js';
 
 /** What every call that waits on a peer takes. */
 export interface WaitOptions {
@@ -79,7 +80,12 @@ export class Waiter<T> implements Settler<T>, AbortListener {
   giveUp(error: Error): void {
     this.settled();
     this.#forget(this);
-    this.reject(error);
+    this.fail(error);
+  }
+
+  /** Rejects with an error whose stack says who waits. */
+  fail(error: unknown): void {
+    rejectTraced(this, error);
   }
 
   /** It no longer waits: lets go of its signal and its timer. */

@@ -1,10 +1,9 @@
 import { constants } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
 import type { Loop } from '../loop/loop.js';
-import { traced } from '../loop/traced.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
-import { argTypeError, closedError, rangeError, stateError } from '../ring/errors.js';
+import { argTypeError, closedError, errorFrom, rangeError, stateError } from '../ring/errors.js';
 import { checkOptions } from '../ring/options.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { ChunkIterator } from './chunk-iterator.js';
@@ -98,12 +97,13 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * Several reads may wait: they are served in order.
    * @throws (as a rejection) ECONNRESET and its like, ERR_CLOSED, AbortError, ETIMEDOUT.
    */
-  async read(options?: WaitOptions): Promise<Buffer | null> {
-    checkWait(options);
+  read(options?: WaitOptions): Promise<Buffer | null> {
+    // Not an async function: its promise would be a second one for each read.
     try {
-      return (await this.#receiver.start(this.#receiver.newReader(), options)) as Buffer | null;
+      checkWait(options);
+      return this.#receiver.start(this.#receiver.newReader(), options) as Promise<Buffer | null>;
     } catch (error) {
-      throw traced(error);
+      return Promise.reject(error);
     }
   }
 
@@ -113,11 +113,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     if (!isUint8Array(buffer)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
-    try {
-      return (await this.#receiver.start(this.#receiver.newReader().into(buffer), options)) as number;
-    } catch (error) {
-      throw traced(error);
-    }
+    return (await this.#receiver.start(this.#receiver.newReader().into(buffer), options)) as number;
   }
 
   /**
@@ -128,11 +124,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
     checkInt('count', count, 0, constants.MAX_LENGTH);
     checkWait(options);
-    try {
-      return (await this.#receiver.start(this.#receiver.newReader().exactly(count), options)) as Buffer;
-    } catch (error) {
-      throw traced(error);
-    }
+    return (await this.#receiver.start(this.#receiver.newReader().exactly(count), options)) as Buffer;
   }
 
   /**
@@ -144,11 +136,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     checkWait(options, READ_UNTIL_OPTIONS);
     const bytes = delimiterOf(delimiter);
     const max = untilMax(options, bytes.length);
-    try {
-      return (await this.#receiver.start(this.#receiver.newReader().until(bytes, max), options)) as Buffer;
-    } catch (error) {
-      throw traced(error);
-    }
+    return (await this.#receiver.start(this.#receiver.newReader().until(bytes, max), options)) as Buffer;
   }
 
   /**
@@ -159,11 +147,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   async peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
     checkInt('count', count, 1, PEEK_MAX);
     checkWait(options);
-    try {
-      return (await this.#receiver.start(this.#receiver.newReader().peek(count), options)) as Buffer | null;
-    } catch (error) {
-      throw traced(error);
-    }
+    return (await this.#receiver.start(this.#receiver.newReader().peek(count), options)) as Buffer | null;
   }
 
   /** Puts a copy of bytes back, to be read before all others. */
@@ -240,7 +224,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   async drained(options?: WaitOptions): Promise<void> {
     checkWait(options);
     await this.#endpoint.drain(options);
-    if (this.#sender.error !== null) throw this.#sender.error;
+    if (this.#sender.error !== null) throw errorFrom(this.#sender.error);
   }
 
   /**
@@ -274,14 +258,10 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     checkWait(options);
     const { fds } = this.#receiver;
     if (fds === null) throw stateError("Only a connection made with 'receiveFds' takes any");
-    try {
-      return (await this.#receiver.start(
-        this.#receiver.newReader().withFds(fds),
-        options,
-      )) as ReceivedFds | null;
-    } catch (error) {
-      throw traced(error);
-    }
+    return (await this.#receiver.start(
+      this.#receiver.newReader().withFds(fds),
+      options,
+    )) as ReceivedFds | null;
   }
 
   /**
@@ -316,9 +296,13 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * Sends what was written, then ends this side: the peer reads the end. A second call waits for the first.
    * @throws (as a rejection) EPIPE, ECONNRESET and their like, ERR_CLOSED, AbortError, ETIMEDOUT.
    */
-  shutdown(options?: WaitOptions): Promise<void> {
+  async shutdown(options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.shutdown());
-    return this.#endpoint.shutdown();
+    try {
+      await this.#endpoint.shutdown();
+    } catch (error) {
+      throw errorFrom(error as Error);
+    }
   }
 
   // --- The peer -----------------------------------------------------------------------------------
@@ -448,6 +432,11 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   abandon(): Promise<void> {
     return this.#endpoint.abandon();
+  }
+
+  /** @internal */
+  protected override peerAddress(): SocketAddress | undefined {
+    return this.#endpoint.address;
   }
 
   /** @internal */

@@ -1,4 +1,5 @@
 import { promiseOf, type Settler } from '../loop/settler.js';
+import { rejectTraced } from '../loop/traced.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Destination } from './datagram-destination.js';
 import type { SendOutcome } from './datagram-send.js';
@@ -125,7 +126,8 @@ export class Batch implements SendOutcome, Settler<number> {
     this.#limit?.end();
     if (this.#failures.length === 0) this.resolve(this.#sent);
     else
-      this.reject(
+      rejectTraced(
+        this,
         new SendManyError(
           this.#sent,
           this.#failures.sort((a, b) => a.index - b.index),

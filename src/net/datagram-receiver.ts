@@ -4,7 +4,7 @@ import { queueMicrotask } from '../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
-import { closedError, systemError } from '../ring/errors.js';
+import { closedError, errorFrom, systemError } from '../ring/errors.js';
 import { SOCKADDR_MAX } from '../ring/sockaddr.js';
 import { MSG_TRUNC } from '../ring/sqe/sockets.js';
 import { RECVMSG_OUT } from '../ring/structs.js';
@@ -159,7 +159,7 @@ export class DatagramReceiver extends Operation {
   }
 
   #wait(user: object, want: number, options: WaitOptions | undefined): Promise<Received> {
-    if (this.#closed !== null && want !== STEP) return Promise.reject(this.#closed);
+    if (this.#closed !== null && want !== STEP) return Promise.reject(errorFrom(this.#closed));
     const receive = this.#spare ?? new Receive('recvmsg', gone => this.#forget(gone as Receive));
     this.#spare = null;
     receive.want = want;
@@ -192,10 +192,10 @@ export class DatagramReceiver extends Operation {
         else if (want === STEP) receive.resolve({ value: this.#shift(), done: false });
         else receive.resolve(this.#take(want));
       } else if (this.#error !== null) {
-        receive.reject(this.takeError());
+        receive.fail(this.takeError());
       } else if (this.#closed !== null) {
         if (want === STEP) receive.resolve({ value: undefined, done: true });
-        else receive.reject(this.#closed);
+        else receive.fail(errorFrom(this.#closed));
       } else {
         return;
       }

@@ -2,6 +2,7 @@ import type { Block } from '../loop/blocks.js';
 import { Operation } from '../loop/operation.js';
 import { OperationPool } from '../loop/pool.js';
 import type { Settler } from '../loop/settler.js';
+import { rejectTraced } from '../loop/traced.js';
 import { EAGAIN } from '../ring/errno.js';
 import type { Destination } from './datagram-destination.js';
 import type { Limited, SendLimit } from './send-limit.js';
@@ -85,7 +86,7 @@ export class DatagramSend extends Operation implements Settler<number>, Limited 
 
   /** Not sent, for this reason. */
   fail(error: Error): void {
-    if (this.outcome === null) this.reject(error);
+    if (this.outcome === null) rejectTraced(this, error);
     else this.outcome.failed(this.index, error);
     this.#finish();
   }

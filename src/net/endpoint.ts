@@ -5,12 +5,14 @@ import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import { ECONNRESET, EPIPE } from '../ring/errno.js';
 import { closedError, systemError, timeoutError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
 import type { Remains } from './forgotten.js';
 import { IdleTimer } from './idle-timer.js';
 import { endNow, LingeringClose } from './lingering-close.js';
-import { placeOf, remoteAddress } from './names.js';
+import { placeOf } from './names.js';
 import { setResetOnClose } from './options.js';
+import { addressOf, detailsOf } from './peer-name.js';
 import { PeerWatch } from './peer-watch.js';
 import { Receiver, type ReceiverOwner } from './receiver.js';
 import { Sender } from './sender.js';
@@ -55,8 +57,13 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.#closing !== null;
   }
 
+  /** The peer's. */
+  get address(): SocketAddress | undefined {
+    return addressOf(this.sender.peer);
+  }
+
   get place(): string | undefined {
-    const address = remoteAddress(this.fd);
+    const { address } = this;
     return address === undefined ? undefined : `with ${placeOf(address)}`;
   }
 
@@ -96,10 +103,12 @@ export class Endpoint implements ReceiverOwner, Remains {
     // A peer of a Unix socket that closes hangs up with its end. A pipe need not fail for that: perhaps nothing more
     // is to be sent. It does if the peer had ended its side before, to receive the rest.
     if (failed || watch.hasEnded || !this.receiver.finished) {
-      this.sender.endPipes(systemError(EPIPE, 'write'));
+      this.sender.endPipes(systemError(EPIPE, 'write', detailsOf(this.sender.peer)));
     }
     const ended = !failed && this.sender.ended;
-    watch.finish(ended ? closedError('The connection') : systemError(ECONNRESET, 'poll'));
+    watch.finish(
+      ended ? closedError('The connection') : systemError(ECONNRESET, 'poll', detailsOf(this.sender.peer)),
+    );
   }
 
   /** Resolves when nothing more will come from the peer. */

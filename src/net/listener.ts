@@ -3,7 +3,6 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { own } from '../loop/owned-descriptors.js';
 import { clearTimeout, setTimeout } from '../loop/real-timers.js';
-import { traced } from '../loop/traced.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import {
@@ -18,7 +17,7 @@ import {
   ENOMEM,
   EPROTO,
 } from '../ring/errno.js';
-import { closedError, systemError } from '../ring/errors.js';
+import { closedError, errorFrom, systemError } from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
 import type { SocketAddress, UnixAddress } from '../ring/sockaddr.js';
@@ -201,7 +200,7 @@ class Acceptor extends Operation implements Remains {
       const waiter = this.#waiting.shift()!;
       waiter.settled();
       if (fd === undefined) {
-        waiter.reject(this.#error);
+        waiter.fail(errorFrom(this.#error!));
         continue;
       }
       waiter.resolve(this.#connection(fd));
@@ -311,11 +310,7 @@ export class Listener<Address extends SocketAddress = SocketAddress>
    */
   async accept(options?: WaitOptions): Promise<Connection<Address>> {
     checkWait(options);
-    try {
-      return (await this.#acceptor.accept(options)) as Connection<Address>;
-    } catch (error) {
-      throw traced(error);
-    }
+    return (await this.#acceptor.accept(options)) as Connection<Address>;
   }
 
   /** Yields connections until the listener is closed; leaving the loop closes it. */

@@ -4,7 +4,7 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
-import { closedError, UasyncError } from '../ring/errors.js';
+import { closedError, errorFrom, UasyncError } from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
@@ -106,13 +106,13 @@ export class PipeReader extends Operation implements BlockWaiter {
   #go(): void {
     for (let reader = this.#readers.first; reader !== null; reader = this.#readers.first) {
       if (reader.lost) {
-        reader.reject(
+        reader.fail(
           new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
         );
       } else if (!reader.serve(this.#inbox)) {
         if (this.#error === null) break;
         reader.putBack(this.#inbox);
-        reader.reject(this.#error);
+        reader.fail(errorFrom(this.#error));
       }
       this.#done();
     }
@@ -184,7 +184,7 @@ export class PipeReader extends Operation implements BlockWaiter {
       }
     } else if (!(cancelled && res === ECANCELED) && res !== EINTR && res !== EAGAIN && reader !== null) {
       reader.putBack(this.#inbox);
-      reader.reject(failureOf(res, 'read'));
+      reader.fail(failureOf(res, 'read'));
       this.#done();
     }
     this.#release();

@@ -1,7 +1,8 @@
 import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../loop/blocks.js';
 import { queueMicrotask } from '../loop/real-timers.js';
+import { traced } from '../loop/traced.js';
 import { unlessGivenUp } from '../loop/waiter.js';
-import type { UasyncError } from '../ring/errors.js';
+import { errorFrom, type UasyncError } from '../ring/errors.js';
 import { optionNames } from '../ring/options.js';
 import type { Inbox } from './inbox.js';
 import type { Sink } from './reader.js';
@@ -201,7 +202,7 @@ export async function pipe(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const pipe = new Pipe(receiver, sender, length);
-  if (sender.error !== null) throw sender.error;
+  if (sender.error !== null) throw errorFrom(sender.error);
   const end = (error: Error): void => receiver.unforward(pipe, error);
   sender.addPipe(end);
   try {
@@ -209,14 +210,14 @@ export async function pipe(
   } catch (error) {
     // Ended here, it waits for no write, which the other side may never take.
     const { code } = error as UasyncError;
-    if (code === 'ETIMEDOUT' || code === 'ERR_CLOSED') throw pipe.error ?? error;
+    if (code === 'ETIMEDOUT' || code === 'ERR_CLOSED') throw traced(pipe.error ?? error);
     // An abort waits for no write, also if it comes only now.
     await unlessGivenUp(pipe.idle(), 'write', { signal });
-    throw pipe.error ?? error;
+    throw traced(pipe.error ?? error);
   } finally {
     sender.removePipe(end);
   }
   await unlessGivenUp(pipe.idle(), 'write', { signal });
-  if (pipe.error !== null) throw pipe.error;
+  if (pipe.error !== null) throw traced(pipe.error);
   return pipe.moved;
 }

@@ -4,7 +4,7 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import { EAGAIN, EINTR } from '../ring/errno.js';
-import { closedError, stateError } from '../ring/errors.js';
+import { closedError, errorFrom, stateError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/flags.js';
 
 /** One `write()` that is not yet whole in the kernel. */
@@ -54,7 +54,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
 
   /** Resolves when the kernel has taken every byte. */
   write(data: Uint8Array, options: WaitOptions | undefined): Promise<void> {
-    if (this.#error !== null) return Promise.reject(this.#error);
+    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
     const write = new Write(data, gone => this.#forget(gone));
     const promise = write.wait(options);
     this.#writes.push(write);
@@ -92,7 +92,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
       if (write.copied !== 0) throw error;
       writes.splice(at, 1);
       write.settled();
-      write.reject(error);
+      write.fail(error);
     }
     if (total === 0) {
       this.#taken();
@@ -179,7 +179,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
     this.#error ??= error;
     for (const write of this.#writes.splice(0)) {
       write.settled();
-      write.reject(this.#error);
+      write.fail(errorFrom(this.#error));
     }
     this.#drained();
   }

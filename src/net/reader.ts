@@ -1,5 +1,6 @@
 import type { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
+import { rejectTraced } from '../loop/traced.js';
 import { Waiter } from '../loop/waiter.js';
 import { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
@@ -186,7 +187,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
       return false;
     }
     const message = `The delimiter is not among the first ${count} bytes, which stay unread`;
-    this.reject(new UasyncError('ERR_DELIMITER_NOT_FOUND', message));
+    this.fail(new UasyncError('ERR_DELIMITER_NOT_FOUND', message));
     return true;
   }
 
@@ -198,7 +199,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     else {
       this.putBack(inbox);
       const message = 'The peer ended before all that was asked for had come; what came stays unread';
-      this.reject(new UasyncError('ERR_STREAM_PREMATURE_CLOSE', message));
+      this.fail(new UasyncError('ERR_STREAM_PREMATURE_CLOSE', message));
     }
   }
 
@@ -218,10 +219,10 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   }
 
   /** Settles with an error; an iteration closes the connection first. */
-  fail(error: Error): void {
-    const { iteration, reject } = this;
-    if (iteration === null) reject(error);
-    else closeSoon(iteration, () => reject(error), reject);
+  override fail(error: Error): void {
+    const { iteration, resolve, reject } = this;
+    if (iteration === null) super.fail(error);
+    else closeSoon(iteration, () => rejectTraced({ resolve, reject }, error), reject);
   }
 
   override giveUp(error: Error): void {

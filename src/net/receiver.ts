@@ -3,9 +3,10 @@ import { Operation } from '../loop/operation.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS, EPIPE } from '../ring/errno.js';
-import { closedError, systemError, timeoutError, UasyncError } from '../ring/errors.js';
+import { closedError, errorFrom, systemError, timeoutError, UasyncError } from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
 import { Inbox } from './inbox.js';
+import { detailsOf } from './peer-name.js';
 import { Queue } from './queue.js';
 import { ALL, CHUNK, INTO, Reader, type ReadValue, type Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
@@ -109,7 +110,7 @@ export class Receiver extends Operation {
     if (reader === null) return;
     reader.settled();
     this.#forget(reader);
-    reader.reject(error);
+    reader.fail(errorFrom(error));
   }
 
   /** Puts bytes back, to be read before all others. */
@@ -151,9 +152,7 @@ export class Receiver extends Operation {
   /** Settles a reader from what is there already; false if it has to wait. */
   #serve(reader: Reader): boolean {
     if (reader.lost) {
-      reader.reject(
-        new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'),
-      );
+      reader.fail(new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'));
     } else if (this.#stopping || !reader.serve(this.#inbox)) {
       const { closing } = this.loop;
       // A sink takes its time, but everything.
@@ -162,7 +161,11 @@ export class Receiver extends Operation {
       if (this.#error !== null || this.#stopping || (closing && (untaken || !this.#ended))) {
         reader.putBack(this.#inbox);
         // Made only if someone waits: capturing its stack would cost a tenth of a short connection.
-        reader.fail(this.#error ?? closedError(closing ? 'The loop' : 'The connection'));
+        reader.fail(
+          this.#error === null
+            ? closedError(closing ? 'The loop' : 'The connection')
+            : errorFrom(this.#error),
+        );
       } else if (this.#ended) {
         reader.end(this.#inbox);
         if (this.#inbox.length === 0) this.#owner.onPeerEnded();
@@ -250,7 +253,7 @@ export class Receiver extends Operation {
       this.#noBytes(res);
       if (givenUp !== null) {
         this.#readers.shift();
-        reader.reject(givenUp);
+        reader.fail(givenUp);
         reader.clear();
       }
     }
@@ -266,9 +269,10 @@ export class Receiver extends Operation {
 
   /** The connection has failed in both directions: a pipe that leads here must not wait for bytes to learn it. */
   #fail(res: number): void {
-    this.#error = systemError(res, 'read');
+    const peer = detailsOf(this.#sender.peer);
+    this.#error = systemError(res, 'read', peer);
     this.#sender.endPipes(this.#error);
-    this.#sender.abort(systemError(EPIPE, 'write'));
+    this.#sender.abort(systemError(EPIPE, 'write', peer));
     this.#owner.onFailed();
   }
 

@@ -2,11 +2,13 @@ import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
+import { rejectTraced } from '../loop/traced.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, EOPNOTSUPP, isCancelled } from '../ring/errno.js';
-import { closedError, systemError, UasyncError } from '../ring/errors.js';
+import { closedError, errorFrom, systemError, UasyncError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/flags.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { detailsOf, peerNameOf } from './peer-name.js';
 import { Queue } from './queue.js';
 import { isSentNow, restOf, sendNow } from './send-now.js';
 import { copyWrites, lengthToCopy, NO_BYTES, rewind, Write } from './write.js';
@@ -27,6 +29,8 @@ function detachedError(): UasyncError {
  */
 export class Sender extends Operation implements BlockWaiter {
   bytesWritten = 0;
+  /** Whom it sends to, see `peerNameOf`. */
+  readonly peer: string;
   readonly #fd: number;
   /** The writes whose bytes are in the block, then those that wait. */
   readonly #writes = new Queue<Write>();
@@ -58,6 +62,7 @@ export class Sender extends Operation implements BlockWaiter {
   constructor(loop: Loop, fd: number) {
     super(loop);
     this.#fd = fd;
+    this.peer = peerNameOf(fd);
   }
 
   override get syscall(): string {
@@ -121,11 +126,11 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Resolves when the kernel has taken every byte. */
   write(data: string | Uint8Array): Promise<void> {
-    if (this.#error !== null) return Promise.reject(this.#error);
+    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
     if (this.loop.closing) return Promise.reject(closedError('The loop'));
     if (this.#isFirst && isSentNow(this.loop, data)) {
       const rest = this.#sendNow(data);
-      if (rest === null) return this.#error === null ? SENT : Promise.reject(this.#error);
+      if (rest === null) return this.#error === null ? SENT : Promise.reject(errorFrom(this.#error));
       data = rest;
     }
     if (typeof data === 'string') {
@@ -153,7 +158,7 @@ export class Sender extends Operation implements BlockWaiter {
   #sendNow(data: string | Uint8Array): string | Uint8Array | null {
     const sent = sendNow(this.loop, this.#fd, data);
     if (sent < 0) {
-      this.#fail(systemError(sent, 'write'));
+      this.#fail(systemError(sent, 'write', detailsOf(this.peer)));
       return null;
     }
     this.bytesWritten += sent;
@@ -171,7 +176,7 @@ export class Sender extends Operation implements BlockWaiter {
    * written after waits for `release()`. `giveUp` is called if the connection is reset meanwhile.
    */
   hold(giveUp: () => void): Promise<void> {
-    if (this.#error !== null) return Promise.reject(this.#error);
+    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
     if (this.loop.closing) return Promise.reject(closedError('The loop'));
     const write = new Write(NO_BYTES, 0, 0, giveUp);
     this.#push(write);
@@ -184,7 +189,7 @@ export class Sender extends Operation implements BlockWaiter {
     while (write !== null && write.holder !== giveUp) write = write.next;
     if (write === null) return;
     this.#writes.remove(write);
-    write.reject(error);
+    rejectTraced(write, error);
   }
 
   /** Ends a `hold`; with an error if what comes after can no longer be sent. */
@@ -218,7 +223,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
   writeAt(address: number, length: number): Promise<void> {
-    if (this.#error !== null) return Promise.reject(this.#error);
+    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
     if (this.#ended || this.loop.closing) {
       return Promise.reject(closedError(this.#ended ? 'The connection' : 'The loop'));
     }
@@ -384,7 +389,7 @@ export class Sender extends Operation implements BlockWaiter {
     }
     if (this.#error !== null) this.#drop(this.#error);
     else if (this.loop.closing) this.#fail(closedError('The loop'));
-    else if (res < 0) this.#fail(systemError(res, 'write'));
+    else if (res < 0) this.#fail(systemError(res, 'write', detailsOf(this.peer)));
     else this.#taken();
   }
 
@@ -410,7 +415,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   #drop(error: Error): void {
     this.bufferedAmount = 0;
-    for (const write of this.#writes.takeAll()) write.reject(error);
+    for (const write of this.#writes.takeAll()) rejectTraced(write, errorFrom(error));
     this.#settleDrained();
   }
 

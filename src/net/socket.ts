@@ -2,7 +2,7 @@ import { checkInt } from '../ring/check.js';
 import { closedError } from '../ring/errors.js';
 import { checkOptions } from '../ring/options.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
-import { localAddress, remoteAddress } from './names.js';
+import { localAddress } from './names.js';
 import {
   IP_TOS,
   IPPROTO_IP,
@@ -37,10 +37,9 @@ export abstract class Socket<Address extends SocketAddress = SocketAddress> exte
     return this.#local;
   }
 
-  /** The peer's address, getpeername(2); undefined if the peer had gone when it was first asked for. */
+  /** The peer's address, getpeername(2); undefined if the peer had gone before the connection was accepted. */
   get remoteAddress(): Address | undefined {
-    if (this.#remote === undefined && this.fd >= 0)
-      this.#remote = remoteAddress(this.fd) as Address | undefined;
+    this.#remote ??= this.peerAddress() as Address | undefined;
     return this.#remote;
   }
 
@@ -53,6 +52,9 @@ export abstract class Socket<Address extends SocketAddress = SocketAddress> exte
   setRemoteAddress(address: Address): void {
     this.#remote = address;
   }
+
+  /** @internal The peer's address. */
+  protected abstract peerAddress(): SocketAddress | undefined;
 
   /** @internal */
   protected checkOpen(): void {

@@ -107,6 +107,22 @@ export function noThreadError(syscall: string, details?: ErrorDetails): UasyncEr
   return failure(['EAGAIN', `${THREADS_CAUSE}: ${THREADS_CURE}`], EAGAIN, syscall, { ...details, cause });
 }
 
+/** What an error of this package may carry beside its code and message. */
+const FIELDS = ['errno', 'syscall', 'address', 'port', 'path', 'dest', 'permission', 'resource'] as const;
+
+/**
+ * The same error for one more caller: a connection fails once, and each call that it fails has an error of its own,
+ * with the first as its `cause`.
+ */
+export function errorFrom(cause: Error): Error {
+  if (!(cause instanceof UasyncError) || cause.constructor !== UasyncError) return cause;
+  const error = new UasyncError(cause.code, cause.message, { cause });
+  for (const field of FIELDS) {
+    if (cause[field] !== undefined) Object.assign(error, { [field]: cause[field] });
+  }
+  return error;
+}
+
 /** The error of a call whose own `timeout` has passed. Without an `errno`, as the kernel has not said so. */
 export function timeoutError(syscall: string, details?: ErrorDetails): UasyncError {
   return failure(['ETIMEDOUT', 'the timeout has passed'], undefined, syscall, details);
