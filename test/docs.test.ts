@@ -1,4 +1,8 @@
-/** Every code block of README and docs: JavaScript is run, commands must exist. */
+/**
+ * Every code block of README and docs: JavaScript runs on this Node as it is printed, commands exist, links lead
+ * somewhere.
+ */
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -29,10 +33,10 @@ const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
   scripts: Record<string, string>;
 };
 
-/** `await using` is newer than Node 20: TypeScript does that in the project; here a declaration will do. */
-function forOldNode(code: string): string {
-  return code.replaceAll('await using ', 'const ');
-}
+/** Commands for projects that use this one. test/bundle.test.ts runs those of esbuild. */
+const ELSEWHERE = /^npm install (uasync|koffi)$|^npx uasync doctor$|^npx esbuild /;
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
 /** Keeps what is printed. */
 const BEFORE = `{
@@ -45,33 +49,63 @@ const BEFORE = `{
 }
 `;
 
+/** Where a heading of a page can be linked to, as GitHub names it. */
+function anchors(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
 for (const file of files) {
   const text = readFileSync(join(ROOT, file), 'utf8');
   t.test(file, async t => {
-    const blocks = [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].entries();
+    const blocks = [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)];
+    const programs: [name: string, code: string][] = [];
+    for (const [i, [, language, code]] of blocks.entries()) {
+      const name = `${file} block ${i + 1}`;
+      if (language === 'js') programs.push([name, code!]);
+      else if (language === 'sh') for (const line of code!.trim().split('\n')) await isCommand(t, line);
+      else t.ok(language === '' || file === 'docs/reference.md', `${name}: ${language} is run too`);
+    }
+    // What others load is there before they run.
+    const modules = programs.filter(([, code]) => code.includes('export default'));
+    for (const [, code] of modules) writeFileSync(join(folder, nameOf(code)!), code);
+    const rest = programs.filter(program => !modules.includes(program)).values();
     // Servers run for a second, which is mostly waiting: a few at a time.
     const some = Array.from({ length: 4 }, async () => {
-      for (const [i, [, language, code]] of blocks) {
-        if (language === 'js') await runs(t, `${file} block ${i + 1}`, code!);
-        else if (language === 'sh') for (const line of code!.trim().split('\n')) isCommand(t, line);
-      }
+      for (const [name, code] of rest) await runs(t, name, code);
     });
     await Promise.all(some);
-    for (const [, link] of text.matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)) {
-      t.ok(existsSync(join(ROOT, file, '..', link!)), `${link} exists`);
+    for (const [, path, anchor] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+      const target = path === '' ? join(ROOT, file) : join(ROOT, file, '..', path!);
+      t.ok(existsSync(target), `${path} exists`);
+      if (anchor === undefined) continue;
+      t.ok(anchors(readFileSync(target, 'utf8')).includes(anchor), `${path} has a heading #${anchor}`);
     }
   });
 }
 
+/** The file that a block begins with the name of: `// worker.js`. */
+function nameOf(code: string): string | undefined {
+  return /^\/\/ ([\w-]+\.c?js)\n/.exec(code)?.[1];
+}
+
 async function runs(t: Test, name: string, code: string): Promise<void> {
+  if (code.includes("'key.pem'") && !existsSync(join(folder, 'key.pem'))) {
+    t.pass(`${name}: not run, there is no openssl`);
+    return;
+  }
+  const path = join(folder, nameOf(code) ?? `${name.replaceAll(/\W+/g, '-')}.mjs`);
   // What a line says it prints, `console.log(…); // like this`, it must print.
   const expected = [...code.matchAll(/console\.log\(.*\);? \/\/ ([^\n]*)$/gm)].map(
     ([, said]) => said!.split(/[:,] /)[0]!,
   );
-  const path = join(folder, `${name.replaceAll(/\W+/g, '-')}.mjs`);
-  writeFileSync(path, `${BEFORE}${forOldNode(code)}\n${after(expected)}`);
-  const TMPDIR = mkdtempSync(join(temporary, 'block-'));
-  const printed = await output(process.execPath, [path], { ...process.env, TMPDIR });
+  writeFileSync(path, `${BEFORE}${after(expected)}${code}`);
+  const env = { ...process.env, TMPDIR: mkdtempSync(join(temporary, 'block-')) };
+  const printed = await output(process.execPath, [path], env, folder);
   for (const text of expected) t.match(printed, text, `${name} prints ${text}`);
 }
 
@@ -85,7 +119,13 @@ setTimeout(() => setInterval(end, 50).unref(), 950).unref();
 `;
 }
 
-function isCommand(test: Test, line: string): void {
+async function isCommand(test: Test, line: string): Promise<void> {
+  if (ELSEWHERE.test(line)) return;
+  const [command, ...args] = line.split(' ');
+  if (command === 'openssl') {
+    if (hasOpenssl) await output(command, args, process.env, folder);
+    return;
+  }
   const [, script] = /^npm (?:run )?(\S+)/.exec(line) ?? [];
   if (script !== undefined) test.ok(script in scripts, `${line}: a script of package.json`);
   else test.fail(`${line}: what is this?`);

@@ -19,9 +19,14 @@ export function built(path: string): string {
 export const PLAIN_NODE = ['env', '-u', 'NODE_OPTIONS', process.execPath] as const;
 
 /** Runs a command to its end; resolves to what it printed, rejects if it failed. */
-export async function output(command: string, args: string[], env = process.env): Promise<string> {
+export async function output(
+  command: string,
+  args: readonly string[],
+  env = process.env,
+  cwd = ROOT,
+): Promise<string> {
   const { stdout } = await promisify(execFile)(command, args, {
-    cwd: ROOT,
+    cwd,
     env,
     timeout: 200_000,
     maxBuffer: 16 << 20,

@@ -5,6 +5,7 @@ import { channelPair } from '../loop/channel-end.js';
 import type { LoopStats } from '../loop/loop-stats.js';
 import { now } from '../loop/real-timers.js';
 import { UasyncError } from '../ring/errors.js';
+import { ownUrl } from '../ring/own-url.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import type { KeptSockets } from './kept-sockets.js';
 import type { FromThread, SocketRequest, ThreadData, ToThread } from './thread-messages.js';
@@ -54,7 +55,7 @@ export class RunningThread {
     const { moduleUrl, data } = program;
     const workerData: ThreadData = { id, moduleUrl, data, control: port2, end: theirs };
     try {
-      this.#worker = new Worker(new URL('./thread-entry.js', import.meta.url), {
+      this.#worker = new Worker(new URL('./thread-entry.js', ownUrl(import.meta.url)), {
         name: `uasync ${id}`,
         workerData,
         transferList: [port2, theirs.port],

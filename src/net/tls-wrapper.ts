@@ -3,9 +3,7 @@
  * whose handle knows no addresses and no options: `remoteAddress` of the TLS socket would be undefined. The
  * wrapper is not public, but it says which stream it is for by setting a property, and can be met there.
  */
-import { createRequire } from 'node:module';
 import { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 
 /** The wrapper's handle: what it has of these a TLS socket calls. A result of 0 is success. */
 export interface WrapperHandle {
@@ -32,7 +30,7 @@ export function meetWrappers(): void {
   if (meeting) return;
   meeting = true;
   try {
-    const tls = createRequire(import.meta.url)('node:tls') as { TLSSocket: typeof TLSSocket };
+    const tls = process.getBuiltinModule('node:tls');
     const probe = new tls.TLSSocket(new Duplex({ read() {} }), { isServer: true });
     const { _handle } = probe as unknown as { _handle: { _parentWrap: Wrapper } };
     Object.defineProperty(Object.getPrototypeOf(_handle._parentWrap), 'stream', {

@@ -10,6 +10,7 @@ import { descriptorCalls } from './descriptor-calls.js';
 import { ESRCH } from './errno.js';
 import { UasyncError } from './errors.js';
 import { guardKoffi, sharedMemory } from './koffi-guard.js';
+import { ownUrl } from './own-url.js';
 import type { Place } from './thread-records.js';
 
 type Koffi = typeof import('koffi');
@@ -201,7 +202,7 @@ function bind(): Libc {
   }
   let koffi: Koffi;
   try {
-    koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    koffi = createRequire(ownUrl(import.meta.url))('koffi') as Koffi;
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') throw addonsDisabled(cause);
     throw new UasyncError(

@@ -36,10 +36,6 @@ class ThreadRecords {
     this.#count = memory.byteLength / PAGE;
     this.#tids = new Int32Array(memory, 0, this.#count);
     this.#words = new Float64Array(memory);
-    // A thread that is gone had the same id.
-    for (let record = 1; record < this.#count; record++) {
-      if (Atomics.load(this.#tids, record) === this.#tid) this.#unmapAll(record);
-    }
   }
 
   take(): Place {
@@ -63,6 +59,8 @@ class ThreadRecords {
   sweep(): void {
     for (let record = 1; record < this.#count; record++) {
       const tid = Atomics.load(this.#tids, record);
+      // This thread's id: the record belongs to this copy of the package or to another one in the same thread. If a
+      // thread that is gone had the same id, its record stays until this one is gone too.
       if (tid === 0 || tid === this.#tid || libc().threadExists(tid)) continue;
       // The thread that takes the record does it. If it is terminated meanwhile, the record is its own.
       if (Atomics.compareExchange(this.#tids, record, tid, this.#tid) === tid) this.#unmapAll(record);
