@@ -41,6 +41,8 @@ function peerNames(results: ScenarioResult[]): string[] {
 /** What a table shows of each peer. */
 const CELLS: Record<string, (peer: Measured) => string> = {
   cpu: ({ cpu }) => figure(median(cpu)),
+  /** CPU times alone. */
+  short: ({ cpu }) => figure(median(cpu)),
   rate: ({ rate }) => figure(median(rate)),
   memory: ({ resident }) => megabytes(resident),
   latency: ({ latency }) =>

@@ -20,6 +20,8 @@ import { output, ROOT } from './programs.js';
 const files = [
   'README.md',
   'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
   ...readdirSync(`${ROOT}docs`).map(name => `docs/${name}`),
 ].filter(name => name.endsWith('.md'));
 // Inside the project, so that its own name resolves.
