@@ -149,13 +149,6 @@ export function toOptions<T extends { encoding?: string | null; signal?: AbortSi
   return plain;
 }
 
-/** An object, as the options of our own calls are. */
-export function checkObject<T extends object>(options: T): T {
-  if (typeof options !== 'object' || options === null)
-    throw argTypeError('options', 'of type object', options);
-  return options;
-}
-
 /** true or false. */
 export function checkBoolean(name: string, value: boolean): boolean {
   if (typeof value !== 'boolean') throw argTypeError(name, 'of type boolean', value);

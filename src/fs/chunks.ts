@@ -1,7 +1,8 @@
 import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { checkBoolean, checkObject } from './arguments.js';
+import { checkOptions, optionNames } from '../ring/options.js';
+import { checkBoolean } from './arguments.js';
 import type { FileHandle } from './file-handle.js';
 
 const SIZE = 128 * 1024;
@@ -29,6 +30,14 @@ export interface ChunkOptions {
   signal?: AbortSignal | undefined;
 }
 
+const CHUNK_OPTIONS = optionNames<ChunkOptions>({
+  size: true,
+  readAhead: true,
+  start: true,
+  lease: true,
+  signal: true,
+});
+
 /** A chunk that is read, and the block that it is in if that is to be given back. */
 interface Reading {
   chunk: Promise<Buffer>;
@@ -40,7 +49,7 @@ export async function* chunksOf(
   file: FileHandle,
   options: ChunkOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
-  checkObject(options);
+  checkOptions(options, CHUNK_OPTIONS);
   const lease = checkBoolean('options.lease', options.lease ?? false);
   const size = checkInt('options.size', options.size ?? SIZE, 1, lease ? BLOCK_MAX : 0x7fffffff);
   const most = checkInt('options.readAhead', options.readAhead ?? READ_AHEAD, 1, 1024);

@@ -3,7 +3,7 @@ import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { withBlock } from '../loop/with-block.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { checkObject } from './arguments.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import { readBlock, writeBlock } from './block-transfer.js';
 import { SECTOR_MAX, sectorsOf } from './sectors.js';
 
@@ -28,9 +28,12 @@ interface End {
   readonly unbuffered: boolean;
 }
 
+const COPY_OPTIONS = optionNames<CopyOptions>({ start: true, length: true, position: true, signal: true });
+
 /** Throws what wrong options of `copyTo` reject with. */
 export function checkCopy(options: CopyOptions): void {
-  const { start, length, position, signal } = checkObject(options);
+  checkOptions(options, COPY_OPTIONS);
+  const { start, length, position, signal } = options;
   if (start !== undefined) checkInt('options.start', start, 0, Number.MAX_SAFE_INTEGER);
   if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
   if (position !== undefined) checkInt('options.position', position, 0, Number.MAX_SAFE_INTEGER);

@@ -3,7 +3,7 @@ import type { PathLike, Stats } from 'node:fs';
 import { throwIfAborted } from '../loop/abort.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError } from '../ring/errors.js';
-import { checkObject } from './arguments.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import { stat } from './path-calls.js';
 import { readFile } from './whole-file.js';
 
@@ -16,6 +16,14 @@ export interface ManyOptions {
   /** Aborting it starts no more files. */
   signal?: AbortSignal | undefined;
 }
+
+/** How files are read. */
+interface ReadManyOptions extends ManyOptions {
+  encoding?: BufferEncoding | null;
+}
+
+const STAT_MANY = optionNames<ManyOptions>({ concurrency: true, signal: true });
+const READ_MANY = optionNames<ReadManyOptions>({ concurrency: true, signal: true, encoding: true });
 
 /**
  * Reads many files; the results are in the order of `paths`. It rejects with the first error, once what
@@ -31,15 +39,17 @@ export function readMany(
 ): Promise<Buffer[]>;
 export async function readMany(
   paths: Iterable<PathLike>,
-  options: ManyOptions & { encoding?: BufferEncoding | null } = {},
+  options: ReadManyOptions = {},
 ): Promise<(Buffer | string)[]> {
-  const { encoding = null } = checkObject(options);
+  checkOptions(options, READ_MANY);
+  const { encoding = null } = options;
   return each(paths, options, path => readFile(path, { encoding }) as Promise<Buffer | string>);
 }
 
 /** The attributes of many files; as `readMany`. */
 export async function statMany(paths: Iterable<PathLike>, options: ManyOptions = {}): Promise<Stats[]> {
-  return each(paths, checkObject(options), path => stat(path));
+  checkOptions(options, STAT_MANY);
+  return each(paths, options, path => stat(path));
 }
 
 async function each<T>(

@@ -6,9 +6,10 @@ import { withBlock } from '../loop/with-block.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, closedError, rangeError, UasyncError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
 import { checkAllowed } from '../ring/permission.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { checkBoolean, checkObject, toData, toPath } from './arguments.js';
+import { checkBoolean, toData, toPath } from './arguments.js';
 import { checkThere } from './content.js';
 import { onFd, onPath } from './operations.js';
 
@@ -27,6 +28,8 @@ export interface SetXattrOptions {
   /** Fail with ENODATA if it is not. */
   replace?: boolean;
 }
+
+const SET_OPTIONS = optionNames<SetXattrOptions>({ create: true, replace: true });
 
 /** The value of an extended attribute, for instance 'user.mime_type'. It rejects with ENODATA if there is none. */
 export async function getxattr(path: PathLike, name: string): Promise<Buffer> {
@@ -70,7 +73,8 @@ export async function setOn(
   options: SetXattrOptions = {},
 ): Promise<void> {
   checkName(name);
-  const { create = false, replace = false } = checkObject(options);
+  checkOptions(options, SET_OPTIONS);
+  const { create = false, replace = false } = options;
   checkBoolean('options.create', create);
   checkBoolean('options.replace', replace);
   const data = toData(value, 'utf8', 'value');

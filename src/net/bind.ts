@@ -4,7 +4,7 @@ import { loop as currentLoop } from '../loop/current.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import { checkOptions, optionNames } from '../ring/options.js';
+import { checkAlone, checkOptions, optionNames } from '../ring/options.js';
 import {
   AF_INET,
   AF_INET6,
@@ -156,7 +156,10 @@ async function start(options: BindOptions): Promise<DatagramSocket> {
   const host = hostOf(options);
   throwIfAborted(signal);
   if (options.fd !== undefined) return bindOn(options.fd, options);
-  if (path !== undefined) return open(AF_UNIX, { path }, options);
+  if (path !== undefined) {
+    checkAlone(options, 'path', OF_UDP);
+    return open(AF_UNIX, { path }, options);
+  }
   if (host !== undefined) {
     const addresses = await resolve(host, port, { signal });
     const address = addresses.find(found => family === undefined || found.family === family);
@@ -224,6 +227,8 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
   }
 }
 
+/** What says where a UDP socket is bound. */
+const OF_UDP = ['port', 'host', 'address'] as const;
 /** What an adopted socket has settled already. */
 const OF_THE_SOCKET = [
   'port',
@@ -239,10 +244,7 @@ const OF_THE_SOCKET = [
 
 /** Takes over a socket. */
 function bindOn(fd: number, options: BindOptions): DatagramSocket {
-  for (const name of OF_THE_SOCKET) {
-    const value = options[name];
-    if (value !== undefined) throw argValueError(`options.${name}`, "cannot be given with 'fd'", value);
-  }
+  checkAlone(options, 'fd', OF_THE_SOCKET);
   const domain = checkSocket(fd, SOCK_DGRAM);
   const loop = currentLoop();
   const local = localAddress(fd)!;

@@ -9,7 +9,7 @@ import { checkInt } from '../ring/check.js';
 import { EADDRNOTAVAIL } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError, timeoutError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import { optionNames } from '../ring/options.js';
+import { checkAlone, optionNames } from '../ring/options.js';
 import {
   type InetAddress,
   inetAddress,
@@ -87,6 +87,9 @@ const CONNECT_OPTIONS = optionNames<ConnectOptions>({
   timeout: true,
 });
 
+/** What says where a TCP connection leads, and has it looked up. */
+const OF_TCP = ['port', 'host', 'address', 'family', 'hints', 'lookup', 'localAddress', 'localPort'] as const;
+
 class ConnectOperation extends AbortableOperation<void> {
   #address: SocketAddress | null = null;
 
@@ -121,11 +124,13 @@ export function connect(options: ConnectOptions & { path: string }): Promise<Con
 export function connect(options: ConnectOptions & { path?: undefined }): Promise<Connection<InetAddress>>;
 export function connect(options: ConnectOptions): Promise<Connection>;
 export async function connect(options: ConnectOptions): Promise<Connection> {
+  if (options === undefined) throw argTypeError('options', 'an object', options);
   checkWait(options, CONNECT_OPTIONS);
   const { path, port, timeout, signal } = options;
   if (path !== undefined && typeof path !== 'string')
     throw argTypeError('options.path', 'of type string', path);
-  if (path === undefined) {
+  if (path !== undefined) checkAlone(options, 'path', OF_TCP);
+  else {
     checkNoFds(options);
     if (port === undefined) throw argTypeError('options.port', 'of type number', port);
     checkInt('options.port', port, 0, 65535);

@@ -278,8 +278,8 @@ export class ConnectionDuplex extends Duplex {
   #onTimeout(): void {
     // A large write moves, although it has not called back.
     const sent = this.#connection.bytesWritten;
-    if (sent === this.#sent) this.emit('timeout');
-    else if (this.#writing !== 0) this.#timer?.refresh();
+    if (this.#writing !== 0 && sent !== this.#sent) this.#timer?.refresh();
+    else this.emit('timeout');
     this.#sent = sent;
   }
 

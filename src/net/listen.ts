@@ -5,9 +5,9 @@ import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import * as abi from '../ring/abi.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { argTypeError, argValueError, systemError, type UasyncError } from '../ring/errors.js';
+import { argTypeError, systemError, type UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import { checkOptions, optionNames } from '../ring/options.js';
+import { checkAlone, checkOptions, optionNames } from '../ring/options.js';
 import {
   AF_INET6,
   AF_UNIX,
@@ -127,6 +127,7 @@ async function start(options: ListenOptions): Promise<Listener> {
   if (options.fd !== undefined) return listenOn(options.fd, options, backlog);
   if (options.path !== undefined) {
     if (typeof options.path !== 'string') throw argTypeError('options.path', 'of type string', options.path);
+    checkAlone(options, 'path', OF_TCP);
     return openPath(options.path, options, backlog);
   }
   checkPort(options);
@@ -186,15 +187,14 @@ export async function openPort(options: ListenOptions, backlog: number): Promise
   }
 }
 
+/** What says where a TCP socket listens. */
+const OF_TCP = ['port', 'host', 'address'] as const;
 /** What an adopted socket has settled already. */
 const OF_THE_SOCKET = ['port', 'host', 'address', 'family', 'path', 'reusePort', 'ipv6Only'] as const;
 
 /** Takes over a socket. */
 function listenOn(fd: number, options: ListenOptions, backlog: number): Listener {
-  for (const name of OF_THE_SOCKET) {
-    const value = options[name];
-    if (value !== undefined) throw argValueError(`options.${name}`, "cannot be given with 'fd'", value);
-  }
+  checkAlone(options, 'fd', OF_THE_SOCKET);
   const domain = checkSocket(fd, SOCK_STREAM);
   if (domain !== AF_UNIX) checkNoFds(options);
   const loop = currentLoop();

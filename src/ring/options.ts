@@ -18,6 +18,19 @@ export function checkOptions(options: object, known: OptionNames, name = 'option
   for (const option in options) if (!known.has(option)) refuse(options, option, known, name);
 }
 
+/** Throws if one of `others` is given, which mean nothing beside `option`. */
+export function checkAlone<T extends object>(
+  options: T,
+  option: string,
+  others: readonly (keyof T & string)[],
+): void {
+  for (const name of others) {
+    const value = options[name];
+    if (value !== undefined)
+      throw argValueError(`options.${name}`, `cannot be given with '${option}'`, value);
+  }
+}
+
 function refuse(options: object, option: string, known: OptionNames, name: string): void {
   const value = (options as Record<string, unknown>)[option];
   if (value === undefined) return;

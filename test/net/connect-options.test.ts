@@ -26,6 +26,10 @@ t.test('a server’s address is where to connect to', async t => {
   await unix.close();
 });
 
+t.test('connect without options', async t => {
+  await t.rejects(connect(undefined as never), { code: 'ERR_INVALID_ARG_TYPE' });
+});
+
 t.test('bind, too, takes an address', async t => {
   const socket = await bind({ address: '127.0.0.2', family: 'IPv4', port: 0 });
   t.equal(socket.address.address, '127.0.0.2');

@@ -164,6 +164,17 @@ const SCENARIOS: Record<string, Scenario> = {
     peer.end();
     socket.resume();
   },
+  'a timeout after traffic': async (socket, peer) => {
+    peer.resume();
+    const held = setInterval(() => {}, 1000);
+    socket.setTimeout(10);
+    socket.write('x'.repeat(100_000));
+    await once(socket, 'timeout');
+    clearInterval(held);
+    socket.setTimeout(0);
+    peer.end();
+    socket.resume();
+  },
   options: (socket, peer, log) => {
     const results = [
       socket.setNoDelay(),

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import t from 'tap';
 import { Channel, channelPair, loop, signals, sleep } from 'uasync';
+import * as fs from 'uasync/fs';
 import { bind, connect, listen, openConnection, openPipe, serveOnThreads } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
 import { built } from '../programs.js';
@@ -69,6 +70,39 @@ t.test('every call of uasync/net', async t => {
   t.equal(String(await peer.read()), 'still');
   await Promise.all([server.close(), socket.close(), pipe.close()]);
   closeSync(fd);
+});
+
+t.test('every call of uasync/fs that Node does not have', async t => {
+  const file = await fs.open('/dev/null', 'r+');
+  const calls: [string, () => unknown][] = [
+    ['statMany', () => fs.statMany(['/'], x)],
+    ['readMany', () => fs.readMany(['/dev/null'], x)],
+    ['setxattr', () => fs.setxattr('/dev/null', 'user.x', 'x', x)],
+    ['chunks', () => file.chunks(x).next()],
+    ['copyTo', () => file.copyTo(file, x)],
+    ['file.setxattr', () => file.setxattr('user.x', 'x', x)],
+  ];
+  for (const [name, call] of calls) await t.rejects(async () => call(), unknown, name);
+  await file.close();
+});
+
+t.test('options that mean nothing beside a path', async t => {
+  const path = '/nowhere/at/all';
+  for (const [name, call] of Object.entries({ listen, connect, bind } as Record<
+    string,
+    (options: object) => Promise<unknown>
+  >)) {
+    for (const other of [{ port: 0 }, { host: HOST }, { address: HOST }]) {
+      await t.rejects(
+        call({ path, ...other }),
+        {
+          code: 'ERR_INVALID_ARG_VALUE',
+          message: `'options.${Object.keys(other)}' cannot be given with 'path'`,
+        },
+        name,
+      );
+    }
+  }
 });
 
 t.test('every call of uasync', async t => {

@@ -15,9 +15,21 @@ function detached(): Uint8Array {
   return view;
 }
 
+const Resizable = ArrayBuffer as unknown as new (
+  length: number,
+  options: object,
+) => ArrayBuffer & { resize(length: number): void };
+
 function resizable(): Uint8Array {
-  const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer;
   return new Uint8Array(new Resizable(64, { maxByteLength: 65536 }));
+}
+
+/** Its buffer has shrunk below it. */
+function beyond(): Uint8Array {
+  const buffer = new Resizable(64, { maxByteLength: 65536 });
+  const view = new Uint8Array(buffer, 32);
+  buffer.resize(16);
+  return view;
 }
 
 /** Made anew for each call: a buffer is marked once it was used. */
@@ -54,6 +66,7 @@ const ODD: Record<string, () => unknown> = {
   'one byte': () => new Uint8Array(1),
   'shared view': () => new Uint8Array(new SharedArrayBuffer(64)),
   'resizable view': resizable,
+  'view beyond its buffer': beyond,
   DataView: () => new DataView(new ArrayBuffer(64)),
   BigUint64Array: () => new BigUint64Array(8),
   ArrayBuffer: () => new ArrayBuffer(64),

@@ -1,10 +1,11 @@
 import { isUint8Array } from 'node:util/types';
 import * as abi from '../abi.js';
-import { addressOf, pinnedAddressOf } from '../address.js';
+import { pinnedAddressOf } from '../address.js';
 import { checkArray, checkBytes, checkInt, checkU16, checkU32, checkUserData } from '../check.js';
 import { argTypeError, argValueError, stateError } from '../errors.js';
 import type { Scratch } from '../scratch.js';
 import { IOVEC, SQE } from '../structs.js';
+import { bytesIn } from '../views.js';
 
 /** What a closed ring leaves in its cursor: stores past the end of an array go nowhere. */
 const NOWHERE = new Int32Array(0);
@@ -234,7 +235,7 @@ export class SqeCore {
       scratch.bytes.write(path, scratch.start, length);
     } else if (isUint8Array(path)) {
       // Which complains about a detached one: it must not pass for ''.
-      addressOf(path);
+      bytesIn(path);
       if (path.includes(0)) throw argValueError(name, 'must be a Uint8Array without null bytes', path);
       length = path.length;
       if (length >= PATH_MAX) return this.#longPath();
