@@ -39,8 +39,10 @@ export interface Queues {
   submitAndWaitTimeout(waitNr: number, timeoutMs: number): number;
   /** Submits what is queued; one of the entries closes a descriptor that this worker would close at its end. */
   submitClosing(fd: number): void;
-  /** Hands all completions to `sink`, which may start more; how many they were. */
-  reap(sink: CqeSink): number;
+  /** Whether completions wait for room in the queue, which `submitAndGetEvents()` gives them. */
+  readonly cqHasOverflow: boolean;
+  /** Hands all completions in the queue to `sink`, which may start more; how many they were. */
+  reapQueue(sink: CqeSink): number;
   /** Operations may use these as long as the queues exist. */
   keepForever(buffers: readonly ArrayBufferView[]): void;
 }

@@ -381,20 +381,26 @@ export class Loop {
     if (this.#callbacks.length !== 0) this.#runCallbacks();
     if (this.#closed) return false;
     const queued = this.#queues.sqReady;
-    if (queued !== 0 || (reap && this.#queues.cqReady === 0 && this.#queues.taskWorkPending))
+    if (queued !== 0 || (reap && this.#queues.cqReady === 0 && this.#hidden))
       this.#queues.submitAndGetEvents();
     if (reap || queued <= FEW || this.#eager !== 0) this.#reaped = this.#reap();
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.
-    return this.#queues.cqReady !== 0 || this.#queues.sqReady !== 0;
+    return this.#queues.cqReady !== 0 || this.#queues.sqReady !== 0 || this.#queues.cqHasOverflow;
   }
 
+  /** Whether completions become ready by a system call. */
+  get #hidden(): boolean {
+    return this.#queues.taskWorkPending || this.#queues.cqHasOverflow;
+  }
+
+  /** What waits for room in the queue is for the next turn: the peers may send faster than it is dealt with. */
   #reap(): number {
     const outer = this.#reaping;
     this.#reaping = true;
     try {
-      return this.#queues.reap(this);
+      return this.#queues.reapQueue(this);
     } finally {
       this.#reaping = outer;
     }
@@ -561,7 +567,7 @@ export class Loop {
       if (!this.busy && this.#queues.sqReady === 0) return true;
       this.startUnowned().cancelAny(abi.ASYNC_CANCEL_ALL);
       this.#queues.submitAndWaitTimeout(2, 10);
-      this.#queues.reap(this);
+      this.#queues.reapQueue(this);
     } while (now() < end);
     return !this.busy;
   }

@@ -276,13 +276,22 @@ export class Ring extends Registrations {
    * The sink may submit, reap again, and close or resize the ring.
    */
   reap(sink: CqeSink): number {
+    return this.#reap(sink, true);
+  }
+
+  /** @internal The same without those that overflowed: see `cqHasOverflow`. */
+  reapQueue(sink: CqeSink): number {
+    return this.#reap(sink, false);
+  }
+
+  #reap(sink: CqeSink, overflown: boolean): number {
     if (typeof sink?.onCqe !== 'function') throw argTypeError('sink', 'an object with onCqe()', sink);
     this.#assertOpen();
     let count = 0;
     for (;;) {
       count += this.#cq.drain(sink);
       if (this.closed) return count;
-      if (!(this.#sq.flags & abi.SQ_CQ_OVERFLOW)) return count;
+      if (!overflown || !(this.#sq.flags & abi.SQ_CQ_OVERFLOW)) return count;
       this.#enter(0, 0, true);
       if (this.#cq.ready === 0) return count;
     }
