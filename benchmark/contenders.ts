@@ -2,9 +2,11 @@
 import { execFile } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { compile } from './compile.js';
 import { type LoadResult, type Target, whileIdle } from './load.js';
 import type { Peer } from './peers.js';
 import {
+  LOAD_CORE,
   onCore,
   residentBytes,
   SERVER_CORE,
@@ -154,6 +156,24 @@ export function worker(name: string, command: () => string[], core: number | nul
           return { ...sample, resident: residentBytes(child.pid!) };
         },
         stop,
+      };
+    },
+  };
+}
+
+/** A client that takes a port, and works by itself as a `worker` does; an echo server in C runs on the other core. */
+export function client(name: string, command: (port: number) => string[]): Contender {
+  return {
+    name,
+    async start(): Promise<Running> {
+      const echo = await startServer([compile('benchmark/peers/tcp/epoll.c'), '0', HOST], LOAD_CORE);
+      const running = await worker(name, () => command(echo.port)).start();
+      return {
+        ...running,
+        async stop() {
+          await running.stop();
+          await echo.stop();
+        },
       };
     },
   };

@@ -1,7 +1,7 @@
 /** TCP echo: what each round trip costs a server. */
-import { idleServer, server } from '../contenders.js';
+import { client, idleServer, server } from '../contenders.js';
 import { churn, paced, type Shape, stream } from '../load.js';
-import { TCP_BUSY, TCP_PEERS, TCP_WAYS } from '../peers.js';
+import { node, TCP_BUSY, TCP_PEERS, TCP_WAYS } from '../peers.js';
 import type { Scenario } from '../scenario.js';
 
 type Common = Pick<Scenario, 'name' | 'title'> & Partial<Scenario>;
@@ -28,9 +28,37 @@ function atRate(name: string, rate: number, quick: boolean): Scenario {
   };
 }
 
+/** Many connections that all have a message under way: what each holds and touches tells. */
+function busy(conns: number): Scenario {
+  const count = conns.toLocaleString('en');
+  return pipelined(
+    { name: `tcp.busy.${conns / 1000}k`, title: `${count} connections x 64 B` },
+    { conns, size: 64, depth: 1 },
+  );
+}
+
+/** A client whose answers settle promises, as drivers of databases have it. */
+function driver(protocol: 'redis' | 'pg', depth: number): Scenario {
+  const title = `a client in the shape of a ${protocol} driver, ${depth === 1 ? 'one request' : `${depth} requests`} under way`;
+  return {
+    name: `tcp.${protocol}.${depth}`,
+    title,
+    operation: 'request',
+    contenders: ['uasync', 'node'].map(whose =>
+      client(whose, port =>
+        node('benchmark/peers/tcp/driver.ts', String(port), whose, protocol, String(depth)),
+      ),
+    ),
+  };
+}
+
 const IDLE = 10_000;
 
 export const tcp: Scenario[] = [
+  pipelined(
+    { name: 'tcp.single.64', title: '1 connection x 64 B, one message at a time', quick: true },
+    { conns: 1, size: 64, depth: 1 },
+  ),
   pipelined(
     { name: 'tcp.echo.64', title: '50 connections x 64 B', quick: true },
     { conns: 50, size: 64, depth: 1 },
@@ -55,6 +83,11 @@ export const tcp: Scenario[] = [
     quick: true,
     contenders: TCP_PEERS.map(peer => server(peer, (target, seconds) => churn(target, 16, 64, seconds))),
   },
+  ...[1000, 5000, 10_000].map(busy),
+  driver('redis', 1),
+  driver('redis', 40),
+  driver('pg', 1),
+  driver('pg', 40),
   atRate('tcp.paced.5k', 5000, false),
   atRate('tcp.paced.20k', 20_000, true),
   {

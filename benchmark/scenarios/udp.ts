@@ -17,6 +17,7 @@ function echo(name: string, title: string, shape: Shape, quick = false): Scenari
 const RATE = { protocol: 'udp', conns: 50, size: 64, rate: 20_000 } as const;
 
 export const udp: Scenario[] = [
+  echo('udp.single.64', '1 socket x 64 B, one datagram at a time', { conns: 1, size: 64, depth: 1 }, true),
   echo('udp.echo.64', '16 sockets x 64 B, 32 deep', { conns: 16, size: 64, depth: 32 }, true),
   echo('udp.echo.1400', '16 sockets x 1400 B, 32 deep', { conns: 16, size: 1400, depth: 32 }),
   // Nothing to send together: each peer has one datagram under way.

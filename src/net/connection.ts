@@ -20,10 +20,9 @@ import { closeWhenForgotten } from './forgotten.js';
 import { type LinesOptions, linesOf } from './lines.js';
 import { PIPE_TO_OPTIONS, type PipeToOptions, pipe } from './pipe-to.js';
 import { FdReceiver, type ReceivedFds } from './received-fds.js';
-import type { Receiver } from './receiver.js';
 import { checkSendFds, sendFds } from './send-fds.js';
 import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
-import type { Sender } from './sender.js';
+import { SENT } from './sender.js';
 import { Socket } from './socket.js';
 import { WebStreams } from './web-streams.js';
 import { toPart, toParts, type WriteData, type WritePart } from './write-data.js';
@@ -39,27 +38,23 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   implements AsyncIterable<Buffer>
 {
   readonly #endpoint: Endpoint;
-  readonly #receiver: Receiver;
-  readonly #sender: Sender;
   #streams: WebStreams | null = null;
 
   /** @internal Takes over a connected socket; use `connect` or `listen`. */
   constructor(loop: Loop, fd: number, onClosed?: () => void) {
     super();
     this.#endpoint = new Endpoint(loop, fd, onClosed);
-    this.#receiver = this.#endpoint.receiver;
-    this.#sender = this.#endpoint.sender;
     closeWhenForgotten(this, this.#endpoint);
   }
 
   /** @internal The kernel connects with the first send: a read that comes before is to have it do so. */
   deferConnect(): void {
-    this.#sender.deferred = true;
+    this.#endpoint.sender.deferred = true;
   }
 
   /** @internal Has it take descriptors too; before anything is read. */
   receiveFds(): void {
-    this.#receiver.fds = new FdReceiver(this.#endpoint.loop, this.fd);
+    this.#endpoint.receiver.fds = new FdReceiver(this.#endpoint.loop, this.fd);
   }
 
   /** The socket's descriptor, -1 once closed. */
@@ -77,17 +72,17 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /** Bytes that have arrived here. */
   get bytesRead(): number {
-    return this.#receiver.bytesRead;
+    return this.#endpoint.bytesRead;
   }
 
   /** Bytes that the kernel has taken. */
   get bytesWritten(): number {
-    return this.#sender.bytesWritten;
+    return this.#endpoint.bytesWritten;
   }
 
   /** Bytes written that the kernel has not taken yet. */
   get bufferedAmount(): number {
-    return this.#sender.bufferedAmount;
+    return this.#endpoint.bufferedAmount;
   }
 
   // --- Reading ------------------------------------------------------------------------------------
@@ -101,7 +96,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     // Not an async function: its promise would be a second one for each read.
     try {
       checkWait(options);
-      return this.#receiver.start(this.#receiver.newReader(), options) as Promise<Buffer | null>;
+      const { receiver } = this.#endpoint;
+      return receiver.start(receiver.newReader(), options) as Promise<Buffer | null>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -113,7 +109,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     if (!isUint8Array(buffer)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
-    return (await this.#receiver.start(this.#receiver.newReader().into(buffer), options)) as number;
+    const { receiver } = this.#endpoint;
+    return (await receiver.start(receiver.newReader().into(buffer), options)) as number;
   }
 
   /**
@@ -124,7 +121,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
     checkInt('count', count, 0, constants.MAX_LENGTH);
     checkWait(options);
-    return (await this.#receiver.start(this.#receiver.newReader().exactly(count), options)) as Buffer;
+    const { receiver } = this.#endpoint;
+    return (await receiver.start(receiver.newReader().exactly(count), options)) as Buffer;
   }
 
   /**
@@ -136,7 +134,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     checkWait(options, READ_UNTIL_OPTIONS);
     const bytes = delimiterOf(delimiter);
     const max = untilMax(options, bytes.length);
-    return (await this.#receiver.start(this.#receiver.newReader().until(bytes, max), options)) as Buffer;
+    const { receiver } = this.#endpoint;
+    return (await receiver.start(receiver.newReader().until(bytes, max), options)) as Buffer;
   }
 
   /**
@@ -147,19 +146,20 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   async peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
     checkInt('count', count, 1, PEEK_MAX);
     checkWait(options);
-    return (await this.#receiver.start(this.#receiver.newReader().peek(count), options)) as Buffer | null;
+    const { receiver } = this.#endpoint;
+    return (await receiver.start(receiver.newReader().peek(count), options)) as Buffer | null;
   }
 
   /** Puts a copy of bytes back, to be read before all others. */
   unread(bytes: Uint8Array): void {
     if (!isUint8Array(bytes)) throw argTypeError('bytes', 'an instance of Uint8Array', bytes);
     if (this.#endpoint.closed) throw closedError('The connection');
-    this.#receiver.unread(Buffer.from(bytes));
+    this.#endpoint.receiver.unread(Buffer.from(bytes));
   }
 
   /** Yields chunks until the peer ends its side. Leaving the loop, in whatever way, closes the connection. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
-    return new ChunkIterator(this, this.#receiver);
+    return new ChunkIterator(this, this.#endpoint.receiver);
   }
 
   /**
@@ -182,16 +182,16 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   write(data: WriteData, options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.write(data));
-    if (this.#sender.ended) return Promise.reject(closedError('The connection'));
+    if (this.#endpoint.sender.ended) return Promise.reject(closedError('The connection'));
     if (typeof data === 'string' || (isUint8Array(data) && data.length !== 0))
-      return this.#sender.write(data);
+      return this.#endpoint.sender.write(data);
     return this.#writeParts(data);
   }
 
   async #writeParts(data: WriteData): Promise<void> {
     // All are checked before the first is sent.
     const parts = Array.isArray(data) ? toParts(data) : [toPart(data)];
-    await Promise.all(parts.map(part => this.#sender.write(part)));
+    await Promise.all(parts.map(part => this.#endpoint.sender.write(part)));
   }
 
   /** Waits for what goes on by itself, as long as the caller wants. */
@@ -212,9 +212,14 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * @throws UasyncError ERR_CLOSED, TypeError.
    */
   send(data: WriteData): void {
-    if (this.#sender.ended) throw closedError('The connection');
-    if (Array.isArray(data)) for (const part of toParts(data)) this.#sender.write(part).catch(NOTHING);
-    else this.#sender.write(toPart(data)).catch(NOTHING);
+    if (this.#endpoint.sender.ended) throw closedError('The connection');
+    if (Array.isArray(data)) for (const part of toParts(data)) this.#send(part);
+    else this.#send(toPart(data));
+  }
+
+  #send(part: string | Uint8Array): void {
+    const sent = this.#endpoint.sender.write(part);
+    if (sent !== SENT) sent.catch(NOTHING);
   }
 
   /**
@@ -224,7 +229,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   async drained(options?: WaitOptions): Promise<void> {
     checkWait(options);
     await this.#endpoint.drain(options);
-    if (this.#sender.error !== null) throw errorFrom(this.#sender.error);
+    if (this.#endpoint.sender.error !== null) throw errorFrom(this.#endpoint.sender.error);
   }
 
   /**
@@ -240,12 +245,12 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     options?: WaitOptions,
   ): Promise<void> {
     const bytes = checkSendFds(fds, data, options);
-    if (this.#sender.ended) throw closedError('The connection');
+    if (this.#endpoint.sender.ended) throw closedError('The connection');
     const { localAddress } = this;
     if (localAddress === undefined || !('path' in localAddress)) {
       throw stateError('Descriptors can be sent over Unix sockets only');
     }
-    await sendFds(this.#endpoint.loop, this.#sender, this.fd, fds, bytes, options);
+    await sendFds(this.#endpoint.loop, this.#endpoint.sender, this.fd, fds, bytes, options);
   }
 
   /**
@@ -256,12 +261,10 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   async recvFds(options?: WaitOptions): Promise<ReceivedFds | null> {
     checkWait(options);
-    const { fds } = this.#receiver;
+    const { fds } = this.#endpoint.receiver;
     if (fds === null) throw stateError("Only a connection made with 'receiveFds' takes any");
-    return (await this.#receiver.start(
-      this.#receiver.newReader().withFds(fds),
-      options,
-    )) as ReceivedFds | null;
+    const { receiver } = this.#endpoint;
+    return (await receiver.start(receiver.newReader().withFds(fds), options)) as ReceivedFds | null;
   }
 
   /**
@@ -271,8 +274,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
     checkSendFile(file, options);
-    if (this.#sender.ended) throw closedError('The connection');
-    return sendFile(this.#endpoint.loop, this.#sender, this.fd, file, options);
+    if (this.#endpoint.sender.ended) throw closedError('The connection');
+    return sendFile(this.#endpoint.loop, this.#endpoint.sender, this.fd, file, options);
   }
 
   /**
@@ -285,9 +288,14 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     checkWait(options, PIPE_TO_OPTIONS);
     const { signal, length, end = length === undefined } = options;
     if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
-    if (other.#sender.ended) throw closedError('The other connection');
+    if (other.#endpoint.sender.ended) throw closedError('The other connection');
     other.#endpoint.watchWhilePiped();
-    const moved = await pipe(this.#receiver, other.#sender, length ?? Number.POSITIVE_INFINITY, signal);
+    const moved = await pipe(
+      this.#endpoint.receiver,
+      other.#endpoint.sender,
+      length ?? Number.POSITIVE_INFINITY,
+      signal,
+    );
     if (end) await other.shutdown({ signal });
     return moved;
   }
@@ -368,7 +376,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   setZeroCopy(from: number | null): this {
     if (from !== null) checkInt('from', from, 1, 0x7fffffff);
     if (this.#endpoint.closed) throw closedError('The connection');
-    this.#sender.zeroCopyFrom = from ?? Number.POSITIVE_INFINITY;
+    this.#endpoint.sender.zeroCopyFrom = from ?? Number.POSITIVE_INFINITY;
     return this;
   }
 

@@ -84,7 +84,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
    */
   sendPlain(data: Uint8Array, destination: Destination): Promise<number> {
     const { length } = data;
-    if (this.#isFirst && isSentNow(this.#loop, data)) {
+    if (this.#isFree && isSentNow(this.#loop, data, this.#sentAt)) {
+      this.#sentAt = this.#loop.completed;
       const sent = this.#loop.socketCalls.sendTo(this.#fd, data, destination.bytes);
       if (sent >= 0) {
         destination.proven(this.id, length);
@@ -106,12 +107,9 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
     return this.send(data, destination, undefined, undefined);
   }
 
-  /** Whether nothing is before it, and it is the first of what this turn sends: others go together. */
-  get #isFirst(): boolean {
-    const { completed } = this.#loop;
-    const free = this.#sentAt !== completed && this.#idle && this.#waiting.length === 0 && !this.#closed;
-    if (free) this.#sentAt = completed;
-    return free;
+  /** Whether nothing is before what is sent now. */
+  get #isFree(): boolean {
+    return this.#idle && this.#waiting.length === 0 && !this.#closed;
   }
 
   /** The socket is about to change: what was sent leaves first, and says no more about what comes. */

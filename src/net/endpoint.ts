@@ -1,9 +1,10 @@
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
+import type { Operation } from '../loop/operation.js';
 import { queueMicrotask } from '../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import { ECONNRESET, EPIPE } from '../ring/errno.js';
-import { closedError, systemError, timeoutError } from '../ring/errors.js';
+import { closedError, type ErrorDetails, systemError, timeoutError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
@@ -12,8 +13,9 @@ import { IdleTimer } from './idle-timer.js';
 import { endNow, LingeringClose } from './lingering-close.js';
 import { placeOf } from './names.js';
 import { setResetOnClose } from './options.js';
-import { addressOf, detailsOf } from './peer-name.js';
+import { addressOf, detailsOf, peerNameOf } from './peer-name.js';
 import { PeerWatch } from './peer-watch.js';
+import { ReceiveBuffers } from './receive-buffers.js';
 import { Receiver, type ReceiverOwner } from './receiver.js';
 import { Sender } from './sender.js';
 
@@ -22,14 +24,15 @@ import { Sender } from './sender.js';
  * is in flight does not keep alive.
  */
 export class Endpoint implements ReceiverOwner, Remains {
-  readonly kind = 'Connection';
   readonly loop: Loop;
-  readonly receiver: Receiver;
-  readonly sender: Sender;
+  #receiver: Receiver | null = null;
+  #sender: Sender | null = null;
   /** The descriptor, -1 once closed. */
   fd: number;
   /** SO_LINGER in seconds; null is the kernel's default. */
   linger: number | null = null;
+  /** The peer, see `peerNameOf`: asked for while the kernel knows it. */
+  readonly #peer: string;
   readonly #onClosed: (() => void) | undefined;
   #closing: Promise<void> | null = null;
   #shutdown: Promise<void> | null = null;
@@ -41,15 +44,62 @@ export class Endpoint implements ReceiverOwner, Remains {
   /** Whether this side has ended, and whether a read has found the end of the other. */
   #ended = false;
   #peerEnded = false;
+  /** Whether what waits keeps the process alive. */
+  #referenced = true;
   /** Whether it is closing by itself: what is read then is still the end, or the failure. */
   #endedItself = false;
 
   constructor(loop: Loop, fd: number, onClosed: (() => void) | undefined) {
     this.loop = loop;
     this.fd = fd;
+    this.#peer = peerNameOf(fd);
     this.#onClosed = onClosed;
-    this.sender = new Sender(loop, fd);
-    this.receiver = new Receiver(loop, fd, this.sender, this);
+    // Made here, where a failure can be reported.
+    ReceiveBuffers.of(loop);
+  }
+
+  get kind(): string {
+    return 'Connection';
+  }
+
+  /** The two directions, each made when it is first needed: a program may hold very many connections. */
+  get receiver(): Receiver {
+    this.#receiver ??= this.#adopt(new Receiver(this.loop, this.fd, this));
+    return this.#receiver;
+  }
+
+  get sender(): Sender {
+    this.#sender ??= this.#adopt(new Sender(this.loop, this.fd, this.#peer));
+    return this.#sender;
+  }
+
+  /** What an error says of the peer. */
+  get peerDetails(): ErrorDetails | undefined {
+    return detailsOf(this.#peer);
+  }
+
+  get madeSender(): Sender | null {
+    return this.#sender;
+  }
+
+  #adopt<T extends Operation>(direction: T): T {
+    direction.referenced = this.#referenced;
+    return direction;
+  }
+
+  /** Bytes that have arrived here. */
+  get bytesRead(): number {
+    return this.#receiver === null ? 0 : this.#receiver.bytesRead;
+  }
+
+  /** Bytes that the kernel has taken. */
+  get bytesWritten(): number {
+    return this.#sender === null ? 0 : this.#sender.bytesWritten;
+  }
+
+  /** Bytes written that it has not taken. */
+  get bufferedAmount(): number {
+    return this.#sender === null ? 0 : this.#sender.bufferedAmount;
   }
 
   /** Whether it is closed or closing. */
@@ -59,7 +109,7 @@ export class Endpoint implements ReceiverOwner, Remains {
 
   /** The peer's. */
   get address(): SocketAddress | undefined {
-    return addressOf(this.sender.peer);
+    return addressOf(this.#peer);
   }
 
   get place(): string | undefined {
@@ -73,8 +123,11 @@ export class Endpoint implements ReceiverOwner, Remains {
     this.#endItself();
   }
 
-  onFailed(): void {
-    this.#watch?.finish(this.receiver.error!);
+  onFailed(error: Error): void {
+    // In both directions: a pipe that leads here must not wait for bytes to learn it.
+    this.sender.endPipes(error);
+    this.sender.abort(systemError(EPIPE, 'write', this.peerDetails));
+    this.#watch?.finish(error);
     this.#endItself();
   }
 
@@ -91,9 +144,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   }
 
   #watchNow(): PeerWatch {
-    this.#watch ??= new PeerWatch(this.loop, this.fd, this.receiver.referenced, failed =>
-      this.#onGone(failed),
-    );
+    this.#watch ??= new PeerWatch(this.loop, this.fd, this.#referenced, failed => this.#onGone(failed));
     return this.#watch;
   }
 
@@ -103,12 +154,10 @@ export class Endpoint implements ReceiverOwner, Remains {
     // A peer of a Unix socket that closes hangs up with its end. A pipe need not fail for that: perhaps nothing more
     // is to be sent. It does if the peer had ended its side before, to receive the rest.
     if (failed || watch.hasEnded || !this.receiver.finished) {
-      this.sender.endPipes(systemError(EPIPE, 'write', detailsOf(this.sender.peer)));
+      this.sender.endPipes(systemError(EPIPE, 'write', this.peerDetails));
     }
     const ended = !failed && this.sender.ended;
-    watch.finish(
-      ended ? closedError('The connection') : systemError(ECONNRESET, 'poll', detailsOf(this.sender.peer)),
-    );
+    watch.finish(ended ? closedError('The connection') : systemError(ECONNRESET, 'poll', this.peerDetails));
   }
 
   /** Resolves when nothing more will come from the peer. */
@@ -165,8 +214,9 @@ export class Endpoint implements ReceiverOwner, Remains {
   }
 
   setReferenced(referenced: boolean): void {
-    this.loop.setReferenced(this.receiver, referenced);
-    this.sender.setReferenced(referenced);
+    this.#referenced = referenced;
+    if (this.#receiver !== null) this.loop.setReferenced(this.#receiver, referenced);
+    this.#sender?.setReferenced(referenced);
     this.#watch?.setReferenced(referenced);
   }
 

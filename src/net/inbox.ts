@@ -1,10 +1,37 @@
 const NONE = Buffer.alloc(0);
 
+/** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
+const HIGH_WATER = 256 * 1024;
+const HIGH_WATER_CHUNKS = 1024;
+/** Below this it goes on. */
+const LOW_WATER = HIGH_WATER / 2;
+const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
+
 /** Bytes that have arrived and that nobody has read yet, in the chunks they came in. */
 export class Inbox {
-  readonly #chunks: Buffer[] = [];
+  readonly #chunks: Buffer[];
   /** How many bytes there are. */
   length = 0;
+
+  constructor(chunks: Buffer[] = []) {
+    this.#chunks = chunks;
+  }
+
+  /** Whether receiving is to stop. @param wanted bytes and chunks that may wait beyond the marks. */
+  isFull(wanted: number): boolean {
+    if (this.length < HIGH_WATER && this.chunks < HIGH_WATER_CHUNKS) return false;
+    return this.length >= HIGH_WATER + wanted || this.chunks >= HIGH_WATER_CHUNKS + wanted;
+  }
+
+  /** Whether receiving may go on. */
+  hasRoom(wanted: number): boolean {
+    return this.length <= LOW_WATER + wanted && this.chunks <= LOW_WATER_CHUNKS + wanted;
+  }
+
+  /** Whether there are so many chunks that to look through them one by one would take long. */
+  get isScattered(): boolean {
+    return this.chunks >= HIGH_WATER_CHUNKS;
+  }
 
   /** How many chunks there are. */
   get chunks(): number {
@@ -132,3 +159,6 @@ export class Inbox {
     this.length = 0;
   }
 }
+
+/** Of all connections where nothing has had to wait yet: what is put into it is refused. */
+export const NO_INBOX = new Inbox(Object.freeze([]) as unknown as Buffer[]);

@@ -2,7 +2,8 @@
 import { clearTimeout, now, setTimeout } from '../loop/real-timers.js';
 import { libc } from '../ring/libc.js';
 import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, SHUT_RDWR, SHUT_WR } from '../ring/sqe/sockets.js';
-import type { Discard, Receiver } from './receiver.js';
+import type { Discard } from './ending.js';
+import type { Receiver } from './receiver.js';
 import type { Sender } from './sender.js';
 import { tcpInfo } from './tcp-info.js';
 

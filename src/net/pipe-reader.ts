@@ -8,7 +8,7 @@ import { closedError, errorFrom, UasyncError } from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
 import { Inbox } from './inbox.js';
 import { Queue } from './queue.js';
-import { EXACTLY, INTO, Reader, type ReadValue } from './reader.js';
+import { EXACTLY, INTO, Reader, type ReaderOwner, type ReadValue } from './reader.js';
 import { copyChunk } from './slab.js';
 
 /** As much as a pipe holds by default, pipe(7). */
@@ -21,11 +21,10 @@ const READ_FIRST = 4096;
  * the rest stays where it is, for others who share the descriptor. A descriptor with O_NONBLOCK answers EAGAIN, and
  * is polled then.
  */
-export class PipeReader extends Operation implements BlockWaiter {
+export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
   bytesRead = 0;
   readonly #fd: number;
   readonly #readers = new Queue<Reader>();
-  #spare: Reader | null = null;
   /** What was read for a reader that has given up, or lies behind what one has looked for. */
   readonly #inbox = new Inbox();
   #block: Block | null = null;
@@ -67,9 +66,7 @@ export class PipeReader extends Operation implements BlockWaiter {
   }
 
   #newReader(): Reader {
-    const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
-    this.#spare = null;
-    return reader;
+    return Reader.of(this);
   }
 
   #wait(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
@@ -79,7 +76,8 @@ export class PipeReader extends Operation implements BlockWaiter {
     return promise;
   }
 
-  #forget(reader: Reader): void {
+  /** A reader has given up. */
+  forget(reader: Reader): void {
     this.#readers.remove(reader);
     reader.putBack(this.#inbox);
     // What is read now may be more than the next one asks for, or meant for another reader of the descriptor.
@@ -97,8 +95,8 @@ export class PipeReader extends Operation implements BlockWaiter {
   /** How many bytes a reader can take that has not got enough from the inbox. */
   #wanted(reader: Reader): number {
     const { asks } = reader;
-    if (asks === INTO) return Math.min(reader.room, this.#size);
-    if (asks === EXACTLY) return Math.min(reader.room - reader.filled, this.#size);
+    if (asks === INTO) return Math.min(reader.wish.room, this.#size);
+    if (asks === EXACTLY) return Math.min(reader.wish.room - reader.wish.filled, this.#size);
     return this.#size;
   }
 
@@ -128,7 +126,6 @@ export class PipeReader extends Operation implements BlockWaiter {
   #done(): void {
     const reader = this.#readers.shift()!;
     reader.clear();
-    this.#spare = reader;
   }
 
   #start(): void {
@@ -192,9 +189,9 @@ export class PipeReader extends Operation implements BlockWaiter {
 
   #take(block: Block, length: number): void {
     const reader = this.#readers.first;
-    if (reader !== null && reader.asks === INTO && !reader.lost && reader.room >= length) {
+    if (reader !== null && reader.asks === INTO && !reader.lost && reader.wish.room >= length) {
       if (this.#inbox.length === 0) {
-        reader.target!.set(block.bytes.subarray(0, length));
+        reader.wish.target!.set(block.bytes.subarray(0, length));
         reader.resolve(length);
         this.#done();
         return;

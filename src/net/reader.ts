@@ -1,4 +1,3 @@
-import type { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
 import { rejectTraced } from '../loop/traced.js';
 import { Waiter } from '../loop/waiter.js';
@@ -6,6 +5,7 @@ import { UasyncError } from '../ring/errors.js';
 import type { Inbox } from './inbox.js';
 import type { Queued } from './queue.js';
 import type { FdReceiver, ReceivedFds } from './received-fds.js';
+import { NO_WISH, Wish } from './wish.js';
 
 /** What a read resolves to: a chunk, a count, a step of an iteration, or a chunk with descriptors. */
 export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined> | ReceivedFds;
@@ -37,8 +37,6 @@ export const PEEK = 4;
 export const ALL = 5;
 export const FDS = 6;
 
-const NO_DELIMITER = Buffer.alloc(0);
-
 const RESOLVED = Promise.resolve();
 
 /** Ends an iteration, but not from within the receiver, which closing comes back to. */
@@ -50,34 +48,44 @@ function closeSoon(
   RESOLVED.then(() => iteration.return().then(closed, failed));
 }
 
+/** Whose bytes a reader waits for. */
+export interface ReaderOwner {
+  /** The reader gives up: it waits no more. */
+  forget(reader: Reader): void;
+}
+
+const forget = (waiter: Waiter<ReadValue>): void => {
+  const reader = waiter as Reader;
+  reader.owner!.forget(reader);
+};
+
+const NOTHING = (): void => {};
+
+/** Readers that wait for nothing, of all connections of this thread. */
+const spare: Reader[] = [];
+const SPARE_MAX = 1024;
+
 /** Someone who waits for bytes. */
 export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   next: Reader | null = null;
+  owner: ReaderOwner | null = null;
   asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK | typeof ALL | typeof FDS =
     CHUNK;
-  /** INTO, EXACTLY: where the bytes go. */
-  target: Uint8Array | null = null;
-  /** The target's length when it was given. */
-  room = 0;
-  /** INTO: where the target is if the kernel can fill it in place, else 0. */
-  address = 0;
-  /** INTO: the receive that fills the target in place, while it does. */
-  filling: Operation | null = null;
-  /** Why it is not to be filled any more: told when the kernel is done. */
-  givenUp: Error | null = null;
-  /** EXACTLY: how much of it is filled. */
-  filled = 0;
-  /** UNTIL: what ends the bytes, and how far it has been looked for. */
-  delimiter: Buffer = NO_DELIMITER;
-  searched = 0;
-  /** UNTIL: the most bytes; PEEK: how many. */
-  count = 0;
+  /** What it asks for, if that is not CHUNK. */
+  wish = NO_WISH;
   /** CHUNK: set if it is a step of an iteration, which is settled at once, without a promise in between. */
   iteration: ChunkIteration | null = null;
-  /** ALL: where the bytes go until the end. */
-  sink: Sink | null = null;
-  /** FDS: where the descriptors are. */
-  fds: FdReceiver | null = null;
+
+  private constructor() {
+    super('read', forget);
+  }
+
+  /** A reader that waits for nothing yet. */
+  static of(owner: ReaderOwner): Reader {
+    const reader = spare.pop() ?? new Reader();
+    reader.owner = owner;
+    return reader;
+  }
 
   /** Has it ask for the next bytes as a step of an iteration; without this it asks for them as a Buffer. */
   step(iteration: ChunkIteration): this {
@@ -87,56 +95,59 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
 
   /** For the next bytes, to fill `target` with: their number, 0 at the end. */
   into(target: Uint8Array): this {
-    this.asks = INTO;
-    this.target = target;
-    this.room = target.length;
-    this.address = pinnedAddress(target);
+    const wish = this.#wish(INTO);
+    wish.target = target;
+    wish.room = target.length;
+    wish.address = pinnedAddress(target);
     return this;
   }
 
   exactly(count: number): this {
-    this.asks = EXACTLY;
-    this.target = Buffer.allocUnsafe(count);
-    this.room = count;
+    const wish = this.#wish(EXACTLY);
+    wish.target = Buffer.allocUnsafe(count);
+    wish.room = count;
     return this;
   }
 
   /** For the bytes up to `delimiter`, which is among the first `max`. */
   until(delimiter: Buffer, max: number): this {
-    this.asks = UNTIL;
-    this.delimiter = delimiter;
-    this.count = max;
+    const wish = this.#wish(UNTIL);
+    wish.delimiter = delimiter;
+    wish.count = max;
     return this;
   }
 
   peek(count: number): this {
-    this.asks = PEEK;
-    this.count = count;
+    this.#wish(PEEK).count = count;
     return this;
   }
 
   /** For the descriptors that come with the bytes. */
   withFds(fds: FdReceiver): this {
-    this.asks = FDS;
-    this.fds = fds;
+    this.#wish(FDS).fds = fds;
     return this;
   }
 
   /** For all that arrives to go to `sink`, until the peer has ended. */
   forward(sink: Sink): this {
-    this.asks = ALL;
-    this.sink = sink;
+    this.#wish(ALL).sink = sink;
     return this;
+  }
+
+  #wish(asks: typeof this.asks): Wish {
+    this.asks = asks;
+    if (this.wish === NO_WISH) this.wish = new Wish();
+    return this.wish;
   }
 
   /** Bytes that it may need to have waiting at once. */
   get wants(): number {
-    return this.asks === UNTIL || this.asks === PEEK ? this.count : 0;
+    return this.asks === UNTIL || this.asks === PEEK ? this.wish.count : 0;
   }
 
   /** Whether the target was detached or shrunk meanwhile. */
   get lost(): boolean {
-    return this.target !== null && this.target.length < this.room;
+    return this.wish.target !== null && this.wish.target.length < this.wish.room;
   }
 
   /** Settles it from what has arrived; false if that is not enough. */
@@ -148,42 +159,42 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
         return true;
       case INTO:
         if (inbox.length === 0) return false;
-        this.resolve(inbox.moveTo(this.target!, 0));
+        this.resolve(inbox.moveTo(this.wish.target!, 0));
         return true;
       case EXACTLY:
-        this.filled += inbox.moveTo(this.target!, this.filled);
-        if (this.filled < this.room) return false;
-        this.resolve(this.target as Buffer);
+        this.wish.filled += inbox.moveTo(this.wish.target!, this.wish.filled);
+        if (this.wish.filled < this.wish.room) return false;
+        this.resolve(this.wish.target as Buffer);
         return true;
       case UNTIL:
         return this.#serveUntil(inbox);
       case PEEK:
-        if (inbox.length < this.count) return false;
-        this.resolve(inbox.peek(this.count));
+        if (inbox.length < this.wish.count) return false;
+        this.resolve(inbox.peek(this.wish.count));
         return true;
       case FDS: {
         if (inbox.length === 0) return false;
         const chunk = inbox.shift();
-        this.resolve(this.fds!.take(chunk, inbox.length));
+        this.resolve(this.wish.fds!.take(chunk, inbox.length));
         return true;
       }
       case ALL:
-        this.sink!.drain(inbox);
-        if (!this.sink!.satisfied) return false;
+        this.wish.sink!.drain(inbox);
+        if (!this.wish.sink!.satisfied) return false;
         this.resolve(null);
         return true;
     }
   }
 
   #serveUntil(inbox: Inbox): boolean {
-    const { delimiter, count } = this;
-    const at = inbox.indexOf(delimiter, this.searched);
+    const { delimiter, count } = this.wish;
+    const at = inbox.indexOf(delimiter, this.wish.searched);
     if (at >= 0 && at + delimiter.length <= count) {
       this.resolve(inbox.take(at + delimiter.length));
       return true;
     }
     if (at < 0 && inbox.length < count) {
-      this.searched = Math.max(inbox.length - delimiter.length + 1, 0);
+      this.wish.searched = Math.max(inbox.length - delimiter.length + 1, 0);
       return false;
     }
     const message = `The delimiter is not among the first ${count} bytes, which stay unread`;
@@ -205,10 +216,12 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
 
   /** What it has taken and will not use is there for the next. */
   putBack(inbox: Inbox): void {
-    this.sink?.flush();
-    if (this.filled !== 0) inbox.unread(Buffer.from((this.target as Buffer).subarray(0, this.filled)));
-    this.filled = 0;
-    this.searched = 0;
+    const { wish } = this;
+    if (wish === NO_WISH) return;
+    wish.sink?.flush();
+    if (wish.filled !== 0) inbox.unread(Buffer.from((wish.target as Buffer).subarray(0, wish.filled)));
+    wish.filled = 0;
+    wish.searched = 0;
   }
 
   /** Settles with a chunk, or with null at the end. */
@@ -226,30 +239,28 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   }
 
   override giveUp(error: Error): void {
-    if (this.filling === null) super.giveUp(error);
+    if (this.wish.filling === null) super.giveUp(error);
     else {
       this.settled();
-      this.givenUp ??= error;
-      this.filling.loop.cancel(this.filling);
+      this.wish.givenUp ??= error;
+      this.wish.filling.loop.cancel(this.wish.filling);
     }
   }
 
-  /** As new, to be used again. */
+  /** It is settled, and may be used by whoever reads next. */
   clear(): void {
+    // Once only: two who had the same would get each other's bytes.
+    if (this.owner === null) return;
+    this.owner = null;
     this.settled();
     this.iteration = null;
-    // It had no more than that, and there are as many of these as connections: less memory to touch.
-    if (this.asks === CHUNK) return;
-    this.asks = CHUNK;
-    this.target = null;
-    this.room = 0;
-    this.address = 0;
-    this.givenUp = null;
-    this.filled = 0;
-    this.delimiter = NO_DELIMITER;
-    this.searched = 0;
-    this.count = 0;
-    this.sink = null;
-    this.fds = null;
+    // They hold the promise, and it the bytes.
+    this.resolve = NOTHING;
+    this.reject = NOTHING;
+    if (this.asks !== CHUNK) {
+      this.asks = CHUNK;
+      this.wish.clear();
+    }
+    if (spare.length < SPARE_MAX) spare.push(this);
   }
 }

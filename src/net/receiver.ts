@@ -2,36 +2,34 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import type { WaitOptions } from '../loop/waiter.js';
 import * as abi from '../ring/abi.js';
-import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS, EPIPE } from '../ring/errno.js';
-import { closedError, errorFrom, systemError, timeoutError, UasyncError } from '../ring/errors.js';
+import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../ring/errno.js';
+import {
+  closedError,
+  type ErrorDetails,
+  errorFrom,
+  systemError,
+  timeoutError,
+  UasyncError,
+} from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
-import { Inbox } from './inbox.js';
-import { detailsOf } from './peer-name.js';
+import { type Discard, Ending } from './ending.js';
+import { Inbox, NO_INBOX } from './inbox.js';
 import { Queue } from './queue.js';
-import { ALL, CHUNK, INTO, Reader, type ReadValue, type Sink } from './reader.js';
+import { ALL, CHUNK, INTO, Reader, type ReaderOwner, type ReadValue, type Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { FdReceiver } from './received-fds.js';
 import type { Sender } from './sender.js';
 import { TCP_CLOSE, tcpInfo } from './tcp-info.js';
 
-/** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
-const HIGH_WATER = 256 * 1024;
-const HIGH_WATER_CHUNKS = 1024;
-/** Below this it goes on. */
-const LOW_WATER = HIGH_WATER / 2;
-const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
-
-/** Has what arrives dropped. */
-export interface Discard {
-  /** `length` bytes were dropped; returns false to stop for now. */
-  dropped(length: number): boolean;
-}
-
-/** Who is told how receiving has ended. */
+/** Whose receiving side it is. */
 export interface ReceiverOwner {
+  /** The other direction, if it has been needed. */
+  readonly madeSender: Sender | null;
+  /** What an error says of the peer. */
+  readonly peerDetails: ErrorDetails | undefined;
   /** A reader was told that the peer has ended, and nothing is left to read. */
   onPeerEnded(): void;
-  onFailed(): void;
+  onFailed(error: Error): void;
 }
 
 /**
@@ -39,40 +37,33 @@ export interface ReceiverOwner {
  * asked for data, and the bytes that nobody has read yet. For a read into pinned memory it makes room for
  * one that fills just that.
  */
-export class Receiver extends Operation {
+export class Receiver extends Operation implements ReaderOwner {
   bytesRead = 0;
   readonly #buffers: ReceiveBuffers;
   #fd: number;
-  readonly #inbox = new Inbox();
+  /** Most connections that are read all the time never have one of their own. */
+  #inbox = NO_INBOX;
   readonly #readers = new Queue<Reader>();
-  #spare: Reader | null = null;
   /** Whether the receive in flight fills the first reader's own memory; else it is the multishot one. */
   #inPlace = false;
   /** That memory. Where the loop ends under it the kernel may have it still. */
   target: Uint8Array | null = null;
   #ended = false;
   #error: Error | null = null;
-  #stopping = false;
   #pausing = false;
-  /** Who is told of the bytes that are dropped, while they are received to be dropped. */
-  #discard: Discard | null = null;
-  /** Whether enough has been dropped for now. */
-  #held = false;
-  #onStopped: (() => void) | null = null;
+  /** Set once nothing more is to be read. */
+  #ending: Ending | null = null;
 
   /** A Unix socket's descriptors, if it takes them: nothing is received before the first read. */
   fds: FdReceiver | null = null;
   /** Whether what is in flight waits for something to be there, for `fds` to receive. */
   #polling = false;
 
-  /** The other direction. */
-  readonly #sender: Sender;
   readonly #owner: ReceiverOwner;
 
-  constructor(loop: Loop, fd: number, sender: Sender, owner: ReceiverOwner) {
+  constructor(loop: Loop, fd: number, owner: ReceiverOwner) {
     super(loop);
     this.#fd = fd;
-    this.#sender = sender;
     this.#owner = owner;
     this.#buffers = ReceiveBuffers.of(loop);
   }
@@ -83,15 +74,14 @@ export class Receiver extends Operation {
 
   /** A reader to prepare, which `start` has wait. */
   newReader(): Reader {
-    const reader = this.#spare ?? new Reader('read', waiter => this.#forget(waiter as Reader));
-    this.#spare = null;
-    return reader;
+    return Reader.of(this);
   }
 
   /** Settles a reader once what it asks for is there. */
   start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
     const promise = reader.wait(options);
     if (this.waitedFor || !this.#serve(reader)) this.#readers.push(reader);
+    else reader.clear();
     if (this.fds !== null) this.#dropFds();
     this.#arm();
     return promise;
@@ -106,17 +96,18 @@ export class Receiver extends Operation {
   /** A sink can take no more: its `forward` rejects, and what has not been taken stays unread. */
   unforward(sink: Sink, error: Error): void {
     let reader = this.#readers.first;
-    while (reader !== null && reader.sink !== sink) reader = reader.next;
+    while (reader !== null && reader.wish.sink !== sink) reader = reader.next;
     if (reader === null) return;
     reader.settled();
-    this.#forget(reader);
+    this.forget(reader);
     reader.fail(errorFrom(error));
   }
 
   /** Puts bytes back, to be read before all others. */
   unread(bytes: Buffer): void {
-    this.#readers.first?.putBack(this.#inbox);
-    this.#inbox.unread(bytes);
+    const inbox = this.#ownInbox();
+    this.#readers.first?.putBack(inbox);
+    inbox.unread(bytes);
     if (this.#inPlace) this.loop.cancel(this);
     this.#serveAll();
   }
@@ -135,15 +126,16 @@ export class Receiver extends Operation {
       filling.giveUp(timeoutError('read'));
     }
     for (const reader of readers) {
-      reader.putBack(this.#inbox);
+      reader.putBack(this.#ownInbox());
       reader.fail(timeoutError('read'));
       reader.clear();
     }
   }
 
-  #forget(reader: Reader): void {
+  /** A reader has given up. */
+  forget(reader: Reader): void {
     this.#readers.remove(reader);
-    reader.putBack(this.#inbox);
+    reader.putBack(this.#ownInbox());
     // What it waited for may be more than the next one asks for.
     this.#serveAll();
     if (this.waitedFor) this.#arm();
@@ -153,13 +145,13 @@ export class Receiver extends Operation {
   #serve(reader: Reader): boolean {
     if (reader.lost) {
       reader.fail(new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'));
-    } else if (this.#stopping || !reader.serve(this.#inbox)) {
+    } else if (this.#ending !== null || !reader.serve(this.#inbox)) {
       const { closing } = this.loop;
       // A sink takes its time, but everything.
       const untaken = reader.asks === ALL && this.#inbox.length !== 0;
-      if (untaken && !closing && !this.#stopping) return false;
-      if (this.#error !== null || this.#stopping || (closing && (untaken || !this.#ended))) {
-        reader.putBack(this.#inbox);
+      if (untaken && !closing && this.#ending === null) return false;
+      if (this.#error !== null || this.#ending !== null || (closing && (untaken || !this.#ended))) {
+        reader.putBack(this.#ownInbox());
         // Made only if someone waits: capturing its stack would cost a tenth of a short connection.
         reader.fail(
           this.#error === null
@@ -167,27 +159,26 @@ export class Receiver extends Operation {
             : errorFrom(this.#error),
         );
       } else if (this.#ended) {
-        reader.end(this.#inbox);
+        reader.end(this.#ownInbox());
         if (this.#inbox.length === 0) this.#owner.onPeerEnded();
       } else return false;
     }
-    reader.clear();
-    this.#spare = reader;
     return true;
   }
 
   #serveAll(): void {
     const readers = this.#readers;
-    while (readers.first !== null && !this.#inPlace) {
-      if (!this.#serve(readers.first)) break;
+    for (let reader = readers.first; reader !== null && !this.#inPlace; reader = readers.first) {
+      if (!this.#serve(reader)) break;
       readers.shift();
+      reader.clear();
     }
     if (this.fds !== null) this.#dropFds();
   }
 
   /** Those that came with bytes which have been read are not taken any more. */
   #dropFds(): void {
-    this.fds!.drop(this.#inbox.length + (this.#readers.first?.filled ?? 0));
+    this.fds!.drop(this.#inbox.length + (this.#readers.first?.wish.filled ?? 0));
   }
 
   /** Bytes, and chunks, that may wait beyond the marks: what the first reader needs at once. */
@@ -196,14 +187,15 @@ export class Receiver extends Operation {
   }
 
   #arm(): void {
-    if (this.#ended || this.#error !== null || this.#stopping || this.loop.closing) return;
-    if (this.#sender.deferred) this.#sender.connect();
+    if (this.#ended || this.#error !== null || this.#ending !== null || this.loop.closing) return;
     const reader = this.#readers.first;
-    const inPlace = reader !== null && reader.address !== 0 && this.fds === null;
+    const inPlace = reader !== null && reader.wish.address !== 0 && this.fds === null;
     if (this.slot >= 0) {
       if (inPlace && !this.#inPlace) this.#pause();
       return;
     }
+    const { madeSender } = this.#owner;
+    if (madeSender?.deferred) madeSender.connect();
     if (inPlace) {
       this.#fill(reader);
       return;
@@ -213,40 +205,37 @@ export class Receiver extends Operation {
       this.loop.start(this).pollAdd(this.#fd, POLLIN);
       return;
     }
-    const inbox = this.#inbox;
-    if (inbox.length !== 0) {
-      const wanted = this.#wanted;
-      if (inbox.length > LOW_WATER + wanted || inbox.chunks > LOW_WATER_CHUNKS + wanted) return;
-    }
+    if (this.#inbox.length !== 0 && !this.#inbox.hasRoom(this.#wanted)) return;
     this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
   /** Has the kernel put what comes next where the first reader wants it. recv(2) */
   #fill(reader: Reader): void {
-    this.loop.start(this).prep(abi.OP_RECV, this.#fd, reader.address, reader.room, 0);
+    const { wish } = reader;
+    this.loop.start(this).recvAt(this.#fd, wish.address, wish.room, 0);
     this.#inPlace = true;
-    this.target = reader.target;
-    reader.filling = this;
+    this.target = wish.target;
+    wish.filling = this;
   }
 
   #filled(res: number): void {
     this.#inPlace = false;
     if (!this.loop.closing) this.target = null;
     const reader = this.#readers.first!;
-    reader.filling = null;
-    const { target, givenUp } = reader;
+    const { wish } = reader;
+    const { target, givenUp } = wish;
+    wish.filling = null;
     if (res > 0) {
       this.bytesRead += res;
       // Detached, it has taken the bytes with it.
       if (!reader.lost) {
         if (this.#inbox.length !== 0) {
           // Bytes were put back meanwhile, which come first.
-          this.#inbox.push(Buffer.from(target!.subarray(0, res)));
+          this.#ownInbox().push(Buffer.from(target!.subarray(0, res)));
         } else {
           this.#readers.shift();
           reader.resolve(res);
           reader.clear();
-          this.#spare = reader;
         }
       }
     } else {
@@ -269,11 +258,8 @@ export class Receiver extends Operation {
 
   /** The connection has failed in both directions: a pipe that leads here must not wait for bytes to learn it. */
   #fail(res: number): void {
-    const peer = detailsOf(this.#sender.peer);
-    this.#error = systemError(res, 'read', peer);
-    this.#sender.endPipes(this.#error);
-    this.#sender.abort(systemError(EPIPE, 'write', peer));
-    this.#owner.onFailed();
+    this.#error = systemError(res, 'read', this.#owner.peerDetails);
+    this.#owner.onFailed(this.#error);
   }
 
   /**
@@ -281,8 +267,8 @@ export class Receiver extends Operation {
    * own end, had it come before, would count among the bytes received as one.
    */
   get #wasReset(): boolean {
-    const sender = this.#sender;
-    if (sender.idle && sender.error === null) return false;
+    const { madeSender } = this.#owner;
+    if (madeSender === null || (madeSender.idle && madeSender.error === null)) return false;
     const info = tcpInfo(this.#fd);
     return info !== null && info.state === TCP_CLOSE && info.bytesReceived <= this.bytesRead;
   }
@@ -290,13 +276,13 @@ export class Receiver extends Operation {
   /** Something has come, the end perhaps. */
   #readable(res: number): void {
     this.#polling = false;
-    if (!this.#stopping) {
+    if (this.#ending === null) {
       const got = res > 0 ? this.fds!.receive() : res;
       if (typeof got === 'number') {
         if (got !== EAGAIN) this.#noBytes(got);
       } else {
         this.bytesRead += got.length;
-        this.#inbox.push(got);
+        this.#ownInbox().push(got);
       }
     }
     this.#rearm(false);
@@ -312,7 +298,7 @@ export class Receiver extends Operation {
       return;
     }
     if (res > 0) {
-      if (this.#stopping) this.#drop(res, flags);
+      if (this.#ending !== null) this.#drop(this.#ending, res, flags);
       else this.#received(res, flags);
     } else {
       this.#noBytes(res);
@@ -320,7 +306,8 @@ export class Receiver extends Operation {
       if (flags & abi.CQE_F_BUFFER) this.#buffers.giveBack(flags);
     }
     if (flags & abi.CQE_F_MORE) {
-      if (!this.#stopping && this.#full) this.#pause();
+      const inbox = this.#inbox;
+      if (this.#ending === null && inbox.length !== 0 && inbox.isFull(this.#wanted)) this.#pause();
       return;
     }
     this.#rearm(res > 0);
@@ -330,15 +317,8 @@ export class Receiver extends Operation {
   #rearm(likely: boolean): void {
     this.#pausing = false;
     this.#serveAll();
-    if (this.#stopping) this.#goOnDropping();
+    if (this.#ending !== null) this.#goOnDropping(this.#ending);
     else if (this.waitedFor || likely) this.#arm();
-  }
-
-  get #full(): boolean {
-    const inbox = this.#inbox;
-    if (inbox.length < HIGH_WATER && inbox.chunks < HIGH_WATER_CHUNKS) return false;
-    const wanted = this.#wanted;
-    return inbox.length >= HIGH_WATER + wanted || inbox.chunks >= HIGH_WATER_CHUNKS + wanted;
   }
 
   /** Nobody reads: the kernel keeps what comes. Receiving goes on with the next read. */
@@ -350,37 +330,43 @@ export class Receiver extends Operation {
 
   #received(length: number, flags: number): void {
     this.bytesRead += length;
-    const inbox = this.#inbox;
     const reader = this.#readers.first;
-    if (reader !== null && reader.asks === INTO && !reader.lost && reader.room >= length) {
+    if (reader !== null && reader.asks === INTO && !reader.lost && reader.wish.room >= length) {
       // Straight to where it is wanted. Nothing else waits: this reader would have had it.
-      this.#buffers.takeInto(reader.target!, 0, length, flags);
+      this.#buffers.takeInto(reader.wish.target!, 0, length, flags);
       this.#readers.shift();
       reader.resolve(length);
       reader.clear();
-      this.#spare = reader;
       return;
     }
-    if (reader !== null && inbox.length === 0) {
+    if (reader !== null && this.#inbox.length === 0) {
       if (reader.asks === CHUNK) {
         this.#readers.shift();
         reader.give(this.#buffers.take(length, flags, undefined));
         reader.clear();
-        this.#spare = reader;
         return;
       }
-      if (reader.asks === ALL && reader.sink!.take(length, flags)) {
-        if (reader.sink!.satisfied) this.#serveAll();
-        return;
+      if (reader.asks === ALL) {
+        const sink = reader.wish.sink!;
+        if (sink.take(length, flags)) {
+          if (sink.satisfied) this.#serveAll();
+          return;
+        }
       }
     }
+    const inbox = this.#ownInbox();
     const { last } = inbox;
     const chunk = this.#buffers.take(length, flags, last);
     if (last !== undefined && chunk.length > length) inbox.extendLast(chunk);
     else inbox.push(chunk);
     this.#serveAll();
     // Someone waits for more than all of these: they need not be looked through one by one again.
-    if (inbox.chunks >= HIGH_WATER_CHUNKS && this.#wanted !== 0) inbox.join();
+    if (inbox.isScattered && this.#wanted !== 0) inbox.join();
+  }
+
+  #ownInbox(): Inbox {
+    if (this.#inbox === NO_INBOX) this.#inbox = new Inbox();
+    return this.#inbox;
   }
 
   // --- The end ------------------------------------------------------------------------------------
@@ -406,9 +392,9 @@ export class Receiver extends Operation {
 
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
-    this.#refuse(null, onStopped);
+    const ending = this.#refuse(null, onStopped);
     if (this.slot >= 0) this.loop.cancel(this);
-    else this.#stopped();
+    else this.#stopped(ending);
   }
 
   /**
@@ -416,47 +402,40 @@ export class Receiver extends Operation {
    * peer has ended, the connection has failed, or the loop is closing. `stop` ends it before.
    */
   discard(discard: Discard, onStopped: () => void): void {
-    this.#refuse(discard, onStopped);
-    if (this.slot < 0) this.#goOnDropping();
+    const ending = this.#refuse(discard, onStopped);
+    if (this.slot < 0) this.#goOnDropping(ending);
     else if (this.#inPlace) this.loop.cancel(this);
   }
 
-  #refuse(discard: Discard | null, onStopped: () => void): void {
-    this.#stopping = true;
-    this.#discard = discard;
-    this.#onStopped = onStopped;
+  #refuse(discard: Discard | null, onStopped: () => void): Ending {
+    const ending = new Ending(discard, onStopped);
+    this.#ending = ending;
     this.#serveAll();
-    this.#inbox.clear();
+    this.#inbox = NO_INBOX;
     this.fds?.close();
+    return ending;
   }
 
-  #drop(length: number, flags: number): void {
+  #drop(ending: Ending, length: number, flags: number): void {
     this.#buffers.drop(length, flags);
-    if (this.#discard === null || this.#held || this.#discard.dropped(length)) return;
-    this.#held = true;
-    this.loop.cancel(this);
+    if (ending.pausesAfter(length)) this.loop.cancel(this);
   }
 
   /** After `dropped` has said that it is enough. */
   dropMore(): void {
-    if (!this.#held) return;
-    this.#held = false;
-    if (this.slot < 0) this.#goOnDropping();
+    if (this.#ending?.resume() && this.slot < 0) this.#goOnDropping(this.#ending);
   }
 
   /** A receive has ended, or none is in flight. */
-  #goOnDropping(): void {
-    if (this.#discard === null || this.finished || this.loop.closing) this.#stopped();
-    else if (!this.#held) this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
+  #goOnDropping(ending: Ending): void {
+    if (!ending.discards || this.finished || this.loop.closing) this.#stopped(ending);
+    else if (!ending.held) this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
-  #stopped(): void {
-    const onStopped = this.#onStopped;
-    this.#onStopped = null;
-    this.#discard = null;
+  #stopped(ending: Ending): void {
     this.#fd = -1;
-    this.#inbox.clear();
+    this.#inbox = NO_INBOX;
     this.fds?.close();
-    onStopped?.();
+    ending.stopped();
   }
 }

@@ -4,11 +4,13 @@ import { EAGAIN, EINTR } from '../ring/errno.js';
 import { SEND_MAX, TEXT_MAX } from '../ring/socket-calls.js';
 
 /**
- * Whether to send this by a call of its own. A call saves a trip through the queues, which counts while messages come
- * one at a time; under load one submission for all is cheaper.
+ * Whether to send this by a call of its own, if nothing is before it. A call saves a trip through the queues, which
+ * counts while messages come one at a time; under load one submission for all is cheaper.
+ * @param sentAt the completions of the loop when the last call was made: what one turn writes beyond the first goes
+ * together.
  */
-export function isSentNow(loop: Loop, data: string | Uint8Array): boolean {
-  if (!loop.isQuiet || data.length === 0) return false;
+export function isSentNow(loop: Loop, data: string | Uint8Array, sentAt: number): boolean {
+  if (sentAt === loop.completed || !loop.isQuiet || data.length === 0) return false;
   return data.length <= (typeof data === 'string' ? TEXT_MAX : SEND_MAX) && loop.inline.take(data.length);
 }
 

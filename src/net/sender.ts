@@ -3,20 +3,21 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
 import { rejectTraced } from '../loop/traced.js';
-import * as abi from '../ring/abi.js';
 import { EAGAIN, EOPNOTSUPP, isCancelled } from '../ring/errno.js';
 import { closedError, errorFrom, systemError, UasyncError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/flags.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
-import { detailsOf, peerNameOf } from './peer-name.js';
+import { Dependents } from './dependents.js';
+import { detailsOf } from './peer-name.js';
 import { Queue } from './queue.js';
 import { isSentNow, restOf, sendNow } from './send-now.js';
 import { copyWrites, lengthToCopy, NO_BYTES, rewind, Write } from './write.js';
-import { SharedBlock, ZeroCopySend } from './zero-copy-send.js';
+import { ZeroCopy } from './zero-copy-send.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
-const SENT = Promise.resolve();
+/** What a write that is sent at once resolves to. */
+export const SENT = Promise.resolve();
 
 function detachedError(): UasyncError {
   return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
@@ -32,14 +33,11 @@ export class Sender extends Operation implements BlockWaiter {
   /** Whom it sends to, see `peerNameOf`. */
   readonly peer: string;
   readonly #fd: number;
-  /** The writes whose bytes are in the block, then those that wait. */
-  readonly #writes = new Queue<Write>();
+  /** The writes whose bytes are in the block, then those that wait; null before the first. */
+  #writes: Queue<Write> | null = null;
   #block: Block | null = null;
-  /** The same, while a send without a copy has it too. */
-  #shared: SharedBlock | null = null;
-  #zeroCopy: ZeroCopySend | null = null;
-  /** Sends of so many bytes leave without a copy of the kernel's. */
-  zeroCopyFrom = Number.POSITIVE_INFINITY;
+  /** Set if some sends are to leave without a copy of the kernel's. */
+  #zeroCopy: ZeroCopy | null = null;
   /** The pinned memory that is being sent. Where the loop ends under it the kernel may have it still. */
   source: Uint8Array | null = null;
   /** What is left to send, by address. */
@@ -57,12 +55,12 @@ export class Sender extends Operation implements BlockWaiter {
   /** Whether someone else has the socket to send: how to have them give up, and nothing leaves here. */
   #holder: (() => void) | null = null;
   #error: Error | null = null;
-  #onDrained: (() => void)[] = [];
+  #dependents: Dependents | null = null;
 
-  constructor(loop: Loop, fd: number) {
+  constructor(loop: Loop, fd: number, peer: string) {
     super(loop);
     this.#fd = fd;
-    this.peer = peerNameOf(fd);
+    this.peer = peer;
   }
 
   override get syscall(): string {
@@ -71,7 +69,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Whether every byte has been taken by the kernel. */
   get drained(): boolean {
-    return this.#writes.empty && this.#holder === null;
+    return (this.#writes === null || this.#writes.empty) && this.#holder === null;
   }
 
   /** Whether there is nothing to wait for before the socket is closed. */
@@ -84,9 +82,6 @@ export class Sender extends Operation implements BlockWaiter {
 
   #ended = false;
 
-  /** Those who pipe here: how to have them end. They may wait for bytes that never come. */
-  #pipes: Set<(error: Error) => void> | null = null;
-
   /** Whether nothing may be written after what was. */
   get ended(): boolean {
     return this.#ended;
@@ -94,29 +89,35 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Nothing may be written after this: pipes send what they have, and end. */
   end(): void {
-    if (this.#pipes !== null) this.endPipes(closedError('The other connection'));
+    if (this.piped) this.endPipes(closedError('The other connection'));
     this.#ended = true;
   }
 
   /** Has `end` called, once or more, when nothing more can be written. */
   addPipe(end: (error: Error) => void): void {
-    this.#pipes ??= new Set();
-    this.#pipes.add(end);
+    this.#dependents ??= new Dependents();
+    this.#dependents.addPipe(end);
   }
 
   removePipe(end: (error: Error) => void): void {
-    this.#pipes!.delete(end);
-    if (this.#pipes!.size === 0) this.#pipes = null;
+    this.#dependents!.removePipe(end);
   }
 
   /** Has the pipes that lead here end. */
   endPipes(error: Error): void {
-    if (this.#pipes !== null) for (const end of this.#pipes) end(error);
+    this.#dependents?.endPipes(error);
   }
 
   /** Whether a pipe leads here. */
   get piped(): boolean {
-    return this.#pipes !== null;
+    return this.#dependents?.piped ?? false;
+  }
+
+  /** Sends of so many bytes leave without a copy of the kernel's; Infinity is none. */
+  set zeroCopyFrom(bytes: number) {
+    if (this.#zeroCopy === null && bytes === Number.POSITIVE_INFINITY) return;
+    this.#zeroCopy ??= new ZeroCopy();
+    this.#zeroCopy.from = bytes;
   }
 
   /** Why no more can be sent. */
@@ -128,7 +129,7 @@ export class Sender extends Operation implements BlockWaiter {
   write(data: string | Uint8Array): Promise<void> {
     if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
     if (this.loop.closing) return Promise.reject(closedError('The loop'));
-    if (this.#isFirst && isSentNow(this.loop, data)) {
+    if (this.#isFree && isSentNow(this.loop, data, this.#sentAt)) {
       const rest = this.#sendNow(data);
       if (rest === null) return this.#error === null ? SENT : Promise.reject(errorFrom(this.#error));
       data = rest;
@@ -139,23 +140,20 @@ export class Sender extends Operation implements BlockWaiter {
     }
     const write = new Write(data, data.length, 0);
     // Without the kernel's copy too the bytes would have to stay as they are for longer than the call.
-    if (data.length < this.zeroCopyFrom) write.address = pinnedAddress(data);
+    if (this.#zeroCopy === null || data.length < this.#zeroCopy.from) write.address = pinnedAddress(data);
     if (write.length === 0 && this.drained) write.resolve();
     else this.#push(write);
     return write.promise;
   }
 
-  /** Whether nothing is before it, and it is the first of what this turn writes: others go together. */
-  get #isFirst(): boolean {
-    const { completed } = this.loop;
-    if (this.#sentAt === completed || !this.drained || this.#sending || this.#waiting || this.deferred)
-      return false;
-    this.#sentAt = completed;
-    return true;
+  /** Whether nothing is before what is written now. */
+  get #isFree(): boolean {
+    return this.drained && !this.#sending && !this.#waiting && !this.deferred;
   }
 
   /** Sends what the socket takes at once; what is left, null if nothing. */
   #sendNow(data: string | Uint8Array): string | Uint8Array | null {
+    this.#sentAt = this.loop.completed;
     const sent = sendNow(this.loop, this.#fd, data);
     if (sent < 0) {
       this.#fail(systemError(sent, 'write', detailsOf(this.peer)));
@@ -166,6 +164,7 @@ export class Sender extends Operation implements BlockWaiter {
   }
 
   #push(write: Write): void {
+    this.#writes ??= new Queue();
     this.#writes.push(write);
     this.bufferedAmount += write.length;
     if (!this.#sending && !this.#waiting && this.#holder === null) this.#start();
@@ -185,10 +184,11 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Takes back a `hold` that waits still: it rejects with `error`. */
   unhold(giveUp: () => void, error: Error): void {
-    let write = this.#writes.first;
+    const writes = this.#writes!;
+    let write = writes.first;
     while (write !== null && write.holder !== giveUp) write = write.next;
     if (write === null) return;
-    this.#writes.remove(write);
+    writes.remove(write);
     rejectTraced(write, error);
   }
 
@@ -197,7 +197,7 @@ export class Sender extends Operation implements BlockWaiter {
     this.#holder = null;
     if (error !== undefined) this.#error ??= error;
     if (this.#error !== null) this.#drop(this.#error);
-    else if (!this.#writes.empty) this.#start();
+    else if (!this.#writes!.empty) this.#start();
     else this.#settleDrained();
   }
 
@@ -235,6 +235,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   #writeFilled(block: Block, length: number): Promise<void> {
     const write = new Write(NO_BYTES, length, length);
+    this.#writes ??= new Queue();
     this.#writes.push(write);
     this.bufferedAmount += length;
     this.#block = block;
@@ -244,7 +245,8 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Copies as much of the waiting writes as a block holds, and sends it. */
   #fill(): void {
-    const first = this.#writes.first!;
+    const writes = this.#writes!;
+    const first = writes.first!;
     if (first.holder !== null) {
       this.#taken();
       return;
@@ -253,13 +255,13 @@ export class Sender extends Operation implements BlockWaiter {
       this.#sendInPlace(first);
       return;
     }
-    const block = this.loop.blocks.acquire(lengthToCopy(this.#writes, BLOCK_MAX));
+    const block = this.loop.blocks.acquire(lengthToCopy(writes, BLOCK_MAX));
     if (block === null) {
       this.#waiting = true;
       this.loop.blocks.wait(this);
       return;
     }
-    const end = copyWrites(this.#writes, block.bytes);
+    const end = copyWrites(writes, block.bytes);
     if (end === 0) {
       // Nothing but empty writes, or one whose bytes are gone.
       this.loop.blocks.release(block);
@@ -282,7 +284,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   blockReleased(): void {
     this.#waiting = false;
-    if (!this.#writes.empty && this.#holder === null) this.#start();
+    if (!this.#writes!.empty && this.#holder === null) this.#start();
   }
 
   /** Sends what waits; a failure is that of the writes. */
@@ -295,48 +297,38 @@ export class Sender extends Operation implements BlockWaiter {
   }
 
   get #sending(): boolean {
-    return this.slot >= 0 || this.#zeroCopy !== null;
+    return this.slot >= 0 || (this.#zeroCopy !== null && this.#zeroCopy.send !== null);
   }
 
   #send(address: number, length: number): void {
     this.#from = address;
     this.#to = address + length;
-    if (length >= this.zeroCopyFrom && (this.#block !== null || this.#shared !== null)) {
-      this.#sendZeroCopy(address, length);
+    const zeroCopy = this.#zeroCopy;
+    if (zeroCopy?.takes(this.#block, length)) {
+      this.#block = null;
+      zeroCopy.start(this, this.#fd, address, length, res => this.#zeroCopied(zeroCopy, res));
       return;
     }
     this.#yielding = this.#block !== null && this.loop.blocks.short;
     // MSG_WAITALL: the kernel itself goes on after a short send.
     this.loop
       .start(this)
-      .prep(abi.OP_SEND, this.#fd, address, length, 0)
-      .opFlags(MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
+      .sendAt(this.#fd, address, length, MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
   }
 
-  #sendZeroCopy(address: number, length: number): void {
-    if (this.#block !== null) {
-      this.#shared = new SharedBlock(this.loop.blocks, this.#block);
-      this.#block = null;
-    }
-    const send = new ZeroCopySend(this.loop, this.#shared!, this.#onZeroCopied);
-    send.referenced = this.referenced;
-    this.#zeroCopy = send;
-    send.start(this.#fd, address, length);
-  }
-
-  readonly #onZeroCopied = (res: number): void => {
-    this.#zeroCopy = null;
+  #zeroCopied(zeroCopy: ZeroCopy, res: number): void {
     if (res === EOPNOTSUPP && this.#error === null && !this.loop.closing) {
       // As Unix sockets answer.
-      this.zeroCopyFrom = Number.POSITIVE_INFINITY;
+      zeroCopy.from = Number.POSITIVE_INFINITY;
       this.#send(this.#from, this.#to - this.#from);
     } else this.complete(res);
-  };
+  }
 
   /** Whether waiting sends keep the process alive. */
   setReferenced(referenced: boolean): void {
     this.loop.setReferenced(this, referenced);
-    if (this.#zeroCopy !== null) this.loop.setReferenced(this.#zeroCopy, referenced);
+    const send = this.#zeroCopy?.send;
+    if (send) this.loop.setReferenced(send, referenced);
   }
 
   override yieldBlock(): boolean {
@@ -349,7 +341,7 @@ export class Sender extends Operation implements BlockWaiter {
   /** Gives the block back: what is left of it is copied once more when the peer takes it. */
   #yield(): void {
     const block = this.#block!;
-    rewind(this.#writes, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
+    rewind(this.#writes!, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
     this.#block = null;
     this.#yielding = false;
     this.#polling = true;
@@ -383,10 +375,7 @@ export class Sender extends Operation implements BlockWaiter {
       this.loop.blocks.release(this.#block);
       this.#block = null;
     }
-    if (this.#shared !== null) {
-      this.#shared.release();
-      this.#shared = null;
-    }
+    this.#zeroCopy?.release();
     if (this.#error !== null) this.#drop(this.#error);
     else if (this.loop.closing) this.#fail(closedError('The loop'));
     else if (res < 0) this.#fail(systemError(res, 'write', detailsOf(this.peer)));
@@ -395,7 +384,7 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** All that was in flight has been sent: its writes resolve, and the next ones go. */
   #taken(): void {
-    const writes = this.#writes;
+    const writes = this.#writes!;
     for (let write = writes.first; write !== null && this.#holder === null; write = writes.first) {
       if (write.copied !== write.length) break;
       writes.shift();
@@ -415,27 +404,29 @@ export class Sender extends Operation implements BlockWaiter {
 
   #drop(error: Error): void {
     this.bufferedAmount = 0;
-    for (const write of this.#writes.takeAll()) rejectTraced(write, errorFrom(error));
+    if (this.#writes !== null) {
+      for (const write of this.#writes.takeAll()) rejectTraced(write, errorFrom(error));
+    }
     this.#settleDrained();
   }
 
   #settleDrained(): void {
-    if (this.#sending || this.#holder !== null) return;
-    const callbacks = this.#onDrained;
-    if (callbacks.length === 0) return;
-    this.#onDrained = [];
-    for (const callback of callbacks) callback();
+    if (this.#dependents !== null && !this.#sending && this.#holder === null) this.#dependents.drained();
   }
 
   /** Calls back when nothing is left to send. */
   whenDrained(callback: () => void): void {
-    if (this.idle) callback();
-    else this.#onDrained.push(callback);
+    if (this.idle) {
+      callback();
+      return;
+    }
+    this.#dependents ??= new Dependents();
+    this.#dependents.whenDrained(callback);
   }
 
   /** Takes back a `whenDrained`. */
   forgetDrained(callback: () => void): void {
-    this.#onDrained = this.#onDrained.filter(other => other !== callback);
+    this.#dependents?.forgetDrained(callback);
   }
 
   /** The peer is waited for: the kernel is to connect, also if nothing is written that could go with that. */
@@ -443,10 +434,7 @@ export class Sender extends Operation implements BlockWaiter {
     this.deferred = false;
     this.loop.soon(() => {
       if (!this.idle || this.#ended || this.bytesWritten !== 0) return;
-      this.loop
-        .startUnowned()
-        .prep(abi.OP_SEND, this.#fd, 0, 0, 0)
-        .opFlags(MSG_NOSIGNAL | MSG_DONTWAIT);
+      this.loop.startUnowned().sendAt(this.#fd, 0, 0, MSG_NOSIGNAL | MSG_DONTWAIT);
     });
   }
 
@@ -454,7 +442,8 @@ export class Sender extends Operation implements BlockWaiter {
   abort(error: Error = closedError('The connection')): void {
     if (this.#error === null) this.#error = error;
     this.endPipes(error);
-    if (this.#zeroCopy !== null) this.loop.cancel(this.#zeroCopy);
+    const send = this.#zeroCopy?.send;
+    if (send) this.loop.cancel(send);
     else if (this.slot >= 0) this.loop.cancel(this);
     else if (this.#holder !== null) this.#holder();
     else this.#drop(this.#error);

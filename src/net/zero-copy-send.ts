@@ -1,4 +1,4 @@
-import type { Block, BlockPool } from '../loop/blocks.js';
+import type { Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import * as abi from '../ring/abi.js';
@@ -6,13 +6,11 @@ import { MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
 
 /** A block that several sends may use: it goes back when the last of them is done with it. */
 export class SharedBlock {
-  readonly #pool: BlockPool;
   readonly #block: Block;
   /** The one who made it is the first. */
   #users = 1;
 
-  constructor(pool: BlockPool, block: Block) {
-    this.#pool = pool;
+  constructor(block: Block) {
     this.#block = block;
   }
 
@@ -22,7 +20,7 @@ export class SharedBlock {
 
   release(): void {
     this.#users--;
-    if (this.#users === 0) this.#pool.release(this.#block);
+    if (this.#users === 0) this.#block.pool.release(this.#block);
   }
 }
 
@@ -54,5 +52,38 @@ export class ZeroCopySend extends Operation {
     // The network may take its time, which is no reason for the process to stay.
     if (flags & abi.CQE_F_MORE) this.loop.setReferenced(this, false);
     else this.block.release();
+  }
+}
+
+/** The sends of one connection that leave without a copy: made when the first is wanted. */
+export class ZeroCopy {
+  /** Sends of so many bytes do. */
+  from = Number.POSITIVE_INFINITY;
+  /** The one that has not completed for the first time. */
+  send: ZeroCopySend | null = null;
+  /** The block that is being sent. */
+  #shared: SharedBlock | null = null;
+
+  /** Whether a send is to leave so; of a block, which is shared then. In place there is none. */
+  takes(block: Block | null, length: number): boolean {
+    if (length < this.from || (block === null && this.#shared === null)) return false;
+    if (block !== null) this.#shared = new SharedBlock(block);
+    return true;
+  }
+
+  start(owner: Operation, fd: number, address: number, length: number, onSent: (res: number) => void): void {
+    const send = new ZeroCopySend(owner.loop, this.#shared!, res => {
+      this.send = null;
+      onSent(res);
+    });
+    send.referenced = owner.referenced;
+    this.send = send;
+    send.start(fd, address, length);
+  }
+
+  /** All of the block has been taken: it goes back when the network is done with it. */
+  release(): void {
+    this.#shared?.release();
+    this.#shared = null;
   }
 }
