@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import * as ring from 'uasync/ring';
 import { ROOT } from './programs.js';
 
 /** A public name, or a member of one. */
@@ -51,13 +52,18 @@ function parse(comment: string): { text: string; throws: string } {
 function exportsOf(file: string): Map<string, string> {
   const found = new Map<string, string>();
   const text = readFileSync(file, 'utf8');
-  for (const [, names, from] of text.matchAll(/^export (?:type )?\{([^}]*)\} from '([^']+)'/gm)) {
+  const beside = (from: string): string => join(dirname(file), from.replace(/\.js$/, '.d.ts'));
+  for (const [, names, from] of text.matchAll(/^export (?:type )?\{([^}]*)\} from '(\.[^']+)'/gm)) {
     for (const name of names!.split(',')) {
       const plain = name.replace('type ', '').trim();
-      if (plain !== '') found.set(plain, join(dirname(file), from!.replace(/\.js$/, '.d.ts')));
+      if (plain !== '') found.set(plain, beside(from!));
     }
   }
-  for (const [, name] of text.matchAll(/^export declare function (\w+)/gm)) found.set(name!, file);
+  for (const [, from] of text.matchAll(/^export \* from '([^']+)'/gm)) {
+    for (const [name, home] of exportsOf(beside(from!))) found.set(name, home);
+  }
+  const declared = /^export (?:declare )?(?:abstract )?(?:function|class|interface|type|const) (\w+)/gm;
+  for (const [, name] of text.matchAll(declared)) found.set(name!, file);
   return found;
 }
 
@@ -65,7 +71,7 @@ function exportsOf(file: string): Map<string, string> {
 function declarationOf(name: string, file: string): Declaration {
   const text = readFileSync(file, 'utf8');
   const pattern = new RegExp(
-    `^(/\\*\\*(?:(?!\\*/)[\\s\\S])*\\*/\\n)?((?:export |declare |abstract )*(?:class|interface|function|type) ${name}\\b[^\\n]*)\\n`,
+    `^(/\\*\\*(?:(?!\\*/)[\\s\\S])*\\*/\\n)?((?:export |declare |abstract )*(?:class|interface|function|type|const) ${name}\\b[^\\n]*)\\n`,
     'm',
   );
   const match = pattern.exec(text);
@@ -83,6 +89,30 @@ function declarationOf(name: string, file: string): Declaration {
   const from = exportsOf(file).get(name);
   if (from === undefined || from === file) throw new Error(`${name} is not declared in ${file}`);
   return declarationOf(name, from);
+}
+
+/** Node's own functions, which uasync/fs passes on. */
+const NODE_FS = `${ROOT}node_modules/@types/node/fs/promises.d.ts`;
+const FS = `${ROOT}dist/src/fs/`;
+
+/** The declaration of a name of uasync/fs: ours, or Node's where Node makes the call. */
+function declarationInFs(name: string): Declaration {
+  if (name === 'FileHandle') return declarationOf(name, `${FS}file-handle.d.ts`);
+  for (const [, from] of readFileSync(`${FS}api.js`, 'utf8').matchAll(/from '\.\/(.*)\.js'/g)) {
+    const file = `${FS}${from}.d.ts`;
+    const declares = new RegExp(`^export (?:declare )?(?:function|interface|type) ${name}\\b`, 'm');
+    if (declares.test(readFileSync(file, 'utf8'))) return declarationOf(name, file);
+  }
+  const since = new RegExp(`/\\*\\* (Node \\d+); [^*]*\\*/\\nexport declare const ${name}:`);
+  const [, version] = since.exec(readFileSync(`${FS}api.d.ts`, 'utf8')) ?? [];
+  const overloads = readFileSync(NODE_FS, 'utf8').matchAll(
+    new RegExp(`^ {4}function ${name}\\b[\\s\\S]*?;\\n(?=\\}| {4}[^\\s}])`, 'gm'),
+  );
+  return {
+    comment: `/** Node's own${version === undefined ? '' : `, from ${version} on`}: \`fs.promises.${name}\`. */`,
+    head: [...overloads].join(OVERLOAD) || `const ${name}: typeof promises.${name}`,
+    body: '',
+  };
 }
 
 /** A signature as a reader wants it. */
@@ -108,8 +138,11 @@ function membersOf({ head, body }: Declaration, file: string, names: ReadonlySet
   }
   const [, base] = /class .* extends (\w+)/.exec(head.replace(/<.*?>/g, '')) ?? [];
   if (base === undefined || base === 'Error' || base === 'Duplex' || names.has(base)) return members;
-  const from = new RegExp(`import .*\\b${base}\\b.* from '(.*)\\.js'`).exec(readFileSync(file, 'utf8'))![1]!;
-  const baseFile = join(dirname(file), `${from}.d.ts`);
+  const imported = new RegExp(`import .*\\b${base}\\b.* from '(\\..*)\\.js'`).exec(
+    readFileSync(file, 'utf8'),
+  );
+  const baseFile = imported === null ? file : join(dirname(file), `${imported[1]}.d.ts`);
+  if (!new RegExp(`class ${base}\\b`).test(readFileSync(baseFile, 'utf8'))) return members;
   const declaration = declarationOf(base, baseFile);
   for (const member of membersOf(declaration, baseFile, names)) {
     if (!members.some(({ name }) => name === member.name)) members.push(member);
@@ -128,19 +161,51 @@ function publicNames(): Set<string> {
   return new Set(ENTRIES.flatMap(({ file }) => [...exportsOf(`${ROOT}dist/src/${file}`).keys()]));
 }
 
-/** What an entry point exports. */
+/** Numbers that are listed, not described: `OP_NOP`. */
+function isConstant(name: string): boolean {
+  return /^[A-Z][A-Z0-9]*(_|$)/.test(name);
+}
+
+/** What an entry point exports, constants aside. */
 export function documented(entry: string): Documented[] {
   const file = `${ROOT}dist/src/${entry}`;
-  const exported = exportsOf(file);
-  return [...exported.keys()].map(name => {
-    const declaration = declarationOf(name, file);
-    return {
-      name,
-      signature: declaration.head.split(OVERLOAD).map(readable).join('\n'),
-      ...parse(declaration.comment),
-      members: membersOf(declaration, homeOf(name, file), publicNames()),
-    };
-  });
+  const names = publicNames();
+  return [...exportsOf(file)]
+    .filter(([name]) => !isConstant(name))
+    .map(([exported, home]) => {
+      const [inside, name = inside] = exported.split(' as ') as [string, string?];
+      const inFs = entry.startsWith('fs/');
+      const declaration = inFs ? declarationInFs(name) : declarationOf(inside, home);
+      const from = inFs && name === 'FileHandle' ? `${FS}file-handle.d.ts` : homeOf(inside, home);
+      return {
+        name,
+        signature: declaration.head.replaceAll(inside, name).split(OVERLOAD).map(readable).join('\n'),
+        ...parse(declaration.comment),
+        members: membersOf(declaration, from, names),
+      };
+    });
+}
+
+/** The constants of an entry point, by what their names begin with. */
+function constants(names: Record<string, unknown>): string {
+  const groups = new Map<string, string[]>();
+  for (const [name, value] of Object.entries(names)) {
+    if (!isConstant(name) || typeof value !== 'number') continue;
+    const group = name.includes('_') ? `${name.split('_')[0]}_` : 'others';
+    groups.set(group, [...(groups.get(group) ?? []), `\`${name}\` ${value}`]);
+  }
+  const rows = [...groups].map(([group, all]) => `| \`${group}\` | ${all.join(', ')} |`);
+  if (rows.length === 0) return '';
+  return [
+    '### Constants',
+    '',
+    'As in the kernel’s headers.',
+    '',
+    '| prefix | names and values |',
+    '| --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
 }
 
 function cell(text: string): string {
@@ -149,7 +214,7 @@ function cell(text: string): string {
 
 function section({ name, signature, text, throws, members }: Documented, names: ReadonlySet<string>): string {
   const isFunction = signature.startsWith(`${name}(`);
-  const isType = signature.startsWith('type ');
+  const isType = /^(?:type|const) /.test(signature);
   const [, bases = ''] = /extends (.*?)(?: implements .*)? \{$/.exec(signature.replace(/<.*?>/g, '')) ?? [];
   const inherited = bases
     .split(/\W+/)
@@ -179,6 +244,8 @@ function rank({ name, signature }: Documented): number {
 export const ENTRIES = [
   { name: 'uasync', file: 'index.d.ts' },
   { name: 'uasync/net', file: 'net/index.d.ts' },
+  { name: 'uasync/fs', file: 'fs/api.d.ts' },
+  { name: 'uasync/ring', file: 'ring/index.d.ts' },
 ] as const;
 
 /** docs/reference.md as it should be. */
@@ -186,13 +253,29 @@ export function reference(): string {
   const parts = [
     '# Reference',
     '',
-    'Every public name of `uasync` and `uasync/net`, from the comments in the sources: `npm run reference` writes this page. What waits on a peer takes [WaitOptions](#waitoptions); wrong arguments are a `TypeError` or `RangeError` with Node’s codes. Files: [fs.md](fs.md). The ring: [ring.md](ring.md).',
+    'Every public name, generated from the declarations and doc comments in the sources by `npm run reference`. Calls that wait for a peer take [WaitOptions](#waitoptions). Wrong arguments are a `TypeError` or `RangeError` with Node’s codes.',
+    '',
+    ...ENTRIES.map(({ name }) => `- [${name}](#${name.replace('/', '')})`),
     '',
   ];
+  const names = publicNames();
+  const seen = new Map<string, string>();
   for (const { name, file } of ENTRIES) {
     parts.push(`## ${name}`, '');
     const sorted = documented(file).sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
-    for (const one of sorted) parts.push(section(one, publicNames()));
+    const sections = sorted.map(one => section(one, names));
+    // Some are exported by several.
+    const again = sorted.filter((one, i) => seen.get(one.name) === sections[i]);
+    if (again.length !== 0) {
+      const links = again.map(one => `[${one.name}](#${one.name.toLowerCase()})`);
+      parts.push(`It also exports ${links.join(', ')}.`, '');
+    }
+    for (const [i, one] of sorted.entries()) {
+      if (again.includes(one)) continue;
+      seen.set(one.name, sections[i]!);
+      parts.push(sections[i]!);
+    }
+    if (name === 'uasync/ring') parts.push(constants(ring));
   }
   return `${parts.join('\n').trimEnd()}\n`;
 }

@@ -39,8 +39,11 @@ const OPTIONS = optionNames<BufRingOptions>({
  * caller's until `recycle()`.
  */
 export class BufRing {
+  /** The group id that operations name. */
   readonly group: number;
+  /** How many buffers there are. */
   readonly entries: number;
+  /** The size of each buffer, in bytes. */
   readonly bufferSize: number;
   /** How many of them the kernel had from the start. */
   readonly provided: number;
@@ -56,6 +59,7 @@ export class BufRing {
   #open = true;
 
   /**
+   * Maps the buffers and registers the group with the ring. io_uring_setup_buf_ring(3), 5.19
    * @throws UasyncError EEXIST when the group is taken, EINVAL on a kernel without buffer rings,
    * ERR_IO_URING_UNAVAILABLE when the user may lock no more memory (a page, from Linux 6.14 on).
    */

@@ -113,7 +113,9 @@ export class Message {
 
 /** One message of a multishot receive; views of the provided buffer. */
 export interface ReceivedMessage {
+  /** The sender's address; null if the kernel gave none. */
   address: SocketAddress | null;
+  /** Ancillary data: cmsghdr structs, cmsg(3). */
   control: Buffer;
   /** What fitted into the buffer. */
   payload: Buffer;

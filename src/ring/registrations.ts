@@ -28,7 +28,9 @@ export interface Restriction {
 
 /** What `syncCancel` cancels. */
 export interface SyncCancelTarget {
+  /** The user_data of the operation. */
   userData?: number | bigint;
+  /** The descriptor that the operations use. */
   fd?: number;
   /** An OP_ value, 6.6. */
   op?: number;

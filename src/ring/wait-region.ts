@@ -20,7 +20,10 @@ export class WaitRegion {
   readonly #mapping: Mapping;
   readonly #bytes: Buffer;
 
-  /** @throws UasyncError EINVAL on an older kernel or an enabled ring, EBUSY when the ring has a region. */
+  /**
+   * Registers memory for `entries` sets of wait terms. io_uring_register_region(3), 6.13
+   * @throws UasyncError EINVAL on an older kernel or an enabled ring, EBUSY when the ring has a region.
+   */
   constructor(ring: Ring, entries: number) {
     if (!(ring instanceof Ring)) throw argTypeError('ring', 'an instance of Ring', ring);
     if (ring.closed) throw closedError('The ring');

@@ -29,7 +29,9 @@ export const RENAME_EXCHANGE = 2;
 
 /** How `openat2` opens. openat2(2) */
 export interface OpenHow {
+  /** O_ flags, open(2). */
   flags: number;
+  /** The permissions of a file that is created. */
   mode?: number;
   /** RESOLVE_ flags. */
   resolve?: number;
