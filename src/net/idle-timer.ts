@@ -3,6 +3,12 @@ import { clearInterval, now, setInterval } from '../loop/real-timers.js';
 /** How often within its time a connection is looked at. Up to one look later its last move is seen, and its end. */
 const LOOKS = 32;
 
+/**
+ * So many looks without a move at least: the first one after the process was held up comes before the loop has
+ * received what arrived meanwhile.
+ */
+const LOOKS_TO_END = 2;
+
 /** The connections of this thread that have the same time: one timer looks at all of them. */
 class IdleGroup {
   readonly #ms: number;
@@ -49,6 +55,7 @@ export class IdleTimer {
   #seen: number;
   /** Since when it has been seen to wait without a move; -1 while it does not. */
   #since = -1;
+  #looks = 0;
 
   constructor(ms: number, moved: () => number, waiting: () => boolean, onIdle: () => void) {
     this.#ms = ms;
@@ -69,9 +76,12 @@ export class IdleTimer {
   look(time: number): void {
     const moved = this.#moved();
     if (!this.#waiting()) this.#since = -1;
-    else if (moved !== this.#seen || this.#since < 0) this.#since = time;
-    else if (time - this.#since >= this.#ms) {
+    else if (moved !== this.#seen || this.#since < 0) {
       this.#since = time;
+      this.#looks = 0;
+    } else if (++this.#looks >= LOOKS_TO_END && time - this.#since >= this.#ms) {
+      this.#since = time;
+      this.#looks = 0;
       this.#onIdle();
     }
     this.#seen = moved;

@@ -57,6 +57,19 @@ t.test('bytes that move keep it from it, and so does that nobody waits', async t
   t.not(await reading, 'ETIMEDOUT', 'the time counts from when somebody waits');
 });
 
+t.test('a process that was held up for as long receives first', async t => {
+  const [client, server] = await pair(t);
+  server.setTimeout(MS);
+  const reading = server.read();
+  await sleep(MS / 8);
+  // The byte lies in the socket, and the next that runs are the timers.
+  await new Promise(resolve => setImmediate(resolve));
+  const writing = client.write('x');
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, MS * 1.5);
+  t.equal(String(await reading), 'x');
+  await writing;
+});
+
 t.test('the time can be changed, and taken back, of some of many', async t => {
   const [a, b] = await pair(t);
   const [c, d] = await pair(t);
