@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import * as realTimers from '../src/loop/real-timers.js';
 import { ROOT } from './programs.js';
+import './patience.js';
 
 const BELOW: Record<string, readonly string[]> = {
   ring: [],

@@ -7,6 +7,7 @@ import * as net from 'uasync/net';
 import * as ring from 'uasync/ring';
 import { ROOT } from './programs.js';
 import { documented, ENTRIES, reference } from './reference.js';
+import './patience.js';
 
 function read(path: string): string {
   return readFileSync(`${ROOT}${path}`, 'utf8');

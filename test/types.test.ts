@@ -17,6 +17,7 @@ import fs, { open, readFile } from 'uasync/fs';
 import * as everything from 'uasync/fs';
 import { bind, type Connection, connect, listen, openPipe, serveOnThreads, type ThreadContext } from 'uasync/net';
 import { Ring } from 'uasync/ring';
+import './patience.js';
 
 const drop: typeof import('node:fs/promises') = fs;
 const namespace: typeof import('node:fs/promises') = everything;

@@ -3,26 +3,23 @@ import { clearInterval, now, setInterval } from '../loop/real-timers.js';
 /** How often within its time a connection is looked at. Up to one look later its last move is seen, and its end. */
 const LOOKS = 32;
 
-/**
- * So many looks without a move at least: the first one after the process was held up comes before the loop has
- * received what arrived meanwhile.
- */
-const LOOKS_TO_END = 2;
-
 /** The connections of this thread that have the same time: one timer looks at all of them. */
 class IdleGroup {
   readonly #ms: number;
+  readonly #every: number;
   readonly #timers = new Set<IdleTimer>();
   #interval: NodeJS.Timeout | undefined;
+  #last = 0;
 
   constructor(ms: number) {
     this.#ms = ms;
+    this.#every = Math.min(Math.max(1, ms / LOOKS), 0x7fffffff);
   }
 
   add(timer: IdleTimer): void {
     if (this.#timers.size === 0) {
-      const every = Math.min(Math.max(1, this.#ms / LOOKS), 0x7fffffff);
-      this.#interval = setInterval(this.#look, every).unref();
+      this.#last = now();
+      this.#interval = setInterval(this.#look, this.#every).unref();
     }
     this.#timers.add(timer);
   }
@@ -36,7 +33,9 @@ class IdleGroup {
 
   readonly #look = (): void => {
     const time = now();
-    for (const timer of this.#timers) timer.look(time);
+    const late = time - this.#last > this.#every * 2;
+    this.#last = time;
+    for (const timer of this.#timers) timer.look(time, late);
   };
 }
 
@@ -55,7 +54,8 @@ export class IdleTimer {
   #seen: number;
   /** Since when it has been seen to wait without a move; -1 while it does not. */
   #since = -1;
-  #looks = 0;
+  /** Its time had passed at a look that was late. */
+  #overdue = false;
 
   constructor(ms: number, moved: () => number, waiting: () => boolean, onIdle: () => void) {
     this.#ms = ms;
@@ -73,16 +73,19 @@ export class IdleTimer {
     group.add(this);
   }
 
-  look(time: number): void {
+  /** `late` if the process was held up: it has yet to receive what arrived meanwhile, and the next look decides. */
+  look(time: number, late: boolean): void {
     const moved = this.#moved();
+    const overdue = this.#overdue;
+    this.#overdue = false;
     if (!this.#waiting()) this.#since = -1;
-    else if (moved !== this.#seen || this.#since < 0) {
-      this.#since = time;
-      this.#looks = 0;
-    } else if (++this.#looks >= LOOKS_TO_END && time - this.#since >= this.#ms) {
-      this.#since = time;
-      this.#looks = 0;
-      this.#onIdle();
+    else if (moved !== this.#seen || this.#since < 0) this.#since = time;
+    else if (time - this.#since >= this.#ms) {
+      if (late && !overdue) this.#overdue = true;
+      else {
+        this.#since = time;
+        this.#onIdle();
+      }
     }
     this.#seen = moved;
   }

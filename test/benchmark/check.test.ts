@@ -1,6 +1,7 @@
 import t from 'tap';
 import { check, compare, isRegression } from '../../benchmark/check.js';
 import type { Failed, ScenarioResult } from '../../benchmark/results.js';
+import '../patience.js';
 
 type Cpu = Record<string, number[]>;
 

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { readPerf, topFrames } from '../../benchmark/profile.js';
 import { built, output, ROOT } from '../programs.js';
+import '../patience.js';
 
 t.test('time is that of frames themselves, without idleness', async t => {
   const node = (id: number, functionName: string, url = '', lineNumber = -1) => ({

@@ -9,6 +9,7 @@ import { peerOf } from '../../benchmark/results.js';
 import { measure } from '../../benchmark/rounds.js';
 import { NotInstalled, type Scenario } from '../../benchmark/scenario.js';
 import { built } from '../programs.js';
+import '../patience.js';
 
 const rude = (how: string): Peer => ({
   name: how,

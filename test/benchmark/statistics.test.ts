@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { compile } from '../../benchmark/compile.js';
 import { latencyOf, median, pairedRatio, spread } from '../../benchmark/statistics.js';
+import '../patience.js';
 
 t.test('the median is the middle value, whatever the order', async t => {
   t.equal(median([3, 1, 2]), 2);

@@ -1,6 +1,7 @@
 /** Runtime memory at its limit: who gets a block, and who waits. */
 import t from 'tap';
 import { type Block, BlockPool, type BlockWaiter } from '../../src/loop/blocks.js';
+import '../patience.js';
 
 const MIB = 1 << 20;
 

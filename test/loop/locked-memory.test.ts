@@ -3,6 +3,7 @@ import t from 'tap';
 import { ringsAreCounted } from '../../src/ring/locked-memory.js';
 import { evalLocked, noOrdinaryUser, startLocked } from '../ordinary-user.js';
 import { built } from '../programs.js';
+import '../patience.js';
 
 const MIB = 1024 * 1024;
 

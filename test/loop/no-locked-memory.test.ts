@@ -2,6 +2,7 @@
 import t from 'tap';
 import { ringsAreCounted } from '../../src/ring/locked-memory.js';
 import { evalLocked, noOrdinaryUser } from '../ordinary-user.js';
+import '../patience.js';
 
 const KIB = 1024;
 const skip = ringsAreCounted() ? noOrdinaryUser() : 'this kernel does not count rings as locked memory';

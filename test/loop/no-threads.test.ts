@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { loop } from 'uasync';
 import { POLLIN } from '../../src/ring/flags.js';
 import { evalAsUser, noOrdinaryUser } from '../ordinary-user.js';
+import '../patience.js';
 
 /** What a program of the user prints as JSON: `outcome(f)` is a result, or what an error says. */
 async function whenUsedUp(t: Test, body: string): Promise<Record<string, unknown>> {

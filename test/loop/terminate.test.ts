@@ -1,6 +1,7 @@
 /** Workers that are terminated at any moment: the process must survive. The long form is `npm run soak:terminate`. */
 import t from 'tap';
 import { terminate } from '../terminate.js';
+import '../patience.js';
 
 t.test('while koffi is loaded and bound', async t => {
   t.match(await terminate(12, 'load,bind', 0), '12 terminated');

@@ -1,6 +1,7 @@
 /** Workers of node:cluster. */
 import t from 'tap';
 import { built, output } from '../programs.js';
+import '../patience.js';
 
 t.test(
   'workers share a port that is named, have their own with port 0, and end when disconnected',

@@ -1,6 +1,7 @@
 /** Code that closes descriptors which are not its own harms itself, and not the process. */
 import t from 'tap';
 import { built, output } from '../programs.js';
+import '../patience.js';
 
 for (const thread of ['main', 'worker']) {
   t.test(`descriptors closed by other code, in a ${thread} thread`, async t => {

@@ -5,6 +5,7 @@ import t from 'tap';
 import * as abi from 'uasync/ring';
 import { P_PID, Ring, SIGINFO_SIZE, WEXITED } from 'uasync/ring';
 import { lacking, one, ring, several } from './driver.js';
+import '../patience.js';
 
 const POLLIN = 1;
 const POLLOUT = 4;

@@ -6,6 +6,7 @@ import { Message } from '../../src/ring/message.js';
 import { Registrations } from '../../src/ring/registrations.js';
 import { SqeRaw } from '../../src/ring/sqe/raw.js';
 import { ROOT } from '../programs.js';
+import '../patience.js';
 
 /** Methods that are there for the package itself. */
 const INTERNAL = new Set(

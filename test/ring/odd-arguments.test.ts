@@ -8,6 +8,7 @@ import t, { type Test } from 'tap';
 import * as api from 'uasync/ring';
 import { AddressBuffer, BufRing, inetAddress, Message, Ring, Slots, WaitRegion } from 'uasync/ring';
 import { SqeRaw } from '../../src/ring/sqe/raw.js';
+import '../patience.js';
 
 function detached(): Uint8Array {
   const view = new Uint8Array(16);

@@ -7,6 +7,7 @@ import { Scratch } from '../../src/ring/scratch.js';
 import { Sqe } from '../../src/ring/sqe/index.js';
 import { CQ_OFF, PARAMS, SQ_OFF } from '../../src/ring/structs.js';
 import { SubmissionQueue } from '../../src/ring/submission-queue.js';
+import '../patience.js';
 
 // Where the words of both queues are; any place does.
 const SQ = { head: 0, tail: 1, ring_mask: 2, flags: 3 };

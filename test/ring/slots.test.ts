@@ -1,6 +1,7 @@
 /** The slot table. */
 import t from 'tap';
 import { Ring, Slots } from 'uasync/ring';
+import '../patience.js';
 
 t.test('a slot is found by index and generation, and not after it was freed', async t => {
   const slots = new Slots<string>();

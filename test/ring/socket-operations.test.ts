@@ -16,6 +16,7 @@ import {
 import { localAddress } from '../../src/net/names.js';
 import { libc } from '../../src/ring/libc.js';
 import { complete, lacking, one, ring, several } from './driver.js';
+import '../patience.js';
 
 const POLLIN = 1;
 const LOOPBACK = inetAddress('127.0.0.1', 0);
