@@ -84,18 +84,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
    */
   sendPlain(data: Uint8Array, destination: Destination): Promise<number> {
     const { length } = data;
-    if (this.#isFree && isSentNow(this.#loop, data, this.#sentAt)) {
-      this.#sentAt = this.#loop.completed;
-      const sent = this.#loop.socketCalls.sendTo(this.#fd, data, destination.bytes);
-      if (sent >= 0) {
-        destination.proven(this.id, length);
-        return Promise.resolve(sent);
-      }
-      if (sent !== EAGAIN && sent !== EINTR) {
-        destination.doubt();
-        return Promise.reject(systemError(sent, 'send', destination.details));
-      }
-    }
+    const sent = this.#sendNow(data, destination);
+    if (sent !== null) return sent;
     if (
       destination.isProven(this.id, length) &&
       this.peer === null &&
@@ -105,6 +95,27 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
       return Promise.resolve(length);
     }
     return this.send(data, destination, undefined, undefined);
+  }
+
+  /** Sends a datagram at once, if nothing is before it and the socket takes it; null if it is to go by the ring. */
+  #sendNow(data: Uint8Array, destination: Destination | null): Promise<number> | null {
+    // While the socket is being connected the order of things is the ring's.
+    if (!this.#isFree || (destination === null && this.peer === null)) return null;
+    if (this.#isUnix && this.#backlog.has(destination)) return null;
+    if (!isSentNow(this.#loop, data, this.#sentAt)) return null;
+    this.#sentAt = this.#loop.completed;
+    const calls = this.#loop.socketCalls;
+    const sent =
+      destination === null
+        ? calls.send(this.#fd, data)
+        : calls.sendTo(this.#fd, data, destination.bytes);
+    if (sent >= 0) {
+      destination?.proven(this.id, data.length);
+      return Promise.resolve(sent);
+    }
+    if (sent === EAGAIN || sent === EINTR) return null;
+    destination?.doubt();
+    return Promise.reject(systemError(sent, 'send', (destination ?? this.peer)?.details));
   }
 
   /** Whether nothing is before what is sent now. */
@@ -135,6 +146,10 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
     control: Buffer | undefined,
     limit: SendLimit | undefined,
   ): Promise<number> {
+    if (control === undefined && limit === undefined) {
+      const sent = this.#sendNow(data, destination);
+      if (sent !== null) return sent;
+    }
     const send = sends.take(this.#loop);
     send.proves = control === undefined ? data.length : 0;
     const promise = promiseOf(send);

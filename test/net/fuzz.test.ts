@@ -1,18 +1,21 @@
 /**
  * Conversations of random calls, given up at random moments: every byte arrives once and in order, and
- * nothing is left. UASYNC_FUZZ_SECONDS makes it longer.
+ * nothing is left; with what is small sent at once, through the ring, and by chance. UASYNC_FUZZ_SECONDS makes it
+ * longer.
  */
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { sleep } from 'uasync';
+import { loop, sleep } from 'uasync';
 import { type Connection, connect, type Listener, listen, type WaitOptions } from 'uasync/net';
 import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
 import { HOST, portOf } from './sockets.js';
 
 checkLeaks();
 
-const SECONDS = Number(process.env.UASYNC_FUZZ_SECONDS ?? 2);
+/** As the loop's option `inline`. */
+const MODES = [true, false, 'random'] as const;
+const SECONDS = Number(process.env.UASYNC_FUZZ_SECONDS ?? 3) / MODES.length;
 const timeout = (SECONDS + 250) * 1000;
 t.setTimeout(timeout * 2);
 const PERIOD = 65_536;
@@ -181,69 +184,79 @@ async function pairOf(server: Listener): Promise<[Connection, Connection]> {
   }
 }
 
-t.test('conversations of random calls', { timeout }, async t => {
-  const end = performance.now() + SECONDS * 1000;
-  let bytes = 0;
-  const converse = async (): Promise<void> => {
-    const server = await listen({ port: 0, host: HOST });
-    const [one, front] = await pairOf(server);
-    const [back, other] = await pairOf(server);
-    const conns = [one, front, back, other];
-    for (const conn of conns) {
-      if (random() < 0.3) conn.setRecvBufferSize(20_000 + below(100_000));
-      if (random() < 0.3) conn.setSendBufferSize(20_000 + below(100_000));
-      if (random() < 0.2) conn.setZeroCopy(someLength(20_000));
-    }
-    const [there, here] = [someLength(600_000), someLength(600_000)];
-    const [heardThere, heardHere] = await Promise.all([
-      hear(other),
-      hear(one),
-      talk(one, there),
-      talk(other, here),
-      move(front, back),
-      move(back, front),
-    ]);
-    t.strictSame([heardThere, heardHere], [there, here]);
-    bytes += there + here;
-    await Promise.all(conns.map(conn => (random() < 0.5 ? conn.close() : conn.reset())));
-    await server.close();
-  };
-  const forever = async (): Promise<void> => {
-    while (performance.now() < end) await converse();
-  };
-  await Promise.all(Array.from({ length: 6 }, forever));
-  t.comment(`${bytes} bytes`);
-});
+/** A loop of its own for what follows. */
+function withInline(inline: (typeof MODES)[number]): void {
+  loop().close();
+  loop({ inline });
+}
 
-t.test('connections that end in the middle of random calls', { timeout }, async t => {
-  const end = performance.now() + (SECONDS * 1000) / 2;
-  let ended = 0;
-  const converse = async (): Promise<void> => {
-    const server = await listen({ port: 0, host: HOST });
-    const conns = await pairOf(server);
-    const [one, other] = conns;
-    const working = Promise.allSettled([
-      hear(other),
-      hear(one),
-      talk(one, someLength(3_000_000)),
-      talk(other, someLength(3_000_000)),
-    ]);
-    await sleep(random() * 8);
-    const first = conns[below(2)]!;
-    if (random() < 0.5) await first.reset();
-    else first.close();
-    await sleep(random() * 2);
-    await Promise.all(conns.map(conn => conn.reset()));
-    for (const result of await working) {
-      if (result.status === 'fulfilled') continue;
-      t.match(result.reason.code, /^(ERR_CLOSED|EPIPE|ECONNRESET|ENOTCONN)$/);
-    }
-    await server.close();
-    ended++;
-  };
-  const forever = async (): Promise<void> => {
-    while (performance.now() < end) await converse();
-  };
-  await Promise.all(Array.from({ length: 6 }, forever));
-  t.comment(`${ended} connections`);
-});
+for (const inline of MODES) {
+  t.test(`conversations of random calls, inline: ${inline}`, { timeout }, async t => {
+    withInline(inline);
+    const end = performance.now() + SECONDS * 1000;
+    let bytes = 0;
+    const converse = async (): Promise<void> => {
+      const server = await listen({ port: 0, host: HOST });
+      const [one, front] = await pairOf(server);
+      const [back, other] = await pairOf(server);
+      const conns = [one, front, back, other];
+      for (const conn of conns) {
+        if (random() < 0.3) conn.setRecvBufferSize(20_000 + below(100_000));
+        if (random() < 0.3) conn.setSendBufferSize(20_000 + below(100_000));
+        if (random() < 0.2) conn.setZeroCopy(someLength(20_000));
+      }
+      const [there, here] = [someLength(600_000), someLength(600_000)];
+      const [heardThere, heardHere] = await Promise.all([
+        hear(other),
+        hear(one),
+        talk(one, there),
+        talk(other, here),
+        move(front, back),
+        move(back, front),
+      ]);
+      t.strictSame([heardThere, heardHere], [there, here]);
+      bytes += there + here;
+      await Promise.all(conns.map(conn => (random() < 0.5 ? conn.close() : conn.reset())));
+      await server.close();
+    };
+    const forever = async (): Promise<void> => {
+      while (performance.now() < end) await converse();
+    };
+    await Promise.all(Array.from({ length: 6 }, forever));
+    t.comment(`${bytes} bytes`);
+  });
+
+  t.test(`connections that end in the middle of random calls, inline: ${inline}`, { timeout }, async t => {
+    withInline(inline);
+    const end = performance.now() + (SECONDS * 1000) / 2;
+    let ended = 0;
+    const converse = async (): Promise<void> => {
+      const server = await listen({ port: 0, host: HOST });
+      const conns = await pairOf(server);
+      const [one, other] = conns;
+      const working = Promise.allSettled([
+        hear(other),
+        hear(one),
+        talk(one, someLength(3_000_000)),
+        talk(other, someLength(3_000_000)),
+      ]);
+      await sleep(random() * 8);
+      const first = conns[below(2)]!;
+      if (random() < 0.5) await first.reset();
+      else first.close();
+      await sleep(random() * 2);
+      await Promise.all(conns.map(conn => conn.reset()));
+      for (const result of await working) {
+        if (result.status === 'fulfilled') continue;
+        t.match(result.reason.code, /^(ERR_CLOSED|EPIPE|ECONNRESET|ENOTCONN)$/);
+      }
+      await server.close();
+      ended++;
+    };
+    const forever = async (): Promise<void> => {
+      while (performance.now() < end) await converse();
+    };
+    await Promise.all(Array.from({ length: 6 }, forever));
+    t.comment(`${ended} connections`);
+  });
+}

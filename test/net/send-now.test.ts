@@ -1,10 +1,11 @@
 /** What is written while nothing else goes on is sent by a call of its own: what the socket does not take follows. */
 import { once } from 'node:events';
 import net from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, listen } from 'uasync/net';
-import { checkLeaks, turns } from '../harness.js';
+import { checkLeaks, scratchFolder, turns } from '../harness.js';
 import { HOST, pair, portOf, readAll } from './sockets.js';
 
 checkLeaks();
@@ -69,6 +70,68 @@ t.test('a peer that has reset: the write rejects, and so do later ones', async t
   await server.close();
 });
 
+t.test('a peer that resets between the part that was sent at once and the rest', async t => {
+  const server = await listen({ port: 0, host: HOST });
+  const peer = net.connect(portOf(server), HOST).pause();
+  const connection = await server.accept();
+  let written = 0;
+  let last = Promise.resolve();
+  // Until the socket takes a write in part or not at all, and the rest waits in the ring.
+  while (connection.bufferedAmount === 0) {
+    await turns(1);
+    last = connection.write(Buffer.alloc(16384));
+    written += 16384;
+  }
+  t.ok(connection.bytesWritten < written);
+  t.equal(connection.bytesWritten + connection.bufferedAmount, written);
+  const behind = connection.write('behind it');
+  peer.resetAndDestroy();
+  const reset = { code: /ECONNRESET|EPIPE/, syscall: 'write' };
+  await Promise.all([t.rejects(last, reset), t.rejects(behind, reset)]);
+  await t.rejects(connection.write('later'), reset);
+  t.equal(connection.bufferedAmount, 0);
+  await connection.close();
+  await server.close();
+});
+
+t.test('a write that is sent at once settles in a microtask, not within the call', async t => {
+  const [a, b] = await pair(t);
+  await turns();
+  const seen: string[] = [];
+  const writing = a.write('x').then(() => seen.push('settled'));
+  queueMicrotask(() => seen.push('after'));
+  seen.push('returned');
+  await writing;
+  t.same(seen, ['returned', 'settled', 'after']);
+  t.equal(String(await b.read()), 'x');
+});
+
+t.test('what is made late keeps to what was asked before: unref, bytes, close', async t => {
+  const server = await listen({ port: 0, host: HOST });
+  const peer = net.connect(portOf(server), HOST);
+  const connection = await server.accept();
+  const { referenced } = loop().stats();
+  t.same([connection.bytesRead, connection.bytesWritten, connection.bufferedAmount], [0, 0, 0]);
+  connection.unref();
+  const reading = connection.read();
+  t.equal(loop().stats().referenced, referenced, 'a read after unref() keeps nothing alive');
+  connection.ref();
+  t.equal(loop().stats().referenced, referenced + 1);
+  peer.write('one');
+  t.equal(String(await reading), 'one');
+  await connection.close();
+  await t.rejects(connection.write('x'), { code: 'ERR_CLOSED' });
+  await t.rejects(connection.read(), { code: 'ERR_CLOSED' });
+  // One that was never used.
+  const unused = net.connect(portOf(server), HOST);
+  const second = await server.accept();
+  await second.close();
+  await t.rejects(second.read(), { code: 'ERR_CLOSED' });
+  unused.destroy();
+  peer.destroy();
+  await server.close();
+});
+
 t.test('empty writes send nothing, and detached ones are refused', async t => {
   const [a, b] = await pair(t);
   await a.write('');
@@ -95,6 +158,47 @@ t.test('the first datagram of a quiet loop to a known peer takes no operation', 
     t.equal(await sent, text.length);
     t.equal(String((await server.recv()).data), text);
   }
+});
+
+t.test('so does one to a new address, as text, of a connected and of a Unix socket', async t => {
+  await using server = await bind({ host: HOST });
+  await using client = await bind({ host: HOST });
+  await using connected = await bind({ host: HOST });
+  await connected.connect(server.address.port, HOST);
+  const folder = scratchFolder();
+  const path = join(folder, 'server');
+  await using unixServer = await bind({ path });
+  await using unix = await bind({ path: join(folder, 'client') });
+  const sends: [string, () => Promise<number>, typeof server | typeof unixServer][] = [
+    ['new', () => client.send('new', server.address.port, HOST), server],
+    ['connected', () => connected.send('connected'), server],
+    ['unix', () => unix.send('unix', path), unixServer],
+  ];
+  for (const [text, send, receiver] of sends) {
+    await turns();
+    const before = loop().stats().submitted;
+    const sent = send();
+    t.equal(loop().stats().submitted, before, text);
+    t.equal(await sent, text.length);
+    t.equal(String((await receiver.recv()).data), text);
+  }
+});
+
+t.test('a connected socket: the refusal of what was sent at once is that of a later call', async t => {
+  const gone = await bind({ host: HOST });
+  const { port } = gone.address;
+  await using client = await bind({ host: HOST });
+  await client.connect(port, HOST);
+  await gone.close();
+  await t.rejects(
+    async () => {
+      for (;;) {
+        await client.send('x');
+        await turns(1);
+      }
+    },
+    { code: 'ECONNREFUSED', syscall: 'send', address: HOST, port },
+  );
 });
 
 t.test('datagrams of one turn arrive in their order, and a refused one rejects at once', async t => {
