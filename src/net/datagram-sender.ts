@@ -106,9 +106,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
     this.#sentAt = this.#loop.completed;
     const calls = this.#loop.socketCalls;
     const sent =
-      destination === null
-        ? calls.send(this.#fd, data)
-        : calls.sendTo(this.#fd, data, destination.bytes);
+      destination === null ? calls.send(this.#fd, data) : calls.sendTo(this.#fd, data, destination.bytes);
     if (sent >= 0) {
       destination?.proven(this.id, data.length);
       return Promise.resolve(sent);

@@ -2,6 +2,7 @@ import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
+import { promiseOf } from '../loop/settler.js';
 import { rejectTraced } from '../loop/traced.js';
 import { EAGAIN, EOPNOTSUPP, isCancelled } from '../ring/errno.js';
 import { closedError, errorFrom, systemError, UasyncError } from '../ring/errors.js';
@@ -138,12 +139,13 @@ export class Sender extends Operation implements BlockWaiter {
       if (this.drained && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
       data = Buffer.from(data);
     }
-    const write = new Write(data, data.length, 0);
+    const write = Write.of(data, data.length, 0);
+    const promise = promiseOf(write);
     // Without the kernel's copy too the bytes would have to stay as they are for longer than the call.
     if (this.#zeroCopy === null || data.length < this.#zeroCopy.from) write.address = pinnedAddress(data);
-    if (write.length === 0 && this.drained) write.resolve();
+    if (write.length === 0 && this.drained) write.taken();
     else this.#push(write);
-    return write.promise;
+    return promise;
   }
 
   /** Whether nothing is before what is written now. */
@@ -177,9 +179,11 @@ export class Sender extends Operation implements BlockWaiter {
   hold(giveUp: () => void): Promise<void> {
     if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
     if (this.loop.closing) return Promise.reject(closedError('The loop'));
-    const write = new Write(NO_BYTES, 0, 0, giveUp);
+    const write = Write.of(NO_BYTES, 0, 0);
+    const promise = promiseOf(write);
+    write.holder = giveUp;
     this.#push(write);
-    return write.promise;
+    return promise;
   }
 
   /** Takes back a `hold` that waits still: it rejects with `error`. */
@@ -227,20 +231,22 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#ended || this.loop.closing) {
       return Promise.reject(closedError(this.#ended ? 'The connection' : 'The loop'));
     }
-    const write = new Write(NO_BYTES, length, 0);
+    const write = Write.of(NO_BYTES, length, 0);
+    const promise = promiseOf(write);
     write.address = address;
     this.#push(write);
-    return write.promise;
+    return promise;
   }
 
   #writeFilled(block: Block, length: number): Promise<void> {
-    const write = new Write(NO_BYTES, length, length);
+    const write = Write.of(NO_BYTES, length, length);
+    const promise = promiseOf(write);
     this.#writes ??= new Queue();
     this.#writes.push(write);
     this.bufferedAmount += length;
     this.#block = block;
     this.#send(block.address, length);
-    return write.promise;
+    return promise;
   }
 
   /** Copies as much of the waiting writes as a block holds, and sends it. */
@@ -389,7 +395,7 @@ export class Sender extends Operation implements BlockWaiter {
       if (write.copied !== write.length) break;
       writes.shift();
       this.#holder = write.holder;
-      write.resolve();
+      write.taken();
     }
     if (this.#holder !== null) return;
     if (!writes.empty) this.#start();

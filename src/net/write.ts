@@ -1,29 +1,50 @@
-import { promiseOf, type Settler } from '../loop/settler.js';
+import type { Settler } from '../loop/settler.js';
 import type { Queue, Queued } from './queue.js';
 
 export const NO_BYTES = Buffer.alloc(0);
 
+const NOTHING = (): void => {};
+
+/** Writes that were taken, of all connections of this thread: used again instead of allocated. */
+const spare: Write[] = [];
+const SPARE_MAX = 1024;
+
 /** One `write()` that the kernel has not taken whole yet. */
 export class Write implements Settler<void>, Queued<Write> {
-  resolve!: Settler<void>['resolve'];
-  reject!: (error: unknown) => void;
-  readonly promise: Promise<void> = promiseOf(this);
+  resolve: Settler<void>['resolve'] = NOTHING;
+  reject: (error: unknown) => void = NOTHING;
   next: Write | null = null;
   /** Bytes that are in a block, or sent. */
-  copied: number;
-  readonly length: number;
+  copied = 0;
+  length = 0;
   /** The bytes to copy; none while all are in a block from the start. */
-  data: Uint8Array;
+  data: Uint8Array = NO_BYTES;
   /** Where the bytes are if they are sent in place, else 0. */
   address = 0;
   /** Set if it sends nothing, and holds back those behind it: see `Sender.hold`. */
-  readonly holder: (() => void) | null;
+  holder: (() => void) | null = null;
 
-  constructor(data: Uint8Array, length: number, copied: number, holder: (() => void) | null = null) {
-    this.data = data;
-    this.length = length;
-    this.copied = copied;
-    this.holder = holder;
+  private constructor() {}
+
+  /** A write of `length` bytes, `copied` of which are in a block. Its promise is yet to be made. */
+  static of(data: Uint8Array, length: number, copied: number): Write {
+    const write = spare.pop() ?? new Write();
+    write.data = data;
+    write.length = length;
+    write.copied = copied;
+    return write;
+  }
+
+  /** It is out of its queue, and its caller keeps no reference: settles it, and has it used again. */
+  taken(): void {
+    const { resolve } = this;
+    this.resolve = NOTHING;
+    this.reject = NOTHING;
+    this.data = NO_BYTES;
+    this.address = 0;
+    this.holder = null;
+    if (spare.length < SPARE_MAX) spare.push(this);
+    resolve();
   }
 
   /** What is left of it was in a block only, which is another's from now on. */
