@@ -1,6 +1,5 @@
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
-import { Operation } from '../loop/operation.js';
 import { pinnedAddress } from '../loop/pinned.js';
 import { promiseOf } from '../loop/settler.js';
 import { rejectTraced } from '../loop/traced.js';
@@ -8,10 +7,10 @@ import { EAGAIN, EOPNOTSUPP, isCancelled } from '../ring/errno.js';
 import { closedError, errorFrom, systemError, UasyncError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/flags.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
-import { Dependents } from './dependents.js';
 import { detailsOf } from './peer-name.js';
 import { Queue } from './queue.js';
 import { isSentNow, restOf, sendNow } from './send-now.js';
+import { SendingSide } from './sending-side.js';
 import { copyWrites, lengthToCopy, NO_BYTES, rewind, Write } from './write.js';
 import { ZeroCopy } from './zero-copy-send.js';
 
@@ -29,10 +28,7 @@ function detachedError(): UasyncError {
  * pinned and lent bytes, in place; writes that come meanwhile queue in order and those that are copied leave
  * together in the next.
  */
-export class Sender extends Operation implements BlockWaiter {
-  bytesWritten = 0;
-  /** Whom it sends to, see `peerNameOf`. */
-  readonly peer: string;
+export class Sender extends SendingSide implements BlockWaiter {
   readonly #fd: number;
   /** The writes whose bytes are in the block, then those that wait; null before the first. */
   #writes: Queue<Write> | null = null;
@@ -56,16 +52,10 @@ export class Sender extends Operation implements BlockWaiter {
   /** Whether someone else has the socket to send: how to have them give up, and nothing leaves here. */
   #holder: (() => void) | null = null;
   #error: Error | null = null;
-  #dependents: Dependents | null = null;
 
   constructor(loop: Loop, fd: number, peer: string) {
-    super(loop);
+    super(loop, peer);
     this.#fd = fd;
-    this.peer = peer;
-  }
-
-  override get syscall(): string {
-    return 'write';
   }
 
   /** Whether every byte has been taken by the kernel. */
@@ -73,45 +63,8 @@ export class Sender extends Operation implements BlockWaiter {
     return (this.#writes === null || this.#writes.empty) && this.#holder === null;
   }
 
-  /** Whether there is nothing to wait for before the socket is closed. */
-  get idle(): boolean {
+  override get idle(): boolean {
     return this.drained && !this.#sending;
-  }
-
-  /** Bytes of writes that the kernel has not taken. */
-  bufferedAmount = 0;
-
-  #ended = false;
-
-  /** Whether nothing may be written after what was. */
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  /** Nothing may be written after this: pipes send what they have, and end. */
-  end(): void {
-    if (this.piped) this.endPipes(closedError('The other connection'));
-    this.#ended = true;
-  }
-
-  /** Has `end` called, once or more, when nothing more can be written. */
-  addPipe(end: (error: Error) => void): void {
-    this.#dependents ??= new Dependents();
-    this.#dependents.addPipe(end);
-  }
-
-  removePipe(end: (error: Error) => void): void {
-    this.#dependents!.removePipe(end);
-  }
-
-  /** Has the pipes that lead here end. */
-  endPipes(error: Error): void {
-    this.#dependents?.endPipes(error);
-  }
-
-  /** Whether a pipe leads here. */
-  get piped(): boolean {
-    return this.#dependents?.piped ?? false;
   }
 
   /** Sends of so many bytes leave without a copy of the kernel's; Infinity is none. */
@@ -202,7 +155,7 @@ export class Sender extends Operation implements BlockWaiter {
     if (error !== undefined) this.#error ??= error;
     if (this.#error !== null) this.#drop(this.#error);
     else if (!this.#writes!.empty) this.#start();
-    else this.#settleDrained();
+    else this.settleDrained();
   }
 
   /** Text goes into the block without a Buffer in between. */
@@ -217,19 +170,19 @@ export class Sender extends Operation implements BlockWaiter {
 
   /** Sends the first `length` bytes of a block, which is the sender's from now on. */
   writeBlock(block: Block, length: number): Promise<void> {
-    const usable = this.#error === null && !this.#ended && !this.loop.closing;
+    const usable = this.#error === null && !this.ended && !this.loop.closing;
     if (usable && this.drained && !this.#waiting) return this.#writeFilled(block, length);
     // The block is not to wait with them for those before, whom the peer may never take.
     const bytes = Buffer.from(block.bytes.subarray(0, length));
     this.loop.blocks.release(block);
-    return this.#ended ? Promise.reject(closedError('The connection')) : this.write(bytes);
+    return this.ended ? Promise.reject(closedError('The connection')) : this.write(bytes);
   }
 
   /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
   writeAt(address: number, length: number): Promise<void> {
     if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
-    if (this.#ended || this.loop.closing) {
-      return Promise.reject(closedError(this.#ended ? 'The connection' : 'The loop'));
+    if (this.ended || this.loop.closing) {
+      return Promise.reject(closedError(this.ended ? 'The connection' : 'The loop'));
     }
     const write = Write.of(NO_BYTES, length, 0);
     const promise = promiseOf(write);
@@ -399,7 +352,7 @@ export class Sender extends Operation implements BlockWaiter {
     }
     if (this.#holder !== null) return;
     if (!writes.empty) this.#start();
-    else this.#settleDrained();
+    else this.settleDrained();
   }
 
   #fail(error: Error): void {
@@ -413,33 +366,14 @@ export class Sender extends Operation implements BlockWaiter {
     if (this.#writes !== null) {
       for (const write of this.#writes.takeAll()) rejectTraced(write, errorFrom(error));
     }
-    this.#settleDrained();
-  }
-
-  #settleDrained(): void {
-    if (this.#dependents !== null && !this.#sending && this.#holder === null) this.#dependents.drained();
-  }
-
-  /** Calls back when nothing is left to send. */
-  whenDrained(callback: () => void): void {
-    if (this.idle) {
-      callback();
-      return;
-    }
-    this.#dependents ??= new Dependents();
-    this.#dependents.whenDrained(callback);
-  }
-
-  /** Takes back a `whenDrained`. */
-  forgetDrained(callback: () => void): void {
-    this.#dependents?.forgetDrained(callback);
+    this.settleDrained();
   }
 
   /** The peer is waited for: the kernel is to connect, also if nothing is written that could go with that. */
   connect(): void {
     this.deferred = false;
     this.loop.soon(() => {
-      if (!this.idle || this.#ended || this.bytesWritten !== 0) return;
+      if (!this.idle || this.ended || this.bytesWritten !== 0) return;
       this.loop.startUnowned().sendAt(this.#fd, 0, 0, MSG_NOSIGNAL | MSG_DONTWAIT);
     });
   }
