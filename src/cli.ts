@@ -5,8 +5,8 @@ import { parseArgs, styleText } from 'node:util';
 
 const HELP = `uasync doctor [--json]
 
-Says what this machine offers io_uring programs, what of uasync works here, what is slower for lack of
-something, and how to fix it. With --json, for machines. The exit code is 1 if something does not work.
+Reports which io_uring features this machine has, what of uasync works, what is slower for lack of a feature,
+and how to fix it. --json prints the report as data. The exit code is 1 if something does not work.
 `;
 
 async function main(): Promise<number> {
@@ -67,7 +67,7 @@ async function examination() {
 const FEW_DESCRIPTORS = {
   state: 'missing',
   what: 'open files',
-  why: 'the limit does not even let this program be loaded',
+  why: 'the limit is too low to load this program',
   fix: 'raise it: ulimit -n 65536, or LimitNOFILE= in systemd',
 };
 const FEW_TEXT = `✗ ${FEW_DESCRIPTORS.what}: ${FEW_DESCRIPTORS.why}\n  fix: ${FEW_DESCRIPTORS.fix}\n`;

@@ -17,7 +17,7 @@ t.test('no locked memory: it says so, and the limit', { skip }, async t => {
   t.equal(stderr, '');
   t.match(stdout, /✗ io_uring: no locked memory is left: RLIMIT_MEMLOCK allows 0 KiB/);
   t.match(stdout, /fix: raise the limit: ulimit -l/);
-  t.match(stdout, /locked memory +0 of 0 bytes, rings count/);
+  t.match(stdout, /locked memory +0 of 0 bytes, which includes rings/);
   const report = JSON.parse((await runLocked(0, CLI, 'doctor', '--json')).stdout);
   t.match(report, { available: false, loop: null, reason: { code: 'ERR_IO_URING_UNAVAILABLE' } });
   t.match(report.limits, { memlock: { soft: 0, hard: 0 }, memlockCounts: true });

@@ -90,7 +90,7 @@ t.test('what an older kernel lacks is slower or missing, with the release that h
   t.match(found[0], { state: 'missing', what: 'sockets, uasync/net', fix: 'run Linux 6.0 or later' });
   t.match(
     found.filter(({ state }) => state === 'slower').map(({ what }) => what),
-    ['listening on the ring', 'receive buffers filled piece by piece', 'open files'],
+    ['listening on the ring', 'incremental receive buffers', 'open files'],
   );
   const text = toText(facts, found, (style, text) => `<${style}>${text}`);
   t.match(text, '<red>✗ sockets, uasync/net');

@@ -1,4 +1,4 @@
-/** What the facts mean for a user of uasync, and what to do: the second half of `uasync doctor`. */
+/** What the facts mean for uasync, and how to fix what is missing: the second half of `uasync doctor`. */
 
 import { MEMLOCK_CURE } from '../ring/availability.js';
 import type { Facts, Reason } from './examine.js';
@@ -52,19 +52,19 @@ const NEEDS: Need[] = [
     what: 'FileHandle.truncate on the ring',
     since: '6.9',
     met: ops('FTRUNCATE'),
-    without: 'Node does it, on its thread pool',
+    without: 'Node truncates on its thread pool instead',
   },
   {
     what: 'listening on the ring',
     since: '6.11',
     met: ops('BIND', 'LISTEN'),
-    without: 'bind and listen are system calls of their own',
+    without: 'bind and listen take a system call each',
   },
   {
-    what: 'receive buffers filled piece by piece',
+    what: 'incremental receive buffers',
     since: '6.12',
     met: facts => facts.bufferRings.incremental,
-    without: 'each piece of data takes a whole receive buffer, so small messages use them up sooner',
+    without: 'each message takes a whole receive buffer, so small messages use them up sooner',
   },
   {
     what: 'completions without interrupts',
@@ -73,22 +73,22 @@ const NEEDS: Need[] = [
     without: 'the kernel interrupts the thread for each completion',
   },
   {
-    what: 'rings of a single thread',
+    what: 'single-issuer rings',
     since: '6.0',
     met: setup('SINGLE_ISSUER'),
-    without: 'the kernel locks what only one thread uses',
+    without: 'the kernel takes locks that one thread does not need',
   },
   {
-    what: 'sleep that Node counts as idle',
+    what: 'sleep counted as idle time',
     since: '6.1',
     met: setup('DEFER_TASKRUN'),
-    without: 'performance.eventLoopUtilization() takes it for work',
+    without: 'performance.eventLoopUtilization() counts sleep as work',
   },
   {
-    what: 'submission queues without an index',
+    what: 'submission queues without an index array',
     since: '6.6',
     met: setup('NO_SQARRAY'),
-    without: 'the kernel reads one more word for each entry',
+    without: 'the kernel reads one more word per entry',
   },
 ];
 
@@ -121,8 +121,7 @@ function missing(what: string, { message, cause, cure }: Reason): Finding {
 
 function judge(need: Need, facts: Facts): Finding {
   if (need.what === SOCKETS && need.met(facts) && !facts.bufferRings.fit) {
-    const why =
-      'no memory may be locked for a ring of receive buffers, so each takes an operation of its own';
+    const why = 'no locked memory is left for a ring of receive buffers, so each buffer takes an operation';
     return { state: 'slower', what: SOCKETS, why, fix: MEMLOCK_CURE };
   }
   if (need.met(facts)) return { state: 'ok', what: need.what };
@@ -150,7 +149,7 @@ function limits({ limits }: Facts): Finding[] {
     found.push({
       state: 'slower',
       what: 'locked memory',
-      why: `the limit is ${locked / KIB} KiB for all processes of a user together, and each loop takes 8 to 28 KiB of it`,
+      why: `the limit is ${locked / KIB} KiB for all processes of a user together, and each loop takes 8 to 28 KiB`,
       fix: MEMLOCK_CURE,
     });
   }

@@ -38,7 +38,7 @@ export function toText(facts: Facts, findings: readonly Finding[], paint: Paint)
   }
   if (!facts.platform.startsWith('linux')) return `${lines.join('\n')}\n`;
   const { memlock, memlockCounts, nofile, ioUringDisabled, ioUringGroup, seccomp } = facts.limits;
-  const held = memlockCounts ? ', rings count' : ', which binds no ring here';
+  const held = memlockCounts ? ', which includes rings' : ', which does not limit rings here';
   const group = ioUringGroup === null || ioUringGroup < 0 ? '' : ` (group ${ioUringGroup})`;
   lines.push(
     `${paint('dim', 'open files')}      ${limit(nofile)}`,
@@ -60,6 +60,6 @@ function shown(limit: number | null): string {
 function count(what: string, names: Record<string, boolean>, paint: Paint): string {
   const missing = Object.keys(names).filter(name => !names[name]);
   const all = Object.keys(names).length;
-  const without = missing.length === 0 ? '' : `; not here: ${missing.join(' ')}`;
+  const without = missing.length === 0 ? '' : `; missing: ${missing.join(' ')}`;
   return `${paint('dim', what)} ${' '.repeat(15 - what.length)}${all - missing.length} of ${all}${without}`;
 }

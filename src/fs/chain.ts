@@ -86,7 +86,7 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
   /** It is of no more use. */
   protected abstract giveBack(): void;
 
-  /** Begins the chain, with so many steps after the opening. */
+  /** Begins the chain, with this many steps after the opening. */
   protected open(flags: number, mode: number, steps: number): Sqe {
     this.#pending = 1 + steps;
     this.loop.reserve(1 + steps);

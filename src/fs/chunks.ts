@@ -69,7 +69,7 @@ export async function* chunksOf(
     for (;;) {
       while (pending.length === 0 || (pending.length < most && next < ahead)) {
         const reading = read(file, size, seekable ? next : null);
-        // Whoever leaves the loop does not hear of those that are left.
+        // After the loop was left, errors of the remaining reads are not reported.
         reading.chunk.catch(() => {});
         pending.push(reading);
         next += size;

@@ -1,4 +1,4 @@
-/** Handles that nobody closes: Node warns and closes them, and so do we. */
+/** Handles that are dropped without close(): as in Node, a warning is emitted and they are closed. */
 import { disown } from '../loop/owned-descriptors.js';
 import { libc } from '../ring/libc.js';
 

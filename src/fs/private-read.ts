@@ -1,6 +1,6 @@
 /**
  * Reads into a Buffer of our own making, in place. Everywhere else bytes go through memory of the runtime, since
- * a buffer of the user's may be taken away meanwhile. One that nobody has seen yet cannot: the operation keeps
+ * a buffer of the user's may be taken away meanwhile. One that no other code can reach cannot: the operation keeps
  * it until its completion has come, and its caller gives it away only then.
  */
 
@@ -89,7 +89,7 @@ class PrivateRead extends PromiseOperation<number> {
 const reads = new OperationPool(PrivateRead);
 
 /**
- * Whether so many bytes are better read in place. Not in a worker, whose heap goes at once
+ * Whether this many bytes are better read in place. Not in a worker, whose heap goes at once
  * when it is terminated.
  */
 export function isPrivate(length: number): boolean {
@@ -98,7 +98,7 @@ export function isPrivate(length: number): boolean {
 
 /**
  * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) the current one.
- * @param bytes memory that nobody else has.
+ * @param bytes memory that no other code can reach.
  */
 export function readPrivate(
   loop: Loop,

@@ -118,7 +118,7 @@ export function statPath(
   return stats.take(loop).run(AT_FDCWD, path, flags, ALL, decode, signal) as Promise<Stats | BigIntStats>;
 }
 
-/** What positions in an open file are multiples of with O_DIRECT, in bytes; null if nobody says. */
+/** What positions in an open file are multiples of with O_DIRECT, in bytes; null if it is not reported. */
 export function directAlignment(loop: Loop, fd: number): Promise<number | null> {
   const run = stats.take(loop).run(fd, null, AT_EMPTY_PATH, STATX_DIOALIGN, alignmentOf, undefined);
   return run as Promise<number | null>;

@@ -104,5 +104,5 @@ function checkName(name: string): void {
 
 function checkSupported(loop: Loop): void {
   if (loop.ops.has(abi.OP_GETXATTR)) return;
-  throw new UasyncError('ERR_UNSUPPORTED', 'Extended attributes came with Linux 5.19');
+  throw new UasyncError('ERR_UNSUPPORTED', 'Extended attributes need Linux 5.19');
 }

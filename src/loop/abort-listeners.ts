@@ -21,7 +21,7 @@ class AbortListeners {
   }
 
   delete(listener: AbortListener): void {
-    // A signal that nobody listens to can be collected.
+    // A signal without listeners can be collected.
     if (this.#listeners.delete(listener) && this.#listeners.size === 0) {
       this.#signal.removeEventListener('abort', this);
     }

@@ -9,7 +9,7 @@ export type TransferList = NonNullable<Parameters<MessagePort['postMessage']>[1]
 type Delivered = { message: unknown } | { cause: Error };
 
 /**
- * The same port as a new object; null if its other end has gone. A port says that once, and nobody may have
+ * The same port as a new object; null if its other end has gone. A port says that once, and no one may have
  * listened yet; but one that is closed cannot be moved.
  */
 function moved(port: MessagePort): MessagePort | null {

@@ -15,7 +15,7 @@ import { checkWait, Waiter, type WaitOptions } from './waiter.js';
 
 /** The kind of a message whose value comes by the port; the others are typed arrays. */
 const BY_PORT = 0;
-/** The room that is counted for a value whose size is not known: so many of them fill a queue. */
+/** How many values of unknown size fill a queue. */
 const VALUES_MAX = 1024;
 
 /** So many calls in a row are settled at once; then libuv, and what else waits, has its turn. */
@@ -114,13 +114,13 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     }
     const loop = currentLoop();
     if (!loop.ops.has(abi.OP_MSG_RING)) {
-      throw new UasyncError('ERR_UNSUPPORTED', 'This kernel has no MSG_RING: it came with Linux 5.18');
+      throw new UasyncError('ERR_UNSUPPORTED', 'Channels need Linux 5.18 (MSG_RING)');
     }
     const { port, memory, side } = end;
     this.#mine = new EndState(memory, side * EndState.size);
     this.#theirs = new EndState(memory, (1 - side) * EndState.size);
     if (!this.#mine.open(loop.mailbox, this.#key)) {
-      throw stateError('This end of the channel has been opened before');
+      throw stateError('This end of the channel is already open');
     }
     const queueBytes = memory.byteLength / 2 - EndState.size;
     const capacity = queueBytes - MessageQueue.sizeOf(0);
@@ -159,7 +159,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   // --- Sending ------------------------------------------------------------------------------------
 
   /**
-   * Sends a value; resolves when there was room for it, at once as a rule. Until then it must not change.
+   * Sends a value. Resolves when there was room for it, usually at once. Do not change the value before that.
    * Of a typed array the bytes are sent, also if it lies in shared memory.
    * @throws (as a rejection) ERR_CLOSED, DataCloneError, AbortError, ETIMEDOUT, TypeError.
    */
@@ -309,7 +309,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         return;
       }
       this.#mine.wants = wants;
-      // What has come about just before nobody will wake us for.
+      // For what happened just before, no wake-up will come.
       if (!this.#ready) return;
     }
   }

@@ -22,7 +22,7 @@ export function loop(options?: LoopOptions): Loop {
     if (options === undefined) return current;
     throw new UasyncError(
       'ERR_LOOP_EXISTS',
-      'This thread has a loop already: its options are given at first use',
+      'This thread already has a loop: pass options to the first call of loop()',
     );
   }
   const isFirst = current === undefined;

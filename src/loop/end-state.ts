@@ -53,7 +53,7 @@ export class EndState {
     return this.#words[KEY]!;
   }
 
-  /** What it sleeps for: whoever brings that about rouses it. 0 while it is awake. */
+  /** What it sleeps for: the thread that brings that about wakes it. 0 while it is awake. */
   get wants(): number {
     return Atomics.load(this.#words, ASLEEP);
   }
@@ -62,7 +62,7 @@ export class EndState {
     Atomics.store(this.#words, ASLEEP, wants);
   }
 
-  /** Whether it slept; then the caller, and nobody else, has to wake it. */
+  /** Whether it slept; then the caller alone has to wake it. */
   rouse(): boolean {
     return Atomics.exchange(this.#words, ASLEEP, 0) !== 0;
   }

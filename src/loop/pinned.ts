@@ -6,7 +6,7 @@ import { takePlace } from '../ring/thread-records.js';
 const PAGE = 4096;
 const SIZE_MAX = 2 ** 31 - 1;
 
-/** Below this a copy costs less than to find out whether it can be spared. */
+/** Below this, copying costs less than checking whether the memory is pinned. */
 export const IN_PLACE_MIN = 4096;
 
 /** Where the memory of each pinned buffer starts. */
@@ -70,7 +70,7 @@ export function discardPinned(): void {
   for (const [address, length] of mapped) libc().madviseDontneed(address, length);
 }
 
-/** @internal Where these bytes are if they are in pinned memory, and so many that it matters; else 0. */
+/** @internal The address of these bytes if they are pinned, and enough for it to pay; else 0. */
 export function pinnedAddress(bytes: Uint8Array): number {
   if (bytes.length < IN_PLACE_MIN) return 0;
   const address = addresses.get(bytes.buffer);

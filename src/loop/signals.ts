@@ -19,7 +19,7 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
   /** Node's own handles of signals do not hold the process. */
   #held: NodeJS.Timeout | undefined;
   #done = false;
-  /** An abort that nobody has seen yet. */
+  /** An abort that has not been reported yet. */
   #aborted = false;
 
   constructor(names: readonly NodeJS.Signals[], signal: AbortSignal | undefined) {
@@ -124,7 +124,8 @@ export function signals(...args: (NodeJS.Signals | { signal?: AbortSignal | unde
       throw argValueError('names', 'must be signals that can be caught', name);
     }
   }
-  if (!isMainThread) throw new UasyncError('ERR_UNSUPPORTED', 'Signals come to the main thread only');
+  if (!isMainThread)
+    throw new UasyncError('ERR_UNSUPPORTED', 'Signals are only delivered to the main thread');
   throwIfAborted(signal);
   return new SignalIterator([...new Set(names)], signal);
 }

@@ -102,7 +102,7 @@ export class Waiter<T> implements Settler<T>, AbortListener {
 }
 
 /**
- * What `promise` comes to, unless the caller gives up before: what it comes to then is nobody's.
+ * The outcome of `promise`, unless the caller gives up first; then the outcome is dropped.
  * @param syscall what an ETIMEDOUT names.
  */
 export async function unlessGivenUp<T>(

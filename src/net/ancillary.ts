@@ -38,7 +38,7 @@ export interface PacketInfo {
 
 /** What can be said about a datagram that is sent. */
 export interface PacketOptions {
-  /** Has the kernel cut `data` into datagrams of so many bytes, the last may be shorter (GSO). udp(7) */
+  /** The kernel cuts `data` into datagrams of this many bytes; the last may be shorter (GSO). udp(7) */
   segmentSize?: number | undefined;
   /** The type of service or traffic class, 0 to 255. */
   tos?: number | undefined;

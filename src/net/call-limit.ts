@@ -26,7 +26,7 @@ export abstract class CallLimit implements AbortListener {
     this.onAbort();
   }
 
-  /** Why the call is given up, if it is. @param details whom an error is to name. */
+  /** Why the call is given up, if it is. @param details the address in errors. */
   protected reason(syscall: string, details: ErrorDetails | undefined): UasyncError | null {
     if (this.#user?.aborted) return new AbortError(this.#user);
     return this.#late ? timeoutError(syscall, details) : null;

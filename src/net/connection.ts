@@ -207,7 +207,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Sends data that nobody waits for: look at `bufferedAmount`, and await `drained()` now and then. A
+   * Sends data without waiting: look at `bufferedAmount`, and await `drained()` now and then. A
    * failure is that of the next `drained()`, `write` or `read`.
    * @throws UasyncError ERR_CLOSED, TypeError.
    */

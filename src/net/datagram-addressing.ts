@@ -101,7 +101,7 @@ export class DatagramAddressing {
 
   /**
    * Where a datagram goes: null is the connected peer, undefined a name that is to be looked up.
-   * @throws UasyncError EDESTADDRREQ when nobody was named.
+   * @throws UasyncError EDESTADDRREQ without an address.
    */
   destination(port: number | undefined, address: string | undefined): Destination | null | undefined {
     if (this.#domain === AF_UNIX) {

@@ -28,7 +28,7 @@ class FullPeer {
 
 /**
  * Datagrams whose peers, Unix sockets, had no room, and those behind them. Each peer has a queue of its own
- * and holds up nobody else; its first is tried again and again, and the others follow one by one.
+ * and holds up no other peer; its first is tried again and again, and the others follow one by one.
  */
 export class DatagramBacklog {
   /** Whether it keeps the process alive. */

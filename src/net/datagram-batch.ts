@@ -136,7 +136,7 @@ export class Batch implements SendOutcome, Settler<number> {
   }
 }
 
-/** Errors that a datagram alone may be spared: longer than the route's MTU, no checksums in hardware, no memory. */
+/** Errors that a datagram by itself may avoid: longer than the route's MTU, no checksums in hardware, no memory. */
 const TOO_MUCH = new Set(['EINVAL', 'EIO', 'EMSGSIZE', 'ENOBUFS', 'ERR_INVALID_STATE']);
 
 /** Datagrams that go to the kernel as one. */

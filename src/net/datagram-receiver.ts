@@ -45,12 +45,12 @@ class Receive extends Waiter<Received> {
 
 /**
  * The receiving side of a datagram socket: one multishot recvmsg that stays armed once the first call has
- * asked for a datagram, and the datagrams that nobody has asked for yet.
+ * asked for a datagram, and the datagrams that have not been taken yet.
  */
 export class DatagramReceiver extends Operation {
   /** The peer of a connected socket, for errors. */
   peer: Destination | null = null;
-  /** Datagrams that came when so many were queued already. */
+  /** Datagrams dropped because the queue was full. */
   overflowed = 0;
   queueLimit: number;
   readonly #buffers: DatagramBuffers;
@@ -82,7 +82,7 @@ export class DatagramReceiver extends Operation {
     return 'recvmsg';
   }
 
-  /** Datagrams that nobody has asked for. */
+  /** Datagrams that have not been taken. */
   get queued(): number {
     return this.#queue.length - this.#first;
   }
@@ -145,7 +145,7 @@ export class DatagramReceiver extends Operation {
     return this.#error !== null;
   }
 
-  /** The error of an earlier call that nobody has seen yet: an ICMP message is seen once. */
+  /** The error of an earlier call that has not been reported yet: the kernel reports an ICMP message once. */
   takeError(): Error | null {
     const error = this.#error;
     this.#error = null;
@@ -272,7 +272,7 @@ export class DatagramReceiver extends Operation {
     if (first === undefined) return;
     if (first.want <= ONE) this.#serve();
     else if (!this.#batching) {
-      // More may come in this turn, and whoever wants many shall have them.
+      // More may arrive in this tick, for callers that take many.
       this.#batching = true;
       queueMicrotask(this.#serveBatch);
     }

@@ -81,7 +81,7 @@ export abstract class DatagramSettings extends SocketOptions {
     return this.getInt(SOL_SOCKET, SO_RCVBUF, 'getRecvBufferSize');
   }
 
-  /** Asks for a receive buffer of so many bytes, up to net.core.rmem_max. */
+  /** Requests a receive buffer of `size` bytes, up to net.core.rmem_max. */
   setRecvBufferSize(size: number): this {
     checkInt('size', size, 1, 0x7fffffff);
     return this.set(SOL_SOCKET, SO_RCVBUF, size, 'setRecvBufferSize');
@@ -92,7 +92,7 @@ export abstract class DatagramSettings extends SocketOptions {
     return this.getInt(SOL_SOCKET, SO_SNDBUF, 'getSendBufferSize');
   }
 
-  /** Asks for a send buffer of so many bytes, up to net.core.wmem_max. */
+  /** Requests a send buffer of `size` bytes, up to net.core.wmem_max. */
   setSendBufferSize(size: number): this {
     checkInt('size', size, 1, 0x7fffffff);
     return this.set(SOL_SOCKET, SO_SNDBUF, size, 'setSendBufferSize');

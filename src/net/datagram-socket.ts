@@ -31,7 +31,7 @@ import { toBytes, type WriteData } from './write-data.js';
 
 /** How many datagrams `recvMany` resolves to. */
 export interface ReceiveManyOptions extends WaitOptions {
-  /** At most so many; default: all that are there. */
+  /** The maximum number; default: all that have arrived. */
   max?: number | undefined;
 }
 
@@ -351,7 +351,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#bindAgain();
   }
 
-  /** The kernel forgets a port that it chose itself, and whoever knows it would send in vain. */
+  /** The kernel forgets a port that it chose itself; peers that know it would lose the socket. */
   #bindAgain(): void {
     const bound = this.#bound;
     const local = this.#addressing.local;

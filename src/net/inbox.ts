@@ -7,7 +7,7 @@ const HIGH_WATER_CHUNKS = 1024;
 const LOW_WATER = HIGH_WATER / 2;
 const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
 
-/** Bytes that have arrived and that nobody has read yet, in the chunks they came in. */
+/** Bytes that have arrived and are unread, in the chunks they came in. */
 export class Inbox {
   readonly #chunks: Buffer[];
   /** How many bytes there are. */

@@ -40,20 +40,19 @@ import { UnixName } from './unix-path.js';
 
 /** Where and how to listen. */
 export interface ListenOptions {
-  /** TCP: the port, 0 to 65535, 0 to have one chosen. */
+  /** TCP: the port, 0 to 65535; with 0 the system chooses one. */
   port?: number | undefined;
   /** TCP: a name or a numeric address; default '::', or '0.0.0.0' where there is no IPv6. */
   host?: string | undefined;
-  /** TCP: the same as `host`, so that a socket's address will do. */
+  /** TCP: the same as `host`, so that a socket's address can be passed. */
   address?: string | undefined;
   /** TCP: only an address of this family; without a host it listens for that alone. Default either. */
   family?: IPFamily | undefined;
   /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
   path?: string | undefined;
   /**
-   * A socket that is there already instead, TCP or Unix: bound, and perhaps listening, as a parent such as
-   * systemd hands it over. It is the listener's from now on, unless the call rejects. Its file stays when the
-   * listener closes.
+   * An inherited socket instead, TCP or Unix: bound, and perhaps listening, for example from systemd. The
+   * listener owns it unless the call rejects. The file of a Unix socket stays when the listener closes.
    */
   fd?: number | undefined;
   /** How many connections may wait to be accepted; default 511, bounded by net.core.somaxconn. */
@@ -63,11 +62,11 @@ export interface ListenOptions {
    * worker of node:cluster true, unless the port is 0.
    */
   reusePort?: boolean | undefined;
-  /** IPv6: no IPv4 connections on the same socket; default false. */
+  /** IPv6: refuses IPv4 connections on the same socket; default false. */
   ipv6Only?: boolean | undefined;
   /** Connections send small writes at once, TCP_NODELAY; default true. */
   noDelay?: boolean | undefined;
-  /** The most connections at a time: with so many open, others wait in the backlog. Default no limit. */
+  /** The most connections at a time; further ones wait in the backlog. Default no limit. */
   maxConnections?: number | undefined;
   /** TCP: how many connections may bring data with their SYN and wait; default none. Fast Open, tcp(7) */
   fastOpen?: number | undefined;
@@ -76,7 +75,7 @@ export interface ListenOptions {
    * closes them. Such a connection receives by one system call for each message, and nothing ahead.
    */
   receiveFds?: boolean | undefined;
-  /** Aborting it rejects the call with an AbortError; a listener that is there already goes on. */
+  /** Aborting it rejects the call with an AbortError; an existing listener continues. */
   signal?: AbortSignal | undefined;
 }
 

@@ -8,7 +8,7 @@ import { SOCK_CLOEXEC } from '../ring/sqe/sockets.js';
  * The descriptor of a new socket, to be closed by `closeSocket`; it goes with its thread from now on.
  * socket(2)
  * @param type SOCK_STREAM or SOCK_DGRAM, with SOCK_NONBLOCK if need be.
- * @param syscall whose failure it is; `address` is whom it is for.
+ * @param syscall the name in errors, with `address` as the destination.
  */
 export function openSocket(type: number, syscall: string, address: SocketAddress): number {
   checkNet(syscall, address);

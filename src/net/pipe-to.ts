@@ -39,7 +39,7 @@ class Pipe implements Sink, BlockWaiter {
   readonly #sender: Sender;
   readonly #blocks: BlockPool;
   readonly #buffers: ReceiveBuffers;
-  /** What gathers: so many bytes, lent ones from this address on, or (0) copies in a block. */
+  /** The bytes gathered so far: lent ones from this address on, or (0) copies in a block. */
   #length = 0;
   #address = 0;
   #block: Block | null = null;

@@ -24,7 +24,7 @@ import { PipeReader } from './pipe-reader.js';
 import { PipeWriter } from './pipe-writer.js';
 import { toBytes, type WriteData } from './write-data.js';
 
-/** Node closes what a worker of its has opened and not closed by it, whoever's the number is by then. */
+/** Node closes descriptors that a worker opened and did not close through it, even if the number has been reused. */
 const closeByNode = promisify(close);
 
 /** How to open a pipe. */
@@ -204,7 +204,7 @@ export class Pipe implements AsyncIterable<Buffer> {
    * Writes data; resolves when the kernel has taken every byte. Writes go out in the order of the calls,
    * and those that queue go together. A buffer must not change until its write has settled. A write that
    * gives up before it began is not made; one that has begun is finished all the same. write(2)
-   * @throws (as a rejection) EPIPE when nobody reads any more (never a signal), EBADF and their like,
+   * @throws (as a rejection) EPIPE without a reader (never a signal), EBADF and their like,
    * ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
    */
   async write(data: WriteData, options?: WaitOptions): Promise<void> {

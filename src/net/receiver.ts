@@ -34,7 +34,7 @@ export interface ReceiverOwner {
 
 /**
  * The receiving side of a connection: one multishot receive that stays armed once the first read has
- * asked for data, and the bytes that nobody has read yet. For a read into pinned memory it makes room for
+ * asked for data, and the unread bytes. For a read into pinned memory it makes room for
  * one that fills just that.
  */
 export class Receiver extends Operation implements ReaderOwner {

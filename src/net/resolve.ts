@@ -118,7 +118,7 @@ function lookUpBy(
       }
       const usable = found.filter(({ address }) => !family || isIP(address) === family);
       if (usable.length !== 0) resolve(usable);
-      else reject(new UasyncError('ENOTFOUND', `${host} has no address of the family that was asked for`));
+      else reject(new UasyncError('ENOTFOUND', `${host} has no address of the requested family`));
     });
   });
 }

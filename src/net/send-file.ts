@@ -59,7 +59,7 @@ export function checkSendFile(file: SendableFile, options: SendFileOptions): voi
  * Sends part of a file when all that was written before has been taken; returns how many bytes. If it
  * fails with some of them sent, the sender fails with it.
  *
- * The bytes go through a block of runtime memory. splice(2) would spare that copy, but holds a worker
+ * The bytes go through a block of runtime memory. splice(2) would save that copy, but holds a worker
  * thread of the kernel for each peer that does not read; the CPU time is the same.
  */
 export async function sendFile(

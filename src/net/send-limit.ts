@@ -12,7 +12,7 @@ export class SendLimit extends CallLimit {
   readonly #details: ErrorDetails | undefined;
   readonly #sends = new Set<Limited>();
 
-  /** @param details whom an error is to name. */
+  /** @param details the address in errors. */
   constructor(options: WaitOptions, details: ErrorDetails | undefined) {
     super(options);
     this.#details = details;

@@ -300,7 +300,7 @@ export class ThreadServer {
       return;
     }
     process.emitWarning(
-      `Thread ${id} ended (${error.message}) and is started again in ${delay} ms`,
+      `Thread ${id} ended (${error.message}) and restarts in ${delay} ms`,
       'UasyncWarning',
       'UASYNC_THREAD',
     );

@@ -60,7 +60,7 @@ class Slab {
     if (this.#used + length > this.#size) {
       if (this.#size === LARGE_SLAB && !kept) keepFreedSlabs();
       const bytes = Buffer.allocUnsafeSlow(this.#size);
-      // Others have chunks of it too: nobody may take it away to another thread.
+      // Other chunks share it, so it must not be transferred to another thread.
       markAsUntransferable(bytes.buffer);
       this.#memory = memoryOf(bytes);
       this.#used = 0;

@@ -1,4 +1,4 @@
-/** Why io_uring cannot be used here, and what to do about it. */
+/** Why io_uring cannot be used on this machine, and how to fix it. */
 
 import { release } from 'node:os';
 import { EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSYS, EPERM } from './errno.js';
@@ -11,7 +11,7 @@ export function seccompActive(): boolean {
   return /^Seccomp:\s*2/m.test(readProc('/proc/self/status'));
 }
 
-/** Why the kernel refuses io_uring, and what to do about it. */
+/** Why the kernel refuses io_uring, and how to fix it. */
 export interface Refusal {
   cause: string;
   cure: string;
@@ -33,7 +33,7 @@ function noMemory(): Refusal {
   const locked = lockedMemory();
   if (locked === null) {
     return {
-      cause: 'no memory is left for it, locked memory as a rule (there is no /proc to look into)',
+      cause: 'no memory is left for it, usually locked memory (/proc is not available to check)',
       cure: MEMLOCK_CURE,
     };
   }
@@ -41,34 +41,34 @@ function noMemory(): Refusal {
   if (limit === null) {
     return {
       cause: 'the kernel has no memory left for it',
-      cure: 'see the memory limits of the process and of its container (ulimit -v, memory.max of its cgroup)',
+      cure: 'check the memory limits of the process and its container (ulimit -v, memory.max of its cgroup)',
     };
   }
   return {
-    cause: `no locked memory is left: RLIMIT_MEMLOCK allows ${limit / KIB} KiB to all processes of this user together, and rings count (besides, this process has ${used / KIB} KiB; the kernel does not show what all of them have)`,
+    cause: `no locked memory is left: RLIMIT_MEMLOCK allows ${limit / KIB} KiB to all processes of this user together, including rings (without rings, this process has ${used / KIB} KiB; the kernel does not report the total)`,
     cure: MEMLOCK_CURE,
   };
 }
 
-/** Why there is no memory outside of the kernel. mmap(2) */
+/** Why mmap(2) failed. */
 const NO_ADDRESSES: Refusal = {
   cause: 'the process has no memory or no addresses left',
   cure: 'raise its limits: ulimit -v unlimited, LimitAS=infinity in a systemd unit, memory.max of its cgroup',
 };
 
-/** The likely cause of a failed call, io_uring_setup(2) as a rule; undefined where there is no saying. */
+/** The likely cause of a failed call, usually io_uring_setup(2); undefined if unknown. */
 export function refusalOf(errno: number, syscall = 'io_uring_setup'): Refusal | undefined {
   if (syscall === 'mmap') return NO_ADDRESSES;
   const disabled = readProc('/proc/sys/kernel/io_uring_disabled');
   switch (errno) {
     case ENOSYS:
       if (!kernelIsAtLeast(5, 6)) {
-        return { cause: `Linux ${release()} is too old`, cure: '5.6 is the least' };
+        return { cause: `Linux ${release()} is too old`, cure: 'run 5.6 or later' };
       }
       if (seccompActive()) return SECCOMP;
       return {
         cause: 'this kernel was built without CONFIG_IO_URING',
-        cure: 'run one that was built with it',
+        cure: 'run a kernel that has it',
       };
     case EPERM:
       if (disabled === '2') {
@@ -80,13 +80,13 @@ export function refusalOf(errno: number, syscall = 'io_uring_setup'): Refusal | 
       if (disabled === '1') {
         return {
           cause: 'only members of a group may use io_uring',
-          cure: 'sysctl kernel.io_uring_disabled=0 allows it to all, and kernel.io_uring_group names the group',
+          cure: 'sysctl kernel.io_uring_disabled=0 allows everyone, and kernel.io_uring_group names the group',
         };
       }
       if (seccompActive()) return SECCOMP;
       return {
         cause: 'a security policy refuses it',
-        cure: 'see what SELinux, AppArmor or another LSM logged',
+        cure: 'check the logs of SELinux, AppArmor or another LSM',
       };
     case ENOMEM:
       return noMemory();
@@ -95,18 +95,18 @@ export function refusalOf(errno: number, syscall = 'io_uring_setup'): Refusal | 
       return { cause: THREADS_CAUSE, cure: THREADS_CURE };
     case EMFILE:
     case ENFILE:
-      return { cause: 'no file descriptor is free', cure: 'raise the limit with ulimit -n' };
+      return { cause: 'no file descriptor is free', cure: 'raise the limit: ulimit -n' };
     default:
       return undefined;
   }
 }
 
-/** Errors after which no ring can be made, whatever is asked of it. */
+/** Errors after which no ring can be created, whatever its parameters. */
 const UNAVAILABLE = new Set([ENOSYS, EPERM, ENOMEM]);
 
 /**
- * The error of a failed io_uring_setup(2). Where io_uring as a whole is out of reach its code is
- * ERR_IO_URING_UNAVAILABLE, and the message names the likely cause and the cure.
+ * The error of a failed io_uring_setup(2). If io_uring is not available at all, its code is
+ * ERR_IO_URING_UNAVAILABLE, and the message names the likely cause and the fix.
  */
 export function setupError(errno: number): UasyncError {
   const refusal = refusalOf(errno);

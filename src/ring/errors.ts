@@ -23,7 +23,7 @@ export class UasyncError extends Error {
   declare errno?: number;
   /** The system call or operation that failed. */
   declare syscall?: string;
-  /** The address it was about, for instance whom a connect was for. */
+  /** The address, for example the destination of a connect. */
   declare address?: string;
   /** The port that goes with it. */
   declare port?: number;

@@ -49,8 +49,8 @@ export interface Watch {
   ref(): void;
   unref(): void;
   /**
-   * From now on a wake-up is for what is new: nobody has to read what `fd` counts. False while libuv does not
-   * have it yet, which takes until its loop has gone round. EPOLLET, epoll_ctl(2)
+   * From now on each new event wakes the thread, without a read of `fd` in between. False until libuv has added it,
+   * which takes one iteration of its loop. EPOLLET, epoll_ctl(2)
    */
   edgeTriggered(): boolean;
   /** Ends the watch; the descriptor is then the caller's to close. */
@@ -188,7 +188,7 @@ function addonsDisabled(cause: unknown): UasyncError {
   const cure = process.permission === undefined ? 'without --no-addons' : 'with --allow-addons';
   return new UasyncError(
     'ERR_IO_URING_UNAVAILABLE',
-    `io_uring cannot be used: koffi, the FFI that reaches the kernel, is a native addon, and this process may load none: start node ${cure}`,
+    `io_uring cannot be used: koffi is a native addon, and this process may not load addons: start node ${cure}`,
     { cause },
   );
 }
@@ -207,7 +207,7 @@ function bind(): Libc {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') throw addonsDisabled(cause);
     throw new UasyncError(
       'ERR_UNSUPPORTED_PLATFORM',
-      "koffi, the FFI that reaches the kernel, could not be loaded; if dependencies were installed with '--omit=optional', install them again without it",
+      "koffi could not be loaded; if dependencies were installed with '--omit=optional', install them again without it",
       { cause },
     );
   }

@@ -381,7 +381,7 @@ export abstract class Registrations {
     return result;
   }
 
-  /** Busy-polls network devices for up to so many microseconds. io_uring_register_napi(3), 6.9 */
+  /** Busy-polls network devices for up to this many microseconds. io_uring_register_napi(3), 6.9 */
   registerNapi(busyPollMicroseconds: number, preferBusyPoll = false): void {
     const napi = Buffer.alloc(structs.NAPI.size);
     const us = checkInt('busyPollMicroseconds', busyPollMicroseconds, 0, 0xffffffff);

@@ -78,7 +78,7 @@ class ThreadRecords {
 
 let records: ThreadRecords | null | undefined;
 
-/** null where threads share nothing, as koffi could not be guarded, or cannot be told apart. */
+/** null if threads share no memory, because koffi could not be guarded, or have no ids. */
 function current(): ThreadRecords | null {
   if (records === undefined) {
     const memory = libc().sharedMemory;

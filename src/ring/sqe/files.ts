@@ -130,7 +130,7 @@ export class SqeFiles extends SqeCore {
 
   /**
    * Reads again and again into buffers of a group, from a pipe or the like.
-   * @param length at most so many bytes at a time; 0 for the size of the buffer.
+   * @param length the maximum number of bytes; 0 for the size of the buffer.
    * io_uring_prep_read_multishot(3), 6.7
    */
   readMultishot(fd: number, length: number, offset: number, group: number): this {

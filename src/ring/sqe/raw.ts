@@ -137,7 +137,7 @@ export class SqeRaw extends SqeSystem {
     } else if (op === abi.OP_OPENAT2) {
       this.inheritHow();
     } else if (words.length !== 0) {
-      throw stateError('inherit() goes behind an operation that makes a descriptor');
+      throw stateError('inherit() must follow an operation that creates a descriptor');
     }
     return this;
   }
