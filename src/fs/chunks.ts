@@ -58,7 +58,7 @@ export async function* chunksOf(
   throwIfAborted(signal);
   const stats = await file.stat();
   const seekable = stats.isFile() && file.hasPosition;
-  // Files of /proc and the like are made up as they are read: one that is read ahead is made up again from its
+  // Files of /proc and similar are made up as they are read: one that is read ahead is made up again from its
   // beginning for each read. They have size 0, or that of a page.
   const ahead = seekable ? stats.size : 0;
   const read = seekable && lease ? readLeased : readCopied;

@@ -90,7 +90,7 @@ async function fill(
   return end;
 }
 
-/** Files of /proc, pipes and the like say 0: they are read until they end, the first piece of `first` bytes. */
+/** Files of /proc, pipes and similar say 0: they are read until they end, the first piece of `first` bytes. */
 async function readUnsized(read: ReadPiece, first: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (let size = first; ; size = PIECE) {

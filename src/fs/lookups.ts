@@ -28,7 +28,7 @@ function isText(options: Encoding | BufferEncodingOption | undefined): boolean {
 }
 
 /**
- * Whether this process may use a path: rejects if not. faccessat2(2)
+ * Rejects if this process may not use a path. faccessat2(2)
  * @param mode `R_OK`, `W_OK` and `X_OK` of `constants`, or-ed; default `F_OK`: that it is there.
  */
 export async function access(path: PathLike, mode: number = F_OK): Promise<void> {
@@ -53,7 +53,7 @@ export async function realpath(
   return found ?? promises.realpath(path, options as BufferEncoding);
 }
 
-/** What a symbolic link says. readlink(2) */
+/** The target of a symbolic link. readlink(2) */
 export function readlink(
   path: PathLike,
   options?: ObjectEncodingOptions | BufferEncoding | null,

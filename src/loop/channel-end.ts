@@ -31,7 +31,7 @@ export interface ChannelOptions {
 
 const CHANNEL_OPTIONS = optionNames<ChannelOptions>({ capacity: true });
 
-/** The two ends of a new channel. Each is opened, once, by `new Channel(end)` in the thread that has it. */
+/** Creates the two ends of a channel. Open each end once, by `new Channel(end)`, in the thread that uses it. */
 export function channelPair(options: ChannelOptions = {}): [ChannelEnd, ChannelEnd] {
   checkOptions(options, CHANNEL_OPTIONS);
   const capacity = checkInt('options.capacity', options.capacity ?? DEFAULT_CAPACITY, 4096, 2 ** 30);

@@ -23,7 +23,7 @@ const BURST_MAX = 512;
 
 /** How to send. */
 export interface SendOptions extends WaitOptions {
-  /** ArrayBuffers, MessagePorts and their like to move to the other thread instead of copying them. */
+  /** ArrayBuffers, MessagePorts and similar to move to the other thread instead of copying them. */
   transfer?: TransferList;
 }
 
@@ -80,8 +80,8 @@ class Sleep extends Operation {
 }
 
 /**
- * One end of a channel between two threads of this process: what is sent at one end is received at the
- * other, in order. Typed arrays are copied through shared memory; other values are cloned as
+ * One end of a channel between two threads of this process. Values sent at one end are received at the other, in
+ * order. Typed arrays are copied through shared memory; other values are cloned as
  * `postMessage` does. An end that sleeps is woken through its ring.
  */
 export class Channel<T = unknown> implements AsyncIterable<T> {
@@ -223,7 +223,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   // --- Receiving ----------------------------------------------------------------------------------
 
   /**
-   * The next value. Several calls may wait: they are served in order.
+   * The next value. Concurrent calls are served in order.
    * @throws (as a rejection) ERR_CLOSED when there will be no more, AbortError, ETIMEDOUT; ERR_MESSAGE for a
    * value that cannot be rebuilt in this thread, the next ones can be received.
    */
@@ -419,8 +419,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   }
 
   /**
-   * Closes this end. Calls that wait here reject with ERR_CLOSED, what has come and was not received is
-   * dropped. The other end still receives what was sent, then its iteration ends. A second call does nothing.
+   * Closes this end. Pending calls here reject with ERR_CLOSED, and values that were not received are dropped. The other end still receives what was sent, then its iteration ends. A second call does nothing.
    */
   close(): Promise<void> {
     this.#fail(closedError('The channel'));

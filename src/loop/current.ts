@@ -12,9 +12,9 @@ const EXIT_MS = 50;
 let current: Loop | undefined;
 
 /**
- * This thread's event loop, made on first use.
- * @param options how to make it; only the call that makes it may give any.
- * @throws UasyncError ERR_IO_URING_UNAVAILABLE where the kernel refuses io_uring, with cause and cure;
+ * This thread's event loop, created on first use.
+ * @param options sizes and modes; only for the call that creates the loop.
+ * @throws UasyncError ERR_IO_URING_UNAVAILABLE if io_uring is not available, with the cause and the fix;
  * ERR_LOOP_EXISTS when `options` come too late.
  */
 export function loop(options?: LoopOptions): Loop {
@@ -46,8 +46,8 @@ function endLast(): void {
 }
 
 /**
- * Whether this thread has a loop or `loop()` can make one: its error says why not. Without a loop one is made to
- * find out, and closed.
+ * Whether this thread has a loop, or `loop()` can create one. If there is none, one is created and closed again.
+ * If the result is false, the error of `loop()` says why.
  */
 export function uasyncAvailable(): boolean {
   if (current !== undefined && !current.closed) return true;

@@ -38,9 +38,8 @@ const collected = new FinalizationRegistry<number>(address => {
 });
 
 /**
- * A Buffer of `size` bytes, all zero, that the kernel reads and writes in place: what `readInto` fills it
- * with, and what `write` sends of it, is not copied on the way. That pays from about 16 KiB on. Any part
- * of it does as well (`subarray`). It cannot be transferred to another thread, nor moved: give web streams
+ * A zeroed Buffer of `size` bytes that the kernel reads and writes in place: `readInto` and `write` do not copy.
+ * That pays from about 16 KiB on. Parts of it (`subarray`) work too. It cannot be transferred to another thread, nor moved: give web streams
  * of type 'bytes' a copy, as `enqueue` and BYOB reads move what they are given, and the memory would be used
  * again when this buffer is collected.
  * @param size in bytes, 1 to 2147483647; whole pages of 4096 are taken, and given back when it is collected.

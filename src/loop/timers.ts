@@ -57,7 +57,7 @@ class NopOperation extends PromiseOperation<void> {
 
 const nops = new OperationPool(NopOperation);
 
-/** Goes through the kernel and comes back: the least that an operation can do. */
+/** Submits a NOP and awaits its completion: the cheapest operation there is. */
 export function nop(): Promise<void> {
   return nops.take(loop()).run();
 }

@@ -51,18 +51,17 @@ import { UnixName } from './unix-path.js';
 
 /** Where a datagram socket is bound, and how it works. */
 export interface BindOptions {
-  /** UDP: the port; default 0, to have one chosen. */
+  /** UDP: the port; default 0: the system chooses one. */
   port?: number | undefined;
   /** UDP: a name or a numeric address; default '::', or '0.0.0.0' where there is no IPv6. */
   host?: string | undefined;
-  /** UDP: the same as `host`, so that a socket's address will do. */
+  /** UDP: the same as `host`, so that a socket's address can be passed. */
   address?: string | undefined;
-  /** A Unix socket instead: its path, an abstract name that begins with a NUL, or '' to have one of those chosen. */
+  /** A Unix socket instead: its path, an abstract name that begins with a NUL, or '' for a chosen abstract name. */
   path?: string | undefined;
   /**
-   * A socket that is there already instead, UDP or Unix, as a parent such as systemd hands it over: bound or
-   * not, connected or not. It is the DatagramSocket's from now on, unless the call rejects. Its file stays
-   * when the socket closes.
+   * An inherited socket instead, UDP or Unix, bound or not, connected or not, for example from systemd. Unless the
+   * call rejects, the DatagramSocket owns it. The file of a Unix socket stays when it closes.
    */
   fd?: number | undefined;
   /** Which kind where neither `host` nor `path` says it; default IPv6 that takes IPv4 too. */
@@ -129,8 +128,8 @@ const FAMILIES = new Map([
 
 /**
  * A datagram socket, bound to an address: UDP, or Unix with `path`.
- * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`;
- * errors of the name lookup; EBADF and ERR_INVALID_FD_TYPE for a wrong `fd`, which stays the caller's;
+ * @throws (as a rejection) EADDRINUSE, EACCES and similar, with `address` and `port` or `path`;
+ * errors of the name lookup; EBADF and ERR_INVALID_FD_TYPE for a wrong `fd`, which the caller still owns;
  * AbortError; TypeError and RangeError for wrong options.
  */
 export function bind(

@@ -36,13 +36,13 @@ import {
 import { checkResolve, hostOf, type IPFamily, resolve } from './resolve.js';
 import { UnixName } from './unix-path.js';
 
-/** Whom to connect to, and how. */
+/** Where to connect to, and how. */
 export interface ConnectOptions extends WaitOptions {
   /** TCP: the port, 0 to 65535. */
   port?: number | undefined;
   /** TCP: a name or a numeric address; default 'localhost'. */
   host?: string | undefined;
-  /** TCP: the same as `host`, so that a socket's address will do: `connect(server.address)`. */
+  /** TCP: the same as `host`, so that a socket's address can be passed: `connect(server.address)`. */
   address?: string | undefined;
   /** TCP: only addresses of this family; default either. */
   family?: IPFamily | undefined;
@@ -115,9 +115,9 @@ class ConnectOperation extends AbortableOperation<void> {
 }
 
 /**
- * Connects a stream socket. Of a name with several addresses the first that answers is taken: they are
- * tried 250 ms apart, IPv6 and IPv4 in turns (RFC 8305).
- * @throws (as a rejection) ECONNREFUSED, ETIMEDOUT, ENOENT and their like, with `address` and `port` or
+ * Connects a stream socket. If a name has several addresses, they are tried 250 ms apart, alternating IPv6 and IPv4, and the first
+ * that answers wins (RFC 8305, Happy Eyeballs).
+ * @throws (as a rejection) ECONNREFUSED, ETIMEDOUT, ENOENT and similar, with `address` and `port` or
  * `path`; errors of the name lookup; AbortError; TypeError and RangeError for wrong options.
  */
 export function connect(options: ConnectOptions & { path: string }): Promise<Connection<UnixAddress>>;

@@ -70,17 +70,17 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     return this.#endpoint.closed;
   }
 
-  /** Bytes that have arrived here. */
+  /** Bytes received. */
   get bytesRead(): number {
     return this.#endpoint.bytesRead;
   }
 
-  /** Bytes that the kernel has taken. */
+  /** Bytes accepted by the kernel. */
   get bytesWritten(): number {
     return this.#endpoint.bytesWritten;
   }
 
-  /** Bytes written that the kernel has not taken yet. */
+  /** Bytes written that the kernel has not accepted yet. */
   get bufferedAmount(): number {
     return this.#endpoint.bufferedAmount;
   }
@@ -88,9 +88,9 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   // --- Reading ------------------------------------------------------------------------------------
 
   /**
-   * The bytes that have arrived, as they came, at least one; null when the peer has ended its side.
-   * Several reads may wait: they are served in order.
-   * @throws (as a rejection) ECONNRESET and its like, ERR_CLOSED, AbortError, ETIMEDOUT.
+   * The bytes that have arrived, at least one; null when the peer has ended its side. Concurrent reads are served in
+   * call order.
+   * @throws (as a rejection) ECONNRESET and similar, ERR_CLOSED, AbortError, ETIMEDOUT.
    */
   read(options?: WaitOptions): Promise<Buffer | null> {
     // Not an async function: its promise would be a second one for each read.
@@ -178,7 +178,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * and those that queue go together. A buffer must not change until its write has resolved. A call that
    * gives up is no longer waited for: its bytes still go, unless the connection is reset, and until then
    * (`drained()`) the buffer must not change either. With a signal that is aborted already nothing is sent.
-   * @throws (as a rejection) EPIPE, ECONNRESET and their like, ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
+   * @throws (as a rejection) EPIPE, ECONNRESET and similar, ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
    */
   write(data: WriteData, options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.write(data));
@@ -224,7 +224,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /**
    * Resolves when the kernel has taken all that was written so far.
-   * @throws (as a rejection) EPIPE, ECONNRESET and their like if it could not; AbortError, ETIMEDOUT.
+   * @throws (as a rejection) EPIPE, ECONNRESET and similar if it could not; AbortError, ETIMEDOUT.
    */
   async drained(options?: WaitOptions): Promise<void> {
     checkWait(options);
@@ -302,7 +302,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /**
    * Sends what was written, then ends this side: the peer reads the end. A second call waits for the first.
-   * @throws (as a rejection) EPIPE, ECONNRESET and their like, ERR_CLOSED, AbortError, ETIMEDOUT.
+   * @throws (as a rejection) EPIPE, ECONNRESET and similar, ERR_CLOSED, AbortError, ETIMEDOUT.
    */
   async shutdown(options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.shutdown());

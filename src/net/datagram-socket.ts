@@ -126,7 +126,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   // --- Receiving ----------------------------------------------------------------------------------
 
   /**
-   * The next datagram. Several calls may wait: they are served in order.
+   * The next datagram. Concurrent calls are served in order.
    * @throws (as a rejection) ECONNREFUSED on a connected socket whose peer is not there, after which it
    * goes on; ERR_CLOSED, AbortError, ETIMEDOUT.
    */
@@ -171,7 +171,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
    * `send(data)` goes to the peer of a connected socket, `send(data, port, address)` elsewhere,
    * `send(data, path)` to a Unix socket. A name is looked up; without an address it goes to this host. The
    * buffer must not change until the call has resolved.
-   * @throws (as a rejection) EMSGSIZE, EACCES, ENETUNREACH and their like with `address` and `port` or
+   * @throws (as a rejection) EMSGSIZE, EACCES, ENETUNREACH and similar with `address` and `port` or
    * `path`; ECONNREFUSED for an earlier one on a connected socket; ERR_CLOSED, AbortError, ETIMEDOUT;
    * TypeError and RangeError for wrong arguments.
    */
@@ -280,8 +280,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
    * the peer's host (ICMP) come back as errors. `connect(port, host)`, by default this host, or
    * `connect(path)` for a Unix socket. connect(2)
    * @param options `signal` and `timeout` end the wait for the name lookup; the rest takes no time.
-   * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_IS_CONNECTED, EACCES, ENETUNREACH, ENOENT and
-   * their like; AbortError, ETIMEDOUT; errors of the name lookup.
+   * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_IS_CONNECTED, EACCES, ENETUNREACH, ENOENT and similar; AbortError, ETIMEDOUT; errors of the name lookup.
    */
   async connect(to: number | string, host?: string, options?: WaitOptions): Promise<void> {
     this.checkOpen();

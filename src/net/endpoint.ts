@@ -87,12 +87,12 @@ export class Endpoint implements ReceiverOwner, Remains {
     return direction;
   }
 
-  /** Bytes that have arrived here. */
+  /** Bytes received. */
   get bytesRead(): number {
     return this.#receiver === null ? 0 : this.#receiver.bytesRead;
   }
 
-  /** Bytes that the kernel has taken. */
+  /** Bytes accepted by the kernel. */
   get bytesWritten(): number {
     return this.#sender === null ? 0 : this.#sender.bytesWritten;
   }

@@ -101,8 +101,8 @@ const EADDRNOTAVAIL = 'EADDRNOTAVAIL';
 
 /**
  * Listens for stream connections.
- * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `address` and `port` or `path`; errors
- * of the name lookup; EBADF and ERR_INVALID_FD_TYPE for a wrong `fd`, which stays the caller's; AbortError;
+ * @throws (as a rejection) EADDRINUSE, EACCES and similar, with `address` and `port` or `path`; errors
+ * of the name lookup; EBADF and ERR_INVALID_FD_TYPE for a wrong `fd`, which the caller still owns; AbortError;
  * TypeError and RangeError for wrong options.
  */
 export function listen(options: ListenOptions & { path: string }): Promise<Listener<UnixAddress>>;

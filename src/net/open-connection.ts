@@ -23,10 +23,8 @@ export interface OpenConnectionOptions {
 const OPEN_OPTIONS = optionNames<OpenConnectionOptions>({ noDelay: true, receiveFds: true });
 
 /**
- * Makes a Connection of a connected stream socket, TCP or Unix, that comes from elsewhere: inherited, as
- * standard input of an inetd service is, or received over a Unix socket. The descriptor is the connection's
- * from now on, unless the call throws: it is not inherited by other programs, and closed by `close()`. That
- * of a `net.Socket`, or of anything else that goes on using it, cannot be taken over.
+ * Makes a Connection of a connected stream socket, TCP or Unix, that was inherited (such as standard input of an inetd service) or received over a Unix socket. Unless the call throws, the connection owns the descriptor: child processes do not inherit it, and `close()` closes
+ * it. Do not pass the descriptor of a `net.Socket` or of anything else that still uses it.
  * @throws UasyncError EBADF, ENOTCONN; TypeError ERR_INVALID_FD_TYPE for what is no such socket; TypeError
  * and RangeError for wrong arguments.
  */

@@ -123,7 +123,7 @@ export class Pipe implements AsyncIterable<Buffer> {
     return this.#reader.bytesRead;
   }
 
-  /** Bytes that the kernel has taken. */
+  /** Bytes accepted by the kernel. */
   get bytesWritten(): number {
     return this.#writer.bytesWritten;
   }
@@ -134,7 +134,7 @@ export class Pipe implements AsyncIterable<Buffer> {
    * The bytes that are there, at least one, at most 64 KiB (4 KiB until there has been more); null at the end. After the end of a terminal's
    * input, or of a FIFO's last writer, another read may have more. Several reads may wait: they are served
    * in order. One that gives up takes no byte: it is left for the next. read(2)
-   * @throws (as a rejection) EBADF, EISDIR, EIO and their like, ERR_CLOSED, AbortError, ETIMEDOUT.
+   * @throws (as a rejection) EBADF, EISDIR, EIO and similar, ERR_CLOSED, AbortError, ETIMEDOUT.
    */
   async read(options?: WaitOptions): Promise<Buffer | null> {
     checkWait(options);
@@ -204,7 +204,7 @@ export class Pipe implements AsyncIterable<Buffer> {
    * Writes data; resolves when the kernel has taken every byte. Writes go out in the order of the calls,
    * and those that queue go together. A buffer must not change until its write has settled. A write that
    * gives up before it began is not made; one that has begun is finished all the same. write(2)
-   * @throws (as a rejection) EPIPE without a reader (never a signal), EBADF and their like,
+   * @throws (as a rejection) EPIPE without a reader (never a signal), EBADF and similar,
    * ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
    */
   async write(data: WriteData, options?: WaitOptions): Promise<void> {
@@ -253,8 +253,8 @@ export class Pipe implements AsyncIterable<Buffer> {
 }
 
 /**
- * Reads and writes an open descriptor through the ring, whatever it is: a pipe, a FIFO, a terminal. It does
- * not matter whether the descriptor is blocking: nothing here blocks the thread.
+ * Reads and writes an open descriptor through the ring: a pipe, a FIFO, a terminal. The descriptor may be blocking
+ * or non-blocking; the thread never blocks.
  * @throws TypeError and RangeError for a wrong `fd`; EBADF if it is not open.
  */
 export function openPipe(fd: number, options: PipeOptions = {}): Pipe {
@@ -276,7 +276,7 @@ function standardPipe(fd: number): Pipe {
 }
 
 /**
- * What this process is given, descriptor 0, in place of `process.stdin`: use one of the two. Closing it, or
+ * Standard input, descriptor 0. Use either this or `process.stdin`, not both. Closing it, or
  * leaving an iteration, leaves the descriptor open.
  */
 export function stdin(): Pipe {

@@ -328,8 +328,8 @@ async function endWithin(
 /**
  * Runs a module on `threads` threads (default: one for each core), each with an event loop of its own. Its
  * default export, or the one named `serve`, is called with a `ThreadContext`. Resolves when all of them
- * serve: when they listen, or that function has returned. A thread that ends unasked is started again.
- * `signal` and `timeout` end the wait for that, and the threads with it.
+ * serve: when they listen, or that function has returned. A thread that ends unexpectedly is restarted.
+ * Until then `signal` and `timeout` end the threads.
  * @param moduleUrl a file URL or an absolute path: `new URL('./worker.js', import.meta.url)`.
  * @throws (as a rejection) what keeps a thread from starting: ERR_MODULE_NOT_FOUND, EADDRINUSE, whatever it
  * throws; AbortError, ETIMEDOUT; TypeError and RangeError for wrong arguments.

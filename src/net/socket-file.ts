@@ -22,7 +22,7 @@ const LOCK_TRIES = 250;
  * @param bind binds the socket, and has it listen; returns 0 or a negative errno. It must not wait.
  * @param syscall whose failure it is.
  * @returns the file, null for an abstract name.
- * @throws (as a rejection) EADDRINUSE, EACCES and their like, with `path`.
+ * @throws (as a rejection) EADDRINUSE, EACCES and similar, with `path`.
  */
 export async function claimPath(
   name: UnixName,

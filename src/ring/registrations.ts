@@ -97,7 +97,7 @@ export abstract class Registrations {
   }
 
   /**
-   * Registers buffers for `readFixed` and its like: the kernel maps their pages once. `null` leaves a slot
+   * Registers buffers for `readFixed` and similar: the kernel maps their pages once. `null` leaves a slot
    * empty. With `tags`, one for each, a completion with that user_data says when the kernel is done with a
    * buffer that was replaced or unregistered; 0 is no tag.
    * io_uring_register_buffers(3), io_uring_register_buffers_tags(3), 5.13
@@ -343,7 +343,7 @@ export abstract class Registrations {
   }
 
   /**
-   * The most worker threads for files and the like (bounded) and for the rest (unbounded); 0 leaves one as
+   * The most worker threads for files and similar (bounded) and for the rest (unbounded); 0 leaves one as
    * it is. Returns what they were. io_uring_register_iowq_max_workers(3), 5.15
    */
   registerIowqMaxWorkers(bounded: number, unbounded: number): [bounded: number, unbounded: number] {

@@ -131,7 +131,7 @@ export class SqeCore {
     return this;
   }
 
-  /** @internal rw_flags, msg_flags, open_flags and their like. */
+  /** @internal rw_flags, msg_flags, open_flags and similar. */
   opFlags(flags: number): this {
     this.words[this.at + SQE.opFlags] = flags;
     return this;

@@ -30,7 +30,7 @@ export interface RawEntry {
   addr?: RawValue;
   /** 32 bits. */
   len?: number;
-  /** 32 bits: `rw_flags` and its like. */
+  /** 32 bits: `rw_flags` and similar. */
   opFlags?: number;
   /** What the completion carries back. */
   userData?: number | bigint;

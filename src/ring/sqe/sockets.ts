@@ -26,7 +26,7 @@ export const SHUT_RDWR = 2;
 export class SqeSockets extends SqePaths {
   /**
    * Creates a socket; the result is its descriptor.
-   * @param type SOCK_STREAM and the like, with SOCK_NONBLOCK; SOCK_CLOEXEC is added, see `inherit`.
+   * @param type SOCK_STREAM and similar, with SOCK_NONBLOCK; SOCK_CLOEXEC is added, see `inherit`.
    * io_uring_prep_socket(3), socket(2), 5.19
    */
   socket(domain: number, type: number, protocol = 0): this {

@@ -190,7 +190,7 @@ export class SqeSystem extends SqeControl {
 
   /**
    * Waits for a child process to change state.
-   * @param info gets the siginfo_t, 128 bytes. @param options WEXITED and the like.
+   * @param info gets the siginfo_t, 128 bytes. @param options WEXITED and similar.
    * io_uring_prep_waitid(3), waitid(2), 6.7
    */
   waitid(idType: number, id: number, info: ArrayBufferView, options: number, flags = 0): this {
