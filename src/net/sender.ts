@@ -141,7 +141,9 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Takes back a `hold` that waits still: it rejects with `error`. */
   unhold(giveUp: () => void, error: Error): void {
-    const writes = this.#writes!;
+    const writes = this.#writes;
+    // A hold that was refused has never waited.
+    if (writes === null) return;
     let write = writes.first;
     while (write !== null && write.holder !== giveUp) write = write.next;
     if (write === null) return;

@@ -1,6 +1,7 @@
 /** Writing without waiting, files, and from one connection to another. */
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { open as nodeOpen } from 'node:fs/promises';
+import net from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { sleep } from 'uasync';
@@ -612,5 +613,22 @@ t.test('a shutdown hits its own connection, even if a close follows at once', as
     if (String(await other.readExactly(13)) !== 'not shut down') t.fail('not its own');
     await Promise.all([second.close(), other.close()]);
   }
+  await server.close();
+});
+
+t.test('a sendFile that a failed connection refuses, aborted before it has said so', async t => {
+  const server = await listen({ port: 0, host: HOST });
+  const peer = net.connect(portOf(server), HOST);
+  const conn = await server.accept();
+  // Nothing was ever written here.
+  peer.resetAndDestroy();
+  await t.rejects(conn.read(), { code: 'ECONNRESET' });
+  const file = openSync(process.execPath, 'r');
+  const controller = new AbortController();
+  const sending = conn.sendFile(file, { signal: controller.signal });
+  controller.abort();
+  await t.rejects(sending, { code: /^(EPIPE|ERR_CLOSED|ABORT_ERR)$/ });
+  closeSync(file);
+  await conn.close();
   await server.close();
 });
