@@ -1,3 +1,4 @@
+import { assert } from '../ring/assert.js';
 import { closedError } from '../ring/errors.js';
 import { Mapping } from '../ring/mapping.js';
 
@@ -14,8 +15,10 @@ interface BlockOwner {
 
 /** A piece of runtime memory, the kernel's to read or write until it is released. */
 export class Block {
-  readonly address: number;
-  readonly bytes: Buffer;
+  readonly #address: number;
+  readonly #bytes: Buffer;
+  /** Whether someone has it: its memory is another's once it was released. */
+  taken = false;
   /** Its owner, which it is released to. */
   readonly pool: BlockOwner;
   /** Which of the sizes it has. */
@@ -25,11 +28,34 @@ export class Block {
   #words: Uint32Array | undefined;
 
   constructor(address: number, bytes: Buffer, pool: BlockOwner, sizeClass: number, index = -1) {
-    this.address = address;
-    this.bytes = bytes;
+    this.#address = address;
+    this.#bytes = bytes;
     this.pool = pool;
     this.sizeClass = sizeClass;
     this.index = index;
+  }
+
+  get address(): number {
+    assert(this.taken, 'A block was used after it was released');
+    return this.#address;
+  }
+
+  get bytes(): Buffer {
+    assert(this.taken, 'A block was used after it was released');
+    return this.#bytes;
+  }
+
+  /** Someone has it from now on. */
+  take(): this {
+    assert(!this.taken, 'A block was given to two');
+    this.taken = true;
+    return this;
+  }
+
+  /** It is given back. */
+  give(): void {
+    assert(this.taken, 'A block was released twice');
+    this.taken = false;
   }
 
   /** The same memory, in 32-bit words. */
@@ -93,12 +119,15 @@ export class BlockPool {
     if (this.#closed) throw closedError('The loop');
     const sizeClass = size <= 512 ? 0 : size <= 4096 ? 1 : size <= 16384 ? 2 : size <= 65536 ? 3 : 4;
     const block = this.#free[sizeClass]!.pop() ?? this.#grow(sizeClass, least) ?? this.#any(sizeClass, least);
-    if (block !== null) this.#used += SIZES[block.sizeClass]!;
-    return block;
+    if (block === null) return null;
+    this.#used += SIZES[block.sizeClass]!;
+    return block.take();
   }
 
   /** Gives a block back; the kernel must be done with it. */
   release(block: Block): void {
+    assert(block.pool === this, 'A block was released to another pool');
+    block.give();
     this.#used -= SIZES[block.sizeClass]!;
     this.#free[block.sizeClass]!.push(block);
     this.#untold = this.#waiters.length;

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
+import { assert } from '../ring/assert.js';
 import { ECANCELED } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -83,6 +84,7 @@ async function closeStdio(fd: number): Promise<void> {
  * @param lingers whether it has SO_LINGER, and the close waits until its bytes have been sent.
  */
 export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<void> {
+  assert(fd >= 0, 'A socket was closed twice');
   if (fd <= STDIO_MAX) return closeStdio(fd);
   // At once: it must be closed exactly once, and a worker may be terminated at any time.
   if (loop.closing || (!isMainThread && !lingers)) return closeNow(fd, lingers);
@@ -97,6 +99,7 @@ export async function closeReadFile(fd: number): Promise<void> {
 
 /** Closes a file. Nothing may be in flight on it. close(2) */
 export function closeFile(loop: Loop, fd: number): Promise<void> {
+  assert(fd >= 0, 'A file was closed twice');
   if (loop.closing) return closeNow(fd);
   return fileCloses.take(loop).run(fd, false);
 }

@@ -26,8 +26,9 @@ export class FixedBlocks {
   /** A block; null when all are in use. It may be an ordinary one, if the kernel does not take more. */
   acquire(): Block | null {
     const block = this.#free.pop() ?? this.#make();
-    if (block !== null) this.#used += BLOCK_MAX;
-    return block;
+    if (block === null) return null;
+    this.#used += BLOCK_MAX;
+    return block.take();
   }
 
   #make(): Block | null {
@@ -42,9 +43,11 @@ export class FixedBlocks {
 
   /** Gives a block back; the kernel must be done with it. */
   release(block: Block): void {
-    this.#used -= BLOCK_MAX;
     // One that a user has seen may have been taken away by `ArrayBuffer.transfer`.
-    if (block.bytes.length !== 0) this.#free.push(block);
+    const lost = block.bytes.length === 0;
+    block.give();
+    this.#used -= BLOCK_MAX;
+    if (!lost) this.#free.push(block);
   }
 
   stats(): BlockStats {

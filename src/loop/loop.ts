@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import * as abi from '../ring/abi.js';
+import { assert } from '../ring/assert.js';
 import { checkFunction } from '../ring/check.js';
 import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
@@ -68,8 +69,7 @@ export class Loop {
   /** Operations that another thread completes, by their keys. */
   readonly #expected = new Map<number, Operation>();
   readonly #scheduler: Scheduler;
-  /** @internal How many operations in flight may wait for an eventfd, as those of users may: see WakeUp. */
-  eventfdWaits = 0;
+  #eventfdWaits = 0;
   #callbacks: (() => void)[] = [];
   #idle: (() => void)[] = [];
   #onClose: (() => void)[] = [];
@@ -135,6 +135,16 @@ export class Loop {
     return this.#closing;
   }
 
+  /** @internal How many operations in flight may wait for an eventfd, as those of users may: see WakeUp. */
+  get eventfdWaits(): number {
+    return this.#eventfdWaits;
+  }
+
+  set eventfdWaits(count: number) {
+    assert(count >= 0, 'More operations have stopped to wait for an eventfd than waited');
+    this.#eventfdWaits = count;
+  }
+
   // --- Starting and cancelling operations ---------------------------------------------------------
 
   /**
@@ -143,6 +153,7 @@ export class Loop {
    */
   start(operation: Operation): Sqe {
     if (this.#closing) throw closedError('The loop');
+    assert(operation.slot === -1, 'An operation was started while it is in flight');
     const sqe = this.#entry();
     const slot = this.#slots.add(operation);
     operation.slot = slot;
@@ -238,6 +249,7 @@ export class Loop {
    */
   expect(operation: Operation, key: number): void {
     if (this.#closing) throw closedError('The loop');
+    assert(operation.slot === -1, 'An operation was started while it is in flight');
     operation.slot = this.#slots.add(operation);
     this.#expected.set(key, operation);
     this.#submitted++;
@@ -409,6 +421,7 @@ export class Loop {
   /** @internal A completion. */
   onCqe(low: number, high: number, res: number, flags: number): void {
     if (low === NOBODY) {
+      assert(this.#unowned > 0, 'An entry has completed that was not in flight');
       this.#unowned--;
       return;
     }
@@ -427,6 +440,7 @@ export class Loop {
       operation.slot = -1;
       if (operation.referenced) this.#referenced--;
       if (operation.eager) this.#eager--;
+      assert(this.#referenced >= 0 && this.#eager >= 0, 'More operations have completed than were in flight');
     }
     try {
       operation.complete(res, flags);

@@ -9,6 +9,8 @@ import { rejectTraced } from './traced.js';
 export abstract class Operation {
   /** The slot while in flight, -1 otherwise. Owned by the loop. */
   slot = -1;
+  /** Whether a pool keeps it to be used again. */
+  pooled = false;
   /** The loop it is in flight on. */
   readonly loop: Loop;
   /** Whether it keeps the process alive. */

@@ -1,3 +1,4 @@
+import { assert } from '../ring/assert.js';
 import type { Loop } from './loop.js';
 import type { Operation } from './operation.js';
 
@@ -18,11 +19,17 @@ export class OperationPool<T extends Operation> {
   take(loop: Loop): T {
     const operation = this.#free.pop();
     // Those of a loop that was closed since are of no more use.
-    return operation !== undefined && operation.loop === loop ? operation : new this.#create(loop);
+    if (operation === undefined || operation.loop !== loop) return new this.#create(loop);
+    operation.pooled = false;
+    return operation;
   }
 
   /** Takes one back; its caller keeps no reference. */
   give(operation: T): void {
-    if (this.#free.length < KEPT_MAX) this.#free.push(operation);
+    assert(operation.slot === -1, 'An operation was given back while it is in flight');
+    assert(!operation.pooled, 'An operation was given back twice');
+    if (this.#free.length === KEPT_MAX) return;
+    operation.pooled = true;
+    this.#free.push(operation);
   }
 }

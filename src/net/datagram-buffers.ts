@@ -2,6 +2,7 @@ import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
 import type { ProvidedBuffers } from '../loop/provided-buffers.js';
 import * as abi from '../ring/abi.js';
+import { assert } from '../ring/assert.js';
 import { SOCKADDR_MAX } from '../ring/sockaddr.js';
 import { RECVMSG_OUT } from '../ring/structs.js';
 import { CONTROL_MAX } from './ancillary.js';
@@ -45,7 +46,9 @@ export class DatagramBuffers {
 
   /** Where in `bytes` the buffer of a completion starts. */
   startOf(flags: number): number {
-    return (flags >>> abi.CQE_BUFFER_SHIFT) * this.size;
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    assert(id < ENTRIES, 'A completion names a buffer that there is not');
+    return id * this.size;
   }
 
   /** What was in it has been copied: the kernel may have it again. */

@@ -2,6 +2,7 @@ import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
 import type { ProvidedBuffers } from '../loop/provided-buffers.js';
 import * as abi from '../ring/abi.js';
+import { assert } from '../ring/assert.js';
 import { copyChunk, type Memory, memoryOf } from './slab.js';
 
 /** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
@@ -97,6 +98,7 @@ export class ReceiveBuffers {
   /** What was lent from `address` on is no longer used. */
   takeBack(address: number): void {
     const id = this.#idAt(address);
+    assert(this.#lent[id]! > 0, 'Bytes of a buffer were given back that are not lent');
     this.#lent[id]!--;
     if (this.#lent[id] !== 0) return;
     this.#lendable++;
@@ -117,7 +119,9 @@ export class ReceiveBuffers {
   /** Where the data of a completion starts. */
   #locate(length: number, flags: number): number {
     const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    assert(id < this.#filled.length, 'A completion names a buffer that there is not');
     const filled = this.#filled[id]!;
+    assert(filled + length <= this.#size, 'A completion has more bytes than its buffer');
     this.#filled[id] = flags & abi.CQE_F_BUF_MORE ? filled + length : 0;
     return id * this.#size + filled;
   }
@@ -128,6 +132,7 @@ export class ReceiveBuffers {
     const id = flags >>> abi.CQE_BUFFER_SHIFT;
     if (this.#lent[id] === 0) this.#ring.recycle(id);
     else {
+      assert(this.#spare.length !== 0, 'More buffers are lent than there are');
       this.#done.add(id);
       this.#ring.recycle(this.#spare.pop()!);
     }
