@@ -92,7 +92,7 @@ export async function startServer(
 ): Promise<ServerProcess> {
   const { child, errors, exited, stop, unref } = startProgram(command, core);
   const port = await new Promise<number>((resolve, reject) => {
-    exited.then(() => reject(new Error(`the server ended with ${child.exitCode}: ${errors()}`)));
+    void exited.then(() => reject(new Error(`the server ended with ${child.exitCode}: ${errors()}`)));
     createInterface(child.stdout!).on('line', line => {
       const match = /^listening on .*:(\d+)$/.exec(line);
       if (match !== null) resolve(Number(match[1]));

@@ -58,7 +58,7 @@ async function measure(way: string): Promise<Outcome> {
     }
   };
   delays.enable();
-  for (let i = 0; i < 8; i++) reader();
+  for (let i = 0; i < 8; i++) void reader();
   await sleep(Number(options.seconds) * 1000 + 100);
   delays.disable();
   nodeFs.rmSync(folder, { recursive: true });

@@ -30,7 +30,7 @@ if (fds.length === 0) {
 const servers = await Promise.all(fds.map(fd => listen({ fd })));
 for (const server of servers) {
   console.log('serving', server.address);
-  (async () => {
+  void (async () => {
     for await (const conn of server) echo(conn).catch(() => conn.reset());
   })();
 }

@@ -192,7 +192,7 @@ t.test('garbage collection under load loses and corrupts nothing', async t => {
   const { loop } = await import('uasync');
   const server = await listen({ port: 0, host: '127.0.0.1' });
   const { port } = server.address as net.AddressInfo;
-  (async () => {
+  void (async () => {
     for await (const conn of server) {
       (async () => {
         for await (const chunk of conn) await conn.write(Buffer.from(chunk));

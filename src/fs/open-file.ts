@@ -235,7 +235,7 @@ export abstract class OpenFile extends EventEmitter {
     let batch = this.#batch;
     if (batch === null || !batch.hasRoom(transfer.length)) {
       const added = new WriteBatch((one, oneSize) => this.writeNow(one, oneSize));
-      this.inOrder('writes', () => {
+      void this.inOrder('writes', () => {
         if (this.#batch === added) this.#batch = null;
         return added.run();
       });

@@ -73,7 +73,7 @@ export class Scheduler {
     if (this.#tickQueued) return;
     this.#tickQueued = true;
     if (this.#burst >= BURST_MAX) this.wakeLater();
-    else if (this.#loop.quiet) RESOLVED.then(this.#onTick);
+    else if (this.#loop.quiet) void RESOLVED.then(this.#onTick);
     else nextTick(this.#onTick);
   }
 
@@ -120,7 +120,7 @@ export class Scheduler {
     this.#turn(true);
     if (this.#loop.alive !== this.#referenced) this.#setReferenced(!this.#referenced);
     // What was awaited runs before we get ready to sleep: an answer is on its way the sooner.
-    if (this.#loop.completed !== completed) RESOLVED.then(this.#onSettled);
+    if (this.#loop.completed !== completed) void RESOLVED.then(this.#onSettled);
     else this.#await();
   };
 

@@ -32,17 +32,18 @@ export async function firstOf<A, T>(
   let won: { value: T } | undefined;
   let firstError: unknown;
   const start = (address: A): void => {
-    const running = attempt(address, others.signal).then(
-      value => {
-        if (won !== undefined) discard(value);
-        else won = { value };
-      },
-      error => {
-        firstError ??= error;
-      },
-    );
+    const running: Promise<void> = attempt(address, others.signal)
+      .then(
+        value => {
+          if (won !== undefined) discard(value);
+          else won = { value };
+        },
+        error => {
+          firstError ??= error;
+        },
+      )
+      .finally(() => pending.delete(running));
     pending.add(running);
-    running.finally(() => pending.delete(running));
   };
   for (const [i, address] of addresses.entries()) {
     start(address);

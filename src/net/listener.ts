@@ -234,7 +234,7 @@ class Acceptor extends Operation implements Remains {
   /** Hands out no more: what was accepted is closed. */
   #drop(): void {
     this.#error ??= closedError('The listener');
-    for (const fd of this.#accepted.splice(0)) closeSocket(this.loop, fd);
+    for (const fd of this.#accepted.splice(0)) closeSocket(this.loop, fd).catch(() => {});
     this.#serve();
   }
 

@@ -45,7 +45,7 @@ function closeSoon(
   closed: (step: IteratorResult<Buffer, undefined>) => void,
   failed: (error: unknown) => void,
 ): void {
-  RESOLVED.then(() => iteration.return().then(closed, failed));
+  RESOLVED.then(() => iteration.return()).then(closed, failed);
 }
 
 /** Whose bytes a reader waits for. */

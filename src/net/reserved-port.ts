@@ -50,7 +50,7 @@ function reserve(address: InetAddress, ipv6Only: boolean): ReservedPort {
     if (failed < 0) throw systemError(failed, 'listen', address);
     return { port: (localAddress(fd) as InetAddress).port, close: () => closeSocket(loop, fd) };
   } catch (error) {
-    closeSocket(loop, fd);
+    closeSocket(loop, fd).catch(() => {});
     throw error;
   }
 }

@@ -61,7 +61,7 @@ export class RunningThread {
         transferList: [port2, theirs.port],
       });
     } catch (error) {
-      this.channel.close();
+      void this.channel.close();
       port1.close();
       throw error;
     }
@@ -100,7 +100,7 @@ export class RunningThread {
         this.#asked.delete(message.call);
         break;
       case 'listen':
-        this.#show(message.call, message.request);
+        void this.#show(message.call, message.request);
         break;
       case 'taken': {
         const taker = this.#taking.get(message.call);

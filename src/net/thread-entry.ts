@@ -2,6 +2,7 @@
 
 import { workerData } from 'node:worker_threads';
 import { setImmediate } from '../loop/real-timers.js';
+import { throwLater } from '../loop/uncaught.js';
 import { argTypeError } from '../ring/errors.js';
 import { Thread, type ThreadContext } from './thread-context.js';
 import type { ThreadData } from './thread-messages.js';
@@ -28,4 +29,4 @@ async function run(data: ThreadData): Promise<void> {
   }
 }
 
-run(workerData as ThreadData);
+run(workerData as ThreadData).catch(throwLater);

@@ -164,7 +164,7 @@ t.test('a process that ends after a close: the peer has everything', async t => 
   const { port, child } = await serve('test/fixtures/answers-once.js', `${ANSWER.length}`);
   const exited = once(child, 'exit');
   const client = new Client(port);
-  client.upload();
+  void client.upload();
   t.equal(await client.ended, 'end');
   t.equal(client.answer.length, ANSWER.length);
   t.same(await exited, [0, null]);

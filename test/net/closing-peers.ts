@@ -44,7 +44,7 @@ export class Client {
       socket.on('end', () => resolve('end'));
       socket.on('error', error => resolve((error as NodeJS.ErrnoException).code!));
     });
-    this.ended.then(() => {
+    void this.ended.then(() => {
       this.#more = false;
       socket.destroy();
     });

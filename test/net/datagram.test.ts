@@ -156,7 +156,7 @@ t.test('what was sent leaves before process.exit(), and before a close', async t
 t.test('node:dgram to us and back', async t => {
   await using server = await bind({ host: HOST });
   const socket = dgram.createSocket('udp4');
-  (async () => {
+  void (async () => {
     for await (const { data, address, port } of server) await server.send(data, port, address);
   })();
   for (let i = 0; i < 300; i++) {

@@ -323,7 +323,7 @@ t.test('a loop that is closed under them, and a thread that ends with them', asy
 t.test('a proxy that reads in place on one side and pipes on the other', async t => {
   const [client, front] = await pair(t);
   const echo = await listen({ port: 0, host: HOST });
-  (async () => {
+  void (async () => {
     for await (const conn of echo) conn.pipeTo(conn).finally(() => conn.close());
   })();
   const back = await connect({ port: portOf(echo), host: HOST });

@@ -67,7 +67,7 @@ export async function httpServer(
   const listener = await listen({ port: 0, host: HOST });
   const served: Served = { port: portOf(listener), connections: 0 };
   const open = new Set<ConnectionDuplex>();
-  (async () => {
+  void (async () => {
     for await (const conn of listener) {
       served.connections++;
       const duplex = conn.toDuplex();

@@ -11,7 +11,7 @@ checkLeaks();
 /** Whether a promise is pending still, some turns later. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   let pending = true;
-  promise.finally(() => {
+  void promise.finally(() => {
     pending = false;
   });
   await sleep(5);

@@ -29,7 +29,7 @@ async function echo(conn: Connection): Promise<void> {
 /** An echo server of ours, closed with the test. */
 async function echoServer(): Promise<Listener> {
   const server = await listen({ port: 0, host: HOST });
-  (async () => {
+  void (async () => {
     for await (const conn of server) echo(conn).catch(() => {});
   })();
   return server;

@@ -151,7 +151,7 @@ t.test('pipeTo moves everything, then ends the other side', async t => {
   const data = pattern(2_000_000);
   const moving = Promise.all([front.pipeTo(back), back.pipeTo(front)]);
   const echoed = readAll(client);
-  (async () => {
+  void (async () => {
     for await (const chunk of server) await server.write(chunk);
   })();
   await client.write(data);
@@ -494,17 +494,17 @@ t.test('an abort of pipeTo loses nothing: what was read is written, the rest is 
 t.test('a proxy of two lines', async t => {
   const target = await listen({ port: 0, host: HOST });
   const proxy = await listen({ port: 0, host: HOST });
-  (async () => {
+  void (async () => {
     for await (const conn of target)
       conn.pipeTo(conn).then(
         () => conn.close(),
         () => {},
       );
   })();
-  (async () => {
+  void (async () => {
     for await (const inner of proxy) {
       const outer = await connect({ port: portOf(target), host: HOST });
-      Promise.all([inner.pipeTo(outer), outer.pipeTo(inner)]).finally(() =>
+      void Promise.all([inner.pipeTo(outer), outer.pipeTo(inner)]).finally(() =>
         inner.close().then(() => outer.close()),
       );
     }
