@@ -140,6 +140,7 @@ export class Loop {
     return this.#eventfdWaits;
   }
 
+  /** @internal */
   set eventfdWaits(count: number) {
     assert(count >= 0, 'More operations have stopped to wait for an eventfd than waited');
     this.#eventfdWaits = count;
