@@ -83,7 +83,7 @@ async function connected(): Promise<(data: string | Buffer) => void> {
   const listen = async (): Promise<void> => {
     for await (const chunk of conn) arrived(chunk);
   };
-  listen();
+  void listen();
   return data => conn.send(data);
 }
 
