@@ -1,6 +1,7 @@
 /** uasync: an async event loop for Node.js on Linux's io_uring. */
 export {
   AbortError,
+  type ActiveResource,
   allocPinned,
   type BlockStats,
   Channel,
@@ -22,4 +23,5 @@ export {
   sleep,
   uasyncAvailable,
 } from './loop/index.js';
+export type { ErrorCode, ErrorCodes } from './ring/error-codes.js';
 export { UasyncError } from './ring/errors.js';

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as ring from 'uasync/ring';
+import { errorTable } from './error-table.js';
 import { ROOT } from './programs.js';
 
 /** A public name, or a member of one. */
@@ -282,4 +283,5 @@ export function reference(): string {
 
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
   writeFileSync(`${ROOT}docs/reference.md`, reference());
+  writeFileSync(`${ROOT}docs/errors.md`, errorTable());
 }

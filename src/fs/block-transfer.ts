@@ -7,6 +7,10 @@ import { OperationPool } from '../loop/pool.js';
 class BlockOperation extends AbortableOperation<number> {
   #syscall = '';
 
+  override get kind(): string {
+    return 'File';
+  }
+
   override get eager(): boolean {
     return true;
   }

@@ -18,6 +18,10 @@ class Step extends Operation {
     this.#done = done;
   }
 
+  override get kind(): string {
+    return 'File';
+  }
+
   override get eager(): boolean {
     return true;
   }

@@ -8,17 +8,20 @@ import {
   futimes,
   readFile as nodeReadFile,
   type ReadStream,
+  readlinkSync,
   type Stats,
   type WriteStream,
 } from 'node:fs';
 import type { Interface } from 'node:readline';
 import type { ReadableStream } from 'node:stream/web';
-import { promisify } from 'node:util';
+import type { InspectOptionsStylized } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { throwIfAborted } from '../loop/abort.js';
 import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { EINVAL } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError } from '../ring/errors.js';
+import { custom, shown } from '../ring/inspect.js';
 import { checkAllowed, guarded } from '../ring/permission.js';
 import { checkBoolean, sizeOf, toData, toMode, toOptions, toViews } from './arguments.js';
 import { type ChunkOptions, chunksOf } from './chunks.js';
@@ -52,6 +55,16 @@ import {
 } from './transfer-arguments.js';
 import { getFrom, type SetXattrOptions, setOn } from './xattr.js';
 
+/** A descriptor and where it leads, if the system says that. */
+function placeOf(fd: number): string {
+  if (fd < 0) return '';
+  try {
+    return `fd ${fd} ${inspect(readlinkSync(`/proc/self/fd/${fd}`))}`;
+  } catch {
+    return `fd ${fd}`;
+  }
+}
+
 /** What `readv` resolves to. */
 export interface ReadVResult {
   bytesRead: number;
@@ -79,6 +92,11 @@ type Position = number | bigint | null | undefined;
 export class FileHandle extends OpenFile {
   #syncs: GroupSync | undefined;
   #datasyncs: GroupSync | undefined;
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(this, depth, options, this.fd < 0 ? 'closed' : 'open', placeOf(this.fd), []);
+  }
 
   // --- Reading and writing ------------------------------------------------------------------------
 

@@ -16,6 +16,14 @@ export abstract class FileOperation<T> extends AbortableOperation<T> {
   protected path: Path | null = null;
   protected dest: Path | null = null;
 
+  override get kind(): string {
+    return 'File';
+  }
+
+  override get label(): string {
+    return this.path === null ? this.syscall : `${this.syscall} '${pathText(this.path)}'`;
+  }
+
   override get eager(): boolean {
     return true;
   }

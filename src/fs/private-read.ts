@@ -36,6 +36,10 @@ class PrivateRead extends PromiseOperation<number> {
   #length = 0;
   #position = -1;
 
+  override get kind(): string {
+    return 'File';
+  }
+
   override get eager(): boolean {
     return true;
   }

@@ -57,6 +57,14 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   #movesOnEnd = false;
   #length = 0;
 
+  override get kind(): string {
+    return 'File';
+  }
+
+  override get label(): string {
+    return `${this.syscall} fd ${this.fd}`;
+  }
+
   /** Cached files complete while they are submitted. */
   override get eager(): boolean {
     return true;

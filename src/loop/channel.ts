@@ -1,6 +1,8 @@
+import type { InspectOptionsStylized } from 'node:util';
 import { isSharedArrayBuffer } from 'node:util/types';
 import * as abi from '../ring/abi.js';
 import { argTypeError, closedError, errorFrom, stateError, UasyncError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import { optionNames } from '../ring/options.js';
 import { arrayOf, kindOf } from './array-kinds.js';
 import type { ChannelEnd } from './channel-end.js';
@@ -130,6 +132,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     this.#incoming = queue(1 - side);
     this.#loop = loop;
     this.#sleep = new Sleep(loop, () => this.#woken());
+    this.#sleep.subject = { kind: 'Channel', fd: -1, object: this };
     let portClosed!: () => void;
     this.#portClosed = new Promise(resolve => {
       portClosed = resolve;
@@ -150,6 +153,23 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   /** Whether nothing can be sent any more: `close()` has been called here or there, or the other thread ended. */
   get closed(): boolean {
     return this.#closed || this.#gone;
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(
+      this,
+      depth,
+      options,
+      this.#closed ? 'closed' : this.#gone ? 'closed by the other end' : 'open',
+      '',
+      [
+        !this.#closed && !this.#incoming.empty && 'messages waiting',
+        counted(this.#receiving.length, 'recv waiting', 'recvs waiting'),
+        counted(this.#sending.length, 'send waiting', 'sends waiting'),
+        !this.#sleep.referenced && 'unref',
+      ],
+    );
   }
 
   get #gone(): boolean {

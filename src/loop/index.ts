@@ -1,5 +1,6 @@
 /** The event loop: what awaits, and when the kernel is asked. */
 export { AbortError } from './abort.js';
+export type { ActiveResource } from './active.js';
 export type { BlockStats } from './blocks.js';
 export { Channel, type SendOptions } from './channel.js';
 export { type ChannelEnd, type ChannelOptions, channelPair } from './channel-end.js';

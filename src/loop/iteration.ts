@@ -1,7 +1,9 @@
+import type { InspectOptionsStylized } from 'node:util';
 import * as abi from '../ring/abi.js';
 import { checkInt, checkSignal } from '../ring/check.js';
 import { ETIME, isCancelled } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import { libc } from '../ring/libc.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import type { Sqe } from '../ring/sqe/index.js';
@@ -83,6 +85,15 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
     listenForAbort(signal, this);
     // `prepare` may have aborted it.
     if (signal.aborted) this.onAbort();
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(this, depth, options, this.#ended ? 'ended' : 'running', '', [
+      this.syscall,
+      counted(this.#arrived.length, 'completion waiting', 'completions waiting'),
+      counted(this.#waiting.length, 'call waiting', 'calls waiting'),
+    ]);
   }
 
   /** The operation's name in errors. */

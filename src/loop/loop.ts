@@ -1,14 +1,17 @@
 import { AsyncResource } from 'node:async_hooks';
+import type { InspectOptionsStylized } from 'node:util';
 import * as abi from '../ring/abi.js';
 import { assert } from '../ring/assert.js';
 import { checkFunction } from '../ring/check.js';
 import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { FileCalls } from '../ring/file-calls.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import type { Scratch } from '../ring/scratch.js';
 import { Slots } from '../ring/slots.js';
 import { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { type ActiveResource, activeOf, keepsStacks, noteStack } from './active.js';
 import type { Backend, Queues } from './backend.js';
 import { BlockPool, sumOf } from './blocks.js';
 import { FixedBlocks } from './fixed-blocks.js';
@@ -23,7 +26,11 @@ import { now, setImmediate } from './real-timers.js';
 import { Reclaim } from './reclaim.js';
 import { RingBackend } from './ring-backend.js';
 import { Scheduler } from './scheduler.js';
+import { traceCancel, traceEnd, traceStart, traceStarts, tracing } from './trace.js';
 import { throwLater } from './uncaught.js';
+
+/** Whether starts are noted. */
+const watched = tracing || keepsStacks;
 
 /** user_data of requests whose outcome nobody waits for. */
 const NOBODY = -1;
@@ -108,6 +115,17 @@ export class Loop {
     this.leasedBlocks = new FixedBlocks(this.#backend.fixedBuffers);
   }
 
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(this, depth, options, this.#closed ? 'closed' : 'open', '', [
+      `${this.#slots.size + this.#unowned} in flight`,
+      counted(this.#referenced, 'keeps the process alive', 'keep the process alive'),
+      `submitted ${this.#submitted}`,
+      `completed ${this.#completed}`,
+      `blocks ${this.stats().blocks.used} of ${this.stats().blocks.mapped} bytes`,
+    ]);
+  }
+
   /** @internal The plain calls on files, made when first needed. */
   get calls(): FileCalls {
     this.#calls ??= new FileCalls();
@@ -161,7 +179,14 @@ export class Loop {
     this.#submitted++;
     if (operation.referenced) this.#referenced++;
     if (operation.eager) this.#eager++;
+    if (watched) this.#note(operation, this.start);
     return sqe.userDataWords(slot, this.#slots.generation(slot));
+  }
+
+  /** Notes what is started for those who look at it. */
+  #note(operation: Operation, start: (operation: Operation, key: number) => unknown): void {
+    if (tracing) traceStart(operation);
+    if (keepsStacks) noteStack(operation, this.#reaping, start);
   }
 
   /** @internal Sees to it that the next `count` entries go in together: a chain must not be cut. */
@@ -255,6 +280,7 @@ export class Loop {
     this.#expected.set(key, operation);
     this.#submitted++;
     if (operation.referenced) this.#referenced++;
+    if (watched) this.#note(operation, this.expect);
     this.#scheduler.wake();
   }
 
@@ -314,6 +340,7 @@ export class Loop {
   cancel(operation: Operation): void {
     const slot = operation.slot;
     if (slot < 0) return;
+    if (tracing) traceCancel(operation);
     this.startUnowned().cancelWords(slot, this.#slots.generation(slot));
   }
 
@@ -391,6 +418,7 @@ export class Loop {
     if (this.#closed) return false;
     this.#turns++;
     if (reap) this.inline.refill();
+    if (tracing) traceStarts();
     if (this.#callbacks.length !== 0) this.#runCallbacks();
     if (this.#closed) return false;
     const queued = this.#queues.sqReady;
@@ -436,6 +464,7 @@ export class Loop {
       return;
     }
     this.#completed++;
+    if (tracing) traceEnd(operation, low, res, (flags & abi.CQE_F_MORE) !== 0);
     if (!(flags & abi.CQE_F_MORE)) {
       this.#slots.remove(low);
       operation.slot = -1;
@@ -514,6 +543,15 @@ export class Loop {
   /** Entries of its completion queue, likewise. */
   get cqEntries(): number {
     return this.#queues.cqEntries;
+  }
+
+  /**
+   * What keeps the process alive: operations in flight, and what else this package has. For the question why a
+   * program does not exit. With `UASYNC_TRACE=1` in the environment each entry says where it was started. What
+   * Node has is in `process.getActiveResourcesInfo()`.
+   */
+  active(): ActiveResource[] {
+    return activeOf(this.#slots.values());
   }
 
   /** Counters, as they are now. */

@@ -2,6 +2,16 @@ import type { Loop } from './loop.js';
 import { promiseOf, type Settler } from './settler.js';
 import { rejectTraced } from './traced.js';
 
+/** Who an operation is for, as it is named to the user. */
+export interface Subject {
+  /** The class of the object that users hold. */
+  readonly kind: string;
+  /** -1 once closed. */
+  readonly fd: number;
+  /** That object, while someone holds it. */
+  readonly object: object | undefined;
+}
+
 /**
  * Something that waits for completions. While it is in flight it has a slot; everything that it
  * references is kept until its last completion has come.
@@ -16,8 +26,21 @@ export abstract class Operation {
   /** Whether it keeps the process alive. */
   referenced = true;
 
+  /** Who it is for; null if it is for one call. */
+  subject: Subject | null = null;
+
   constructor(loop: Loop) {
     this.loop = loop;
+  }
+
+  /** What it belongs to, as `Loop.active()` and the trace name it. */
+  get kind(): string {
+    return this.subject === null ? 'Operation' : this.subject.kind;
+  }
+
+  /** What it does, and to what. */
+  get label(): string {
+    return this.syscall;
   }
 
   /**

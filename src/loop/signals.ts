@@ -1,7 +1,10 @@
 import { constants } from 'node:os';
+import type { InspectOptionsStylized } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 import { argValueError, UasyncError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import { AbortError, signalOf, throwIfAborted } from './abort.js';
+import { Hold } from './active.js';
 import { clearInterval, setInterval } from './real-timers.js';
 import { Waiter } from './waiter.js';
 
@@ -18,6 +21,7 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
   readonly #signal: AbortSignal | undefined;
   /** Node's own handles of signals do not hold the process. */
   #held: NodeJS.Timeout | undefined;
+  readonly #hold = new Hold('SignalIterator', 'next', () => this);
   #done = false;
   /** An abort that has not been reported yet. */
   #aborted = false;
@@ -41,6 +45,15 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
     this.#end();
     for (const waiter of waiting) waiter.fail(new AbortError(this.#signal!));
   };
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(this, depth, options, this.#done ? 'ended' : 'listening', '', [
+      this.#names.join(' '),
+      counted(this.#pending.size, 'signal pending', 'signals pending'),
+      counted(this.#waiting.length, 'call waiting', 'calls waiting'),
+    ]);
+  }
 
   /** The next signal: one that came meanwhile, or the next to come. */
   next(): Promise<Step> {
@@ -75,7 +88,9 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
 
   /** It keeps the process alive until `return()`, which it does not otherwise. */
   ref(): this {
-    if (!this.#done) this.#held ??= setInterval(() => {}, HOUR_MS);
+    if (this.#done) return this;
+    this.#held ??= setInterval(() => {}, HOUR_MS);
+    this.#hold.begin();
     return this;
   }
 
@@ -83,6 +98,7 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
   unref(): this {
     clearInterval(this.#held);
     this.#held = undefined;
+    this.#hold.end();
     return this;
   }
 

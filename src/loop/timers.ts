@@ -6,6 +6,10 @@ import { PromiseOperation } from './operation.js';
 import { OperationPool } from './pool.js';
 
 class SleepOperation extends AbortableOperation<void> {
+  override get kind(): string {
+    return 'Timer';
+  }
+
   override get syscall(): string {
     return 'timeout';
   }

@@ -23,7 +23,8 @@ import { checkNoFds } from './adopt.js';
 import { firstOf, interleave } from './attempts.js';
 import { CallLimit } from './call-limit.js';
 import { Connection } from './connection.js';
-import { givenPath } from './names.js';
+import { connected, notConnected } from './diagnostics.js';
+import { givenPath, placeOf } from './names.js';
 import { openSocket } from './open-socket.js';
 import {
   IPPROTO_TCP,
@@ -93,8 +94,16 @@ const OF_TCP = ['port', 'host', 'address', 'family', 'hints', 'lookup', 'localAd
 class ConnectOperation extends AbortableOperation<void> {
   #address: SocketAddress | null = null;
 
+  override get kind(): string {
+    return 'Connection';
+  }
+
   override get syscall(): string {
     return 'connect';
+  }
+
+  override get label(): string {
+    return `connect to ${placeOf(this.#address!)}`;
   }
 
   /** @param name the address as the kernel takes it. */
@@ -156,9 +165,11 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     );
   } catch (error) {
     // An address may have failed for a reason of its own before the time was up.
-    throw traced(
-      limit.signal.aborted ? limit.error(tried ?? (path === undefined ? undefined : { path })) : error,
-    );
+    const failure = limit.signal.aborted
+      ? limit.error(tried ?? (path === undefined ? undefined : { path }))
+      : error;
+    notConnected(failure);
+    throw traced(failure);
   } finally {
     limit.end();
   }
@@ -221,6 +232,8 @@ async function connectTo(
     throw error instanceof AbortError ? limit.error(address) : error;
   }
   const connection = new Connection(loop, fd);
+  connection.direction = '->';
+  connected(connection, address);
   if (options.fastOpen) connection.deferConnect();
   return connection;
 }

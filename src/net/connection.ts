@@ -1,9 +1,11 @@
 import { constants } from 'node:buffer';
+import type { InspectOptionsStylized } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkDuration, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, errorFrom, rangeError, stateError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import { checkOptions } from '../ring/options.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { ChunkIterator } from './chunk-iterator.js';
@@ -18,6 +20,7 @@ import { ConnectionDuplex, TO_DUPLEX_OPTIONS, type ToDuplexOptions } from './dup
 import { Endpoint } from './endpoint.js';
 import { closeWhenForgotten } from './forgotten.js';
 import { type LinesOptions, linesOf } from './lines.js';
+import { placeOf } from './names.js';
 import { PIPE_TO_OPTIONS, type PipeToOptions, pipe } from './pipe-to.js';
 import { FdReceiver, type ReceivedFds } from './received-fds.js';
 import { checkSendFds, sendFds } from './send-fds.js';
@@ -55,6 +58,30 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   /** @internal Has it take descriptors too; before anything is read. */
   receiveFds(): void {
     this.#endpoint.receiver.fds = new FdReceiver(this.#endpoint.loop, this.fd);
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(this, depth, options, this.#endpoint.state, this.#route, [
+      `read ${this.bytesRead}`,
+      `written ${this.bytesWritten}`,
+      counted(this.#endpoint.waiting.bytes, 'byte unread', 'bytes unread'),
+      counted(this.bufferedAmount, 'byte to send', 'bytes to send'),
+      counted(this.#endpoint.waiting.readers, 'reader waiting', 'readers waiting'),
+      !this.#endpoint.referenced && 'unref',
+    ]);
+  }
+
+  /** Between what addresses it is. */
+  get #route(): string {
+    const { localAddress, remoteAddress } = this;
+    const local = localAddress === undefined ? '' : `${placeOf(localAddress)} `;
+    return `${local}${this.#endpoint.direction} ${remoteAddress === undefined ? '?' : placeOf(remoteAddress)}`;
+  }
+
+  /** @internal Who has made it. */
+  set direction(direction: '->' | '<-') {
+    this.#endpoint.direction = direction;
   }
 
   /** The socket's descriptor, -1 once closed. */

@@ -4,7 +4,8 @@ import { AF_UNIX, type SocketAddress } from '../ring/sockaddr.js';
 import { kernelDrops } from './datagram-options.js';
 import { DatagramReceiver } from './datagram-receiver.js';
 import { DatagramSender } from './datagram-sender.js';
-import type { Remains } from './forgotten.js';
+import { datagramClosed } from './diagnostics.js';
+import { type Remains, userOf } from './forgotten.js';
 import { localAddress, placeOf } from './names.js';
 import type { SocketFile } from './socket-file.js';
 
@@ -30,6 +31,7 @@ export interface SocketSetup {
  */
 export class DatagramEndpoint implements Remains {
   readonly kind = 'DatagramSocket';
+  held: WeakRef<object> | null = null;
   readonly loop: Loop;
   readonly receiver: DatagramReceiver;
   readonly sender: DatagramSender;
@@ -48,7 +50,13 @@ export class DatagramEndpoint implements Remains {
     this.receiver = receiver;
     this.sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
     this.sender.onRefused = error => receiver.fail(error);
+    this.receiver.subject = this;
+    this.sender.subject = this;
     this.#file = setup.file;
+  }
+
+  get object(): object | undefined {
+    return userOf(this);
   }
 
   get closed(): boolean {
@@ -85,6 +93,7 @@ export class DatagramEndpoint implements Remains {
     }
     const { fd } = this;
     this.#dropped = kernelDrops(fd);
+    datagramClosed(this);
     this.fd = -1;
     this.#file?.remove();
     await closeSocket(this.loop, fd);

@@ -12,6 +12,8 @@ import { CONTROL_MAX, type PacketInfo, readControl } from './ancillary.js';
 import { DatagramBuffers } from './datagram-buffers.js';
 import type { Destination } from './datagram-destination.js';
 import { peerAt } from './datagram-peers.js';
+import { datagramFailed } from './diagnostics.js';
+import type { Remains } from './forgotten.js';
 import { copyChunk } from './slab.js';
 
 /** A datagram that has arrived. */
@@ -80,6 +82,11 @@ export class DatagramReceiver extends Operation {
 
   override get syscall(): string {
     return 'recvmsg';
+  }
+
+  /** How many calls wait. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   /** Datagrams that have not been taken. */
@@ -155,6 +162,7 @@ export class DatagramReceiver extends Operation {
   /** An error that no call waits for: the next one has it. */
   fail(error: Error): void {
     this.#error ??= error;
+    if (this.subject !== null) datagramFailed(this.subject as Remains, error);
     this.#serve();
   }
 

@@ -103,6 +103,7 @@ export class DatagramSend extends Operation implements Settler<number>, Limited 
     this.parts = null;
     this.control = NO_CONTROL;
     this.sender = null;
+    this.subject = null;
     sends.give(this);
   }
 

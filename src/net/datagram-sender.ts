@@ -1,5 +1,6 @@
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
+import type { Subject } from '../loop/operation.js';
 import { promiseOf } from '../loop/settler.js';
 import * as abi from '../ring/abi.js';
 import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../ring/errno.js';
@@ -48,6 +49,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
   /** Tells the senders of a thread apart, and what a sender knew before its socket was changed. */
   id = ++senders;
   readonly #trains: DatagramTrains;
+  /** Whose socket it is. */
+  subject: Subject | null = null;
   /** Whom a datagram without a destination goes to, for errors. */
   peer: Destination | null = null;
   /** Told of a refusal that no call waits for any more. */
@@ -190,6 +193,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
     // What was sent before goes first.
     this.#trains.flush();
     send.sender = this;
+    send.subject = this.subject;
     send.order = ++this.#count;
     send.destination = destination;
     send.length = send.parts === null ? data.length : lengthOf(send.parts);
@@ -292,6 +296,11 @@ export class DatagramSender implements BlockWaiter, SendOwner, TrainSender {
   /** Ends the end if nothing is left of it. */
   settle(): void {
     if (this.#idle) this.#onStopped?.();
+  }
+
+  /** How many datagrams the kernel has not taken. */
+  get unsent(): number {
+    return this.#inFlight + this.#trains.inFlight + this.#waiting.length;
   }
 
   get #idle(): boolean {

@@ -1,9 +1,11 @@
+import type { InspectOptionsStylized } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../loop/abort.js';
 import type { Loop } from '../loop/loop.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, closedError, type ErrorDetails, systemError, UasyncError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import { libc } from '../ring/libc.js';
 import { type OptionNames, optionNames } from '../ring/options.js';
 import { AF_UNIX, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
@@ -23,8 +25,9 @@ import { DatagramEndpoint, type SocketSetup } from './datagram-endpoint.js';
 import type { Datagram, DatagramReceiver } from './datagram-receiver.js';
 import type { DatagramSender } from './datagram-sender.js';
 import { DatagramSettings } from './datagram-settings.js';
+import { bound, datagramConnected } from './diagnostics.js';
 import { closeWhenForgotten } from './forgotten.js';
-import { givenPath, localAddress, remoteAddress } from './names.js';
+import { givenPath, localAddress, placeOf, remoteAddress } from './names.js';
 import { sendLimit } from './send-limit.js';
 import { UnixName } from './unix-path.js';
 import { toBytes, type WriteData } from './write-data.js';
@@ -69,11 +72,30 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#bound = setup.bound ? local : undefined;
     if (setup.peer !== undefined) this.#setPeer(destinationOf(setup.peer));
     closeWhenForgotten(this, this.#endpoint);
+    bound(this);
   }
 
   /** @internal The socket by itself: a reference to it does not keep this object alive. */
   get remains(): DatagramEndpoint {
     return this.#endpoint;
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(
+      this,
+      depth,
+      options,
+      this.fd < 0 ? 'closed' : this.closed ? 'closing' : 'open',
+      placeOf(this.address) + (this.#remote === undefined ? '' : ` -> ${placeOf(this.#remote)}`),
+      [
+        counted(this.queued, 'datagram queued', 'datagrams queued'),
+        counted(this.dropped, 'dropped', 'dropped'),
+        counted(this.#sender.unsent, 'datagram to send', 'datagrams to send'),
+        counted(this.#receiver.waiting, 'receive waiting', 'receives waiting'),
+        !this.#receiver.referenced && 'unref',
+      ],
+    );
   }
 
   /** The socket's descriptor, -1 once closed. */
@@ -333,7 +355,10 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
       this.#addressing.local = localAddress(this.fd) ?? local;
     }
     if (peer === null) this.#remote = undefined;
-    else this.#remote = this.domain === AF_UNIX ? { path: peer.address } : remoteAddress(this.fd);
+    else {
+      this.#remote = this.domain === AF_UNIX ? { path: peer.address } : remoteAddress(this.fd);
+      datagramConnected(this);
+    }
   }
 
   /**

@@ -4,11 +4,18 @@ import type { Operation } from '../loop/operation.js';
 import { queueMicrotask } from '../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../loop/waiter.js';
 import { ECONNRESET, EPIPE } from '../ring/errno.js';
-import { closedError, type ErrorDetails, systemError, timeoutError } from '../ring/errors.js';
+import {
+  closedError,
+  type ErrorDetails,
+  systemError,
+  timeoutError,
+  type UasyncError,
+} from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
-import type { Remains } from './forgotten.js';
+import { connectionClosed, failed } from './diagnostics.js';
+import { type Remains, userOf } from './forgotten.js';
 import { IdleTimer } from './idle-timer.js';
 import { endNow, LingeringClose } from './lingering-close.js';
 import { placeOf } from './names.js';
@@ -24,6 +31,7 @@ import { Sender } from './sender.js';
  * is in flight does not keep alive.
  */
 export class Endpoint implements ReceiverOwner, Remains {
+  held: WeakRef<object> | null = null;
   readonly loop: Loop;
   #receiver: Receiver | null = null;
   #sender: Sender | null = null;
@@ -33,6 +41,8 @@ export class Endpoint implements ReceiverOwner, Remains {
   linger: number | null = null;
   /** The peer, see `peerNameOf`: asked for while the kernel knows it. */
   readonly #peer: string;
+  /** Who has made the connection: this side, the peer, or another program. */
+  direction: '->' | '<-' | '<->' = '<->';
   readonly #onClosed: (() => void) | undefined;
   #closing: Promise<void> | null = null;
   #shutdown: Promise<void> | null = null;
@@ -84,6 +94,7 @@ export class Endpoint implements ReceiverOwner, Remains {
 
   #adopt<T extends Operation>(direction: T): T {
     direction.referenced = this.#referenced;
+    direction.subject = this;
     return direction;
   }
 
@@ -107,6 +118,32 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.#closing !== null;
   }
 
+  /** How far it has come, in a word or two. */
+  get state(): string {
+    if (this.fd < 0) return 'closed';
+    const receiver = this.#receiver;
+    if (receiver?.error) return `failed ${(receiver.error as UasyncError).code}`;
+    if (this.#closing !== null) return 'closing';
+    if (this.#ended) return 'ended';
+    return receiver?.finished ? 'ended by the peer' : 'open';
+  }
+
+  /** What waits: bytes that are not read, and readers. */
+  get waiting(): { bytes: number; readers: number } {
+    const receiver = this.#receiver;
+    return receiver === null
+      ? { bytes: 0, readers: 0 }
+      : { bytes: receiver.unreadBytes, readers: receiver.waiting };
+  }
+
+  get referenced(): boolean {
+    return this.#referenced;
+  }
+
+  get object(): object | undefined {
+    return userOf(this);
+  }
+
   /** The peer's. */
   get address(): SocketAddress | undefined {
     return addressOf(this.#peer);
@@ -127,6 +164,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     // In both directions: a pipe that leads here must not wait for bytes to learn it.
     this.sender.endPipes(error);
     this.sender.abort(systemError(EPIPE, 'write', this.peerDetails));
+    failed(this, error);
     this.#watch?.finish(error);
     this.#endItself();
   }
@@ -145,6 +183,7 @@ export class Endpoint implements ReceiverOwner, Remains {
 
   #watchNow(): PeerWatch {
     this.#watch ??= new PeerWatch(this.loop, this.fd, this.#referenced, failed => this.#onGone(failed));
+    this.#watch.subject = this;
     return this.#watch;
   }
 
@@ -327,6 +366,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   #release(): Promise<void> {
     // Until now: a close waits for a peer that does not read no longer than a write.
     this.#idle?.stop();
+    connectionClosed(this);
     const { fd } = this;
     this.fd = -1;
     const closed = this.#watch === null ? this.#closeSocket(fd) : this.#closeWatched(fd, this.#watch);

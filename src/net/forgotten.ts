@@ -1,12 +1,12 @@
 /** What owns a descriptor and is collected without having been closed: it is closed then, with a warning. */
+import type { Subject } from '../loop/operation.js';
 import { setTimeout } from '../loop/real-timers.js';
 
 /** What such an object leaves: all of it but the part that users hold, which it must not reference. */
-export interface Remains {
-  /** The name of its class. */
-  readonly kind: string;
+export interface Remains extends Subject {
   readonly closed: boolean;
-  readonly fd: number;
+  /** The object, once it has lived for a while: see `userOf`. */
+  held: WeakRef<object> | null;
   /** Where it leads, for the warning; undefined if that is not known. */
   readonly place: string | undefined;
   close(): Promise<void>;
@@ -51,6 +51,16 @@ export function closeWhenForgotten(object: object, remains: Remains): void {
   setTimeout(sweep, YOUNG_MS).unref();
 }
 
+/** The object that users hold, while they do. */
+export function userOf(remains: Remains): object | undefined {
+  if (remains.held !== null) return remains.held.deref();
+  for (const pairs of [fresh, young]) {
+    const at = pairs.lastIndexOf(remains);
+    if (at > 0) return pairs[at - 1];
+  }
+  return undefined;
+}
+
 function sweep(): void {
   let registered = 0;
   while (young.length !== 0 && registered < SWEEP_MAX) {
@@ -58,6 +68,7 @@ function sweep(): void {
     const object = young.pop()!;
     if (remains.closed) continue;
     registry.register(object, remains);
+    remains.held = new WeakRef(object);
     registered++;
   }
   const more = young.length !== 0;

@@ -1,3 +1,5 @@
+import type { InspectOptionsStylized } from 'node:util';
+import { Hold } from '../loop/active.js';
 import { closeSocket } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
@@ -19,10 +21,12 @@ import {
 } from '../ring/errno.js';
 import { closedError, errorFrom, systemError } from '../ring/errors.js';
 import { POLLIN } from '../ring/flags.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import { libc } from '../ring/libc.js';
 import type { SocketAddress, UnixAddress } from '../ring/sockaddr.js';
 import { Connection } from './connection.js';
-import { closeWhenForgotten, type Remains } from './forgotten.js';
+import { accepted } from './diagnostics.js';
+import { closeWhenForgotten, type Remains, userOf } from './forgotten.js';
 import { givenPath, localAddress, placeOf } from './names.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { SocketFile } from './socket-file.js';
@@ -46,7 +50,7 @@ const BURST = 64;
  * stays open.
  */
 class Acceptor extends Operation implements Remains {
-  readonly kind = 'Listener';
+  held: WeakRef<object> | null = null;
   /** The descriptor, -1 once closed. */
   fd: number;
   readonly #waiting: Waiter<Connection>[] = [];
@@ -61,6 +65,8 @@ class Acceptor extends Operation implements Remains {
   #open = 0;
   #error: Error | null = null;
   #pause: NodeJS.Timeout | null = null;
+  /** While it pauses. */
+  #hold: Hold | null = null;
   #pausing = false;
   /** Whether the last attempt found no descriptor free: it has been said. */
   #exhausted = false;
@@ -75,11 +81,35 @@ class Acceptor extends Operation implements Remains {
   constructor(loop: Loop, fd: number, address: SocketAddress, setup: ListenerSetup) {
     super(loop);
     this.fd = fd;
+    this.subject = this;
     this.#polls = libc().isNonBlocking(fd);
     this.#max = setup.maxConnections ?? Number.POSITIVE_INFINITY;
     this.#address = 'path' in address ? address : undefined;
     this.#file = setup.file ?? null;
     this.#receiveFds = setup.receiveFds ?? false;
+  }
+
+  override get kind(): string {
+    return 'Listener';
+  }
+
+  get object(): object | undefined {
+    return userOf(this);
+  }
+
+  /** What waits: connections that were accepted, and calls. */
+  get waiting(): { accepted: number; calls: number } {
+    return { accepted: this.#accepted.length, calls: this.#waiting.length };
+  }
+
+  /** How many connections are open, if they are counted. */
+  get open(): number {
+    return this.#open;
+  }
+
+  get state(): string {
+    if (this.#closing !== null) return this.fd < 0 ? 'closed' : 'closing';
+    return this.#pause === null ? 'open' : 'pausing: no descriptor is free';
   }
 
   get closed(): boolean {
@@ -180,8 +210,11 @@ class Acceptor extends Operation implements Remains {
       this.#exhausted = true;
       process.emitWarning('No file descriptor is free: a listener pauses', 'UasyncWarning', 'UASYNC_EMFILE');
     }
+    this.#hold ??= new Hold('Listener', 'a free descriptor', () => this.object);
+    if (this.referenced) this.#hold.begin();
     this.#pause = setTimeout(() => {
       this.#pause = null;
+      this.#hold?.end();
       if (this.loop.closing) return;
       if (this.#polls && this.slot >= 0) this.#take();
       else this.arm();
@@ -208,9 +241,11 @@ class Acceptor extends Operation implements Remains {
   }
 
   #connection(fd: number): Connection {
-    const counted = this.#max !== Number.POSITIVE_INFINITY;
-    if (counted) this.#open++;
-    const connection = new Connection(this.loop, fd, counted ? this.#onClosed : undefined);
+    const limited = this.#max !== Number.POSITIVE_INFINITY;
+    if (limited) this.#open++;
+    const connection = new Connection(this.loop, fd, limited ? this.#onClosed : undefined);
+    connection.direction = '<-';
+    accepted(connection, this);
     if (this.#address !== undefined) connection.setLocalAddress(this.#address);
     if (this.#receiveFds) connection.receiveFds();
     return connection;
@@ -240,6 +275,7 @@ class Acceptor extends Operation implements Remains {
 
   async #finish(): Promise<void> {
     if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#hold?.end();
     await new Promise<void>(resolve => {
       this.#onStopped = resolve;
       if (this.slot >= 0) this.loop.cancel(this);
@@ -292,6 +328,16 @@ export class Listener<Address extends SocketAddress = SocketAddress>
   /** @internal The listening socket by itself: a reference to it does not keep this object alive. */
   get remains(): Remains & { onClosed: (() => void) | null } {
     return this.#acceptor;
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(this, depth, options, this.#acceptor.state, placeOf(this.address), [
+      counted(this.#acceptor.open, 'connection open', 'connections open'),
+      counted(this.#acceptor.waiting.accepted, 'connection to hand out', 'connections to hand out'),
+      counted(this.#acceptor.waiting.calls, 'accept waiting', 'accepts waiting'),
+      !this.#acceptor.referenced && 'unref',
+    ]);
   }
 
   /** The socket's descriptor, -1 once closed. */

@@ -65,6 +65,11 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
     return this.#wait(this.#newReader().until(delimiter, max), options);
   }
 
+  /** How many calls wait. */
+  get waiting(): number {
+    return this.#readers.length;
+  }
+
   #newReader(): Reader {
     return Reader.of(this);
   }

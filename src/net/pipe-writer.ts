@@ -52,6 +52,11 @@ export class PipeWriter extends Operation implements BlockWaiter {
     return 'write';
   }
 
+  /** How many calls wait. */
+  get waiting(): number {
+    return this.#writes.length;
+  }
+
   /** Resolves when the kernel has taken every byte. */
   write(data: Uint8Array, options: WaitOptions | undefined): Promise<void> {
     if (this.#error !== null) return Promise.reject(errorFrom(this.#error));

@@ -1,5 +1,6 @@
 import { constants } from 'node:buffer';
 import { close, constants as fsConstants, fstatSync } from 'node:fs';
+import type { InspectOptionsStylized } from 'node:util';
 import { promisify } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { isMainThread } from 'node:worker_threads';
@@ -10,6 +11,7 @@ import { disown, own } from '../loop/owned-descriptors.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { checkBytes, checkFd, checkInt } from '../ring/check.js';
 import { argTypeError, closedError, rangeError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import {
   type Delimiter,
@@ -18,7 +20,7 @@ import {
   type ReadUntilOptions,
   untilMax,
 } from './delimiter.js';
-import { closeWhenForgotten, type Remains } from './forgotten.js';
+import { closeWhenForgotten, type Remains, userOf } from './forgotten.js';
 import { type LinesOptions, linesOf } from './lines.js';
 import { PipeReader } from './pipe-reader.js';
 import { PipeWriter } from './pipe-writer.js';
@@ -44,6 +46,7 @@ const STDERR = 2;
  */
 class Descriptor implements Remains {
   readonly kind = 'Pipe';
+  held: WeakRef<object> | null = null;
   readonly place = undefined;
   readonly loop: Loop;
   readonly reader: PipeReader;
@@ -64,6 +67,12 @@ class Descriptor implements Remains {
     if (autoClose) own(fd);
     this.reader = new PipeReader(loop, fd);
     this.writer = new PipeWriter(loop, fd);
+    this.reader.subject = this;
+    this.writer.subject = this;
+  }
+
+  get object(): object | undefined {
+    return userOf(this);
   }
 
   get closed(): boolean {
@@ -106,6 +115,24 @@ export class Pipe implements AsyncIterable<Buffer> {
     this.#reader = this.#descriptor.reader;
     this.#writer = this.#descriptor.writer;
     if (autoClose && fd > STDERR) closeWhenForgotten(this, this.#descriptor);
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(
+      this,
+      depth,
+      options,
+      this.fd < 0 ? 'closed' : this.closed ? 'closing' : 'open',
+      this.fd >= 0 && `fd ${this.fd}`,
+      [
+        `read ${this.bytesRead}`,
+        `written ${this.bytesWritten}`,
+        counted(this.#reader.waiting, 'reader waiting', 'readers waiting'),
+        counted(this.#writer.waiting, 'write waiting', 'writes waiting'),
+        !this.#reader.referenced && 'unref',
+      ],
+    );
   }
 
   /** The descriptor, -1 once closed. */

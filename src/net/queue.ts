@@ -8,6 +8,13 @@ export class Queue<T extends Queued<T>> {
   first: T | null = null;
   #last: T | null = null;
 
+  /** How many there are: they are counted. */
+  get length(): number {
+    let length = 0;
+    for (let entry = this.first; entry !== null; entry = entry.next) length++;
+    return length;
+  }
+
   get empty(): boolean {
     return this.first === null;
   }

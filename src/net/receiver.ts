@@ -385,6 +385,16 @@ export class Receiver extends Operation implements ReaderOwner {
     return this.#error !== null;
   }
 
+  /** How many readers wait. */
+  get waiting(): number {
+    return this.#readers.length;
+  }
+
+  /** Bytes that wait here to be read. */
+  get unreadBytes(): number {
+    return this.#inbox.length;
+  }
+
   /** Whether bytes wait here to be read. */
   get hasUnread(): boolean {
     return this.#inbox.length !== 0;

@@ -7,6 +7,7 @@ import { EAGAIN, EOPNOTSUPP, isCancelled } from '../ring/errno.js';
 import { closedError, errorFrom, systemError, UasyncError } from '../ring/errors.js';
 import { POLLOUT } from '../ring/flags.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { type ConnectionState, failed } from './diagnostics.js';
 import { detailsOf } from './peer-name.js';
 import { Queue } from './queue.js';
 import { isSentNow, restOf, sendNow } from './send-now.js';
@@ -359,6 +360,7 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   #fail(error: Error): void {
     this.#error = error;
+    if (this.subject !== null) failed(this.subject as ConnectionState, error);
     this.endPipes(error);
     this.#drop(error);
   }

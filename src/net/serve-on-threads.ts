@@ -1,18 +1,22 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { InspectOptionsStylized } from 'node:util';
 import { throwIfAborted } from '../loop/abort.js';
 import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
+import { Hold } from '../loop/active.js';
 import type { Channel } from '../loop/channel.js';
 import type { LoopStats } from '../loop/loop-stats.js';
 import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import { isUrl } from '../ring/views.js';
 import { openPort } from './listen.js';
+import { placeOf } from './names.js';
 import { type ReservedPort, reservePort } from './reserved-port.js';
 import { anyAddress } from './resolve.js';
 import type { RunningThread } from './running-thread.js';
@@ -116,6 +120,8 @@ export class ThreadServer {
   /** Aborted when those that have not ended yet are to be terminated. */
   readonly #now = new AbortController();
   #serving = false;
+  /** Node keeps the process alive for its threads. */
+  readonly #hold = new Hold('ThreadServer', 'threads', () => this);
 
   /** @internal */
   constructor(count: number, moduleUrl: string, options: ServeOptions) {
@@ -133,6 +139,7 @@ export class ThreadServer {
 
   /** @internal Resolves when all threads serve. */
   async start(options: WaitOptions): Promise<void> {
+    this.#hold.begin();
     try {
       await unlessGivenUp(Promise.all(this.#threads.map(thread => thread.start())), 'serve', options);
       this.#serving = true;
@@ -140,6 +147,18 @@ export class ThreadServer {
       await this.stop({ timeout: FAILED_TIMEOUT_MS });
       throw error;
     }
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(
+      this,
+      depth,
+      options,
+      this.#stopping !== null ? 'stopping' : this.#serving ? 'serving' : 'starting',
+      this.address !== undefined && placeOf(this.address),
+      [counted(this.size, 'thread', 'threads')],
+    );
   }
 
   /** How many threads there are. */
@@ -199,7 +218,7 @@ export class ThreadServer {
     try {
       checkOptions(options, STOP_OPTIONS);
       const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
-      this.#stopping ??= this.#stop();
+      this.#stopping ??= this.#stop().finally(() => this.#hold.end());
       this.#limitStop(timeout, checkSignal(options.signal));
       return this.#stopping;
     } catch (error) {

@@ -77,6 +77,7 @@ export class ZeroCopy {
       onSent(res);
     });
     send.referenced = owner.referenced;
+    send.subject = owner.subject;
     this.send = send;
     send.start(fd, address, length);
   }

@@ -1,9 +1,11 @@
 import { constants } from 'node:buffer';
+import type { InspectOptionsStylized } from 'node:util';
 import * as abi from './abi.js';
 import { registerError } from './availability.js';
 import { checkInt, checkU16, checkU32 } from './check.js';
 import { ENOMEM } from './errno.js';
 import { argTypeError, closedError, rangeError, systemError } from './errors.js';
+import { custom, shown } from './inspect.js';
 import { Mapping } from './mapping.js';
 import { checkOptions, optionNames } from './options.js';
 import { Ring } from './ring.js';
@@ -101,6 +103,14 @@ export class BufRing {
     reg.writeUInt16LE(this.group, BUF_REG.bgid);
     reg.writeUInt16LE(flags, BUF_REG.flags);
     return reg;
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(this, depth, options, this.#open ? 'open' : 'closed', '', [
+      `group ${this.group}`,
+      `${this.entries} buffers of ${this.bufferSize} bytes`,
+    ]);
   }
 
   /** Where `bytes` begin. */

@@ -62,6 +62,11 @@ function describe(errno: number): [name: string, message: string] {
   return names.get(errno) ?? [`E${-errno}`, `unknown error ${-errno}`];
 }
 
+/** The name of a negative errno, such as 'ENOENT'. */
+export function errnoName(errno: number): string {
+  return describe(errno)[0];
+}
+
 function failure(
   [code, text]: readonly [code: string, text: string],
   errno: number | undefined,

@@ -1,9 +1,11 @@
+import type { InspectOptionsStylized } from 'node:util';
 import * as abi from './abi.js';
 import { checkDuration, checkFunction, checkInt, checkU32, checkUint8Array, microseconds } from './check.js';
 import { CompletionQueue } from './completion-queue.js';
 import type { Cqe, CqeSink } from './cqe.js';
 import { EAGAIN, EINVAL } from './errno.js';
 import { argTypeError, systemError } from './errors.js';
+import { custom, shown } from './inspect.js';
 import { KernelEntry } from './kernel-entry.js';
 import type { Mapping } from './mapping.js';
 import { Pins } from './pins.js';
@@ -73,6 +75,16 @@ export class Ring extends Registrations {
     this.#sqe = new Sqe(this.scratch);
     this.#sq = new SubmissionQueue(memory, params, this.flags, this.#sqe, this.pins);
     this.#cq = new CompletionQueue(memory, params, this.flags, this.pins);
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(this, depth, options, this.closed ? 'closed' : 'open', this.fd >= 0 && `fd ${this.fd}`, [
+      `${this.sqEntries} + ${this.cqEntries} entries`,
+      !this.closed && `${this.sqReady} queued`,
+      !this.closed && `${this.cqReady} completed`,
+      `enters ${this.enters}`,
+    ]);
   }
 
   #assertOpen(): void {

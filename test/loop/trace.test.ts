@@ -1,0 +1,65 @@
+/** `NODE_DEBUG=uasync`: a line for each start, completion and cancel. */
+import { execFile } from 'node:child_process';
+import t from 'tap';
+import { ROOT } from '../programs.js';
+
+const PROGRAM = `
+  const { sleep, loop } = await import('uasync');
+  const { connect, listen } = await import('uasync/net');
+  const { mkdir } = await import('uasync/fs');
+  loop({ inline: false });
+  const server = await listen({ port: 0, host: '127.0.0.1' });
+  const client = await connect(server.address);
+  const served = await server.accept();
+  const reading = served.read();
+  await client.write('hello');
+  await reading;
+  await sleep(1);
+  await mkdir('/proc/nothing').catch(() => {});
+  await sleep(60_000, { signal: AbortSignal.timeout(20) }).catch(() => {});
+  await Promise.all([client.close(), served.close(), server.close()]);
+`;
+
+/** What the program says on its standard error, with this NODE_DEBUG. */
+function traced(sections: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, NODE_DEBUG: sections };
+    const args = ['--input-type=module', '-e', PROGRAM];
+    execFile(process.execPath, args, { cwd: ROOT, env, timeout: 200_000 }, (error, _stdout, stderr) => {
+      if (error === null) resolve(stderr);
+      else reject(error);
+    });
+  });
+}
+
+t.test('everything', async t => {
+  const text = await traced('uasync');
+  for (const line of [
+    /^UASYNC \d+: start #(\d+) Listener fd \d+ accept$/m,
+    /^UASYNC \d+: event #\d+ Listener fd \d+ accept: \d+$/m,
+    /^UASYNC \d+: start #\d+ Connection connect to 127\.0\.0\.1:\d+$/m,
+    /^UASYNC \d+: event #\d+ Connection fd \d+ read: 5$/m,
+    /^UASYNC \d+: end #\d+ Connection fd \d+ write: 5$/m,
+    /^UASYNC \d+: start #\d+ Timer timeout$/m,
+    /^UASYNC \d+: end #\d+ Timer timeout: ETIME$/m,
+    /^UASYNC \d+: cancel #\d+ Timer timeout$/m,
+    /^UASYNC \d+: end #\d+ Timer timeout: ECANCELED$/m,
+    /^UASYNC \d+: start #\d+ File mkdir '\/proc\/nothing'$/m,
+    /^UASYNC \d+: end #\d+ File mkdir '\/proc\/nothing': ENOENT$/m,
+  ]) {
+    t.match(text, line);
+  }
+  const starts = text.match(/: start #/g)!.length;
+  t.equal(text.match(/: end #/g)!.length, starts, 'all that starts ends');
+});
+
+t.test('one section, two, or none', async t => {
+  const files = await traced('uasync:fs');
+  t.match(files, /^UASYNC:FS \d+: start #\d+ File mkdir/m);
+  t.notMatch(files, /Connection|Timer/);
+  const others = await traced('uasync:net,uasync:loop');
+  t.match(others, /^UASYNC:NET \d+: start #\d+ Listener/m);
+  t.match(others, /^UASYNC:LOOP \d+: start #\d+ Timer/m);
+  t.notMatch(others, /File/);
+  t.equal(await traced('http'), '');
+});
