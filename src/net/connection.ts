@@ -124,7 +124,9 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     try {
       checkWait(options);
       const { receiver } = this.#endpoint;
-      return receiver.start(receiver.newReader(), options) as Promise<Buffer | null>;
+      const reader = receiver.newReader();
+      reader.user = this;
+      return receiver.start(reader, options) as Promise<Buffer | null>;
     } catch (error) {
       return Promise.reject(error);
     }

@@ -69,6 +69,8 @@ const SPARE_MAX = 1024;
 export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   next: Reader | null = null;
   owner: ReaderOwner | null = null;
+  /** The object that is read: it is in use as long as this waits, and must not be collected. */
+  user: object | null = null;
   asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK | typeof ALL | typeof FDS =
     CHUNK;
   /** What it asks for, if that is not CHUNK. */
@@ -252,6 +254,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     // Once only: two who had the same would get each other's bytes.
     if (this.owner === null) return;
     this.owner = null;
+    this.user = null;
     this.settled();
     this.iteration = null;
     // They hold the promise, and it the bytes.
