@@ -9,6 +9,8 @@ import * as lookups from './lookups.js';
 import * as nodeCalls from './node-calls.js';
 import { open as openFile } from './open.js';
 import * as pathCalls from './path-calls.js';
+import { readdir as listDirectory } from './readdir.js';
+import { rm as remove } from './rm.js';
 import * as wholeFile from './whole-file.js';
 
 export type { PathLike } from 'node:fs';
@@ -68,11 +70,11 @@ export const mkdir: OfNode<'mkdir'> & typeof pathCalls.mkdir = pathCalls.mkdir a
 export const mkdtemp: OfNode<'mkdtemp'> = typed.mkdtemp;
 export const opendir: OfNode<'opendir'> = typed.opendir;
 export const readFile: OfNode<'readFile'> & typeof wholeFile.readFile = wholeFile.readFile as never;
-export const readdir: OfNode<'readdir'> = typed.readdir;
+export const readdir: OfNode<'readdir'> = listDirectory as never;
 export const readlink: OfNode<'readlink'> = typed.readlink;
 export const realpath: OfNode<'realpath'> = typed.realpath;
 export const rename: OfNode<'rename'> = typed.rename;
-export const rm: OfNode<'rm'> = typed.rm;
+export const rm: OfNode<'rm'> = remove;
 export const rmdir: OfNode<'rmdir'> = typed.rmdir;
 export const stat: OfNode<'stat'> & typeof pathCalls.stat = pathCalls.stat as never;
 export const statfs: OfNode<'statfs'> = typed.statfs;

@@ -24,7 +24,7 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK, S_IFLNK, S
 const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOFOLLOW;
 
 /** Errors that a walk through cached names is sure of: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
-const SURE = new Set([-2, -13, -20, -36, -40]);
+export const SURE: ReadonlySet<number> = new Set([-2, -13, -20, -36, -40]);
 
 /**
  * File systems whose attributes are in memory, or on a local disk's cache: ext4, xfs, btrfs, tmpfs, ramfs, overlayfs,
@@ -34,6 +34,12 @@ const LOCAL = new Set([
   0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0xca451a4e,
   0x73717368, 0xe0f5e1e2,
 ]);
+/** tmpfs, ramfs: nothing of them is elsewhere. */
+const MEMORY = new Set([0x01021994, 0x858458f6]);
+/** Where a file system has its files. */
+export const ELSEWHERE = 0;
+export const ON_DISK = 1;
+export const IN_MEMORY = 2;
 /** Devices whose file systems are remembered, and for how many questions: a number may be another's later. */
 const DEVICES_MAX = 64;
 const QUESTIONS_MAX = 4096;
@@ -48,7 +54,7 @@ class InlineFiles {
   readonly #loop: Loop;
   readonly #calls: FileCalls;
   readonly #lookups = new Backoff();
-  readonly #local = new Map<number, boolean>();
+  readonly #places = new Map<number, number>();
   #questions = 0;
 
   constructor(loop: Loop) {
@@ -174,18 +180,28 @@ class InlineFiles {
 
   /** Whether the file that `calls.statx` is about is on a local file system. */
   #isLocal(fd: number): boolean {
+    return this.#place(fd) !== ELSEWHERE;
+  }
+
+  /** Where the file system of an open file has its files, `ELSEWHERE` to `IN_MEMORY`; see `calls.statx` as well. */
+  place(fd: number): number {
+    return this.#calls.statFd(fd) === 0 ? this.#place(fd) : ELSEWHERE;
+  }
+
+  #place(fd: number): number {
     const { statx } = this.#calls;
     const device = statx[STATX.stx_dev_major / 4]! * 2 ** 32 + statx[STATX.stx_dev_minor / 4]!;
-    if (++this.#questions > QUESTIONS_MAX || this.#local.size > DEVICES_MAX) {
+    if (++this.#questions > QUESTIONS_MAX || this.#places.size > DEVICES_MAX) {
       this.#questions = 0;
-      this.#local.clear();
+      this.#places.clear();
     }
-    let local = this.#local.get(device);
-    if (local === undefined) {
-      local = LOCAL.has(this.#calls.fileSystem(fd) >>> 0);
-      this.#local.set(device, local);
+    let place = this.#places.get(device);
+    if (place === undefined) {
+      const type = this.#calls.fileSystem(fd) >>> 0;
+      place = MEMORY.has(type) ? IN_MEMORY : LOCAL.has(type) ? ON_DISK : ELSEWHERE;
+      this.#places.set(device, place);
     }
-    return local;
+    return place;
   }
 }
 

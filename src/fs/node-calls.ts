@@ -15,8 +15,6 @@ export const {
   lutimes,
   mkdtemp,
   opendir,
-  readdir,
-  rm,
   statfs,
   utimes,
   watch,

@@ -9,3 +9,6 @@ export const CHECKS_HANDLE_MODE = MAJOR >= 26;
 
 /** Node 26 forbids a handle's `sync` and `datasync` under its permission model, unless all may be written. */
 export const FORBIDS_SYNC = MAJOR >= 26;
+
+/** Node 26 lists a tree, and copies one to a place where nothing is, in one piece on a thread of its pool. */
+export const READS_TREES_AT_ONCE = MAJOR >= 26;

@@ -23,11 +23,21 @@ export class InlineBudget {
     this.#spent = spent;
   }
 
+  /** Whether plain calls are made at all, this tick or a later one. */
+  get enabled(): boolean {
+    return this.#mode !== false;
+  }
+
+  /** Whether this tick has made enough of them. */
+  get spent(): boolean {
+    return this.#left <= 0;
+  }
+
   /** Whether one more call, that moves `bytes`, may be made now. If not, it goes through the backend. */
-  take(bytes = 0): boolean {
+  take(bytes = 0, calls = 1): boolean {
     if (this.#left <= 0) return false;
     if (this.#mode === 'random' && Math.random() < 0.5) return false;
-    this.#left -= 1 + bytes / UNIT_BYTES;
+    this.#left -= calls + bytes / UNIT_BYTES;
     if (this.#left <= 0) this.#spent();
     return true;
   }

@@ -132,6 +132,8 @@ export interface Libc {
    * @param flags openat's, or where a struct open_how is; `last` is the mode, or the size of that.
    */
   openFile(number: number, directory: number, path: number, flags: number, last: number): number;
+  /** Makes a symbolic link; `text` and `name` are addresses. symlinkat(2) */
+  symlink(text: number, directory: number, name: number): number;
   /** It is not closed again when the environment goes. */
   close(fd: number): number;
   /** Another descriptor of the same file, which programs that are started do not get. fcntl(2), F_DUPFD_CLOEXEC */
@@ -243,6 +245,7 @@ function wrap(koffi: Koffi): Libc {
   const setsockopt = lib.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']);
   const getsockopt = lib.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']);
   const fcntl = lib.func('int fcntl(int, int, int)');
+  const symlinkat = lib.func('symlinkat', 'int', ['intptr_t', 'int', 'intptr_t']);
   const flock = lib.func('int flock(int, int)');
   const dup2 = lib.func('int dup2(int, int)');
   const shutdown = lib.func('int shutdown(int, int)');
@@ -301,6 +304,7 @@ function wrap(koffi: Koffi): Libc {
     },
     setNonBlocking: fd => result(fcntl(fd, F_SETFL, O_NONBLOCK)),
     setCloseOnExec: fd => result(fcntl(fd, F_SETFD, FD_CLOEXEC)),
+    symlink: (text, directory, name) => result(symlinkat(text, directory, name)),
     flock: fd => result(flock(fd, LOCK_EX | LOCK_NB)),
     replace: (to, fd) => result(dup2(fd, to)),
     shutdown: (fd, how) => result(shutdown(fd, how)),

@@ -126,6 +126,9 @@ export const STATX_TIMESTAMP = { size: 16, tv_sec: 0, tv_nsec: 8 } as const;
 /** struct statfs; its first field is a long */
 export const STATFS = { size: 120, f_type: 0 } as const;
 
+/** struct dirent64, what getdents64(2) fills in; `d_name` ends with a NUL */
+export const DIRENT64 = { size: 280, d_reclen: 16, d_type: 18, d_name: 19 } as const;
+
 /** struct iovec */
 export const IOVEC = { size: 16, iov_base: 0, iov_len: 8 } as const;
 

@@ -66,6 +66,7 @@ const C_STRUCTS: [type: string, ours: Record<string, number>][] = [
   ['struct sockaddr_un', structs.SOCKADDR_UN],
   ['struct statx', structs.STATX],
   ['struct statfs', structs.STATFS],
+  ['struct dirent64', structs.DIRENT64],
   ['struct statx_timestamp', structs.STATX_TIMESTAMP],
   ['struct iovec', structs.IOVEC],
   ['struct io_uring_rsrc_register', structs.RSRC_REGISTER],

@@ -1,0 +1,210 @@
+/** What a directory holds, and all that is below it. */
+import { constants, Dirent, type PathLike, promises } from 'node:fs';
+import { join } from 'node:path';
+import type { Loop } from '../loop/loop.js';
+import {
+  DT_BLK,
+  DT_CHR,
+  DT_DIR,
+  DT_FIFO,
+  DT_LNK,
+  DT_REG,
+  DT_SOCK,
+  DT_UNKNOWN,
+  directoryCalls,
+  releaseNames,
+  takeNames,
+} from '../ring/directory-calls.js';
+import { EAGAIN, ELOOP, ENOENT, ENOTDIR } from '../ring/errno.js';
+import { systemError } from '../ring/errors.js';
+import { toPath } from './arguments.js';
+import { ELSEWHERE, inlineFiles, SURE } from './inline.js';
+import { READS_TREES_AT_ONCE } from './running-node.js';
+import { nextTurn, walkingLoop } from './walk.js';
+
+interface Entry {
+  readonly name: string;
+  /** UV_DIRENT_ */
+  readonly type: number;
+}
+
+interface Directory {
+  readonly path: string;
+  /** What is before its names in the result. */
+  readonly prefix: string;
+  readonly entries: Entry[];
+}
+
+interface Options {
+  readonly recursive: boolean;
+  readonly withFileTypes: boolean;
+}
+
+type NodeReaddir = (path: PathLike, options?: unknown) => Promise<unknown>;
+
+/** More than that are Node's to list and to sort, on its threads. */
+const ENTRIES_MAX = 2048;
+/** Entries that are listed and sorted in the time of a call. */
+const ENTRIES_A_CALL = 6;
+/** Calls that a directory takes. */
+const CALLS = 4;
+
+type UvType = 'FILE' | 'DIR' | 'LINK' | 'FIFO' | 'SOCKET' | 'CHAR' | 'BLOCK';
+const uv = constants as unknown as Readonly<Record<`UV_DIRENT_${UvType}`, number>>;
+const { UV_DIRENT_FILE, UV_DIRENT_DIR, UV_DIRENT_LINK, UV_DIRENT_FIFO } = uv;
+const { UV_DIRENT_SOCKET, UV_DIRENT_CHAR, UV_DIRENT_BLOCK } = uv;
+
+const TYPES: number[] = [];
+TYPES[DT_REG] = UV_DIRENT_FILE;
+TYPES[DT_DIR] = UV_DIRENT_DIR;
+TYPES[DT_LNK] = UV_DIRENT_LINK;
+TYPES[DT_FIFO] = UV_DIRENT_FIFO;
+TYPES[DT_SOCK] = UV_DIRENT_SOCKET;
+TYPES[DT_CHR] = UV_DIRENT_CHAR;
+TYPES[DT_BLK] = UV_DIRENT_BLOCK;
+
+const makeDirent = Dirent as unknown as new (name: string, type: number, path: string) => Dirent;
+
+/**
+ * The names in a directory, in the order of their bytes. With `recursive` also those below. By plain calls where
+ * the names are cached, text and few; the rest is Node's, which says as well what is wrong with arguments.
+ */
+export async function readdir(path: PathLike, options?: unknown): Promise<unknown> {
+  const found = await listed(path, options);
+  return found ?? (promises.readdir as NodeReaddir)(path, options);
+}
+
+/** What `readdir` resolves to, if plain calls can tell. */
+function listed(
+  path: PathLike,
+  given: unknown,
+): (string | Dirent)[] | Promise<(string | Dirent)[] | undefined> | undefined {
+  const options = plainOptions(given);
+  const plain = options === undefined ? undefined : plainPath(path);
+  const loop = plain === undefined ? undefined : walkingLoop();
+  if (options === undefined || plain === undefined || loop === undefined) return undefined;
+  if (options.recursive && READS_TREES_AT_ONCE) return undefined;
+  if (!loop.inline.take(0, CALLS)) return undefined;
+  const entries = list(loop, plain);
+  if (typeof entries === 'number') {
+    if (SURE.has(entries)) throw systemError(entries, 'scandir', { path: plain });
+    return undefined;
+  }
+  if (options.recursive) return listTree(loop, { path: plain, prefix: '', entries }, options.withFileTypes);
+  return entries.map(({ name, type }) => (options.withFileTypes ? new makeDirent(name, type, plain) : name));
+}
+
+/** Options that ask for text and are in order. */
+function plainOptions(options: unknown): Options | undefined {
+  if (options === undefined || options === null) return { recursive: false, withFileTypes: false };
+  if (typeof options !== 'object') {
+    return isText(options) ? { recursive: false, withFileTypes: false } : undefined;
+  }
+  const { encoding, recursive, signal, withFileTypes } = options as Record<string, unknown>;
+  if (!isText(encoding) || signal !== undefined) return undefined;
+  return { recursive: Boolean(recursive), withFileTypes: Boolean(withFileTypes) };
+}
+
+function isText(encoding: unknown): boolean {
+  return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8';
+}
+
+function plainPath(path: PathLike): string | undefined {
+  try {
+    const plain = toPath(path);
+    return typeof plain === 'string' ? plain : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The entries of a directory, sorted; a negative errno, EAGAIN where Node has to list it. */
+function list(loop: Loop, path: string): Entry[] | number {
+  const calls = directoryCalls();
+  const fd = calls.openPath(path, true);
+  if (fd < 0) return fd;
+  const entries = inlineFiles(loop).place(fd) === ELSEWHERE ? EAGAIN : read(fd);
+  calls.close(fd);
+  if (typeof entries !== 'number') loop.inline.take(0, entries.length / ENTRIES_A_CALL);
+  return entries;
+}
+
+function read(fd: number): Entry[] | number {
+  const calls = directoryCalls();
+  const names = takeNames();
+  const entries: Entry[] = [];
+  let beyond = false;
+  let length: number;
+  // biome-ignore lint/suspicious/noAssignInExpressions: until there is no more.
+  while ((length = calls.list(fd, names)) > 0 && entries.length <= ENTRIES_MAX) {
+    while (names.next()) {
+      const name = names.text();
+      if (names.type === DT_UNKNOWN) length = EAGAIN;
+      // U+FFFD is in what is not UTF-8; from U+D800 on UTF-16 has another order than bytes.
+      else if (/[\ud800-\uffff]/.test(name)) beyond = true;
+      entries.push({ name, type: TYPES[names.type]! });
+    }
+    if (length < 0) break;
+  }
+  releaseNames(names);
+  if (length !== 0 || beyond) return EAGAIN;
+  return entries.sort(byName);
+}
+
+function byName(a: Entry, b: Entry): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+/** The same by Node, which waits for what is not cached. */
+async function listLater(path: string): Promise<Entry[] | number> {
+  try {
+    const dirents = await promises.readdir(path, { withFileTypes: true });
+    return dirents.map(dirent => ({ name: dirent.name, type: typeOf(dirent) }));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).errno ?? EAGAIN;
+  }
+}
+
+function typeOf(dirent: Dirent): number {
+  if (dirent.isDirectory()) return UV_DIRENT_DIR;
+  if (dirent.isFile()) return UV_DIRENT_FILE;
+  if (dirent.isSymbolicLink()) return UV_DIRENT_LINK;
+  if (dirent.isFIFO()) return UV_DIRENT_FIFO;
+  if (dirent.isSocket()) return UV_DIRENT_SOCKET;
+  return dirent.isCharacterDevice() ? UV_DIRENT_CHAR : UV_DIRENT_BLOCK;
+}
+
+/**
+ * All that is below a directory, in the order in which Node 20 to 24 come past it: what was found last is looked into
+ * first. Without file types symbolic links are followed. Undefined if something is wrong: Node says what.
+ */
+async function listTree(
+  loop: Loop,
+  root: Directory,
+  withFileTypes: boolean,
+): Promise<(string | Dirent)[] | undefined> {
+  const found: (string | Dirent)[] = [];
+  const stack = [root];
+  for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
+    const { path, prefix, entries } = directory;
+    for (const { name, type } of entries) {
+      // Node looks for it by the name that it has decoded.
+      if (name.includes('\ufffd')) return undefined;
+      found.push(withFileTypes ? new makeDirent(name, type, path) : prefix + name);
+      if (type !== UV_DIRENT_DIR && (withFileTypes || type !== UV_DIRENT_LINK)) continue;
+      const below = prefix === '' ? join(path, name) : `${path}/${name}`;
+      if (loop.inline.spent) await nextTurn(loop);
+      let inside = loop.inline.take(0, CALLS) ? list(loop, below) : EAGAIN;
+      if (inside === EAGAIN) inside = await listLater(below);
+      if (typeof inside !== 'number')
+        stack.push({ path: below, prefix: `${prefix}${name}/`, entries: inside });
+      else if (withFileTypes || !isNone(inside)) return undefined;
+    }
+  }
+  return found;
+}
+
+/** What is no directory, or none any more, is not looked into. */
+function isNone(errno: number): boolean {
+  return errno === ENOENT || errno === ENOTDIR || errno === ELOOP;
+}

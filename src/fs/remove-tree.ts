@@ -1,0 +1,211 @@
+/**
+ * Removes a path and all that is below it. Everything is relative to the open directory that it is in, so that a
+ * directory which is replaced by a symbolic link meanwhile leads nowhere else.
+ */
+import { promises } from 'node:fs';
+import type { Loop } from '../loop/loop.js';
+import { setTimeout } from '../loop/real-timers.js';
+import * as abi from '../ring/abi.js';
+import { DT_DIR, directoryCalls, type Names, releaseNames, takeNames } from '../ring/directory-calls.js';
+import {
+  EAGAIN,
+  EBUSY,
+  EEXIST,
+  EISDIR,
+  EMFILE,
+  ENFILE,
+  ENOENT,
+  ENOTDIR,
+  ENOTEMPTY,
+  EPERM,
+} from '../ring/errno.js';
+import { systemError } from '../ring/errors.js';
+import { AT_REMOVEDIR } from '../ring/sqe/paths.js';
+import { STATX } from '../ring/structs.js';
+import { IN_MEMORY } from './inline.js';
+import { onFd } from './operations.js';
+import { nextTurn } from './walk.js';
+
+/** What a directory fails with that is to be emptied first. */
+const NOT_EMPTY: ReadonlySet<number> = new Set([ENOTEMPTY, EEXIST, EPERM]);
+/** Errors that may pass. */
+const PASSING: ReadonlySet<number> = new Set([EBUSY, EMFILE, ENFILE, ENOTEMPTY, EPERM]);
+
+/** Files from this size on take long to remove, in bytes: threads of the kernel do it. */
+const LARGE = 4 << 20;
+/** What one removal takes, in calls: of a name that is sure to be cached, and of another. */
+const CACHED_CALLS = 2;
+const CALLS = 4;
+/** How often a directory is listed again that has something in it after all of it was removed. */
+const LISTS_MAX = 8;
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+
+export interface Retries {
+  /** How often an entry is tried again. */
+  readonly maxRetries: number;
+  /** Milliseconds before the first of those; each waits that much longer than the one before. */
+  readonly retryDelay: number;
+}
+
+/** An open directory that is being emptied. */
+interface Emptied {
+  readonly fd: number;
+  /** Of the directory, for errors. */
+  readonly path: string;
+}
+
+export class Removal {
+  readonly #loop: Loop;
+  readonly #calls = directoryCalls();
+  readonly #retries: Retries;
+  /** Where the file system has its files. */
+  readonly #place: number;
+
+  constructor(loop: Loop, retries: Retries, place: number) {
+    this.#loop = loop;
+    this.#retries = retries;
+    this.#place = place;
+  }
+
+  /** Removes the current entry of a list, trying again what may pass. */
+  async remove(from: Emptied, names: Names, type: number): Promise<void> {
+    const { maxRetries, retryDelay } = this.#retries;
+    for (let retries = 1; ; retries++) {
+      try {
+        return await this.#removeOnce(from, names, type);
+      } catch (error) {
+        const errno = (error as { errno?: number }).errno ?? 0;
+        if (errno === ENOENT) return;
+        if (!PASSING.has(errno) || retries > maxRetries) throw error;
+      }
+      await new Promise<void>(resolve => setTimeout(resolve, retries * retryDelay));
+    }
+  }
+
+  async #removeOnce(from: Emptied, names: Names, type: number): Promise<void> {
+    if (type === DT_DIR) return this.#removeDirectory(from, names);
+    await this.#share();
+    let result = this.#unlink(from.fd, names);
+    if (result === EAGAIN) result = await this.#later(from.fd, names, 0);
+    if (result === EISDIR) return this.#removeDirectory(from, names);
+    if (result < 0) throw systemError(result, 'unlink', { path: pathOf(from, names) });
+  }
+
+  async #removeDirectory(from: Emptied, names: Names): Promise<void> {
+    let result = await this.#rmdir(from.fd, names);
+    // What has become something else is left, as by Node.
+    if (result === 0 || result === ENOTDIR) return;
+    const path = pathOf(from, names);
+    if (!NOT_EMPTY.has(result)) throw systemError(result, 'rmdir', { path });
+    const fd = await this.#open(from.fd, names, path);
+    if (fd < 0) throw systemError(fd, 'scandir', { path });
+    try {
+      for (let lists = 1; ; lists++) {
+        const removed = await this.#empty({ fd, path });
+        result = await this.#rmdir(from.fd, names);
+        // A file system may pass over names while others are removed.
+        if (result !== ENOTEMPTY || removed === 0 || lists === LISTS_MAX) break;
+        this.#calls.rewind(fd);
+      }
+    } finally {
+      this.#calls.close(fd);
+    }
+    if (result < 0) throw systemError(result, 'rmdir', { path });
+  }
+
+  /** Removes all that is in a directory; how many. The first error is thrown once everything was tried. */
+  async #empty(directory: Emptied): Promise<number> {
+    const { fd, path } = directory;
+    const calls = this.#calls;
+    const names = takeNames();
+    let removed = 0;
+    let failure: { error: unknown } | undefined;
+    try {
+      for (;;) {
+        const listed = calls.list(fd, names);
+        if (listed < 0) throw systemError(listed, 'scandir', { path });
+        if (listed === 0) break;
+        while (names.next()) {
+          removed++;
+          if (names.type !== DT_DIR && this.#unlink(fd, names) === 0) continue;
+          try {
+            await this.remove(directory, names, names.type);
+          } catch (error) {
+            failure ??= { error };
+          }
+        }
+      }
+    } finally {
+      releaseNames(names);
+    }
+    if (failure !== undefined) throw failure.error;
+    return removed;
+  }
+
+  /** Unlinks at once; EAGAIN if that may take long. */
+  #unlink(directory: number, names: Names): number {
+    const calls = this.#calls;
+    const { inline, calls: files } = this.#loop;
+    let statx: Uint32Array;
+    if (this.#place === IN_MEMORY) {
+      if (!inline.take(0, CACHED_CALLS)) return EAGAIN;
+      const failed = calls.stat(directory, names.name);
+      if (failed < 0) return failed;
+      statx = calls.statx;
+    } else {
+      if (!inline.take(0, CALLS)) return EAGAIN;
+      const fd = calls.locate(directory, names.name);
+      if (fd < 0) return fd;
+      const failed = files.statFd(fd);
+      calls.close(fd);
+      if (failed < 0) return failed;
+      statx = files.statx;
+    }
+    if ((statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFDIR) return EISDIR;
+    if (statx[STATX.stx_size / 4]! >= LARGE || statx[STATX.stx_size / 4 + 1] !== 0) return EAGAIN;
+    return calls.unlink(directory, names.name);
+  }
+
+  async #rmdir(directory: number, names: Names): Promise<number> {
+    await this.#share();
+    if (!this.#loop.inline.take(0, CACHED_CALLS)) return this.#later(directory, names, AT_REMOVEDIR);
+    return this.#calls.rmdir(directory, names.name);
+  }
+
+  /** Removes an entry by the ring; 0 or a negative errno. */
+  async #later(directory: number, names: Names, flags: number): Promise<number> {
+    if (!this.#loop.ops.has(abi.OP_UNLINKAT)) {
+      const { name } = names;
+      return flags === 0 ? this.#calls.unlink(directory, name) : this.#calls.rmdir(directory, name);
+    }
+    const name = names.copy();
+    try {
+      return await onFd(this.#loop, 'unlink', sqe => sqe.unlinkat(directory, name, flags));
+    } catch (error) {
+      const { errno } = error as { errno?: number };
+      if (errno === undefined) throw error;
+      return errno;
+    }
+  }
+
+  /** Opens a directory of a directory; its descriptor or a negative errno. */
+  async #open(directory: number, names: Names, path: string): Promise<number> {
+    const fd = this.#calls.openDirectory(directory, names.name);
+    if (fd !== EAGAIN) return fd;
+    // A thread of Node's reads what is not cached: it only looks, whatever the path leads to by now.
+    await promises.readdir(path, 'buffer').catch(() => {});
+    if (this.#loop.closing) await nextTurn(this.#loop);
+    return this.#calls.openDirectoryWaiting(directory, names.name);
+  }
+
+  /** Waits while this turn of Node's event loop has had enough of it. */
+  async #share(): Promise<void> {
+    if (this.#loop.inline.spent) await nextTurn(this.#loop);
+  }
+}
+
+function pathOf(from: Emptied, names: Names): string {
+  return from.path === '' ? names.text() : `${from.path}/${names.text()}`;
+}

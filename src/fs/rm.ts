@@ -1,0 +1,71 @@
+/** Removes files, and trees of them. */
+import { type PathLike, promises, type RmOptions } from 'node:fs';
+import { DT_DIR, DT_UNKNOWN, directoryCalls, Names } from '../ring/directory-calls.js';
+import { ENOENT } from '../ring/errno.js';
+import { AT_FDCWD } from '../ring/sqe/paths.js';
+import { STATX } from '../ring/structs.js';
+import { toPath } from './arguments.js';
+import { ELSEWHERE, inlineFiles } from './inline.js';
+import { Removal } from './remove-tree.js';
+import { walkingLoop } from './walk.js';
+
+const DEFAULTS = { force: false, maxRetries: 0, recursive: false, retryDelay: 100 };
+
+const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
+
+/** Paths that end in a slash or in dots: what is removed then is a matter of its own. */
+const ODD_END = /(^|\/)\.{0,2}$/;
+
+/**
+ * Removes what a path names, with `recursive` also a directory and all that is in it. By plain calls where it is
+ * cached; the rest is Node's, which says as well what is wrong with arguments.
+ */
+export async function rm(path: PathLike, options?: RmOptions): Promise<void> {
+  const removing = removal(path, options);
+  return removing === undefined ? promises.rm(path, options) : removing;
+}
+
+/** The removal by plain calls, if that can be. */
+function removal(path: PathLike, given: RmOptions | undefined): Promise<void> | undefined {
+  const options = plainOptions(given);
+  const plain = options === undefined ? undefined : plainPath(path);
+  const loop = plain === undefined ? undefined : walkingLoop();
+  if (options === undefined || plain === undefined || loop === undefined || !loop.inline.take())
+    return undefined;
+  const calls = directoryCalls();
+  const name = Names.of(plain);
+  const fd = calls.locate(AT_FDCWD, name.name);
+  if (fd === ENOENT && options.force) return Promise.resolve();
+  if (fd < 0) return undefined;
+  const place = inlineFiles(loop).place(fd);
+  const isDirectory = (loop.calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFDIR;
+  calls.close(fd);
+  if (place === ELSEWHERE || (isDirectory && !options.recursive)) return undefined;
+  const type = isDirectory ? DT_DIR : DT_UNKNOWN;
+  return new Removal(loop, options, place).remove({ fd: AT_FDCWD, path: '' }, name, type);
+}
+
+/** Options that are in order. */
+function plainOptions(options: RmOptions | undefined): typeof DEFAULTS | undefined {
+  if (options === undefined) return DEFAULTS;
+  if (typeof options !== 'object' || options === null) return undefined;
+  const all = { ...DEFAULTS, ...options } as typeof DEFAULTS;
+  const { force, maxRetries, recursive, retryDelay } = all;
+  const inOrder = typeof force === 'boolean' && typeof recursive === 'boolean';
+  return inOrder && isCount(maxRetries, 2 ** 32 - 1) && isCount(retryDelay, 2 ** 31 - 1) ? all : undefined;
+}
+
+function isCount(value: unknown, max: number): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= max;
+}
+
+function plainPath(path: PathLike): string | Uint8Array | undefined {
+  try {
+    const plain = toPath(path);
+    const text = typeof plain === 'string' ? plain : Buffer.from(plain).toString('latin1');
+    return ODD_END.test(text) ? undefined : plain;
+  } catch {
+    return undefined;
+  }
+}

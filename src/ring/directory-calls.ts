@@ -1,0 +1,275 @@
+/**
+ * System calls on what is in a directory, for walks through trees: names stay the bytes that the kernel has
+ * listed, and everything is relative to the open directory, so that a path that is changed meanwhile leads nowhere
+ * else. All of it is synchronous: the memory is the garbage collector's, and the kernel is done with it when a call
+ * returns.
+ */
+import { addressOf } from './address.js';
+import { EAGAIN } from './errno.js';
+import { O_CLOEXEC, RESOLVE_CACHED } from './flags.js';
+import { libc } from './libc.js';
+import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from './sqe/paths.js';
+import { DIRENT64, OPEN_HOW, STATX } from './structs.js';
+
+const ARM64 = process.arch === 'arm64';
+const NR_WRITE = ARM64 ? 64 : 1;
+const NR_FCHMOD = ARM64 ? 52 : 91;
+const NR_GETDENTS64 = ARM64 ? 61 : 217;
+const NR_OPENAT = ARM64 ? 56 : 257;
+const NR_MKDIRAT = ARM64 ? 34 : 258;
+const NR_UNLINKAT = ARM64 ? 35 : 263;
+const NR_READLINKAT = ARM64 ? 78 : 267;
+const NR_COPY_FILE_RANGE = ARM64 ? 285 : 326;
+const NR_STATX = ARM64 ? 291 : 332;
+const NR_OPENAT2 = 437;
+
+const O_NONBLOCK = 0o4000;
+const O_PATH = 0o10000000;
+const O_DIRECTORY = ARM64 ? 0o40000 : 0o200000;
+const O_NOFOLLOW = ARM64 ? 0o100000 : 0o400000;
+const O_WRONLY = 1;
+const O_CREAT = 0o100;
+const O_EXCL = 0o200;
+const AT_STATX_DONT_SYNC = 0x4000;
+
+/** d_type, readdir(3) */
+export const DT_UNKNOWN = 0;
+export const DT_FIFO = 1;
+export const DT_CHR = 2;
+export const DT_DIR = 4;
+export const DT_BLK = 6;
+export const DT_REG = 8;
+export const DT_LNK = 10;
+export const DT_SOCK = 12;
+
+const PATH_MAX = 4096;
+const NAMES_SIZE = 8192;
+/** Lists of names that are kept for the next walk. */
+const POOLED_MAX = 32;
+
+const DOT = 46;
+
+const STATX_AT = 0;
+const HOW_AT = STATX_AT + STATX.size;
+const PATH_AT = 512;
+const TEXT_AT = PATH_AT + PATH_MAX;
+const SIZE = TEXT_AT + PATH_MAX;
+
+/** The names that one call has listed, one after the other. getdents64(2) */
+export class Names {
+  readonly bytes: Buffer;
+  readonly address: number;
+  #length = 0;
+  #next = 0;
+  /** What kind of file the current one is, DT_; DT_UNKNOWN where the file system does not say. */
+  type = DT_UNKNOWN;
+  /** Where in `bytes` the current name begins; a NUL ends it. */
+  at = 0;
+
+  constructor(size = NAMES_SIZE) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+    this.address = addressOf(this.bytes);
+  }
+
+  /** A path in the place of a name. */
+  static of(path: string | Uint8Array): Names {
+    const bytes = typeof path === 'string' ? Buffer.from(path) : path;
+    const names = new Names(bytes.length + 1);
+    names.bytes.set(bytes);
+    names.bytes[bytes.length] = 0;
+    return names;
+  }
+
+  /** @internal What the kernel has filled. */
+  filled(length: number): void {
+    this.#length = length;
+    this.#next = 0;
+  }
+
+  /** Goes on to the next name, past `.` and `..`; false at the end of what was listed. */
+  next(): boolean {
+    const { bytes } = this;
+    while (this.#next < this.#length) {
+      const at = this.#next;
+      this.#next += bytes[at + DIRENT64.d_reclen]! | (bytes[at + DIRENT64.d_reclen + 1]! << 8);
+      const name = at + DIRENT64.d_name;
+      const isDots =
+        bytes[name] === DOT && (bytes[name + 1] === 0 || (bytes[name + 1] === DOT && bytes[name + 2] === 0));
+      if (isDots) continue;
+      this.type = bytes[at + DIRENT64.d_type]!;
+      this.at = name;
+      return true;
+    }
+    return false;
+  }
+
+  /** Where the kernel finds the current name. */
+  get name(): number {
+    return this.address + this.at;
+  }
+
+  /** Bytes of the current name. */
+  get length(): number {
+    // What is behind the NUL, up to eight bytes, is undefined.
+    return this.bytes.indexOf(0, this.at) - this.at;
+  }
+
+  /** The current name; what is not UTF-8 in it as U+FFFD. */
+  text(): string {
+    return this.bytes.toString('utf8', this.at, this.at + this.length);
+  }
+
+  /** A copy of the current name. */
+  copy(): Buffer {
+    return Buffer.from(this.bytes.subarray(this.at, this.at + this.length));
+  }
+}
+
+const pooled: Names[] = [];
+
+/** Memory for a list of names, which `releaseNames` takes back. */
+export function takeNames(): Names {
+  return pooled.pop() ?? new Names();
+}
+
+export function releaseNames(names: Names): void {
+  if (pooled.length < POOLED_MAX) pooled.push(names);
+}
+
+/** The calls of a thread; results are values, or negative errnos. `name` is an address, as of `Names`. */
+export class DirectoryCalls {
+  readonly #bytes = Buffer.allocUnsafeSlow(SIZE).fill(0);
+  readonly #address = addressOf(this.#bytes);
+  readonly #words = new Uint32Array(this.#bytes.buffer);
+  readonly #libc = libc();
+  readonly #call = this.#libc.syscall;
+  /** What `stat` has found, a struct statx in words. */
+  readonly statx = this.#words.subarray(STATX_AT >> 2, (STATX_AT + STATX.size) >> 2);
+
+  /** A directory by its path, if that is in the dentry cache; else EAGAIN. openat2(2), 5.12 */
+  openPath(path: string | Uint8Array, follow: boolean): number {
+    const at = this.path(path);
+    return at === 0
+      ? EAGAIN
+      : this.#openCached(AT_FDCWD, at, O_DIRECTORY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
+  }
+
+  /** A directory in another, if it is in the dentry cache; else EAGAIN. What is a symbolic link is none. */
+  openDirectory(directory: number, name: number): number {
+    return this.#openCached(directory, name, O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK);
+  }
+
+  /** The same, even if the call has to wait for the device. openat(2) */
+  openDirectoryWaiting(directory: number, name: number): number {
+    const flags = O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    return this.#libc.openFile(NR_OPENAT, directory, name, flags, 0);
+  }
+
+  /** A file to read, as `openDirectory`. A FIFO does not hold it up. */
+  openFile(directory: number, name: number): number {
+    return this.#openCached(directory, name, O_NOFOLLOW | O_NONBLOCK);
+  }
+
+  /** A descriptor to ask about an entry only, as `openDirectory`. O_PATH, open(2) */
+  locate(directory: number, name: number): number {
+    return this.#openCached(directory, name, O_NOFOLLOW | O_PATH);
+  }
+
+  /** A new file to write; EEXIST if there is one. */
+  createFile(directory: number, name: number, mode: number): number {
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    return this.#libc.openFile(NR_OPENAT, directory, name, flags, mode);
+  }
+
+  /** Lists what comes next in an open directory; the bytes of it, 0 at the end. getdents64(2) */
+  list(fd: number, names: Names): number {
+    const length = this.#call(NR_GETDENTS64, fd, names.address, NAMES_SIZE, 0, 0, 0);
+    names.filled(Math.max(length, 0));
+    return length;
+  }
+
+  /** Lists an open directory from its beginning again. lseek(2) */
+  rewind(fd: number): void {
+    this.#libc.setPosition(fd, 0);
+  }
+
+  /** The attributes of an entry, as the kernel has them, of a symbolic link itself; see `statx`. statx(2) */
+  stat(directory: number, name: number): number {
+    const flags = AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC;
+    return this.#call(NR_STATX, directory, name, flags, STATX_BASIC_STATS, this.#address + STATX_AT, 0);
+  }
+
+  /** unlinkat(2) */
+  unlink(directory: number, name: number): number {
+    return this.#call(NR_UNLINKAT, directory, name, 0, 0, 0, 0);
+  }
+
+  /** unlinkat(2) with AT_REMOVEDIR */
+  rmdir(directory: number, name: number): number {
+    return this.#call(NR_UNLINKAT, directory, name, AT_REMOVEDIR, 0, 0, 0);
+  }
+
+  /** mkdirat(2) */
+  mkdir(directory: number, name: number, mode: number): number {
+    return this.#call(NR_MKDIRAT, directory, name, mode, 0, 0, 0);
+  }
+
+  /** What a symbolic link says; undefined if it cannot be read. readlinkat(2) */
+  readLink(directory: number, name: number): Buffer | undefined {
+    const length = this.#call(NR_READLINKAT, directory, name, this.#address + TEXT_AT, PATH_MAX, 0, 0);
+    return length > 0 && length < PATH_MAX
+      ? Buffer.from(this.#bytes.subarray(TEXT_AT, TEXT_AT + length))
+      : undefined;
+  }
+
+  /** Makes a symbolic link that says `text`. symlinkat(2) */
+  symlink(text: string, directory: number, name: number): number {
+    const at = this.path(text);
+    return at === 0 ? EAGAIN : this.#libc.symlink(at, directory, name);
+  }
+
+  /** fchmod(2) */
+  chmod(fd: number, mode: number): number {
+    return this.#call(NR_FCHMOD, fd, mode, 0, 0, 0, 0);
+  }
+
+  /** write(2) */
+  write(fd: number, address: number, length: number): number {
+    return this.#call(NR_WRITE, fd, address, length, 0, 0, 0);
+  }
+
+  /** Copies from position to position of two files: shares blocks where the file system can. copy_file_range(2) */
+  copy(from: number, to: number, length: number): number {
+    return this.#call(NR_COPY_FILE_RANGE, from, 0, to, 0, length, 0);
+  }
+
+  close(fd: number): void {
+    this.#libc.close(fd);
+  }
+
+  /** Where a path is for the next call; 0 if it is too long. */
+  path(path: string | Uint8Array): number {
+    const bytes = this.#bytes;
+    const most = typeof path === 'string' ? path.length * 3 : path.length;
+    if (most >= PATH_MAX) return 0;
+    const length =
+      typeof path === 'string' ? bytes.write(path, PATH_AT, 'utf8') : Buffer.from(path).copy(bytes, PATH_AT);
+    bytes[PATH_AT + length] = 0;
+    return this.#address + PATH_AT;
+  }
+
+  #openCached(directory: number, name: number, flags: number): number {
+    const words = this.#words;
+    words[(HOW_AT + OPEN_HOW.flags) >> 2] = flags | O_CLOEXEC;
+    words[(HOW_AT + OPEN_HOW.resolve) >> 2] = RESOLVE_CACHED;
+    return this.#libc.openFile(NR_OPENAT2, directory, name, this.#address + HOW_AT, OPEN_HOW.size);
+  }
+}
+
+let calls: DirectoryCalls | undefined;
+
+/** The calls of this thread, made when first needed. */
+export function directoryCalls(): DirectoryCalls {
+  calls ??= new DirectoryCalls();
+  return calls;
+}

@@ -1,0 +1,76 @@
+/** Random trees with everything that a tree may have, the same again for the same random numbers. */
+import { execFileSync } from 'node:child_process';
+import nodeFs from 'node:fs';
+import { join } from 'node:path';
+
+export interface Kinds {
+  /** FIFOs. */
+  readonly special?: boolean;
+  /** Names that are not UTF-8. */
+  readonly bytes?: boolean;
+  /** Symbolic links. */
+  readonly links?: boolean;
+}
+
+const NAMES = [
+  'a',
+  'b',
+  'c.js',
+  'd e',
+  '.hidden',
+  'é',
+  'ￗ',
+  '😀',
+  'Z',
+  'file.txt',
+  'x'.repeat(200),
+  '-rf',
+  '*',
+];
+const TARGETS = ['a', 'b', '..', '../a', 'missing', 'b/a', '.', '/dev/null', 'é', 'loop'];
+
+/** Makes what a random tree holds in the directory `at`, which is empty. */
+export function makeTree(at: string, random: () => number, kinds: Kinds = {}, depth = 4): void {
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)]!;
+  const count = Math.floor(random() * 9);
+  for (let i = 0; i < count; i++) {
+    const path = join(at, pick(NAMES));
+    // Each takes the same random numbers, whatever it is.
+    const [kind, size, mode, target] = [random(), random(), random(), pick(TARGETS)];
+    if (nodeFs.lstatSync(path, { throwIfNoEntry: false }) !== undefined) continue;
+    if (kind < 0.35 && depth > 0) {
+      nodeFs.mkdirSync(path);
+      makeTree(path, random, kinds, depth - 1);
+      if (mode < 0.2) nodeFs.chmodSync(path, 0o750);
+    } else if (kind < 0.5 && kinds.links) nodeFs.symlinkSync(target, path);
+    else if (kind < 0.55 && kinds.special) execFileSync('mkfifo', [path]);
+    else if (kind < 0.6 && kinds.bytes) {
+      nodeFs.writeFileSync(Buffer.concat([Buffer.from(`${at}/`), Buffer.from([0xff, 0x61, 0xc3])]), '');
+    } else {
+      nodeFs.writeFileSync(path, Buffer.alloc(Math.floor(size ** 6 * 900_000), path.at(-1)), {
+        mode: mode < 0.3 ? 0o600 : mode < 0.4 ? 0o444 : mode < 0.5 ? 0o777 : 0o644,
+      });
+    }
+  }
+}
+
+/** All that is in a tree, by paths whose bytes are Latin-1: kinds, modes, contents, links. */
+export function treeOf(at: string, times = false): Record<string, unknown> {
+  const tree: Record<string, unknown> = {};
+  const visit = (path: Buffer, below: string): void => {
+    for (const name of nodeFs.readdirSync(path, 'buffer')) {
+      const inner = Buffer.concat([path, Buffer.from('/'), name]);
+      const stats = nodeFs.lstatSync(inner);
+      const content = stats.isFile()
+        ? nodeFs.readFileSync(inner).toString('base64')
+        : stats.isSymbolicLink() && nodeFs.readlinkSync(inner);
+      const { mode, mtimeMs, atimeMs } = stats;
+      // Links have the time at which they were made.
+      const kept = times && !stats.isSymbolicLink() && (stats.isFile() || stats.isDirectory());
+      tree[`${below}${name.toString('latin1')}`] = { mode, content, ...(kept ? { mtimeMs, atimeMs } : {}) };
+      if (stats.isDirectory()) visit(inner, `${below}${name.toString('latin1')}/`);
+    }
+  };
+  visit(Buffer.from(at), '');
+  return tree;
+}
