@@ -115,13 +115,16 @@ export class Removal {
     if (result < 0) throw systemError(result, 'rmdir', { path });
   }
 
-  /** Removes all that is in a directory; how many. The first error is thrown once everything was tried. */
+  /**
+   * Removes all that is in a directory; how many. An error is thrown once everything was tried: that of the first
+   * name, which Node comes to first.
+   */
   async #empty(directory: Emptied): Promise<number> {
     const { fd, path } = directory;
     const calls = this.#calls;
     const names = takeNames();
     let removed = 0;
-    let failure: { error: unknown } | undefined;
+    let failure: { error: unknown; name: Buffer } | undefined;
     try {
       for (;;) {
         const listed = calls.list(fd, names);
@@ -133,7 +136,8 @@ export class Removal {
           try {
             await this.remove(directory, names, names.type);
           } catch (error) {
-            failure ??= { error };
+            const name = names.copy();
+            if (failure === undefined || name.compare(failure.name) < 0) failure = { error, name };
           }
         }
       }

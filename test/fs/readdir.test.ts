@@ -50,17 +50,35 @@ const OPTIONS: Any[] = [
 
 t.test('random trees, with every option', async t => {
   const random = seededRandom(t);
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 8; i++) {
     const at = join(folder, `random-${i}`);
     nodeFs.mkdirSync(at);
-    // Links that lead up make a tree that ends only at 40 of them: two of them, and it never does.
-    makeTree(at, random, { special: i % 4 === 1, bytes: i % 4 === 2, links: false });
+    makeTree(at, random, { special: i % 4 === 1, bytes: i % 4 === 2 });
     nodeFs.writeFileSync(join(at, 'one'), '');
-    nodeFs.symlinkSync('.', join(at, 'loop'));
+    nodeFs.mkdirSync(join(at, 'two', 'three'), { recursive: true });
+    nodeFs.symlinkSync('two', join(at, 'to two'));
     nodeFs.symlinkSync('one', join(at, 'link'));
     nodeFs.symlinkSync('missing', join(at, 'dangling'));
     nodeFs.symlinkSync('self', join(at, 'self'));
     for (const options of OPTIONS) await agree(t, JSON.stringify(options) ?? 'no options', at, options);
+  }
+});
+
+t.test('a link that leads up is followed as far as the kernel does', async t => {
+  const at = join(folder, 'loop');
+  nodeFs.mkdirSync(join(at, 'inner'), { recursive: true });
+  nodeFs.writeFileSync(join(at, 'inner', 'file'), '');
+  nodeFs.symlinkSync('..', join(at, 'inner', 'up'));
+  for (const withFileTypes of [false, true]) {
+    // At the last of its 40 links the kernel counts some twice when it has to begin again.
+    const result = async (api: Any): Promise<string[]> => {
+      const found = await api.readdir(at, { recursive: true, withFileTypes });
+      const paths: string[] = found.map((entry: Any) =>
+        entry.isFile ? `${entry.parentPath}/${entry.name}` : entry,
+      );
+      return paths.filter(path => path.split('/up').length < 30);
+    };
+    t.strictSame(await result(ours), await result(node));
   }
 });
 

@@ -1,0 +1,276 @@
+/** `rm` against Node's: every option, what stands in its way, and what happens to the tree meanwhile. */
+import { execFileSync } from 'node:child_process';
+import nodeFs from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import t, { type Test } from 'tap';
+import { loop } from 'uasync';
+import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+import type { Any } from './agreement.js';
+import { node, ours, outcome } from './beside-node.js';
+import { makeTree, treeOf } from './random-trees.js';
+
+const folder = scratchFolder();
+checkLeaks();
+
+let places = 0;
+
+/** Removes `name` of a folder that `prepare` has made, by both: they come to the same, and leave the same. */
+async function agree(
+  t: Test,
+  what: string,
+  prepare: (at: string) => unknown,
+  remove: (api: Any, at: string) => Promise<unknown>,
+): Promise<void> {
+  const results: unknown[] = [];
+  places++;
+  for (const [which, api] of [
+    ['node', node],
+    ['ours', ours],
+  ] as const) {
+    const at = join(folder, which, `${places}`);
+    nodeFs.mkdirSync(at, { recursive: true, mode: 0o777 });
+    prepare(at);
+    const result = await outcome(() => remove(api, at));
+    // Node goes on with the rest of a tree after it has said that something failed.
+    if ((result as Any).error !== undefined) await settled(at);
+    results.push([JSON.stringify(result).replaceAll(`/${which}/`, '/'), treeOf(at)]);
+  }
+  t.strictSame(results[1], results[0], what);
+}
+
+async function settled(at: string): Promise<void> {
+  for (let last = '', same = 0; same < 3; await new Promise(resolve => setTimeout(resolve, 5))) {
+    const now = Object.keys(treeOf(at)).join();
+    same = now === last ? same + 1 : 0;
+    last = now;
+  }
+}
+
+t.test('random trees, whole and in part', async t => {
+  const random = seededRandom(t);
+  for (let i = 0; i < 8; i++) {
+    const seed = random();
+    const again = (): (() => number) => {
+      let state = Math.floor(seed * 2 ** 32);
+      return () => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return state / 2 ** 32;
+      };
+    };
+    const prepare = (at: string): void => {
+      nodeFs.mkdirSync(join(at, 'tree'));
+      makeTree(join(at, 'tree'), again(), { special: i % 3 === 0, bytes: i % 2 === 0, links: true });
+      nodeFs.writeFileSync(join(at, 'stays'), '');
+    };
+    await agree(t, `tree ${i}`, prepare, (api, at) => api.rm(join(at, 'tree'), { recursive: true }));
+  }
+});
+
+t.test('paths and options of every kind', async t => {
+  const prepare = (at: string): void => {
+    nodeFs.mkdirSync(join(at, 'dir', 'inner'), { recursive: true });
+    nodeFs.mkdirSync(join(at, 'empty'));
+    nodeFs.writeFileSync(join(at, 'dir', 'inner', 'file'), 'x');
+    nodeFs.writeFileSync(join(at, 'file'), 'x');
+    nodeFs.writeFileSync(join(at, 'large'), '');
+    nodeFs.truncateSync(join(at, 'large'), 5 << 20);
+    nodeFs.symlinkSync('dir', join(at, 'link'));
+    nodeFs.symlinkSync('missing', join(at, 'dangling'));
+    nodeFs.symlinkSync('loop', join(at, 'loop'));
+  };
+  const names =
+    'dir,dir/,dir/.,dir/inner/..,empty,file,file/,file/x,large,link,link/,dangling,loop,loop/x,missing,missing/x';
+  const options: Any[] = [
+    undefined,
+    null,
+    {},
+    { recursive: true },
+    { force: true },
+    { recursive: true, force: true },
+  ];
+  for (const name of names.split(',')) {
+    for (const option of options) {
+      await agree(t, `${name} ${JSON.stringify(option)}`, prepare, (api, at) =>
+        api.rm(join(at, name), option),
+      );
+    }
+    await agree(t, `${name} as text`, prepare, (api, at) => api.rm(`${at}/${name}`, { recursive: true }));
+  }
+  const wrong: Any[] = [{ recursive: 1 }, { force: 'x' }, { maxRetries: -1 }, { retryDelay: 1.5 }, 5, 'x'];
+  wrong.push(
+    { retryDelay: 2 ** 31 },
+    { maxRetries: 2 ** 32 },
+    { maxRetries: undefined },
+    { recursive: null },
+  );
+  for (const option of wrong) {
+    await agree(t, JSON.stringify(option), prepare, (api, at) => api.rm(join(at, 'dir'), option));
+  }
+  const paths: ((at: string) => Any)[] = [
+    at => Buffer.from(join(at, 'dir')),
+    at => pathToFileURL(join(at, 'dir')),
+    at => `${at}/dir\0`,
+    at => `${at}/${'x'.repeat(300)}`,
+    () => '',
+    () => 5,
+    () => null,
+  ];
+  for (const path of paths) {
+    await agree(t, String(path), prepare, (api, at) => api.rm(path(at), { recursive: true, force: true }));
+  }
+});
+
+t.test('what may not be removed', async t => {
+  const { getuid, geteuid, seteuid } = process;
+  const root = getuid?.() === 0;
+  const prepare = (at: string): void => {
+    nodeFs.mkdirSync(join(at, 'tree', 'closed'), { recursive: true });
+    nodeFs.mkdirSync(join(at, 'tree', 'open', 'more'), { recursive: true });
+    for (const name of ['closed/file', 'open/file', 'open/more/file', 'file']) {
+      nodeFs.writeFileSync(join(at, 'tree', name), name);
+    }
+    nodeFs.chmodSync(at, 0o777);
+    if (root)
+      for (const name of ['', 'tree', 'tree/closed', 'tree/open', 'tree/open/more'])
+        nodeFs.chownSync(join(at, name), 65534, 65534);
+  };
+  const modes: [name: string, mode: number][] = [
+    ['tree/closed', 0o555],
+    ['tree/closed', 0o300],
+    ['tree/closed', 0],
+    ['tree', 0o555],
+    ['', 0o555],
+  ];
+  if (root) nodeFs.chmodSync(folder, 0o777);
+  for (const [name, mode] of modes) {
+    await agree(t, `${name} ${mode.toString(8)}`, prepare, async (api, at) => {
+      nodeFs.chmodSync(join(at, name), mode);
+      if (root) seteuid!(65534);
+      try {
+        const result = await outcome(() => api.rm(join(at, 'tree'), { recursive: true, force: true }));
+        await settled(at);
+        return result;
+      } finally {
+        if (root) seteuid!(0);
+        if (nodeFs.existsSync(join(at, name))) nodeFs.chmodSync(join(at, name), 0o755);
+      }
+    });
+  }
+  t.equal(geteuid?.(), getuid?.());
+});
+
+t.test('a mount in the tree stays as it is', async t => {
+  const mounts: string[] = [];
+  const prepare = (at: string): void => {
+    nodeFs.mkdirSync(join(at, 'tree', 'mount'), { recursive: true });
+    nodeFs.writeFileSync(join(at, 'tree', 'file'), '');
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', 'none', join(at, 'tree', 'mount')], { stdio: 'ignore' });
+      mounts.push(join(at, 'tree', 'mount'));
+    } catch {
+      t.comment('mounting is not permitted here');
+    }
+    nodeFs.writeFileSync(join(at, 'tree', 'mount', 'inside'), '');
+  };
+  const options = { recursive: true, maxRetries: 2, retryDelay: 1 };
+  try {
+    await agree(t, 'mount', prepare, (api, at) => api.rm(join(at, 'tree'), options));
+  } finally {
+    for (const mount of mounts) execFileSync('umount', [mount]);
+  }
+});
+
+t.test('a directory that is replaced by a link to another leads nowhere', async t => {
+  const victim = join(folder, 'victim');
+  nodeFs.mkdirSync(victim);
+  for (let i = 0; i < 20; i++) nodeFs.writeFileSync(join(victim, `${i}`), '');
+  const at = join(folder, 'raced');
+  const state = new Int32Array(new SharedArrayBuffer(8));
+  // Swaps the directories of the tree for links, and back, all the while.
+  const swap = `
+    const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
+    const { at, victim, state } = require('node:worker_threads').workerData;
+    const attempt = call => { try { call(); } catch {} };
+    Atomics.store(state, 1, 1);
+    while (Atomics.load(state, 0) === 0) {
+      for (const name of ['a', 'b', 'c']) {
+        attempt(() => renameSync(at + '/' + name, at + '/' + name + '-away'));
+        attempt(() => symlinkSync(victim, at + '/' + name));
+        attempt(() => unlinkSync(at + '/' + name));
+        attempt(() => renameSync(at + '/' + name + '-away', at + '/' + name));
+      }
+    }`;
+  const worker = new Worker(swap, { eval: true, workerData: { at, victim, state } });
+  while (Atomics.load(state, 1) === 0) await new Promise(resolve => setTimeout(resolve, 5));
+  let removed = 0;
+  for (let i = 0; i < 20; i++) {
+    for (const name of ['a', 'b', 'c']) {
+      try {
+        nodeFs.mkdirSync(join(at, name, 'deeper'), { recursive: true });
+        for (let file = 0; file < 10; file++) nodeFs.writeFileSync(join(at, name, 'deeper', `${file}`), '');
+      } catch {
+        // It has been swapped just now.
+      }
+    }
+    const result = (await outcome(() => ours.rm(at, { recursive: true, force: true }))) as Any;
+    if (result.error === undefined) removed++;
+    else t.match(result.error.code, /^(ENOTEMPTY|ENOTDIR|ELOOP|EEXIST)$/);
+    for (let file = 0; file < 20; file++) {
+      if (!nodeFs.existsSync(join(victim, `${file}`))) t.fail(`${file} of the victim is gone`);
+    }
+  }
+  Atomics.store(state, 0, 1);
+  await worker.terminate();
+  t.comment(`${removed} of 20 went through`);
+  await ours.rm(at, { recursive: true, force: true });
+  t.ok(!nodeFs.existsSync(at));
+});
+
+t.test('trees that are deeper than a path can say', async t => {
+  const at = join(folder, 'deep');
+  const cwd = process.cwd();
+  nodeFs.mkdirSync(at);
+  process.chdir(at);
+  for (let i = 0; i < 500; i++) {
+    nodeFs.mkdirSync('directory');
+    nodeFs.writeFileSync('file', '');
+    process.chdir('directory');
+  }
+  process.chdir(cwd);
+  await ours.rm(at, { recursive: true });
+  t.notOk(nodeFs.existsSync(at));
+});
+
+t.test('more files than are listed at once', async t => {
+  const at = join(folder, 'many');
+  nodeFs.mkdirSync(at);
+  for (let i = 0; i < 3000; i++) nodeFs.writeFileSync(join(at, `a name of some length, number ${i}`), '');
+  await ours.rm(at, { recursive: true });
+  t.notOk(nodeFs.existsSync(at));
+});
+
+t.test('two at a tree, and a loop that closes meanwhile', async t => {
+  const at = join(folder, 'twice');
+  const make = (): void => {
+    for (let i = 0; i < 200; i++) {
+      nodeFs.mkdirSync(join(at, `${i % 7}`, `${i}`), { recursive: true });
+      nodeFs.writeFileSync(join(at, `${i % 7}`, `${i}`, 'file'), 'x');
+    }
+  };
+  make();
+  await Promise.all([1, 2, 3].map(() => ours.rm(at, { recursive: true, force: true })));
+  t.notOk(nodeFs.existsSync(at));
+  make();
+  const removing = Array.from({ length: 5 }, () =>
+    outcome(() => ours.rm(at, { recursive: true, force: true })),
+  );
+  await new Promise(resolve => setImmediate(resolve));
+  loop().close();
+  for (const result of (await Promise.all(removing)) as Any[]) {
+    if (result.error !== undefined) t.match(result.error.code, /^(ERR_CLOSED|ENOTEMPTY)$/);
+  }
+  await ours.rm(at, { recursive: true, force: true });
+  t.notOk(nodeFs.existsSync(at));
+});
