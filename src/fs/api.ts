@@ -4,6 +4,7 @@
  */
 import type { PathLike } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
+import { cp as copyTree } from './cp.js';
 import type { FileHandle as OwnFileHandle } from './file-handle.js';
 import * as lookups from './lookups.js';
 import * as nodeCalls from './node-calls.js';
@@ -60,7 +61,7 @@ export const chmod: OfNode<'chmod'> = typed.chmod;
 export const chown: OfNode<'chown'> = typed.chown;
 export const constants: OfNode<'constants'> = typed.constants;
 export const copyFile: OfNode<'copyFile'> = typed.copyFile;
-export const cp: OfNode<'cp'> = typed.cp;
+export const cp: OfNode<'cp'> = copyTree;
 export const lchmod: OfNode<'lchmod'> = typed.lchmod;
 export const lchown: OfNode<'lchown'> = typed.lchown;
 export const link: OfNode<'link'> = typed.link;

@@ -9,7 +9,6 @@ export const {
   chown,
   constants,
   copyFile,
-  cp,
   lchmod,
   lchown,
   lutimes,

@@ -20,7 +20,7 @@ import { systemError } from '../ring/errors.js';
 import { toPath } from './arguments.js';
 import { ELSEWHERE, inlineFiles, SURE } from './inline.js';
 import { READS_TREES_AT_ONCE } from './running-node.js';
-import { nextTurn, walkingLoop } from './walk.js';
+import { Share, walkingLoop } from './walk.js';
 
 interface Entry {
   readonly name: string;
@@ -185,6 +185,7 @@ async function listTree(
 ): Promise<(string | Dirent)[] | undefined> {
   const found: (string | Dirent)[] = [];
   const stack = [root];
+  const share = new Share(loop);
   for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
     const { path, prefix, entries } = directory;
     for (const { name, type } of entries) {
@@ -193,7 +194,8 @@ async function listTree(
       found.push(withFileTypes ? new makeDirent(name, type, path) : prefix + name);
       if (type !== UV_DIRENT_DIR && (withFileTypes || type !== UV_DIRENT_LINK)) continue;
       const below = prefix === '' ? join(path, name) : `${path}/${name}`;
-      if (loop.inline.spent) await nextTurn(loop);
+      share.look();
+      if (share.spent) await share.next();
       let inside = loop.inline.take(0, CALLS) ? list(loop, below) : EAGAIN;
       if (inside === EAGAIN) inside = await listLater(below);
       if (typeof inside !== 'number')

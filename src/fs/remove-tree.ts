@@ -24,7 +24,7 @@ import { AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { IN_MEMORY } from './inline.js';
 import { onFd } from './operations.js';
-import { nextTurn } from './walk.js';
+import { Share } from './walk.js';
 
 /** What a directory fails with that is to be emptied first. */
 const NOT_EMPTY: ReadonlySet<number> = new Set([ENOTEMPTY, EEXIST, EPERM]);
@@ -60,11 +60,13 @@ export class Removal {
   readonly #loop: Loop;
   readonly #calls = directoryCalls();
   readonly #retries: Retries;
+  readonly #share: Share;
   /** Where the file system has its files. */
   readonly #place: number;
 
   constructor(loop: Loop, retries: Retries, place: number) {
     this.#loop = loop;
+    this.#share = new Share(loop);
     this.#retries = retries;
     this.#place = place;
   }
@@ -86,7 +88,7 @@ export class Removal {
 
   async #removeOnce(from: Emptied, names: Names, type: number): Promise<void> {
     if (type === DT_DIR) return this.#removeDirectory(from, names);
-    await this.#share();
+    if (this.#share.spent) await this.#share.next();
     let result = this.#unlink(from.fd, names);
     if (result === EAGAIN) result = await this.#later(from.fd, names, 0);
     if (result === EISDIR) return this.#removeDirectory(from, names);
@@ -132,6 +134,7 @@ export class Removal {
         if (listed === 0) break;
         while (names.next()) {
           removed++;
+          this.#share.look();
           if (names.type !== DT_DIR && this.#unlink(fd, names) === 0) continue;
           try {
             await this.remove(directory, names, names.type);
@@ -173,7 +176,7 @@ export class Removal {
   }
 
   async #rmdir(directory: number, names: Names): Promise<number> {
-    await this.#share();
+    if (this.#share.spent) await this.#share.next();
     if (!this.#loop.inline.take(0, CACHED_CALLS)) return this.#later(directory, names, AT_REMOVEDIR);
     return this.#calls.rmdir(directory, names.name);
   }
@@ -200,13 +203,8 @@ export class Removal {
     if (fd !== EAGAIN) return fd;
     // A thread of Node's reads what is not cached: it only looks, whatever the path leads to by now.
     await promises.readdir(path, 'buffer').catch(() => {});
-    if (this.#loop.closing) await nextTurn(this.#loop);
+    this.#share.check();
     return this.#calls.openDirectoryWaiting(directory, names.name);
-  }
-
-  /** Waits while this turn of Node's event loop has had enough of it. */
-  async #share(): Promise<void> {
-    if (this.#loop.inline.spent) await nextTurn(this.#loop);
   }
 }
 

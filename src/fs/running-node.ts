@@ -10,5 +10,11 @@ export const CHECKS_HANDLE_MODE = MAJOR >= 26;
 /** Node 26 forbids a handle's `sync` and `datasync` under its permission model, unless all may be written. */
 export const FORBIDS_SYNC = MAJOR >= 26;
 
-/** Node 26 lists a tree, and copies one to a place where nothing is, in one piece on a thread of its pool. */
+/** Node 26 lists a tree in one piece on a thread of its pool. */
 export const READS_TREES_AT_ONCE = MAJOR >= 26;
+
+/**
+ * Node 26 copies a tree to where nothing is in one piece on a thread of its pool, by rules of its own. Where something
+ * is, or with a filter, it goes on as before, and gives directories their times as well.
+ */
+export const COPIES_NEW_TREES_AT_ONCE = MAJOR >= 26;

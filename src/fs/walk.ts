@@ -1,7 +1,7 @@
 /** Walks through trees by plain calls: whether there may be one, and its share of the thread. */
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
-import { setImmediate } from '../loop/real-timers.js';
+import { now, setImmediate } from '../loop/real-timers.js';
 import { closedError } from '../ring/errors.js';
 import { guarded } from '../ring/permission.js';
 
@@ -20,10 +20,44 @@ export function walkingLoop(): Loop | undefined {
   }
 }
 
-/** Lets Node's event loop go round until there is a budget again; throws if the loop is closed meanwhile. */
-export async function nextTurn(loop: Loop): Promise<void> {
-  do {
-    await new Promise<void>(resolve => setImmediate(resolve));
-    if (loop.closing) throw closedError('The loop');
-  } while (loop.inline.spent);
+/** What a walk may have of the thread before Node's event loop goes round, in milliseconds. */
+const SHARE_MS = 1;
+/** The clock is looked at once in so many entries. A power of two. */
+const LOOK_EVERY = 8;
+
+/** A walk's share of the thread: what is left of the loop's budget, as long as the clock agrees. */
+export class Share {
+  readonly #loop: Loop;
+  #end = now() + SHARE_MS;
+  #entries = 0;
+
+  constructor(loop: Loop) {
+    this.#loop = loop;
+  }
+
+  /** At each entry. If they take longer than the budget assumes, this tick has had enough. */
+  look(): void {
+    if ((++this.#entries & (LOOK_EVERY - 1)) === 0 && now() > this.#end) {
+      this.#loop.inline.take(0, Number.POSITIVE_INFINITY);
+    }
+  }
+
+  /** Whether `next` is to be awaited first. */
+  get spent(): boolean {
+    return this.#loop.inline.spent;
+  }
+
+  /** Lets Node's event loop go round until there is a budget again; throws if the loop is closed meanwhile. */
+  async next(): Promise<void> {
+    do {
+      await new Promise<void>(resolve => setImmediate(resolve));
+      this.check();
+    } while (this.spent);
+    this.#end = now() + SHARE_MS;
+  }
+
+  /** Throws if the loop has been closed. */
+  check(): void {
+    if (this.#loop.closing) throw closedError('The loop');
+  }
 }

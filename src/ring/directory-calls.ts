@@ -12,6 +12,7 @@ import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '
 import { DIRENT64, OPEN_HOW, STATX } from './structs.js';
 
 const ARM64 = process.arch === 'arm64';
+const NR_READ = ARM64 ? 63 : 0;
 const NR_WRITE = ARM64 ? 64 : 1;
 const NR_FCHMOD = ARM64 ? 52 : 91;
 const NR_GETDENTS64 = ARM64 ? 61 : 217;
@@ -19,7 +20,6 @@ const NR_OPENAT = ARM64 ? 56 : 257;
 const NR_MKDIRAT = ARM64 ? 34 : 258;
 const NR_UNLINKAT = ARM64 ? 35 : 263;
 const NR_READLINKAT = ARM64 ? 78 : 267;
-const NR_COPY_FILE_RANGE = ARM64 ? 285 : 326;
 const NR_STATX = ARM64 ? 291 : 332;
 const NR_OPENAT2 = 437;
 
@@ -117,6 +117,15 @@ export class Names {
   /** The current name; what is not UTF-8 in it as U+FFFD. */
   text(): string {
     return this.bytes.toString('utf8', this.at, this.at + this.length);
+  }
+
+  /** Whether the current name is UTF-8. */
+  get isText(): boolean {
+    const { bytes } = this;
+    for (let at = this.at; bytes[at] !== 0; at++) {
+      if (bytes[at]! >= 0x80) return !this.text().includes('\ufffd');
+    }
+    return true;
   }
 
   /** A copy of the current name. */
@@ -233,14 +242,14 @@ export class DirectoryCalls {
     return this.#call(NR_FCHMOD, fd, mode, 0, 0, 0, 0);
   }
 
+  /** read(2) */
+  read(fd: number, address: number, length: number): number {
+    return this.#call(NR_READ, fd, address, length, 0, 0, 0);
+  }
+
   /** write(2) */
   write(fd: number, address: number, length: number): number {
     return this.#call(NR_WRITE, fd, address, length, 0, 0, 0);
-  }
-
-  /** Copies from position to position of two files: shares blocks where the file system can. copy_file_range(2) */
-  copy(from: number, to: number, length: number): number {
-    return this.#call(NR_COPY_FILE_RANGE, from, 0, to, 0, length, 0);
   }
 
   close(fd: number): void {

@@ -65,10 +65,10 @@ export function treeOf(at: string, times = false): Record<string, unknown> {
       const content = stats.isFile()
         ? contentOf(inner, stats.size)
         : stats.isSymbolicLink() && nodeFs.readlinkSync(inner);
-      const { mode, mtimeMs, atimeMs } = stats;
-      // Links have the time at which they were made.
-      const kept = times && !stats.isSymbolicLink() && (stats.isFile() || stats.isDirectory());
-      tree[`${below}${name.toString('latin1')}`] = { mode, content, ...(kept ? { mtimeMs, atimeMs } : {}) };
+      const { mode, mtimeMs } = stats;
+      // Others have the time at which they were made.
+      const kept = times && mtimeMs < Date.now() - 3_600_000;
+      tree[`${below}${name.toString('latin1')}`] = { mode, content, ...(kept ? { mtimeMs } : {}) };
       if (stats.isDirectory()) visit(inner, `${below}${name.toString('latin1')}/`);
     }
   };

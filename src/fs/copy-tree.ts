@@ -1,0 +1,273 @@
+/**
+ * Copies what is in a directory by plain calls, relative to the open directories: small files that are cached,
+ * directories and symbolic links, to places where nothing is or a file to be replaced. All else is Node's, entry by
+ * entry: large files, other kinds, and whatever fails, so that the errors are Node's.
+ */
+import { type CopyOptions, futimesSync, promises } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import type { Loop } from '../loop/loop.js';
+import { addressOf } from '../ring/address.js';
+import {
+  DT_DIR,
+  DT_LNK,
+  DT_REG,
+  directoryCalls,
+  type Names,
+  releaseNames,
+  takeNames,
+} from '../ring/directory-calls.js';
+import { EAGAIN, EEXIST, ENOENT } from '../ring/errno.js';
+import { systemError } from '../ring/errors.js';
+import { STATX } from '../ring/structs.js';
+import { ELSEWHERE, IN_MEMORY, inlineFiles } from './inline.js';
+import { COPIES_NEW_TREES_AT_ONCE } from './running-node.js';
+import { statsOf } from './stats.js';
+import { Share } from './walk.js';
+
+export type Filter = (from: string, to: string) => unknown;
+
+/** The options of `cp`, complete. */
+export interface TreeOptions extends Omit<CopyOptions, 'filter'> {
+  readonly dereference: boolean;
+  readonly errorOnExist: boolean;
+  readonly filter: Filter | undefined;
+  readonly force: boolean;
+  readonly preserveTimestamps: boolean;
+  readonly recursive: boolean;
+  readonly verbatimSymlinks: boolean;
+}
+
+/** An open directory. */
+export interface Folder {
+  readonly fd: number;
+  readonly path: string;
+}
+
+/** Larger files are copied by Node's threads, in bytes. */
+const SMALL = 256 * 1024;
+/** What it takes to make a file, in calls, beyond its bytes. */
+const FILE_CALLS = 10;
+const CALLS = 4;
+/** Two descriptors a level: what is deeper is Node's. */
+const DEPTH_MAX = 200;
+
+const S_IFMT = 0o170000;
+const S_IFREG = 0o100000;
+const MODE_BITS = 0o7777;
+
+const MODE = STATX.stx_mode / 4;
+const SIZE = STATX.stx_size / 4;
+const INODE = STATX.stx_ino / 4;
+
+/** What is copied, on its way. */
+let content: Buffer | undefined;
+
+export class TreeCopy {
+  readonly #loop: Loop;
+  readonly #options: TreeOptions;
+  readonly #calls = directoryCalls();
+  readonly #share: Share;
+  readonly #bytes: Buffer;
+  readonly #address: number;
+
+  constructor(loop: Loop, options: TreeOptions) {
+    this.#loop = loop;
+    this.#options = options;
+    this.#share = new Share(loop);
+    content ??= Buffer.allocUnsafeSlow(SMALL);
+    this.#bytes = content;
+    this.#address = addressOf(this.#bytes);
+  }
+
+  /** Copies what is in one directory into another. */
+  async copyInto(from: Folder, to: Folder, depth = 0): Promise<void> {
+    const names = takeNames();
+    const asks = this.#options.filter !== undefined;
+    try {
+      for (;;) {
+        const listed = this.#calls.list(from.fd, names);
+        if (listed < 0) throw systemError(listed, 'scandir', { path: from.path });
+        if (listed === 0) return;
+        while (names.next()) {
+          this.#share.look();
+          if (!asks && names.type === DT_REG && this.#copyFile(from, to, names)) continue;
+          await this.#copy(from, to, names, depth);
+        }
+      }
+    } finally {
+      releaseNames(names);
+    }
+  }
+
+  async #copy(from: Folder, to: Folder, names: Names, depth: number): Promise<void> {
+    const { dereference, filter } = this.#options;
+    if (filter !== undefined) {
+      const name = names.text();
+      if (!(await filter(join(from.path, name), join(to.path, name)))) return;
+    }
+    if (this.#share.spent) await this.#share.next();
+    // By a name that is not UTF-8 Node finds nothing.
+    if (names.isText) {
+      if (names.type === DT_REG && this.#copyFile(from, to, names)) return;
+      if (names.type === DT_LNK && !dereference && this.#copyLink(from, to, names)) return;
+      if (names.type === DT_DIR && depth < DEPTH_MAX && (await this.#copyDirectory(from, to, names, depth)))
+        return;
+    }
+    await this.#leaveToNode(from, to, names);
+    this.#share.check();
+  }
+
+  /** False if it is not done, and nothing is changed. */
+  #copyFile(from: Folder, to: Folder, names: Names): boolean {
+    if (!names.isText) return false;
+    const calls = this.#calls;
+    const source = calls.openFile(from.fd, names.name);
+    if (source < 0) return false;
+    try {
+      return this.#copyOpenFile(source, to, names);
+    } finally {
+      calls.close(source);
+    }
+  }
+
+  #copyOpenFile(source: number, to: Folder, names: Names): boolean {
+    const calls = this.#calls;
+    const { calls: files, inline } = this.#loop;
+    if (!inline.enabled) return false;
+    const place = inlineFiles(this.#loop).place(source);
+    const { statx } = files;
+    const mode = statx[MODE]!;
+    const size = statx[SIZE]!;
+    if (place === ELSEWHERE || (mode & S_IFMT) !== S_IFREG || size > SMALL || statx[SIZE + 1] !== 0)
+      return false;
+    if (!inline.take(2 * size, FILE_CALLS)) return false;
+    if (size !== 0 && this.#read(source, size, place) !== size) return false;
+    let made = calls.createFile(to.fd, names.name, mode & 0o777);
+    if (made === EEXIST) {
+      const { errorOnExist, force } = this.#options;
+      if ((!force && errorOnExist) || !this.#isReplaceable(to, names)) return false;
+      if (!force) return true;
+      if (calls.unlink(to.fd, names.name) !== 0) return false;
+      made = calls.createFile(to.fd, names.name, mode & 0o777);
+    }
+    if (made < 0) return false;
+    try {
+      let done = size === 0 || calls.write(made, this.#address, size) === size;
+      if (this.#options.preserveTimestamps) done &&= this.#setTimes(source, made);
+      done &&= calls.chmod(made, mode & MODE_BITS) === 0;
+      // As if it had not been tried.
+      if (!done) calls.unlink(to.fd, names.name);
+      return done;
+    } finally {
+      calls.close(made);
+    }
+  }
+
+  /** Reads a file from its beginning, if it is cached. In memory it is, and tmpfs knows no RWF_NOWAIT. */
+  #read(fd: number, size: number, place: number): number {
+    return place === IN_MEMORY
+      ? this.#calls.read(fd, this.#address, size)
+      : this.#loop.calls.readAt(fd, this.#address, size, 0);
+  }
+
+  /** Whether another file stands in the way, and can go at once. `files.statx` is of what is copied. */
+  #isReplaceable(to: Folder, names: Names): boolean {
+    const { statx: source } = this.#loop.calls;
+    const { statx } = this.#calls;
+    if (this.#calls.stat(to.fd, names.name) !== 0) return false;
+    const isFile = (statx[MODE]! & S_IFMT) === S_IFREG;
+    return isFile && statx[SIZE]! <= SMALL && statx[SIZE + 1] === 0 && !isSame(source, statx);
+  }
+
+  #copyLink(from: Folder, to: Folder, names: Names): boolean {
+    if (!this.#loop.inline.take(0, CALLS)) return false;
+    const text = this.#calls.readLink(from.fd, names.name)?.toString();
+    if (text === undefined || text.includes('\ufffd')) return false;
+    const { verbatimSymlinks } = this.#options;
+    const target = verbatimSymlinks || isAbsolute(text) ? text : resolve(from.path, text);
+    return this.#calls.symlink(target, to.fd, names.name) === 0;
+  }
+
+  async #copyDirectory(from: Folder, to: Folder, names: Names, depth: number): Promise<boolean> {
+    const calls = this.#calls;
+    const source = calls.openDirectory(from.fd, names.name);
+    if (source < 0) return false;
+    try {
+      const mode = this.#modeOfLocal(source);
+      if (mode < 0) return false;
+      const { dereference, errorOnExist, filter, force, preserveTimestamps } = this.#options;
+      if (COPIES_NEW_TREES_AT_ONCE && filter === undefined && !dereference) {
+        if (calls.stat(to.fd, names.name) === ENOENT) return false;
+      }
+      const failed = this.#loop.inline.take(0, CALLS) ? calls.mkdir(to.fd, names.name, 0o777) : EAGAIN;
+      if (failed !== 0 && (failed !== EEXIST || (errorOnExist && !force))) return false;
+      const target = calls.openDirectory(to.fd, names.name);
+      if (target < 0) return false;
+      try {
+        if (failed === EEXIST && !this.#isOther(source, target)) return false;
+        const name = names.text();
+        const inner = { fd: source, path: join(from.path, name) };
+        await this.copyInto(inner, { fd: target, path: join(to.path, name) }, depth + 1);
+        if (COPIES_NEW_TREES_AT_ONCE && preserveTimestamps) this.#setTimes(source, target);
+        if (failed === 0) calls.chmod(target, mode & MODE_BITS);
+        return true;
+      } finally {
+        calls.close(target);
+      }
+    } finally {
+      calls.close(source);
+    }
+  }
+
+  /** The mode of an open directory; -1 if it is on a file system that may ask a server. */
+  #modeOfLocal(fd: number): number {
+    if (!this.#loop.inline.enabled) return -1;
+    return inlineFiles(this.#loop).place(fd) === ELSEWHERE ? -1 : this.#loop.calls.statx[MODE]!;
+  }
+
+  #isOther(source: number, target: number): boolean {
+    const { calls: files } = this.#loop;
+    if (files.statFd(source) !== 0) return false;
+    const first = files.statx.slice();
+    return files.statFd(target) === 0 && !isSame(first, files.statx);
+  }
+
+  /** Gives what was made the times of what was copied, as exactly as Node does. */
+  #setTimes(source: number, made: number): boolean {
+    return setTimes(this.#loop, source, made);
+  }
+
+  async #leaveToNode(from: Folder, to: Folder, names: Names): Promise<void> {
+    const name = names.text();
+    await copyAsked(join(from.path, name), join(to.path, name), this.#options);
+  }
+}
+
+/** Has Node copy something about which the filter was asked already: it is asked about what is below only. */
+export async function copyAsked(from: string, to: string, options: TreeOptions): Promise<void> {
+  const { filter } = options;
+  let asked = false;
+  const rest: Filter = (source, dest) => {
+    if (asked) return filter!(source, dest);
+    asked = true;
+    return true;
+  };
+  await promises.cp(from, to, { ...options, filter: filter === undefined ? undefined : rest } as CopyOptions);
+}
+
+/** Gives a file or directory the times of another, as exactly as Node does. */
+export function setTimes(loop: Loop, from: number, to: number): boolean {
+  if (!loop.inline.enabled || loop.calls.statFd(from) !== 0) return false;
+  const { atime, mtime } = statsOf(loop.calls.statx);
+  try {
+    futimesSync(to, atime, mtime);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isSame(a: Uint32Array, b: Uint32Array): boolean {
+  const words = [INODE, INODE + 1, STATX.stx_dev_major / 4, STATX.stx_dev_minor / 4];
+  return words.every(at => a[at] === b[at]);
+}

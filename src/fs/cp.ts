@@ -1,0 +1,134 @@
+/** Copies files, and trees of them. */
+import { type CopyOptions, constants, type PathLike, promises } from 'node:fs';
+import type { Loop } from '../loop/loop.js';
+import { directoryCalls, Names } from '../ring/directory-calls.js';
+import { EAGAIN } from '../ring/errno.js';
+import { AT_FDCWD } from '../ring/sqe/paths.js';
+import { STATX } from '../ring/structs.js';
+import { toPath } from './arguments.js';
+import { copyAsked, type Filter, type Folder, setTimes, TreeCopy, type TreeOptions } from './copy-tree.js';
+import { ELSEWHERE, inlineFiles } from './inline.js';
+import { lstat } from './path-calls.js';
+import { COPIES_NEW_TREES_AT_ONCE } from './running-node.js';
+import { walkingLoop } from './walk.js';
+
+const DEFAULTS: TreeOptions = {
+  dereference: false,
+  errorOnExist: false,
+  filter: undefined,
+  force: true,
+  preserveTimestamps: false,
+  recursive: false,
+  verbatimSymlinks: false,
+};
+
+const MODE_BITS = 0o7777;
+
+/**
+ * Copies a file, with `recursive` a directory and all that is in it. The tree is walked by plain calls; Node checks the
+ * two paths first, and copies what is not cached, large or odd.
+ */
+export async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): Promise<void> {
+  const complete = plainOptions(options);
+  const from = complete === undefined ? undefined : plainPath(src);
+  const to = complete === undefined ? undefined : plainPath(dest);
+  const loop = from === undefined || to === undefined ? undefined : walkingLoop();
+  if (loop === undefined) return promises.cp(src as string, dest as string, options);
+  const source = openSource(loop, from!, complete!);
+  if (source < 0) return promises.cp(from!, to!, complete as CopyOptions);
+  try {
+    await copyTree(loop, { fd: source, path: from! }, to!, complete!);
+  } finally {
+    directoryCalls().close(source);
+  }
+}
+
+/** A directory that can be copied by plain calls; negative if it is none. */
+function openSource(loop: Loop, path: string, { dereference }: TreeOptions): number {
+  if (!loop.inline.take()) return EAGAIN;
+  const fd = directoryCalls().openPath(path, dereference);
+  if (fd < 0) return fd;
+  if (inlineFiles(loop).place(fd) !== ELSEWHERE) return fd;
+  directoryCalls().close(fd);
+  return EAGAIN;
+}
+
+async function copyTree(loop: Loop, from: Folder, dest: string, options: TreeOptions): Promise<void> {
+  const { dereference, filter, preserveTimestamps } = options;
+  const mode = loop.calls.statx[STATX.stx_mode / 4]! & MODE_BITS;
+  const isNew = !(await exists(dest));
+  if (COPIES_NEW_TREES_AT_ONCE && isNew && filter === undefined && !dereference) {
+    return promises.cp(from.path, dest, options as CopyOptions);
+  }
+  if (!(await isWanted(from.path, dest, options))) return;
+  const calls = directoryCalls();
+  const target = loop.inline.enabled ? openTarget(dest, isNew, dereference) : EAGAIN;
+  if (target < 0) return copyAsked(from.path, dest, options);
+  try {
+    await new TreeCopy(loop, options).copyInto(from, { fd: target, path: dest });
+    if (COPIES_NEW_TREES_AT_ONCE && preserveTimestamps) setTimes(loop, from.fd, target);
+    if (isNew) calls.chmod(target, mode);
+  } finally {
+    calls.close(target);
+  }
+}
+
+/** Opens the directory to be filled. A new one, which Node has made, is made again: it has its own mode at the end. */
+function openTarget(path: string, isNew: boolean, follow: boolean): number {
+  const calls = directoryCalls();
+  if (isNew) {
+    const names = Names.of(path);
+    if (calls.rmdir(AT_FDCWD, names.name) !== 0) return EAGAIN;
+    if (calls.mkdir(AT_FDCWD, names.name, 0o777) !== 0) return EAGAIN;
+  }
+  return calls.openPath(path, follow);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Has Node check the two paths and make the directory, but copy nothing of what is in it; false if the filter does not
+ * want it.
+ */
+async function isWanted(from: string, to: string, options: TreeOptions): Promise<boolean> {
+  let wanted: unknown;
+  let asked = false;
+  const filter: Filter = async (source, dest) => {
+    if (asked) return false;
+    asked = true;
+    wanted = options.filter === undefined || (await options.filter(source, dest));
+    return wanted;
+  };
+  await promises.cp(from, to, { ...options, filter } as CopyOptions);
+  return Boolean(wanted);
+}
+
+/** Options that are in order, for a tree. */
+function plainOptions(options: CopyOptions | undefined): TreeOptions | undefined {
+  if (typeof options !== 'object' || options === null || !options.recursive) return undefined;
+  const all = { ...DEFAULTS, ...options };
+  const { dereference, errorOnExist, filter, force, mode, preserveTimestamps, recursive, verbatimSymlinks } =
+    all;
+  const flags = [dereference, errorOnExist, force, preserveTimestamps, recursive, verbatimSymlinks];
+  if (!flags.every(flag => typeof flag === 'boolean') || (dereference && verbatimSymlinks)) return undefined;
+  if (filter !== undefined && typeof filter !== 'function') return undefined;
+  // To share blocks is asked of the file system by Node.
+  if (mode !== undefined && mode !== null && mode !== 0 && mode !== constants.COPYFILE_EXCL) return undefined;
+  return all as TreeOptions;
+}
+
+function plainPath(path: PathLike): string | undefined {
+  try {
+    const plain = toPath(path);
+    return typeof plain === 'string' ? plain : undefined;
+  } catch {
+    return undefined;
+  }
+}
