@@ -45,6 +45,16 @@ function randomReads(depth: number, quick: boolean): Scenario {
   return reads;
 }
 
+function trees(name: string, title: string, work: string): Scenario {
+  const program = 'benchmark/peers/fs/trees.ts';
+  const contenders = [
+    worker('uasync', () => node(program, 'uasync', work, inMemory())),
+    worker('node', () => node(program, 'promises', work, inMemory())),
+    worker('node-sync', () => node(program, 'sync', work, inMemory())),
+  ];
+  return { name, title, operation: 'tree', quick: false, contenders };
+}
+
 export const fs: Scenario[] = [
   randomReads(1, true),
   randomReads(32, false),
@@ -55,5 +65,7 @@ export const fs: Scenario[] = [
   scenario('fs.rewrite', 'writeFile of 4 KiB over a file, 64 at a time', 'rewrite', 64),
   scenario('fs.writefile', 'writeFile of 4 KiB, a new file, 64 at a time', 'writefile', 64, true, inMemory),
   scenario('fs.sequential', 'read in chunks of 128 KiB', 'sequential', 1),
+  trees('fs.tree.readdir', 'readdir of a tree of 1,776 entries', 'readdir'),
+  trees('fs.tree.copy', 'cp of a tree of 1,776 entries, and rm of the copy', 'cp-rm'),
   scenario('fs.append-log', 'append 4 KiB and datasync, 64 writers', 'append-log', 64),
 ];

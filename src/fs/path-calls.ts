@@ -11,10 +11,12 @@ import { loop as currentLoop } from '../loop/current.js';
 import * as abi from '../ring/abi.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import { checkBoolean, toMode, toPath } from './arguments.js';
+import { makeDirectories } from './make-directories.js';
 import { onPath } from './operations.js';
 import { mayMove, mayRead, maySymlink, mayWrite } from './permission.js';
 import { checkStat, DEFAULTS, type StatOptions } from './stat-options.js';
 import { statPath } from './statx.js';
+import { walkingLoop } from './walk.js';
 
 /** Permissions that a mode can say; what is beyond is of no meaning to the kernel. */
 const MODE_BITS = 0o7777;
@@ -89,6 +91,11 @@ export async function mkdir(
   const plain = toPath(path);
   checkBoolean('options.recursive', recursive);
   const bits = toMode(mode, 0o777);
+  if (recursive) {
+    const walking = typeof plain === 'string' ? walkingLoop() : undefined;
+    const made = walking && makeDirectories(walking, plain as string, bits & MODE_BITS);
+    if (made?.done) return made.first;
+  }
   const loop = currentLoop();
   if (recursive || !mayWrite(plain) || !loop.ops.has(abi.OP_MKDIRAT)) {
     return promises.mkdir(path, { recursive, mode: bits });

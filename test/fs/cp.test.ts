@@ -79,6 +79,8 @@ t.test('random trees, with every option: to a new place, over itself, over anoth
     }
     nodeFs.utimesSync(join(source, 'same'), 1.5, 1600000000.123456);
     for (const [which, options] of OPTIONS.entries()) {
+      // Links that lead up would be followed into the copy itself.
+      if (options.dereference && i % 3 !== 0) continue;
       if (which % 2 !== i % 2 && i > 1) continue;
       const name = `${i} ${JSON.stringify(options)}`;
       await agree(t, name, source, options);
