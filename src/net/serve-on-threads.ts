@@ -120,6 +120,7 @@ export class ThreadServer {
   /** Aborted when those that have not ended yet are to be terminated. */
   readonly #now = new AbortController();
   #serving = false;
+  #stopped = false;
   /** Node keeps the process alive for its threads. */
   readonly #hold = new Hold('ThreadServer', 'threads', () => this);
 
@@ -155,7 +156,13 @@ export class ThreadServer {
       this,
       depth,
       options,
-      this.#stopping !== null ? 'stopping' : this.#serving ? 'serving' : 'starting',
+      this.#stopped
+        ? 'stopped'
+        : this.#stopping !== null
+          ? 'stopping'
+          : this.#serving
+            ? 'serving'
+            : 'starting',
       this.address !== undefined && placeOf(this.address),
       [counted(this.size, 'thread', 'threads')],
     );
@@ -218,7 +225,7 @@ export class ThreadServer {
     try {
       checkOptions(options, STOP_OPTIONS);
       const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
-      this.#stopping ??= this.#stop().finally(() => this.#hold.end());
+      this.#stopping ??= this.#stop().finally(() => this.#ended());
       this.#limitStop(timeout, checkSignal(options.signal));
       return this.#stopping;
     } catch (error) {
@@ -276,6 +283,11 @@ export class ThreadServer {
     signal?.addEventListener('abort', terminate, { signal: now.signal });
     const timer = setTimeout(terminate, Math.min(timeout, 0x7fffffff));
     now.signal.addEventListener('abort', () => clearTimeout(timer));
+  }
+
+  #ended(): void {
+    this.#stopped = true;
+    this.#hold.end();
   }
 
   async #stop(): Promise<number> {

@@ -1,11 +1,11 @@
 /** What `util.inspect` shows of each object, in each state. */
-import { constants, openSync } from 'node:fs';
+import { constants, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import t from 'tap';
 import { Channel, channelPair, loop, signals } from 'uasync';
 import { open } from 'uasync/fs';
-import { bind, connect, listen, openPipe } from 'uasync/net';
+import { bind, connect, listen, openPipe, serveOnThreads } from 'uasync/net';
 import { BufRing, Ring } from 'uasync/ring';
 import { checkLeaks, makeFifo, scratchFolder, until } from '../harness.js';
 import { HOST, pair } from './sockets.js';
@@ -108,4 +108,15 @@ t.test('loops, rings, channels and signals', async t => {
   t.equal(inspect(usr2), 'SignalIterator { listening, SIGUSR2 }');
   await usr2.return();
   t.equal(inspect(usr2), 'SignalIterator { ended, SIGUSR2 }');
+});
+
+t.test('thread servers, which keep the process alive', async t => {
+  const path = join(scratchFolder(), 'worker.mjs');
+  writeFileSync(path, 'export default () => {};');
+  const server = await serveOnThreads(1, path);
+  t.equal(inspect(server), 'ThreadServer { serving, 1 thread }');
+  t.equal(loop().active()[0]!.object, server);
+  await server.stop();
+  t.equal(inspect(server), 'ThreadServer { stopped, 1 thread }');
+  t.same(loop().active(), []);
 });
