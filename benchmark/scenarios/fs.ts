@@ -7,6 +7,7 @@ import type { Contender, Scenario } from '../scenario.js';
 import { files, inMemory } from './fs-files.js';
 
 const PROGRAM = 'benchmark/peers/fs/files.ts';
+const CALLS = 'benchmark/peers/fs/calls.ts';
 /** Works that can do without a copy. */
 const IN_PLACE = ['read', 'sequential'];
 
@@ -55,6 +56,25 @@ function trees(name: string, title: string, work: string): Scenario {
   return { name, title, operation: 'tree', quick: false, contenders };
 }
 
+/** Calls of every kind, one awaited after the other, as most programs make them. In memory, so that no disk counts. */
+function oneAtATime(call: string, title: string, quick = false): Scenario {
+  const args = (way: string): string[] => [way, call, inMemory()];
+  const peers = [
+    worker('uasync', () => node(CALLS, ...args('uasync'))),
+    worker('node', () => node(CALLS, ...args('promises'))),
+    worker('node-sync', () => node(CALLS, ...args('sync'))),
+    worker('bun', () => bun(CALLS, ...args('promises'))),
+    worker('deno', () => deno(CALLS, ...args('promises'))),
+  ];
+  return {
+    name: `fs.one.${call}`,
+    title: `${title}, one at a time`,
+    operation: 'operation',
+    quick,
+    contenders: peers,
+  };
+}
+
 export const fs: Scenario[] = [
   randomReads(1, true),
   randomReads(32, false),
@@ -68,4 +88,15 @@ export const fs: Scenario[] = [
   trees('fs.tree.readdir', 'readdir of a tree of 1,776 entries', 'readdir'),
   trees('fs.tree.copy', 'cp of a tree of 1,776 entries, and rm of the copy', 'cp-rm'),
   scenario('fs.append-log', 'append 4 KiB and datasync, 64 writers', 'append-log', 64),
+  oneAtATime('stat', 'stat', true),
+  oneAtATime('access', 'access'),
+  oneAtATime('open', 'open and close'),
+  oneAtATime('read', 'read of 4 KiB'),
+  oneAtATime('readfile', 'readFile of 2 KiB'),
+  oneAtATime('write', 'write of 4 KiB', true),
+  oneAtATime('append', 'appendFile of 100 B'),
+  oneAtATime('writefile', 'writeFile of 2 KiB over a file'),
+  oneAtATime('mkdir', 'mkdir and rmdir'),
+  oneAtATime('rename', 'rename'),
+  oneAtATime('unlink', 'a file made and removed'),
 ];

@@ -1,5 +1,8 @@
 import type { Loop } from '../loop/loop.js';
+import { EOPNOTSUPP } from '../ring/errno.js';
 import { Backoff } from './backoff.js';
+import { briefCalls } from './brief-calls.js';
+import { type Device, devicesOf } from './devices.js';
 
 /** The most that one read takes from the page cache at once: 512 KiB are 50 us. */
 const MOST = 512 * 1024;
@@ -8,6 +11,8 @@ const MOST = 512 * 1024;
 export class CachedReads {
   readonly #loop: Loop;
   readonly #backoff = new Backoff();
+  /** Where the file is, if all of it is in memory: tmpfs has no reads that refuse to wait. */
+  #memory: Device | null = null;
 
   constructor(loop: Loop) {
     this.#loop = loop;
@@ -19,11 +24,13 @@ export class CachedReads {
    */
   read(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number {
     const { calls, inline } = this.#loop;
+    if (this.#memory !== null) return this.#readMemory(this.#memory, fd, bytes, offset, length, position);
     if (length > MOST || !this.#backoff.tries || !inline.take(length)) return -1;
     for (let at = 0; ; ) {
       const from = position < 0 ? position : position + at;
       const count = calls.read(fd, bytes, offset + at, length - at, from);
       if (count < 0) {
+        if (count === EOPNOTSUPP && at === 0) this.#memory = this.#inMemory(fd);
         this.#backoff.refused();
         return ~at;
       }
@@ -33,5 +40,33 @@ export class CachedReads {
         return at;
       }
     }
+  }
+
+  #inMemory(fd: number): Device | null {
+    if (this.#loop.calls.statFd(fd) !== 0) return null;
+    const device = devicesOf(this.#loop).of(fd);
+    return device.inMemory ? device : null;
+  }
+
+  /** Only what was swapped out waits. */
+  #readMemory(
+    device: Device,
+    fd: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): number {
+    const brief = briefCalls(this.#loop);
+    if (length > MOST || !brief.begin(device, 0, length)) return -1;
+    let at = 0;
+    let count = 0;
+    do {
+      const from = position < 0 ? position : position + at;
+      count = this.#loop.calls.read(fd, bytes, offset + at, length - at, from, 0);
+      if (count > 0) at += count;
+    } while (count > 0 && at < length);
+    brief.end(device);
+    return count < 0 ? ~at : at;
   }
 }

@@ -118,6 +118,7 @@ export class DirectFile implements TransferOwner {
 
   /** Nobody closes it before that. */
   transferEnded(): void {}
+  writeEnded(): void {}
 
   async close(): Promise<void> {
     try {

@@ -227,9 +227,8 @@ export class FileHandle extends OpenFile {
       const { encoding, signal, flush, mode } = toOptions<WriteFileOptions>(options);
       if (CHECKS_HANDLE_MODE) toMode(mode, 0);
       checkBoolean('options.flush', flush ?? false);
-      const write = async (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
-        (await this.writeNow({ buffer: bytes, bytes, offset, length, position: -1 }, bytes.length))
-          .bytesWritten;
+      const write = (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
+        this.writePart(bytes, offset, length);
       if (isPieces(data)) {
         throwIfAborted(signal);
         // The pieces may come from this very file: others go in between.
@@ -303,6 +302,7 @@ export class FileHandle extends OpenFile {
   async truncate(len = 0): Promise<void> {
     this.assertOpen('ftruncate');
     const size = Math.max(0, checkInt('len', len, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
+    if (this.truncateInline(size)) return;
     if (this.loop.ops.has(abi.OP_FTRUNCATE)) {
       await this.operate('ftruncate', (sqe, fd) => sqe.ftruncate(fd, size));
     } else {

@@ -15,34 +15,24 @@ import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { pathText } from './arguments.js';
 import { Backoff } from './backoff.js';
+import { briefCalls } from './brief-calls.js';
+import { type Device, devicesOf } from './devices.js';
 import { bigIntStatsOf, statsOf } from './stats.js';
 
 type Path = string | Uint8Array;
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK, S_IFLNK, S_IFMT, S_IFREG } = constants;
+const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
 /** Flags with which a cached path can be opened without waiting. */
 const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOFOLLOW;
 
 /** Errors that a walk through cached names is sure of: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
 export const SURE: ReadonlySet<number> = new Set([-2, -13, -20, -36, -40]);
 
-/**
- * File systems whose attributes are in memory, or on a local disk's cache: ext4, xfs, btrfs, tmpfs, ramfs, overlayfs,
- * f2fs, zfs, bcachefs, squashfs, erofs. Others may ask a server.
- */
-const LOCAL = new Set([
-  0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x858458f6, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0xca451a4e,
-  0x73717368, 0xe0f5e1e2,
-]);
-/** tmpfs, ramfs: nothing of them is elsewhere. */
-const MEMORY = new Set([0x01021994, 0x858458f6]);
 /** Where a file system has its files. */
 export const ELSEWHERE = 0;
 export const ON_DISK = 1;
 export const IN_MEMORY = 2;
-/** Devices whose file systems are remembered, and for how many questions: a number may be another's later. */
-const DEVICES_MAX = 64;
-const QUESTIONS_MAX = 4096;
 
 /** Symbolic links below this are in the inode on ext4, in bytes. */
 const LINK_MAX = 60;
@@ -54,12 +44,14 @@ class InlineFiles {
   readonly #loop: Loop;
   readonly #calls: FileCalls;
   readonly #lookups = new Backoff();
-  readonly #places = new Map<number, number>();
-  #questions = 0;
+  /** Where what was located last is. */
+  #device: Device | null = null;
+  readonly #devices: ReturnType<typeof devicesOf>;
 
   constructor(loop: Loop) {
     this.#loop = loop;
     this.#calls = loop.calls;
+    this.#devices = devicesOf(loop);
   }
 
   stat(path: Path, follow: boolean, bigint: boolean): Stats | BigIntStats | undefined {
@@ -73,7 +65,7 @@ class InlineFiles {
   /** Of a descriptor. */
   fstat(fd: number, bigint: boolean): Stats | BigIntStats | undefined {
     if (!this.#loop.inline.take()) return undefined;
-    if (this.#calls.statFd(fd) !== 0 || !this.#isLocal(fd)) return undefined;
+    if (this.#calls.statFd(fd) !== 0 || !this.#devices.of(fd).local) return undefined;
     return this.#found(bigint);
   }
 
@@ -129,23 +121,36 @@ class InlineFiles {
     return fd;
   }
 
-  /** All of a regular file, if all of it is cached. */
-  readFile(path: Path, encoding: BufferEncoding | null | undefined): Buffer | string | undefined {
+  /**
+   * All of a regular file, if all of it is cached; if it is not, or large, its descriptor.
+   */
+  readFile(path: Path, encoding: BufferEncoding | null | undefined): Buffer | string | number | undefined {
     const calls = this.#calls;
     const fd = this.#openRegular(path, O_RDONLY);
     if (fd === EAGAIN) return undefined;
     if (fd < 0) throw systemError(fd, 'open', { path: pathText(path) });
     const size = calls.statx[STATX.stx_size / 4]! + calls.statx[STATX.stx_size / 4 + 1]! * 2 ** 32;
     // Files that say they are empty may not be.
-    if (size === 0 || size > WHOLE_MAX || !this.#loop.inline.take(size)) {
-      calls.close(fd);
-      return undefined;
+    if (size !== 0 && size <= WHOLE_MAX && this.#loop.inline.take(size)) {
+      const bytes = encoding ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
+      if (this.#readWhole(fd, bytes, size) === size) {
+        calls.close(fd);
+        return encoding ? bytes.toString(encoding) : bytes;
+      }
     }
-    const bytes = encoding ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
-    const count = calls.read(fd, bytes, 0, size, 0);
-    calls.close(fd);
-    if (count !== size) return undefined;
-    return encoding ? bytes.toString(encoding) : bytes;
+    calls.setFlags(fd, 0);
+    return fd;
+  }
+
+  #readWhole(fd: number, bytes: Buffer, size: number): number {
+    const device = this.#device!;
+    if (!device.inMemory) return this.#calls.read(fd, bytes, 0, size, 0);
+    const brief = briefCalls(this.#loop);
+    // What was swapped out waits.
+    if (!brief.begin(device, 0, 0)) return 0;
+    const count = this.#calls.read(fd, bytes, 0, size, 0, 0);
+    brief.end(device);
+    return count;
   }
 
   /** Opened so that it does not wait, even if it has become a FIFO meanwhile; or a negative errno. */
@@ -155,6 +160,7 @@ class InlineFiles {
     if (located < 0) return located;
     calls.close(located);
     if ((calls.statx[STATX.stx_mode / 4]! & S_IFMT) !== S_IFREG) return EAGAIN;
+    if (this.#device!.copiesUp && (flags & O_ACCMODE) !== O_RDONLY) return EAGAIN;
     const fd = calls.openAgain(flags | O_NONBLOCK);
     return fd >= 0 || SURE.has(fd) ? fd : EAGAIN;
   }
@@ -169,7 +175,9 @@ class InlineFiles {
       this.#lookups.refused();
       return EAGAIN;
     }
-    if (calls.statFd(fd) === 0 && this.#isLocal(fd)) {
+    const device = calls.statFd(fd) === 0 ? this.#devices.of(fd) : null;
+    if (device?.local) {
+      this.#device = device;
       this.#lookups.taken();
       return fd;
     }
@@ -178,30 +186,11 @@ class InlineFiles {
     return EAGAIN;
   }
 
-  /** Whether the file that `calls.statx` is about is on a local file system. */
-  #isLocal(fd: number): boolean {
-    return this.#place(fd) !== ELSEWHERE;
-  }
-
   /** Where the file system of an open file has its files, `ELSEWHERE` to `IN_MEMORY`; see `calls.statx` as well. */
   place(fd: number): number {
-    return this.#calls.statFd(fd) === 0 ? this.#place(fd) : ELSEWHERE;
-  }
-
-  #place(fd: number): number {
-    const { statx } = this.#calls;
-    const device = statx[STATX.stx_dev_major / 4]! * 2 ** 32 + statx[STATX.stx_dev_minor / 4]!;
-    if (++this.#questions > QUESTIONS_MAX || this.#places.size > DEVICES_MAX) {
-      this.#questions = 0;
-      this.#places.clear();
-    }
-    let place = this.#places.get(device);
-    if (place === undefined) {
-      const type = this.#calls.fileSystem(fd) >>> 0;
-      place = MEMORY.has(type) ? IN_MEMORY : LOCAL.has(type) ? ON_DISK : ELSEWHERE;
-      this.#places.set(device, place);
-    }
-    return place;
+    if (this.#calls.statFd(fd) !== 0) return ELSEWHERE;
+    const { inMemory, local } = this.#devices.of(fd);
+    return inMemory ? IN_MEMORY : local ? ON_DISK : ELSEWHERE;
   }
 }
 

@@ -5,7 +5,6 @@
 import { promises } from 'node:fs';
 
 export const {
-  chmod,
   chown,
   constants,
   copyFile,

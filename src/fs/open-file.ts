@@ -12,6 +12,7 @@ import { readBlock } from './block-transfer.js';
 import { CachedReads } from './cached-reads.js';
 import { LARGE_PIECE } from './content.js';
 import { forget, rememberOpen } from './forgotten.js';
+import { INLINE_PIECE, InlineWrites } from './inline-writes.js';
 import { readAtOnce, writeAtOnce } from './nonblocking.js';
 import { onFd } from './operations.js';
 import { PositionOrder } from './position-order.js';
@@ -34,6 +35,11 @@ export abstract class OpenFile extends EventEmitter {
   #batch: WriteBatch | null = null;
   #positioned: boolean | undefined;
   #cached: CachedReads | null = null;
+  /** null if no write is made at once. */
+  #writes: InlineWrites | null | undefined;
+  /** Writes and other changes that the loop's backend has: no other overtakes them. */
+  #changes = 0;
+  readonly #flags: number;
   /** @internal */
   readonly unbuffered: boolean;
   readonly #nonblocking: boolean;
@@ -44,6 +50,7 @@ export abstract class OpenFile extends EventEmitter {
     super();
     this.#loop = loop;
     this.#fd = fd;
+    this.#flags = flags;
     this.unbuffered = (flags & constants.O_DIRECT) !== 0;
     this.#nonblocking = (flags & constants.O_NONBLOCK) !== 0;
     this.#closesAtOnce = closesAtOnce;
@@ -81,8 +88,10 @@ export abstract class OpenFile extends EventEmitter {
       });
     }
     const fd = this.#fd;
+    const writes = this.#closesAtOnce ? null : this.#inlineWrites;
     this.#fd = -1;
-    await (this.#closesAtOnce ? closeReadFile(fd) : closeFile(this.#loop, fd));
+    if (this.#closesAtOnce) await closeReadFile(fd);
+    else if (!writes?.close(fd)) await closeFile(this.#loop, fd);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -117,12 +126,23 @@ export abstract class OpenFile extends EventEmitter {
 
   /** @internal One operation on the descriptor, whose arguments have been checked. */
   protected async operate(syscall: string, prepare: (sqe: Sqe, fd: number) => void): Promise<void> {
-    await this.using(syscall, () => onFd(this.#loop, syscall, sqe => prepare(sqe, this.#fd)));
+    this.#changes++;
+    try {
+      await this.using(syscall, () => onFd(this.#loop, syscall, sqe => prepare(sqe, this.#fd)));
+    } finally {
+      this.#changes--;
+    }
   }
 
   /** @internal */
   transferEnded(): void {
     if (--this.#pending === 0) this.#onIdle?.();
+  }
+
+  /** @internal */
+  writeEnded(): void {
+    this.#changes--;
+    this.transferEnded();
   }
 
   /** @internal Whether it has positions, as files have and pipes and terminals have not. */
@@ -166,14 +186,50 @@ export abstract class OpenFile extends EventEmitter {
     return readBytes(this.#loop, this, this.#fd, target, bytes, size, offset, length, position, done);
   }
 
-  /** @internal @param size how many bytes the buffer had when the call was made. */
-  protected writeNow(transfer: Transfer, size: number): Promise<Written> {
+  /** How writes are made at once; null if none is, for now or at all. */
+  get #inlineWrites(): InlineWrites | null {
+    // What was begun before, the backend may not have done.
+    if (this.#changes !== 0 || !this.#loop.inline.writes) return null;
+    if (this.#writes === undefined) this.#writes = InlineWrites.of(this.#loop, this.#fd, this.#flags);
+    return this.#writes;
+  }
+
+  /** What is written at once, in bytes. */
+  #writeInline({ bytes, offset, length, position }: Transfer, size: number): number {
+    if (length === 0 || bytes.length < size) return 0;
+    return this.#inlineWrites?.write(this.#fd, bytes, offset, length, position) ?? 0;
+  }
+
+  /** @internal Cuts the file or fills it up at once; whether it did. */
+  protected truncateInline(size: number): boolean {
+    return this.#order.idle && (this.#inlineWrites?.truncate(this.#fd, size) ?? false);
+  }
+
+  /**
+   * @internal
+   * @param size how many bytes the buffer had when the call was made.
+   * @param done how many of them have been written already.
+   */
+  protected writeNow(transfer: Transfer, size: number, done = 0): Promise<Written> {
+    const { buffer, bytes, offset, length, position } = transfer;
+    const count = done === 0 ? this.#writeInline(transfer, size) : done;
+    if (count !== 0 && count === length) return Promise.resolve({ bytesWritten: length, buffer });
     this.#pending++;
     if (this.#nonblocking && !this.hasPosition) {
       return writeAtOnce(this.#fd, transfer).finally(() => this.transferEnded());
     }
-    const { buffer, bytes, offset, length, position } = transfer;
-    return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position);
+    this.#changes++;
+    return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position, count);
+  }
+
+  /** @internal Writes a part of a whole at the current position; resolves to how much that is. */
+  protected async writePart(bytes: Uint8Array, offset: number, length: number): Promise<number> {
+    const transfer = { buffer: bytes, bytes, offset, length, position: -1 };
+    const done = this.#writeInline(transfer, bytes.length);
+    if (done === length) return done;
+    // What was not allowed any more in this turn of the loop will be in the next.
+    if (done !== 0) transfer.length = Math.min(length, done + INLINE_PIECE);
+    return (await this.writeNow(transfer, bytes.length, done)).bytesWritten;
   }
 
   /** @internal Fills memory that nobody else has seen, as far as the file goes; resolves to the number of bytes. */
@@ -229,8 +285,11 @@ export abstract class OpenFile extends EventEmitter {
 
   /** @internal A write at the current position. */
   protected writeInOrder(transfer: Transfer, size: number): Promise<Written> {
+    const { buffer, length } = transfer;
+    const done = this.#order.idle ? this.#writeInline(transfer, size) : 0;
+    if (done !== 0 && done === length) return Promise.resolve({ bytesWritten: length, buffer });
     if (!this.#order.writing || !this.hasPosition) {
-      return this.inOrder('writes', () => this.writeNow(transfer, size));
+      return this.inOrder('writes', () => this.writeNow(transfer, size, done));
     }
     let batch = this.#batch;
     if (batch === null || !batch.hasRoom(transfer.length)) {

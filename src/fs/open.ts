@@ -3,10 +3,11 @@ import { loop as currentLoop } from '../loop/current.js';
 import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
+import { inlineChanges } from './inline-changes.js';
 import { openPath } from './open-path.js';
 import { mayOpen } from './permission.js';
 
-const { O_RDONLY, O_WRONLY, O_RDWR } = constants;
+const { O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, O_RDWR } = constants;
 const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
 
 /** Permissions of a file that is created, less the umask. */
@@ -28,7 +29,13 @@ export async function open(
   // Node refuses it; where it only takes note, it is opened here all the same.
   if (!mayOpen(plain, openFlags)) await (await promises.open(path, flags, mode)).close();
   const loop = currentLoop();
-  const fd = inlineFiles(loop).open(plain, openFlags);
-  if (fd !== undefined) return new FileHandle(loop, fd, openFlags, (openFlags & O_ACCMODE) === O_RDONLY);
+  const changes = (openFlags & (O_CREAT | O_TRUNC)) !== 0;
+  const fd = changes
+    ? inlineChanges(loop).open(plain, openFlags, openMode)
+    : inlineFiles(loop).open(plain, openFlags);
+  if (fd !== undefined) {
+    const onlyReads = !changes && (openFlags & O_ACCMODE) === O_RDONLY;
+    return new FileHandle(loop, fd, openFlags, onlyReads);
+  }
   return new FileHandle(loop, await openPath(loop, plain, openFlags, openMode), openFlags);
 }

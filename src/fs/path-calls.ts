@@ -11,6 +11,7 @@ import { loop as currentLoop } from '../loop/current.js';
 import * as abi from '../ring/abi.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import { checkBoolean, toMode, toPath } from './arguments.js';
+import { inlineChanges } from './inline-changes.js';
 import { makeDirectories } from './make-directories.js';
 import { onPath } from './operations.js';
 import { mayMove, mayRead, maySymlink, mayWrite } from './permission.js';
@@ -27,7 +28,9 @@ export async function rename(oldPath: PathLike, newPath: PathLike): Promise<void
   const from = toPath(oldPath, 'oldPath');
   const to = toPath(newPath, 'newPath');
   const loop = currentLoop();
-  if (!mayMove(from, to) || !loop.ops.has(abi.OP_RENAMEAT)) return promises.rename(oldPath, newPath);
+  const may = mayMove(from, to);
+  if (may && inlineChanges(loop).rename(from, to)) return;
+  if (!may || !loop.ops.has(abi.OP_RENAMEAT)) return promises.rename(oldPath, newPath);
   await onPath(loop, 'rename', from, to, sqe => sqe.rename(from, to));
 }
 
@@ -36,7 +39,9 @@ export async function link(existingPath: PathLike, newPath: PathLike): Promise<v
   const from = toPath(existingPath, 'existingPath');
   const to = toPath(newPath, 'newPath');
   const loop = currentLoop();
-  if (!mayMove(from, to) || !loop.ops.has(abi.OP_LINKAT)) return promises.link(existingPath, newPath);
+  const may = mayMove(from, to);
+  if (may && inlineChanges(loop).link(from, to)) return;
+  if (!may || !loop.ops.has(abi.OP_LINKAT)) return promises.link(existingPath, newPath);
   await onPath(loop, 'link', from, to, sqe => sqe.linkPath(from, to));
 }
 
@@ -54,7 +59,9 @@ export async function symlink(
   const loop = currentLoop();
   // What else is no type, Node says: it has changed its mind.
   const known = type === undefined || type === null || TYPES.has(type);
-  if (!known || !maySymlink() || !loop.ops.has(abi.OP_SYMLINKAT)) {
+  const may = known && maySymlink();
+  if (may && inlineChanges(loop).symlink(from, to)) return;
+  if (!may || !loop.ops.has(abi.OP_SYMLINKAT)) {
     return promises.symlink(target, path, type);
   }
   await onPath(loop, 'symlink', from, to, sqe => sqe.symlink(from, to));
@@ -64,7 +71,9 @@ export async function symlink(
 export async function unlink(path: PathLike): Promise<void> {
   const plain = toPath(path);
   const loop = currentLoop();
-  if (!mayWrite(plain) || !loop.ops.has(abi.OP_UNLINKAT)) return promises.unlink(path);
+  const may = mayWrite(plain);
+  if (may && inlineChanges(loop).unlink(plain)) return;
+  if (!may || !loop.ops.has(abi.OP_UNLINKAT)) return promises.unlink(path);
   await onPath(loop, 'unlink', plain, null, sqe => sqe.unlink(plain));
 }
 
@@ -72,7 +81,9 @@ export async function unlink(path: PathLike): Promise<void> {
 export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<void> {
   const plain = toPath(path);
   const loop = currentLoop();
-  if (options !== undefined || !mayWrite(plain) || !loop.ops.has(abi.OP_UNLINKAT)) {
+  const may = options === undefined && mayWrite(plain);
+  if (may && inlineChanges(loop).rmdir(plain)) return;
+  if (!may || !loop.ops.has(abi.OP_UNLINKAT)) {
     return promises.rmdir(path, options);
   }
   await onPath(loop, 'rmdir', plain, null, sqe => sqe.unlinkat(AT_FDCWD, plain, AT_REMOVEDIR));
@@ -97,11 +108,21 @@ export async function mkdir(
     if (made?.done) return made.first;
   }
   const loop = currentLoop();
-  if (recursive || !mayWrite(plain) || !loop.ops.has(abi.OP_MKDIRAT)) {
+  const may = !recursive && mayWrite(plain);
+  if (may && inlineChanges(loop).mkdir(plain, bits & MODE_BITS)) return undefined;
+  if (!may || !loop.ops.has(abi.OP_MKDIRAT)) {
     return promises.mkdir(path, { recursive, mode: bits });
   }
   await onPath(loop, 'mkdir', plain, null, sqe => sqe.mkdir(plain, bits & MODE_BITS));
   return undefined;
+}
+
+/** Changes permissions; the ring has no operation for it. chmod(2) */
+export async function chmod(path: PathLike, mode: string | number): Promise<void> {
+  const plain = toPath(path);
+  const isPlain = Number.isInteger(mode) && (mode as number) >= 0 && (mode as number) <= MODE_BITS;
+  if (isPlain && mayWrite(plain) && inlineChanges(currentLoop()).chmod(plain, mode as number)) return;
+  return promises.chmod(path, mode);
 }
 
 /** The attributes of what a path names, symbolic links followed. stat(2) */

@@ -22,6 +22,8 @@ export interface TransferOwner {
   /** Whether it was opened with O_DIRECT. */
   readonly unbuffered: boolean;
   transferEnded(): void;
+  /** In the place of `transferEnded`, of writes. */
+  writeEnded(): void;
 }
 
 /** What `read` resolves to. */
@@ -200,6 +202,10 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     else if (lost)
       this.fail(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));
     else this.resolve(this.result(this.at - this.#start, buffer));
+    this.ended(owner);
+  }
+
+  protected ended(owner: TransferOwner): void {
     owner.transferEnded();
   }
 }
@@ -254,6 +260,10 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
 
   override get syscall(): string {
     return 'write';
+  }
+
+  protected override ended(owner: TransferOwner): void {
+    owner.writeEnded();
   }
 
   #asked = 0;
@@ -316,7 +326,10 @@ export function readBytes<T>(
   >;
 }
 
-/** Writes `length` bytes from `bytes[offset]`; fewer only if an error keeps it from the rest. */
+/**
+ * Writes `length` bytes from `bytes[offset]`, of which `done` have been written already; fewer only if an error keeps
+ * it from the rest.
+ */
 export function writeBytes<T>(
   loop: Loop,
   owner: TransferOwner,
@@ -327,7 +340,10 @@ export function writeBytes<T>(
   offset: number,
   length: number,
   position: number,
+  done = 0,
 ): Promise<WriteResult<T>> {
   const operation = writes.take(loop);
-  return operation.run(owner, fd, buffer, bytes, size, offset, length, position) as Promise<WriteResult<T>>;
+  return operation.run(owner, fd, buffer, bytes, size, offset, length, position, done) as Promise<
+    WriteResult<T>
+  >;
 }

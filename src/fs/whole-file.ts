@@ -1,6 +1,6 @@
 /** Files read and written as a whole. */
 
-import { type PathLike, promises } from 'node:fs';
+import { constants, type PathLike, promises } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
 import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../loop/abort.js';
@@ -17,6 +17,7 @@ import {
 } from './content.js';
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
+import { inlineChanges } from './inline-changes.js';
 import { DEFAULT_MODE, open } from './open.js';
 import { mayOpen } from './permission.js';
 import { readPath } from './read-file.js';
@@ -59,6 +60,8 @@ export async function readFile(
   if (signal === undefined && (flag || 'r') === 'r') {
     const loop = currentLoop();
     const now = inlineFiles(loop).readFile(plain, encoding);
+    if (typeof now === 'number')
+      return readOpened(new FileHandle(loop, now, constants.O_RDONLY, true), given);
     if (now !== undefined) return now;
     const reading = readPath(loop, plain, encoding);
     if (reading !== null) {
@@ -69,9 +72,12 @@ export async function readFile(
       }
     }
   }
-  const handle = await open(path, flag || 'r');
+  return readOpened(await open(path, flag || 'r'), given);
+}
+
+async function readOpened(handle: FileHandle, options: ReadFileOptions): Promise<Buffer | string> {
   try {
-    return await handle.readFile(given);
+    return await handle.readFile(options);
   } finally {
     await handle.close();
   }
@@ -95,9 +101,20 @@ export async function writeFile(
   const plain = toPath(path);
   const flags = toFlags(given.flag || 'w');
   if (!mayOpen(plain, flags)) return promises.writeFile(path, content as Uint8Array, given);
-  if (isUint8Array(content) && given.signal === undefined && !flush) {
-    const mode = toMode(given.mode, DEFAULT_MODE);
-    const writing = writePath(currentLoop(), plain, flags, mode, content);
+  const loop = currentLoop();
+  const mode = toMode(given.mode, DEFAULT_MODE);
+  if (!isUint8Array(content)) return writeOpened(await open(path, flags, mode), content, given);
+  const size = content.length;
+  const changes = inlineChanges(loop);
+  const now = flush ? changes.open(plain, flags, mode) : changes.writeFile(plain, flags, mode, content);
+  if (now === true) return;
+  if (now !== undefined) {
+    const done = flush ? 0 : changes.written;
+    changes.settle(now, flags);
+    return writeOpened(new FileHandle(loop, now, flags), content.subarray(done), given);
+  }
+  if (given.signal === undefined && !flush) {
+    const writing = writePath(loop, plain, flags, mode, content);
     if (writing !== null) {
       try {
         return await writing;
@@ -106,12 +123,21 @@ export async function writeFile(
       }
     }
   }
-  const size = isUint8Array(content) ? content.length : 0;
-  const handle = await open(path, given.flag || 'w', given.mode);
+  const handle = await open(path, flags, mode);
+  return writeOpened(handle, content, given, size);
+}
+
+/** Writes at the current position, and closes. @param size how many bytes there were when the call was made. */
+async function writeOpened(
+  handle: FileHandle,
+  content: Content,
+  options: WriteFileOptions,
+  size = 0,
+): Promise<void> {
   try {
     if (isUint8Array(content)) checkThere(content, size);
-    await handle.writeFile(content, given);
-    if (flush) await handle.sync();
+    await handle.writeFile(content, options);
+    if (options.flush) await handle.sync();
   } finally {
     await handle.close();
   }

@@ -12,13 +12,16 @@ export class InlineBudget {
   readonly #spent: () => void;
 
   #mode: boolean | 'random';
+  #writes: boolean;
 
   /**
    * @param mode as `LoopOptions.inline`.
+   * @param writes whether calls that hardly ever wait are made too.
    * @param spent called when the budget is used up, once until it is refilled.
    */
-  constructor(mode: boolean | 'random', spent: () => void) {
+  constructor(mode: boolean | 'random', writes: boolean, spent: () => void) {
     this.#mode = mode;
+    this.#writes = writes && mode !== false;
     if (mode === false) this.#left = 0;
     this.#spent = spent;
   }
@@ -33,6 +36,11 @@ export class InlineBudget {
     return this.#left <= 0;
   }
 
+  /** Whether calls that hardly ever wait may be made, each if `take` says so. */
+  get writes(): boolean {
+    return this.#writes;
+  }
+
   /** Whether one more call, that moves `bytes`, may be made now. If not, it goes through the backend. */
   take(bytes = 0, calls = 1): boolean {
     if (this.#left <= 0) return false;
@@ -45,6 +53,7 @@ export class InlineBudget {
   /** The loop ends: its calls' memory goes, so that none may be made any more. */
   end(): void {
     this.#mode = false;
+    this.#writes = false;
     this.#left = 0;
   }
 

@@ -28,6 +28,12 @@ export interface LoopOptions {
    * plain system calls; default true. False puts everything through the ring; 'random' decides for each call by chance, for tests.
    */
   inline?: boolean | 'random';
+  /**
+   * Whether buffered writes of files, and changes of names on local file systems, are made at once too, where they
+   * hardly ever wait; default 'adaptive': while the system is far from holding writers up, and the device has been quick.
+   * One that does wait holds up the thread for as long. 'never' leaves them to the ring, as `inline: false` does.
+   */
+  inlineWrites?: 'adaptive' | 'never';
 }
 
 const LOOP_OPTIONS = optionNames<LoopOptions>({
@@ -36,6 +42,7 @@ const LOOP_OPTIONS = optionNames<LoopOptions>({
   memory: true,
   busyPoll: true,
   inline: true,
+  inlineWrites: true,
 });
 
 const BUSY_POLL_MAX = 1e6;
@@ -53,7 +60,7 @@ const CQ_ENTRIES_MAX = 65536;
 /** The options as a new loop has them. The ring checks its own. */
 export function withDefaults(options: LoopOptions): Required<LoopOptions> {
   checkOptions(options, LOOP_OPTIONS);
-  const { memory = 256 << 20, busyPoll = 0, inline = true } = options;
+  const { memory = 256 << 20, busyPoll = 0, inline = true, inlineWrites = 'adaptive' } = options;
   const { entries = ringsAreCounted() ? ENTRIES : ENTRIES_UNCOUNTED } = options;
   const { cqEntries = Math.min(Math.max(entries * CQ_FACTOR, CQ_ENTRIES), CQ_ENTRIES_MAX) } = options;
   checkInt('options.memory', memory, 1 << 20, 2 ** 40);
@@ -61,5 +68,8 @@ export function withDefaults(options: LoopOptions): Required<LoopOptions> {
   if (typeof inline !== 'boolean' && inline !== 'random') {
     throw argValueError('options.inline', "must be true, false or 'random'", inline);
   }
-  return { entries, cqEntries, memory, busyPoll, inline };
+  if (inlineWrites !== 'adaptive' && inlineWrites !== 'never') {
+    throw argValueError('options.inlineWrites', "must be 'adaptive' or 'never'", inlineWrites);
+  }
+  return { entries, cqEntries, memory, busyPoll, inline, inlineWrites };
 }

@@ -7,6 +7,7 @@ import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { FileCalls } from '../ring/file-calls.js';
 import { counted, custom, shown } from '../ring/inspect.js';
+import { NameCalls } from '../ring/name-calls.js';
 import type { Scratch } from '../ring/scratch.js';
 import { Slots } from '../ring/slots.js';
 import { SocketCalls } from '../ring/socket-calls.js';
@@ -69,6 +70,7 @@ export class Loop {
   /** @internal What plain calls may spend before Node's event loop goes round. */
   readonly inline: InlineBudget;
   #calls: FileCalls | null = null;
+  #nameCalls: NameCalls | null = null;
   #socketCalls: SocketCalls | null = null;
   /** The opcodes that this kernel has, by OP_ value. */
   readonly ops: ReadonlySet<number>;
@@ -99,7 +101,7 @@ export class Loop {
 
   /** @internal Use `loop()`. @param backend another one than it makes itself: for tests. */
   constructor(options: LoopOptions = {}, backend?: Backend) {
-    const { entries, cqEntries, memory, busyPoll, inline } = withDefaults(options);
+    const { entries, cqEntries, memory, busyPoll, inline, inlineWrites } = withDefaults(options);
     const reclaim = new Reclaim(
       this.#slots,
       () => this.blocks.short && !this.#closing,
@@ -110,7 +112,7 @@ export class Loop {
     this.#queues = this.#backend.queues;
     this.ops = this.#backend.ops;
     this.#scheduler = new Scheduler(this.#backend.wakeUp, this, busyPoll);
-    this.inline = new InlineBudget(inline, () => this.#scheduler.yield());
+    this.inline = new InlineBudget(inline, inlineWrites === 'adaptive', () => this.#scheduler.yield());
     this.fixedBlocks = new FixedBlocks(this.#backend.fixedBuffers);
     this.leasedBlocks = new FixedBlocks(this.#backend.fixedBuffers);
   }
@@ -130,6 +132,12 @@ export class Loop {
   get calls(): FileCalls {
     this.#calls ??= new FileCalls();
     return this.#calls;
+  }
+
+  /** @internal The plain calls that change names, made when first needed. */
+  get nameCalls(): NameCalls {
+    this.#nameCalls ??= new NameCalls();
+    return this.#nameCalls;
   }
 
   /** @internal The plain calls on sockets, made when first needed. */
@@ -598,6 +606,7 @@ export class Loop {
 
   #unmap(): void {
     this.#calls?.unmap();
+    this.#nameCalls?.unmap();
     this.#socketCalls?.unmap();
     this.blocks.unmap();
     this.fixedBlocks.unmap(false);

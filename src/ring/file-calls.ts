@@ -1,22 +1,27 @@
 /**
- * System calls on files that never wait: each either does its work from the caches of the kernel or answers
- * EAGAIN, and then the same work goes through the ring. One call costs 0.2 us; an operation that the kernel
+ * Plain system calls on files. Those that look up and read never wait: each either does its work from the caches of
+ * the kernel or answers EAGAIN, and then the same work goes through the ring. One call costs 0.2 us; an operation that the kernel
  * hands to its worker threads costs 20.
  */
 import { addressOf, knownAddressOf } from './address.js';
 import { EAGAIN } from './errno.js';
-import { O_CLOEXEC, RESOLVE_CACHED } from './flags.js';
+import { O_CLOEXEC, RESOLVE_CACHED, RWF_NOWAIT } from './flags.js';
 import { libc } from './libc.js';
 import { Mapping } from './mapping.js';
+import { PATH_MAX, putPath } from './path-bytes.js';
 import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS, STATX_BTIME } from './sqe/paths.js';
-import { IOVEC, OPEN_HOW, STATFS, STATX } from './structs.js';
+import { IOVEC, OPEN_HOW, RUSAGE, STATFS, STATX } from './structs.js';
 
 // The tables of the two architectures were unified with 5.1: what is newer has one number.
 const ARM64 = process.arch === 'arm64';
 const NR_FCNTL = ARM64 ? 25 : 72;
 const NR_FSTATFS = ARM64 ? 44 : 138;
+const NR_FTRUNCATE = ARM64 ? 46 : 77;
+const NR_OPENAT = ARM64 ? 56 : 257;
 const NR_READLINKAT = ARM64 ? 78 : 267;
+const NR_GETRUSAGE = ARM64 ? 165 : 98;
 const NR_PREADV2 = ARM64 ? 286 : 327;
+const NR_PWRITEV2 = ARM64 ? 287 : 328;
 const NR_STATX = ARM64 ? 291 : 332;
 const NR_OPENAT2 = 437;
 const NR_FACCESSAT2 = 439;
@@ -24,12 +29,13 @@ const NR_FACCESSAT2 = 439;
 const F_SETFL = 4;
 const O_PATH = 0o10000000;
 const O_NOFOLLOW = ARM64 ? 0o100000 : 0o400000;
-const RWF_NOWAIT = 8;
+const RUSAGE_THREAD = 1;
+/** The file system writes everything through. statfs(2) */
+const ST_SYNCHRONOUS = 16;
 /** What is known of the attributes is enough: no question to a file server. statx(2) */
 const AT_STATX_DONT_SYNC = 0x4000;
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
-const PATH_MAX = 4096;
 /** Bytes up to which a copy costs less than to find the address of memory that is used once. */
 const COPY_MAX = 16384;
 
@@ -38,7 +44,8 @@ const STATX_AT = 0;
 const IOVEC_AT = STATX_AT + STATX.size;
 const HOW_AT = IOVEC_AT + IOVEC.size;
 const STATFS_AT = HOW_AT + 32;
-const PATH_AT = 512;
+const RUSAGE_AT = STATFS_AT + STATFS.size;
+const PATH_AT = 1024;
 const LINK_AT = PATH_AT + PATH_MAX;
 const BYTES_AT = 16384;
 const SIZE = BYTES_AT + COPY_MAX;
@@ -70,7 +77,7 @@ export class FileCalls {
    * @param flags without O_CREAT, O_TRUNC and O_TMPFILE. What may wait for a peer (a FIFO) needs O_NONBLOCK.
    */
   open(path: string | Uint8Array, flags: number): number {
-    return this.#writePath(path) < 0 ? EAGAIN : this.#open(flags);
+    return putPath(this.#bytes, PATH_AT, path) ? this.#open(flags) : EAGAIN;
   }
 
   #open(flags: number): number {
@@ -87,6 +94,16 @@ export class FileCalls {
   /** As `locate` of the path that was located or opened last. */
   openAgain(flags: number): number {
     return this.#open(flags);
+  }
+
+  /**
+   * Opens a path, or makes a file there, cached or not; the descriptor or a negative errno. openat(2)
+   * @param mode permissions of a file that is made, less the umask.
+   */
+  openAny(path: string | Uint8Array, flags: number, mode: number): number {
+    if (!putPath(this.#bytes, PATH_AT, path)) return EAGAIN;
+    const { address } = this.#memory;
+    return this.#libc.openFile(NR_OPENAT, AT_FDCWD, address + PATH_AT, flags | O_CLOEXEC, mode);
   }
 
   /** The attributes of an open file, as the kernel has them; 0 or a negative errno. statx(2) */
@@ -110,13 +127,18 @@ export class FileCalls {
     return failed < 0 ? failed : this.#words[(STATFS_AT + STATFS.f_type) >> 2]!;
   }
 
+  /** Whether the file system that `fileSystem` was asked about writes everything through. */
+  get synchronous(): boolean {
+    return (this.#words[(STATFS_AT + STATFS.f_flags) >> 2]! & ST_SYNCHRONOUS) !== 0;
+  }
+
   /**
    * What a symbolic link says; its length or a negative errno: see `link`. readlinkat(2)
    * @param path '' for the link itself that `locate` has opened.
    */
   readLink(fd: number, path: string): number {
     const { address } = this.#memory;
-    this.#writePath(path);
+    putPath(this.#bytes, PATH_AT, path);
     return this.#call(NR_READLINKAT, fd, address + PATH_AT, address + LINK_AT, PATH_MAX, 0, 0);
   }
 
@@ -129,25 +151,74 @@ export class FileCalls {
    * Reads what is in the page cache into `bytes[offset]`, from `position` or (-1) the current one. The number of
    * bytes, fewer than `length` where the file or what is cached of it ends, or a negative errno: EAGAIN if it
    * would wait, EOPNOTSUPP if the file cannot be read so. preadv2(2) with RWF_NOWAIT, 4.14
+   * @param flags 0 to wait: for what is in memory anyway.
    */
-  read(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number {
+  read(
+    fd: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+    flags: number = RWF_NOWAIT,
+  ): number {
     let base = knownAddressOf(bytes.buffer);
     if (base === 0 && length > COPY_MAX) base = addressOf(bytes) - bytes.byteOffset;
-    if (base !== 0) return this.readAt(fd, base + bytes.byteOffset + offset, length, position);
-    const count = this.readAt(fd, this.#memory.address + BYTES_AT, Math.min(length, COPY_MAX), position);
+    if (base !== 0) {
+      return this.#move(NR_PREADV2, fd, base + bytes.byteOffset + offset, length, position, flags);
+    }
+    const at = this.#memory.address + BYTES_AT;
+    const count = this.#move(NR_PREADV2, fd, at, Math.min(length, COPY_MAX), position, flags);
     if (count > 0) this.#bytes.copy(bytes, offset, BYTES_AT, BYTES_AT + count);
     return count;
   }
 
   /** As `read`, into memory at an address. */
   readAt(fd: number, address: number, length: number, position: number): number {
+    return this.#move(NR_PREADV2, fd, address, length, position, RWF_NOWAIT);
+  }
+
+  /**
+   * Writes `bytes[offset]` and what follows at `position` or (-1) the current one; the number of bytes or a negative
+   * errno. It waits, if it must. pwritev2(2)
+   * @param flags RWF_NOWAIT for EAGAIN instead, where the file system can say so.
+   */
+  write(
+    fd: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+    flags: number,
+  ): number {
+    let base = knownAddressOf(bytes.buffer);
+    if (base === 0 && length > COPY_MAX) base = addressOf(bytes) - bytes.byteOffset;
+    if (base !== 0) {
+      return this.#move(NR_PWRITEV2, fd, base + bytes.byteOffset + offset, length, position, flags);
+    }
+    const whole = offset === 0 && length === bytes.length;
+    this.#bytes.set(whole ? bytes : bytes.subarray(offset, offset + length), BYTES_AT);
+    return this.#move(NR_PWRITEV2, fd, this.#memory.address + BYTES_AT, length, position, flags);
+  }
+
+  #move(call: number, fd: number, address: number, length: number, position: number, flags: number): number {
     const words = this.#words;
     const at = IOVEC_AT >> 2;
     words[at] = address;
     words[at + 1] = address / TWO_32;
     words[at + 2] = length;
     // pos_l has all 64 bits on these architectures; pos_h is ignored.
-    return this.#call(NR_PREADV2, fd, this.#memory.address + IOVEC_AT, 1, position, 0, RWF_NOWAIT);
+    return this.#call(call, fd, this.#memory.address + IOVEC_AT, 1, position, 0, flags);
+  }
+
+  /** Cuts a file, or fills it up with zeros; 0 or a negative errno. ftruncate(2) */
+  truncate(fd: number, length: number): number {
+    return this.#call(NR_FTRUNCATE, fd, length, 0, 0, 0, 0);
+  }
+
+  /** How often this thread has waited in a system call. getrusage(2), ru_nvcsw */
+  timesWaited(): number {
+    this.#call(NR_GETRUSAGE, RUSAGE_THREAD, this.#memory.address + RUSAGE_AT, 0, 0, 0, 0);
+    return this.#words[(RUSAGE_AT + RUSAGE.ru_nvcsw) >> 2]!;
   }
 
   /** Takes O_NONBLOCK back. fcntl(2) */
@@ -155,25 +226,9 @@ export class FileCalls {
     return this.#call(NR_FCNTL, fd, F_SETFL, flags, 0, 0, 0);
   }
 
-  /** Closes what was only read or located: that does not wait. close(2) */
-  close(fd: number): void {
-    this.#libc.close(fd);
-  }
-
-  /** Puts a path where the calls take it from; its length, -1 if it is too long for that. */
-  #writePath(path: string | Uint8Array): number {
-    const bytes = this.#bytes;
-    // A character of UTF-16 has three bytes at most.
-    const most = typeof path === 'string' ? path.length * 3 : path.length;
-    if (most >= PATH_MAX - 1) return -1;
-    let length: number;
-    if (typeof path === 'string') length = bytes.write(path, PATH_AT, 'utf8');
-    else {
-      length = path.length;
-      bytes.set(path, PATH_AT);
-    }
-    bytes[PATH_AT + length] = 0;
-    return length;
+  /** Closes a file: what was only read or located does not wait. close(2) */
+  close(fd: number): number {
+    return this.#libc.close(fd);
   }
 
   /** Gives the memory back. */

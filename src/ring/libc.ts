@@ -80,7 +80,7 @@ export interface Libc {
   /** io_uring_enter(2) with IORING_ENTER_EXT_ARG: `arg` is a struct io_uring_getevents_arg. */
   ioUringEnterArg(fd: number, toSubmit: number, minComplete: number, flags: number, arg: Uint8Array): number;
   ioUringRegister(fd: number, opcode: number, arg: Uint8Array | null, count: number): number;
-  /** Any system call of up to six arguments, syscall(2). */
+  /** Any system call of up to six arguments, the first and the last of 32 bits. syscall(2) */
   syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
   /** Maps part of a ring's fd, and writes it down in `place`; the address, or a negative errno. */
   mmapRing(fd: number, length: number, offset: number, place: Place): number;

@@ -124,7 +124,10 @@ export const STATX = {
 export const STATX_TIMESTAMP = { size: 16, tv_sec: 0, tv_nsec: 8 } as const;
 
 /** struct statfs; its first field is a long */
-export const STATFS = { size: 120, f_type: 0 } as const;
+export const STATFS = { size: 120, f_type: 0, f_flags: 80 } as const;
+
+/** struct rusage */
+export const RUSAGE = { size: 144, ru_nvcsw: 128 } as const;
 
 /** struct dirent64, what getdents64(2) fills in; `d_name` ends with a NUL */
 export const DIRENT64 = { size: 280, d_reclen: 16, d_type: 18, d_name: 19 } as const;

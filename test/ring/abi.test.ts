@@ -67,6 +67,7 @@ const C_STRUCTS: [type: string, ours: Record<string, number>][] = [
   ['struct statx', structs.STATX],
   ['struct statfs', structs.STATFS],
   ['struct dirent64', structs.DIRENT64],
+  ['struct rusage', structs.RUSAGE],
   ['struct statx_timestamp', structs.STATX_TIMESTAMP],
   ['struct iovec', structs.IOVEC],
   ['struct io_uring_rsrc_register', structs.RSRC_REGISTER],
@@ -152,6 +153,7 @@ t.test('the ABI is the one of the headers', { skip: missing }, async t => {
     #include <linux/openat2.h>
     #include <linux/stat.h>
     #include <sys/vfs.h>
+    #include <sys/resource.h>
     #include <sys/socket.h>
     #include <sys/uio.h>
     #include <linux/time_types.h>

@@ -1,0 +1,42 @@
+/** For each millisecond that a call took the device is left alone for so many: it holds up 1 % of the time at most. */
+const PAUSE_FACTOR = 100;
+const PAUSE_MAX = 60_000;
+/** A slow call within so many pauses after the last one doubles the pause. */
+const MEMORY = 8;
+/** After a call that took long so many are watched: whether they wait, or only lose the CPU to another thread. */
+const WATCHED = 64;
+
+/** Keeps calls that turned out to be slow from being made at once, for a while, and longer each time. */
+export class Breaker {
+  #pause = 0;
+  /** When it closes again, in milliseconds. */
+  #until = 0;
+
+  /** How many calls are still watched. */
+  #watched = 0;
+
+  /** Whether the next call is to be watched: to count its waits costs a tenth of it. */
+  get watches(): boolean {
+    if (this.#watched === 0) return false;
+    this.#watched--;
+    return true;
+  }
+
+  /** A call took long. */
+  suspect(): void {
+    this.#watched = WATCHED;
+  }
+
+  /** Whether calls go another way now. */
+  isOpen(time: number): boolean {
+    return time < this.#until;
+  }
+
+  /** A call that ended at `time` waited, and took `elapsed` milliseconds. */
+  open(time: number, elapsed: number): void {
+    const again = time < this.#until + MEMORY * this.#pause ? this.#pause * 2 : 0;
+    this.#pause = Math.min(Math.max(elapsed * PAUSE_FACTOR, again), PAUSE_MAX);
+    this.#until = time + this.#pause;
+    this.suspect();
+  }
+}

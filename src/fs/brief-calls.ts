@@ -1,0 +1,58 @@
+import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
+import { now } from '../loop/real-timers.js';
+import type { FileCalls } from '../ring/file-calls.js';
+import type { Device } from './devices.js';
+import { WritePressure } from './write-pressure.js';
+
+/** A call that took longer than this was slow, in milliseconds. */
+const SLOW_MS = 1;
+
+/**
+ * Plain calls that hardly ever wait but may: whether one is made at once, and how long it took. One that has waited
+ * opens the breaker of its device.
+ *
+ * On a busy machine most calls that take long have only lost the CPU. So after one that did the next ones are watched:
+ * the thread's count of waits tells.
+ */
+class BriefCalls {
+  readonly #loop: Loop;
+  readonly #calls: FileCalls;
+  readonly #pressure = new WritePressure();
+  #began = 0;
+  /** How often the thread had waited before the call; -1 if that was not looked at. */
+  #waits = -1;
+
+  constructor(loop: Loop) {
+    this.#loop = loop;
+    this.#calls = loop.calls;
+  }
+
+  /**
+   * Whether a call on a device is made at once; if so, `end` comes right after it.
+   * @param bytes how many it makes dirty.
+   * @param cost bytes that could be copied in the same time.
+   */
+  begin(device: Device, bytes: number, cost: number): boolean {
+    const { inline } = this.#loop;
+    if (!inline.writes || !device.defers) return false;
+    const time = now();
+    if (device.breaker.isOpen(time)) return false;
+    if (!device.inMemory && !this.#pressure.allows(bytes, time)) return false;
+    if (!inline.take(cost)) return false;
+    this.#waits = device.breaker.watches ? this.#calls.timesWaited() : -1;
+    this.#began = now();
+    return true;
+  }
+
+  end(device: Device): void {
+    const time = now();
+    const elapsed = time - this.#began;
+    if (elapsed <= SLOW_MS) return;
+    if (this.#waits === -1) device.breaker.suspect();
+    else if (this.#calls.timesWaited() !== this.#waits) device.breaker.open(time, elapsed);
+  }
+}
+
+/** The calls of a loop that hardly ever wait. */
+export const briefCalls = perLoop(loop => new BriefCalls(loop));

@@ -1,0 +1,86 @@
+/** The file systems that files are on, by device number: what may be done there at once. */
+import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
+import type { FileCalls } from '../ring/file-calls.js';
+import { STATX } from '../ring/structs.js';
+import { Breaker } from './breaker.js';
+
+// Types of file systems: statfs(2)
+const EXT4 = 0xef53;
+const XFS = 0x58465342;
+const BTRFS = 0x9123683e;
+const TMPFS = 0x01021994;
+const RAMFS = 0x858458f6;
+const OVERLAYFS = 0x794c7630;
+const F2FS = 0xf2f52010;
+const ZFS = 0x2fc12fc1;
+const BCACHEFS = 0xca451a4e;
+const SQUASHFS = 0x73717368;
+const EROFS = 0xe0f5e1e2;
+
+/** Those whose attributes are in memory, or on a local disk's cache. Others may ask a server. */
+const LOCAL = new Set([EXT4, XFS, BTRFS, TMPFS, RAMFS, OVERLAYFS, F2FS, ZFS, BCACHEFS, SQUASHFS, EROFS]);
+/** Those that take a change into memory, and write it to the disk later. ZFS and bcachefs hold writers up by rules of their own. */
+const DEFERRING = new Set([EXT4, XFS, BTRFS, TMPFS, RAMFS, OVERLAYFS, F2FS]);
+/** Those that buffered writes with RWF_NOWAIT are for: Linux 6.0. */
+const NOWAIT = new Set([XFS, BTRFS]);
+/** Those that have no dirty pages. */
+const MEMORY = new Set([TMPFS, RAMFS]);
+
+const DEVICES_MAX = 64;
+/** A number may be another file system's later: after so many questions it is asked again. */
+const QUESTIONS_MAX = 4096;
+
+/** What a file system is, and how quick it has been. */
+export class Device {
+  /** Whether it can be asked without waiting for a server. */
+  local = false;
+  /** Whether writes and changes of names hardly ever wait. */
+  defers = false;
+  /** Whether buffered writes can be refused where they would wait. */
+  nowait = false;
+  /** Whether its files are in memory only. */
+  inMemory = false;
+  /** Whether opening a file to write may copy all of it. */
+  copiesUp = false;
+  readonly breaker = new Breaker();
+  questions = 0;
+
+  ask(calls: FileCalls, fd: number): void {
+    const type = calls.fileSystem(fd) >>> 0;
+    this.questions = 0;
+    this.local = LOCAL.has(type);
+    this.defers = DEFERRING.has(type) && !calls.synchronous;
+    this.nowait = NOWAIT.has(type);
+    this.inMemory = MEMORY.has(type);
+    this.copiesUp = type === OVERLAYFS;
+  }
+}
+
+class Devices {
+  readonly #calls: FileCalls;
+  #known = new Map<number, Device>();
+
+  constructor(loop: Loop) {
+    this.#calls = loop.calls;
+  }
+
+  /** The device of an open file, which the last question for attributes was about. */
+  of(fd: number): Device {
+    const { statx } = this.#calls;
+    const number = statx[STATX.stx_dev_major / 4]! * 2 ** 32 + statx[STATX.stx_dev_minor / 4]!;
+    let device = this.#known.get(number);
+    if (device === undefined) {
+      if (this.#known.size >= DEVICES_MAX) this.#known = new Map();
+      device = new Device();
+      device.ask(this.#calls, fd);
+      this.#known.set(number, device);
+    } else if (++device.questions > QUESTIONS_MAX) {
+      device.ask(this.#calls, fd);
+    }
+    return device;
+  }
+}
+
+/** The devices that a loop has met. */
+export const devicesOf = perLoop(loop => new Devices(loop));

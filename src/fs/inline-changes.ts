@@ -1,0 +1,234 @@
+/**
+ * Changes of names, and new files, made at once by plain system calls on local file systems, where they hardly ever
+ * wait: if the folders on the way are in the dentry cache, the device has been quick, and the system is far from
+ * holding writers up.
+ *
+ * Each function answers `undefined` where the backend must do it.
+ */
+import { constants } from 'node:fs';
+import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
+import { EAGAIN, EEXIST, ENOENT, EPERM } from '../ring/errno.js';
+import { systemError } from '../ring/errors.js';
+import type { FileCalls } from '../ring/file-calls.js';
+import { STATX } from '../ring/structs.js';
+import { pathText } from './arguments.js';
+import { Backoff } from './backoff.js';
+import { briefCalls } from './brief-calls.js';
+import { Device, devicesOf } from './devices.js';
+import { SURE } from './inline.js';
+import { FREED_MAX, InlineWrites } from './inline-writes.js';
+
+type Path = string | Uint8Array;
+
+const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
+const { S_IFMT, S_IFREG } = constants;
+/** Flags with which a file is opened or made at once. */
+const FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_TRUNC;
+
+/** What these calls fail with for good: EISDIR, EBUSY, EXDEV, EROFS, EMLINK, ENOTEMPTY. */
+const FINAL = new Set([...SURE, EPERM, EEXIST, -21, -16, -18, -30, -31, -39]);
+
+/** What a change dirties, in bytes: blocks of the journal, the inode and the folder. */
+const DIRTIED = 16384;
+/** A change takes as long as to copy so many bytes. */
+const COST = 64 * 1024;
+
+/** Permissions that a mode can say. */
+const MODE_BITS = 0o7777;
+
+const NOWHERE = new Device();
+
+/** Where the name is that a path ends in; '' for what has none. */
+function folderOf(path: Path): string {
+  if (typeof path !== 'string') return '';
+  let end = path.length;
+  while (end > 1 && path.charCodeAt(end - 1) === 47) end--;
+  const at = path.lastIndexOf('/', end - 1);
+  if (at > 0) return path.slice(0, at);
+  return at === 0 ? '/' : path === '' ? '' : '.';
+}
+
+class InlineChanges {
+  readonly #loop: Loop;
+  readonly #calls: FileCalls;
+  readonly #backoff = new Backoff();
+  /** Where the path is that was looked up last. */
+  #device = NOWHERE;
+  /** Whether what was opened last has O_NONBLOCK. */
+  #nonblocking = false;
+  /** Bytes that `writeFile` has written. */
+  written = 0;
+
+  constructor(loop: Loop) {
+    this.#loop = loop;
+    this.#calls = loop.calls;
+  }
+
+  mkdir(path: Path, mode: number): true | undefined {
+    if (!this.#mayMake(path)) return undefined;
+    return this.#ended(this.#loop.nameCalls.mkdir(path, mode), 'mkdir', path);
+  }
+
+  symlink(target: Path, path: Path): true | undefined {
+    if (!this.#mayMake(path)) return undefined;
+    return this.#ended(this.#loop.nameCalls.symlink(target, path), 'symlink', target, path);
+  }
+
+  unlink(path: Path): true | undefined {
+    if (!this.#tries || !this.#mayFree(path) || !this.#begin()) return undefined;
+    return this.#ended(this.#loop.nameCalls.unlink(path), 'unlink', path);
+  }
+
+  chmod(path: Path, mode: number): true | undefined {
+    if (!this.#tries || !this.#isCached(this.#look(path, true)) || !this.#begin()) return undefined;
+    return this.#ended(this.#loop.nameCalls.chmod(path, mode), 'chmod', path);
+  }
+
+  rmdir(path: Path): true | undefined {
+    if (!this.#tries || !this.#mayFree(path) || !this.#begin()) return undefined;
+    return this.#ended(this.#loop.nameCalls.rmdir(path), 'rmdir', path);
+  }
+
+  link(from: Path, to: Path): true | undefined {
+    if (!this.#tries || !this.#isCached(this.#look(from, false)) || !this.#mayMake(to)) return undefined;
+    return this.#ended(this.#loop.nameCalls.link(from, to), 'link', from, to);
+  }
+
+  rename(from: Path, to: Path): true | undefined {
+    if (!this.#tries || !this.#isCached(this.#look(from, false))) return undefined;
+    const found = this.#look(to, false);
+    const replaces = found === 0;
+    if (replaces ? this.#isLarge || !this.#begin() : !this.#mayMake(to)) return undefined;
+    const failed = this.#loop.nameCalls.rename(from, to, replaces);
+    // What is there was not looked at: then it is the backend's.
+    return this.#ended(failed < 0 && !replaces ? EAGAIN : failed, 'rename', from, to);
+  }
+
+  /** The descriptor of a regular file, that was there or is made. */
+  open(path: Path, flags: number, mode: number): number | undefined {
+    const fd = this.#open(path, flags, mode);
+    if (fd !== undefined) this.settle(fd, flags);
+    return fd;
+  }
+
+  /** Takes O_NONBLOCK back from what `writeFile` has opened. */
+  settle(fd: number, flags: number): void {
+    if (this.#nonblocking) this.#calls.setFlags(fd, flags & O_APPEND);
+  }
+
+  /**
+   * Opens a file, writes what can be written at once, and closes it if that is all: true then. If not, its descriptor,
+   * for `settle`, and how much was written is in `written`.
+   */
+  writeFile(path: Path, flags: number, mode: number, bytes: Uint8Array): number | true | undefined {
+    const fd = this.#open(path, flags, mode);
+    if (fd === undefined) return undefined;
+    const writes = new InlineWrites(this.#loop, this.#device);
+    this.written = writes.write(fd, bytes, 0, bytes.length, -1);
+    return this.written === bytes.length && writes.close(fd) ? true : fd;
+  }
+
+  #open(path: Path, flags: number, mode: number): number | undefined {
+    if ((flags & ~FLAGS) !== 0 || !this.#tries) return undefined;
+    const brief = briefCalls(this.#loop);
+    for (let tries = 0; tries < 2; tries++) {
+      const found = (flags & O_EXCL) !== 0 ? EAGAIN : this.#look(path, (flags & O_NOFOLLOW) === 0);
+      if (found === 0) return this.#openFound(path, flags, mode);
+      // Errors come in another order when a file may be made: the call itself must say.
+      if (found !== EAGAIN && found !== ENOENT) return undefined;
+      if ((flags & O_CREAT) === 0 || !this.#mayMake(path)) return undefined;
+      const fd = this.#calls.openAny(path, flags | O_EXCL, mode & MODE_BITS);
+      brief.end(this.#device);
+      this.#nonblocking = false;
+      if (fd >= 0) return fd;
+      if (fd !== EEXIST) return undefined;
+      if ((flags & O_EXCL) !== 0) throw systemError(fd, 'open', { path: pathText(path) });
+      // It is cached now, and can be looked at.
+    }
+    return undefined;
+  }
+
+  /** Opens what was looked up. Should it have become a FIFO meanwhile, that does not wait. */
+  #openFound(path: Path, flags: number, mode: number): number | undefined {
+    const calls = this.#calls;
+    const device = this.#device;
+    if (!this.#isRegular) return undefined;
+    if ((device.copiesUp || (flags & O_TRUNC) !== 0) && this.#isLarge) return undefined;
+    if (!this.#begin()) return undefined;
+    const fd = calls.openAny(path, flags | O_NONBLOCK, mode & MODE_BITS);
+    briefCalls(this.#loop).end(device);
+    if (fd < 0) {
+      if (SURE.has(fd)) throw systemError(fd, 'open', { path: pathText(path) });
+      return undefined;
+    }
+    this.#nonblocking = true;
+    return fd;
+  }
+
+  /** Whether it is worth a look. */
+  get #tries(): boolean {
+    return this.#loop.inline.writes && this.#backoff.tries;
+  }
+
+  /** Looks a path up in the dentry cache: 0, or an error that is sure, or EAGAIN. */
+  #look(path: Path, follow: boolean): number {
+    const calls = this.#calls;
+    const fd = calls.locate(path, follow);
+    if (fd < 0) return SURE.has(fd) ? fd : EAGAIN;
+    const failed = calls.statFd(fd);
+    if (failed === 0) this.#device = devicesOf(this.#loop).of(fd);
+    calls.close(fd);
+    return failed === 0 && this.#device.local ? 0 : EAGAIN;
+  }
+
+  /** Whether a look has found something; if not, they become rarer. */
+  #isCached(found: number): boolean {
+    if (found === 0 && this.#device.defers) {
+      this.#backoff.taken();
+      return true;
+    }
+    this.#backoff.refused();
+    return false;
+  }
+
+  /** Whether a name may be made now: its folder is cached. Then the call must follow. */
+  #mayMake(path: Path): boolean {
+    if (!this.#tries) return false;
+    const folder = folderOf(path);
+    return folder !== '' && this.#isCached(this.#look(folder, true)) && this.#begin();
+  }
+
+  /** Whether a name may go: what it names is cached, and little is freed. */
+  #mayFree(path: Path): boolean {
+    return this.#isCached(this.#look(path, false)) && !this.#isLarge;
+  }
+
+  #begin(): boolean {
+    return briefCalls(this.#loop).begin(this.#device, DIRTIED, COST);
+  }
+
+  get #isRegular(): boolean {
+    return (this.#calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFREG;
+  }
+
+  /** Whether what was looked up is a file whose content takes long to free or to copy. */
+  get #isLarge(): boolean {
+    const { statx } = this.#calls;
+    return statx[STATX.stx_size / 4 + 1]! !== 0 || statx[STATX.stx_size / 4]! > FREED_MAX;
+  }
+
+  /** What a call has come to. */
+  #ended(failed: number, syscall: string, path: Path, dest?: Path): true | undefined {
+    briefCalls(this.#loop).end(this.#device);
+    if (failed === 0) return true;
+    if (!FINAL.has(failed)) return undefined;
+    throw systemError(failed, syscall, {
+      path: pathText(path),
+      dest: dest === undefined ? undefined : pathText(dest),
+    });
+  }
+}
+
+/** The changes that a loop makes at once. */
+export const inlineChanges = perLoop(loop => new InlineChanges(loop));

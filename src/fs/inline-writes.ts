@@ -1,0 +1,98 @@
+/** Buffered writes to one open file, made at once where they hardly ever wait. */
+import { constants } from 'node:fs';
+import type { Loop } from '../loop/loop.js';
+import { EINVAL, EOPNOTSUPP } from '../ring/errno.js';
+import { RWF_NOWAIT } from '../ring/flags.js';
+import { STATX } from '../ring/structs.js';
+import { Backoff } from './backoff.js';
+import { briefCalls } from './brief-calls.js';
+import { type Device, devicesOf } from './devices.js';
+
+const { O_DIRECT, O_DSYNC, O_SYNC, S_IFMT, S_IFREG } = constants;
+
+/** One call writes so many bytes: about 20 us. */
+export const INLINE_PIECE = 64 * 1024;
+/** More than this in one go is left to the backend. */
+const MOST = 1024 * 1024;
+/** Bytes that may be cut off at once: the pages of each are freed. */
+export const FREED_MAX = 1024 * 1024;
+/** To cut or to close a file takes as long as to copy so many bytes. */
+const STEP_COST = 16 * 1024;
+
+export class InlineWrites {
+  readonly #loop: Loop;
+  readonly #device: Device;
+  readonly #backoff = new Backoff();
+
+  /** For a regular file that is not written through. */
+  constructor(loop: Loop, device: Device) {
+    this.#loop = loop;
+    this.#device = device;
+  }
+
+  /** null where no write to this file is made at once. @param flags what it was opened with. */
+  static of(loop: Loop, fd: number, flags: number): InlineWrites | null {
+    const { calls } = loop;
+    // Of O_SYNC this is one bit.
+    if ((flags & (O_DIRECT | O_DSYNC | O_SYNC)) !== 0 || calls.statFd(fd) !== 0) return null;
+    if ((calls.statx[STATX.stx_mode / 4]! & S_IFMT) !== S_IFREG) return null;
+    const device = devicesOf(loop).of(fd);
+    return device.defers ? new InlineWrites(loop, device) : null;
+  }
+
+  /**
+   * Writes up to `length` bytes of `bytes[offset]` at `position` or (-1) the current one. How many were written: what
+   * is left, and any error, is the backend's.
+   */
+  write(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number {
+    if (length > MOST) return 0;
+    for (let at = 0; at < length; ) {
+      const piece = Math.min(length - at, INLINE_PIECE);
+      const count = this.#writePiece(fd, bytes, offset + at, piece, position < 0 ? position : position + at);
+      if (count > 0) at += count;
+      if (count !== piece) return at;
+    }
+    return length;
+  }
+
+  #writePiece(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number {
+    const { calls, inline } = this.#loop;
+    const device = this.#device;
+    if (device.nowait) {
+      if (!inline.writes || !this.#backoff.tries || !inline.take(length)) return 0;
+      const count = calls.write(fd, bytes, offset, length, position, RWF_NOWAIT);
+      if (count > 0) this.#backoff.taken();
+      // An older kernel: it is timed then, as others are.
+      else if (count === EOPNOTSUPP || count === EINVAL) device.nowait = false;
+      else this.#backoff.refused();
+      return count;
+    }
+    const brief = briefCalls(this.#loop);
+    if (!brief.begin(device, length, length)) return 0;
+    const count = calls.write(fd, bytes, offset, length, position, 0);
+    brief.end(device);
+    return count;
+  }
+
+  /** Cuts a file or fills it up; whether it did. */
+  truncate(fd: number, size: number): boolean {
+    const { calls } = this.#loop;
+    if (calls.statFd(fd) !== 0) return false;
+    const { statx } = calls;
+    const now = statx[STATX.stx_size / 4]! + statx[STATX.stx_size / 4 + 1]! * 2 ** 32;
+    const brief = briefCalls(this.#loop);
+    if (now - size > FREED_MAX || !brief.begin(this.#device, 0, STEP_COST)) return false;
+    const failed = calls.truncate(fd, size);
+    brief.end(this.#device);
+    return failed === 0;
+  }
+
+  /** Closes a file; whether it did. It is not tried again. */
+  close(fd: number): boolean {
+    const brief = briefCalls(this.#loop);
+    if (!brief.begin(this.#device, 0, STEP_COST)) return false;
+    this.#loop.calls.close(fd);
+    brief.end(this.#device);
+    return true;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * How far the system is from holding writers up until the disks have caught up: the dirty pages against the
+ * thresholds, of the machine and of the memory cgroups that this process is in.
+ */
+import { readProc } from '../ring/proc.js';
+
+/** A look takes about 0.1 ms: so often at most, and after so many bytes at the latest. */
+const SAMPLE_MS = 50;
+const SAMPLE_BYTES = 16 * 1024 * 1024;
+/** Not again so soon, even if all that was allowed has been written. */
+const SAMPLE_MS_MIN = 1;
+/** Cgroups and their limits are looked up again after so many milliseconds. */
+const LIMITS_MS = 10_000;
+/** Where pages are larger, this is on the safe side. */
+const PAGE = 4096;
+/** Of what a cgroup has for files, the part that may be dirty. The kernel starts to write at 10 %. */
+const CGROUP_SHARE = 1 / 20;
+const CGROUPS = '/sys/fs/cgroup';
+/** Version 1 says so where there is no limit. */
+const UNLIMITED = 2 ** 60;
+
+/** A memory cgroup that has a limit. */
+interface Limited {
+  stat: string;
+  limit: number;
+  /** The names of version 1 begin with this. */
+  prefix: string;
+}
+
+/** A number in a file of names and numbers; NaN where it has none of that name. */
+function numberOf(text: string, name: string): number {
+  const at = `\n${text}`.indexOf(`\n${name} `);
+  return at < 0 ? Number.NaN : Number.parseInt(text.slice(at + name.length + 1), 10);
+}
+
+/** Bytes that the machine may still take before it begins to write: half of that threshold is kept free. */
+function roomOfMachine(): number {
+  const text = readProc('/proc/vmstat');
+  const dirty = numberOf(text, 'nr_dirty') + numberOf(text, 'nr_writeback');
+  return (numberOf(text, 'nr_dirty_background_threshold') / 2 - dirty) * PAGE;
+}
+
+function roomOfCgroup({ stat, limit, prefix }: Limited): number {
+  const text = readProc(stat);
+  const of = (name: string): number => numberOf(text, prefix + name);
+  if (prefix === '')
+    return (limit - of('anon') - of('shmem')) * CGROUP_SHARE - of('file_dirty') - of('file_writeback');
+  return (limit - of('rss') - of('shmem')) * CGROUP_SHARE - of('dirty') - of('writeback');
+}
+
+/** The memory cgroups with a limit that this process is in. cgroups(7) */
+function limitedCgroups(): Limited[] {
+  const found: Limited[] = [];
+  for (const line of readProc('/proc/self/cgroup').split('\n')) {
+    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (controllers === '') {
+      for (let at = path!; ; at = at.slice(0, at.lastIndexOf('/'))) {
+        const folder = `${CGROUPS}${at === '/' ? '' : at}`;
+        const limit = Number.parseInt(readProc(`${folder}/memory.max`), 10);
+        if (limit >= 0) found.push({ stat: `${folder}/memory.stat`, limit, prefix: '' });
+        if (at === '' || at === '/') break;
+      }
+    } else if (controllers?.split(',').includes('memory')) {
+      // Within a container its own cgroup is the root.
+      const own = `${CGROUPS}/memory${path}/memory.stat`;
+      const stat = readProc(own) === '' ? `${CGROUPS}/memory/memory.stat` : own;
+      const limit = numberOf(readProc(stat), 'hierarchical_memory_limit');
+      if (limit < UNLIMITED) found.push({ stat, limit, prefix: 'total_' });
+    }
+  }
+  return found;
+}
+
+/** Says whether writers can go on, from samples. Where /proc cannot be read they cannot. */
+export class WritePressure {
+  #room = 0;
+  #sampled = Number.NEGATIVE_INFINITY;
+  #limits: Limited[] = [];
+  #limitsRead = Number.NEGATIVE_INFINITY;
+
+  /** Whether `bytes` more can be written now without coming near the thresholds. */
+  allows(bytes: number, time: number): boolean {
+    const age = time - this.#sampled;
+    if (age > SAMPLE_MS || (this.#room < bytes && age > SAMPLE_MS_MIN)) this.#sample(time);
+    if (this.#room < bytes) return false;
+    this.#room -= bytes;
+    return true;
+  }
+
+  #sample(time: number): void {
+    if (time - this.#limitsRead > LIMITS_MS) {
+      this.#limits = limitedCgroups();
+      this.#limitsRead = time;
+    }
+    const rooms = [roomOfMachine(), ...this.#limits.map(roomOfCgroup)];
+    // What is not known counts as none.
+    this.#room = Math.max(0, Math.min(SAMPLE_BYTES, ...rooms)) || 0;
+    this.#sampled = time;
+  }
+}

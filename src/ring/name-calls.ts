@@ -1,0 +1,83 @@
+/**
+ * System calls that change what names there are: each is 0 or a negative errno, EAGAIN for a path that is too long
+ * for them. They hardly ever wait on a local file system, but they may: see src/fs/inline-changes.ts.
+ */
+import { EAGAIN } from './errno.js';
+import { libc } from './libc.js';
+import { Mapping } from './mapping.js';
+import { PATH_MAX, putPath } from './path-bytes.js';
+import { AT_FDCWD, AT_REMOVEDIR } from './sqe/paths.js';
+
+const ARM64 = process.arch === 'arm64';
+const NR_MKDIRAT = ARM64 ? 34 : 258;
+const NR_UNLINKAT = ARM64 ? 35 : 263;
+const NR_LINKAT = ARM64 ? 37 : 265;
+const NR_FCHMODAT = ARM64 ? 53 : 268;
+const NR_RENAMEAT2 = ARM64 ? 276 : 316;
+
+/** Fails with EEXIST instead of replacing what is there. renameat2(2) */
+const RENAME_NOREPLACE = 1;
+
+type Path = string | Uint8Array;
+
+/** The calls of one thread. */
+export class NameCalls {
+  readonly #memory = Mapping.anonymous(2 * PATH_MAX);
+  readonly #bytes = Buffer.from(this.#memory.buffer);
+  readonly #one = this.#memory.address;
+  readonly #other = this.#one + PATH_MAX;
+  readonly #libc = libc();
+  readonly #call = this.#libc.syscall;
+
+  /** mkdir(2) */
+  mkdir(path: Path, mode: number): number {
+    if (!putPath(this.#bytes, 0, path)) return EAGAIN;
+    return this.#call(NR_MKDIRAT, AT_FDCWD, this.#one, mode, 0, 0, 0);
+  }
+
+  /** unlink(2) */
+  unlink(path: Path): number {
+    if (!putPath(this.#bytes, 0, path)) return EAGAIN;
+    return this.#call(NR_UNLINKAT, AT_FDCWD, this.#one, 0, 0, 0, 0);
+  }
+
+  /** rmdir(2) */
+  rmdir(path: Path): number {
+    if (!putPath(this.#bytes, 0, path)) return EAGAIN;
+    return this.#call(NR_UNLINKAT, AT_FDCWD, this.#one, AT_REMOVEDIR, 0, 0, 0);
+  }
+
+  /** rename(2) @param replaces whether it may replace what is there. */
+  rename(from: Path, to: Path, replaces: boolean): number {
+    if (!this.#two(from, to)) return EAGAIN;
+    const flags = replaces ? 0 : RENAME_NOREPLACE;
+    return this.#call(NR_RENAMEAT2, AT_FDCWD, this.#one, AT_FDCWD, this.#other, flags, 0);
+  }
+
+  /** link(2) */
+  link(from: Path, to: Path): number {
+    if (!this.#two(from, to)) return EAGAIN;
+    return this.#call(NR_LINKAT, AT_FDCWD, this.#one, AT_FDCWD, this.#other, 0, 0);
+  }
+
+  /** symlink(2) */
+  symlink(target: Path, path: Path): number {
+    if (!this.#two(target, path)) return EAGAIN;
+    return this.#libc.symlink(this.#one, AT_FDCWD, this.#other);
+  }
+
+  /** chmod(2) */
+  chmod(path: Path, mode: number): number {
+    if (!putPath(this.#bytes, 0, path)) return EAGAIN;
+    return this.#call(NR_FCHMODAT, AT_FDCWD, this.#one, mode, 0, 0, 0);
+  }
+
+  #two(one: Path, other: Path): boolean {
+    return putPath(this.#bytes, 0, one) && putPath(this.#bytes, PATH_MAX, other);
+  }
+
+  /** Gives the memory back. */
+  unmap(): void {
+    this.#memory.unmap();
+  }
+}
