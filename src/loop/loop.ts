@@ -9,18 +9,19 @@ import { FileCalls } from '../ring/file-calls.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import { NameCalls } from '../ring/name-calls.js';
 import type { Scratch } from '../ring/scratch.js';
-import { Slots } from '../ring/slots.js';
 import { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { type ActiveResource, activeOf, keepsStacks, noteStack } from './active.js';
 import type { Backend, Queues } from './backend.js';
 import { BlockPool, sumOf } from './blocks.js';
+import { Callbacks } from './callbacks.js';
 import { FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
 import { type IterateOptions, Iteration } from './iteration.js';
 import { type LoopOptions, withDefaults } from './loop-options.js';
 import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
+import { OperationTable } from './operation-table.js';
 import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
 import { submitRaw } from './raw.js';
 import { now, setImmediate } from './real-timers.js';
@@ -74,22 +75,17 @@ export class Loop {
   #socketCalls: SocketCalls | null = null;
   /** The opcodes that this kernel has, by OP_ value. */
   readonly ops: ReadonlySet<number>;
-  readonly #slots = new Slots<Operation>();
+  readonly #operations = new OperationTable();
   /** Operations that another thread completes, by their keys. */
   readonly #expected = new Map<number, Operation>();
   readonly #scheduler: Scheduler;
   #eventfdWaits = 0;
-  #callbacks: (() => void)[] = [];
+  readonly #callbacks = new Callbacks();
   #idle: (() => void)[] = [];
   #onClose: (() => void)[] = [];
   #closed = false;
   #closing = false;
-  #referenced = 0;
-  #eager = 0;
   #unowned = 0;
-  #submitted = 0;
-  #completed = 0;
-  #stale = 0;
   #turns = 0;
   /** How many completions were reaped last. */
   #reaped = 0;
@@ -103,7 +99,7 @@ export class Loop {
   constructor(options: LoopOptions = {}, backend?: Backend) {
     const { entries, cqEntries, memory, busyPoll, inline, inlineWrites } = withDefaults(options);
     const reclaim = new Reclaim(
-      this.#slots,
+      this.#operations.slots,
       () => this.blocks.short && !this.#closing,
       callback => this.callSoon(callback),
     );
@@ -120,10 +116,10 @@ export class Loop {
   /** @internal */
   [custom](depth: number, options: InspectOptionsStylized): string {
     return shown(this, depth, options, this.#closed ? 'closed' : 'open', '', [
-      `${this.#slots.size + this.#unowned} in flight`,
-      counted(this.#referenced, 'keeps the process alive', 'keep the process alive'),
-      `submitted ${this.#submitted}`,
-      `completed ${this.#completed}`,
+      `${this.#operations.size + this.#unowned} in flight`,
+      counted(this.#operations.referenced, 'keeps the process alive', 'keep the process alive'),
+      `submitted ${this.#operations.submitted}`,
+      `completed ${this.#operations.completed}`,
       `blocks ${this.stats().blocks.used} of ${this.stats().blocks.mapped} bytes`,
     ]);
   }
@@ -182,13 +178,9 @@ export class Loop {
     if (this.#closing) throw closedError('The loop');
     assert(operation.slot === -1, 'An operation was started while it is in flight');
     const sqe = this.#entry();
-    const slot = this.#slots.add(operation);
-    operation.slot = slot;
-    this.#submitted++;
-    if (operation.referenced) this.#referenced++;
-    if (operation.eager) this.#eager++;
+    const slot = this.#operations.add(operation);
     if (watched) this.#note(operation, this.start);
-    return sqe.userDataWords(slot, this.#slots.generation(slot));
+    return sqe.userDataWords(slot, this.#operations.slots.generation(slot));
   }
 
   /** Notes what is started for those who look at it. */
@@ -284,10 +276,8 @@ export class Loop {
   expect(operation: Operation, key: number): void {
     if (this.#closing) throw closedError('The loop');
     assert(operation.slot === -1, 'An operation was started while it is in flight');
-    operation.slot = this.#slots.add(operation);
+    this.#operations.add(operation);
     this.#expected.set(key, operation);
-    this.#submitted++;
-    if (operation.referenced) this.#referenced++;
     if (watched) this.#note(operation, this.expect);
     this.#scheduler.wake();
   }
@@ -297,7 +287,7 @@ export class Loop {
     const operation = this.#expected.get(key);
     if (operation === undefined) return;
     this.#expected.delete(key);
-    this.onCqe(operation.slot, this.#slots.generation(operation.slot), res, 0);
+    this.onCqe(operation.slot, this.#operations.slots.generation(operation.slot), res, 0);
     // It may have been all that kept the process alive.
     this.#scheduler.wake();
   }
@@ -349,7 +339,7 @@ export class Loop {
     const slot = operation.slot;
     if (slot < 0) return;
     if (tracing) traceCancel(operation);
-    this.startUnowned().cancelWords(slot, this.#slots.generation(slot));
+    this.startUnowned().cancelWords(slot, this.#operations.slots.generation(slot));
   }
 
   /**
@@ -358,9 +348,9 @@ export class Loop {
    */
   cancelForSure(operation: Operation): void {
     const { slot } = operation;
-    const generation = this.#slots.generation(slot);
+    const generation = this.#operations.slots.generation(slot);
     const again = (): void => {
-      if (this.#closing || this.#slots.get(slot, generation) !== operation) return;
+      if (this.#closing || this.#operations.slots.get(slot, generation) !== operation) return;
       this.cancel(operation);
       this.soon(again);
     };
@@ -389,21 +379,17 @@ export class Loop {
 
   /** @internal Changes whether an operation keeps the process alive. */
   setReferenced(operation: Operation, referenced: boolean): void {
-    if (operation.referenced === referenced) return;
-    operation.referenced = referenced;
-    if (operation.slot < 0) return;
-    this.#referenced += referenced ? 1 : -1;
-    this.#scheduler.wake();
+    if (this.#operations.setReferenced(operation, referenced)) this.#scheduler.wake();
   }
 
   /** @internal Whether anything is in flight. */
   get busy(): boolean {
-    return this.#slots.size !== 0 || this.#unowned !== 0;
+    return this.#operations.size !== 0 || this.#unowned !== 0;
   }
 
   /** @internal Completions delivered so far. */
   get completed(): number {
-    return this.#completed;
+    return this.#operations.completed;
   }
 
   /** @internal Whether little has just completed. */
@@ -413,7 +399,7 @@ export class Loop {
 
   /** @internal Whether operations in flight keep the process alive. */
   get alive(): boolean {
-    return this.#referenced > 0;
+    return this.#operations.referenced > 0;
   }
 
   // --- Turns --------------------------------------------------------------------------------------
@@ -427,12 +413,12 @@ export class Loop {
     this.#turns++;
     if (reap) this.inline.refill();
     if (tracing) traceStarts();
-    if (this.#callbacks.length !== 0) this.#runCallbacks();
+    if (!this.#callbacks.isEmpty) this.#callbacks.run();
     if (this.#closed) return false;
     const queued = this.#queues.sqReady;
     if (queued !== 0 || (reap && this.#queues.cqReady === 0 && this.#hidden))
       this.#queues.submitAndGetEvents();
-    if (reap || queued <= FEW || this.#eager !== 0) this.#reaped = this.#reap();
+    if (reap || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.#reap();
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.
@@ -466,37 +452,15 @@ export class Loop {
       this.settleExpected(high, res);
       return;
     }
-    const operation = this.#slots.get(low, high);
-    if (operation === undefined) {
-      this.#stale++;
-      return;
-    }
-    this.#completed++;
-    if (tracing) traceEnd(operation, low, res, (flags & abi.CQE_F_MORE) !== 0);
-    if (!(flags & abi.CQE_F_MORE)) {
-      this.#slots.remove(low);
-      operation.slot = -1;
-      if (operation.referenced) this.#referenced--;
-      if (operation.eager) this.#eager--;
-      assert(this.#referenced >= 0 && this.#eager >= 0, 'More operations have completed than were in flight');
-    }
+    const operation = this.#operations.completing(low, high);
+    if (operation === undefined) return;
+    const more = (flags & abi.CQE_F_MORE) !== 0;
+    if (tracing) traceEnd(operation, low, res, more);
+    if (!more) this.#operations.remove(operation);
     try {
       operation.complete(res, flags);
     } catch (error) {
       throwLater(error);
-    }
-  }
-
-  #runCallbacks(): void {
-    // Those that they add wait for the next turn, so that I/O is not held up.
-    const callbacks = this.#callbacks;
-    this.#callbacks = [];
-    for (const callback of callbacks) {
-      try {
-        callback();
-      } catch (error) {
-        throwLater(error);
-      }
     }
   }
 
@@ -516,7 +480,7 @@ export class Loop {
   /** @internal The same for what is not the user's: in any async context. */
   soon(callback: () => void): void {
     if (this.#closed) throw closedError('The loop');
-    this.#callbacks.push(callback);
+    this.#callbacks.add(callback);
     this.#scheduler.wake();
   }
 
@@ -526,9 +490,9 @@ export class Loop {
    */
   poll(): number {
     if (this.#closed) throw closedError('The loop');
-    const before = this.#completed;
+    const before = this.#operations.completed;
     this.turn(true);
-    return this.#completed - before;
+    return this.#operations.completed - before;
   }
 
   /**
@@ -559,17 +523,17 @@ export class Loop {
    * Node has is in `process.getActiveResourcesInfo()`.
    */
   active(): ActiveResource[] {
-    return activeOf(this.#slots.values());
+    return activeOf(this.#operations.slots.values());
   }
 
   /** Counters, as they are now. */
   stats(): LoopStats {
     return {
-      inFlight: this.#slots.size + this.#unowned,
-      referenced: this.#referenced,
-      submitted: this.#submitted,
-      completed: this.#completed,
-      stale: this.#stale,
+      inFlight: this.#operations.size + this.#unowned,
+      referenced: this.#operations.referenced,
+      submitted: this.#operations.submitted,
+      completed: this.#operations.completed,
+      stale: this.#operations.stale,
       enters: this.#queues.enters,
       turns: this.#turns,
       overflow: this.#closed ? 0 : this.#queues.cqDropped,
@@ -615,10 +579,10 @@ export class Loop {
 
   /** The kernel may still write for an operation that cannot be cancelled: its memory is left mapped. */
   #abandon(): void {
-    const operations = [...this.#slots.values()];
+    const operations = [...this.#operations.slots.values()];
     unfinished.set(this, operations);
     for (const operation of operations) {
-      this.onCqe(operation.slot, this.#slots.generation(operation.slot), ECANCELED, 0);
+      this.onCqe(operation.slot, this.#operations.slots.generation(operation.slot), ECANCELED, 0);
     }
   }
 
