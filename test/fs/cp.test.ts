@@ -1,5 +1,4 @@
 /** `cp` of trees against Node's: every option, what is in the way, and what fails. */
-import { execFileSync } from 'node:child_process';
 import nodeFs from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,9 +7,12 @@ import { loop } from 'uasync';
 import { checkLeaks, makeFifo, scratchFolder, seededRandom } from '../harness.js';
 import type { Any } from './agreement.js';
 import { node, ours, outcome } from './beside-node.js';
-import { makeTree, treeOf } from './random-trees.js';
+import { duplicateTree, makeTree, treeOf } from './random-trees.js';
 
-const folder = scratchFolder();
+const onDisk = scratchFolder();
+/** Most trees are here: a disk takes its time for so many small files. */
+const inMemory = scratchFolder(nodeFs.existsSync('/dev/shm') ? '/dev/shm' : undefined);
+let folder = onDisk;
 checkLeaks();
 
 let places = 0;
@@ -68,6 +70,7 @@ const OPTIONS: Any[] = [
 t.test('random trees, with every option: to a new place, over itself, over another tree', async t => {
   const random = seededRandom(t);
   for (let i = 0; i < 5; i++) {
+    folder = i === 1 ? onDisk : inMemory;
     const [source, other] = [join(folder, `source-${i}`), join(folder, `other-${i}`)];
     for (const at of [source, other]) {
       nodeFs.mkdirSync(at, { mode: i % 2 === 0 ? 0o755 : 0o700 });
@@ -84,7 +87,7 @@ t.test('random trees, with every option: to a new place, over itself, over anoth
       if (which % 2 !== i % 2 && i > 1) continue;
       const name = `${i} ${JSON.stringify(options)}`;
       await agree(t, name, source, options);
-      const over = (from: string) => (at: string) => execFileSync('cp', ['-a', from, join(at, 'copy')]);
+      const over = (from: string) => (at: string) => duplicateTree(from, join(at, 'copy'));
       if (i % 3 === 1 || (which + i) % 3 === 0) continue;
       await agree(t, `${name} over itself`, source, options, over(source));
       await agree(t, `${name} over another`, source, options, over(other));
@@ -103,6 +106,7 @@ function small(at: string): void {
 }
 
 t.test('paths and options of every kind', async t => {
+  folder = onDisk;
   const source = join(folder, 'small');
   nodeFs.mkdirSync(source);
   small(source);
@@ -199,11 +203,12 @@ t.test('what may not be read or written', async t => {
 });
 
 t.test('deep trees, many files, and a loop that closes meanwhile', async t => {
+  folder = inMemory;
   const source = join(folder, 'large');
   nodeFs.mkdirSync(join(source, ...Array(220).fill('d')), { recursive: true });
-  for (let i = 0; i < 500; i++) nodeFs.writeFileSync(join(source, 'd', `file ${i}`), `${i}`);
+  for (let i = 0; i < 150; i++) nodeFs.writeFileSync(join(source, 'd', `file ${i}`), `${i}`);
   await agree(t, 'large', source, { recursive: true });
-  const copies = Array.from({ length: 4 }, (_, i) =>
+  const copies = Array.from({ length: 3 }, (_, i) =>
     outcome(() => ours.cp(source, join(folder, `closed-${i}`), { recursive: true })),
   );
   for (let i = 0; i < 20; i++) await new Promise(resolve => setImmediate(resolve));
@@ -211,14 +216,14 @@ t.test('deep trees, many files, and a loop that closes meanwhile', async t => {
   for (const result of (await Promise.all(copies)) as Any[]) {
     if (result.error !== undefined) t.equal(result.error.code, 'ERR_CLOSED');
   }
-  t.strictSame(Object.keys(treeOf(source)).length, 720);
+  t.strictSame(Object.keys(treeOf(source)).length, 370);
 });
 
 t.test('a large copy does not hold up the loop', async t => {
   const source = join(folder, 'large');
   let turns = 0;
   const count = setInterval(() => turns++, 0);
-  await Promise.all([1, 2, 3].map(i => ours.cp(source, join(folder, `beside-${i}`), { recursive: true })));
+  await Promise.all([1, 2].map(i => ours.cp(source, join(folder, `beside-${i}`), { recursive: true })));
   clearInterval(count);
   t.ok(turns > 10, `${turns} turns`);
 });

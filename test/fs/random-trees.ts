@@ -48,11 +48,30 @@ export function makeTree(at: string, random: () => number, kinds: Kinds = {}, de
     else if (kind < 0.6 && kinds.bytes) {
       nodeFs.writeFileSync(Buffer.concat([Buffer.from(`${at}/`), Buffer.from([0xff, 0x61, 0xc3])]), '');
     } else {
-      nodeFs.writeFileSync(path, Buffer.alloc(Math.floor(size ** 6 * 600_000), path.at(-1)), {
+      nodeFs.writeFileSync(path, Buffer.alloc(Math.floor(size ** 20 * 600_000), path.at(-1)), {
         mode: mode < 0.3 ? 0o600 : mode < 0.4 ? 0o444 : mode < 0.5 ? 0o777 : 0o644,
       });
     }
   }
+}
+
+/** Copies a tree without FIFOs, with modes and the times of files, whatever the bytes of its names. */
+export function duplicateTree(from: string | Buffer, to: string | Buffer): void {
+  nodeFs.mkdirSync(to);
+  for (const name of nodeFs.readdirSync(from as string, 'buffer') as unknown as Buffer[]) {
+    const [source, copy] = [from, to].map(at => Buffer.concat([Buffer.from(at), Buffer.from('/'), name]));
+    const stats = nodeFs.lstatSync(source!);
+    if (stats.isDirectory()) {
+      duplicateTree(source!, copy!);
+    } else if (stats.isSymbolicLink()) {
+      nodeFs.symlinkSync(nodeFs.readlinkSync(source!, 'buffer'), copy!);
+    } else {
+      nodeFs.copyFileSync(source!, copy!);
+      nodeFs.chmodSync(copy!, stats.mode);
+      nodeFs.utimesSync(copy!, stats.atime, stats.mtime);
+    }
+  }
+  nodeFs.chmodSync(to, nodeFs.statSync(from).mode);
 }
 
 /** All that is in a tree, by paths whose bytes are Latin-1: kinds, modes, contents, links. */

@@ -33,18 +33,29 @@ async function agree(
     nodeFs.mkdirSync(at, { recursive: true, mode: 0o777 });
     prepare(at);
     const result = await outcome(() => remove(api, at));
-    // Node goes on with the rest of a tree after it has said that something failed.
-    if ((result as Any).error !== undefined) await settled(at);
     results.push([JSON.stringify(result).replaceAll(`/${which}/`, '/'), treeOf(at)]);
   }
   t.strictSame(results[1], results[0], what);
 }
 
+/** Waits until nothing more goes: Node goes on with the rest of a tree after it has said that something failed. */
 async function settled(at: string): Promise<void> {
   for (let last = '', same = 0; same < 3; await new Promise(resolve => setTimeout(resolve, 5))) {
-    const now = Object.keys(treeOf(at)).join();
+    const now = visible(at);
     same = now === last ? same + 1 : 0;
     last = now;
+  }
+}
+
+/** The names in a tree, as far as this user may list them. */
+function visible(at: string): string {
+  try {
+    const entries = nodeFs.readdirSync(at, { withFileTypes: true });
+    return entries
+      .map(entry => `${entry.name}(${entry.isDirectory() ? visible(join(at, entry.name)) : ''})`)
+      .join();
+  } catch {
+    return '';
   }
 }
 
@@ -151,7 +162,9 @@ t.test('what may not be removed', async t => {
       try {
         const result = await outcome(() => api.rm(join(at, 'tree'), { recursive: true, force: true }));
         await settled(at);
-        return result;
+        // Which of several entries it is that Node comes to first is a matter of its threads.
+        const { code, errno } = (result as Any).error ?? {};
+        return name === 'tree' ? { code, errno } : result;
       } finally {
         if (root) seteuid!(0);
         if (nodeFs.existsSync(join(at, name))) nodeFs.chmodSync(join(at, name), 0o755);
@@ -233,10 +246,11 @@ t.test('trees that are deeper than a path can say', async t => {
   const cwd = process.cwd();
   nodeFs.mkdirSync(at);
   process.chdir(at);
-  for (let i = 0; i < 500; i++) {
-    nodeFs.mkdirSync('directory');
+  const name = 'directory '.repeat(5);
+  for (let i = 0; i < 120; i++) {
+    nodeFs.mkdirSync(name);
     nodeFs.writeFileSync('file', '');
-    process.chdir('directory');
+    process.chdir(name);
   }
   process.chdir(cwd);
   await ours.rm(at, { recursive: true });
@@ -246,7 +260,7 @@ t.test('trees that are deeper than a path can say', async t => {
 t.test('more files than are listed at once', async t => {
   const at = join(folder, 'many');
   nodeFs.mkdirSync(at);
-  for (let i = 0; i < 3000; i++) nodeFs.writeFileSync(join(at, `a name of some length, number ${i}`), '');
+  for (let i = 0; i < 600; i++) nodeFs.writeFileSync(join(at, `a name of some length, number ${i}`), '');
   await ours.rm(at, { recursive: true });
   t.notOk(nodeFs.existsSync(at));
 });
@@ -254,7 +268,7 @@ t.test('more files than are listed at once', async t => {
 t.test('two at a tree, and a loop that closes meanwhile', async t => {
   const at = join(folder, 'twice');
   const make = (): void => {
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 100; i++) {
       nodeFs.mkdirSync(join(at, `${i % 7}`, `${i}`), { recursive: true });
       nodeFs.writeFileSync(join(at, `${i % 7}`, `${i}`, 'file'), 'x');
     }
