@@ -4,12 +4,8 @@ export {
   type ActiveResource,
   allocPinned,
   type BlockStats,
-  Channel,
-  type ChannelEnd,
-  type ChannelOptions,
   type Completion,
   callSoon,
-  channelPair,
   type IterateOptions,
   type Iteration,
   type Loop,
@@ -17,7 +13,6 @@ export {
   type LoopStats,
   loop,
   nop,
-  type SendOptions,
   type SignalIterator,
   signals,
   sleep,
@@ -25,3 +20,5 @@ export {
 } from './loop/index.js';
 export type { ErrorCode, ErrorCodes } from './ring/error-codes.js';
 export { UasyncError } from './ring/errors.js';
+export { Channel, type SendOptions } from './threads/channel.js';
+export { type ChannelEnd, type ChannelOptions, channelPair } from './threads/channel-end.js';

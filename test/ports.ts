@@ -3,7 +3,7 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { localAddress } from '../src/net/names.js';
+import { localAddress } from '../src/net/address/addresses.js';
 import { libc } from '../src/ring/libc.js';
 import { AF_INET, type InetAddress, inetAddress, SOCKADDR_MAX, writeSockaddr } from '../src/ring/sockaddr.js';
 

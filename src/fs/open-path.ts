@@ -5,8 +5,8 @@ import { OperationPool } from '../loop/pool.js';
 import { traced } from '../loop/traced.js';
 import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { DirectFile, type DirectWaiter, giveDirect, hasDirect, takeDirect } from './direct-files.js';
+import { allowWaiting } from './io-wq.js';
 import { FileOperation } from './operations.js';
-import { allowWaiting } from './workers.js';
 
 type Path = string | Uint8Array;
 

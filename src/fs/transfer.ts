@@ -103,7 +103,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   /** Starts the next piece, or ends with the error that kept it from starting. */
   protected start(): void {
     try {
-      if (this.lost) this.finish(0);
+      if (this.detached) this.finish(0);
       else this.next();
     } catch (error) {
       this.finish(0, error);
@@ -161,7 +161,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   }
 
   /** Whether the buffer was detached or shrunk meanwhile. */
-  protected get lost(): boolean {
+  protected get detached(): boolean {
     return this.bytes.length < this.#length;
   }
 
@@ -191,7 +191,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     const owner = this.#owner!;
     const buffer = this.#buffer;
     if (this.#movesOnEnd && this.moved) libc().setPosition(this.fd, this.#position);
-    const lost = this.lost;
+    const lost = this.detached;
     this.#owner = null;
     this.#buffer = null;
     // Where the loop ends under it the kernel may have them still.
@@ -235,7 +235,7 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
     }
     // Of the last sector the rest is not wanted.
     const res = Math.min(read, this.#asked);
-    if (res > 0 && !this.lost) {
+    if (res > 0 && !this.detached) {
       if (this.block !== null) {
         const source = this.block.bytes;
         this.bytes.set(res === source.length ? source : source.subarray(0, res), this.at);
@@ -287,7 +287,7 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
     }
     // Where an error has cut a write short, Linux 6.18 leaves the position where it was.
     if (res > 0 && res < this.#asked && this.#from >= 0) libc().setPosition(this.fd, this.#from + res);
-    if (res > 0 && !this.lost) {
+    if (res > 0 && !this.detached) {
       this.advance(res);
       if (this.at < this.end) {
         this.start();

@@ -1,5 +1,5 @@
 import { BLOCK_MAX } from '../loop/blocks.js';
-import { promiseOf, type Settler } from '../loop/settler.js';
+import { type Deferred, promiseOf } from '../loop/deferred.js';
 import type { WriteResult } from './transfer.js';
 import type { Transfer } from './transfer-arguments.js';
 
@@ -7,7 +7,7 @@ type Result = WriteResult<ArrayBufferView | string>;
 type Write = (transfer: Transfer, size: number) => Promise<Result>;
 
 /** One call that waits its turn. */
-class Waiting implements Settler<Result> {
+class Waiting implements Deferred<Result> {
   resolve!: (result: Result) => void;
   reject!: (error: unknown) => void;
   readonly transfer: Transfer;

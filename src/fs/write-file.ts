@@ -9,7 +9,7 @@ import { registeredFile } from '../ring/file-ref.js';
 import { FileChain } from './chain.js';
 import { checkThere, writeBytesTo } from './content.js';
 import { DirectFile, hasDirect } from './direct-files.js';
-import { allowWaiting } from './workers.js';
+import { allowWaiting } from './io-wq.js';
 
 type Path = string | Uint8Array;
 

@@ -4,6 +4,7 @@ import { assert } from '../ring/assert.js';
 import { ECANCELED } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { SO_LINGER, SOL_SOCKET } from '../ring/socket-abi.js';
 import type { Loop } from './loop.js';
 import { PromiseOperation } from './operation.js';
 import { STDIO_MAX } from './owned-descriptors.js';
@@ -52,8 +53,6 @@ class CloseFileOperation extends CloseOperation {
   }
 }
 
-const SOL_SOCKET = 1;
-const SO_LINGER = 13;
 /** struct linger: off. socket(7) */
 const NO_LINGER = new Uint8Array(8);
 

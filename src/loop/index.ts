@@ -2,8 +2,6 @@
 export { AbortError } from './abort.js';
 export type { ActiveResource } from './active.js';
 export type { BlockStats } from './blocks.js';
-export { Channel, type SendOptions } from './channel.js';
-export { type ChannelEnd, type ChannelOptions, channelPair } from './channel-end.js';
 export { loop, uasyncAvailable } from './current.js';
 export type { Completion, IterateOptions, Iteration } from './iteration.js';
 export type { Loop } from './loop.js';

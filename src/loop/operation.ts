@@ -1,5 +1,5 @@
+import { type Deferred, promiseOf } from './deferred.js';
 import type { Loop } from './loop.js';
-import { promiseOf, type Settler } from './settler.js';
 import { rejectTraced } from './traced.js';
 
 /** Who an operation is for, as it is named to the user. */
@@ -67,7 +67,7 @@ export abstract class Operation {
 }
 
 /** An operation that settles one promise. */
-export abstract class PromiseOperation<T> extends Operation implements Settler<T> {
+export abstract class PromiseOperation<T> extends Operation implements Deferred<T> {
   resolve!: (value: T) => void;
   reject!: (error: unknown) => void;
 

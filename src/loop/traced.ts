@@ -1,5 +1,5 @@
 import { isNativeError } from 'node:util/types';
-import type { Settler } from './settler.js';
+import type { Deferred } from './deferred.js';
 
 /** A frame of a function that awaits. */
 const AWAITS = /^\s+at async /m;
@@ -18,7 +18,7 @@ export function traced(error: unknown): unknown {
  * the promises from the running job to the function that awaits the last one; so the stack is taken in a job that
  * leads there. A call that succeeds pays nothing for it.
  */
-export function rejectTraced(settler: Settler<never>, error: unknown): void {
+export function rejectTraced(settler: Deferred<never>, error: unknown): void {
   Promise.reject(error).then(undefined, rethrow).then(settler.resolve, settler.reject);
 }
 

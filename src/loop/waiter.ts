@@ -3,8 +3,8 @@ import { timeoutError } from '../ring/errors.js';
 import { checkOptions, type OptionNames, optionNames } from '../ring/options.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
+import { type Deferred, promiseOf } from './deferred.js';
 import { clearTimeout, setTimeout } from './real-timers.js';
-import { promiseOf, type Settler } from './settler.js';
 import { rejectTraced } from './traced.js';
 
 /** What every call that waits on a peer takes. */
@@ -35,7 +35,7 @@ export function checkWait(options: WaitOptions | undefined, known: OptionNames =
  * Someone who waits for an event (not for an operation of their own), and may give up: by a signal or by
  * a timeout. Whoever settles it calls `settled()` first.
  */
-export class Waiter<T> implements Settler<T>, AbortListener {
+export class Waiter<T> implements Deferred<T>, AbortListener {
   resolve!: (value: T) => void;
   reject!: (error: unknown) => void;
   /** Called when it gives up, before its promise rejects: to take it out of its queue. */

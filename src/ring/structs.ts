@@ -252,3 +252,48 @@ export const ZCRX_IFQ_REG = {
   offsets: 32,
   zcrx_id: 64,
 } as const;
+
+/** struct cmsghdr */
+export const CMSGHDR = { size: 16, cmsg_len: 0, cmsg_level: 8, cmsg_type: 12 } as const;
+
+/** struct in_pktinfo */
+export const IN_PKTINFO = { size: 12, ipi_ifindex: 0, ipi_spec_dst: 4, ipi_addr: 8 } as const;
+
+/** struct in6_pktinfo */
+export const IN6_PKTINFO = { size: 20, ipi6_addr: 0, ipi6_ifindex: 16 } as const;
+
+/** struct ip_mreq */
+export const IP_MREQ = { size: 8, imr_multiaddr: 0, imr_interface: 4 } as const;
+
+/** struct ip_mreq_source */
+export const IP_MREQ_SOURCE = { size: 12, imr_multiaddr: 0, imr_interface: 4, imr_sourceaddr: 8 } as const;
+
+/** struct ipv6_mreq */
+export const IPV6_MREQ = { size: 20, ipv6mr_multiaddr: 0, ipv6mr_interface: 16 } as const;
+
+/** struct group_source_req */
+export const GROUP_SOURCE_REQ = { size: 264, gsr_interface: 0, gsr_group: 8, gsr_source: 136 } as const;
+
+/** struct tcp_info, as far as it is read: what came with 4.9 */
+export const TCP_INFO_FIELDS = {
+  tcpi_state: 0,
+  tcpi_retransmits: 2,
+  tcpi_rto: 8,
+  tcpi_snd_mss: 16,
+  tcpi_rcv_mss: 20,
+  tcpi_unacked: 24,
+  tcpi_lost: 32,
+  tcpi_last_data_sent: 44,
+  tcpi_last_data_recv: 52,
+  tcpi_pmtu: 60,
+  tcpi_rtt: 68,
+  tcpi_rttvar: 72,
+  tcpi_snd_ssthresh: 76,
+  tcpi_snd_cwnd: 80,
+  tcpi_total_retrans: 100,
+  tcpi_bytes_acked: 120,
+  tcpi_bytes_received: 128,
+  tcpi_notsent_bytes: 144,
+  tcpi_min_rtt: 148,
+  tcpi_delivery_rate: 160,
+} as const;

@@ -6,8 +6,8 @@ import { closeFile, closeSocket } from '../../src/loop/close.js';
 import { FixedBlocks } from '../../src/loop/fixed-blocks.js';
 import { Operation } from '../../src/loop/operation.js';
 import { OperationPool } from '../../src/loop/pool.js';
-import { DatagramBuffers } from '../../src/net/datagram-buffers.js';
-import { ReceiveBuffers } from '../../src/net/receive-buffers.js';
+import { DatagramBuffers } from '../../src/net/datagram/buffers.js';
+import { ReceiveBuffers } from '../../src/net/stream/receive-buffers.js';
 import { checkLeaks } from '../harness.js';
 
 checkLeaks();

@@ -12,8 +12,8 @@ const skip = ringsAreCounted() ? noOrdinaryUser() : 'this kernel does not count 
 const INTERNAL = `
   import { readFileSync } from 'node:fs';
   import { Loop } from ${JSON.stringify(built('src/loop/loop.js'))};
-  import { ReceiveBuffers } from ${JSON.stringify(built('src/net/receive-buffers.js'))};
-  import { DatagramBuffers } from ${JSON.stringify(built('src/net/datagram-buffers.js'))};`;
+  import { ReceiveBuffers } from ${JSON.stringify(built('src/net/stream/receive-buffers.js'))};
+  import { DatagramBuffers } from ${JSON.stringify(built('src/net/datagram/buffers.js'))};`;
 
 t.test('64 loops of one user in 8 MiB, with all that they register', { skip }, async t => {
   const found = await evalLocked<{ entries: number[]; indices: number[]; pinned: number }>(

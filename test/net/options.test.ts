@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { sleep } from 'uasync';
 import { bind, type Connection, connect, listen } from 'uasync/net';
-import { firstOf, interleave } from '../../src/net/attempts.js';
+import { firstOf, interleave } from '../../src/net/address/happy-eyeballs.js';
 import { libc } from '../../src/ring/libc.js';
 import { inetAddress } from '../../src/ring/sockaddr.js';
 import { checkLeaks, openFds, scratchFolder, until } from '../harness.js';

@@ -3,7 +3,7 @@ import net from 'node:net';
 import t from 'tap';
 import { sleep } from 'uasync';
 import { listen } from 'uasync/net';
-import { Inbox } from '../../src/net/inbox.js';
+import { ReceiveQueue } from '../../src/net/stream/receive-queue.js';
 import { checkLeaks, seededRandom, turns } from '../harness.js';
 import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
@@ -197,7 +197,7 @@ t.test('the inbox finds what is cut over many chunks', async t => {
   const random = seededRandom(t);
   for (let round = 0; round < 300; round++) {
     const text = Buffer.from(Array.from({ length: 40 }, () => (random() < 0.5 ? 97 : 98)));
-    const inbox = new Inbox();
+    const inbox = new ReceiveQueue();
     for (let at = 0; at < text.length; ) {
       const length = 1 + Math.floor(random() * 4);
       inbox.push(text.subarray(at, at + length));

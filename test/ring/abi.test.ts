@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import * as abi from '../../src/ring/abi.js';
 import * as flags from '../../src/ring/flags.js';
+import * as socketAbi from '../../src/ring/socket-abi.js';
 import * as structs from '../../src/ring/structs.js';
 import { scratchFolder } from '../harness.js';
 
@@ -76,6 +77,14 @@ const C_STRUCTS: [type: string, ours: Record<string, number>][] = [
   ['struct io_uring_file_index_range', structs.FILE_INDEX_RANGE],
   ['struct io_uring_restriction', structs.RESTRICTION],
   ['struct msghdr', structs.MSGHDR],
+  ['struct cmsghdr', structs.CMSGHDR],
+  ['struct in_pktinfo', structs.IN_PKTINFO],
+  ['struct in6_pktinfo', structs.IN6_PKTINFO],
+  ['struct ip_mreq', structs.IP_MREQ],
+  ['struct ip_mreq_source', structs.IP_MREQ_SOURCE],
+  ['struct ipv6_mreq', structs.IPV6_MREQ],
+  ['struct group_source_req', structs.GROUP_SOURCE_REQ],
+  ['struct tcp_info', structs.TCP_INFO_FIELDS],
   ['struct io_uring_recvmsg_out', structs.RECVMSG_OUT],
   ['struct open_how', structs.OPEN_HOW],
   ['struct futex_waitv', structs.FUTEX_WAITV],
@@ -122,7 +131,9 @@ t.test('the ABI is the one of the headers', { skip: missing }, async t => {
   t.ok(checks.length > 100, `${checks.length} constants are known to this header`);
   const names = new Set(Object.keys(abi).map(headerName));
   for (const name of constantsOf(header)) t.ok(names.has(name), `${name} is exported`);
-  for (const [name, value] of Object.entries(flags)) checks.push([name, `(long long)(int)(${name})`, value]);
+  for (const [name, value] of Object.entries({ ...flags, ...socketAbi })) {
+    checks.push([name, `(long long)(int)(${name})`, value]);
+  }
   for (const [type, ours] of C_STRUCTS) {
     // An older header may lack a struct of io_uring, or some of its fields.
     const body = /^struct io_[a-z]*ring/.test(type) ? structBody(header, type) : undefined;
@@ -146,6 +157,9 @@ t.test('the ABI is the one of the headers', { skip: missing }, async t => {
     #include <stddef.h>
     #include <stdio.h>
     #include <netinet/in.h>
+    #include <linux/tcp.h>
+    #include <netinet/udp.h>
+    #include <dirent.h>
     #include <sys/un.h>
     #include "${HEADER}"
     ${existsSync(QUERY_HEADER) ? `#include "${QUERY_HEADER}"` : ''}

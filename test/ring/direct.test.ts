@@ -5,7 +5,7 @@ import koffi from 'koffi';
 import t from 'tap';
 import * as abi from 'uasync/ring';
 import { inetAddress, Message, Ring } from 'uasync/ring';
-import { localAddress } from '../../src/net/names.js';
+import { localAddress } from '../../src/net/address/addresses.js';
 import { scratchFolder } from '../harness.js';
 import { lacking, one, ring, several } from './driver.js';
 

@@ -21,7 +21,7 @@ import {
   STATX,
   STATX_BASIC_STATS,
 } from 'uasync/ring';
-import { localAddress } from '../../src/net/names.js';
+import { localAddress } from '../../src/net/address/addresses.js';
 import { libc } from '../../src/ring/libc.js';
 import { scratchFolder } from '../harness.js';
 import { one, ring } from './driver.js';

@@ -13,7 +13,7 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
 } from 'uasync/ring';
-import { localAddress } from '../../src/net/names.js';
+import { localAddress } from '../../src/net/address/addresses.js';
 import { libc } from '../../src/ring/libc.js';
 import { complete, lacking, one, ring, several } from './driver.js';
 import '../patience.js';

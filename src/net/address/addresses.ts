@@ -1,0 +1,35 @@
+import { libc } from '../../ring/libc.js';
+import { readSockaddr, SOCKADDR_MAX, type SocketAddress, type UnixAddress } from '../../ring/sockaddr.js';
+import { isFilePath } from './unix-path.js';
+
+type NameCall = (fd: number, address: Uint8Array, length: Uint32Array) => number;
+
+function nameOf(call: NameCall, fd: number): SocketAddress | undefined {
+  const bytes = Buffer.alloc(SOCKADDR_MAX);
+  const length = new Uint32Array([bytes.length]);
+  if (call(fd, bytes, length) < 0) return undefined;
+  return readSockaddr(bytes, 0, length[0]!) ?? undefined;
+}
+
+/** A socket's own address, getsockname(2). */
+export function localAddress(fd: number): SocketAddress | undefined {
+  return nameOf(libc().getsockname, fd);
+}
+
+/** The peer's address, getpeername(2); undefined when the peer has gone. */
+export function remoteAddress(fd: number): SocketAddress | undefined {
+  return nameOf(libc().getpeername, fd);
+}
+
+/** The address of a Unix socket by its path as the caller gave it: the kernel may know a long one by another. */
+export function givenPath(path: string | undefined): UnixAddress | undefined {
+  return path !== undefined && isFilePath(path) ? { path } : undefined;
+}
+
+/** An address as text, for a message. */
+export function placeOf(address: SocketAddress): string {
+  if ('path' in address) return JSON.stringify(address.path);
+  return address.family === 'IPv6'
+    ? `[${address.address}]:${address.port}`
+    : `${address.address}:${address.port}`;
+}

@@ -1,0 +1,124 @@
+import { promises as dns, type LookupAddress, type LookupOneOptions } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
+import { checkFunction, checkInt } from '../../ring/check.js';
+import { argTypeError, argValueError, UasyncError, withCode } from '../../ring/errors.js';
+import { type InetAddress, inetAddress } from '../../ring/sockaddr.js';
+
+/** Which IP protocol; 0 is either. */
+export type IPFamily = 'IPv4' | 'IPv6' | 4 | 6 | 0;
+
+/** How a name is looked up. */
+export interface ResolveOptions extends WaitOptions {
+  /** Only addresses of this family. */
+  family?: IPFamily | undefined;
+  /** Flags of getaddrinfo(3), such as `dns.ADDRCONFIG`. */
+  hints?: number | undefined;
+  /** In place of `dns.lookup`. */
+  lookup?: LookupFunction | undefined;
+}
+
+const VERSIONS = new Map<unknown, 0 | 4 | 6>([
+  [undefined, 0],
+  [0, 0],
+  [4, 4],
+  [6, 6],
+  ['IPv4', 4],
+  ['IPv6', 6],
+]);
+
+/** The IP version of a family, 0 if it is any. */
+export function versionOf(family: IPFamily | undefined): 0 | 4 | 6 {
+  const version = VERSIONS.get(family);
+  if (version === undefined) {
+    throw argValueError('options.family', "must be 'IPv4', 'IPv6', 4, 6 or 0", family);
+  }
+  return version;
+}
+
+/** The address of all interfaces of a family; undefined for either. */
+export function anyAddress(family: IPFamily | undefined): string | undefined {
+  const version = versionOf(family);
+  return version === 0 ? undefined : version === 4 ? '0.0.0.0' : '::';
+}
+
+/** Checks how a name is to be looked up. */
+export function checkResolve({ family, hints, lookup }: ResolveOptions): void {
+  versionOf(family);
+  // Its flags are Node's to check.
+  if (hints !== undefined) checkInt('options.hints', hints, 0, 0x7fffffff);
+  if (lookup !== undefined) checkFunction('options.lookup', lookup);
+}
+
+/**
+ * The host that options name: as `host`, or as the `address` of a socket's address.
+ * @throws TypeError if it is no string, or if they name two.
+ */
+export function hostOf(options: {
+  host?: string | undefined;
+  address?: string | undefined;
+}): string | undefined {
+  const { host, address } = options;
+  if (host !== undefined && typeof host !== 'string') {
+    throw argTypeError('options.host', 'of type string', host);
+  }
+  if (address !== undefined && typeof address !== 'string') {
+    throw argTypeError('options.address', 'of type string', address);
+  }
+  if (host !== undefined && address !== undefined && host !== address) {
+    throw argValueError('options.address', "must be the same as 'host' if both are given", address);
+  }
+  return host ?? address;
+}
+
+/**
+ * The addresses of a host, in the system's order; a numeric one is its own only address. Names go
+ * through getaddrinfo(3), as in `node:net`.
+ * @param options how, and when to wait for it no longer.
+ */
+export async function resolve(
+  host: string,
+  port: number,
+  options: ResolveOptions = {},
+): Promise<InetAddress[]> {
+  const family = versionOf(options.family);
+  const version = isIP(host);
+  if (version !== 0) {
+    if (family !== 0 && family !== version) {
+      throw argValueError('options.family', `must be that of ${host}`, options.family);
+    }
+    return [inetAddress(host, port)];
+  }
+  if (host === '') throw argValueError('host', 'must not be empty', host);
+  const { hints = 0, lookup } = options;
+  const looking =
+    lookup === undefined
+      ? dns.lookup(host, { all: true, verbatim: true, family, hints })
+      : lookUpBy(lookup, host, { family, hints });
+  const found = await unlessGivenUp(looking, 'getaddrinfo', options);
+  return found.map(({ address }) => inetAddress(address, port));
+}
+
+/** By a function with the arguments of `dns.lookup`, whether it knows `all` or not. */
+function lookUpBy(
+  lookup: LookupFunction,
+  host: string,
+  { family, hints }: LookupOneOptions,
+): Promise<LookupAddress[]> {
+  return new Promise((resolve, reject) => {
+    lookup(host, { all: true, family, hints }, (error, address, version) => {
+      if (error) {
+        reject(error);
+        return;
+      }
+      const found = Array.isArray(address) ? address : [{ address, family: version! }];
+      const wrong = found.find(({ address }) => isIP(address) === 0);
+      if (wrong !== undefined) {
+        reject(withCode(new TypeError(`Invalid IP address: ${wrong.address}`), 'ERR_INVALID_IP_ADDRESS'));
+      }
+      const usable = found.filter(({ address }) => !family || isIP(address) === family);
+      if (usable.length !== 0) resolve(usable);
+      else reject(new UasyncError('ENOTFOUND', `${host} has no address of the requested family`));
+    });
+  });
+}

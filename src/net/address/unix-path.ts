@@ -1,0 +1,59 @@
+/** Paths of Unix sockets that may be longer than a sockaddr_un holds, unix(7). */
+import { closeSync, constants, openSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { argValueError, type UasyncError } from '../../ring/errors.js';
+import { SOCKADDR_MAX, type UnixAddress, writeSockaddr } from '../../ring/sockaddr.js';
+
+/** The longest path that a sockaddr_un holds, in bytes. */
+const DIRECT_MAX = 107;
+/** Of a longer one: the longest name behind `/proc/self/fd/N/`, whatever N is. */
+const NAME_MAX = 85;
+/** A descriptor that only stands for a place in the file system. open(2) */
+const O_PATH = 0o10000000;
+
+/** Abstract names, and the empty one, are in no file system. */
+export function isFilePath(path: string): boolean {
+  return path !== '' && !path.startsWith('\0');
+}
+
+/** A path as the kernel takes it: a long one goes through its directory's descriptor, open until `close()`. */
+export class UnixName {
+  /** As the caller gave it. */
+  readonly path: string;
+  readonly address: UnixAddress;
+  readonly sockaddr: Buffer;
+  #directory = -1;
+
+  /**
+   * @param syscall whose failure an error is.
+   * @throws TypeError for a path with a NUL in it, or too long a name; what open(2) says of the directory.
+   */
+  constructor(path: string, syscall: string) {
+    this.path = path;
+    this.address = { path: this.#short(syscall) };
+    const bytes = Buffer.alloc(SOCKADDR_MAX);
+    this.sockaddr = bytes.subarray(0, writeSockaddr(bytes, 0, this.address));
+  }
+
+  #short(syscall: string): string {
+    const { path } = this;
+    if (typeof path !== 'string' || !isFilePath(path) || path.includes('\0')) return path;
+    if (Buffer.byteLength(path) <= DIRECT_MAX) return path;
+    const name = basename(path);
+    if (Buffer.byteLength(name) > NAME_MAX) {
+      const reason = `must be at most ${DIRECT_MAX} bytes long, or its last part at most ${NAME_MAX}`;
+      throw argValueError('path', reason, path);
+    }
+    try {
+      this.#directory = openSync(dirname(path), O_PATH | constants.O_DIRECTORY);
+    } catch (error) {
+      throw Object.assign(error as UasyncError, { syscall, path });
+    }
+    return `/proc/self/fd/${this.#directory}/${name}`;
+  }
+
+  close(): void {
+    if (this.#directory >= 0) closeSync(this.#directory);
+    this.#directory = -1;
+  }
+}

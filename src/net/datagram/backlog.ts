@@ -1,0 +1,127 @@
+import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
+import type { Destination } from './destination.js';
+import type { DatagramSend } from './send-operation.js';
+
+/** Milliseconds before peers that had no room are tried again. */
+const RETRY_MS = 1;
+/** How many peers are tried at a time; they take turns. */
+const RETRY_PEERS = 32;
+
+/** A peer that had no room. */
+class FullPeer {
+  /** Those that wait, in the order of their calls. */
+  readonly sends: DatagramSend[] = [];
+  /** The one that is tried again now. */
+  trying: DatagramSend | null = null;
+
+  add(send: DatagramSend): void {
+    if (this.trying === send) this.trying = null;
+    let at = this.sends.length;
+    while (at > 0 && this.sends[at - 1]!.order > send.order) at--;
+    this.sends.splice(at, 0, send);
+  }
+
+  get done(): boolean {
+    return this.sends.length === 0 && this.trying === null;
+  }
+}
+
+/**
+ * Datagrams whose peers, Unix sockets, had no room, and those behind them. Each peer has a queue of its own
+ * and holds up no other peer; its first is tried again and again, and the others follow one by one.
+ */
+export class DatagramBacklog {
+  /** Whether it keeps the process alive. */
+  referenced = true;
+  readonly #start: (send: DatagramSend) => boolean;
+  /** By path; null is the peer of a connected socket. */
+  readonly #peers = new Map<string | null, FullPeer>();
+  #pause: NodeJS.Timeout | null = null;
+
+  /** @param start submits a datagram, or fails it; false if there is no memory for it now. */
+  constructor(start: (send: DatagramSend) => boolean) {
+    this.#start = start;
+  }
+
+  /** Whether a datagram to there has to wait for others. */
+  has(destination: Destination | null): boolean {
+    return this.#peers.size !== 0 && this.#peers.has(keyOf(destination));
+  }
+
+  /** Puts a datagram in its place. */
+  add(send: DatagramSend): void {
+    const key = keyOf(send.destination);
+    let peer = this.#peers.get(key);
+    if (peer === undefined) {
+      peer = new FullPeer();
+      this.#peers.set(key, peer);
+    }
+    peer.add(send);
+    this.#retryLater();
+  }
+
+  /** The kernel has taken or refused a datagram: if it was tried again, the next one follows. */
+  completed(send: DatagramSend, destination: Destination | null): void {
+    const key = keyOf(destination);
+    const peer = this.#peers.get(key);
+    if (peer?.trying !== send) return;
+    peer.trying = null;
+    this.#try(key, peer);
+  }
+
+  /** Takes out one that is given up. */
+  remove(send: DatagramSend): void {
+    const key = keyOf(send.destination);
+    const peer = this.#peers.get(key)!;
+    peer.sends.splice(peer.sends.indexOf(send), 1);
+    if (peer.done) this.#peers.delete(key);
+  }
+
+  /** Ends it; returns those that the kernel does not have. */
+  close(): DatagramSend[] {
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    const sends = [...this.#peers.values()].flatMap(peer => peer.sends);
+    this.#peers.clear();
+    return sends;
+  }
+
+  #retryLater(): void {
+    if (this.#pause !== null) return;
+    this.#pause = setTimeout(this.#retry, RETRY_MS);
+    if (!this.referenced) this.#pause.unref();
+  }
+
+  readonly #retry = (): void => {
+    this.#pause = null;
+    let left = Math.min(RETRY_PEERS, this.#peers.size);
+    for (const [key, peer] of this.#peers) {
+      if (left-- === 0) break;
+      // To the end of the row.
+      this.#peers.delete(key);
+      this.#peers.set(key, peer);
+      if (peer.trying === null) this.#try(key, peer);
+    }
+    if (this.#peers.size !== 0) this.#retryLater();
+  };
+
+  /** Starts the first that can be started. */
+  #try(key: string | null, peer: FullPeer): void {
+    for (let send = peer.sends.shift(); send !== undefined; send = peer.sends.shift()) {
+      if (!this.#start(send)) {
+        peer.add(send);
+        this.#retryLater();
+        return;
+      }
+      if (send.slot >= 0) {
+        peer.trying = send;
+        return;
+      }
+      // It failed by itself: its buffer was detached, or the loop is closing.
+    }
+    this.#peers.delete(key);
+  }
+}
+
+function keyOf(destination: Destination | null): string | null {
+  return destination === null ? null : destination.address;
+}

@@ -1,0 +1,59 @@
+import type { Loop } from '../../loop/loop.js';
+import { perLoop } from '../../loop/per-loop.js';
+import type { ProvidedBuffers } from '../../loop/provided-buffers.js';
+import * as abi from '../../ring/abi.js';
+import { assert } from '../../ring/assert.js';
+import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
+import { RECVMSG_OUT } from '../../ring/structs.js';
+import { CONTROL_MAX } from './ancillary.js';
+
+/** The largest datagram that is received whole: UDP's length field has 16 bits, GRO keeps to it. */
+export const DATAGRAM_MAX = 65535;
+/** So many datagrams can arrive between two turns before the kernel has to be asked again. */
+const ENTRIES = 256;
+const LINE = 64;
+
+/**
+ * A buffer holds what the kernel says about a datagram, and the largest one. The kernel touches only what
+ * it fills, so small datagrams cost a page of it. An odd number of cache lines spreads the beginnings of
+ * the buffers over the cache.
+ */
+const LINES = Math.ceil((RECVMSG_OUT.size + SOCKADDR_MAX + CONTROL_MAX + DATAGRAM_MAX) / LINE) | 1;
+
+/**
+ * The buffers that a loop's datagram sockets receive into. As for connections, a few serve all: what has
+ * arrived is copied out at once. They are whole ones, since a multishot recvmsg wants room for a header in
+ * each.
+ */
+export class DatagramBuffers {
+  readonly group: number;
+  readonly size = LINES * LINE;
+  readonly bytes: Buffer;
+  /** The same memory in 32-bit words, for the headers. */
+  readonly words: Int32Array;
+  readonly #ring: ProvidedBuffers;
+
+  private constructor(loop: Loop) {
+    this.#ring = loop.provideBuffers({ entries: ENTRIES, bufferSize: this.size })!;
+    this.group = this.#ring.group;
+    this.bytes = this.#ring.bytes;
+    this.words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length >> 2);
+    loop.onClose(() => this.#ring.close());
+  }
+
+  /** The loop's buffers, made on first use. */
+  static readonly of = perLoop(loop => new DatagramBuffers(loop));
+
+  /** Where in `bytes` the buffer of a completion starts. */
+  startOf(flags: number): number {
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    assert(id < ENTRIES, 'A completion names a buffer that there is not');
+    return id * this.size;
+  }
+
+  /** What was in it has been copied: the kernel may have it again. */
+  giveBack(flags: number): void {
+    this.#ring.recycle(flags >>> abi.CQE_BUFFER_SHIFT);
+    this.#ring.publish();
+  }
+}

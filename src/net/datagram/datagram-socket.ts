@@ -1,0 +1,449 @@
+import type { InspectOptionsStylized } from 'node:util';
+import { isUint8Array } from 'node:util/types';
+import { throwIfAborted } from '../../loop/abort.js';
+import type { Loop } from '../../loop/loop.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
+import { checkInt } from '../../ring/check.js';
+import { argTypeError, closedError, type ErrorDetails, systemError, UasyncError } from '../../ring/errors.js';
+import { counted, custom, shown } from '../../ring/inspect.js';
+import { libc } from '../../ring/libc.js';
+import { type OptionNames, optionNames } from '../../ring/options.js';
+import { AF_UNIX, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../../ring/sockaddr.js';
+import { SOCKADDR_IN } from '../../ring/structs.js';
+import { bytesIn } from '../../ring/views.js';
+import { givenPath, localAddress, placeOf, remoteAddress } from '../address/addresses.js';
+import { UnixName } from '../address/unix-path.js';
+import { bound, datagramConnected } from '../socket/diagnostics.js';
+import { closeWhenForgotten } from '../socket/forgotten.js';
+import { toBytes, type WriteData } from '../stream/write-data.js';
+import { DatagramAddressing, type OutgoingDatagram, SEND_OPTIONS, type SendOptions } from './addressing.js';
+import { checkPacketOptions } from './ancillary.js';
+import { Batch } from './batch.js';
+import type { Destination } from './destination.js';
+import { destinationOf, knownDestination, unixDestination } from './destination-cache.js';
+import { DatagramEndpoint, type SocketSetup } from './endpoint.js';
+import type { Datagram, DatagramReceiver } from './receiver.js';
+import { sendLimit } from './send-limit.js';
+import type { DatagramSender } from './sender.js';
+import { DatagramSettings } from './settings.js';
+
+/** How many datagrams `recvMany` resolves to. */
+export interface ReceiveManyOptions extends WaitOptions {
+  /** The maximum number; default: all that have arrived. */
+  max?: number | undefined;
+}
+
+const RECEIVE_MANY_OPTIONS = optionNames<ReceiveManyOptions>({ max: true, signal: true, timeout: true });
+
+/** As many datagrams as there are. */
+const ALL = 0x7fffffff;
+
+/**
+ * A datagram socket, UDP or Unix. Sending and receiving are awaited; iterating over it yields what arrives.
+ */
+export class DatagramSocket<Address extends SocketAddress = SocketAddress>
+  extends DatagramSettings
+  implements AsyncIterable<Datagram>
+{
+  readonly #endpoint: DatagramEndpoint;
+  /** @internal */
+  protected readonly domain: number;
+  readonly #receiver: DatagramReceiver;
+  readonly #sender: DatagramSender;
+  readonly #addressing: DatagramAddressing;
+  /** What it was bound to at first. */
+  readonly #bound: SocketAddress | undefined;
+  #remote: SocketAddress | undefined;
+
+  /** @internal Takes over a socket; use `bind`. */
+  constructor(loop: Loop, fd: number, setup: SocketSetup) {
+    super();
+    this.domain = setup.domain;
+    this.#endpoint = new DatagramEndpoint(loop, fd, setup);
+    this.#receiver = this.#endpoint.receiver;
+    this.#sender = this.#endpoint.sender;
+    const local = givenPath(setup.path) ?? localAddress(fd);
+    this.#addressing = new DatagramAddressing(setup.domain, local, setup.ipv6Only);
+    this.#bound = setup.bound ? local : undefined;
+    if (setup.peer !== undefined) this.#setPeer(destinationOf(setup.peer));
+    closeWhenForgotten(this, this.#endpoint);
+    bound(this);
+  }
+
+  /** @internal The socket by itself: a reference to it does not keep this object alive. */
+  get remains(): DatagramEndpoint {
+    return this.#endpoint;
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(
+      this,
+      depth,
+      options,
+      this.fd < 0 ? 'closed' : this.closed ? 'closing' : 'open',
+      placeOf(this.address) + (this.#remote === undefined ? '' : ` -> ${placeOf(this.#remote)}`),
+      [
+        counted(this.queued, 'datagram queued', 'datagrams queued'),
+        counted(this.dropped, 'dropped', 'dropped'),
+        counted(this.#sender.unsent, 'datagram to send', 'datagrams to send'),
+        counted(this.#receiver.waiting, 'receive waiting', 'receives waiting'),
+        !this.#receiver.referenced && 'unref',
+      ],
+    );
+  }
+
+  /** The socket's descriptor, -1 once closed. */
+  get fd(): number {
+    return this.#endpoint.fd;
+  }
+
+  /** Whether `close()` has been called. */
+  get closed(): boolean {
+    return this.#endpoint.closed;
+  }
+
+  /** This end's address: with port 0 the port that the system chose. getsockname(2) */
+  get address(): Address {
+    const local = this.#addressing.local!;
+    // Not bound, it has none until it sends.
+    if ('port' in local && local.port === 0 && this.fd >= 0) {
+      this.#addressing.local = localAddress(this.fd) ?? local;
+    }
+    return this.#addressing.local as Address;
+  }
+
+  /** The peer's address if the socket is connected. */
+  get remoteAddress(): SocketAddress | undefined {
+    return this.#remote;
+  }
+
+  /**
+   * Datagrams that arrived and were lost for want of room: those that the kernel's buffer did not hold (as
+   * SO_RXQ_OVFL counts them) and those beyond `queueLimit`.
+   */
+  get dropped(): number {
+    return this.#endpoint.dropped;
+  }
+
+  /** How many datagrams may wait to be asked for; what comes beyond is dropped and counted. */
+  get queueLimit(): number {
+    return this.#receiver.queueLimit;
+  }
+
+  set queueLimit(limit: number) {
+    this.#receiver.queueLimit = checkInt('queueLimit', limit, 1, 0x7fffffff);
+  }
+
+  /** How many datagrams wait to be asked for. */
+  get queued(): number {
+    return this.#receiver.queued;
+  }
+
+  // --- Receiving ----------------------------------------------------------------------------------
+
+  /**
+   * The next datagram. Concurrent calls are served in order.
+   * @throws (as a rejection) ECONNREFUSED on a connected socket whose peer is not there, after which it
+   * goes on; ERR_CLOSED, AbortError, ETIMEDOUT.
+   */
+  recv(options?: WaitOptions): Promise<Datagram> {
+    if (options === undefined) return this.#receiver.one(this, undefined);
+    return this.#limited(options, undefined, () => this.#receiver.one(this, options));
+  }
+
+  async #limited<T>(
+    options: WaitOptions,
+    known: OptionNames | undefined,
+    receive: () => Promise<T>,
+  ): Promise<T> {
+    checkWait(options, known);
+    return receive();
+  }
+
+  /** All datagrams that have arrived, at least one. */
+  recvMany(options?: ReceiveManyOptions): Promise<Datagram[]> {
+    if (options === undefined) return this.#receiver.many(this, ALL, undefined);
+    return this.#limited(options, RECEIVE_MANY_OPTIONS, () => {
+      const max = checkInt('options.max', options.max ?? ALL, 1, ALL);
+      return this.#receiver.many(this, max, options);
+    });
+  }
+
+  /**
+   * Yields datagrams until the socket is closed; leaving the loop closes it. An error is thrown, and
+   * leaves it open.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<Datagram, undefined> {
+    return new DatagramIterator(this, this.#receiver);
+  }
+
+  // --- Sending ------------------------------------------------------------------------------------
+
+  /**
+   * Sends one datagram; resolves to its length in bytes when the kernel has taken it. To an address that
+   * has taken one as long before, it resolves as soon as the bytes are copied: the datagram leaves in the
+   * same turn, and should the kernel refuse it after all, the next call on the socket rejects.
+   *
+   * `send(data)` goes to the peer of a connected socket, `send(data, port, address)` elsewhere,
+   * `send(data, path)` to a Unix socket. A name is looked up; without an address it goes to this host. The
+   * buffer must not change until the call has resolved.
+   * @throws (as a rejection) EMSGSIZE, EACCES, ENETUNREACH and similar with `address` and `port` or
+   * `path`; ECONNREFUSED for an earlier one on a connected socket; ERR_CLOSED, AbortError, ETIMEDOUT;
+   * TypeError and RangeError for wrong arguments.
+   */
+  send(data: WriteData, options?: SendOptions): Promise<number>;
+  send(data: WriteData, path: string, options?: SendOptions): Promise<number>;
+  send(data: WriteData, port: number, address?: string, options?: SendOptions): Promise<number>;
+  send(
+    data: WriteData,
+    to?: number | string | SendOptions,
+    address?: string | SendOptions,
+    options?: SendOptions,
+  ): Promise<number> {
+    // Without the promises of an async function for what most calls are.
+    if (
+      isUint8Array(data) &&
+      data.length !== 0 &&
+      typeof to === 'number' &&
+      typeof address === 'string' &&
+      options === undefined &&
+      this.#plain
+    ) {
+      const destination = knownDestination(address, to);
+      if (destination !== undefined) return this.#sender.sendPlain(data, destination);
+    }
+    return this.#send(data, to, address, options);
+  }
+
+  /** Whether nothing stands in the way of a datagram to an IP address. */
+  get #plain(): boolean {
+    return this.domain !== AF_UNIX && !this.closed && !this.#receiver.failed;
+  }
+
+  async #send(
+    data: WriteData,
+    to?: number | string | SendOptions,
+    address?: string | SendOptions,
+    options?: SendOptions,
+  ): Promise<number> {
+    const bytes = toBytes(data);
+    if (typeof to === 'number' && (address === undefined || typeof address === 'string')) {
+      return this.#sendTo(bytes, to, address, options);
+    }
+    if (typeof to === 'string') return this.#sendTo(bytes, undefined, to, address as SendOptions | undefined);
+    if (to === undefined || (typeof to === 'object' && to !== null)) {
+      return this.#sendTo(bytes, undefined, undefined, to);
+    }
+    if (typeof to === 'number') throw argTypeError('address', 'of type string', address);
+    throw argTypeError('port', 'of type number', to);
+  }
+
+  #sendTo(
+    bytes: Uint8Array,
+    port: number | undefined,
+    address: string | undefined,
+    options: SendOptions | undefined,
+  ): Promise<number> | number {
+    this.checkOpen();
+    if (options !== undefined) checkSendOptions(options);
+    const error = this.#receiver.takeError();
+    if (error !== null) throw error;
+    const destination = this.#addressing.destination(port, address);
+    if (destination === undefined) return this.#lookUpAndSend(bytes, port!, address!, options);
+    const control = this.#addressing.control(options, destination);
+    return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
+  }
+
+  async #lookUpAndSend(
+    bytes: Uint8Array,
+    port: number,
+    name: string,
+    options: SendOptions | undefined,
+  ): Promise<number> {
+    const destination = await this.#addressing.lookUp(name, port, options);
+    this.checkOpen();
+    throwIfAborted(options?.signal);
+    bytesIn(bytes);
+    const control = this.#addressing.control(options, destination);
+    return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
+  }
+
+  /**
+   * Sends a list of datagrams, with one system call where there is room; resolves to their number when the
+   * kernel has taken all.
+   * @throws (as a rejection) SendManyError if it has not: that says how many were sent, and which were
+   * not and why; TypeError and RangeError before anything is sent.
+   */
+  async sendMany(list: readonly OutgoingDatagram[], options?: SendOptions): Promise<number> {
+    if (!Array.isArray(list)) throw argTypeError('list', 'an array', list);
+    this.checkOpen();
+    if (options !== undefined) checkSendOptions(options);
+    const error = this.#receiver.takeError();
+    if (error !== null) throw error;
+    if (list.length === 0) return 0;
+    const ready =
+      this.#addressing.prepare(list, options) ?? (await this.#addressing.prepareNames(list, options));
+    this.checkOpen();
+    throwIfAborted(options?.signal);
+    for (const { bytes } of ready) bytesIn(bytes);
+    return new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
+  }
+
+  // --- Peers --------------------------------------------------------------------------------------
+
+  /**
+   * Ties the socket to one peer: it receives from that one only, `send(data)` goes there, and refusals of
+   * the peer's host (ICMP) come back as errors. `connect(port, host)`, by default this host, or
+   * `connect(path)` for a Unix socket. connect(2)
+   * @param options `signal` and `timeout` end the wait for the name lookup; the rest takes no time.
+   * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_IS_CONNECTED, EACCES, ENETUNREACH, ENOENT and similar; AbortError, ETIMEDOUT; errors of the name lookup.
+   */
+  async connect(to: number | string, host?: string, options?: WaitOptions): Promise<void> {
+    this.checkOpen();
+    checkWait(options);
+    if (this.#addressing.peer !== null || this.#addressing.connecting) {
+      throw new UasyncError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected');
+    }
+    this.#addressing.connecting = true;
+    this.#sender.invalidate();
+    try {
+      if (this.domain === AF_UNIX) await this.#connectToPath(to as string);
+      else {
+        const peer = await unlessGivenUp(this.#addressing.peerOf(to as number, host), 'connect', options);
+        this.checkOpen();
+        await this.#connectTo(peer.bytes, peer.details);
+        this.#setPeer(peer);
+      }
+    } finally {
+      this.#addressing.connecting = false;
+    }
+  }
+
+  async #connectToPath(path: string): Promise<void> {
+    const name = new UnixName(path, 'connect');
+    try {
+      const peer = unixDestination(path, name.address);
+      await this.#connectTo(peer.bytes, peer.details);
+      this.#setPeer(peer);
+    } finally {
+      name.close();
+    }
+  }
+
+  async #connectTo(name: Uint8Array, details: ErrorDetails | undefined): Promise<void> {
+    try {
+      await this.#endpoint.loop.submit(sqe => sqe.connectTo(this.fd, name));
+    } catch (error) {
+      const { errno } = error as UasyncError;
+      throw errno === undefined ? error : systemError(errno, 'connect', details);
+    }
+  }
+
+  #setPeer(peer: Destination | null): void {
+    this.#addressing.peer = peer;
+    this.#sender.peer = peer;
+    this.#receiver.peer = peer;
+    // The system has chosen what was left to it.
+    const { local } = this.#addressing;
+    if (local === undefined || !('path' in local) || local.path === '') {
+      this.#addressing.local = localAddress(this.fd) ?? local;
+    }
+    if (peer === null) this.#remote = undefined;
+    else {
+      this.#remote = this.domain === AF_UNIX ? { path: peer.address } : remoteAddress(this.fd);
+      datagramConnected(this);
+    }
+  }
+
+  /**
+   * Takes `connect` back.
+   * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_NOT_CONNECTED.
+   */
+  async disconnect(): Promise<void> {
+    this.checkOpen();
+    if (this.#addressing.peer === null)
+      throw new UasyncError('ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected');
+    // AF_UNSPEC
+    await this.#connectTo(new Uint8Array(SOCKADDR_IN.size), undefined);
+    this.#setPeer(null);
+    this.#bindAgain();
+  }
+
+  /** The kernel forgets a port that it chose itself; peers that know it would lose the socket. */
+  #bindAgain(): void {
+    const bound = this.#bound;
+    const local = this.#addressing.local;
+    if (bound === undefined || 'path' in bound || local === undefined || 'path' in local) return;
+    if (local.port === bound.port) return;
+    const name = Buffer.alloc(SOCKADDR_MAX);
+    const failed = libc().bind(this.fd, name.subarray(0, writeSockaddr(name, 0, bound)));
+    if (failed < 0) throw systemError(failed, 'bind', bound);
+    this.#addressing.local = bound;
+  }
+
+  /** @internal */
+  protected override checkOpen(): void {
+    if (this.closed) throw closedError('The socket');
+    if (this.#endpoint.loop.closing) throw closedError('The loop');
+  }
+
+  /** @internal */
+  protected override beforeChange(): void {
+    this.#sender.invalidate();
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** It keeps the process alive once it receives, which is the default. */
+  ref(): this {
+    return this.#setReferenced(true);
+  }
+
+  /** It no longer keeps the process alive. */
+  unref(): this {
+    return this.#setReferenced(false);
+  }
+
+  #setReferenced(referenced: boolean): this {
+    this.#endpoint.setReferenced(referenced);
+    return this;
+  }
+
+  /**
+   * Closes the socket. What was sent before goes out; a datagram for which the kernel has no room is
+   * given up. Calls that wait reject with ERR_CLOSED, an iteration ends. A second call waits for the first.
+   */
+  close(): Promise<void> {
+    return this.#endpoint.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function checkSendOptions(options: SendOptions): void {
+  checkWait(options, SEND_OPTIONS);
+  checkPacketOptions(options);
+}
+
+/** `for await` over a socket, without a generator's extra promises. */
+class DatagramIterator implements AsyncIterator<Datagram, undefined> {
+  readonly #socket: DatagramSocket;
+  readonly #receiver: DatagramReceiver;
+
+  constructor(socket: DatagramSocket, receiver: DatagramReceiver) {
+    this.#socket = socket;
+    this.#receiver = receiver;
+  }
+
+  next(): Promise<IteratorResult<Datagram, undefined>> {
+    return this.#receiver.step(this);
+  }
+
+  async return(): Promise<IteratorResult<Datagram, undefined>> {
+    await this.#socket.close();
+    return { value: undefined, done: true };
+  }
+}

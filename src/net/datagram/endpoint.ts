@@ -1,0 +1,102 @@
+import { closeSocket } from '../../loop/close.js';
+import type { Loop } from '../../loop/loop.js';
+import { AF_UNIX, type SocketAddress } from '../../ring/sockaddr.js';
+import { localAddress, placeOf } from '../address/addresses.js';
+import { datagramClosed } from '../socket/diagnostics.js';
+import { type Remains, userOf } from '../socket/forgotten.js';
+import type { SocketFile } from '../socket/socket-file.js';
+import { kernelDrops } from './options.js';
+import { DatagramReceiver } from './receiver.js';
+import { DatagramSender } from './sender.js';
+
+/** @internal What `bind` has found out about a socket. */
+export interface SocketSetup {
+  domain: number;
+  queueLimit: number;
+  maxSize: number;
+  ancillary: boolean;
+  ipv6Only: boolean;
+  bound: boolean;
+  /** The peer of an adopted socket that is connected. */
+  peer: SocketAddress | undefined;
+  /** A Unix socket's path as the caller gave it. */
+  path: string | undefined;
+  /** What is to be removed when it closes. */
+  file: SocketFile | null;
+}
+
+/**
+ * A datagram socket with its two directions, and how they end. `DatagramSocket` is what users see of it, and what
+ * is in flight does not keep alive.
+ */
+export class DatagramEndpoint implements Remains {
+  readonly kind = 'DatagramSocket';
+  held: WeakRef<object> | null = null;
+  readonly loop: Loop;
+  readonly receiver: DatagramReceiver;
+  readonly sender: DatagramSender;
+  /** The descriptor, -1 once closed. */
+  fd: number;
+  readonly #file: SocketFile | null;
+  /** Called once it is closed. */
+  onClosed: (() => void) | null = null;
+  #dropped = 0;
+  #closing: Promise<void> | null = null;
+
+  constructor(loop: Loop, fd: number, setup: SocketSetup) {
+    this.loop = loop;
+    this.fd = fd;
+    const receiver = new DatagramReceiver(loop, fd, setup.queueLimit, setup.maxSize, setup.ancillary);
+    this.receiver = receiver;
+    this.sender = new DatagramSender(loop, fd, setup.domain === AF_UNIX);
+    this.sender.onRefused = error => receiver.fail(error);
+    this.receiver.subject = this;
+    this.sender.subject = this;
+    this.#file = setup.file;
+  }
+
+  get object(): object | undefined {
+    return userOf(this);
+  }
+
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  get place(): string | undefined {
+    const address = localAddress(this.fd);
+    return address === undefined ? undefined : `at ${placeOf(address)}`;
+  }
+
+  /** Datagrams that were lost for want of room, the kernel's or the queue's. */
+  get dropped(): number {
+    if (this.fd >= 0) this.#dropped = kernelDrops(this.fd);
+    return this.#dropped + this.receiver.overflowed;
+  }
+
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this.receiver, referenced);
+    this.sender.referenced = referenced;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    if (!this.loop.closing) {
+      await Promise.all([
+        new Promise<void>(resolve => this.receiver.stop(resolve)),
+        new Promise<void>(resolve => this.sender.stop(resolve)),
+      ]);
+    }
+    const { fd } = this;
+    this.#dropped = kernelDrops(fd);
+    datagramClosed(this);
+    this.fd = -1;
+    this.#file?.remove();
+    await closeSocket(this.loop, fd);
+    this.onClosed?.();
+  }
+}

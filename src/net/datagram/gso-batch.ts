@@ -1,0 +1,165 @@
+import type { Loop } from '../../loop/loop.js';
+import { perLoop } from '../../loop/per-loop.js';
+import { OperationPool } from '../../loop/pool.js';
+import { EINVAL, EIO, EMSGSIZE } from '../../ring/errno.js';
+import { systemError } from '../../ring/errors.js';
+import { MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
+import { CONTROL_MAX, segmentControl } from './ancillary.js';
+import { type Destination, GsoBatch, type GsoBatchOwner } from './destination.js';
+import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './entry.js';
+
+/** What the kernel cuts at most: UDP_MAX_SEGMENTS. */
+export const GSO_SEGMENTS_MAX = 64;
+/** Below 64 KiB, so that a batch and what is said about it fit into a block of that size. */
+export const GSO_BYTES_MAX = 64000;
+const NO_CONTROL = new Uint8Array(0);
+
+/** Whose datagrams they are. */
+export interface GsoBatchSender {
+  readonly referenced: boolean;
+  /** Sends by itself what was refused as part of a batch. */
+  sendAgain(data: Uint8Array, destination: Destination): void;
+  /** A batch, or what was sent again, was refused: the calls have resolved. */
+  refused(error: Error): void;
+  /** One batch less is in flight. */
+  settle(): void;
+}
+
+const pool = new OperationPool(GsoBatch);
+
+/** What was taken leaves even if the program calls `process.exit()` in the same turn. */
+const flushAtExit = perLoop(loop => {
+  // Before the loop of a worker is closed.
+  process.prependOnceListener('exit', () => {
+    if (!loop.closing) loop.poll();
+  });
+});
+
+/**
+ * Datagrams that were taken before the kernel had them: they go to it in the next turn. One that answers
+ * each datagram as it comes, and awaits each answer, so costs no system call for each.
+ */
+export class GsoBatches implements GsoBatchOwner {
+  inFlight = 0;
+  readonly #loop: Loop;
+  readonly #fd: number;
+  readonly #sender: GsoBatchSender;
+  #open: GsoBatch[] = [];
+
+  constructor(loop: Loop, fd: number, sender: GsoBatchSender) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#sender = sender;
+  }
+
+  /** Copies a datagram; false if there is no memory for it now. */
+  take(data: Uint8Array, destination: Destination): boolean {
+    const { batch } = destination;
+    if (batch !== null && !batch.loop.closing) {
+      if (batch.owner === this && batch.segmentSize === data.length && batch.count < batch.capacity) {
+        batch.block!.bytes.set(data, batch.length);
+        batch.count++;
+        return true;
+      }
+      // Another sender's is left to it: batches to one destination follow each other.
+      if (batch.owner !== this) return false;
+      if (batch.count === batch.capacity)
+        destination.trainSize = Math.min(GSO_SEGMENTS_MAX, batch.capacity * 2);
+      this.#submit(batch);
+    }
+    return this.#start(data, destination);
+  }
+
+  #start(data: Uint8Array, destination: Destination): boolean {
+    if (this.#loop.closing) return false;
+    const capacity = Math.max(1, Math.min(destination.trainSize, Math.floor(GSO_BYTES_MAX / data.length)));
+    const size = messageRoom(capacity * data.length, CONTROL_MAX);
+    const block = this.#loop.blocks.acquire(size);
+    if (block === null) return false;
+    if (block.bytes.length < size) {
+      this.#loop.blocks.release(block);
+      return false;
+    }
+    block.bytes.set(data);
+    const batch = pool.take(this.#loop);
+    batch.owner = this;
+    batch.destination = destination;
+    batch.block = block;
+    batch.segmentSize = data.length;
+    batch.count = 1;
+    batch.capacity = capacity;
+    batch.referenced = this.#sender.referenced;
+    destination.batch = batch;
+    this.inFlight++;
+    if (this.#open.length === 0) {
+      flushAtExit(this.#loop);
+      this.#loop.soon(this.#onTurn);
+    }
+    this.#open.push(batch);
+    return true;
+  }
+
+  readonly #onTurn = (): void => void this.flush();
+
+  /** Queues what was taken for the kernel; false if there is nothing. */
+  flush(): boolean {
+    if (this.#open.length === 0) return false;
+    const open = this.#open;
+    this.#open = [];
+    for (const batch of open) {
+      const { destination } = batch;
+      // It may have gone already, and be another's by now.
+      if (batch.owner !== this || destination?.batch !== batch) continue;
+      if (batch.count * 4 <= batch.capacity) destination.trainSize = Math.max(1, batch.capacity >> 1);
+      this.#submit(batch);
+    }
+    return true;
+  }
+
+  #submit(batch: GsoBatch): void {
+    const destination = batch.destination!;
+    destination.batch = null;
+    if (this.#loop.closing) {
+      this.#release(batch);
+      return;
+    }
+    const sqe = this.#loop.start(batch);
+    const block = batch.block!;
+    if (batch.count === 1 && sendsToAddress(this.#loop)) {
+      prepareSend(sqe, this.#fd, block, batch.length, destination);
+    } else {
+      const control = batch.count === 1 ? NO_CONTROL : segmentControl(batch.segmentSize);
+      prepareSendmsg(sqe, this.#fd, block, batch.length, destination, control);
+    }
+    sqe.opFlags(MSG_NOSIGNAL);
+  }
+
+  completed(batch: GsoBatch, res: number): void {
+    const destination = batch.destination!;
+    if (res < 0) {
+      destination.invalidate();
+      // Longer than the route's MTU, or no checksums in hardware: alone they may pass.
+      const alone = batch.count > 1 && (res === EINVAL || res === EIO || res === EMSGSIZE);
+      if (alone) this.#sendAlone(batch);
+      else this.#sender.refused(systemError(res, 'send', destination.details));
+    }
+    this.#release(batch);
+    this.#sender.settle();
+  }
+
+  #sendAlone({ block, count, segmentSize, destination }: GsoBatch): void {
+    for (let i = 0; i < count; i++) {
+      const data = Buffer.from(block!.bytes.subarray(i * segmentSize, (i + 1) * segmentSize));
+      this.#sender.sendAgain(data, destination!);
+    }
+  }
+
+  #release(batch: GsoBatch): void {
+    this.#loop.blocks.release(batch.block!);
+    batch.block = null;
+    batch.destination = null;
+    batch.owner = null;
+    this.inFlight--;
+    pool.give(batch);
+  }
+}

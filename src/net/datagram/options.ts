@@ -1,0 +1,15 @@
+/** Socket options of datagrams, beside those of `options.ts`. */
+
+import { libc } from '../../ring/libc.js';
+import { SO_MEMINFO, SOL_SOCKET } from '../../ring/socket-abi.js';
+
+/** SK_MEMINFO_DROPS of linux/sock_diag.h */
+const MEMINFO_DROPS = 8;
+
+/** How many datagrams the kernel has dropped for want of room: what SO_RXQ_OVFL says, but only when asked. 4.12 */
+export function kernelDrops(fd: number): number {
+  const words = new Uint32Array(MEMINFO_DROPS + 1);
+  const bytes = new Uint8Array(words.buffer);
+  const failed = libc().getsockopt(fd, SOL_SOCKET, SO_MEMINFO, bytes, new Uint32Array([bytes.length]));
+  return failed < 0 ? 0 : words[MEMINFO_DROPS]!;
+}

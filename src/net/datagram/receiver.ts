@@ -1,0 +1,313 @@
+import type { Loop } from '../../loop/loop.js';
+import { Operation } from '../../loop/operation.js';
+import { queueMicrotask } from '../../loop/real-timers.js';
+import { Waiter, type WaitOptions } from '../../loop/waiter.js';
+import * as abi from '../../ring/abi.js';
+import { ECANCELED, EINTR, ENOBUFS } from '../../ring/errno.js';
+import { closedError, errorFrom, systemError } from '../../ring/errors.js';
+import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
+import { MSG_TRUNC } from '../../ring/sqe/sockets.js';
+import { RECVMSG_OUT } from '../../ring/structs.js';
+import { datagramFailed } from '../socket/diagnostics.js';
+import type { Remains } from '../socket/forgotten.js';
+import { copyChunk } from '../socket/slab.js';
+import { CONTROL_MAX, type PacketInfo, readControl } from './ancillary.js';
+import { DatagramBuffers } from './buffers.js';
+import type { Destination } from './destination.js';
+import { peerAt } from './peers.js';
+
+/** A datagram that has arrived. */
+export interface Datagram extends PacketInfo {
+  /** Its bytes, yours to keep. */
+  data: Buffer;
+  /** Who sent it: a numeric address, or for a Unix socket its path ('' if it has none). */
+  address: string;
+  /** The sender's port; 0 for a Unix socket. */
+  port: number;
+  /** Of the sender's address. */
+  family: 'IPv4' | 'IPv6' | 'Unix';
+  /** Whether it was longer than the room for it: the rest is lost. */
+  truncated: boolean;
+}
+
+/** What waits for datagrams: one, a step of an iteration, or as many as are there. */
+type Received = Datagram | Datagram[] | IteratorResult<Datagram, undefined>;
+
+/** So many that were taken are worth letting go of. */
+const COMPACT_MIN = 1024;
+const ONE = 0;
+const STEP = -1;
+
+class Receive extends Waiter<Received> {
+  /** ONE, STEP, or how many at most. */
+  want = ONE;
+  /** The socket: it is in use as long as this waits, and must not be collected. */
+  user: object | null = null;
+}
+
+/**
+ * The receiving side of a datagram socket: one multishot recvmsg that stays armed once the first call has
+ * asked for a datagram, and the datagrams that have not been taken yet.
+ */
+export class DatagramReceiver extends Operation {
+  /** The peer of a connected socket, for errors. */
+  peer: Destination | null = null;
+  /** Datagrams dropped because the queue was full. */
+  overflowed = 0;
+  queueLimit: number;
+  readonly #buffers: DatagramBuffers;
+  readonly #fd: number;
+  readonly #maxSize: number;
+  /** Whether the kernel was asked for ancillary data. */
+  readonly #ancillary: boolean;
+  /** The datagrams from `#first` on. */
+  #queue: Datagram[] = [];
+  #first = 0;
+  readonly #waiting: Receive[] = [];
+  #spare: Receive | null = null;
+  #batching = false;
+  /** What the next call rejects with. */
+  #error: Error | null = null;
+  #closed: Error | null = null;
+  #onStopped: (() => void) | null = null;
+
+  constructor(loop: Loop, fd: number, queueLimit: number, maxSize: number, ancillary: boolean) {
+    super(loop);
+    this.#fd = fd;
+    this.queueLimit = queueLimit;
+    this.#maxSize = maxSize;
+    this.#ancillary = ancillary;
+    this.#buffers = DatagramBuffers.of(loop);
+  }
+
+  override get syscall(): string {
+    return 'recvmsg';
+  }
+
+  /** How many calls wait. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Datagrams that have not been taken. */
+  get queued(): number {
+    return this.#queue.length - this.#first;
+  }
+
+  // --- Those who ask ------------------------------------------------------------------------------
+
+  /** The next datagram. */
+  one(user: object, options: WaitOptions | undefined): Promise<Datagram> {
+    if (this.#ready) return Promise.resolve(this.#shift());
+    return this.#wait(user, ONE, options) as Promise<Datagram>;
+  }
+
+  /** The next step of an iteration, which ends when the socket is closed. */
+  step(user: object): Promise<IteratorResult<Datagram, undefined>> {
+    if (this.#ready) return Promise.resolve({ value: this.#shift(), done: false });
+    return this.#wait(user, STEP, undefined) as Promise<IteratorResult<Datagram, undefined>>;
+  }
+
+  /** All that are there, at least one and at most `max`. */
+  many(user: object, max: number, options: WaitOptions | undefined): Promise<Datagram[]> {
+    if (this.#ready) return Promise.resolve(this.#take(max));
+    return this.#wait(user, max, options) as Promise<Datagram[]>;
+  }
+
+  /** Whether a call is served at once. */
+  get #ready(): boolean {
+    return this.#first < this.#queue.length && this.#waiting.length === 0;
+  }
+
+  #shift(): Datagram {
+    const datagram = this.#queue[this.#first++]!;
+    this.#compact();
+    return datagram;
+  }
+
+  /** Lets go of what has been taken, now and then: under steady load the queue never runs empty. */
+  #compact(): void {
+    if (this.#first === this.#queue.length) this.#queue = [];
+    else if (this.#first < COMPACT_MIN || this.#first * 2 < this.#queue.length) return;
+    else this.#queue = this.#queue.slice(this.#first);
+    this.#first = 0;
+  }
+
+  #take(max: number): Datagram[] {
+    const queue = this.#queue;
+    const first = this.#first;
+    if (queue.length - first > max) {
+      this.#first += max;
+      const taken = queue.slice(first, first + max);
+      this.#compact();
+      return taken;
+    }
+    this.#queue = [];
+    this.#first = 0;
+    return first === 0 ? queue : queue.slice(first);
+  }
+
+  /** Whether the next call rejects. */
+  get failed(): boolean {
+    return this.#error !== null;
+  }
+
+  /** The error of an earlier call that has not been reported yet: the kernel reports an ICMP message once. */
+  takeError(): Error | null {
+    const error = this.#error;
+    this.#error = null;
+    return error;
+  }
+
+  /** An error that no call waits for: the next one has it. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    if (this.subject !== null) datagramFailed(this.subject as Remains, error);
+    this.#serve();
+  }
+
+  #wait(user: object, want: number, options: WaitOptions | undefined): Promise<Received> {
+    if (this.#closed !== null && want !== STEP) return Promise.reject(errorFrom(this.#closed));
+    const receive = this.#spare ?? new Receive('recvmsg', gone => this.#forget(gone as Receive));
+    this.#spare = null;
+    receive.want = want;
+    receive.user = user;
+    const promise = receive.wait(options);
+    this.#waiting.push(receive);
+    this.#serve();
+    try {
+      this.#arm();
+    } catch (error) {
+      // The loop is closing.
+      this.#closed ??= error as Error;
+      this.#serve();
+    }
+    return promise;
+  }
+
+  #forget(receive: Receive): void {
+    this.#waiting.splice(this.#waiting.indexOf(receive), 1);
+  }
+
+  /** Settles those who wait with what is there. */
+  #serve(): void {
+    const waiting = this.#waiting;
+    while (waiting.length !== 0) {
+      const receive = waiting[0]!;
+      const { want } = receive;
+      if (this.queued !== 0) {
+        if (want === ONE) receive.resolve(this.#shift());
+        else if (want === STEP) receive.resolve({ value: this.#shift(), done: false });
+        else receive.resolve(this.#take(want));
+      } else if (this.#error !== null) {
+        receive.fail(this.takeError());
+      } else if (this.#closed !== null) {
+        if (want === STEP) receive.resolve({ value: undefined, done: true });
+        else receive.fail(errorFrom(this.#closed));
+      } else {
+        return;
+      }
+      waiting.shift();
+      receive.settled();
+      receive.user = null;
+      this.#spare = receive;
+    }
+  }
+
+  // --- The kernel ---------------------------------------------------------------------------------
+
+  #arm(): void {
+    if (this.slot >= 0 || this.#waiting.length === 0 || this.#closed !== null) return;
+    this.#start();
+  }
+
+  #start(): void {
+    const controlRoom = this.#ancillary ? CONTROL_MAX : 0;
+    this.loop
+      .start(this)
+      .recvmsgMultishotAt(this.#fd, SOCKADDR_MAX, controlRoom, MSG_TRUNC, this.#buffers.group);
+  }
+
+  complete(res: number, flags: number): void {
+    if (flags & abi.CQE_F_BUFFER) {
+      if (res >= 0) this.#received(flags);
+      this.#buffers.giveBack(flags);
+    }
+    if (res < 0 && res !== ENOBUFS && res !== EINTR && res !== ECANCELED) {
+      this.fail(systemError(res, 'recvmsg', this.peer?.details));
+    }
+    if (!(flags & abi.CQE_F_MORE)) this.#ended(res);
+  }
+
+  #ended(res: number): void {
+    if (this.loop.closing) {
+      this.#closed ??= closedError('The loop');
+      this.#serve();
+    }
+    if (this.#onStopped !== null) this.#stopped();
+    // An empty datagram ends it too, and so do too few buffers, which are back by now.
+    else if (this.#closed === null && (res >= 0 || res === ENOBUFS)) this.#start();
+    else this.#arm();
+  }
+
+  #received(flags: number): void {
+    if (this.#closed !== null) return;
+    if (this.queued >= this.queueLimit) {
+      this.overflowed++;
+      return;
+    }
+    const { words, bytes } = this.#buffers;
+    const start = this.#buffers.startOf(flags);
+    const word = start >> 2;
+    const nameAt = start + RECVMSG_OUT.size;
+    const controlAt = nameAt + SOCKADDR_MAX;
+    const payloadAt = this.#ancillary ? controlAt + CONTROL_MAX : controlAt;
+    const length = words[word + (RECVMSG_OUT.payloadlen >> 2)]!;
+    const room = Math.min(this.#maxSize, start + this.#buffers.size - payloadAt);
+    const { address, port, family } = peerAt(bytes, words, nameAt, words[word]!);
+    const data = copyChunk(this.#buffers, payloadAt, Math.min(length, room), undefined);
+    const datagram: Datagram = { data, address, port, family, truncated: length > room };
+    if (this.#ancillary) {
+      const controlLength = words[word + (RECVMSG_OUT.controllen >> 2)]!;
+      readControl(bytes, controlAt, controlAt + controlLength, datagram);
+    }
+    this.#deliver(datagram);
+  }
+
+  #deliver(datagram: Datagram): void {
+    this.#queue.push(datagram);
+    const first = this.#waiting[0];
+    if (first === undefined) return;
+    if (first.want <= ONE) this.#serve();
+    else if (!this.#batching) {
+      // More may arrive in this tick, for callers that take many.
+      this.#batching = true;
+      queueMicrotask(this.#serveBatch);
+    }
+  }
+
+  readonly #serveBatch = (): void => {
+    this.#batching = false;
+    this.#serve();
+  };
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** Ends receiving: those who wait reject, and `onStopped` is called once the kernel is done. */
+  stop(onStopped: () => void): void {
+    this.#closed ??= closedError('The socket');
+    this.#queue = [];
+    this.#first = 0;
+    this.#error = null;
+    this.#serve();
+    this.#onStopped = onStopped;
+    if (this.slot >= 0) this.loop.cancel(this);
+    else this.#stopped();
+  }
+
+  #stopped(): void {
+    const onStopped = this.#onStopped;
+    this.#onStopped = null;
+    onStopped?.();
+  }
+}

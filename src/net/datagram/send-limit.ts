@@ -1,0 +1,44 @@
+import type { WaitOptions } from '../../loop/waiter.js';
+import type { ErrorDetails } from '../../ring/errors.js';
+import { CallLimit } from '../socket/call-limit.js';
+
+/** What can be given up. */
+export interface Limited {
+  cancel(): void;
+}
+
+/** A caller's signal and timeout for one datagram, or for all of a list. */
+export class SendLimit extends CallLimit {
+  readonly #details: ErrorDetails | undefined;
+  readonly #sends = new Set<Limited>();
+
+  /** @param details the address in errors. */
+  constructor(options: WaitOptions, details: ErrorDetails | undefined) {
+    super(options);
+    this.#details = details;
+  }
+
+  add(send: Limited): void {
+    this.#sends.add(send);
+  }
+
+  delete(send: Limited): void {
+    this.#sends.delete(send);
+  }
+
+  override onAbort(): void {
+    for (const send of [...this.#sends]) send.cancel();
+  }
+
+  /** Why what is under way is given up, if it is. */
+  error(): Error | null {
+    return this.reason('send', this.#details);
+  }
+}
+
+/** The limit that options ask for, if they do. */
+export function sendLimit(options: WaitOptions | undefined, details?: ErrorDetails): SendLimit | undefined {
+  if (options === undefined || (options.signal === undefined && options.timeout === undefined))
+    return undefined;
+  return new SendLimit(options, details);
+}

@@ -1,0 +1,117 @@
+import type { Block } from '../../loop/blocks.js';
+import type { Deferred } from '../../loop/deferred.js';
+import { Operation } from '../../loop/operation.js';
+import { OperationPool } from '../../loop/pool.js';
+import { rejectTraced } from '../../loop/traced.js';
+import { EAGAIN } from '../../ring/errno.js';
+import type { Destination } from './destination.js';
+import type { Limited, SendLimit } from './send-limit.js';
+
+const NO_BYTES = new Uint8Array(0);
+const NO_CONTROL = Buffer.alloc(0);
+
+/** Who is told how a datagram fared. */
+export interface SendOutcome {
+  sent(index: number, bytes: number): void;
+  failed(index: number, error: Error): void;
+}
+
+/** Who sends a datagram. */
+export interface SendOwner {
+  readonly id: number;
+  /** The kernel had no room for it; false if that is its end. */
+  retry(send: DatagramSend): boolean;
+  /** The kernel is done with it, and it is settled. */
+  completed(send: DatagramSend, destination: Destination | null): void;
+  errorOf(res: number, send: DatagramSend): Error;
+  /** It is not to be sent any more, and the kernel does not have it. */
+  giveUp(send: DatagramSend): void;
+}
+
+/** One datagram, from the call until the kernel has taken it. */
+export class DatagramSend extends Operation implements Deferred<number>, Limited {
+  resolve!: Deferred<number>['resolve'];
+  reject!: (error: unknown) => void;
+  sender: SendOwner | null = null;
+  /** Set for one of many: it is told instead of the promise. */
+  outcome: SendOutcome | null = null;
+  index = 0;
+  /** Its place among all that its socket sends. */
+  order = 0;
+  block: Block | null = null;
+  destination: Destination | null = null;
+  /** Kept only while it may have to wait. */
+  data: Uint8Array = NO_BYTES;
+  /** Set if it is several: these are copied instead. */
+  parts: readonly Uint8Array[] | null = null;
+  length = 0;
+  /** How long a datagram its success says something about: what the kernel cuts says it of one piece. */
+  proves = 0;
+  control: Buffer = NO_CONTROL;
+  /** Its own, or that of the many it is one of. */
+  limit: SendLimit | null = null;
+
+  /** Most are taken while they are submitted: who awaits one is served in the same turn. */
+  override get eager(): boolean {
+    return true;
+  }
+
+  override get syscall(): string {
+    return 'send';
+  }
+
+  complete(res: number): void {
+    const sender = this.sender!;
+    if (res === EAGAIN && sender.retry(this)) return;
+    const { destination } = this;
+    if (res >= 0 && destination !== null) destination.validated(sender.id, this.proves);
+    this.releaseBlock();
+    if (res >= 0) this.#settle(res);
+    else this.fail(sender.errorOf(res, this));
+    sender.completed(this, destination);
+  }
+
+  /** The kernel is done with its bytes. */
+  releaseBlock(): void {
+    this.loop.blocks.release(this.block!);
+    this.block = null;
+  }
+
+  #settle(bytes: number): void {
+    const { outcome } = this;
+    if (outcome === null) this.resolve(bytes);
+    else outcome.sent(this.index, bytes);
+    this.#finish();
+  }
+
+  /** Not sent, for this reason. */
+  fail(error: Error): void {
+    if (this.outcome === null) rejectTraced(this, error);
+    else this.outcome.failed(this.index, error);
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.limit !== null) {
+      this.limit.delete(this);
+      if (this.outcome === null) this.limit.end();
+      this.limit = null;
+    }
+    this.outcome = null;
+    this.destination = null;
+    this.data = NO_BYTES;
+    this.parts = null;
+    this.control = NO_CONTROL;
+    this.sender = null;
+    this.subject = null;
+    sends.give(this);
+  }
+
+  /** Gives it up if that is still possible. */
+  cancel(): void {
+    if (this.slot >= 0) this.loop.cancel(this);
+    else this.sender!.giveUp(this);
+  }
+}
+
+export const sends = new OperationPool(DatagramSend);

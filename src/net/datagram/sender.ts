@@ -1,0 +1,357 @@
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
+import { promiseOf } from '../../loop/deferred.js';
+import type { Loop } from '../../loop/loop.js';
+import type { Subject } from '../../loop/operation.js';
+import * as abi from '../../ring/abi.js';
+import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../../ring/errno.js';
+import { closedError, stateError, systemError } from '../../ring/errors.js';
+import type { Sqe } from '../../ring/sqe/index.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
+import { isSentNow } from '../stream/send-now.js';
+import { segmentControl } from './ancillary.js';
+import { DatagramBacklog } from './backlog.js';
+import type { Destination } from './destination.js';
+import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './entry.js';
+import { GsoBatches, type GsoBatchSender } from './gso-batch.js';
+import type { SendLimit } from './send-limit.js';
+import { type DatagramSend, type SendOutcome, type SendOwner, sends } from './send-operation.js';
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Datagrams of one length that go to the kernel as one. */
+export interface SegmentedData extends SendOutcome {
+  readonly destination: Destination | null;
+  readonly segmentSize: number;
+  readonly parts: readonly Uint8Array[];
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (let i = 0; i < parts.length; i++) length += parts[i]!.length;
+  return length;
+}
+
+function copyAll(parts: readonly Uint8Array[], bytes: Buffer): void {
+  let at = 0;
+  for (let i = 0; i < parts.length; i++) {
+    bytes.set(parts[i]!, at);
+    at += parts[i]!.length;
+  }
+}
+
+let senders = 0;
+
+/**
+ * The sending side of a datagram socket. Each datagram is copied into a block and is an operation of its
+ * own; all that are begun in one turn go to the kernel together.
+ */
+export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
+  /** Tells the senders of a thread apart, and what a sender knew before its socket was changed. */
+  id = ++senders;
+  readonly #batches: GsoBatches;
+  /** Whose socket it is. */
+  subject: Subject | null = null;
+  /** Whom a datagram without a destination goes to, for errors. */
+  peer: Destination | null = null;
+  /** Told of a refusal that no call waits for any more. */
+  onRefused: ((error: Error) => void) | null = null;
+  readonly #loop: Loop;
+  readonly #fd: number;
+  #inFlight = 0;
+  /** Those for which there was no block. */
+  readonly #waiting: DatagramSend[] = [];
+  /** Those for which a Unix socket had no room. */
+  readonly #backlog: DatagramBacklog;
+  /** How many there have been. */
+  #count = 0;
+  readonly #isUnix: boolean;
+  readonly #flags: number;
+  #closed = false;
+  /** The completions of the loop when the last plain send was made. */
+  #sentAt = -1;
+  #referenced = true;
+  #onStopped: (() => void) | null = null;
+
+  constructor(loop: Loop, fd: number, isUnix: boolean) {
+    this.#loop = loop;
+    this.#fd = fd;
+    this.#isUnix = isUnix;
+    this.#batches = new GsoBatches(loop, fd, this);
+    this.#backlog = new DatagramBacklog(send => this.#start(send, send.data));
+    this.#flags = isUnix ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
+  }
+
+  /**
+   * Sends a datagram of UDP without further wishes. Resolves at once if this destination has taken one as
+   * long before: then it leaves with others in the next turn.
+   */
+  sendPlain(data: Uint8Array, destination: Destination): Promise<number> {
+    const { length } = data;
+    const sent = this.#sendNow(data, destination);
+    if (sent !== null) return sent;
+    if (
+      destination.isProven(this.id, length) &&
+      this.peer === null &&
+      this.#waiting.length === 0 &&
+      this.#batches.take(data, destination)
+    ) {
+      return Promise.resolve(length);
+    }
+    return this.send(data, destination, undefined, undefined);
+  }
+
+  /** Sends a datagram at once, if nothing is before it and the socket takes it; null if it is to go by the ring. */
+  #sendNow(data: Uint8Array, destination: Destination | null): Promise<number> | null {
+    // While the socket is being connected the order of things is the ring's.
+    if (!this.#isFree || (destination === null && this.peer === null)) return null;
+    if (this.#isUnix && this.#backlog.has(destination)) return null;
+    if (!isSentNow(this.#loop, data, this.#sentAt)) return null;
+    this.#sentAt = this.#loop.completed;
+    const calls = this.#loop.socketCalls;
+    const sent =
+      destination === null ? calls.send(this.#fd, data) : calls.sendTo(this.#fd, data, destination.bytes);
+    if (sent >= 0) {
+      destination?.validated(this.id, data.length);
+      return Promise.resolve(sent);
+    }
+    if (sent === EAGAIN || sent === EINTR) return null;
+    destination?.invalidate();
+    return Promise.reject(systemError(sent, 'send', (destination ?? this.peer)?.details));
+  }
+
+  /** Whether nothing is before what is sent now. */
+  get #isFree(): boolean {
+    return this.#idle && this.#waiting.length === 0 && !this.#closed;
+  }
+
+  /** The socket is about to change: what was sent leaves first, and says no more about what comes. */
+  invalidate(): void {
+    if (this.#batches.flush()) this.#loop.flush();
+    this.id = ++senders;
+  }
+
+  /** Sends by itself what was part of a batch; nobody waits for it. */
+  sendAgain(data: Uint8Array, destination: Destination): void {
+    this.send(data, destination, undefined, undefined).catch(error => this.refused(error));
+  }
+
+  /** Datagrams whose sends have resolved were refused. */
+  refused(error: Error): void {
+    this.onRefused?.(error);
+  }
+
+  /** Sends a datagram to `destination`, or to the peer of a connected socket. Resolves to its length. */
+  send(
+    data: Uint8Array,
+    destination: Destination | null,
+    control: Buffer | undefined,
+    limit: SendLimit | undefined,
+  ): Promise<number> {
+    if (control === undefined && limit === undefined) {
+      const sent = this.#sendNow(data, destination);
+      if (sent !== null) return sent;
+    }
+    const send = sends.take(this.#loop);
+    send.proves = control === undefined ? data.length : 0;
+    const promise = promiseOf(send);
+    this.#begin(send, data, destination, control, limit);
+    return promise;
+  }
+
+  /** As `send`, for one of many. */
+  sendFor(
+    outcome: SendOutcome,
+    index: number,
+    data: Uint8Array,
+    destination: Destination | null,
+    control: Buffer | undefined,
+    limit: SendLimit | undefined,
+  ): void {
+    const send = sends.take(this.#loop);
+    send.outcome = outcome;
+    send.index = index;
+    send.proves = control === undefined ? data.length : 0;
+    this.#begin(send, data, destination, control, limit);
+  }
+
+  /** Sends several at once, which the kernel cuts. */
+  sendSegments(batch: SegmentedData, limit: SendLimit | undefined): void {
+    const send = sends.take(this.#loop);
+    send.outcome = batch;
+    send.parts = batch.parts;
+    send.proves = batch.segmentSize;
+    this.#begin(send, NO_BYTES, batch.destination, segmentControl(batch.segmentSize), limit);
+  }
+
+  #begin(
+    send: DatagramSend,
+    data: Uint8Array,
+    destination: Destination | null,
+    control: Buffer | undefined,
+    limit: SendLimit | undefined,
+  ): void {
+    // What was sent before goes first.
+    this.#batches.flush();
+    send.sender = this;
+    send.subject = this.subject;
+    send.order = ++this.#count;
+    send.destination = destination;
+    send.length = send.parts === null ? data.length : lengthOf(send.parts);
+    send.referenced = this.#referenced;
+    if (control !== undefined) send.control = control;
+    if (limit !== undefined) {
+      send.limit = limit;
+      limit.add(send);
+      const given = limit.error();
+      if (given !== null) {
+        send.fail(given);
+        return;
+      }
+    }
+    if (this.#waiting.length !== 0) {
+      send.data = data;
+      this.#waiting.push(send);
+    } else if (this.#isUnix && this.#backlog.has(destination)) {
+      send.data = data;
+      this.#backlog.add(send);
+    } else if (!this.#start(send, data)) {
+      send.data = data;
+      this.#waiting.push(send);
+      this.#loop.blocks.wait(this);
+    }
+  }
+
+  /** Copies and submits; false if there is no block. A failure is that of the datagram. */
+  #start(send: DatagramSend, data: Uint8Array): boolean {
+    let block: Block | null = null;
+    try {
+      const { parts, length } = send;
+      if ((parts === null ? data.length : lengthOf(parts)) !== length) {
+        throw stateError('The buffer was detached while it waited to be sent');
+      }
+      const size = this.#isPlain(send) ? length : messageRoom(length, send.control.length);
+      if (size > BLOCK_MAX) throw this.errorOf(EMSGSIZE, send);
+      block = this.#loop.blocks.acquire(size);
+      if (block === null) return false;
+      // At the limit of memory there may be smaller ones only, and a datagram cannot be cut.
+      if (block.bytes.length < size) throw this.errorOf(ENOBUFS, send);
+      if (parts === null) block.bytes.set(data);
+      else copyAll(parts, block.bytes);
+      this.#prepare(send, block);
+      send.block = block;
+      if (this.#isUnix) send.data = data;
+      this.#inFlight++;
+    } catch (error) {
+      if (block !== null) this.#loop.blocks.release(block);
+      send.fail(error as Error);
+    }
+    return true;
+  }
+
+  #prepare(send: DatagramSend, block: Block): Sqe {
+    const sqe = this.#loop.start(send);
+    const { length, destination, control } = send;
+    if (this.#isPlain(send)) prepareSend(sqe, this.#fd, block, length, destination);
+    else prepareSendmsg(sqe, this.#fd, block, length, destination, control);
+    return sqe.opFlags(this.#flags);
+  }
+
+  /** Whether SEND will do. */
+  #isPlain(send: DatagramSend): boolean {
+    return send.control.length === 0 && sendsToAddress(this.#loop);
+  }
+
+  /** What the kernel's refusal of a datagram means to the caller. */
+  errorOf(res: number, send: DatagramSend): Error {
+    if (res === ECANCELED || res === EINTR || res === EAGAIN) {
+      const given = send.limit?.error() ?? null;
+      if (given !== null) return given;
+      if (this.#closed) return closedError('The socket');
+      if (this.#loop.closing) return closedError('The loop');
+    }
+    return systemError(res, 'send', (send.destination ?? this.peer)?.details);
+  }
+
+  /**
+   * A Unix socket had no room (UDP waits by itself). Left to wait, the kernel (6.18) would send an empty
+   * datagram in the end, having consumed the data at the first attempt; and no poll tells when an unconnected
+   * peer has room. So it is tried again after a while. False if it is to fail.
+   */
+  retry(send: DatagramSend): boolean {
+    if (!this.#isUnix || this.#closed || this.#loop.closing) return false;
+    if (send.limit !== null && send.limit.error() !== null) return false;
+    this.#inFlight--;
+    this.#backlog.add(send);
+    // A peer that does not read holds no memory of the loop's.
+    send.releaseBlock();
+    return true;
+  }
+
+  completed(send: DatagramSend, destination: Destination | null): void {
+    this.#inFlight--;
+    if (this.#isUnix) this.#backlog.completed(send, destination);
+    this.settle();
+  }
+
+  /** Ends the end if nothing is left of it. */
+  settle(): void {
+    if (this.#idle) this.#onStopped?.();
+  }
+
+  /** How many datagrams the kernel has not taken. */
+  get unsent(): number {
+    return this.#inFlight + this.#batches.inFlight + this.#waiting.length;
+  }
+
+  get #idle(): boolean {
+    return this.#inFlight === 0 && this.#batches.inFlight === 0;
+  }
+
+  blockReleased(): void {
+    const waiting = this.#waiting;
+    while (waiting.length !== 0) {
+      const send = waiting[0]!;
+      if (this.#isUnix && this.#backlog.has(send.destination)) this.#backlog.add(send);
+      else if (!this.#start(send, send.data)) {
+        this.#loop.blocks.wait(this);
+        return;
+      }
+      waiting.shift();
+    }
+  }
+
+  giveUp(send: DatagramSend): void {
+    const at = this.#waiting.indexOf(send);
+    if (at !== -1) this.#waiting.splice(at, 1);
+    else this.#backlog.remove(send);
+    this.#drop([send]);
+  }
+
+  /** Fails those that the kernel does not have. */
+  #drop(sends: DatagramSend[]): void {
+    for (const send of sends) send.fail(this.errorOf(ECANCELED, send));
+  }
+
+  set referenced(referenced: boolean) {
+    this.#referenced = referenced;
+    this.#backlog.referenced = referenced;
+  }
+
+  get referenced(): boolean {
+    return this.#referenced;
+  }
+
+  /** Ends sending: what the kernel has not taken rejects, and `onStopped` is called when it is done with all. */
+  stop(onStopped: () => void): void {
+    this.#batches.flush();
+    this.#closed = true;
+    this.#drop(this.#waiting.splice(0));
+    this.#drop(this.#backlog.close());
+    if (this.#idle) {
+      onStopped();
+      return;
+    }
+    this.#onStopped = onStopped;
+    this.#loop.startUnowned().cancelFd(this.#fd, abi.ASYNC_CANCEL_ALL);
+  }
+}

@@ -1,0 +1,211 @@
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
+import { failureOf } from '../../loop/failure.js';
+import type { Loop } from '../../loop/loop.js';
+import { Operation } from '../../loop/operation.js';
+import { Waiter, type WaitOptions } from '../../loop/waiter.js';
+import { EAGAIN, EINTR } from '../../ring/errno.js';
+import { closedError, errorFrom, stateError } from '../../ring/errors.js';
+import { POLLOUT } from '../../ring/flags.js';
+
+/** One `write()` that is not yet whole in the kernel. */
+class Write extends Waiter<void> {
+  data: Uint8Array;
+  readonly length: number;
+  /** Bytes that are in a block, or written. */
+  copied = 0;
+
+  constructor(data: Uint8Array, forget: (write: Write) => void) {
+    super('write', forget as (waiter: Waiter<void>) => void);
+    this.data = data;
+    this.length = data.length;
+  }
+
+  /** Whether the buffer was detached or shrunk while it waited: its bytes are gone. */
+  get detached(): boolean {
+    return this.data.length < this.length;
+  }
+}
+
+/**
+ * Writes to a descriptor that may be of any kind. One write is in flight at a time, from a block of runtime
+ * memory; those that come meanwhile queue in order and leave together in the next.
+ */
+export class PipeWriter extends Operation implements BlockWaiter {
+  bytesWritten = 0;
+  readonly #fd: number;
+  readonly #writes: Write[] = [];
+  #block: Block | null = null;
+  /** What of the block is left to write. */
+  #from = 0;
+  #to = 0;
+  #polling = false;
+  #waiting = false;
+  #error: Error | null = null;
+  #onDrained: (() => void) | null = null;
+
+  constructor(loop: Loop, fd: number) {
+    super(loop);
+    this.#fd = fd;
+  }
+
+  override get syscall(): string {
+    return 'write';
+  }
+
+  /** How many calls wait. */
+  get waiting(): number {
+    return this.#writes.length;
+  }
+
+  /** Resolves when the kernel has taken every byte. */
+  write(data: Uint8Array, options: WaitOptions | undefined): Promise<void> {
+    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
+    const write = new Write(data, gone => this.#forget(gone));
+    const promise = write.wait(options);
+    this.#writes.push(write);
+    if (this.slot < 0 && !this.#waiting) this.#go();
+    return promise;
+  }
+
+  /** One that has begun goes on to its end, or the reader would see half of it; its buffer is the caller's again. */
+  #forget(write: Write): void {
+    if (write.copied === 0) this.#writes.splice(this.#writes.indexOf(write), 1);
+    else if (!write.detached) write.data = Uint8Array.from(write.data);
+  }
+
+  #go(): void {
+    try {
+      this.#next();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  /** Copies as much of the waiting writes as a block holds, and writes it. */
+  #next(): void {
+    const writes = this.#writes;
+    let total = 0;
+    for (let at = 0; at < writes.length && total < BLOCK_MAX; ) {
+      const write = writes[at]!;
+      if (!write.detached) {
+        total += write.length - write.copied;
+        at++;
+        continue;
+      }
+      const error = stateError('The buffer was detached while it waited to be written');
+      // The reader has part of it.
+      if (write.copied !== 0) throw error;
+      writes.splice(at, 1);
+      write.settled();
+      write.fail(error);
+    }
+    if (total === 0) {
+      this.#taken();
+      return;
+    }
+    const block = this.loop.blocks.acquire(Math.min(total, BLOCK_MAX));
+    if (block === null) {
+      this.#waiting = true;
+      this.loop.blocks.wait(this);
+      return;
+    }
+    this.#block = block;
+    this.#from = 0;
+    this.#to = this.#fill(block.bytes);
+    this.#start();
+  }
+
+  /** Returns how far the bytes were filled. */
+  #fill(bytes: Buffer): number {
+    let end = 0;
+    for (const write of this.#writes) {
+      const length = Math.min(write.length - write.copied, bytes.length - end);
+      bytes.set(write.data.subarray(write.copied, write.copied + length), end);
+      write.copied += length;
+      end += length;
+      if (end === bytes.length) break;
+    }
+    return end;
+  }
+
+  blockReleased(): void {
+    this.#waiting = false;
+    if (this.#writes.length !== 0) this.#go();
+    else this.#drained();
+  }
+
+  #start(): void {
+    const address = this.#block!.address + this.#from;
+    this.loop.start(this).writeAt(this.#fd, address, this.#to - this.#from, -1);
+  }
+
+  complete(res: number): void {
+    const ending = this.#error !== null || this.loop.closing;
+    if (this.#polling) {
+      this.#polling = false;
+      if (res >= 0 && !ending) {
+        this.#start();
+        return;
+      }
+    } else if (res === EAGAIN && !ending) {
+      // The descriptor has O_NONBLOCK.
+      this.#polling = true;
+      this.loop.start(this).pollAdd(this.#fd, POLLOUT);
+      return;
+    } else if (res >= 0) {
+      this.bytesWritten += res;
+      this.#from += res;
+    }
+    if ((res >= 0 || res === EINTR) && this.#from < this.#to && !ending) {
+      this.#start();
+      return;
+    }
+    this.loop.blocks.release(this.#block!);
+    this.#block = null;
+    if (this.loop.closing) this.#fail(closedError('The loop'));
+    else if (this.#error !== null) this.#fail(this.#error);
+    else if (res < 0) this.#fail(failureOf(res, 'write'));
+    else this.#taken();
+  }
+
+  /** What was in flight has been written: its writes resolve, and the next ones go. */
+  #taken(): void {
+    const writes = this.#writes;
+    while (writes.length !== 0 && writes[0]!.copied === writes[0]!.length) {
+      const write = writes.shift()!;
+      write.settled();
+      write.resolve();
+    }
+    if (writes.length !== 0) this.#go();
+    else this.#drained();
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
+    for (const write of this.#writes.splice(0)) {
+      write.settled();
+      write.fail(errorFrom(this.#error));
+    }
+    this.#drained();
+  }
+
+  #drained(): void {
+    if (this.slot >= 0 || this.#writes.length !== 0) return;
+    const onDrained = this.#onDrained;
+    this.#onDrained = null;
+    onDrained?.();
+  }
+
+  /** Calls back when nothing is left to write. */
+  whenDrained(callback: () => void): void {
+    this.#onDrained = callback;
+    this.#drained();
+  }
+
+  /** Gives up what is not written yet: its writes reject. */
+  abort(): void {
+    this.#error ??= closedError('The pipe');
+    if (this.slot >= 0) this.loop.cancel(this);
+    else this.#fail(this.#error);
+  }
+}

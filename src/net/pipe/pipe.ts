@@ -1,0 +1,321 @@
+import { constants } from 'node:buffer';
+import { close, constants as fsConstants, fstatSync } from 'node:fs';
+import type { InspectOptionsStylized } from 'node:util';
+import { promisify } from 'node:util';
+import { isUint8Array } from 'node:util/types';
+import { isMainThread } from 'node:worker_threads';
+import { closeFile } from '../../loop/close.js';
+import { loop as currentLoop } from '../../loop/current.js';
+import type { Loop } from '../../loop/loop.js';
+import { disown, own } from '../../loop/owned-descriptors.js';
+import { checkWait, type WaitOptions } from '../../loop/waiter.js';
+import { checkBytes, checkFd, checkInt } from '../../ring/check.js';
+import { argTypeError, closedError, rangeError } from '../../ring/errors.js';
+import { counted, custom, shown } from '../../ring/inspect.js';
+import { checkOptions, optionNames } from '../../ring/options.js';
+import { closeWhenForgotten, type Remains, userOf } from '../socket/forgotten.js';
+import {
+  type Delimiter,
+  delimiterOf,
+  READ_UNTIL_OPTIONS,
+  type ReadUntilOptions,
+  untilMax,
+} from '../stream/delimiter.js';
+import { type LinesOptions, linesOf } from '../stream/lines.js';
+import { toBytes, type WriteData } from '../stream/write-data.js';
+import { PipeReader } from './pipe-reader.js';
+import { PipeWriter } from './pipe-writer.js';
+
+/** Node closes descriptors that a worker opened and did not close through it, even if the number has been reused. */
+const closeByNode = promisify(close);
+
+/** How to open a pipe. */
+export interface PipeOptions {
+  /** Whether `close()` closes the descriptor too; default true. */
+  autoClose?: boolean;
+}
+
+const PIPE_OPTIONS = optionNames<PipeOptions>({ autoClose: true });
+
+/** Descriptors up to this one are the process's own. */
+const STDERR = 2;
+
+/**
+ * A descriptor that is read and written, and how it is closed. `Pipe` is what users see of it, and what is in
+ * flight does not keep alive.
+ */
+class Descriptor implements Remains {
+  readonly kind = 'Pipe';
+  held: WeakRef<object> | null = null;
+  readonly place = undefined;
+  readonly loop: Loop;
+  readonly reader: PipeReader;
+  readonly writer: PipeWriter;
+  /** -1 once closed. */
+  fd: number;
+  readonly #autoClose: boolean;
+  readonly #isEventfd: boolean;
+  #closing: Promise<void> | null = null;
+
+  constructor(loop: Loop, fd: number, autoClose: boolean) {
+    this.loop = loop;
+    this.fd = fd;
+    this.#autoClose = autoClose;
+    // It is of no type.
+    this.#isEventfd = (fstatSync(fd).mode & fsConstants.S_IFMT) === 0;
+    if (this.#isEventfd) loop.eventfdWaits++;
+    if (autoClose) own(fd);
+    this.reader = new PipeReader(loop, fd);
+    this.writer = new PipeWriter(loop, fd);
+    this.reader.subject = this;
+    this.writer.subject = this;
+  }
+
+  get object(): object | undefined {
+    return userOf(this);
+  }
+
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  async #finish(): Promise<void> {
+    const stopped = new Promise<void>(resolve => this.reader.stop(resolve));
+    await new Promise<void>(resolve => this.writer.whenDrained(resolve));
+    await stopped;
+    if (this.#isEventfd) this.loop.eventfdWaits--;
+    const { fd } = this;
+    this.fd = -1;
+    if (!this.#autoClose) return;
+    if (isMainThread) await closeFile(this.loop, fd);
+    else {
+      disown(fd);
+      await closeByNode(fd);
+    }
+  }
+}
+
+/**
+ * A descriptor as a stream: a pipe, a FIFO, a terminal, a socket, or a file read and written at its current
+ * position. It has the names of `Connection`.
+ */
+export class Pipe implements AsyncIterable<Buffer> {
+  readonly #descriptor: Descriptor;
+  readonly #reader: PipeReader;
+  readonly #writer: PipeWriter;
+
+  /** @internal Use `openPipe`. */
+  constructor(loop: Loop, fd: number, autoClose: boolean) {
+    this.#descriptor = new Descriptor(loop, fd, autoClose);
+    this.#reader = this.#descriptor.reader;
+    this.#writer = this.#descriptor.writer;
+    if (autoClose && fd > STDERR) closeWhenForgotten(this, this.#descriptor);
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(
+      this,
+      depth,
+      options,
+      this.fd < 0 ? 'closed' : this.closed ? 'closing' : 'open',
+      this.fd >= 0 && `fd ${this.fd}`,
+      [
+        `read ${this.bytesRead}`,
+        `written ${this.bytesWritten}`,
+        counted(this.#reader.waiting, 'reader waiting', 'readers waiting'),
+        counted(this.#writer.waiting, 'write waiting', 'writes waiting'),
+        !this.#reader.referenced && 'unref',
+      ],
+    );
+  }
+
+  /** The descriptor, -1 once closed. */
+  get fd(): number {
+    return this.#descriptor.fd;
+  }
+
+  /** Whether `close()` or `abort()` has been called. */
+  get closed(): boolean {
+    return this.#descriptor.closed;
+  }
+
+  /** Bytes that have been read here. */
+  get bytesRead(): number {
+    return this.#reader.bytesRead;
+  }
+
+  /** Bytes accepted by the kernel. */
+  get bytesWritten(): number {
+    return this.#writer.bytesWritten;
+  }
+
+  // --- Reading ------------------------------------------------------------------------------------
+
+  /**
+   * The bytes that are there, at least one, at most 64 KiB (4 KiB until there has been more); null at the end. After the end of a terminal's
+   * input, or of a FIFO's last writer, another read may have more. Several reads may wait: they are served
+   * in order. One that gives up takes no byte: it is left for the next. read(2)
+   * @throws (as a rejection) EBADF, EISDIR, EIO and similar, ERR_CLOSED, AbortError, ETIMEDOUT.
+   */
+  async read(options?: WaitOptions): Promise<Buffer | null> {
+    checkWait(options);
+    return this.#reader.read(options) as Promise<Buffer | null>;
+  }
+
+  /**
+   * As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. No more is taken from the descriptor
+   * than fits `buffer`.
+   */
+  async readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
+    checkBytes('buffer', buffer);
+    if (!isUint8Array(buffer)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
+    if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
+    checkWait(options);
+    return this.#reader.readInto(buffer, options) as Promise<number>;
+  }
+
+  /**
+   * Exactly `count` bytes, in a Buffer of their own.
+   * @throws (as a rejection) ERR_STREAM_PREMATURE_CLOSE at the end before: what came is read next here. After an
+   * abort or a timeout too.
+   */
+  async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
+    checkInt('count', count, 0, constants.MAX_LENGTH);
+    checkWait(options);
+    return this.#reader.readExactly(count, options) as Promise<Buffer>;
+  }
+
+  /**
+   * The bytes up to `delimiter`, which is their end: text, bytes, or one byte. What is behind it has to be read to
+   * find it, all that is there, and is what is read next here: others who share the descriptor do not get it.
+   * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND when it is not among the first `max` bytes, and
+   * ERR_STREAM_PREMATURE_CLOSE at the end without it: what came is read next here.
+   */
+  async readUntil(delimiter: Delimiter, options: ReadUntilOptions = {}): Promise<Buffer> {
+    checkWait(options, READ_UNTIL_OPTIONS);
+    const bytes = delimiterOf(delimiter);
+    return this.#reader.readUntil(bytes, untilMax(options, bytes.length), options) as Promise<Buffer>;
+  }
+
+  /**
+   * What is read as lines of text, without their ends: '\n' or '\r\n'. The last one needs no end. More than a line
+   * is read at a time; leaving the loop, in whatever way, closes the pipe.
+   * @throws (as a rejection) ERR_LINE_TOO_LONG for a line of more than `max` bytes, and what `read` throws.
+   */
+  lines(options?: LinesOptions): AsyncGenerator<string, void, undefined> {
+    return linesOf(this, options);
+  }
+
+  /** Yields chunks until the end. Leaving the loop, in whatever way, closes the pipe. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      for (;;) {
+        const chunk = await this.read();
+        if (chunk === null) return;
+        yield chunk;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+
+  // --- Writing ------------------------------------------------------------------------------------
+
+  /**
+   * Writes data; resolves when the kernel has taken every byte. Writes go out in the order of the calls,
+   * and those that queue go together. A buffer must not change until its write has settled. A write that
+   * gives up before it began is not made; one that has begun is finished all the same. write(2)
+   * @throws (as a rejection) EPIPE without a reader (never a signal), EBADF and similar,
+   * ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
+   */
+  async write(data: WriteData, options?: WaitOptions): Promise<void> {
+    checkWait(options);
+    if (this.closed) throw closedError('The pipe');
+    return this.#writer.write(toBytes(data), options);
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** Its pending reads and writes keep the process alive, which is the default. */
+  ref(): this {
+    return this.#setReferenced(true);
+  }
+
+  /** Its pending reads and writes no longer keep the process alive. */
+  unref(): this {
+    return this.#setReferenced(false);
+  }
+
+  #setReferenced(referenced: boolean): this {
+    const { loop } = this.#descriptor;
+    loop.setReferenced(this.#reader, referenced);
+    loop.setReferenced(this.#writer, referenced);
+    return this;
+  }
+
+  /**
+   * Writes what is waiting to be written, then closes. Reads that wait reject with ERR_CLOSED. Resolves when
+   * the kernel is done with the descriptor; a second call waits for the first.
+   */
+  close(): Promise<void> {
+    return this.#descriptor.close();
+  }
+
+  /** Closes at once: what is not written yet is dropped, and its writes reject. */
+  abort(): Promise<void> {
+    const closing = this.close();
+    if (this.fd >= 0) this.#writer.abort();
+    return closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Reads and writes an open descriptor through the ring: a pipe, a FIFO, a terminal. The descriptor may be blocking
+ * or non-blocking; the thread never blocks.
+ * @throws TypeError and RangeError for a wrong `fd`; EBADF if it is not open.
+ */
+export function openPipe(fd: number, options: PipeOptions = {}): Pipe {
+  checkOptions(options, PIPE_OPTIONS);
+  fstatSync(checkFd(fd));
+  return new Pipe(currentLoop(), fd, options.autoClose ?? true);
+}
+
+const standard: (Pipe | undefined)[] = [];
+
+/** One of a thread for each descriptor; made anew after it was closed. */
+function standardPipe(fd: number): Pipe {
+  let pipe = standard[fd];
+  if (pipe === undefined || pipe.closed) {
+    pipe = openPipe(fd, { autoClose: false });
+    standard[fd] = pipe;
+  }
+  return pipe;
+}
+
+/**
+ * Standard input, descriptor 0. Use either this or `process.stdin`, not both. Closing it, or
+ * leaving an iteration, leaves the descriptor open.
+ */
+export function stdin(): Pipe {
+  return standardPipe(0);
+}
+
+/** What this process prints, descriptor 1. Closing it writes the rest and leaves the descriptor open. */
+export function stdout(): Pipe {
+  return standardPipe(1);
+}
+
+/** Where this process complains, descriptor 2. Closing it leaves the descriptor open. */
+export function stderr(): Pipe {
+  return standardPipe(2);
+}

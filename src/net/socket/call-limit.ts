@@ -1,0 +1,40 @@
+import { AbortError } from '../../loop/abort.js';
+import { type AbortListener, ignoreAbort, listenForAbort } from '../../loop/abort-listeners.js';
+import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
+import type { WaitOptions } from '../../loop/waiter.js';
+import { type ErrorDetails, timeoutError, type UasyncError } from '../../ring/errors.js';
+
+/** A caller's signal and timeout for a call that consists of several operations. */
+export abstract class CallLimit implements AbortListener {
+  readonly #user: AbortSignal | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  #late = false;
+
+  constructor({ signal, timeout }: WaitOptions) {
+    this.#user = signal;
+    if (signal !== undefined) listenForAbort(signal, this);
+    if (timeout !== undefined) {
+      this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeout, 0x7fffffff));
+    }
+  }
+
+  /** The caller's signal was aborted, or the time is up: gives up what is under way. */
+  abstract onAbort(): void;
+
+  #onTimeout(): void {
+    this.#late = true;
+    this.onAbort();
+  }
+
+  /** Why the call is given up, if it is. @param details the address in errors. */
+  protected reason(syscall: string, details: ErrorDetails | undefined): UasyncError | null {
+    if (this.#user?.aborted) return new AbortError(this.#user);
+    return this.#late ? timeoutError(syscall, details) : null;
+  }
+
+  /** All is settled: lets go of the signal and the timer. */
+  end(): void {
+    if (this.#user !== undefined) ignoreAbort(this.#user, this);
+    clearTimeout(this.#timer);
+  }
+}

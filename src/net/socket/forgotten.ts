@@ -1,0 +1,81 @@
+/** What owns a descriptor and is collected without having been closed: it is closed then, with a warning. */
+import type { Subject } from '../../loop/operation.js';
+import { setTimeout } from '../../loop/real-timers.js';
+
+/** What such an object leaves: all of it but the part that users hold, which it must not reference. */
+export interface Remains extends Subject {
+  readonly closed: boolean;
+  /** The object, once it has lived for a while: see `userOf`. */
+  held: WeakRef<object> | null;
+  /** Where it leads, for the warning; undefined if that is not known. */
+  readonly place: string | undefined;
+  close(): Promise<void>;
+}
+
+/** To watch an object costs as much as a tenth of a short connection: those that live no longer are not watched. */
+const YOUNG_MS = 100;
+/** Objects that one sweep begins to watch, so that it takes no longer than a millisecond. */
+const SWEEP_MAX = 256;
+
+const warned = new Set<string>();
+
+const registry = new FinalizationRegistry<Remains>(remains => {
+  if (remains.closed) return;
+  warn(remains);
+  remains.close().catch(() => {});
+});
+
+function warn({ kind, fd, place }: Remains): void {
+  // There may be thousands of them.
+  if (warned.has(kind)) return;
+  warned.add(kind);
+  const at = place === undefined ? '' : ` ${place}`;
+  process.emitWarning(
+    `A ${kind}${at} (descriptor ${fd}) was garbage collected without having been closed, and is closed now. ` +
+      `Close each ${kind}; more of them are closed without a warning.`,
+    'UasyncWarning',
+    'UASYNC_UNCLOSED',
+  );
+}
+
+/** Pairs of objects and remains, of this period and of the one before. */
+let fresh: (object | Remains)[] = [];
+let young: (object | Remains)[] = [];
+let sweeping = false;
+
+/** Closes `remains` once `object` is collected. */
+export function closeWhenForgotten(object: object, remains: Remains): void {
+  fresh.push(object, remains);
+  if (sweeping) return;
+  sweeping = true;
+  setTimeout(sweep, YOUNG_MS).unref();
+}
+
+/** The object that users hold, while they do. */
+export function userOf(remains: Remains): object | undefined {
+  if (remains.held !== null) return remains.held.deref();
+  for (const pairs of [fresh, young]) {
+    const at = pairs.lastIndexOf(remains);
+    if (at > 0) return pairs[at - 1];
+  }
+  return undefined;
+}
+
+function sweep(): void {
+  let registered = 0;
+  while (young.length !== 0 && registered < SWEEP_MAX) {
+    const remains = young.pop() as Remains;
+    const object = young.pop()!;
+    if (remains.closed) continue;
+    registry.register(object, remains);
+    remains.held = new WeakRef(object);
+    registered++;
+  }
+  const more = young.length !== 0;
+  if (!more) {
+    young = fresh;
+    fresh = [];
+  }
+  sweeping = young.length !== 0;
+  if (sweeping) setTimeout(sweep, more ? 1 : YOUNG_MS).unref();
+}

@@ -1,0 +1,96 @@
+import { clearInterval, now, setInterval } from '../../loop/real-timers.js';
+
+/** How often within its time a connection is looked at. Up to one look later its last move is seen, and its end. */
+const LOOKS = 32;
+
+/** The connections of this thread that have the same time: one timer looks at all of them. */
+class IdleGroup {
+  readonly #ms: number;
+  readonly #every: number;
+  readonly #timers = new Set<IdleTimer>();
+  #interval: NodeJS.Timeout | undefined;
+  #last = 0;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+    this.#every = Math.min(Math.max(1, ms / LOOKS), 0x7fffffff);
+  }
+
+  add(timer: IdleTimer): void {
+    if (this.#timers.size === 0) {
+      this.#last = now();
+      this.#interval = setInterval(this.#look, this.#every).unref();
+    }
+    this.#timers.add(timer);
+  }
+
+  delete(timer: IdleTimer): void {
+    this.#timers.delete(timer);
+    if (this.#timers.size !== 0) return;
+    clearInterval(this.#interval);
+    groups.delete(this.#ms);
+  }
+
+  readonly #look = (): void => {
+    const time = now();
+    const late = time - this.#last > this.#every * 2;
+    this.#last = time;
+    for (const timer of this.#timers) timer.look(time, late);
+  };
+}
+
+const groups = new Map<number, IdleGroup>();
+
+/**
+ * Calls back when `moved()` has not changed for `ms` milliseconds of `waiting()`, up to a tenth later; it holds
+ * nothing alive. Moving bytes costs nothing this way.
+ */
+export class IdleTimer {
+  readonly #ms: number;
+  readonly #moved: () => number;
+  readonly #waiting: () => boolean;
+  readonly #onIdle: () => void;
+  readonly #group: IdleGroup;
+  #seen: number;
+  /** Since when it has been seen to wait without a move; -1 while it does not. */
+  #since = -1;
+  /** Its time had passed at a look that was late. */
+  #overdue = false;
+
+  constructor(ms: number, moved: () => number, waiting: () => boolean, onIdle: () => void) {
+    this.#ms = ms;
+    this.#moved = moved;
+    this.#waiting = waiting;
+    this.#onIdle = onIdle;
+    this.#seen = moved();
+    if (waiting()) this.#since = now();
+    let group = groups.get(ms);
+    if (group === undefined) {
+      group = new IdleGroup(ms);
+      groups.set(ms, group);
+    }
+    this.#group = group;
+    group.add(this);
+  }
+
+  /** `late` if the process was held up: it has yet to receive what arrived meanwhile, and the next look decides. */
+  look(time: number, late: boolean): void {
+    const moved = this.#moved();
+    const overdue = this.#overdue;
+    this.#overdue = false;
+    if (!this.#waiting()) this.#since = -1;
+    else if (moved !== this.#seen || this.#since < 0) this.#since = time;
+    else if (time - this.#since >= this.#ms) {
+      if (late && !overdue) this.#overdue = true;
+      else {
+        this.#since = time;
+        this.#onIdle();
+      }
+    }
+    this.#seen = moved;
+  }
+
+  stop(): void {
+    this.#group.delete(this);
+  }
+}

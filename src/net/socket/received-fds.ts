@@ -1,0 +1,123 @@
+/** Descriptors that arrive over Unix sockets: SCM_RIGHTS, unix(7). */
+
+import { closeFile } from '../../loop/close.js';
+import type { Loop } from '../../loop/loop.js';
+import { disown, own } from '../../loop/owned-descriptors.js';
+import { libc } from '../../ring/libc.js';
+import { Message } from '../../ring/message.js';
+import { SCM_RIGHTS, SOL_SOCKET } from '../../ring/socket-abi.js';
+import { MSG_DONTWAIT } from '../../ring/sqe/sockets.js';
+import { CMSGHDR, MSGHDR } from '../../ring/structs.js';
+
+/** The most descriptors that the kernel takes with one message. SCM_MAX_FD */
+export const FDS_MAX = 253;
+
+const MSG_CTRUNC = 0x8;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const CHUNK_MAX = 64 * 1024;
+/** Room for the most descriptors, and for what else the socket may have been told to tell. */
+const CONTROL_ROOM = CMSGHDR.size + FDS_MAX * 4 + 256;
+
+/** Bytes of a Unix socket, and the descriptors that came with them. */
+export interface ReceivedFds {
+  /** The bytes as they came, at least one; yours to keep. */
+  data: Buffer;
+  /** The descriptors, yours to close; none if only bytes came. Programs that are started do not inherit them. */
+  fds: number[];
+  /** Whether some were lost: this process had no descriptor free. */
+  truncated: boolean;
+}
+
+interface Group {
+  /** How many bytes of the stream there are up to the last one that they came with. */
+  readonly end: number;
+  readonly fds: number[];
+  readonly truncated: boolean;
+}
+
+/** What a thread receives into: used by one call at a time, which does not wait. */
+let scratch: { bytes: Buffer; message: Message } | undefined;
+
+/**
+ * What arrives at a socket that takes descriptors. They are received by a system call once they are there: so
+ * they belong to somebody from the start, and none can arrive after the end of its thread.
+ */
+export class FdReceiver {
+  readonly #loop: Loop;
+  readonly #fd: number;
+  readonly #groups: Group[] = [];
+  #received = 0;
+
+  constructor(loop: Loop, fd: number) {
+    this.#loop = loop;
+    this.#fd = fd;
+  }
+
+  /** The bytes that are there; or 0 at the end, or a negative errno. */
+  receive(): Buffer | number {
+    if (scratch === undefined) {
+      const bytes = Buffer.alloc(CHUNK_MAX);
+      scratch = { bytes, message: new Message({ buffers: [bytes], control: CONTROL_ROOM }) };
+    }
+    const { bytes, message } = scratch;
+    message.header.writeUInt32LE(CONTROL_ROOM, MSGHDR.msg_controllen);
+    const length = libc().recvmsg(this.#fd, message.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (length <= 0) return length;
+    this.#received += length;
+    const { control, flags } = message;
+    const fds = control.length === 0 ? [] : descriptorsIn(Buffer.from(control));
+    const truncated = (flags & MSG_CTRUNC) !== 0;
+    // The kernel ends a receive behind the message that brought some.
+    if (fds.length !== 0 || truncated) this.#groups.push({ end: this.#received, fds, truncated });
+    return Buffer.from(bytes.subarray(0, length));
+  }
+
+  /** Gives away those that came with what has been read, all but the last `unread` bytes. */
+  take(data: Buffer, unread: number): ReceivedFds {
+    const taken: ReceivedFds = { data, fds: [], truncated: false };
+    while (this.#isRead(unread)) {
+      const { fds, truncated } = this.#groups.shift()!;
+      for (const fd of fds) disown(fd);
+      taken.fds.push(...fds);
+      taken.truncated ||= truncated;
+    }
+    return taken;
+  }
+
+  /** Closes those whose bytes somebody has read who did not ask for them. */
+  drop(unread: number): void {
+    while (this.#isRead(unread)) this.#close(this.#groups.shift()!);
+  }
+
+  #isRead(unread: number): boolean {
+    const first = this.#groups[0];
+    return first !== undefined && first.end <= this.#received - unread;
+  }
+
+  /** Closes all that were not taken. */
+  close(): void {
+    for (const group of this.#groups.splice(0)) this.#close(group);
+  }
+
+  #close({ fds }: Group): void {
+    // There is no caller to report a failed close to.
+    for (const fd of fds) closeFile(this.#loop, fd).catch(() => {});
+  }
+}
+
+/** The descriptors in control messages, which go with this thread from now on. */
+function descriptorsIn(control: Buffer): number[] {
+  const fds: number[] = [];
+  for (let at = 0; at + CMSGHDR.size <= control.length; ) {
+    const length = control.readUInt32LE(at + CMSGHDR.cmsg_len);
+    if (length < CMSGHDR.size) break;
+    const level = control.readInt32LE(at + CMSGHDR.cmsg_level);
+    const type = control.readInt32LE(at + CMSGHDR.cmsg_type);
+    if (level === SOL_SOCKET && type === SCM_RIGHTS) {
+      for (let fd = at + CMSGHDR.size; fd + 4 <= at + length; fd += 4) fds.push(control.readInt32LE(fd));
+    }
+    at += (length + 7) & -8;
+  }
+  for (const fd of fds) own(fd);
+  return fds;
+}

@@ -1,0 +1,107 @@
+import { markAsUntransferable } from 'node:worker_threads';
+import { libc } from '../../ring/libc.js';
+
+/** Up to this size chunks are cut from the small slab. */
+const SMALL = 1024;
+const SMALL_SLAB = 16 * 1024;
+const LARGE_SLAB = 512 * 1024;
+/** Up to this size a loop over words is faster than a call that makes a view of the source first. */
+const WORDWISE_MAX = 256;
+
+/** Slabs die by the dozen in a garbage collection; faulting their memory in again costs more than the copy. */
+const KEPT_SLABS = 16 * 1024 * 1024;
+let kept = false;
+
+function keepFreedSlabs(): void {
+  kept = true;
+  libc().keepFreedMemory(KEPT_SLABS);
+}
+
+/** Bytes, and the same by words of four. */
+export interface Memory {
+  readonly bytes: Buffer;
+  readonly words: Int32Array | Uint32Array;
+}
+
+export function memoryOf(bytes: Buffer): Memory {
+  return { bytes, words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) };
+}
+
+/** Copies `length` bytes, by words where both sides and the length allow it. */
+function copyBytes(source: Memory, from: number, target: Memory, to: number, length: number): void {
+  if (length > WORDWISE_MAX || ((from | to | length) & 3) !== 0) {
+    source.bytes.copy(target.bytes, to, from, from + length);
+    return;
+  }
+  const { words } = source;
+  const into = target.words;
+  const end = (from + length) >> 2;
+  for (let at = from >> 2, put = to >> 2; at < end; at++, put++) into[put] = words[at]!;
+}
+
+/**
+ * JavaScript memory that received chunks are cut from: one allocation serves many. Small chunks have
+ * slabs of their own, so that one kept by the user does not pin a large one. The last chunk can be made
+ * longer, so that those of one connection can be one.
+ */
+class Slab {
+  readonly #size: number;
+  #memory = memoryOf(Buffer.alloc(0));
+  /** How much of it is taken. */
+  #used: number;
+
+  constructor(size: number) {
+    this.#size = size;
+    this.#used = size;
+  }
+
+  /** A copy of `length` bytes of `source` from `start` on. */
+  copy(source: Memory, start: number, length: number): Buffer {
+    if (this.#used + length > this.#size) {
+      if (this.#size === LARGE_SLAB && !kept) keepFreedSlabs();
+      const bytes = Buffer.allocUnsafeSlow(this.#size);
+      // Other chunks share it, so it must not be transferred to another thread.
+      markAsUntransferable(bytes.buffer);
+      this.#memory = memoryOf(bytes);
+      this.#used = 0;
+    }
+    const used = this.#used;
+    copyBytes(source, start, this.#memory, used, length);
+    this.#used = used + length;
+    return this.#memory.bytes.subarray(used, used + length);
+  }
+
+  /** The next chunk starts at a whole word. */
+  align(): void {
+    this.#used = (this.#used + 3) & -4;
+  }
+
+  /** Whether the next chunk would lie right behind `last`. */
+  canExtend(last: Buffer, length: number): boolean {
+    return (
+      last.buffer === this.#memory.bytes.buffer &&
+      last.byteOffset + last.length === this.#used &&
+      this.#used + length <= this.#size
+    );
+  }
+}
+
+const small = new Slab(SMALL_SLAB);
+const large = new Slab(LARGE_SLAB);
+
+/**
+ * A Buffer of the user's own with these bytes. If it is to follow `last`, and can lie right behind it,
+ * the result is one Buffer with the bytes of both, and `last` is not needed any more.
+ */
+export function copyChunk(source: Memory, start: number, length: number, last: Buffer | undefined): Buffer {
+  if (last !== undefined) {
+    const slab = last.length <= SMALL ? small : large;
+    if (slab.canExtend(last, length)) {
+      const chunk = slab.copy(source, start, length);
+      return Buffer.from(chunk.buffer as ArrayBuffer, last.byteOffset, last.length + length);
+    }
+  }
+  const slab = length <= SMALL ? small : large;
+  slab.align();
+  return slab.copy(source, start, length);
+}

@@ -1,0 +1,57 @@
+import { isUint8Array } from 'node:util/types';
+import { checkInt, checkU32 } from '../../ring/check.js';
+import { argTypeError, systemError } from '../../ring/errors.js';
+import { libc } from '../../ring/libc.js';
+import { getIntOption, type OptionValue, setOption } from './options.js';
+
+/** The most bytes that an option is asked for. */
+const OPTION_MAX = 4096;
+
+/** Options of an open socket, of whichever kind. */
+export abstract class SocketOptions {
+  /** The socket's descriptor, -1 once closed. */
+  abstract get fd(): number;
+  /** @internal Throws if the socket is closed. */
+  protected abstract checkOpen(): void;
+
+  /** @internal What was sent before an option changes leaves as things are. */
+  protected beforeChange(): void {}
+
+  /** @internal */
+  protected set(level: number, name: number, value: OptionValue, syscall?: string): this {
+    this.checkOpen();
+    this.beforeChange();
+    setOption(this.fd, level, name, value, syscall);
+    return this;
+  }
+
+  /** @internal */
+  protected getInt(level: number, name: number, syscall?: string): number {
+    this.checkOpen();
+    return getIntOption(this.fd, level, name, syscall);
+  }
+
+  /**
+   * Any option as its bytes, getsockopt(2).
+   * @param length how many bytes are asked for; default 4, an int.
+   */
+  getOption(level: number, name: number, length = 4): Buffer {
+    checkU32('level', level);
+    checkU32('name', name);
+    const value = Buffer.alloc(checkInt('length', length, 0, OPTION_MAX));
+    const size = new Uint32Array([length]);
+    this.checkOpen();
+    const failed = libc().getsockopt(this.fd, level, name, value, size);
+    if (failed < 0) throw systemError(failed, 'getsockopt');
+    return value.subarray(0, size[0]);
+  }
+
+  /** Sets any option, from an int or from bytes, setsockopt(2). */
+  setOption(level: number, name: number, value: number | Uint8Array): this {
+    checkU32('level', level);
+    checkU32('name', name);
+    if (typeof value === 'number') return this.set(level, name, checkU32('value', value) | 0);
+    if (!isUint8Array(value)) throw argTypeError('value', 'of type number or Uint8Array', value);
+    return this.set(level, name, value);
+  }
+}

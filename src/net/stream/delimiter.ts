@@ -1,0 +1,35 @@
+/** The arguments of `readUntil`. */
+import { constants } from 'node:buffer';
+import { isUint8Array } from 'node:util/types';
+import type { WaitOptions } from '../../loop/waiter.js';
+import { checkInt } from '../../ring/check.js';
+import { argTypeError, rangeError } from '../../ring/errors.js';
+import { optionNames } from '../../ring/options.js';
+
+/** How `readUntil` goes. */
+export interface ReadUntilOptions extends WaitOptions {
+  /** The most bytes, the delimiter included; default 65536. */
+  max?: number;
+}
+
+export const READ_UNTIL_OPTIONS = optionNames<ReadUntilOptions>({ max: true, signal: true, timeout: true });
+
+/** Text, bytes, or one byte. */
+export type Delimiter = string | Uint8Array | number;
+
+const UNTIL_MAX = 65536;
+
+/** The bytes of a delimiter. */
+export function delimiterOf(delimiter: Delimiter): Buffer {
+  let bytes: Buffer;
+  if (typeof delimiter === 'number') bytes = Buffer.of(checkInt('delimiter', delimiter, 0, 255));
+  else if (typeof delimiter === 'string' || isUint8Array(delimiter)) bytes = Buffer.from(delimiter);
+  else throw argTypeError('delimiter', 'of type string, number or Uint8Array', delimiter);
+  if (bytes.length === 0) throw rangeError('delimiter.length', '>= 1', 0);
+  return bytes;
+}
+
+/** The most bytes to be read up to a delimiter of `least` bytes. */
+export function untilMax(options: ReadUntilOptions, least: number): number {
+  return checkInt('options.max', options.max ?? UNTIL_MAX, least, constants.MAX_LENGTH);
+}

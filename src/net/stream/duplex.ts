@@ -1,0 +1,311 @@
+import { AsyncResource } from 'node:async_hooks';
+import { Duplex } from 'node:stream';
+import { clearTimeout, nextTick, setImmediate, setTimeout } from '../../loop/real-timers.js';
+import { callBack, throwLater } from '../../loop/uncaught.js';
+import { checkDuration, checkFunction } from '../../ring/check.js';
+import { withCode } from '../../ring/errors.js';
+import { optionNames } from '../../ring/options.js';
+import type { InetAddress } from '../../ring/sockaddr.js';
+import type { Connection } from './connection.js';
+import { meetWrappers, onWrapped, type WrapperHandle } from './tls-wrapper.js';
+
+/** What Node's timers hold, in milliseconds. */
+const TIMER_MAX = 0x7fffffff;
+
+/** What TCP_KEEPIDLE holds, in seconds. */
+const KEEP_ALIVE_MAX = 32767;
+
+/** What the stream of a connection is to be. */
+export interface ToDuplexOptions {
+  /**
+   * Whether it can still be written to once the peer has ended its side; default false, as a net.Socket has it:
+   * the stream then ends itself, once what has been written is sent.
+   */
+  allowHalfOpen?: boolean | undefined;
+}
+
+export const TO_DUPLEX_OPTIONS = optionNames<ToDuplexOptions>({ allowHalfOpen: true });
+
+type Done = (error?: Error | null) => void;
+
+/** There is nothing left to end once the peer has reset. */
+function unlessReset(error: { code?: string }): void {
+  if (error.code !== 'ENOTCONN') throw error;
+}
+
+const succeed = (_done: unknown): number => 0;
+
+/**
+ * A connection as a stream of Node's, with what `node:http` and `node:tls` ask of a `net.Socket`:
+ * `server.emit('connection', duplex)`, `tls.connect({ socket: duplex })`, `new TLSSocket(duplex)`. Its
+ * listeners are called in the async context that it was made in.
+ */
+export class ConnectionDuplex extends Duplex {
+  /** Never: there is a connection. */
+  readonly connecting = false;
+  /** Milliseconds without traffic after which 'timeout' is emitted; 0 is never, as before `setTimeout` was called. */
+  timeout: number | undefined = undefined;
+  readonly #connection: Connection;
+  readonly #context = new AsyncResource('uasync.ConnectionDuplex');
+  #timer: NodeJS.Timeout | undefined;
+  /** Bytes that the connection had sent when the timer was last looked at. */
+  #sent = 0;
+  /** Bytes that the connection was given to send, and those of them whose write has not called back. */
+  #dispatched = 0;
+  #writing = 0;
+  #resetting = false;
+  #peer: Partial<InetAddress> | undefined;
+
+  constructor(connection: Connection, { allowHalfOpen = false }: ToDuplexOptions) {
+    // 'close' is emitted here, as it says whether there was an error.
+    super({ allowHalfOpen: Boolean(allowHalfOpen), emitClose: false });
+    this.#connection = connection;
+    if (!allowHalfOpen) this.once('end', this.#onPeerEnded);
+  }
+
+  // --- Reading --------------------------------------------------------------------------------------
+
+  override _read(): void {
+    this.#connection.read().then(this.#onChunk, this.#onReadError);
+  }
+
+  readonly #onChunk = (chunk: Buffer | null): void => {
+    this.#timer?.refresh();
+    try {
+      this.#context.runInAsyncScope(this.#push, this, chunk);
+    } catch (thrown) {
+      throwLater(thrown);
+      // The stream has not come to asking for more.
+      this.read(0);
+    }
+  };
+
+  #push(chunk: Buffer | null): void {
+    this.push(chunk);
+  }
+
+  readonly #onReadError = (error: Error): void => {
+    // Its own end is no news to it.
+    if (!this.destroyed) this.#context.runInAsyncScope(this.destroy, this, error);
+  };
+
+  /** A TLS socket is made over a stream by pausing it first. */
+  override pause(): this {
+    if (this.listenerCount('data') === 0) meetWrappers();
+    return super.pause();
+  }
+
+  // --- Writing --------------------------------------------------------------------------------------
+
+  readonly #onPeerEnded = (): void => {
+    // Unless it lies under a TLS socket, which has it half open.
+    if (!this.allowHalfOpen) this.write = this.#writeAfterEnd;
+  };
+
+  /** That the stream ended is the peer's doing: "write after end" would blame the caller. */
+  readonly #writeAfterEnd = (...args: unknown[]): boolean => {
+    if (!this.writableEnded) return (super.write as (...args: unknown[]) => boolean).apply(this, args);
+    const error = withCode(new Error('This socket has been ended by the other party'), 'EPIPE');
+    const done = args.find(arg => typeof arg === 'function') as Done | undefined;
+    if (done !== undefined) nextTick(done, error);
+    this.destroy(error);
+    return false;
+  };
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
+    this.#dispatch(chunk.length);
+    this.#settle(this.#connection.write(chunk), done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: Done): void {
+    this.#dispatch(chunks.reduce((sum, { chunk }) => sum + chunk.length, 0));
+    this.#settle(this.#connection.write(chunks.map(({ chunk }) => chunk)), done);
+  }
+
+  #dispatch(length: number): void {
+    this.#timer?.refresh();
+    this.#dispatched += length;
+    this.#writing = length;
+  }
+
+  override _final(done: Done): void {
+    this.#settle(this.#connection.shutdown().catch(unlessReset), done);
+  }
+
+  #settle(promise: Promise<void>, done: Done): void {
+    promise.then(
+      () => {
+        this.#timer?.refresh();
+        this.#writing = 0;
+        callBack(done);
+      },
+      error => callBack(done, error),
+    );
+  }
+
+  // --- The end --------------------------------------------------------------------------------------
+
+  override _destroy(error: Error | null, done: Done): void {
+    clearTimeout(this.#timer);
+    const connection = this.#connection;
+    const hadError = error !== null;
+    const emitClose = (): void => void this.#context.runInAsyncScope(this.emit, this, 'close', hadError);
+    // After 'error', which the stream emits in the next tick, and as late as libuv says it.
+    const closed = (): void => void setImmediate(emitClose);
+    // What the kernel has not taken is dropped, as a net.Socket does.
+    if (this.#resetting) connection.reset().then(closed, closed);
+    else if (this.writableFinished) connection.close().then(closed, closed);
+    else connection.abandon().then(closed, closed);
+    done(error);
+  }
+
+  /** Sends what was written, then closes. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  /** Closes at once: the peer sees a reset. */
+  resetAndDestroy(): this {
+    this.#resetting = true;
+    if (this.destroyed) this.#connection.reset().catch(() => {});
+    return this.destroy();
+  }
+
+  // --- As a net.Socket ------------------------------------------------------------------------------
+
+  /** 'open', 'readOnly' or 'writeOnly' when one side has ended, 'closed' when both have. */
+  get readyState(): 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  /** Whether it is not connected: it is until it is destroyed. */
+  get pending(): boolean {
+    return this.destroyed;
+  }
+
+  get #local(): Partial<InetAddress> {
+    return ((this.destroyed ? undefined : this.#connection.localAddress) ?? {}) as Partial<InetAddress>;
+  }
+
+  get #remote(): Partial<InetAddress> {
+    if (!this.destroyed) this.#peer ??= this.#connection.remoteAddress as Partial<InetAddress> | undefined;
+    return this.#peer ?? {};
+  }
+
+  /** This end's numeric address; undefined for a Unix socket, and once destroyed. */
+  get localAddress(): string | undefined {
+    return this.#local.address;
+  }
+
+  /** This end's port. */
+  get localPort(): number | undefined {
+    return this.#local.port;
+  }
+
+  /** 'IPv4' or 'IPv6' */
+  get localFamily(): string | undefined {
+    return this.#local.family;
+  }
+
+  /** The peer's numeric address; undefined for a Unix socket, and once destroyed unless it was asked for before. */
+  get remoteAddress(): string | undefined {
+    return this.#remote.address;
+  }
+
+  /** The peer's port. */
+  get remotePort(): number | undefined {
+    return this.#remote.port;
+  }
+
+  /** 'IPv4' or 'IPv6' */
+  get remoteFamily(): string | undefined {
+    return this.#remote.family;
+  }
+
+  /** Bytes that have arrived. */
+  get bytesRead(): number {
+    return this.#connection.bytesRead;
+  }
+
+  /** Bytes that were written, also those that wait to be sent. */
+  get bytesWritten(): number {
+    return this.#dispatched + Math.max(0, this.writableLength - this.#writing);
+  }
+
+  /** This end's address. */
+  address(): Partial<InetAddress> {
+    const { address, family, port } = this.#local;
+    return address === undefined ? {} : ({ address, family, port } as Partial<InetAddress>);
+  }
+
+  get #isTcp(): boolean {
+    return !this.#connection.closed && this.localFamily !== undefined;
+  }
+
+  /** TCP_NODELAY, tcp(7); nothing on a Unix socket, as a net.Socket has it. */
+  setNoDelay(enable = true): this {
+    if (this.#isTcp) this.#connection.setNoDelay(Boolean(enable));
+    return this;
+  }
+
+  /** `delay` is in milliseconds, as a net.Socket has it; nothing on a Unix socket. */
+  setKeepAlive(enable = false, delay = 0): this {
+    const idle = Math.min(Math.floor(delay / 1000), KEEP_ALIVE_MAX);
+    if (this.#isTcp) this.#connection.setKeepAlive(Boolean(enable), idle > 0 ? { idle } : {});
+    return this;
+  }
+
+  /** Has 'timeout' emitted after `ms` milliseconds without traffic, and nothing else done; 0 is never. */
+  setTimeout(ms: number, callback?: () => void): this {
+    if (this.destroyed) return this;
+    checkDuration('ms', ms);
+    if (callback !== undefined) checkFunction('callback', callback);
+    this.timeout = ms;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#sent = this.#connection.bytesWritten;
+    if (ms > 0) this.#timer = setTimeout(() => this.#onTimeout(), Math.min(ms, TIMER_MAX)).unref();
+    if (callback !== undefined) {
+      if (ms > 0) this.once('timeout', callback);
+      else this.removeListener('timeout', callback);
+    }
+    return this;
+  }
+
+  #onTimeout(): void {
+    // A large write moves, although it has not called back.
+    const sent = this.#connection.bytesWritten;
+    if (this.#writing !== 0 && sent !== this.#sent) this.#timer?.refresh();
+    else this.emit('timeout');
+    this.#sent = sent;
+  }
+
+  /** Pending reads and writes keep the process alive, which is the default. */
+  ref(): this {
+    this.#connection.ref();
+    return this;
+  }
+
+  /** They no longer do. */
+  unref(): this {
+    this.#connection.unref();
+    return this;
+  }
+
+  /** @internal It lies under a TLS socket, which asks it what it asks a net.Socket, and ends it in its own time. */
+  [onWrapped](handle: WrapperHandle): void {
+    handle.getpeername = out => succeed(Object.assign(out, this.#remote));
+    handle.getsockname = out => succeed(Object.assign(out, this.address()));
+    handle.setNoDelay = enable => succeed(this.setNoDelay(enable));
+    handle.setKeepAlive = (enable, delay) => succeed(this.setKeepAlive(enable, delay * 1000));
+    handle.ref = () => void this.ref();
+    handle.unref = () => void this.unref();
+    // The TLS socket takes it over first.
+    nextTick(() => {
+      this.allowHalfOpen = true;
+    });
+  }
+}

@@ -1,0 +1,388 @@
+import { closeSocket } from '../../loop/close.js';
+import type { Loop } from '../../loop/loop.js';
+import type { Operation } from '../../loop/operation.js';
+import { queueMicrotask } from '../../loop/real-timers.js';
+import { Waiter, type WaitOptions } from '../../loop/waiter.js';
+import { ECONNRESET, EPIPE } from '../../ring/errno.js';
+import {
+  closedError,
+  type ErrorDetails,
+  systemError,
+  timeoutError,
+  type UasyncError,
+} from '../../ring/errors.js';
+import { libc } from '../../ring/libc.js';
+import type { SocketAddress } from '../../ring/sockaddr.js';
+import { SHUT_WR } from '../../ring/sqe/sockets.js';
+import { placeOf } from '../address/addresses.js';
+import { connectionClosed, failed } from '../socket/diagnostics.js';
+import { type Remains, userOf } from '../socket/forgotten.js';
+import { IdleTimer } from '../socket/idle-timer.js';
+import { setResetOnClose } from '../socket/options.js';
+import { addressOf, detailsOf, peerNameOf } from '../socket/peer-name.js';
+import { endNow, LingeringClose } from './lingering-close.js';
+import { PeerWatch } from './peer-watch.js';
+import { ReceiveBuffers } from './receive-buffers.js';
+import { Receiver, type ReceiverOwner } from './receiver.js';
+import { Sender } from './sender.js';
+
+/**
+ * A connected socket with its two directions, and how they end. `Connection` is what users see of it, and what
+ * is in flight does not keep alive.
+ */
+export class Endpoint implements ReceiverOwner, Remains {
+  held: WeakRef<object> | null = null;
+  readonly loop: Loop;
+  #receiver: Receiver | null = null;
+  #sender: Sender | null = null;
+  /** The descriptor, -1 once closed. */
+  fd: number;
+  /** SO_LINGER in seconds; null is the kernel's default. */
+  linger: number | null = null;
+  /** The peer, see `peerNameOf`: asked for while the kernel knows it. */
+  readonly #peer: string;
+  /** Who has made the connection: this side, the peer, or another program. */
+  direction: '->' | '<-' | '<->' = '<->';
+  readonly #onClosed: (() => void) | undefined;
+  #closing: Promise<void> | null = null;
+  #shutdown: Promise<void> | null = null;
+  #idle: IdleTimer | null = null;
+  #lingering: LingeringClose | null = null;
+  #watch: PeerWatch | null = null;
+  /** Settles what asks after the peer when all is over already. */
+  #finished: AbortSignal | null = null;
+  /** Whether this side has ended, and whether a read has found the end of the other. */
+  #ended = false;
+  #peerEnded = false;
+  /** Whether what waits keeps the process alive. */
+  #referenced = true;
+  /** Whether it is closing by itself: what is read then is still the end, or the failure. */
+  #endedItself = false;
+
+  constructor(loop: Loop, fd: number, onClosed: (() => void) | undefined) {
+    this.loop = loop;
+    this.fd = fd;
+    this.#peer = peerNameOf(fd);
+    this.#onClosed = onClosed;
+    // Made here, where a failure can be reported.
+    ReceiveBuffers.of(loop);
+  }
+
+  get kind(): string {
+    return 'Connection';
+  }
+
+  /** The two directions, each made when it is first needed: a program may hold very many connections. */
+  get receiver(): Receiver {
+    this.#receiver ??= this.#adopt(new Receiver(this.loop, this.fd, this));
+    return this.#receiver;
+  }
+
+  get sender(): Sender {
+    this.#sender ??= this.#adopt(new Sender(this.loop, this.fd, this.#peer));
+    return this.#sender;
+  }
+
+  /** What an error says of the peer. */
+  get peerDetails(): ErrorDetails | undefined {
+    return detailsOf(this.#peer);
+  }
+
+  get madeSender(): Sender | null {
+    return this.#sender;
+  }
+
+  #adopt<T extends Operation>(direction: T): T {
+    direction.referenced = this.#referenced;
+    direction.subject = this;
+    return direction;
+  }
+
+  /** Bytes received. */
+  get bytesRead(): number {
+    return this.#receiver === null ? 0 : this.#receiver.bytesRead;
+  }
+
+  /** Bytes accepted by the kernel. */
+  get bytesWritten(): number {
+    return this.#sender === null ? 0 : this.#sender.bytesWritten;
+  }
+
+  /** Bytes written that it has not taken. */
+  get bufferedAmount(): number {
+    return this.#sender === null ? 0 : this.#sender.bufferedAmount;
+  }
+
+  /** Whether it is closed or closing. */
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  /** How far it has come, in a word or two. */
+  get state(): string {
+    if (this.fd < 0) return 'closed';
+    const receiver = this.#receiver;
+    if (receiver?.error) return `failed ${(receiver.error as UasyncError).code}`;
+    if (this.#closing !== null) return 'closing';
+    if (this.#ended) return 'ended';
+    return receiver?.finished ? 'ended by the peer' : 'open';
+  }
+
+  /** What waits: bytes that are not read, and readers. */
+  get waiting(): { bytes: number; readers: number } {
+    const receiver = this.#receiver;
+    return receiver === null
+      ? { bytes: 0, readers: 0 }
+      : { bytes: receiver.unreadBytes, readers: receiver.waiting };
+  }
+
+  get referenced(): boolean {
+    return this.#referenced;
+  }
+
+  get object(): object | undefined {
+    return userOf(this);
+  }
+
+  /** The peer's. */
+  get address(): SocketAddress | undefined {
+    return addressOf(this.#peer);
+  }
+
+  get place(): string | undefined {
+    const { address } = this;
+    return address === undefined ? undefined : `with ${placeOf(address)}`;
+  }
+
+  onPeerEnded(): void {
+    this.#peerEnded = true;
+    if (this.sender.piped) this.watchPeer();
+    this.#endItself();
+  }
+
+  onFailed(error: Error): void {
+    // In both directions: a pipe that leads here must not wait for bytes to learn it.
+    this.sender.endPipes(error);
+    this.sender.abort(systemError(EPIPE, 'write', this.peerDetails));
+    failed(this, error);
+    this.#watch?.finish(error);
+    this.#endItself();
+  }
+
+  /** A peer that only receives may go without a read or a write that finds out: pipes that lead here end then. */
+  watchPeer(): void {
+    if (this.fd >= 0 && !this.loop.closing) this.#watchNow();
+  }
+
+  /** A pipe begins that leads here: does a read tell if the peer goes? Perhaps one that begins in this turn. */
+  watchWhilePiped(): void {
+    queueMicrotask(() => {
+      if (this.sender.piped && this.receiver.slot < 0 && !this.closed) this.watchPeer();
+    });
+  }
+
+  #watchNow(): PeerWatch {
+    this.#watch ??= new PeerWatch(this.loop, this.fd, this.#referenced, failed => this.#onGone(failed));
+    this.#watch.subject = this;
+    return this.#watch;
+  }
+
+  /** The poll says that the connection has failed, or that both sides have ended. */
+  #onGone(failed: boolean): void {
+    const watch = this.#watch!;
+    // A peer of a Unix socket that closes hangs up with its end. A pipe need not fail for that: perhaps nothing more
+    // is to be sent. It does if the peer had ended its side before, to receive the rest.
+    if (failed || watch.hasEnded || !this.receiver.finished) {
+      this.sender.endPipes(systemError(EPIPE, 'write', this.peerDetails));
+    }
+    const ended = !failed && this.sender.ended;
+    watch.finish(ended ? closedError('The connection') : systemError(ECONNRESET, 'poll', this.peerDetails));
+  }
+
+  /** Resolves when nothing more will come from the peer. */
+  async peerEnded(options: WaitOptions | undefined): Promise<void> {
+    if (this.fd >= 0 && !this.loop.closing && !this.receiver.finished) await this.#watchNow().ended(options);
+  }
+
+  /** Resolves when the connection is over. */
+  async over(options: WaitOptions | undefined): Promise<void> {
+    if (this.fd >= 0 && !this.loop.closing && !this.receiver.failed) await this.#watchNow().over(options);
+  }
+
+  /** Aborted when it is. */
+  get signal(): AbortSignal {
+    if (this.#watch !== null) return this.#watch.signal;
+    if (this.fd >= 0 && !this.loop.closing && !this.receiver.failed) return this.#watchNow().signal;
+    this.#finished ??= AbortSignal.abort(this.receiver.error ?? closedError('The connection'));
+    return this.#finished;
+  }
+
+  /** Nothing is left to do with the socket once both sides have ended, or it has failed. */
+  #endItself(): void {
+    if (this.#closing !== null) return;
+    if (!this.receiver.failed && !(this.#ended && this.#peerEnded)) return;
+    this.#endedItself = true;
+    this.#closing = this.drain().then(() => this.#release());
+  }
+
+  /** It is closed now by its user, too. */
+  #refuseReads(): void {
+    if (!this.#endedItself) return;
+    this.#endedItself = false;
+    this.receiver.stop(NOTHING);
+  }
+
+  /** Rejects what waits when no byte has moved for `ms` milliseconds; 0 is never. */
+  setTimeout(ms: number): void {
+    this.#idle?.stop();
+    this.#idle = ms === 0 ? null : this.#newIdleTimer(ms);
+  }
+
+  #newIdleTimer(ms: number): IdleTimer {
+    const { receiver, sender } = this;
+    return new IdleTimer(
+      ms,
+      () => receiver.bytesRead + sender.bytesWritten,
+      () => receiver.waitedFor || !sender.drained || sender.piped,
+      () => {
+        receiver.timeOut();
+        if (!sender.drained) sender.abort(timeoutError('write'));
+        else sender.endPipes(timeoutError('write'));
+      },
+    );
+  }
+
+  setReferenced(referenced: boolean): void {
+    this.#referenced = referenced;
+    if (this.#receiver !== null) this.loop.setReferenced(this.#receiver, referenced);
+    this.#sender?.setReferenced(referenced);
+    this.#watch?.setReferenced(referenced);
+  }
+
+  /** Waits until the kernel has taken all that was written. */
+  async drain(options?: WaitOptions): Promise<void> {
+    const { sender } = this;
+    if (sender.idle) return;
+    const waiter = new Waiter<void>('write', () => sender.forgetDrained(done));
+    const done = (): void => {
+      waiter.settled();
+      waiter.resolve();
+    };
+    sender.whenDrained(done);
+    return waiter.wait(options);
+  }
+
+  /** Sends what was written, then ends this side. */
+  shutdown(): Promise<void> {
+    if (this.#closing !== null && !this.#endedItself) return Promise.reject(closedError('The connection'));
+    this.sender.end();
+    this.#shutdown ??= new Promise((resolve, reject) => {
+      // In the order of the calls: a close that follows comes after it.
+      this.sender.whenDrained(() => {
+        try {
+          this.#endWriting();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+    return this.#shutdown;
+  }
+
+  #endWriting(): void {
+    if (this.sender.error !== null) throw this.sender.error;
+    // Not by an operation, which a worker would run after the descriptor may be another's. It never waits.
+    const failed = libc().shutdown(this.fd, SHUT_WR);
+    if (failed < 0) throw systemError(failed, 'shutdown');
+    this.#ended = true;
+    this.#endItself();
+  }
+
+  /** Sends what was written, then closes. */
+  close(): Promise<void> {
+    this.#closing ??= this.#finish(false);
+    this.#refuseReads();
+    return this.#closing;
+  }
+
+  /** Closes at once, and the peer sees a reset. */
+  reset(): Promise<void> {
+    if (this.fd >= 0 && !this.loop.closed) setResetOnClose(this.fd);
+    return this.abandon();
+  }
+
+  /** Closes without sending what the kernel has not taken. */
+  abandon(): Promise<void> {
+    if (this.#closing === null) this.#closing = this.#finish(true);
+    else if (this.fd >= 0) {
+      if (!this.sender.idle) this.sender.abort();
+      this.#lingering?.cut();
+    }
+    this.#refuseReads();
+    return this.#closing;
+  }
+
+  #finish(drop: boolean): Promise<void> {
+    const { sender, receiver } = this;
+    sender.end();
+    if (this.loop.closed) {
+      if (!drop && !receiver.finished) endNow(this.fd);
+      return this.#release();
+    }
+    const atOnce = drop || this.linger === 0 || sender.deferred || sender.error !== null;
+    const over = receiver.finished || (atOnce && receiver.slot < 0);
+    // As most connections end: the peer has, and all is sent; or the connection has failed.
+    if (sender.idle && over && (sender.error === null || receiver.failed)) {
+      receiver.stop(NOTHING);
+      return this.#release();
+    }
+    return atOnce ? this.#finishAtOnce(drop) : this.#finishGently();
+  }
+
+  async #finishAtOnce(drop: boolean): Promise<void> {
+    const stopped = new Promise<void>(resolve => this.receiver.stop(resolve));
+    if (drop) this.sender.abort();
+    await this.drain();
+    await stopped;
+    await this.#end(drop || this.sender.error === null);
+  }
+
+  async #finishGently(): Promise<void> {
+    const sent = await new Promise<boolean>(resolve => {
+      const { fd, receiver, sender, linger } = this;
+      this.#lingering = new LingeringClose(fd, receiver, sender, linger, resolve);
+    });
+    if (sent && this.loop.closing && !this.receiver.finished) endNow(this.fd);
+    await this.#end(sent);
+  }
+
+  #end(sent: boolean): Promise<void> {
+    // A peer must not take part of what was written for all of it.
+    if (!sent) setResetOnClose(this.fd);
+    return this.#release();
+  }
+
+  #release(): Promise<void> {
+    // Until now: a close waits for a peer that does not read no longer than a write.
+    this.#idle?.stop();
+    connectionClosed(this);
+    const { fd } = this;
+    this.fd = -1;
+    const closed = this.#watch === null ? this.#closeSocket(fd) : this.#closeWatched(fd, this.#watch);
+    return this.#onClosed === undefined ? closed : closed.then(this.#onClosed);
+  }
+
+  #closeSocket(fd: number): Promise<void> {
+    return closeSocket(this.loop, fd, this.linger !== null && this.linger > 0);
+  }
+
+  /** The socket would stay open as long as it is polled. */
+  async #closeWatched(fd: number, watch: PeerWatch): Promise<void> {
+    watch.finish(closedError('The connection'));
+    await new Promise<void>(resolve => watch.stop(resolve));
+    await this.#closeSocket(fd);
+  }
+}
+
+const NOTHING = (): void => {};

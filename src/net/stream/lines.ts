@@ -1,0 +1,95 @@
+/** What arrives as lines of text. */
+import { checkWait, type WaitOptions } from '../../loop/waiter.js';
+import { checkInt } from '../../ring/check.js';
+import { argValueError, UasyncError } from '../../ring/errors.js';
+import { optionNames } from '../../ring/options.js';
+
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+const LINE_MAX = 65536;
+/** This many pieces of one line are joined. */
+const PIECES_MAX = 1024;
+
+/** Those in which a line end is one byte, and that byte is nothing else. */
+type LineEncoding = 'utf8' | 'utf-8' | 'latin1' | 'binary' | 'ascii';
+const ENCODINGS: readonly string[] = ['utf8', 'utf-8', 'latin1', 'binary', 'ascii'];
+
+/** How `lines` reads. */
+export interface LinesOptions extends WaitOptions {
+  /** What the bytes mean; default 'utf8'. */
+  encoding?: LineEncoding;
+  /** The most bytes of a line, its end not counted; default 65536. */
+  max?: number;
+}
+
+const LINES_OPTIONS = optionNames<LinesOptions>({ encoding: true, max: true, signal: true, timeout: true });
+
+/** What lines are read from. */
+interface Source {
+  read(options?: WaitOptions): Promise<Buffer | null>;
+  close(): Promise<void>;
+}
+
+/** See `Connection.lines` and `Pipe.lines`. */
+export async function* linesOf(
+  source: Source,
+  options: LinesOptions = {},
+): AsyncGenerator<string, void, undefined> {
+  // Before anything starts: a wrong option leaves the source open.
+  checkWait(options, LINES_OPTIONS);
+  const { encoding = 'utf8', signal, timeout } = options;
+  if (!ENCODINGS.includes(encoding)) {
+    throw argValueError('options.encoding', `must be one of: ${ENCODINGS.join(', ')}`, encoding);
+  }
+  const max = checkInt('options.max', options.max ?? LINE_MAX, 1, 0x7fffffff);
+  try {
+    const line = new Line(max);
+    for (;;) {
+      const chunk = await source.read({ signal, timeout });
+      if (chunk === null) break;
+      let start = 0;
+      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+        line.add(chunk.subarray(start, end));
+        yield line.take(true).toString(encoding);
+        start = end + 1;
+      }
+      if (start < chunk.length) line.add(chunk.subarray(start));
+    }
+    if (line.length !== 0) yield line.take(false).toString(encoding);
+  } finally {
+    await source.close();
+  }
+}
+
+/** The pieces of a line that is yet to end. */
+class Line {
+  length = 0;
+  readonly #max: number;
+  #pieces: Buffer[] = [];
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.length += piece.length;
+    // Its end may be two bytes, of which one is here.
+    if (this.length > this.#max + 1) throw this.#tooLong();
+    if (this.#pieces.length === PIECES_MAX) this.#pieces = [Buffer.concat(this.#pieces)];
+  }
+
+  /** Its bytes, without the end. @param ended whether a newline came after them. */
+  take(ended: boolean): Buffer {
+    let bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.length = 0;
+    if (ended && bytes[bytes.length - 1] === RETURN) bytes = bytes.subarray(0, -1);
+    if (bytes.length > this.#max) throw this.#tooLong();
+    return bytes;
+  }
+
+  #tooLong(): UasyncError {
+    return new UasyncError('ERR_LINE_TOO_LONG', `A line is longer than ${this.#max} bytes`);
+  }
+}

@@ -1,0 +1,45 @@
+import { loop as currentLoop } from '../../loop/current.js';
+import { ENOTCONN } from '../../ring/errno.js';
+import { systemError } from '../../ring/errors.js';
+import { checkOptions, optionNames } from '../../ring/options.js';
+import { AF_UNIX } from '../../ring/sockaddr.js';
+import { IPPROTO_TCP, TCP_NODELAY } from '../../ring/socket-abi.js';
+import { SOCK_STREAM } from '../../ring/sqe/sockets.js';
+import { remoteAddress } from '../address/addresses.js';
+import { adopt, checkNoFds, checkNotListening, checkSocket } from '../socket/adopt.js';
+import { setOption } from '../socket/options.js';
+import { Connection } from './connection.js';
+
+/** How to take over a connected socket. */
+export interface OpenConnectionOptions {
+  /** TCP: sends small writes at once, TCP_NODELAY; default true. */
+  noDelay?: boolean | undefined;
+  /**
+   * Unix sockets: it takes descriptors that the peer sends, for `recvFds`; default false, and the kernel
+   * closes them. Such a connection receives by one system call for each message, and nothing ahead.
+   */
+  receiveFds?: boolean | undefined;
+}
+
+const OPEN_OPTIONS = optionNames<OpenConnectionOptions>({ noDelay: true, receiveFds: true });
+
+/**
+ * Makes a Connection of a connected stream socket, TCP or Unix, that was inherited (such as standard input of an inetd service) or received over a Unix socket. Unless the call throws, the connection owns the descriptor: child processes do not inherit it, and `close()` closes
+ * it. Do not pass the descriptor of a `net.Socket` or of anything else that still uses it.
+ * @throws UasyncError EBADF, ENOTCONN; TypeError ERR_INVALID_FD_TYPE for what is no such socket; TypeError
+ * and RangeError for wrong arguments.
+ */
+export function openConnection(fd: number, options: OpenConnectionOptions = {}): Connection {
+  checkOptions(options, OPEN_OPTIONS);
+  const domain = checkSocket(fd, SOCK_STREAM);
+  checkNotListening(fd);
+  if (domain !== AF_UNIX) checkNoFds(options);
+  if (remoteAddress(fd) === undefined) throw systemError(ENOTCONN, 'getpeername');
+  const loop = currentLoop();
+  return adopt(fd, () => {
+    if (domain !== AF_UNIX && options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    const connection = new Connection(loop, fd);
+    if (options.receiveFds) connection.receiveFds();
+    return connection;
+  });
+}

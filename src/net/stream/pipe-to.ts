@@ -1,0 +1,223 @@
+import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../../loop/blocks.js';
+import { queueMicrotask } from '../../loop/real-timers.js';
+import { traced } from '../../loop/traced.js';
+import { unlessGivenUp } from '../../loop/waiter.js';
+import { errorFrom, type UasyncError } from '../../ring/errors.js';
+import { optionNames } from '../../ring/options.js';
+import type { Sink } from './reader.js';
+import { ReceiveBuffers } from './receive-buffers.js';
+import type { ReceiveQueue } from './receive-queue.js';
+import type { Receiver } from './receiver.js';
+import type { Sender } from './sender.js';
+
+/** How `pipeTo` goes. */
+export interface PipeToOptions {
+  /** Aborting it ends the piping with an `AbortError`; what has been read is still written. */
+  signal?: AbortSignal | undefined;
+  /** Bytes to move, 0 or more; fewer are only if the peer ends before. What comes after stays unread. Default all. */
+  length?: number | undefined;
+  /** Whether the other's sending side ends with it; default true, and false with a `length`. */
+  end?: boolean | undefined;
+}
+
+export const PIPE_TO_OPTIONS = optionNames<PipeToOptions>({ signal: true, length: true, end: true });
+
+/** Fewer bytes are copied: a buffer that is lent must not be held up by a few of them. */
+const LEND_MIN = 16 * 1024;
+
+/**
+ * Carries bytes from where they arrive to where they leave: while some are being sent, others gather.
+ * Large pieces are sent from where the kernel has put them, small ones from a block. What comes beyond
+ * waits at the receiver, which stops receiving when that is too much.
+ */
+class Pipe implements Sink, BlockWaiter {
+  /** Bytes taken from the receiver. */
+  moved = 0;
+  /** Why nothing more can be sent. */
+  error: Error | null = null;
+  readonly #receiver: Receiver;
+  readonly #sender: Sender;
+  readonly #blocks: BlockPool;
+  readonly #buffers: ReceiveBuffers;
+  /** The bytes gathered so far: lent ones from this address on, or (0) copies in a block. */
+  #length = 0;
+  #address = 0;
+  #block: Block | null = null;
+  /** How many bytes it wants still. */
+  #wanted: number;
+  /** How many pieces are being sent. */
+  #leaving = 0;
+  /** Whether what gathers is about to be sent; if not, it is once the last has been sent. */
+  #soon = false;
+  #waiting = false;
+  #onIdle: (() => void) | null = null;
+
+  constructor(receiver: Receiver, sender: Sender, length: number) {
+    this.#wanted = length;
+    this.#receiver = receiver;
+    this.#sender = sender;
+    this.#blocks = receiver.loop.blocks;
+    this.#buffers = ReceiveBuffers.of(receiver.loop);
+  }
+
+  get satisfied(): boolean {
+    return this.#wanted === 0;
+  }
+
+  take(length: number, flags: number): boolean {
+    // Where it ends within these bytes, it takes its own from the queue.
+    if (length > this.#wanted || this.error !== null || this.#receiver.loop.closing) return false;
+    const taken =
+      this.#length === 0
+        ? this.#borrow(length, flags) || this.#copy(length, flags)
+        : this.#address === 0
+          ? this.#copy(length, flags)
+          : this.#buffers.lendMore(this.#address, this.#address + this.#length, length, flags);
+    if (!taken) return false;
+    this.#length += length;
+    this.#wanted -= length;
+    if (!this.#sending && !this.#soon) {
+      // With what else has come in this batch.
+      this.#soon = true;
+      queueMicrotask(this.#onGathered);
+    }
+    return true;
+  }
+
+  get #sending(): boolean {
+    return this.#leaving !== 0;
+  }
+
+  #borrow(length: number, flags: number): boolean {
+    if (length >= LEND_MIN) this.#address = this.#buffers.lend(length, flags);
+    return this.#address !== 0;
+  }
+
+  #copy(length: number, flags: number): boolean {
+    // Where memory is short no block is to wait for a peer that may take nothing: the queue has them meanwhile.
+    if (this.#sending && this.#blocks.short) return false;
+    const block = this.#block ?? this.#blocks.acquire(length);
+    if (block === null) return false;
+    if (block.bytes.length - this.#length < length) {
+      // At the limit of memory a new one may be too small, too.
+      if (this.#length === 0) this.#blocks.release(block);
+      return false;
+    }
+    this.#block = block;
+    this.#buffers.takeInto(block.bytes, this.#length, length, flags);
+    return true;
+  }
+
+  drain(queue: ReceiveQueue): void {
+    if (queue.length === 0 || this.#sending || this.#waiting || this.#length !== 0) return;
+    if (this.error !== null || this.#receiver.loop.closing) return;
+    const wanted = Math.min(queue.length, BLOCK_MAX, this.#wanted);
+    if (wanted === 0) return;
+    this.#block = this.#blocks.acquire(wanted);
+    if (this.#block === null) {
+      this.#waiting = true;
+      this.#blocks.wait(this);
+      return;
+    }
+    this.#length = queue.moveTo(this.#block.bytes.subarray(0, wanted), 0);
+    this.#wanted -= this.#length;
+    this.#send();
+  }
+
+  blockReleased(): void {
+    this.#waiting = false;
+    this.#receiver.resume();
+  }
+
+  readonly #onGathered = (): void => {
+    this.#soon = false;
+    this.flush();
+  };
+
+  flush(): void {
+    if (this.#length !== 0) this.#send();
+  }
+
+  #send(): void {
+    const block = this.#block;
+    const length = this.#length;
+    const address = this.#address;
+    this.moved += length;
+    this.#leaving++;
+    this.#length = 0;
+    this.#address = 0;
+    this.#block = null;
+    const sent =
+      block === null ? this.#sender.writeAt(address, length) : this.#sender.writeBlock(block, length);
+    if (address !== 0) {
+      // Each its own: a write that is refused settles before those that the kernel still has.
+      const takeBack = (): void => this.#buffers.takeBack(address);
+      sent.then(takeBack, takeBack);
+    }
+    sent.then(this.#onSent, this.#onFailed);
+  }
+
+  readonly #onSent = (): void => {
+    this.#leaving--;
+    if (this.#length !== 0) this.#send();
+    else this.#receiver.resume();
+    this.#settleIdle();
+  };
+
+  readonly #onFailed = (error: Error): void => {
+    this.#leaving--;
+    this.error ??= error;
+    // What has gathered cannot be sent either.
+    if (this.#address !== 0) this.#buffers.takeBack(this.#address);
+    this.#address = 0;
+    if (this.#block !== null) this.#blocks.release(this.#block);
+    this.#block = null;
+    this.#length = 0;
+    // It must not wait for bytes that may never come.
+    this.#receiver.unforward(this, error);
+    this.#settleIdle();
+  };
+
+  #settleIdle(): void {
+    if (!this.#sending) this.#onIdle?.();
+  }
+
+  /** Resolves when all that was taken has been sent, or could not be. */
+  idle(): Promise<void> {
+    if (!this.#sending && this.#length === 0) return Promise.resolve();
+    return new Promise(resolve => {
+      this.#onIdle = resolve;
+    });
+  }
+}
+
+/**
+ * Moves `length` bytes of what arrives at `receiver` to `sender`. Resolves to their number once they are sent;
+ * to fewer if the peer has ended before.
+ */
+export async function pipe(
+  receiver: Receiver,
+  sender: Sender,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const pipe = new Pipe(receiver, sender, length);
+  if (sender.error !== null) throw errorFrom(sender.error);
+  const end = (error: Error): void => receiver.unforward(pipe, error);
+  sender.addPipe(end);
+  try {
+    await receiver.start(receiver.newReader().forward(pipe), { signal });
+  } catch (error) {
+    // Ended here, it waits for no write, which the other side may never take.
+    const { code } = error as UasyncError;
+    if (code === 'ETIMEDOUT' || code === 'ERR_CLOSED') throw traced(pipe.error ?? error);
+    // An abort waits for no write, also if it comes only now.
+    await unlessGivenUp(pipe.idle(), 'write', { signal });
+    throw traced(pipe.error ?? error);
+  } finally {
+    sender.removePipe(end);
+  }
+  await unlessGivenUp(pipe.idle(), 'write', { signal });
+  if (pipe.error !== null) throw traced(pipe.error);
+  return pipe.moved;
+}

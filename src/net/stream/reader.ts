@@ -1,0 +1,269 @@
+import { pinnedAddress } from '../../loop/pinned.js';
+import { rejectTraced } from '../../loop/traced.js';
+import { Waiter } from '../../loop/waiter.js';
+import { UasyncError } from '../../ring/errors.js';
+import type { Queued } from '../socket/queue.js';
+import type { FdReceiver, ReceivedFds } from '../socket/received-fds.js';
+import type { ReceiveQueue } from './receive-queue.js';
+import { NO_WISH, Wish } from './wish.js';
+
+/** What a read resolves to: a chunk, a count, a step of an iteration, or a chunk with descriptors. */
+export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined> | ReceivedFds;
+
+/** An iteration over the connection, which ends by closing it. */
+export interface ChunkIteration {
+  /** Closes the connection, and resolves to the last step. */
+  return(): Promise<IteratorResult<Buffer, undefined>>;
+}
+
+/** Where all that arrives goes, without a promise for each chunk. */
+export interface Sink {
+  /** Takes the bytes of a completion; false if it cannot now, and they join those that wait. */
+  take(length: number, flags: number): boolean;
+  /** Takes of the bytes that wait as many as it can now. */
+  drain(queue: ReceiveQueue): void;
+  /** Whether it has all that it wants. */
+  readonly satisfied: boolean;
+  /** It gets no more: what it has taken leaves before whatever comes next. */
+  flush(): void;
+}
+
+/** What a reader asks for. */
+export const CHUNK = 0;
+export const INTO = 1;
+export const EXACTLY = 2;
+export const UNTIL = 3;
+export const PEEK = 4;
+export const ALL = 5;
+export const FDS = 6;
+
+const RESOLVED = Promise.resolve();
+
+/** Ends an iteration, but not from within the receiver, which closing comes back to. */
+function closeSoon(
+  iteration: ChunkIteration,
+  closed: (step: IteratorResult<Buffer, undefined>) => void,
+  failed: (error: unknown) => void,
+): void {
+  RESOLVED.then(() => iteration.return()).then(closed, failed);
+}
+
+/** Whose bytes a reader waits for. */
+export interface ReaderOwner {
+  /** The reader gives up: it waits no more. */
+  forget(reader: Reader): void;
+}
+
+const forget = (waiter: Waiter<ReadValue>): void => {
+  const reader = waiter as Reader;
+  reader.owner!.forget(reader);
+};
+
+const NOTHING = (): void => {};
+
+/** Readers that wait for nothing, of all connections of this thread. */
+const spare: Reader[] = [];
+const SPARE_MAX = 1024;
+
+/** Someone who waits for bytes. */
+export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
+  next: Reader | null = null;
+  owner: ReaderOwner | null = null;
+  /** The object that is read: it is in use as long as this waits, and must not be collected. */
+  user: object | null = null;
+  asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK | typeof ALL | typeof FDS =
+    CHUNK;
+  /** What it asks for, if that is not CHUNK. */
+  wish = NO_WISH;
+  /** CHUNK: set if it is a step of an iteration, which is settled at once, without a promise in between. */
+  iteration: ChunkIteration | null = null;
+
+  private constructor() {
+    super('read', forget);
+  }
+
+  /** A reader that waits for nothing yet. */
+  static of(owner: ReaderOwner): Reader {
+    const reader = spare.pop() ?? new Reader();
+    reader.owner = owner;
+    return reader;
+  }
+
+  /** Has it ask for the next bytes as a step of an iteration; without this it asks for them as a Buffer. */
+  step(iteration: ChunkIteration): this {
+    this.iteration = iteration;
+    return this;
+  }
+
+  /** For the next bytes, to fill `target` with: their number, 0 at the end. */
+  into(target: Uint8Array): this {
+    const wish = this.#wish(INTO);
+    wish.target = target;
+    wish.room = target.length;
+    wish.address = pinnedAddress(target);
+    return this;
+  }
+
+  exactly(count: number): this {
+    const wish = this.#wish(EXACTLY);
+    wish.target = Buffer.allocUnsafe(count);
+    wish.room = count;
+    return this;
+  }
+
+  /** For the bytes up to `delimiter`, which is among the first `max`. */
+  until(delimiter: Buffer, max: number): this {
+    const wish = this.#wish(UNTIL);
+    wish.delimiter = delimiter;
+    wish.count = max;
+    return this;
+  }
+
+  peek(count: number): this {
+    this.#wish(PEEK).count = count;
+    return this;
+  }
+
+  /** For the descriptors that come with the bytes. */
+  withFds(fds: FdReceiver): this {
+    this.#wish(FDS).fds = fds;
+    return this;
+  }
+
+  /** For all that arrives to go to `sink`, until the peer has ended. */
+  forward(sink: Sink): this {
+    this.#wish(ALL).sink = sink;
+    return this;
+  }
+
+  #wish(asks: typeof this.asks): Wish {
+    this.asks = asks;
+    if (this.wish === NO_WISH) this.wish = new Wish();
+    return this.wish;
+  }
+
+  /** Bytes that it may need to have waiting at once. */
+  get wants(): number {
+    return this.asks === UNTIL || this.asks === PEEK ? this.wish.count : 0;
+  }
+
+  /** Whether the target was detached or shrunk meanwhile. */
+  get detached(): boolean {
+    return this.wish.target !== null && this.wish.target.length < this.wish.room;
+  }
+
+  /** Settles it from what has arrived; false if that is not enough. */
+  serve(queue: ReceiveQueue): boolean {
+    switch (this.asks) {
+      case CHUNK:
+        if (queue.length === 0) return false;
+        this.give(queue.shift());
+        return true;
+      case INTO:
+        if (queue.length === 0) return false;
+        this.resolve(queue.moveTo(this.wish.target!, 0));
+        return true;
+      case EXACTLY:
+        this.wish.filled += queue.moveTo(this.wish.target!, this.wish.filled);
+        if (this.wish.filled < this.wish.room) return false;
+        this.resolve(this.wish.target as Buffer);
+        return true;
+      case UNTIL:
+        return this.#serveUntil(queue);
+      case PEEK:
+        if (queue.length < this.wish.count) return false;
+        this.resolve(queue.peek(this.wish.count));
+        return true;
+      case FDS: {
+        if (queue.length === 0) return false;
+        const chunk = queue.shift();
+        this.resolve(this.wish.fds!.take(chunk, queue.length));
+        return true;
+      }
+      case ALL:
+        this.wish.sink!.drain(queue);
+        if (!this.wish.sink!.satisfied) return false;
+        this.resolve(null);
+        return true;
+    }
+  }
+
+  #serveUntil(queue: ReceiveQueue): boolean {
+    const { delimiter, count } = this.wish;
+    const at = queue.indexOf(delimiter, this.wish.searched);
+    if (at >= 0 && at + delimiter.length <= count) {
+      this.resolve(queue.take(at + delimiter.length));
+      return true;
+    }
+    if (at < 0 && queue.length < count) {
+      this.wish.searched = Math.max(queue.length - delimiter.length + 1, 0);
+      return false;
+    }
+    const message = `The delimiter is not among the first ${count} bytes, which stay unread`;
+    this.fail(new UasyncError('ERR_DELIMITER_NOT_FOUND', message));
+    return true;
+  }
+
+  /** No more bytes will come. */
+  end(queue: ReceiveQueue): void {
+    if (this.asks === CHUNK || this.asks === ALL || this.asks === FDS) this.give(null);
+    else if (this.asks === INTO) this.resolve(0);
+    else if (this.asks === PEEK) this.resolve(queue.length === 0 ? null : queue.peek(queue.length));
+    else {
+      this.putBack(queue);
+      const message = 'The peer ended before all that was asked for had come; what came stays unread';
+      this.fail(new UasyncError('ERR_STREAM_PREMATURE_CLOSE', message));
+    }
+  }
+
+  /** What it has taken and will not use is there for the next. */
+  putBack(queue: ReceiveQueue): void {
+    const { wish } = this;
+    if (wish === NO_WISH) return;
+    wish.sink?.flush();
+    if (wish.filled !== 0) queue.unread(Buffer.from((wish.target as Buffer).subarray(0, wish.filled)));
+    wish.filled = 0;
+    wish.searched = 0;
+  }
+
+  /** Settles with a chunk, or with null at the end. */
+  give(chunk: Buffer | null): void {
+    if (this.iteration === null) this.resolve(chunk);
+    else if (chunk !== null) this.resolve({ value: chunk, done: false });
+    else closeSoon(this.iteration, this.resolve, this.reject);
+  }
+
+  /** Settles with an error; an iteration closes the connection first. */
+  override fail(error: Error): void {
+    const { iteration, resolve, reject } = this;
+    if (iteration === null) super.fail(error);
+    else closeSoon(iteration, () => rejectTraced({ resolve, reject }, error), reject);
+  }
+
+  override giveUp(error: Error): void {
+    if (this.wish.filling === null) super.giveUp(error);
+    else {
+      this.settled();
+      this.wish.givenUp ??= error;
+      this.wish.filling.loop.cancel(this.wish.filling);
+    }
+  }
+
+  /** It is settled, and may be used by whoever reads next. */
+  clear(): void {
+    // Once only: two who had the same would get each other's bytes.
+    if (this.owner === null) return;
+    this.owner = null;
+    this.user = null;
+    this.settled();
+    this.iteration = null;
+    // They hold the promise, and it the bytes.
+    this.resolve = NOTHING;
+    this.reject = NOTHING;
+    if (this.asks !== CHUNK) {
+      this.asks = CHUNK;
+      this.wish.clear();
+    }
+    if (spare.length < SPARE_MAX) spare.push(this);
+  }
+}

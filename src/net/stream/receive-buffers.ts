@@ -1,0 +1,141 @@
+import type { Loop } from '../../loop/loop.js';
+import { perLoop } from '../../loop/per-loop.js';
+import type { ProvidedBuffers } from '../../loop/provided-buffers.js';
+import * as abi from '../../ring/abi.js';
+import { assert } from '../../ring/assert.js';
+import { copyChunk, type Memory, memoryOf } from '../socket/slab.js';
+
+/** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
+const INCREMENTAL = { entries: 32, provided: 8, bufferSize: 256 * 1024, piecewise: true };
+/** Without them each receive takes a whole one. */
+const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024 };
+
+/**
+ * The buffers that a loop's connections receive into. The kernel picks one when data is there, so an
+ * idle connection costs none; the bytes are copied out at once, so a few serve all and stay in cache. Those
+ * that only pass through are lent to their sender instead. The kernel has the same number all the time:
+ * while a buffer is lent another takes its place.
+ */
+export class ReceiveBuffers {
+  readonly group: number;
+  readonly #ring: ProvidedBuffers;
+  readonly #memory: Memory;
+  readonly #size: number;
+  /** How far each incremental buffer has been filled. */
+  readonly #filled: Int32Array;
+  /** How many pieces of each are lent. */
+  readonly #lent: Int32Array;
+  /** Buffers that are lent and that the kernel is done with. */
+  readonly #done = new Set<number>();
+  /** Buffers that neither the kernel nor anyone else has. */
+  readonly #spare: number[] = [];
+  /** How many buffers may be lent still. */
+  #lendable = 0;
+
+  private constructor(loop: Loop) {
+    this.#ring = loop.provideBuffers(INCREMENTAL) ?? loop.provideBuffers(WHOLE)!;
+    this.group = this.#ring.group;
+    this.#size = this.#ring.bufferSize;
+    this.#memory = memoryOf(this.#ring.bytes);
+    const { entries, provided } = this.#ring;
+    this.#filled = new Int32Array(entries);
+    this.#lent = new Int32Array(entries);
+    for (let id = entries - 1; id >= provided; id--) this.#spare.push(id);
+    this.#lendable = this.#spare.length;
+    loop.onClose(() => this.#ring.close());
+  }
+
+  /** The loop's buffers, made on first use. */
+  static readonly of = perLoop(loop => new ReceiveBuffers(loop));
+
+  /**
+   * The bytes of a completion, the user's to keep. Each is asked for once, in order of completion. If
+   * nobody has seen `last` yet, the result may be both in one.
+   */
+  take(length: number, flags: number, last: Buffer | undefined): Buffer {
+    const chunk = copyChunk(this.#memory, this.#locate(length, flags), length, last);
+    this.#release(flags);
+    return chunk;
+  }
+
+  /** The same, copied to `target` from `at` on, where there is room for them. */
+  takeInto(target: Uint8Array, at: number, length: number, flags: number): void {
+    const start = this.#locate(length, flags);
+    this.#memory.bytes.copy(target, at, start, start + length);
+    this.#release(flags);
+  }
+
+  /**
+   * Lends the bytes of a completion, where they are, until `takeBack` of the same address. Returns that,
+   * or 0 if too much is lent: they have to be copied then.
+   */
+  lend(length: number, flags: number): number {
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    if (this.#lent[id] === 0) {
+      if (this.#lendable === 0) return 0;
+      this.#lendable--;
+    }
+    this.#lent[id]!++;
+    const address = this.#ring.address + this.#locate(length, flags);
+    this.#release(flags);
+    return address;
+  }
+
+  /** Lends the bytes of a completion too, if they lie right behind those from `address` to `end`. */
+  lendMore(address: number, end: number, length: number, flags: number): boolean {
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    if (id !== this.#idAt(address)) return false;
+    if (this.#ring.address + id * this.#size + this.#filled[id]! !== end) return false;
+    this.#locate(length, flags);
+    this.#release(flags);
+    return true;
+  }
+
+  #idAt(address: number): number {
+    return Math.floor((address - this.#ring.address) / this.#size);
+  }
+
+  /** What was lent from `address` on is no longer used. */
+  takeBack(address: number): void {
+    const id = this.#idAt(address);
+    assert(this.#lent[id]! > 0, 'Bytes of a buffer were given back that are not lent');
+    this.#lent[id]!--;
+    if (this.#lent[id] !== 0) return;
+    this.#lendable++;
+    if (this.#done.delete(id)) this.#spare.push(id);
+  }
+
+  /** A completion had a buffer but no bytes. */
+  giveBack(flags: number): void {
+    this.drop(0, flags);
+  }
+
+  /** Drops the bytes of a completion. */
+  drop(length: number, flags: number): void {
+    this.#locate(length, flags);
+    this.#release(flags);
+  }
+
+  /** Where the data of a completion starts. */
+  #locate(length: number, flags: number): number {
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    assert(id < this.#filled.length, 'A completion names a buffer that there is not');
+    const filled = this.#filled[id]!;
+    assert(filled + length <= this.#size, 'A completion has more bytes than its buffer');
+    this.#filled[id] = flags & abi.CQE_F_BUF_MORE ? filled + length : 0;
+    return id * this.#size + filled;
+  }
+
+  /** The bytes have been copied or lent: if the kernel is done with the buffer, it may have one again. */
+  #release(flags: number): void {
+    if (flags & abi.CQE_F_BUF_MORE) return;
+    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    if (this.#lent[id] === 0) this.#ring.recycle(id);
+    else {
+      assert(this.#spare.length !== 0, 'More buffers are lent than there are');
+      this.#done.add(id);
+      this.#ring.recycle(this.#spare.pop()!);
+    }
+    this.#ring.publish();
+  }
+}

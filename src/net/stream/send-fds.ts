@@ -1,0 +1,69 @@
+/** Descriptors over Unix sockets: SCM_RIGHTS, unix(7). */
+
+import type { Loop } from '../../loop/loop.js';
+import { checkWait, type WaitOptions } from '../../loop/waiter.js';
+import { EAGAIN } from '../../ring/errno.js';
+import { argTypeError, rangeError, stateError, systemError } from '../../ring/errors.js';
+import { POLLOUT } from '../../ring/flags.js';
+import { libc } from '../../ring/libc.js';
+import { Message } from '../../ring/message.js';
+import { SCM_RIGHTS, SOL_SOCKET } from '../../ring/socket-abi.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
+import { CMSGHDR } from '../../ring/structs.js';
+import { FDS_MAX } from '../socket/received-fds.js';
+import { whileHeld } from './hold-limit.js';
+import { descriptorOf, type SendableFile } from './send-file.js';
+import type { Sender } from './sender.js';
+import { toBytes, type WritePart } from './write-data.js';
+
+/** Checks what `sendFds` is given; returns the bytes. */
+export function checkSendFds(
+  fds: readonly SendableFile[],
+  data: WritePart,
+  options: WaitOptions | undefined,
+): Uint8Array {
+  if (!Array.isArray(fds)) throw argTypeError('fds', 'an array', fds);
+  if (fds.length === 0 || fds.length > FDS_MAX) {
+    throw rangeError('fds.length', `>= 1 && <= ${FDS_MAX}`, fds.length);
+  }
+  for (const fd of fds) descriptorOf(fd);
+  const bytes = toBytes(data);
+  if (bytes.length === 0) throw rangeError('data.length', '>= 1', 0);
+  checkWait(options);
+  return bytes;
+}
+
+/** Sends bytes with descriptors, when all that was written before has been taken. */
+export async function sendFds(
+  loop: Loop,
+  sender: Sender,
+  socket: number,
+  fds: readonly SendableFile[],
+  bytes: Uint8Array,
+  options: WaitOptions = {},
+): Promise<void> {
+  const { length } = bytes;
+  await whileHeld(sender, options, async signal => {
+    const control = controlOf(fds.map(descriptorOf));
+    for (let sent = 0; sent < length; ) {
+      if (bytes.length !== length) throw stateError('A buffer was detached while it was being sent');
+      // By a system call: what the kernel reads need not outlive it, and the descriptors are its own after it.
+      const message = new Message({ buffers: [bytes.subarray(sent)], control: sent === 0 ? control : 0 });
+      const res = libc().sendmsg(socket, message.header, MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (res >= 0) {
+        sent += res;
+        sender.bytesWritten += res;
+      } else if (res === EAGAIN) await loop.submit(sqe => sqe.pollAdd(socket, POLLOUT), { signal });
+      else throw systemError(res, 'sendmsg');
+    }
+  });
+}
+
+function controlOf(fds: readonly number[]): Buffer {
+  const control = Buffer.alloc(CMSGHDR.size + fds.length * 4);
+  control.writeUInt32LE(control.length, CMSGHDR.cmsg_len);
+  control.writeInt32LE(SOL_SOCKET, CMSGHDR.cmsg_level);
+  control.writeInt32LE(SCM_RIGHTS, CMSGHDR.cmsg_type);
+  for (const [i, fd] of fds.entries()) control.writeInt32LE(fd, CMSGHDR.size + i * 4);
+  return control;
+}

@@ -1,0 +1,133 @@
+import { AbortableOperation } from '../../loop/abort.js';
+import { BLOCK_MAX, type Block } from '../../loop/blocks.js';
+import type { Loop } from '../../loop/loop.js';
+import { checkWait } from '../../loop/waiter.js';
+import { withBlock } from '../../loop/with-block.js';
+import { checkFd, checkInt, checkSignal } from '../../ring/check.js';
+import { EAGAIN, isCancelled } from '../../ring/errno.js';
+import { argTypeError, closedError } from '../../ring/errors.js';
+import { POLLOUT } from '../../ring/flags.js';
+import { checkOptions, optionNames } from '../../ring/options.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+import { whileHeld } from './hold-limit.js';
+import type { Sender } from './sender.js';
+
+/** A file's descriptor, or what has one. */
+export type SendableFile = { readonly fd: number } | number;
+
+/** Which part of a file `sendFile` sends. */
+export interface SendFileOptions {
+  /** Where to begin, in bytes; default 0. */
+  offset?: number;
+  /** How many bytes; default to the end of the file. */
+  length?: number;
+  /** Aborting it rejects the call with an AbortError. */
+  signal?: AbortSignal;
+  /** Milliseconds after which the call rejects with ETIMEDOUT; without it there is no limit. */
+  timeout?: number;
+}
+
+const SEND_FILE_OPTIONS = optionNames<SendFileOptions>({
+  offset: true,
+  length: true,
+  signal: true,
+  timeout: true,
+});
+
+/** The descriptor that is meant. */
+export function descriptorOf(file: SendableFile): number {
+  if (typeof file === 'number') return checkFd(file);
+  if (typeof file !== 'object' || file === null || typeof file.fd !== 'number') {
+    throw argTypeError('file', 'a FileHandle or a descriptor', file);
+  }
+  // As a FileHandle's is once closed, Node's too.
+  if (file.fd === -1) throw closedError('The file');
+  return checkFd(file.fd);
+}
+
+/** Checks what `sendFile` is given. */
+export function checkSendFile(file: SendableFile, options: SendFileOptions): void {
+  descriptorOf(file);
+  checkOptions(options, SEND_FILE_OPTIONS);
+  const { offset, length, signal, timeout } = options;
+  if (offset !== undefined) checkInt('options.offset', offset, 0, Number.MAX_SAFE_INTEGER);
+  if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
+  checkWait({ signal: checkSignal(signal), timeout });
+}
+
+/**
+ * Sends part of a file when all that was written before has been taken; returns how many bytes. If it
+ * fails with some of them sent, the sender fails with it.
+ *
+ * The bytes go through a block of runtime memory. splice(2) would save that copy, but holds a worker
+ * thread of the kernel for each peer that does not read; the CPU time is the same.
+ */
+export async function sendFile(
+  loop: Loop,
+  sender: Sender,
+  socket: number,
+  file: SendableFile,
+  { offset = 0, length = Number.POSITIVE_INFINITY, signal, timeout }: SendFileOptions,
+): Promise<number> {
+  return whileHeld(sender, { signal, timeout }, signal =>
+    // Read now: the file may have been closed while writes went out.
+    send(loop, sender, socket, descriptorOf(file), offset, length, signal),
+  );
+}
+
+/** A send from a block. Where memory is short it waits for no peer: it ends with what has been taken. */
+class BlockSend extends AbortableOperation<number> {
+  #yielding = false;
+
+  override get syscall(): string {
+    return 'send';
+  }
+
+  run(fd: number, { address }: Block, length: number, signal: AbortSignal): Promise<number> {
+    this.#yielding = this.loop.blocks.short;
+    this.loop
+      .start(this)
+      .sendAt(fd, address, length, MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
+    this.watch(signal);
+    return this.promise();
+  }
+
+  override yieldBlock(): boolean {
+    if (this.#yielding) return false;
+    this.#yielding = true;
+    this.loop.cancelForSure(this);
+    return true;
+  }
+
+  complete(res: number): void {
+    if (this.#yielding && !this.loop.closing && (res === EAGAIN || isCancelled(res))) res = 0;
+    this.conclude(res, res);
+  }
+}
+
+async function send(
+  loop: Loop,
+  sender: Sender,
+  socket: number,
+  file: number,
+  offset: number,
+  length: number,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let at = 0; at < length; ) {
+    const left = length - at;
+    let filled = 0;
+    const piece = async (block: Block): Promise<number> => {
+      const { address, bytes } = block;
+      const want = Math.min(left, bytes.length);
+      filled = await loop.submit(sqe => sqe.readAt(file, address, want, offset + at), { signal });
+      return filled === 0 ? 0 : new BlockSend(loop).run(socket, block, filled, signal);
+    };
+    const taken = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);
+    if (filled === 0) return;
+    at += taken;
+    sender.bytesWritten += taken;
+    // Others have the block until the peer takes more; what is left is read again.
+    if (taken < filled) await loop.submit(sqe => sqe.pollAdd(socket, POLLOUT), { signal });
+  }
+}

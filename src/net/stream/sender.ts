@@ -1,0 +1,395 @@
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
+import { promiseOf } from '../../loop/deferred.js';
+import type { Loop } from '../../loop/loop.js';
+import { pinnedAddress } from '../../loop/pinned.js';
+import { rejectTraced } from '../../loop/traced.js';
+import { EAGAIN, EOPNOTSUPP, isCancelled } from '../../ring/errno.js';
+import { closedError, errorFrom, systemError, UasyncError } from '../../ring/errors.js';
+import { POLLOUT } from '../../ring/flags.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+import { type ConnectionState, failed } from '../socket/diagnostics.js';
+import { detailsOf } from '../socket/peer-name.js';
+import { Queue } from '../socket/queue.js';
+import { isSentNow, restOf, sendNow } from './send-now.js';
+import { SendingSide } from './sending-side.js';
+import { copyWrites, lengthToCopy, NO_BYTES, rewind, Write } from './write.js';
+import { ZeroCopy } from './zero-copy-send.js';
+
+/** UTF-8 takes at most three bytes for each UTF-16 unit. */
+const UTF8_MAX = 3;
+/** What a write that is sent at once resolves to. */
+export const SENT = Promise.resolve();
+
+function detachedError(): UasyncError {
+  return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
+}
+
+/**
+ * The sending side of a connection. One send is in flight at a time, from a block of runtime memory or, of
+ * pinned and lent bytes, in place; writes that come meanwhile queue in order and those that are copied leave
+ * together in the next.
+ */
+export class Sender extends SendingSide implements BlockWaiter {
+  readonly #fd: number;
+  /** The writes whose bytes are in the block, then those that wait; null before the first. */
+  #writes: Queue<Write> | null = null;
+  #block: Block | null = null;
+  /** Set if some sends are to leave without a copy of the kernel's. */
+  #zeroCopy: ZeroCopy | null = null;
+  /** The pinned memory that is being sent. Where the loop ends under it the kernel may have it still. */
+  source: Uint8Array | null = null;
+  /** What is left to send, by address. */
+  #from = 0;
+  #to = 0;
+  #waiting = false;
+  /** The completions of the loop when the last plain send was made. */
+  #sentAt = -1;
+  /** Whether its block is to go back should the peer not take all of it: memory is short. */
+  #yielding = false;
+  /** Whether it waits, without a block, until the peer takes more. */
+  #polling = false;
+  /** Whether the kernel connects with the first send. TCP_FASTOPEN_CONNECT, tcp(7) */
+  deferred = false;
+  /** Whether someone else has the socket to send: how to have them give up, and nothing leaves here. */
+  #holder: (() => void) | null = null;
+  #error: Error | null = null;
+
+  constructor(loop: Loop, fd: number, peer: string) {
+    super(loop, peer);
+    this.#fd = fd;
+  }
+
+  /** Whether every byte has been taken by the kernel. */
+  get drained(): boolean {
+    return (this.#writes === null || this.#writes.empty) && this.#holder === null;
+  }
+
+  override get idle(): boolean {
+    return this.drained && !this.#sending;
+  }
+
+  /** Sends of so many bytes leave without a copy of the kernel's; Infinity is none. */
+  set zeroCopyFrom(bytes: number) {
+    if (this.#zeroCopy === null && bytes === Number.POSITIVE_INFINITY) return;
+    this.#zeroCopy ??= new ZeroCopy();
+    this.#zeroCopy.from = bytes;
+  }
+
+  /** Why no more can be sent. */
+  get error(): Error | null {
+    return this.#error;
+  }
+
+  /** Resolves when the kernel has taken every byte. */
+  write(data: string | Uint8Array): Promise<void> {
+    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
+    if (this.loop.closing) return Promise.reject(closedError('The loop'));
+    if (this.#isFree && isSentNow(this.loop, data, this.#sentAt)) {
+      const rest = this.#sendNow(data);
+      if (rest === null) return this.#error === null ? SENT : Promise.reject(errorFrom(this.#error));
+      data = rest;
+    }
+    if (typeof data === 'string') {
+      if (this.drained && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
+      data = Buffer.from(data);
+    }
+    const write = Write.of(data, data.length, 0);
+    const promise = promiseOf(write);
+    // Without the kernel's copy too the bytes would have to stay as they are for longer than the call.
+    if (this.#zeroCopy === null || data.length < this.#zeroCopy.from) write.address = pinnedAddress(data);
+    if (write.length === 0 && this.drained) write.taken();
+    else this.#push(write);
+    return promise;
+  }
+
+  /** Whether nothing is before what is written now. */
+  get #isFree(): boolean {
+    return this.drained && !this.#sending && !this.#waiting && !this.deferred;
+  }
+
+  /** Sends what the socket takes at once; what is left, null if nothing. */
+  #sendNow(data: string | Uint8Array): string | Uint8Array | null {
+    this.#sentAt = this.loop.completed;
+    const sent = sendNow(this.loop, this.#fd, data);
+    if (sent < 0) {
+      this.#fail(systemError(sent, 'write', detailsOf(this.peer)));
+      return null;
+    }
+    this.bytesWritten += sent;
+    return restOf(this.loop, data, sent);
+  }
+
+  #push(write: Write): void {
+    this.#writes ??= new Queue();
+    this.#writes.push(write);
+    this.bufferedAmount += write.length;
+    if (!this.#sending && !this.#waiting && this.#holder === null) this.#start();
+  }
+
+  /**
+   * Leaves the socket to the caller: resolves when all that was written before has been taken; what is
+   * written after waits for `release()`. `giveUp` is called if the connection is reset meanwhile.
+   */
+  hold(giveUp: () => void): Promise<void> {
+    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
+    if (this.loop.closing) return Promise.reject(closedError('The loop'));
+    const write = Write.of(NO_BYTES, 0, 0);
+    const promise = promiseOf(write);
+    write.holder = giveUp;
+    this.#push(write);
+    return promise;
+  }
+
+  /** Takes back a `hold` that waits still: it rejects with `error`. */
+  unhold(giveUp: () => void, error: Error): void {
+    const writes = this.#writes;
+    // A hold that was refused has never waited.
+    if (writes === null) return;
+    let write = writes.first;
+    while (write !== null && write.holder !== giveUp) write = write.next;
+    if (write === null) return;
+    writes.remove(write);
+    rejectTraced(write, error);
+  }
+
+  /** Ends a `hold`; with an error if what comes after can no longer be sent. */
+  release(error?: Error): void {
+    this.#holder = null;
+    if (error !== undefined) this.#error ??= error;
+    if (this.#error !== null) this.#drop(this.#error);
+    else if (!this.#writes!.empty) this.#start();
+    else this.settleDrained();
+  }
+
+  /** Text goes into the block without a Buffer in between. */
+  #writeText(text: string): Promise<void> {
+    const block = this.#waiting ? null : this.loop.blocks.acquire(text.length * UTF8_MAX);
+    if (block === null || text.length === 0 || block.bytes.length < text.length * UTF8_MAX) {
+      if (block !== null) this.loop.blocks.release(block);
+      return this.write(Buffer.from(text));
+    }
+    return this.#writeFilled(block, block.bytes.write(text));
+  }
+
+  /** Sends the first `length` bytes of a block, which is the sender's from now on. */
+  writeBlock(block: Block, length: number): Promise<void> {
+    const usable = this.#error === null && !this.ended && !this.loop.closing;
+    if (usable && this.drained && !this.#waiting) return this.#writeFilled(block, length);
+    // The block is not to wait with them for those before, whom the peer may never take.
+    const bytes = Buffer.from(block.bytes.subarray(0, length));
+    this.loop.blocks.release(block);
+    return this.ended ? Promise.reject(closedError('The connection')) : this.write(bytes);
+  }
+
+  /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
+  writeAt(address: number, length: number): Promise<void> {
+    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
+    if (this.ended || this.loop.closing) {
+      return Promise.reject(closedError(this.ended ? 'The connection' : 'The loop'));
+    }
+    const write = Write.of(NO_BYTES, length, 0);
+    const promise = promiseOf(write);
+    write.address = address;
+    this.#push(write);
+    return promise;
+  }
+
+  #writeFilled(block: Block, length: number): Promise<void> {
+    const write = Write.of(NO_BYTES, length, length);
+    const promise = promiseOf(write);
+    this.#writes ??= new Queue();
+    this.#writes.push(write);
+    this.bufferedAmount += length;
+    this.#block = block;
+    this.#send(block.address, length);
+    return promise;
+  }
+
+  /** Copies as much of the waiting writes as a block holds, and sends it. */
+  #fill(): void {
+    const writes = this.#writes!;
+    const first = writes.first!;
+    if (first.holder !== null) {
+      this.#taken();
+      return;
+    }
+    if (first.address !== 0 && !first.detached) {
+      this.#sendInPlace(first);
+      return;
+    }
+    const block = this.loop.blocks.acquire(lengthToCopy(writes, BLOCK_MAX));
+    if (block === null) {
+      this.#waiting = true;
+      this.loop.blocks.wait(this);
+      return;
+    }
+    const end = copyWrites(writes, block.bytes);
+    if (end === 0) {
+      // Nothing but empty writes, or one whose bytes are gone.
+      this.loop.blocks.release(block);
+      if (first.detached) this.#fail(detachedError());
+      else this.#taken();
+      return;
+    }
+    this.#block = block;
+    this.#send(block.address, end);
+  }
+
+  /** The kernel reads pinned memory itself; the write keeps it from being collected. */
+  #sendInPlace(write: Write): void {
+    const length = Math.min(write.length - write.copied, BLOCK_MAX);
+    const from = write.address + write.copied;
+    write.copied += length;
+    this.source = write.data;
+    this.#send(from, length);
+  }
+
+  blockReleased(): void {
+    this.#waiting = false;
+    if (!this.#writes!.empty && this.#holder === null) this.#start();
+  }
+
+  /** Sends what waits; a failure is that of the writes. */
+  #start(): void {
+    try {
+      this.#fill();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  get #sending(): boolean {
+    return this.slot >= 0 || (this.#zeroCopy !== null && this.#zeroCopy.send !== null);
+  }
+
+  #send(address: number, length: number): void {
+    this.#from = address;
+    this.#to = address + length;
+    const zeroCopy = this.#zeroCopy;
+    if (zeroCopy?.takes(this.#block, length)) {
+      this.#block = null;
+      zeroCopy.start(this, this.#fd, address, length, res => this.#zeroCopied(zeroCopy, res));
+      return;
+    }
+    this.#yielding = this.#block !== null && this.loop.blocks.short;
+    // MSG_WAITALL: the kernel itself goes on after a short send.
+    this.loop
+      .start(this)
+      .sendAt(this.#fd, address, length, MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
+  }
+
+  #zeroCopied(zeroCopy: ZeroCopy, res: number): void {
+    if (res === EOPNOTSUPP && this.#error === null && !this.loop.closing) {
+      // As Unix sockets answer.
+      zeroCopy.from = Number.POSITIVE_INFINITY;
+      this.#send(this.#from, this.#to - this.#from);
+    } else this.complete(res);
+  }
+
+  /** Whether waiting sends keep the process alive. */
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this, referenced);
+    const send = this.#zeroCopy?.send;
+    if (send) this.loop.setReferenced(send, referenced);
+  }
+
+  override yieldBlock(): boolean {
+    if (this.#block === null || this.#yielding || this.slot < 0) return false;
+    this.#yielding = true;
+    this.loop.cancelForSure(this);
+    return true;
+  }
+
+  /** Gives the block back: what is left of it is copied once more when the peer takes it. */
+  #yield(): void {
+    const block = this.#block!;
+    rewind(this.#writes!, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
+    this.#block = null;
+    this.#yielding = false;
+    this.#polling = true;
+    this.loop.start(this).pollAdd(this.#fd, POLLOUT);
+    this.loop.blocks.release(block);
+  }
+
+  complete(res: number): void {
+    const usable = this.#error === null && !this.loop.closing;
+    if (this.#polling) {
+      this.#polling = false;
+      // What is wrong with the socket is told by the next send.
+      if (usable) this.#taken();
+      else this.#fail(this.#error ?? closedError('The loop'));
+      return;
+    }
+    if (this.#yielding && usable && (res === EAGAIN || isCancelled(res))) res = 0;
+    if (res >= 0) {
+      this.bytesWritten += res;
+      this.bufferedAmount -= res;
+      this.#from += res;
+      if (this.#from < this.#to && usable) {
+        if (this.#yielding) this.#yield();
+        else this.#send(this.#from, this.#to - this.#from);
+        return;
+      }
+    }
+    this.#yielding = false;
+    if (!this.loop.closing) this.source = null;
+    if (this.#block !== null) {
+      this.loop.blocks.release(this.#block);
+      this.#block = null;
+    }
+    this.#zeroCopy?.release();
+    if (this.#error !== null) this.#drop(this.#error);
+    else if (this.loop.closing) this.#fail(closedError('The loop'));
+    else if (res < 0) this.#fail(systemError(res, 'write', detailsOf(this.peer)));
+    else this.#taken();
+  }
+
+  /** All that was in flight has been sent: its writes resolve, and the next ones go. */
+  #taken(): void {
+    const writes = this.#writes!;
+    for (let write = writes.first; write !== null && this.#holder === null; write = writes.first) {
+      if (write.copied !== write.length) break;
+      writes.shift();
+      this.#holder = write.holder;
+      write.taken();
+    }
+    if (this.#holder !== null) return;
+    if (!writes.empty) this.#start();
+    else this.settleDrained();
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
+    if (this.subject !== null) failed(this.subject as ConnectionState, error);
+    this.endPipes(error);
+    this.#drop(error);
+  }
+
+  #drop(error: Error): void {
+    this.bufferedAmount = 0;
+    if (this.#writes !== null) {
+      for (const write of this.#writes.takeAll()) rejectTraced(write, errorFrom(error));
+    }
+    this.settleDrained();
+  }
+
+  /** The peer is waited for: the kernel is to connect, also if nothing is written that could go with that. */
+  connect(): void {
+    this.deferred = false;
+    this.loop.soon(() => {
+      if (!this.idle || this.ended || this.bytesWritten !== 0) return;
+      this.loop.startUnowned().sendAt(this.#fd, 0, 0, MSG_NOSIGNAL | MSG_DONTWAIT);
+    });
+  }
+
+  /** Gives up what is unsent: its writes reject. */
+  abort(error: Error = closedError('The connection')): void {
+    if (this.#error === null) this.#error = error;
+    this.endPipes(error);
+    const send = this.#zeroCopy?.send;
+    if (send) this.loop.cancel(send);
+    else if (this.slot >= 0) this.loop.cancel(this);
+    else if (this.#holder !== null) this.#holder();
+    else this.#drop(this.#error);
+  }
+}

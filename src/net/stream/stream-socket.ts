@@ -1,0 +1,141 @@
+import { checkInt } from '../../ring/check.js';
+import { closedError } from '../../ring/errors.js';
+import { checkOptions } from '../../ring/options.js';
+import type { SocketAddress } from '../../ring/sockaddr.js';
+import {
+  IP_TOS,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_TCLASS,
+  SO_LINGER,
+  SO_RCVBUF,
+  SO_SNDBUF,
+  SOL_SOCKET,
+  TCP_CORK,
+  TCP_INFO,
+  TCP_NODELAY,
+} from '../../ring/socket-abi.js';
+import { localAddress } from '../address/addresses.js';
+import { KEEP_ALIVE_OPTIONS, type KeepAlive, setKeepAlive } from '../socket/options.js';
+import { SocketOptions } from '../socket/socket-options.js';
+import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from '../socket/tcp-info.js';
+
+/** What stream sockets can be asked and told beside their data: addresses and options. */
+export abstract class Socket<Address extends SocketAddress = SocketAddress> extends SocketOptions {
+  /** Whether it has been closed, or is closing. */
+  abstract get closed(): boolean;
+
+  #local: Address | undefined;
+  #remote: Address | undefined;
+
+  /** This end's address, getsockname(2); undefined if it was not asked for before the close. */
+  get localAddress(): Address | undefined {
+    if (this.#local === undefined && this.fd >= 0) this.#local = localAddress(this.fd) as Address | undefined;
+    return this.#local;
+  }
+
+  /** The peer's address, getpeername(2); undefined if the peer had gone before the connection was accepted. */
+  get remoteAddress(): Address | undefined {
+    this.#remote ??= this.peerAddress() as Address | undefined;
+    return this.#remote;
+  }
+
+  /** @internal This end is known by another name than the kernel says. */
+  setLocalAddress(address: Address): void {
+    this.#local = address;
+  }
+
+  /** @internal So is the peer. */
+  setRemoteAddress(address: Address): void {
+    this.#remote = address;
+  }
+
+  /** @internal The peer's address. */
+  protected abstract peerAddress(): SocketAddress | undefined;
+
+  /** @internal */
+  protected checkOpen(): void {
+    if (this.fd < 0 || this.closed) throw closedError('The connection');
+  }
+
+  /** Sends small writes at once rather than waiting for more, TCP_NODELAY. On by default. tcp(7) */
+  setNoDelay(enable = true): this {
+    return this.set(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
+  }
+
+  /** Sends full segments only, until `uncork()` or 200 ms have gone by. TCP_CORK, tcp(7) */
+  cork(): this {
+    return this.set(IPPROTO_TCP, TCP_CORK, 1);
+  }
+
+  /** Sends what `cork()` held back. */
+  uncork(): this {
+    return this.set(IPPROTO_TCP, TCP_CORK, 0);
+  }
+
+  /** Probes a silent peer, SO_KEEPALIVE; times are in seconds. */
+  setKeepAlive(enable = true, options: KeepAlive = {}): this {
+    this.checkOpen();
+    checkOptions(options, KEEP_ALIVE_OPTIONS);
+    if (options.idle !== undefined) checkInt('options.idle', options.idle, 1, 32767);
+    if (options.interval !== undefined) checkInt('options.interval', options.interval, 1, 32767);
+    if (options.count !== undefined) checkInt('options.count', options.count, 1, 127);
+    setKeepAlive(this.fd, enable, options);
+    return this;
+  }
+
+  /**
+   * How long the kernel goes on sending after a close, in seconds: 0 drops what is unsent and resets the
+   * connection; null is the kernel's default, as long as it takes. A worker thread of the kernel waits for it,
+   * not the event loop. It also bounds how long `close()` drops what the peer sends. SO_LINGER, socket(7)
+   */
+  setLinger(seconds: number | null): this {
+    if (seconds !== null) checkInt('seconds', seconds, 0, 65535);
+    const linger = Buffer.alloc(8);
+    linger.writeInt32LE(seconds === null ? 0 : 1, 0);
+    linger.writeInt32LE(seconds ?? 0, 4);
+    this.set(SOL_SOCKET, SO_LINGER, linger);
+    this.lingerChanged(seconds);
+    return this;
+  }
+
+  /** @internal */
+  protected abstract lingerChanged(seconds: number | null): void;
+
+  /** The kernel's receive buffer in bytes, its own overhead included. SO_RCVBUF, socket(7) */
+  get recvBufferSize(): number {
+    return this.getInt(SOL_SOCKET, SO_RCVBUF);
+  }
+
+  /** The kernel doubles what it is given, and bounds it by net.core.rmem_max. */
+  setRecvBufferSize(bytes: number): this {
+    return this.set(SOL_SOCKET, SO_RCVBUF, checkInt('bytes', bytes, 1, 0x7fffffff));
+  }
+
+  /** The kernel's send buffer in bytes, its own overhead included. SO_SNDBUF, socket(7) */
+  get sendBufferSize(): number {
+    return this.getInt(SOL_SOCKET, SO_SNDBUF);
+  }
+
+  /** The kernel doubles what it is given, and bounds it by net.core.wmem_max. */
+  setSendBufferSize(bytes: number): this {
+    return this.set(SOL_SOCKET, SO_SNDBUF, checkInt('bytes', bytes, 1, 0x7fffffff));
+  }
+
+  /** The type of service of what is sent, 0 to 255: IP_TOS, or IPv6's traffic class. ip(7), ipv6(7) */
+  setTypeOfService(value: number): this {
+    checkInt('value', value, 0, 255);
+    const address = this.localAddress;
+    if (address !== undefined && 'family' in address && address.family === 'IPv6') {
+      this.set(IPPROTO_IPV6, IPV6_TCLASS, value);
+    }
+    // Also of IPv4 connections of an IPv6 socket.
+    return this.set(IPPROTO_IP, IP_TOS, value);
+  }
+
+  /** What the kernel knows of a TCP connection: round-trip time, retransmissions, windows. TCP_INFO, tcp(7) */
+  info(): TcpInfo {
+    return parseTcpInfo(this.getOption(IPPROTO_TCP, TCP_INFO, TCP_INFO_BYTES));
+  }
+}

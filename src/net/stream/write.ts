@@ -1,0 +1,102 @@
+import type { Deferred } from '../../loop/deferred.js';
+import type { Queue, Queued } from '../socket/queue.js';
+
+export const NO_BYTES = Buffer.alloc(0);
+
+const NOTHING = (): void => {};
+
+/** Writes that were taken, of all connections of this thread: used again instead of allocated. */
+const spare: Write[] = [];
+const SPARE_MAX = 1024;
+
+/** One `write()` that the kernel has not taken whole yet. */
+export class Write implements Deferred<void>, Queued<Write> {
+  resolve: Deferred<void>['resolve'] = NOTHING;
+  reject: (error: unknown) => void = NOTHING;
+  next: Write | null = null;
+  /** Bytes that are in a block, or sent. */
+  copied = 0;
+  length = 0;
+  /** The bytes to copy; none while all are in a block from the start. */
+  data: Uint8Array = NO_BYTES;
+  /** Where the bytes are if they are sent in place, else 0. */
+  address = 0;
+  /** Set if it sends nothing, and holds back those behind it: see `Sender.hold`. */
+  holder: (() => void) | null = null;
+
+  private constructor() {}
+
+  /** A write of `length` bytes, `copied` of which are in a block. Its promise is yet to be made. */
+  static of(data: Uint8Array, length: number, copied: number): Write {
+    const write = spare.pop() ?? new Write();
+    write.data = data;
+    write.length = length;
+    write.copied = copied;
+    return write;
+  }
+
+  /** It is out of its queue, and its caller keeps no reference: settles it, and has it used again. */
+  taken(): void {
+    const { resolve } = this;
+    this.resolve = NOTHING;
+    this.reject = NOTHING;
+    this.data = NO_BYTES;
+    this.address = 0;
+    this.holder = null;
+    if (spare.length < SPARE_MAX) spare.push(this);
+    resolve();
+  }
+
+  /** What is left of it was in a block only, which is another's from now on. */
+  takeBytes(rest: Uint8Array): void {
+    this.data = Buffer.allocUnsafe(this.length);
+    this.data.set(rest, this.copied);
+  }
+
+  /** Whether the buffer was detached or shrunk while it waited: its bytes are gone. */
+  get detached(): boolean {
+    return this.data.length < this.length && this.data !== NO_BYTES;
+  }
+
+  /** Whether its bytes are to be copied and may leave together with others. */
+  get copies(): boolean {
+    return this.holder === null && this.address === 0;
+  }
+}
+
+/** How many bytes of the writes that may leave together are to be copied, up to `max`. */
+export function lengthToCopy(writes: Queue<Write>, max: number): number {
+  let length = 0;
+  for (let write = writes.first; write?.copies && length < max; write = write.next) {
+    length += write.length - write.copied;
+  }
+  return Math.min(length, max);
+}
+
+/** Fills `bytes` from these writes; returns how far. */
+export function copyWrites(writes: Queue<Write>, bytes: Buffer): number {
+  let end = 0;
+  for (let write = writes.first; write?.copies && !write.detached; write = write.next) {
+    const length = Math.min(write.length - write.copied, bytes.length - end);
+    const whole = length === write.data.length;
+    bytes.set(whole ? write.data : write.data.subarray(write.copied, write.copied + length), end);
+    write.copied += length;
+    end += length;
+    if (end === bytes.length) break;
+  }
+  return end;
+}
+
+/** What was copied last, `rest`, has not left: it is to be copied once more. */
+export function rewind(writes: Queue<Write>, rest: Uint8Array): void {
+  const copied: Write[] = [];
+  for (let write = writes.first; write !== null; write = write.next)
+    if (write.copied !== 0) copied.push(write);
+  let left = rest.length;
+  for (let write = copied.pop(); left > 0; write = copied.pop()) {
+    const length = Math.min(write!.copied, left);
+    left -= length;
+    write!.copied -= length;
+    if (write!.data === NO_BYTES) write!.takeBytes(rest.subarray(left, left + length));
+  }
+}

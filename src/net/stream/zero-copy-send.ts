@@ -1,0 +1,90 @@
+import type { Block } from '../../loop/blocks.js';
+import type { Loop } from '../../loop/loop.js';
+import { Operation } from '../../loop/operation.js';
+import * as abi from '../../ring/abi.js';
+import { MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+
+/** A block that several sends may use: it goes back when the last of them is done with it. */
+export class SharedBlock {
+  readonly #block: Block;
+  /** The one who made it is the first. */
+  #users = 1;
+
+  constructor(block: Block) {
+    this.#block = block;
+  }
+
+  take(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    if (this.#users === 0) this.#block.pool.release(this.#block);
+  }
+}
+
+/**
+ * A send of whose bytes the kernel makes no copy, io_uring_prep_send_zc(3). It completes twice: once they
+ * are under way, and once the network is done with them. Only then is their block free.
+ */
+export class ZeroCopySend extends Operation {
+  readonly block: SharedBlock;
+  readonly #onSent: (res: number) => void;
+
+  constructor(loop: Loop, block: SharedBlock, onSent: (res: number) => void) {
+    super(loop);
+    this.block = block;
+    this.#onSent = onSent;
+  }
+
+  override get syscall(): string {
+    return 'write';
+  }
+
+  start(fd: number, address: number, length: number): void {
+    this.block.take();
+    this.loop.start(this).sendZcAt(fd, address, length, MSG_NOSIGNAL | MSG_WAITALL);
+  }
+
+  complete(res: number, flags: number): void {
+    if (!(flags & abi.CQE_F_NOTIF)) this.#onSent(res);
+    // The network may take its time, which is no reason for the process to stay.
+    if (flags & abi.CQE_F_MORE) this.loop.setReferenced(this, false);
+    else this.block.release();
+  }
+}
+
+/** The sends of one connection that leave without a copy: made when the first is wanted. */
+export class ZeroCopy {
+  /** Sends of so many bytes do. */
+  from = Number.POSITIVE_INFINITY;
+  /** The one that has not completed for the first time. */
+  send: ZeroCopySend | null = null;
+  /** The block that is being sent. */
+  #shared: SharedBlock | null = null;
+
+  /** Whether a send is to leave so; of a block, which is shared then. In place there is none. */
+  takes(block: Block | null, length: number): boolean {
+    if (length < this.from || (block === null && this.#shared === null)) return false;
+    if (block !== null) this.#shared = new SharedBlock(block);
+    return true;
+  }
+
+  start(owner: Operation, fd: number, address: number, length: number, onSent: (res: number) => void): void {
+    const send = new ZeroCopySend(owner.loop, this.#shared!, res => {
+      this.send = null;
+      onSent(res);
+    });
+    send.referenced = owner.referenced;
+    send.subject = owner.subject;
+    this.send = send;
+    send.start(fd, address, length);
+  }
+
+  /** All of the block has been taken: it goes back when the network is done with it. */
+  release(): void {
+    this.#shared?.release();
+    this.#shared = null;
+  }
+}

@@ -1,0 +1,76 @@
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { queueMicrotask } from '../loop/real-timers.js';
+import { UasyncError } from '../ring/errors.js';
+
+/** What can be moved to another thread. Its name in @types/node changes. */
+export type TransferList = NonNullable<Parameters<MessagePort['postMessage']>[1]>;
+
+/** What the port has delivered: a value, or why it could not be rebuilt here. */
+type Delivered = { message: unknown } | { cause: Error };
+
+/**
+ * The same port as a new object; null if its other end has gone. A port says that once, and no one may have
+ * listened yet; but one that is closed cannot be moved.
+ */
+function moved(port: MessagePort): MessagePort | null {
+  try {
+    return structuredClone(port, { transfer: [port as unknown as ArrayBuffer] });
+  } catch {
+    return null;
+  }
+}
+
+/** The values of a channel that are cloned, or moved. Their order is that of the queue, which knows their places. */
+export class ChannelPort {
+  readonly #port: MessagePort;
+  /** Values that were delivered before they were asked for. */
+  readonly #delivered: Delivered[] = [];
+
+  /**
+   * @param onDelivered called when a value has come.
+   * @param onClosed called when the other end is closed, or its thread has ended; also by `close()`.
+   */
+  constructor(port: MessagePort, onDelivered: () => void, onClosed: () => void) {
+    const here = moved(port);
+    if (here === null) queueMicrotask(onClosed);
+    this.#port = here ?? port;
+    const deliver = (delivered: Delivered): void => {
+      this.#delivered.push(delivered);
+      onDelivered();
+    };
+    this.#port.on('message', message => deliver({ message }));
+    this.#port.on('messageerror', cause => deliver({ cause }));
+    this.#port.once('close', onClosed);
+    this.#port.unref();
+  }
+
+  /** Sends a value, before its place is taken in the queue. */
+  post(value: unknown, transfer: TransferList | undefined): void {
+    this.#port.postMessage(value, transfer);
+  }
+
+  /**
+   * The next value; it was posted before its place was taken, so it is here.
+   * @throws UasyncError ERR_MESSAGE if it could not be rebuilt in this thread.
+   */
+  take(): unknown {
+    const delivered = this.#delivered.shift() ?? this.#fetch();
+    if (delivered !== undefined && 'cause' in delivered) {
+      const { cause } = delivered;
+      throw new UasyncError('ERR_MESSAGE', `A value could not be rebuilt: ${cause.message}`, { cause });
+    }
+    return delivered?.message;
+  }
+
+  #fetch(): Delivered | undefined {
+    try {
+      return receiveMessageOnPort(this.#port);
+    } catch (cause) {
+      return { cause: cause as Error };
+    }
+  }
+
+  close(): void {
+    this.#port.close();
+  }
+}

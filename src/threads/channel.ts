@@ -1,0 +1,473 @@
+import type { InspectOptionsStylized } from 'node:util';
+import { isSharedArrayBuffer } from 'node:util/types';
+import { arrayOf, kindOf } from '../loop/array-kinds.js';
+import { loop as currentLoop } from '../loop/current.js';
+import type { Loop } from '../loop/loop.js';
+import { Operation } from '../loop/operation.js';
+import { setImmediate } from '../loop/real-timers.js';
+import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
+import * as abi from '../ring/abi.js';
+import { argTypeError, closedError, errorFrom, stateError, UasyncError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
+import { optionNames } from '../ring/options.js';
+import type { ChannelEnd } from './channel-end.js';
+import { ChannelPort, type TransferList } from './channel-port.js';
+import { EndState, WANTS_MESSAGE, WANTS_ROOM } from './end-state.js';
+import { MessageQueue } from './message-queue.js';
+
+/** The kind of a message whose value comes by the port; the others are typed arrays. */
+const BY_PORT = 0;
+/** How many values of unknown size fill a queue. */
+const VALUES_MAX = 1024;
+
+/** So many calls in a row are settled at once; then libuv, and what else waits, has its turn. */
+const BURST_MAX = 512;
+
+/** How to send. */
+export interface SendOptions extends WaitOptions {
+  /** ArrayBuffers, MessagePorts and similar to move to the other thread instead of copying them. */
+  transfer?: TransferList;
+}
+
+const SEND_OPTIONS = optionNames<SendOptions>({ signal: true, timeout: true, transfer: true });
+
+/**
+ * What the port is given for `value`: a copy of a typed array whose buffer holds more, all of which would be
+ * cloned with it, or is shared memory, which would stay shared.
+ */
+function ownBytes(value: unknown, transfer: TransferList | undefined): unknown {
+  if (!ArrayBuffer.isView(value) || kindOf(value) === undefined) return value;
+  const { buffer, byteLength } = value;
+  const whole = byteLength === buffer.byteLength && !isSharedArrayBuffer(buffer);
+  // An empty one may be detached, and structured cloning knows what to say then.
+  if (whole || byteLength === 0 || transfer?.includes(buffer as ArrayBuffer)) return value;
+  return arrayOf(kindOf(value)!, Uint8Array.from(new Uint8Array(buffer, value.byteOffset, byteLength)));
+}
+
+class Receiving extends Waiter<unknown> {
+  /** Whether it is a step of an iteration. */
+  iterates = false;
+
+  give(value: unknown): void {
+    this.resolve(this.iterates ? { value, done: false } : value);
+  }
+
+  end(): void {
+    if (this.iterates) this.resolve({ value: undefined, done: true });
+    else this.fail(closedError('The channel'));
+  }
+}
+
+class Sending extends Waiter<void> {
+  value: unknown;
+  transfer: TransferList | undefined;
+}
+
+/** Stands for the channel in the loop while it sleeps, until the other end wakes it. */
+class Sleep extends Operation {
+  readonly #wake: () => void;
+
+  constructor(loop: Loop, wake: () => void) {
+    super(loop);
+    this.#wake = wake;
+  }
+
+  override get syscall(): string {
+    return 'msg_ring';
+  }
+
+  complete(): void {
+    this.#wake();
+  }
+}
+
+/**
+ * One end of a channel between two threads of this process. Values sent at one end are received at the other, in
+ * order. Typed arrays are copied through shared memory; other values are cloned as
+ * `postMessage` does. An end that sleeps is woken through its ring.
+ */
+export class Channel<T = unknown> implements AsyncIterable<T> {
+  readonly #loop: Loop;
+  readonly #port: ChannelPort;
+  readonly #mine: EndState;
+  readonly #theirs: EndState;
+  readonly #incoming: MessageQueue;
+  readonly #outgoing: MessageQueue;
+  readonly #receiving: Receiving[] = [];
+  readonly #sending: Sending[] = [];
+  readonly #key = Math.floor(Math.random() * 2 ** 31);
+  readonly #sleep: Sleep;
+  readonly #portClosed: Promise<void>;
+  #credit = BURST_MAX;
+  #resting = false;
+  /** Whether the other end is to be told of room at the end of this turn. */
+  #makingRoom = false;
+  #closed = false;
+  /** The other thread has ended, or has closed its end. */
+  #deserted = false;
+
+  /**
+   * Opens an end, in the thread that is to use it.
+   * @throws UasyncError ERR_INVALID_STATE if it was opened before; ERR_UNSUPPORTED before Linux 5.18.
+   */
+  constructor(end: ChannelEnd) {
+    if (typeof end !== 'object' || end === null || !isSharedArrayBuffer(end.memory)) {
+      throw argTypeError('end', 'an end of channelPair()', end);
+    }
+    const loop = currentLoop();
+    if (!loop.ops.has(abi.OP_MSG_RING)) {
+      throw new UasyncError('ERR_UNSUPPORTED', 'Channels need Linux 5.18 (MSG_RING)');
+    }
+    const { port, memory, side } = end;
+    this.#mine = new EndState(memory, side * EndState.size);
+    this.#theirs = new EndState(memory, (1 - side) * EndState.size);
+    if (!this.#mine.open(loop.mailbox, this.#key)) {
+      throw stateError('This end of the channel is already open');
+    }
+    const queueBytes = memory.byteLength / 2 - EndState.size;
+    const capacity = queueBytes - MessageQueue.sizeOf(0);
+    const queue = (of: number): MessageQueue =>
+      new MessageQueue(memory, 2 * EndState.size + of * queueBytes, capacity);
+    this.#outgoing = queue(side);
+    this.#incoming = queue(1 - side);
+    this.#loop = loop;
+    this.#sleep = new Sleep(loop, () => this.#woken());
+    this.#sleep.subject = { kind: 'Channel', fd: -1, object: this };
+    let portClosed!: () => void;
+    this.#portClosed = new Promise(resolve => {
+      portClosed = resolve;
+    });
+    this.#port = new ChannelPort(
+      port,
+      () => {
+        if (this.#receiving.length !== 0) this.#woken();
+      },
+      () => {
+        this.#deserted = true;
+        this.#woken();
+        portClosed();
+      },
+    );
+  }
+
+  /** Whether nothing can be sent any more: `close()` has been called here or there, or the other thread ended. */
+  get closed(): boolean {
+    return this.#closed || this.#gone;
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(
+      this,
+      depth,
+      options,
+      this.#closed ? 'closed' : this.#gone ? 'closed by the other end' : 'open',
+      '',
+      [
+        !this.#closed && !this.#incoming.empty && 'messages waiting',
+        counted(this.#receiving.length, 'recv waiting', 'recvs waiting'),
+        counted(this.#sending.length, 'send waiting', 'sends waiting'),
+        !this.#sleep.referenced && 'unref',
+      ],
+    );
+  }
+
+  get #gone(): boolean {
+    return this.#deserted || this.#theirs.closed;
+  }
+
+  // --- Sending ------------------------------------------------------------------------------------
+
+  /**
+   * Sends a value. Resolves when there was room for it, usually at once. Do not change the value before that.
+   * Of a typed array the bytes are sent, also if it lies in shared memory.
+   * @throws (as a rejection) ERR_CLOSED, DataCloneError, AbortError, ETIMEDOUT, TypeError.
+   */
+  send(value: T, options?: SendOptions): Promise<void> {
+    try {
+      checkWait(options, SEND_OPTIONS);
+      const transfer = options?.transfer;
+      if (transfer !== undefined && !Array.isArray(transfer)) {
+        throw argTypeError('options.transfer', 'an instance of Array', transfer);
+      }
+      if (this.closed) throw closedError('The channel');
+      if (this.#loop.closing) throw closedError('The loop');
+      if (this.#sending.length === 0 && this.#credit > 0 && this.#push(value, transfer)) {
+        this.#credit--;
+        this.#wakePeer(WANTS_MESSAGE);
+        return Promise.resolve();
+      }
+      const sending = new Sending('send', gone => this.#forget(this.#sending, gone));
+      sending.value = value;
+      sending.transfer = transfer;
+      this.#sending.push(sending);
+      const promise = sending.wait(options);
+      this.#settle();
+      return promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Puts a value into the queue if there is room. */
+  #push(value: unknown, transfer: TransferList | undefined): boolean {
+    const queue = this.#outgoing;
+    let size = queue.capacity / VALUES_MAX;
+    if (ArrayBuffer.isView(value)) {
+      size = value.byteLength;
+      const kind = kindOf(value);
+      // The larger ones would wait long for room; and structured cloning knows what a detached one is.
+      if (kind !== undefined && transfer === undefined && size !== 0 && size <= queue.capacity / 64) {
+        if (this.#lacks(queue, size)) return false;
+        queue.push(
+          kind,
+          // Of a fixed length: one over memory that another thread can let grow may grow meanwhile.
+          new Uint8Array(value.buffer, value.byteOffset, size),
+        );
+        return true;
+      }
+    }
+    if (this.#lacks(queue, size)) return false;
+    this.#port.post(ownBytes(value, transfer), transfer);
+    queue.pushEmpty(BY_PORT, Math.min(size, queue.capacity));
+    return true;
+  }
+
+  #lacks(queue: MessageQueue, size: number): boolean {
+    const needed = queue.roomFor(size);
+    if (queue.room >= needed) return false;
+    this.#mine.needed = needed;
+    return true;
+  }
+
+  // --- Receiving ----------------------------------------------------------------------------------
+
+  /**
+   * The next value. Concurrent calls are served in order.
+   * @throws (as a rejection) ERR_CLOSED when there will be no more, AbortError, ETIMEDOUT; ERR_MESSAGE for a
+   * value that cannot be rebuilt in this thread, the next ones can be received.
+   */
+  recv(options?: WaitOptions): Promise<T> {
+    try {
+      checkWait(options);
+      return this.#receive(false, options) as Promise<T>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #receive(iterates: boolean, options: WaitOptions | undefined): Promise<unknown> {
+    if (this.#closed) {
+      if (iterates) return Promise.resolve({ value: undefined, done: true });
+      return Promise.reject(closedError('The channel'));
+    }
+    if (this.#loop.closing) return Promise.reject(closedError('The loop'));
+    if (this.#receiving.length === 0 && this.#credit > 0 && !this.#incoming.empty) {
+      this.#credit--;
+      try {
+        const value = this.#take();
+        return Promise.resolve(iterates ? { value, done: false } : value);
+      } catch (error) {
+        return Promise.reject(error);
+      } finally {
+        this.#madeRoom();
+      }
+    }
+    const receiving = new Receiving('recv', gone => this.#forget(this.#receiving, gone));
+    receiving.iterates = iterates;
+    this.#receiving.push(receiving);
+    const promise = receiving.wait(options);
+    this.#settle();
+    return promise;
+  }
+
+  /** Takes the first message out of the queue. */
+  #take(): unknown {
+    const queue = this.#incoming;
+    const { kind } = queue;
+    if (kind !== BY_PORT) return arrayOf(kind, queue.take());
+    queue.drop();
+    return this.#port.take();
+  }
+
+  /** Yields values until the channel is closed; leaving the loop closes it. */
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
+    return {
+      next: () => this.#receive(true, undefined) as Promise<IteratorResult<T, undefined>>,
+      return: async () => {
+        await this.close();
+        return { value: undefined, done: true };
+      },
+    };
+  }
+
+  // --- Waiting ------------------------------------------------------------------------------------
+
+  #forget<W>(waiting: W[], gone: W): void {
+    waiting.splice(waiting.indexOf(gone), 1);
+    this.#settle();
+  }
+
+  /** Serves those who wait, as far as possible, and sees to being woken for the others. */
+  #settle(): void {
+    for (;;) {
+      if (this.#closed) return;
+      this.#serve();
+      if (this.#resting) return;
+      const wants =
+        (this.#receiving.length !== 0 ? WANTS_MESSAGE : 0) | (this.#sending.length !== 0 ? WANTS_ROOM : 0);
+      if (wants === 0 || this.#credit === 0) {
+        if (wants !== 0) this.#rest();
+        this.#mine.wants = 0;
+        this.#loop.settleExpected(this.#key, 0);
+        return;
+      }
+      try {
+        if (this.#sleep.slot < 0) this.#loop.expect(this.#sleep, this.#key);
+      } catch (error) {
+        this.#fail(error as Error);
+        return;
+      }
+      this.#mine.wants = wants;
+      // For what happened just before, no wake-up will come.
+      if (!this.#ready) return;
+    }
+  }
+
+  /** Whether one of those who wait could be served. */
+  get #ready(): boolean {
+    if (this.#gone) return true;
+    if (this.#receiving.length !== 0 && !this.#incoming.empty) return true;
+    return this.#sending.length !== 0 && this.#outgoing.room >= this.#mine.needed;
+  }
+
+  #serve(): void {
+    const receiving = this.#receiving;
+    // Looked at before the queue: what was sent before the end comes before the end.
+    const gone = this.#gone;
+    let taken = false;
+    while (receiving.length !== 0 && this.#credit > 0 && !this.#incoming.empty) {
+      this.#credit--;
+      const first = receiving.shift()!;
+      first.settled();
+      try {
+        first.give(this.#take());
+      } catch (error) {
+        first.fail(error);
+      }
+      taken = true;
+    }
+    if (taken) this.#madeRoom();
+    if (gone && this.#incoming.empty) for (const one of receiving.splice(0)) this.#end(one);
+
+    const sending = this.#sending;
+    let sent = false;
+    while (sending.length !== 0 && this.#credit > 0) {
+      const first = sending[0]!;
+      try {
+        if (gone) throw closedError('The channel');
+        if (!this.#push(first.value, first.transfer)) break;
+        first.resolve();
+        sent = true;
+      } catch (error) {
+        first.fail(error);
+      }
+      this.#credit--;
+      sending.shift();
+      first.settled();
+    }
+    if (sent) this.#wakePeer(WANTS_MESSAGE);
+  }
+
+  #end(receiving: Receiving): void {
+    receiving.settled();
+    receiving.end();
+  }
+
+  /** So many were served without a pause that everything else must have its turn. */
+  #rest(): void {
+    this.#resting = true;
+    setImmediate(() => {
+      this.#resting = false;
+      this.#credit = BURST_MAX;
+      if (!this.#closed) this.#settle();
+    });
+  }
+
+  /** The other end, or the end of the loop, has woken us. */
+  #woken(): void {
+    if (this.#closed) return;
+    if (this.#loop.closing) this.#fail(closedError('The loop'));
+    else this.#settle();
+  }
+
+  /** Wakes the other end if it sleeps for this. */
+  #wakePeer(reason: number): void {
+    const theirs = this.#theirs;
+    if ((theirs.wants & reason) === 0) return;
+    if (reason === WANTS_ROOM && this.#incoming.room < theirs.needed) return;
+    if (!theirs.rouse() || this.#deserted || this.#loop.closing) return;
+    this.#loop.notify(theirs.ringFd, theirs.key);
+  }
+
+  /** Something was received: the other end may wait for its room. A fast receiver makes more in the same turn. */
+  #madeRoom(): void {
+    if ((this.#theirs.wants & WANTS_ROOM) === 0) return;
+    const { room, capacity } = this.#incoming;
+    if (room >= capacity / 2) this.#wakePeer(WANTS_ROOM);
+    else if (!this.#makingRoom) {
+      this.#makingRoom = true;
+      setImmediate(() => {
+        this.#makingRoom = false;
+        if (!this.#closed) this.#wakePeer(WANTS_ROOM);
+      });
+    }
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** Calls that wait keep the process alive, which is the default. */
+  ref(): this {
+    this.#loop.setReferenced(this.#sleep, true);
+    return this;
+  }
+
+  /** Calls that wait no longer keep the process alive. */
+  unref(): this {
+    this.#loop.setReferenced(this.#sleep, false);
+    return this;
+  }
+
+  /**
+   * Closes this end. Pending calls here reject with ERR_CLOSED, and values that were not received are dropped. The other end still receives what was sent, then its iteration ends. A second call does nothing.
+   */
+  close(): Promise<void> {
+    this.#fail(closedError('The channel'));
+    return this.#portClosed;
+  }
+
+  #fail(error: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#mine.close();
+    this.#loop.settleExpected(this.#key, 0);
+    const closing = this.#loop.closing;
+    if (!closing && this.#theirs.rouse() && !this.#deserted) {
+      this.#loop.notify(this.#theirs.ringFd, this.#theirs.key);
+    }
+    this.#port.close();
+    for (const one of this.#receiving.splice(0)) {
+      one.settled();
+      if (closing) one.fail(errorFrom(error));
+      else one.end();
+    }
+    for (const one of this.#sending.splice(0)) {
+      one.settled();
+      one.fail(errorFrom(error));
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

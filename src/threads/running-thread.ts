@@ -1,0 +1,180 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
+import type { LoopStats } from '../loop/loop-stats.js';
+import { now } from '../loop/real-timers.js';
+import type { KeptSockets } from '../net/socket/kept-sockets.js';
+import { UasyncError } from '../ring/errors.js';
+import { ownUrl } from '../ring/own-url.js';
+import type { InetAddress } from '../ring/sockaddr.js';
+import { Channel } from './channel.js';
+import { channelPair } from './channel-end.js';
+import type { FromThread, SocketRequest, ThreadData, ToThread } from './thread-messages.js';
+
+/** What a thread runs. */
+export interface ThreadProgram {
+  readonly moduleUrl: string;
+  readonly data: unknown;
+  /** Opens a socket that listens, for the thread of this id. */
+  open(request: SocketRequest): Promise<number>;
+}
+
+/** How a thread has ended. */
+export interface ThreadEnd {
+  readonly error: Error;
+  readonly exitCode: number;
+  /** Milliseconds since it was started. */
+  readonly ran: number;
+}
+
+/** The outer side of a thread, from its start to its end. */
+export class RunningThread {
+  /** To the thread; it closes when the thread ends. */
+  readonly channel: Channel;
+  /** Where it listens, once it is ready. */
+  addresses: readonly InetAddress[] = [];
+  /** Resolves when it serves; rejects with the reason if it ends before. */
+  readonly ready: Promise<void>;
+  readonly #program: ThreadProgram;
+  readonly #sockets: KeptSockets;
+  readonly #worker: Worker;
+  readonly #control: MessagePort;
+  readonly #asked = new Map<number, (stats: LoopStats | null) => void>();
+  /** Who holds the sockets that the thread is taking, by the calls it asked in, and their names. */
+  readonly #taking = new Map<number, { readonly name: string }>();
+  #calls = 0;
+  #ended = false;
+
+  /** @throws DataCloneError for data that cannot be cloned, and what else keeps a worker from being made. */
+  constructor(id: number, program: ThreadProgram, sockets: KeptSockets, onExit: (end: ThreadEnd) => void) {
+    this.#program = program;
+    this.#sockets = sockets;
+    const [mine, theirs] = channelPair();
+    this.channel = new Channel(mine);
+    // What leads to it must be there before it runs.
+    const { port1, port2 } = new MessageChannel();
+    const { moduleUrl, data } = program;
+    const workerData: ThreadData = { id, moduleUrl, data, control: port2, end: theirs };
+    try {
+      this.#worker = new Worker(new URL('./thread-entry.js', ownUrl(import.meta.url)), {
+        name: `uasync ${id}`,
+        workerData,
+        transferList: [port2, theirs.port],
+      });
+    } catch (error) {
+      void this.channel.close();
+      port1.close();
+      throw error;
+    }
+    this.#control = port1;
+    const begun = now();
+    this.ready = new Promise((resolve, reject) => {
+      let failure: Error | undefined;
+      port1.on('message', (message: FromThread) => {
+        if (message.type === 'ready') {
+          this.addresses = message.addresses;
+          resolve();
+        } else {
+          this.#told(message);
+        }
+      });
+      // The worker itself holds the process.
+      port1.unref();
+      this.#worker.once('error', (error: Error) => {
+        failure = error;
+      });
+      this.#worker.once('exit', exitCode => {
+        failure ??= new UasyncError('ERR_THREAD_EXIT', `Thread ${id} ended with exit code ${exitCode}`);
+        reject(failure);
+        this.#finish();
+        onExit({ error: failure, exitCode, ran: now() - begun });
+      });
+    });
+    // Who does not wait for it hears of its end.
+    this.ready.catch(() => {});
+  }
+
+  #told(message: Exclude<FromThread, { type: 'ready' }>): void {
+    switch (message.type) {
+      case 'stats':
+        this.#asked.get(message.call)?.(message.stats);
+        this.#asked.delete(message.call);
+        break;
+      case 'listen':
+        void this.#show(message.call, message.request);
+        break;
+      case 'taken': {
+        const taker = this.#taking.get(message.call);
+        this.#taking.delete(message.call);
+        if (taker !== undefined) this.#sockets.release(taker.name, taker);
+        break;
+      }
+      case 'unused':
+        this.#sockets.release(message.name, this);
+    }
+  }
+
+  /** Shows the thread a socket, which stays open at least until it has taken it. */
+  async #show(call: number, request: SocketRequest): Promise<void> {
+    const { name } = request;
+    const taker = { name };
+    this.#taking.set(call, taker);
+    try {
+      const fd = this.#sockets.hold(name, taker, () => this.#program.open(request));
+      this.#sockets.hold(name, this, () => fd).catch(() => {});
+      this.#say({ type: 'socket', call, fd: await fd });
+    } catch (error) {
+      this.#taking.delete(call);
+      // Cloned, an error would lose its code.
+      const { message } = error as Error;
+      this.#say({ type: 'refused', call, message, details: { ...(error as UasyncError) } });
+    }
+  }
+
+  #say(message: ToThread): void {
+    this.#control.postMessage(message);
+  }
+
+  /** The thread is no more. */
+  #finish(): void {
+    this.#ended = true;
+    this.#control.close();
+    this.letGo();
+    for (const taker of this.#taking.values()) this.#sockets.release(taker.name, taker);
+    this.#taking.clear();
+    for (const answer of this.#asked.values()) answer(null);
+    this.#asked.clear();
+  }
+
+  /** Its sockets are no longer kept for it. */
+  letGo(): void {
+    this.#sockets.releaseAll(this);
+  }
+
+  /** Its loop's counters; null if it ends before it answers. */
+  stats(): Promise<LoopStats | null> {
+    if (this.#ended) return Promise.resolve(null);
+    const call = this.#calls++;
+    this.#say({ type: 'stats', call });
+    return new Promise(resolve => this.#asked.set(call, resolve));
+  }
+
+  /** Asks it to end; resolves when it has, to whether it had to be terminated when `now` was aborted. */
+  async end(now: AbortSignal): Promise<boolean> {
+    if (this.#ended) return false;
+    const worker = this.#worker;
+    const exit = new Promise(resolve => worker.once('exit', resolve));
+    this.letGo();
+    this.#say({ type: 'stop' });
+    let terminated = false;
+    const terminate = (): void => {
+      terminated = true;
+      worker.terminate();
+    };
+    const listener = { onAbort: terminate };
+    if (now.aborted) terminate();
+    else listenForAbort(now, listener);
+    await exit;
+    ignoreAbort(now, listener);
+    return terminated;
+  }
+}

@@ -1,0 +1,392 @@
+import { availableParallelism } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { InspectOptionsStylized } from 'node:util';
+import { throwIfAborted } from '../loop/abort.js';
+import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
+import { Hold } from '../loop/active.js';
+import type { LoopStats } from '../loop/loop-stats.js';
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
+import { placeOf } from '../net/address/addresses.js';
+import { anyAddress } from '../net/address/resolve.js';
+import { openPort } from '../net/listen/listen.js';
+import { type ReservedPort, reservePort } from '../net/socket/reserved-port.js';
+import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
+import { argTypeError, argValueError, closedError } from '../ring/errors.js';
+import { counted, custom, shown } from '../ring/inspect.js';
+import { checkOptions, optionNames } from '../ring/options.js';
+import type { InetAddress } from '../ring/sockaddr.js';
+import { isUrl } from '../ring/views.js';
+import type { Channel } from './channel.js';
+import type { RunningThread } from './running-thread.js';
+import { SupervisedThread, type ThreadOwner } from './supervised-thread.js';
+import type { SocketRequest } from './thread-messages.js';
+
+const THREADS_MAX = 1024;
+const RESTART_DELAY_MS = 100;
+const STOP_TIMEOUT_MS = 10_000;
+/** The others' time to end when one could not be started. */
+const FAILED_TIMEOUT_MS = 1000;
+
+/** A thread that has been started. */
+export interface ThreadStart {
+  /** Which one, from 0. */
+  readonly id: number;
+  /** To the thread; it closes when the thread ends, and the next start has a new one. */
+  readonly channel: Channel;
+  /** How many times it was started before. */
+  readonly restarts: number;
+}
+
+/** A thread that ended unasked. */
+export interface ThreadCrash {
+  /** Which one, from 0. */
+  readonly id: number;
+  /** The uncaught error, or ERR_THREAD_EXIT if there was none. */
+  readonly error: Error;
+  /** As of `process.exit()`; 1 after an uncaught error. */
+  readonly exitCode: number;
+  /** How many times it was started again before. */
+  readonly restarts: number;
+  /** Milliseconds until it is started again. */
+  readonly delay: number;
+}
+
+/** How to run threads. */
+export interface ServeOptions extends WaitOptions {
+  /** For every thread, as `context.data`; anything that can be cloned. */
+  data?: unknown;
+  /**
+   * Milliseconds before a crashed thread is started again, default 100. It doubles with each crash, up to
+   * 30 s, until a thread has run for 10 s.
+   */
+  restartDelay?: number;
+  /** Called for each thread that starts, also again. */
+  onStart?: (start: ThreadStart) => void;
+  /** Called for each thread that ends unasked. Without it there is a process warning, UASYNC_THREAD. */
+  onCrash?: (crash: ThreadCrash) => void;
+}
+
+/** How to end. */
+export interface StopOptions {
+  /** Milliseconds after which threads that have not ended are terminated; default 10,000. */
+  timeout?: number;
+  /** Aborting it terminates them at once. */
+  signal?: AbortSignal;
+}
+
+const SERVE_OPTIONS = optionNames<ServeOptions>({
+  data: true,
+  restartDelay: true,
+  onStart: true,
+  onCrash: true,
+  signal: true,
+  timeout: true,
+});
+const STOP_OPTIONS = optionNames<StopOptions>({ timeout: true, signal: true });
+
+/** How to restart. */
+export interface RestartOptions {
+  /**
+   * Milliseconds that a new thread may take until it serves, and then that the old one may take to end before it
+   * is terminated; default 10,000.
+   */
+  timeout?: number;
+  /** Aborting it starts no more threads, and terminates at once those that are to end. */
+  signal?: AbortSignal;
+}
+
+const RESTART_OPTIONS = optionNames<RestartOptions>({ timeout: true, signal: true });
+
+/** One thread of a server. */
+export interface ThreadStats {
+  /** Which one, from 0. */
+  readonly id: number;
+  /** How many times it was started again. */
+  readonly restarts: number;
+  /** Its loop's counters; null while it is not running. */
+  readonly loop: LoopStats | null;
+}
+
+/** Threads that run the same module, each with a loop of its own. Made by `serveOnThreads`. */
+export class ThreadServer {
+  readonly #options: ServeOptions;
+  readonly #threads: SupervisedThread[] = [];
+  readonly #ports = new Map<string, Promise<ReservedPort>>();
+  #stopping: Promise<number> | null = null;
+  /** The last restart, which the next one waits for. */
+  #restarting: Promise<unknown> = Promise.resolve();
+  /** Aborted when those that have not ended yet are to be terminated. */
+  readonly #now = new AbortController();
+  #serving = false;
+  #stopped = false;
+  /** Node keeps the process alive for its threads. */
+  readonly #hold = new Hold('ThreadServer', 'threads', () => this);
+
+  /** @internal */
+  constructor(count: number, moduleUrl: string, options: ServeOptions) {
+    this.#options = options;
+    const owner: ThreadOwner = {
+      moduleUrl,
+      data: options.data,
+      restartDelay: options.restartDelay ?? RESTART_DELAY_MS,
+      open: request => this.#open(request),
+      started: ({ id }, channel, restarts) => options.onStart?.({ id, channel, restarts }),
+      crashed: (thread, error, exitCode, delay) => this.#crashed(thread, error, exitCode, delay),
+    };
+    for (let id = 0; id < count; id++) this.#threads.push(new SupervisedThread(id, owner));
+  }
+
+  /** @internal Resolves when all threads serve. */
+  async start(options: WaitOptions): Promise<void> {
+    this.#hold.begin();
+    try {
+      await unlessGivenUp(Promise.all(this.#threads.map(thread => thread.start())), 'serve', options);
+      this.#serving = true;
+    } catch (error) {
+      await this.stop({ timeout: FAILED_TIMEOUT_MS });
+      throw error;
+    }
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    return shown(
+      this,
+      depth,
+      options,
+      this.#stopped
+        ? 'stopped'
+        : this.#stopping !== null
+          ? 'stopping'
+          : this.#serving
+            ? 'serving'
+            : 'starting',
+      this.address !== undefined && placeOf(this.address),
+      [counted(this.size, 'thread', 'threads')],
+    );
+  }
+
+  /** How many threads there are. */
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  /** Where the threads listen, in the order of their calls. */
+  get addresses(): readonly InetAddress[] {
+    return this.#threads[0]!.addresses;
+  }
+
+  /** Where they listen, or listened first. */
+  get address(): InetAddress | undefined {
+    return this.addresses[0];
+  }
+
+  /** The channel to a thread; null while it is not running. */
+  channel(id: number): Channel | null {
+    return this.#threads[checkInt('id', id, 0, this.size - 1)]!.channel;
+  }
+
+  /** Sends a value to every thread that is running; resolves when there was room for it everywhere. */
+  async broadcast(value: unknown, options?: WaitOptions): Promise<void> {
+    checkWait(options);
+    await Promise.all(
+      this.#threads.map(async ({ channel }) => {
+        try {
+          await channel?.send(value, options);
+        } catch (error) {
+          // It has ended meanwhile.
+          if ((error as { code?: string }).code !== 'ERR_CLOSED') throw error;
+        }
+      }),
+    );
+  }
+
+  /**
+   * The counters of every thread's loop.
+   * @throws (as a rejection) AbortError, and ETIMEDOUT when a thread is too busy to answer.
+   */
+  async stats(options?: WaitOptions): Promise<ThreadStats[]> {
+    checkWait(options);
+    const all = this.#threads.map(async thread => {
+      const { id, restarts } = thread;
+      return { id, restarts, loop: await thread.stats() };
+    });
+    return unlessGivenUp(Promise.all(all), 'stats', options);
+  }
+
+  /**
+   * Ends gracefully: listeners are closed, `context.signal` is aborted, and each thread ends when its
+   * connections have; those that have not by the timeout are terminated. Resolves when all have ended, to
+   * the number of those terminated. A second call waits for the first.
+   */
+  stop(options: StopOptions = {}): Promise<number> {
+    try {
+      checkOptions(options, STOP_OPTIONS);
+      const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
+      this.#stopping ??= this.#stop().finally(() => this.#ended());
+      this.#limitStop(timeout, checkSignal(options.signal));
+      return this.#stopping;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Replaces the threads one after the other by new ones, which load the module anew: as it is then, and not as it
+   * was. No connection is refused or reset: a new thread accepts from the sockets of the one that it replaces. When it
+   * serves, the old one ends as by `stop`. Resolves when all old ones have ended, to the number of those that
+   * had to be terminated. A call while another is under way waits for that, and restarts again.
+   * @throws (as a rejection) what keeps a thread from starting, ETIMEDOUT and AbortError: the old thread and those
+   * behind it go on, those before it are replaced already. ERR_CLOSED when the server is stopped.
+   */
+  restart(options: RestartOptions = {}): Promise<number> {
+    try {
+      checkOptions(options, RESTART_OPTIONS);
+      const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
+      const signal = checkSignal(options.signal);
+      const restarted = this.#restarting.then(() => this.#restart(timeout, signal));
+      this.#restarting = restarted.catch(() => {});
+      return restarted;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #restart(timeout: number, signal: AbortSignal | undefined): Promise<number> {
+    const ending: Promise<boolean>[] = [];
+    for (const thread of this.#threads) {
+      if (this.#stopping !== null) throw closedError('The server');
+      throwIfAborted(signal);
+      try {
+        const old = await thread.replace({ timeout, signal });
+        if (old !== null) ending.push(endWithin(old, timeout, signal));
+      } catch (error) {
+        if (this.#stopping !== null) throw closedError('The server');
+        throw error;
+      }
+    }
+    return (await Promise.all(ending)).filter(Boolean).length;
+  }
+
+  /** Every call of `stop` may end the patience of those before. */
+  #limitStop(timeout: number, signal: AbortSignal | undefined): void {
+    const now = this.#now;
+    // Also when it has ended.
+    if (now.signal.aborted) return;
+    const terminate = (): void => now.abort();
+    if (signal?.aborted) {
+      terminate();
+      return;
+    }
+    signal?.addEventListener('abort', terminate, { signal: now.signal });
+    const timer = setTimeout(terminate, Math.min(timeout, 0x7fffffff));
+    now.signal.addEventListener('abort', () => clearTimeout(timer));
+  }
+
+  #ended(): void {
+    this.#stopped = true;
+    this.#hold.end();
+  }
+
+  async #stop(): Promise<number> {
+    const terminated = await Promise.all(this.#threads.map(thread => thread.stop(this.#now.signal)));
+    // Takes the timers and listeners of all calls away.
+    this.#now.abort();
+    for (const reserved of await Promise.allSettled(this.#ports.values())) {
+      if (reserved.status === 'fulfilled') await reserved.value.close();
+    }
+    return terminated.reduce((sum, count) => sum + count, 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  /** A socket that listens for one thread, on the port that all share. */
+  async #open({ name, backlog, options }: SocketRequest): Promise<number> {
+    const port = options.port === 0 ? await this.#reserve(name, options) : options.port;
+    if (this.#stopping !== null) throw closedError('The server');
+    return openPort({ ...options, port, reusePort: true }, backlog);
+  }
+
+  async #reserve(name: string, options: SocketRequest['options']): Promise<number> {
+    const { host = anyAddress(options.family), ipv6Only = false } = options;
+    if (this.#stopping !== null) throw closedError('The server');
+    let reserved = this.#ports.get(name);
+    if (reserved === undefined) {
+      reserved = reservePort(host, ipv6Only);
+      this.#ports.set(name, reserved);
+    }
+    return (await reserved).port;
+  }
+
+  #crashed({ id, restarts }: SupervisedThread, error: Error, exitCode: number, delay: number): void {
+    // Before all serve, the call itself fails.
+    if (!this.#serving) return;
+    const { onCrash } = this.#options;
+    if (onCrash !== undefined) {
+      onCrash({ id, error, exitCode, restarts, delay });
+      return;
+    }
+    process.emitWarning(
+      `Thread ${id} ended (${error.message}) and restarts in ${delay} ms`,
+      'UasyncWarning',
+      'UASYNC_THREAD',
+    );
+  }
+}
+
+/** Ends a thread; resolves to whether it had to be terminated. */
+async function endWithin(
+  thread: RunningThread,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const now = new AbortController();
+  const terminate = (): void => now.abort();
+  const timer = setTimeout(terminate, Math.min(timeout, 0x7fffffff));
+  const listener = { onAbort: terminate };
+  if (signal?.aborted) terminate();
+  else if (signal !== undefined) listenForAbort(signal, listener);
+  const terminated = await thread.end(now.signal);
+  clearTimeout(timer);
+  if (signal !== undefined) ignoreAbort(signal, listener);
+  return terminated;
+}
+
+/**
+ * Runs a module on `threads` threads (default: one for each core), each with an event loop of its own. Its
+ * default export, or the one named `serve`, is called with a `ThreadContext`. Resolves when all of them
+ * serve: when they listen, or that function has returned. A thread that ends unexpectedly is restarted.
+ * Until then `signal` and `timeout` end the threads.
+ * @param moduleUrl a file URL or an absolute path: `new URL('./worker.js', import.meta.url)`.
+ * @throws (as a rejection) what keeps a thread from starting: ERR_MODULE_NOT_FOUND, EADDRINUSE, whatever it
+ * throws; AbortError, ETIMEDOUT; TypeError and RangeError for wrong arguments.
+ */
+export async function serveOnThreads(
+  threads: number | undefined,
+  moduleUrl: string | URL,
+  options: ServeOptions = {},
+): Promise<ThreadServer> {
+  const count = checkInt('threads', threads ?? availableParallelism(), 1, THREADS_MAX);
+  const url = toModuleUrl(moduleUrl);
+  checkOptions(options, SERVE_OPTIONS);
+  const { restartDelay, onStart, onCrash } = options;
+  if (restartDelay !== undefined) checkDuration('options.restartDelay', restartDelay);
+  if (onStart !== undefined) checkFunction('options.onStart', onStart);
+  if (onCrash !== undefined) checkFunction('options.onCrash', onCrash);
+  checkWait({ signal: options.signal, timeout: options.timeout });
+  const server = new ThreadServer(count, url, options);
+  await server.start(options);
+  return server;
+}
+
+function toModuleUrl(moduleUrl: string | URL): string {
+  if (isUrl(moduleUrl)) return moduleUrl.href;
+  if (typeof moduleUrl !== 'string') throw argTypeError('moduleUrl', 'of type string or a URL', moduleUrl);
+  if (isAbsolute(moduleUrl)) return pathToFileURL(moduleUrl).href;
+  if (URL.canParse(moduleUrl)) return moduleUrl;
+  throw argValueError('moduleUrl', 'must be a URL or an absolute path', moduleUrl);
+}

@@ -1,0 +1,186 @@
+import type { MessagePort } from 'node:worker_threads';
+import { closeSocket } from '../loop/close.js';
+import { loop } from '../loop/current.js';
+import { setImmediate } from '../loop/real-timers.js';
+import { hostOf } from '../net/address/resolve.js';
+import { checkListen, type ListenOptions, listen } from '../net/listen/listen.js';
+import type { Listener } from '../net/listen/listener.js';
+import { argTypeError, argValueError, closedError, systemError, UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import type { InetAddress } from '../ring/sockaddr.js';
+import { Channel } from './channel.js';
+import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
+
+/** What the function that a thread runs is given. */
+export interface ThreadContext<Data = unknown> {
+  /** Which thread this is, from 0; one that is started again keeps it. */
+  readonly id: number;
+  /** What `serveOnThreads` was given as `data`: a copy for each thread. */
+  readonly data: Data;
+  /** To the thread that called `serveOnThreads`. It does not hold up a stop. */
+  readonly channel: Channel;
+  /** Aborted when the thread is to end: finish what is begun, and begin nothing. */
+  readonly signal: AbortSignal;
+  /**
+   * Listens on TCP, on a port that all threads share; the kernel spreads connections among them. Port 0 is
+   * the same one in every thread. A stop closes it.
+   */
+  readonly listen: (
+    options: Omit<ListenOptions, 'path' | 'fd' | 'reusePort'>,
+  ) => Promise<Listener<InetAddress>>;
+}
+
+/** The inner side of a thread: what it listens on, and what it is told. */
+export class Thread implements ThreadContext {
+  readonly id: number;
+  readonly data: unknown;
+  readonly channel: Channel;
+  readonly #control: MessagePort;
+  readonly #listeners = new Set<Listener>();
+  readonly #addresses: InetAddress[] = [];
+  readonly #stop = new AbortController();
+  /** Those who wait for sockets, by call. */
+  readonly #waiting = new Map<number, { resolve: (fd: number) => void; reject: (error: unknown) => void }>();
+  /** The names of the sockets that it has or waits for. */
+  readonly #names = new Set<string>();
+  #calls = 0;
+  #listening = 0;
+  #ready = false;
+
+  constructor({ id, data, control, end }: ThreadData) {
+    this.id = id;
+    this.data = data;
+    this.channel = new Channel(end);
+    this.#control = control;
+    control.on('message', (message: ToThread) => this.#told(message));
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** The context may be taken apart: `({ listen }) => …`. */
+  readonly listen: ThreadContext['listen'] = options => this.#listen(options);
+
+  async #listen(options: Omit<ListenOptions, 'path' | 'fd' | 'reusePort'>): Promise<Listener<InetAddress>> {
+    if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
+    if ('path' in options) throw argValueError('options.path', 'cannot be shared by threads', options.path);
+    if ('fd' in options) throw argValueError('options.fd', 'cannot be shared by threads', options.fd);
+    if ((options as ListenOptions).reusePort === false) {
+      throw argValueError('options.reusePort', 'must be true for threads', false);
+    }
+    const backlog = checkListen({ ...options, path: undefined, fd: undefined });
+    this.#listening++;
+    try {
+      const listener = await this.#open(options, backlog);
+      this.#listeners.add(listener);
+      this.#addresses.push(listener.address);
+      return listener;
+    } finally {
+      this.#listening--;
+      // What listens now may listen on more in the same breath.
+      setImmediate(() => this.#listening === 0 && this.#listeners.size !== 0 && this.ready());
+    }
+  }
+
+  /** A listener on a socket of the thread's starter, who keeps it for the next start. */
+  async #open(options: ListenOptions, backlog: number): Promise<Listener<InetAddress>> {
+    const { port, family, ipv6Only, noDelay, fastOpen, maxConnections, signal } = options;
+    const host = hostOf(options);
+    const name = this.#nameFor([port, host, family, ipv6Only, noDelay]);
+    const call = this.#calls++;
+    const request = { name, backlog, options: { port, host, family, ipv6Only, noDelay, fastOpen } };
+    try {
+      this.#say({ type: 'listen', call, request });
+      const shown = await new Promise<number>((resolve, reject) =>
+        this.#waiting.set(call, { resolve, reject }),
+      );
+      const fd = libc().duplicate(shown);
+      // Its starter does not accept: see Acceptor.
+      if (fd >= 0) libc().setNonBlocking(fd);
+      this.#say({ type: 'taken', call });
+      if (fd < 0) throw systemError(fd, 'listen');
+      const listener = await this.#listenOn(fd, { backlog, noDelay, fastOpen, maxConnections, signal });
+      const { remains } = listener;
+      const { onClosed } = remains;
+      remains.onClosed = () => {
+        onClosed?.();
+        this.#unused(name);
+        this.#listeners.delete(listener);
+      };
+      return listener;
+    } catch (error) {
+      this.#unused(name);
+      throw error;
+    }
+  }
+
+  async #listenOn(fd: number, options: ListenOptions): Promise<Listener<InetAddress>> {
+    try {
+      if (this.signal.aborted) throw closedError('The thread');
+      return (await listen({ ...options, fd })) as Listener<InetAddress>;
+    } catch (error) {
+      await closeSocket(loop(), fd);
+      throw error;
+    }
+  }
+
+  /** The same for the same call in each start of the thread. */
+  #nameFor(what: unknown[]): string {
+    for (let nth = 0; ; nth++) {
+      const name = JSON.stringify([nth, ...what]);
+      if (this.#names.has(name)) continue;
+      this.#names.add(name);
+      return name;
+    }
+  }
+
+  #unused(name: string): void {
+    this.#names.delete(name);
+    this.#say({ type: 'unused', name });
+  }
+
+  #told(message: ToThread): void {
+    switch (message.type) {
+      case 'stop':
+        this.#end();
+        break;
+      case 'socket':
+        this.#settle(message.call)?.resolve(message.fd);
+        break;
+      case 'refused':
+        this.#settle(message.call)?.reject(
+          Object.assign(new UasyncError(message.details.code, message.message), message.details),
+        );
+        break;
+      case 'stats':
+        this.#say({ type: 'stats', call: message.call, stats: loop().stats() });
+    }
+  }
+
+  #settle(call: number) {
+    const waiting = this.#waiting.get(call);
+    this.#waiting.delete(call);
+    return waiting;
+  }
+
+  /** The thread serves: it listens, or its function has returned. */
+  ready(): void {
+    if (this.#ready) return;
+    this.#ready = true;
+    this.#say({ type: 'ready', addresses: this.#addresses });
+  }
+
+  /** From now on the thread lives as long as something is in flight. */
+  #end(): void {
+    this.#control.unref();
+    this.channel.unref();
+    this.#stop.abort();
+    // What was accepted is served still.
+    for (const listener of this.#listeners) listener.retire();
+  }
+
+  #say(message: FromThread): void {
+    this.#control.postMessage(message);
+  }
+}
