@@ -191,7 +191,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     const owner = this.#owner!;
     const buffer = this.#buffer;
     if (this.#movesOnEnd && this.moved) libc().setPosition(this.fd, this.#position);
-    const lost = this.detached;
+    const detached = this.detached;
     this.#owner = null;
     this.#buffer = null;
     // Where the loop ends under it the kernel may have them still.
@@ -199,7 +199,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     if (failure !== undefined) this.fail(failure);
     else if (isCancelled(res) && this.loop.closing) this.fail(closedError('The loop'));
     else if (res < 0) this.fail(failureOf(res, this.syscall));
-    else if (lost)
+    else if (detached)
       this.fail(new UasyncError('ERR_INVALID_STATE', `The buffer was detached during ${this.syscall}`));
     else this.resolve(this.result(this.at - this.#start, buffer));
     this.ended(owner);

@@ -88,15 +88,15 @@ export class Batch implements SendOutcome, Deferred<number> {
    * Datagrams of one length to one destination, in their order: the kernel takes such a batch as one, and
    * cuts it (GSO). Between destinations there is no order to keep.
    */
-  #batches(): Train[] {
-    const batches: Train[] = [];
-    const open = new Map<Destination | null, Train>();
+  #batches(): Segments[] {
+    const batches: Segments[] = [];
+    const open = new Map<Destination | null, Segments>();
     const list = this.#list;
     for (let i = 0; i < list.length; i++) {
       const { bytes, destination, control } = list[i]!;
       let batch = open.get(destination);
       if (batch === undefined || control !== undefined || !batch.add(i, bytes)) {
-        batch = new Train(this, i, bytes, destination);
+        batch = new Segments(this, i, bytes, destination);
         batches.push(batch);
         // One with a control message of its own stays alone.
         if (control !== undefined || bytes.length === 0) open.delete(destination);
@@ -140,7 +140,7 @@ export class Batch implements SendOutcome, Deferred<number> {
 const TOO_MUCH = new Set(['EINVAL', 'EIO', 'EMSGSIZE', 'ENOBUFS', 'ERR_INVALID_STATE']);
 
 /** Datagrams that go to the kernel as one. */
-export class Train implements SendOutcome {
+export class Segments implements SendOutcome {
   readonly destination: Destination | null;
   /** The length of each. */
   readonly segmentSize: number;
