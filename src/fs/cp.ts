@@ -112,8 +112,10 @@ async function isWanted(from: string, to: string, options: TreeOptions): Promise
 
 /** Options that are in order, for a tree. */
 function plainOptions(options: CopyOptions | undefined): TreeOptions | undefined {
-  if (typeof options !== 'object' || options === null || !options.recursive) return undefined;
+  if (typeof options !== 'object' || options === null) return undefined;
+  // As Node does, which sees no getters that cannot be listed.
   const all = { ...DEFAULTS, ...options };
+  if (!all.recursive) return undefined;
   const { dereference, errorOnExist, filter, force, mode, preserveTimestamps, recursive, verbatimSymlinks } =
     all;
   const flags = [dereference, errorOnExist, force, preserveTimestamps, recursive, verbatimSymlinks];

@@ -49,7 +49,7 @@ function removal(path: PathLike, given: RmOptions | undefined): Promise<void> | 
 /** Options that are in order. */
 function plainOptions(options: RmOptions | undefined): typeof DEFAULTS | undefined {
   if (options === undefined) return DEFAULTS;
-  if (typeof options !== 'object' || options === null) return undefined;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return undefined;
   const all = { ...DEFAULTS, ...options } as typeof DEFAULTS;
   const { force, maxRetries, recursive, retryDelay } = all;
   const inOrder = typeof force === 'boolean' && typeof recursive === 'boolean';

@@ -104,6 +104,8 @@ for (const value of [null, {}, 5]) OPTIONS[`{ signal: ${value} }`] = () => ({ si
 const CALLS: Record<string, unknown[]> = {
   access: ['F', 4],
   appendFile: ['F', 'text', 'utf8'],
+  chmod: ['F', 0o600],
+  cp: ['F', 'N', {}],
   getxattr: ['F', 'user.a'],
   link: ['F', 'N'],
   lstat: ['F', {}],
@@ -111,9 +113,11 @@ const CALLS: Record<string, unknown[]> = {
   open: ['F', 'r', 0o666],
   readFile: ['F', 'utf8'],
   readMany: [['F'], {}],
+  readdir: ['D', {}],
   readlink: ['L', {}],
   realpath: ['F', {}],
   rename: ['F', 'N'],
+  rm: ['F', {}],
   rmdir: ['D', undefined],
   setxattr: ['F', 'user.a', 'v', {}],
   stat: ['F', {}],
@@ -190,7 +194,7 @@ function spared(name: string, i: number, what: string): boolean {
 }
 
 /** Calls that Node's own functions do where their arguments are not plain. */
-const BY_NODE = /^(access|readlink|realpath|handle\.(chmod|chown|utimes)) /;
+const BY_NODE = /^(access|chmod|cp|readdir|readlink|realpath|rm|handle\.(chmod|chown|utimes)) /;
 
 /** Where ours differs on purpose, and why. */
 const DELIBERATE: [which: RegExp, reason: string][] = [];
@@ -199,10 +203,15 @@ if (nodeMajor < 22) {
   DELIBERATE.push([/^handle.read (3 |\d \{ position)/, reason]);
 }
 
+/** Without the stack, which has the caller in Node too. */
+function firstLine(result: string | undefined): string | undefined {
+  return result?.split('\n')[0];
+}
+
 /** What is wrong with how a call of ours ended; undefined if nothing is. */
 function fault(what: string, mine: string, theirs: string | undefined): string | undefined {
   if (mine.startsWith('no code'))
-    return BY_NODE.test(what) && mine === theirs ? undefined : `${what}: ${mine}`;
+    return BY_NODE.test(what) && firstLine(mine) === firstLine(theirs) ? undefined : `${what}: ${mine}`;
   if (theirs === undefined || theirs.startsWith('no code') || mine === theirs) return undefined;
   if (DELIBERATE.some(([which]) => which.test(what)) && /^(ERR_|own$)/.test(mine)) return undefined;
   return `${what}: ${mine} where Node says ${theirs}`;
