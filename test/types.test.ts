@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import t from 'tap';
 import { ROOT } from './programs.js';
+import './patience.js';
 
 // Inside the project, so that its own name resolves.
 const folder = join(ROOT, 'dist', `types-${process.pid}`);
@@ -17,7 +18,6 @@ import fs, { open, readFile } from 'uasync/fs';
 import * as everything from 'uasync/fs';
 import { bind, type Connection, connect, listen, openPipe, serveOnThreads, type ThreadContext } from 'uasync/net';
 import { Ring } from 'uasync/ring';
-import './patience.js';
 
 const drop: typeof import('node:fs/promises') = fs;
 const namespace: typeof import('node:fs/promises') = everything;
