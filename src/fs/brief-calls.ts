@@ -5,6 +5,9 @@ import type { FileCalls } from '../ring/file-calls.js';
 import type { Device } from './devices.js';
 import { WritePressure } from './write-pressure.js';
 
+/** What a change of names dirties, in bytes: blocks of the journal, the inode and the folder. */
+export const DIRTIED = 16384;
+
 /** A call that took longer than this was slow, in milliseconds. */
 const SLOW_MS = 1;
 
@@ -30,16 +33,16 @@ class BriefCalls {
 
   /**
    * Whether a call on a device is made at once; if so, `end` comes right after it.
-   * @param bytes how many it makes dirty.
-   * @param cost bytes that could be copied in the same time.
+   * @param dirty bytes that it makes dirty.
+   * @param bytes that could be copied in the same time, beside `calls` short calls.
    */
-  begin(device: Device, bytes: number, cost: number): boolean {
+  begin(device: Device, dirty: number, bytes: number, calls = 1): boolean {
     const { inline } = this.#loop;
     if (!inline.writes || !device.defers) return false;
     const time = now();
     if (device.breaker.isOpen(time)) return false;
-    if (!device.inMemory && !this.#pressure.allows(bytes, time)) return false;
-    if (!inline.take(cost)) return false;
+    if (!device.inMemory && !this.#pressure.allows(dirty, time)) return false;
+    if (!inline.take(bytes, calls)) return false;
     this.#waits = device.breaker.watches ? this.#calls.timesWaited() : -1;
     this.#began = now();
     return true;

@@ -43,9 +43,8 @@ export class CachedReads {
   }
 
   #inMemory(fd: number): Device | null {
-    if (this.#loop.calls.statFd(fd) !== 0) return null;
-    const device = devicesOf(this.#loop).of(fd);
-    return device.inMemory ? device : null;
+    const device = devicesOf(this.#loop).local(fd);
+    return device?.inMemory ? device : null;
   }
 
   /** Only what was swapped out waits. */

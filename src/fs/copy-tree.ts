@@ -3,8 +3,9 @@
  * directories and symbolic links, to places where nothing is or a file to be replaced. All else is Node's, entry by
  * entry: large files, other kinds, and whatever fails, so that the errors are Node's.
  */
-import { type CopyOptions, futimesSync, promises } from 'node:fs';
+import { type CopyOptions, fchmod, futimesSync, promises } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import type { Loop } from '../loop/loop.js';
 import { addressOf } from '../ring/address.js';
 import {
@@ -19,7 +20,8 @@ import {
 import { EAGAIN, EEXIST, ENOENT } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { STATX } from '../ring/structs.js';
-import { ELSEWHERE, IN_MEMORY, inlineFiles } from './inline.js';
+import { briefCalls, DIRTIED } from './brief-calls.js';
+import { type Device, devicesOf } from './devices.js';
 import { COPIES_NEW_TREES_AT_ONCE } from './running-node.js';
 import { statsOf } from './stats.js';
 import { Share } from './walk.js';
@@ -42,6 +44,13 @@ export interface Folder {
   readonly fd: number;
   readonly path: string;
 }
+
+/** An open directory that is being filled. */
+export interface Target extends Folder {
+  readonly device: Device;
+}
+
+const fchmodLater = promisify(fchmod);
 
 /** Larger files are copied by Node's threads, in bytes. */
 const SMALL = 256 * 1024;
@@ -67,6 +76,8 @@ export class TreeCopy {
   readonly #options: TreeOptions;
   readonly #calls = directoryCalls();
   readonly #share: Share;
+  readonly #brief: ReturnType<typeof briefCalls>;
+  readonly #devices: ReturnType<typeof devicesOf>;
   readonly #bytes: Buffer;
   readonly #address: number;
 
@@ -74,13 +85,15 @@ export class TreeCopy {
     this.#loop = loop;
     this.#options = options;
     this.#share = new Share(loop);
+    this.#brief = briefCalls(loop);
+    this.#devices = devicesOf(loop);
     content ??= Buffer.allocUnsafeSlow(SMALL);
     this.#bytes = content;
     this.#address = addressOf(this.#bytes);
   }
 
   /** Copies what is in one directory into another. */
-  async copyInto(from: Folder, to: Folder, depth = 0): Promise<void> {
+  async copyInto(from: Folder, to: Target, depth = 0): Promise<void> {
     const names = takeNames();
     const asks = this.#options.filter !== undefined;
     try {
@@ -99,7 +112,7 @@ export class TreeCopy {
     }
   }
 
-  async #copy(from: Folder, to: Folder, names: Names, depth: number): Promise<void> {
+  async #copy(from: Folder, to: Target, names: Names, depth: number): Promise<void> {
     const { dereference, filter } = this.#options;
     if (filter !== undefined) {
       const name = names.text();
@@ -118,7 +131,7 @@ export class TreeCopy {
   }
 
   /** False if it is not done, and nothing is changed. */
-  #copyFile(from: Folder, to: Folder, names: Names): boolean {
+  #copyFile(from: Folder, to: Target, names: Names): boolean {
     if (!names.isText) return false;
     const calls = this.#calls;
     const source = calls.openFile(from.fd, names.name);
@@ -130,18 +143,24 @@ export class TreeCopy {
     }
   }
 
-  #copyOpenFile(source: number, to: Folder, names: Names): boolean {
-    const calls = this.#calls;
+  #copyOpenFile(source: number, to: Target, names: Names): boolean {
     const { calls: files, inline } = this.#loop;
     if (!inline.enabled) return false;
-    const place = inlineFiles(this.#loop).place(source);
+    const device = this.#devices.local(source);
     const { statx } = files;
-    const mode = statx[MODE]!;
     const size = statx[SIZE]!;
-    if (place === ELSEWHERE || (mode & S_IFMT) !== S_IFREG || size > SMALL || statx[SIZE + 1] !== 0)
+    if (device === null || (statx[MODE]! & S_IFMT) !== S_IFREG || size > SMALL || statx[SIZE + 1] !== 0)
       return false;
-    if (!inline.take(2 * size, FILE_CALLS)) return false;
-    if (size !== 0 && this.#read(source, size, place) !== size) return false;
+    if (!this.#brief.begin(to.device, size + DIRTIED, 2 * size, FILE_CALLS)) return false;
+    const isRead = size === 0 || this.#read(source, size, device) === size;
+    const done = isRead && this.#makeFile(source, statx[MODE]!, size, to, names);
+    this.#brief.end(to.device);
+    return done;
+  }
+
+  /** Makes a file of what was read. `files.statx` is of what it was read from. */
+  #makeFile(source: number, mode: number, size: number, to: Target, names: Names): boolean {
+    const calls = this.#calls;
     let made = calls.createFile(to.fd, names.name, mode & 0o777);
     if (made === EEXIST) {
       const { errorOnExist, force } = this.#options;
@@ -164,8 +183,8 @@ export class TreeCopy {
   }
 
   /** Reads a file from its beginning, if it is cached. In memory it is, and tmpfs knows no RWF_NOWAIT. */
-  #read(fd: number, size: number, place: number): number {
-    return place === IN_MEMORY
+  #read(fd: number, size: number, device: Device): number {
+    return device.inMemory
       ? this.#calls.read(fd, this.#address, size)
       : this.#loop.calls.readAt(fd, this.#address, size, 0);
   }
@@ -179,16 +198,18 @@ export class TreeCopy {
     return isFile && statx[SIZE]! <= SMALL && statx[SIZE + 1] === 0 && !isSame(source, statx);
   }
 
-  #copyLink(from: Folder, to: Folder, names: Names): boolean {
-    if (!this.#loop.inline.take(0, CALLS)) return false;
+  #copyLink(from: Folder, to: Target, names: Names): boolean {
     const text = this.#calls.readLink(from.fd, names.name)?.toString();
     if (text === undefined || text.includes('\ufffd')) return false;
     const { verbatimSymlinks } = this.#options;
     const target = verbatimSymlinks || isAbsolute(text) ? text : resolve(from.path, text);
-    return this.#calls.symlink(target, to.fd, names.name) === 0;
+    if (!this.#brief.begin(to.device, DIRTIED, 0, CALLS)) return false;
+    const failed = this.#calls.symlink(target, to.fd, names.name);
+    this.#brief.end(to.device);
+    return failed === 0;
   }
 
-  async #copyDirectory(from: Folder, to: Folder, names: Names, depth: number): Promise<boolean> {
+  async #copyDirectory(from: Folder, to: Target, names: Names, depth: number): Promise<boolean> {
     const calls = this.#calls;
     const source = calls.openDirectory(from.fd, names.name);
     if (source < 0) return false;
@@ -199,17 +220,20 @@ export class TreeCopy {
       if (COPIES_NEW_TREES_AT_ONCE && filter === undefined && !dereference) {
         if (calls.stat(to.fd, names.name) === ENOENT) return false;
       }
-      const failed = this.#loop.inline.take(0, CALLS) ? calls.mkdir(to.fd, names.name, 0o777) : EAGAIN;
+      const failed = this.#makeDirectory(to, names);
       if (failed !== 0 && (failed !== EEXIST || (errorOnExist && !force))) return false;
       const target = calls.openDirectory(to.fd, names.name);
       if (target < 0) return false;
       try {
         if (failed === EEXIST && !this.#isOther(source, target)) return false;
+        const device = this.#devices.local(target);
+        if (device === null) return false;
         const name = names.text();
         const inner = { fd: source, path: join(from.path, name) };
-        await this.copyInto(inner, { fd: target, path: join(to.path, name) }, depth + 1);
+        const filled = { fd: target, path: join(to.path, name), device };
+        await this.copyInto(inner, filled, depth + 1);
         if (COPIES_NEW_TREES_AT_ONCE && preserveTimestamps) this.#setTimes(source, target);
-        if (failed === 0) calls.chmod(target, mode & MODE_BITS);
+        if (failed === 0) await changeMode(this.#loop, filled, mode & MODE_BITS);
         return true;
       } finally {
         calls.close(target);
@@ -222,7 +246,15 @@ export class TreeCopy {
   /** The mode of an open directory; -1 if it is on a file system that may ask a server. */
   #modeOfLocal(fd: number): number {
     if (!this.#loop.inline.enabled) return -1;
-    return inlineFiles(this.#loop).place(fd) === ELSEWHERE ? -1 : this.#loop.calls.statx[MODE]!;
+    return this.#devices.local(fd) === null ? -1 : this.#loop.calls.statx[MODE]!;
+  }
+
+  /** 0 or a negative errno; EAGAIN if it may take long. */
+  #makeDirectory(to: Target, names: Names): number {
+    if (!this.#brief.begin(to.device, DIRTIED, 0, CALLS)) return EAGAIN;
+    const failed = this.#calls.mkdir(to.fd, names.name, 0o777);
+    this.#brief.end(to.device);
+    return failed;
   }
 
   #isOther(source: number, target: number): boolean {
@@ -253,6 +285,17 @@ export async function copyAsked(from: string, to: string, options: TreeOptions):
     return true;
   };
   await promises.cp(from, to, { ...options, filter: filter === undefined ? undefined : rest } as CopyOptions);
+}
+
+/** Gives a directory its own mode, once it has been filled. */
+export async function changeMode(loop: Loop, { fd, device }: Target, mode: number): Promise<void> {
+  const brief = briefCalls(loop);
+  if (brief.begin(device, DIRTIED, 0)) {
+    directoryCalls().chmod(fd, mode);
+    brief.end(device);
+  } else {
+    await fchmodLater(fd, mode).catch(() => {});
+  }
 }
 
 /** Gives a file or directory the times of another, as exactly as Node does. */

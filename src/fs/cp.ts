@@ -1,16 +1,26 @@
 /** Copies files, and trees of them. */
 import { type CopyOptions, constants, type PathLike, promises } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
-import { directoryCalls, Names } from '../ring/directory-calls.js';
+import { directoryCalls } from '../ring/directory-calls.js';
 import { EAGAIN } from '../ring/errno.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { toPath } from './arguments.js';
-import { copyAsked, type Filter, type Folder, setTimes, TreeCopy, type TreeOptions } from './copy-tree.js';
-import { ELSEWHERE, inlineFiles } from './inline.js';
+import { briefCalls, DIRTIED } from './brief-calls.js';
+import {
+  changeMode,
+  copyAsked,
+  type Filter,
+  type Folder,
+  setTimes,
+  type Target,
+  TreeCopy,
+  type TreeOptions,
+} from './copy-tree.js';
+import { type Device, devicesOf } from './devices.js';
 import { lstat } from './path-calls.js';
 import { COPIES_NEW_TREES_AT_ONCE } from './running-node.js';
-import { walkingLoop } from './walk.js';
+import { changingLoop } from './walk.js';
 
 const DEFAULTS: TreeOptions = {
   dereference: false,
@@ -23,6 +33,8 @@ const DEFAULTS: TreeOptions = {
 };
 
 const MODE_BITS = 0o7777;
+/** What it takes to make a directory again, in calls. */
+const MAKE_CALLS = 8;
 
 /**
  * Copies a file, with `recursive` a directory and all that is in it. The tree is walked by plain calls; Node checks the
@@ -32,7 +44,7 @@ export async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): 
   const complete = plainOptions(options);
   const from = complete === undefined ? undefined : plainPath(src);
   const to = complete === undefined ? undefined : plainPath(dest);
-  const loop = from === undefined || to === undefined ? undefined : walkingLoop();
+  const loop = from === undefined || to === undefined ? undefined : changingLoop();
   if (loop === undefined) return promises.cp(src as string, dest as string, options);
   const source = openSource(loop, from!, complete!);
   if (source < 0) return promises.cp(from!, to!, complete as CopyOptions);
@@ -48,7 +60,7 @@ function openSource(loop: Loop, path: string, { dereference }: TreeOptions): num
   if (!loop.inline.take()) return EAGAIN;
   const fd = directoryCalls().openPath(path, dereference);
   if (fd < 0) return fd;
-  if (inlineFiles(loop).place(fd) !== ELSEWHERE) return fd;
+  if (devicesOf(loop).local(fd) !== null) return fd;
   directoryCalls().close(fd);
   return EAGAIN;
 }
@@ -61,27 +73,45 @@ async function copyTree(loop: Loop, from: Folder, dest: string, options: TreeOpt
     return promises.cp(from.path, dest, options as CopyOptions);
   }
   if (!(await isWanted(from.path, dest, options))) return;
-  const calls = directoryCalls();
-  const target = loop.inline.enabled ? openTarget(dest, isNew, dereference) : EAGAIN;
-  if (target < 0) return copyAsked(from.path, dest, options);
+  const target = openTarget(loop, dest, isNew, dereference);
+  if (target === undefined) return copyAsked(from.path, dest, options);
   try {
-    await new TreeCopy(loop, options).copyInto(from, { fd: target, path: dest });
-    if (COPIES_NEW_TREES_AT_ONCE && preserveTimestamps) setTimes(loop, from.fd, target);
-    if (isNew) calls.chmod(target, mode);
+    await new TreeCopy(loop, options).copyInto(from, target);
+    if (COPIES_NEW_TREES_AT_ONCE && preserveTimestamps) setTimes(loop, from.fd, target.fd);
+    if (isNew) await changeMode(loop, target, mode);
   } finally {
-    calls.close(target);
+    directoryCalls().close(target.fd);
   }
 }
 
-/** Opens the directory to be filled. A new one, which Node has made, is made again: it has its own mode at the end. */
-function openTarget(path: string, isNew: boolean, follow: boolean): number {
+/**
+ * Opens the directory to be filled; undefined if that may take long. A new one, which Node has made, is made again: it
+ * has its own mode at the end.
+ */
+function openTarget(loop: Loop, path: string, isNew: boolean, follow: boolean): Target | undefined {
+  if (!loop.inline.enabled) return undefined;
   const calls = directoryCalls();
-  if (isNew) {
-    const names = Names.of(path);
-    if (calls.rmdir(AT_FDCWD, names.name) !== 0) return EAGAIN;
-    if (calls.mkdir(AT_FDCWD, names.name, 0o777) !== 0) return EAGAIN;
+  let fd = calls.openPath(path, follow);
+  if (fd < 0) return undefined;
+  const device = devicesOf(loop).local(fd);
+  if (device !== null && isNew) {
+    calls.close(fd);
+    fd = makeAgain(loop, path, device) ? calls.openPath(path, follow) : EAGAIN;
+    if (fd < 0) return undefined;
   }
-  return calls.openPath(path, follow);
+  if (device !== null) return { fd, path, device };
+  calls.close(fd);
+  return undefined;
+}
+
+function makeAgain(loop: Loop, path: string, device: Device): boolean {
+  const calls = directoryCalls();
+  const brief = briefCalls(loop);
+  if (!brief.begin(device, 2 * DIRTIED, 0, MAKE_CALLS)) return false;
+  const name = calls.path(path);
+  const done = calls.rmdir(AT_FDCWD, name) === 0 && calls.mkdir(AT_FDCWD, name, 0o777) === 0;
+  brief.end(device);
+  return done;
 }
 
 async function exists(path: string): Promise<boolean> {

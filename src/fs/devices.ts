@@ -65,8 +65,14 @@ class Devices {
     this.#calls = loop.calls;
   }
 
-  /** The device of an open file, which the last question for attributes was about. */
-  of(fd: number): Device {
+  /** The device of an open file, whose attributes are in `calls.statx` then; null if a server may have to be asked. */
+  local(fd: number): Device | null {
+    if (this.#calls.statFd(fd) !== 0) return null;
+    const device = this.#of(fd);
+    return device.local ? device : null;
+  }
+
+  #of(fd: number): Device {
     const { statx } = this.#calls;
     const number = statx[STATX.stx_dev_major / 4]! * 2 ** 32 + statx[STATX.stx_dev_minor / 4]!;
     let device = this.#known.get(number);

@@ -14,7 +14,7 @@ import type { FileCalls } from '../ring/file-calls.js';
 import { STATX } from '../ring/structs.js';
 import { pathText } from './arguments.js';
 import { Backoff } from './backoff.js';
-import { briefCalls } from './brief-calls.js';
+import { briefCalls, DIRTIED } from './brief-calls.js';
 import { Device, devicesOf } from './devices.js';
 import { SURE } from './inline.js';
 import { FREED_MAX, InlineWrites } from './inline-writes.js';
@@ -29,8 +29,6 @@ const FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOF
 /** What these calls fail with for good: EISDIR, EBUSY, EXDEV, EROFS, EMLINK, ENOTEMPTY. */
 const FINAL = new Set([...SURE, EPERM, EEXIST, -21, -16, -18, -30, -31, -39]);
 
-/** What a change dirties, in bytes: blocks of the journal, the inode and the folder. */
-const DIRTIED = 16384;
 /** A change takes as long as to copy so many bytes. */
 const COST = 64 * 1024;
 
@@ -176,10 +174,11 @@ class InlineChanges {
     const calls = this.#calls;
     const fd = calls.locate(path, follow);
     if (fd < 0) return SURE.has(fd) ? fd : EAGAIN;
-    const failed = calls.statFd(fd);
-    if (failed === 0) this.#device = devicesOf(this.#loop).of(fd);
+    const device = devicesOf(this.#loop).local(fd);
     calls.close(fd);
-    return failed === 0 && this.#device.local ? 0 : EAGAIN;
+    if (device === null) return EAGAIN;
+    this.#device = device;
+    return 0;
   }
 
   /** Whether a look has found something; if not, they become rarer. */

@@ -34,10 +34,10 @@ export class InlineWrites {
   static of(loop: Loop, fd: number, flags: number): InlineWrites | null {
     const { calls } = loop;
     // Of O_SYNC this is one bit.
-    if ((flags & (O_DIRECT | O_DSYNC | O_SYNC)) !== 0 || calls.statFd(fd) !== 0) return null;
+    if ((flags & (O_DIRECT | O_DSYNC | O_SYNC)) !== 0) return null;
+    const device = devicesOf(loop).local(fd);
     if ((calls.statx[STATX.stx_mode / 4]! & S_IFMT) !== S_IFREG) return null;
-    const device = devicesOf(loop).of(fd);
-    return device.defers ? new InlineWrites(loop, device) : null;
+    return device?.defers ? new InlineWrites(loop, device) : null;
   }
 
   /**

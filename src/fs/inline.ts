@@ -29,11 +29,6 @@ const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOFOLLOW;
 /** Errors that a walk through cached names is sure of: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
 export const SURE: ReadonlySet<number> = new Set([-2, -13, -20, -36, -40]);
 
-/** Where a file system has its files. */
-export const ELSEWHERE = 0;
-export const ON_DISK = 1;
-export const IN_MEMORY = 2;
-
 /** Symbolic links below this are in the inode on ext4, in bytes. */
 const LINK_MAX = 60;
 
@@ -65,7 +60,7 @@ class InlineFiles {
   /** Of a descriptor. */
   fstat(fd: number, bigint: boolean): Stats | BigIntStats | undefined {
     if (!this.#loop.inline.take()) return undefined;
-    if (this.#calls.statFd(fd) !== 0 || !this.#devices.of(fd).local) return undefined;
+    if (this.#devices.local(fd) === null) return undefined;
     return this.#found(bigint);
   }
 
@@ -175,8 +170,8 @@ class InlineFiles {
       this.#lookups.refused();
       return EAGAIN;
     }
-    const device = calls.statFd(fd) === 0 ? this.#devices.of(fd) : null;
-    if (device?.local) {
+    const device = this.#devices.local(fd);
+    if (device !== null) {
       this.#device = device;
       this.#lookups.taken();
       return fd;
@@ -184,13 +179,6 @@ class InlineFiles {
     calls.close(fd);
     this.#lookups.refused();
     return EAGAIN;
-  }
-
-  /** Where the file system of an open file has its files, `ELSEWHERE` to `IN_MEMORY`; see `calls.statx` as well. */
-  place(fd: number): number {
-    if (this.#calls.statFd(fd) !== 0) return ELSEWHERE;
-    const { inMemory, local } = this.#devices.of(fd);
-    return inMemory ? IN_MEMORY : local ? ON_DISK : ELSEWHERE;
   }
 }
 

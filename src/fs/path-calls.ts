@@ -17,7 +17,7 @@ import { onPath } from './operations.js';
 import { mayMove, mayRead, maySymlink, mayWrite } from './permission.js';
 import { checkStat, DEFAULTS, type StatOptions } from './stat-options.js';
 import { statPath } from './statx.js';
-import { walkingLoop } from './walk.js';
+import { changingLoop } from './walk.js';
 
 /** Permissions that a mode can say; what is beyond is of no meaning to the kernel. */
 const MODE_BITS = 0o7777;
@@ -103,15 +103,18 @@ export async function mkdir(
   checkBoolean('options.recursive', recursive);
   const bits = toMode(mode, 0o777);
   if (recursive) {
-    const walking = typeof plain === 'string' ? walkingLoop() : undefined;
+    const walking = typeof plain === 'string' ? changingLoop() : undefined;
     const made = walking && makeDirectories(walking, plain as string, bits & MODE_BITS);
     if (made?.done) return made.first;
+    const first = await promises.mkdir(path, { recursive, mode: bits });
+    return made?.first ?? first;
   }
   const loop = currentLoop();
-  const may = !recursive && mayWrite(plain);
+  const may = mayWrite(plain);
   if (may && inlineChanges(loop).mkdir(plain, bits & MODE_BITS)) return undefined;
   if (!may || !loop.ops.has(abi.OP_MKDIRAT)) {
-    return promises.mkdir(path, { recursive, mode: bits });
+    await promises.mkdir(path, { mode: bits });
+    return undefined;
   }
   await onPath(loop, 'mkdir', plain, null, sqe => sqe.mkdir(plain, bits & MODE_BITS));
   return undefined;

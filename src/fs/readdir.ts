@@ -18,7 +18,8 @@ import {
 import { EAGAIN, ELOOP, ENOENT, ENOTDIR } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { toPath } from './arguments.js';
-import { ELSEWHERE, inlineFiles, SURE } from './inline.js';
+import { devicesOf } from './devices.js';
+import { SURE } from './inline.js';
 import { READS_TREES_AT_ONCE } from './running-node.js';
 import { Share, walkingLoop } from './walk.js';
 
@@ -123,7 +124,7 @@ function list(loop: Loop, path: string): Entry[] | number {
   const calls = directoryCalls();
   const fd = calls.openPath(path, true);
   if (fd < 0) return fd;
-  const entries = inlineFiles(loop).place(fd) === ELSEWHERE ? EAGAIN : read(fd);
+  const entries = devicesOf(loop).local(fd) === null ? EAGAIN : read(fd);
   calls.close(fd);
   if (typeof entries !== 'number') loop.inline.take(0, entries.length / ENTRIES_A_CALL);
   return entries;

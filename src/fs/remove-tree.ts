@@ -5,7 +5,6 @@
 import { promises } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { setTimeout } from '../loop/real-timers.js';
-import * as abi from '../ring/abi.js';
 import { DT_DIR, directoryCalls, type Names, releaseNames, takeNames } from '../ring/directory-calls.js';
 import {
   EAGAIN,
@@ -22,7 +21,8 @@ import {
 import { systemError } from '../ring/errors.js';
 import { AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
-import { IN_MEMORY } from './inline.js';
+import { briefCalls, DIRTIED } from './brief-calls.js';
+import type { Device } from './devices.js';
 import { onFd } from './operations.js';
 import { Share } from './walk.js';
 
@@ -61,14 +61,16 @@ export class Removal {
   readonly #calls = directoryCalls();
   readonly #retries: Retries;
   readonly #share: Share;
-  /** Where the file system has its files. */
-  readonly #place: number;
+  readonly #brief: ReturnType<typeof briefCalls>;
+  /** What all of it is on: what else is mounted in it stays. */
+  readonly #device: Device;
 
-  constructor(loop: Loop, retries: Retries, place: number) {
+  constructor(loop: Loop, retries: Retries, device: Device) {
     this.#loop = loop;
+    this.#brief = briefCalls(loop);
     this.#share = new Share(loop);
     this.#retries = retries;
-    this.#place = place;
+    this.#device = device;
   }
 
   /** Removes the current entry of a list, trying again what may pass. */
@@ -153,16 +155,22 @@ export class Removal {
 
   /** Unlinks at once; EAGAIN if that may take long. */
   #unlink(directory: number, names: Names): number {
+    const device = this.#device;
+    if (!this.#brief.begin(device, DIRTIED, 0, device.inMemory ? CACHED_CALLS : CALLS)) return EAGAIN;
+    const result = this.#unlinkSmall(directory, names);
+    this.#brief.end(device);
+    return result;
+  }
+
+  #unlinkSmall(directory: number, names: Names): number {
     const calls = this.#calls;
-    const { inline, calls: files } = this.#loop;
+    const { calls: files } = this.#loop;
     let statx: Uint32Array;
-    if (this.#place === IN_MEMORY) {
-      if (!inline.take(0, CACHED_CALLS)) return EAGAIN;
+    if (this.#device.inMemory) {
       const failed = calls.stat(directory, names.name);
       if (failed < 0) return failed;
       statx = calls.statx;
     } else {
-      if (!inline.take(0, CALLS)) return EAGAIN;
       const fd = calls.locate(directory, names.name);
       if (fd < 0) return fd;
       const failed = files.statFd(fd);
@@ -177,16 +185,16 @@ export class Removal {
 
   async #rmdir(directory: number, names: Names): Promise<number> {
     if (this.#share.spent) await this.#share.next();
-    if (!this.#loop.inline.take(0, CACHED_CALLS)) return this.#later(directory, names, AT_REMOVEDIR);
-    return this.#calls.rmdir(directory, names.name);
+    const device = this.#device;
+    if (!this.#brief.begin(device, DIRTIED, 0, CACHED_CALLS))
+      return this.#later(directory, names, AT_REMOVEDIR);
+    const result = this.#calls.rmdir(directory, names.name);
+    this.#brief.end(device);
+    return result;
   }
 
-  /** Removes an entry by the ring; 0 or a negative errno. */
+  /** Removes an entry by the backend; 0 or a negative errno. */
   async #later(directory: number, names: Names, flags: number): Promise<number> {
-    if (!this.#loop.ops.has(abi.OP_UNLINKAT)) {
-      const { name } = names;
-      return flags === 0 ? this.#calls.unlink(directory, name) : this.#calls.rmdir(directory, name);
-    }
     const name = names.copy();
     try {
       return await onFd(this.#loop, 'unlink', sqe => sqe.unlinkat(directory, name, flags));

@@ -1,13 +1,14 @@
 /** Removes files, and trees of them. */
 import { type PathLike, promises, type RmOptions } from 'node:fs';
+import * as abi from '../ring/abi.js';
 import { DT_DIR, DT_UNKNOWN, directoryCalls, Names } from '../ring/directory-calls.js';
 import { ENOENT } from '../ring/errno.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { toPath } from './arguments.js';
-import { ELSEWHERE, inlineFiles } from './inline.js';
+import { devicesOf } from './devices.js';
 import { Removal } from './remove-tree.js';
-import { walkingLoop } from './walk.js';
+import { changingLoop } from './walk.js';
 
 const DEFAULTS = { force: false, maxRetries: 0, recursive: false, retryDelay: 100 };
 
@@ -30,20 +31,21 @@ export async function rm(path: PathLike, options?: RmOptions): Promise<void> {
 function removal(path: PathLike, given: RmOptions | undefined): Promise<void> | undefined {
   const options = plainOptions(given);
   const plain = options === undefined ? undefined : plainPath(path);
-  const loop = plain === undefined ? undefined : walkingLoop();
-  if (options === undefined || plain === undefined || loop === undefined || !loop.inline.take())
-    return undefined;
+  const loop = plain === undefined ? undefined : changingLoop();
+  if (options === undefined || plain === undefined || loop === undefined) return undefined;
+  // What may wait is its work.
+  if (!loop.ops.has(abi.OP_UNLINKAT) || !loop.inline.take()) return undefined;
   const calls = directoryCalls();
   const name = Names.of(plain);
   const fd = calls.locate(AT_FDCWD, name.name);
   if (fd === ENOENT && options.force) return Promise.resolve();
   if (fd < 0) return undefined;
-  const place = inlineFiles(loop).place(fd);
+  const device = devicesOf(loop).local(fd);
   const isDirectory = (loop.calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFDIR;
   calls.close(fd);
-  if (place === ELSEWHERE || (isDirectory && !options.recursive)) return undefined;
+  if (device === null || (isDirectory && !options.recursive)) return undefined;
   const type = isDirectory ? DT_DIR : DT_UNKNOWN;
-  return new Removal(loop, options, place).remove({ fd: AT_FDCWD, path: '' }, name, type);
+  return new Removal(loop, options, device).remove({ fd: AT_FDCWD, path: '' }, name, type);
 }
 
 /** Options that are in order. */

@@ -20,6 +20,12 @@ export function walkingLoop(): Loop | undefined {
   }
 }
 
+/** As `walkingLoop`, for a walk that changes something. */
+export function changingLoop(): Loop | undefined {
+  const loop = walkingLoop();
+  return loop?.inline.writes ? loop : undefined;
+}
+
 /** What a walk may have of the thread before Node's event loop goes round, in milliseconds. */
 const SHARE_MS = 1;
 /** The clock is looked at once in so many entries. A power of two. */

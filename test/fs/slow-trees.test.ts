@@ -1,0 +1,45 @@
+/** Changes of trees on a device that is slow: after the first slow ones the rest waits elsewhere. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { scratchFolder } from '../harness.js';
+import { built, PLAIN_NODE } from '../programs.js';
+
+const folder = scratchFolder();
+/** What the walks call; libuv's threads are not traced, and call others. */
+const CALLS = ['fchmod', 'symlinkat', 'mkdirat', 'unlinkat'];
+
+/** How often the thread itself made each of these calls. The first two of each take 50 ms. */
+async function calls(t: Test, inlineWrites: string): Promise<Record<string, number> | undefined> {
+  const at = join(folder, inlineWrites);
+  const log = `${at}.log`;
+  mkdirSync(at);
+  const slow = CALLS.flatMap(name => ['-e', `inject=${name}:delay_enter=50000:when=1..2`]);
+  const program = [...PLAIN_NODE, built('test/fixtures/slow-trees.js'), at, inlineWrites];
+  const args = ['-qq', '-o', log, '-e', `trace=${CALLS}`, ...slow, ...program];
+  try {
+    const { stdout } = await promisify(execFile)('strace', args);
+    t.equal(stdout.trim(), '20,20,20', 'all of it was done');
+  } catch (error) {
+    if (!/ENOENT|ptrace|Operation not permitted|inject/.test(String(error))) throw error;
+    t.comment('strace cannot be used here');
+    return undefined;
+  }
+  const lines = readFileSync(log, 'utf8').split('\n');
+  const counts = CALLS.map(name => [name, lines.filter(line => line.startsWith(`${name}(`)).length]);
+  return Object.fromEntries(counts);
+}
+
+t.test('a device that is slow is left alone for a while', async t => {
+  const counts = await calls(t, 'adaptive');
+  if (counts === undefined) return;
+  for (const [name, count] of Object.entries(counts)) t.ok(count > 0 && count <= 2, `${count} of ${name}`);
+});
+
+t.test('inlineWrites: never makes none of these calls', async t => {
+  const counts = await calls(t, 'never');
+  if (counts === undefined) return;
+  for (const [name, count] of Object.entries(counts)) t.equal(count, 0, name);
+});
