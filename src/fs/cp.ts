@@ -74,7 +74,11 @@ async function copyTree(loop: Loop, from: Folder, dest: string, options: TreeOpt
   }
   if (!(await isWanted(from.path, dest, options))) return;
   const target = openTarget(loop, dest, isNew, dereference);
-  if (target === undefined) return copyAsked(from.path, dest, options);
+  if (target === undefined) {
+    // With its own mode already nothing may be written to it, perhaps.
+    if (isNew) await promises.rmdir(dest).catch(() => {});
+    return copyAsked(from.path, dest, options);
+  }
   try {
     await new TreeCopy(loop, options).copyInto(from, target);
     if (COPIES_NEW_TREES_AT_ONCE && preserveTimestamps) setTimes(loop, from.fd, target.fd);
