@@ -70,6 +70,13 @@ t.test('a folder imports only from those below it', async t => {
   }
 });
 
+t.test('the layers above the loop do not know the ABI of io_uring', async t => {
+  for (const [file, text] of sources()) {
+    if (!/^(net|fs|threads)\//.test(file)) continue;
+    t.notMatch(text, /ring\/abi\.js'|\.prep\(|\bSQE\./, file);
+  }
+});
+
 t.test('what runs has no circle of imports', async t => {
   const files = imports(`${ROOT}dist/src`, '.js');
   // What was removed from the sources may be there still.

@@ -17,7 +17,6 @@ import type { ReadableStream } from 'node:stream/web';
 import type { InspectOptionsStylized } from 'node:util';
 import { inspect, promisify } from 'node:util';
 import { throwIfAborted } from '../loop/abort.js';
-import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { EINVAL } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError } from '../ring/errors.js';
@@ -292,8 +291,7 @@ export class FileHandle extends OpenFile {
 
   /** Has the data written to the device, and what is needed to find it again. fdatasync(2) */
   datasync(): Promise<void> {
-    const sync = (): Promise<void> =>
-      this.operate('fdatasync', (sqe, fd) => sqe.fsync(fd, abi.FSYNC_DATASYNC));
+    const sync = (): Promise<void> => this.operate('fdatasync', (sqe, fd) => sqe.fdatasync(fd));
     this.#datasyncs ??= new GroupSync(sync);
     return this.using('fdatasync', () => (byNode ? promisify(fdatasync)(this.fd) : this.#datasyncs!.run()));
   }
@@ -303,7 +301,7 @@ export class FileHandle extends OpenFile {
     this.assertOpen('ftruncate');
     const size = Math.max(0, checkInt('len', len, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
     if (this.truncateInline(size)) return;
-    if (this.loop.ops.has(abi.OP_FTRUNCATE)) {
+    if (this.loop.supports('ftruncate')) {
       await this.operate('ftruncate', (sqe, fd) => sqe.ftruncate(fd, size));
     } else {
       await this.using('ftruncate', () => promisify(ftruncate)(this.fd, size));

@@ -8,7 +8,6 @@ import {
   type Stats,
 } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
-import * as abi from '../ring/abi.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import { checkBoolean, toMode, toPath } from './arguments.js';
 import { inlineChanges } from './inline-changes.js';
@@ -30,7 +29,7 @@ export async function rename(oldPath: PathLike, newPath: PathLike): Promise<void
   const loop = currentLoop();
   const may = mayMove(from, to);
   if (may && inlineChanges(loop).rename(from, to)) return;
-  if (!may || !loop.ops.has(abi.OP_RENAMEAT)) return promises.rename(oldPath, newPath);
+  if (!may || !loop.supports('renameat')) return promises.rename(oldPath, newPath);
   await onPath(loop, 'rename', from, to, sqe => sqe.rename(from, to));
 }
 
@@ -41,7 +40,7 @@ export async function link(existingPath: PathLike, newPath: PathLike): Promise<v
   const loop = currentLoop();
   const may = mayMove(from, to);
   if (may && inlineChanges(loop).link(from, to)) return;
-  if (!may || !loop.ops.has(abi.OP_LINKAT)) return promises.link(existingPath, newPath);
+  if (!may || !loop.supports('linkat')) return promises.link(existingPath, newPath);
   await onPath(loop, 'link', from, to, sqe => sqe.linkPath(from, to));
 }
 
@@ -61,7 +60,7 @@ export async function symlink(
   const known = type === undefined || type === null || TYPES.has(type);
   const may = known && maySymlink();
   if (may && inlineChanges(loop).symlink(from, to)) return;
-  if (!may || !loop.ops.has(abi.OP_SYMLINKAT)) {
+  if (!may || !loop.supports('symlinkat')) {
     return promises.symlink(target, path, type);
   }
   await onPath(loop, 'symlink', from, to, sqe => sqe.symlink(from, to));
@@ -73,7 +72,7 @@ export async function unlink(path: PathLike): Promise<void> {
   const loop = currentLoop();
   const may = mayWrite(plain);
   if (may && inlineChanges(loop).unlink(plain)) return;
-  if (!may || !loop.ops.has(abi.OP_UNLINKAT)) return promises.unlink(path);
+  if (!may || !loop.supports('unlinkat')) return promises.unlink(path);
   await onPath(loop, 'unlink', plain, null, sqe => sqe.unlink(plain));
 }
 
@@ -83,7 +82,7 @@ export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<voi
   const loop = currentLoop();
   const may = options === undefined && mayWrite(plain);
   if (may && inlineChanges(loop).rmdir(plain)) return;
-  if (!may || !loop.ops.has(abi.OP_UNLINKAT)) {
+  if (!may || !loop.supports('unlinkat')) {
     return promises.rmdir(path, options);
   }
   await onPath(loop, 'rmdir', plain, null, sqe => sqe.unlinkat(AT_FDCWD, plain, AT_REMOVEDIR));
@@ -112,7 +111,7 @@ export async function mkdir(
   const loop = currentLoop();
   const may = mayWrite(plain);
   if (may && inlineChanges(loop).mkdir(plain, bits & MODE_BITS)) return undefined;
-  if (!may || !loop.ops.has(abi.OP_MKDIRAT)) {
+  if (!may || !loop.supports('mkdirat')) {
     await promises.mkdir(path, { mode: bits });
     return undefined;
   }

@@ -1,6 +1,5 @@
 /** Removes files, and trees of them. */
 import { type PathLike, promises, type RmOptions } from 'node:fs';
-import * as abi from '../ring/abi.js';
 import { DT_DIR, DT_UNKNOWN, directoryCalls, Names } from '../ring/directory-calls.js';
 import { ENOENT } from '../ring/errno.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
@@ -34,7 +33,7 @@ function removal(path: PathLike, given: RmOptions | undefined): Promise<void> | 
   const loop = plain === undefined ? undefined : changingLoop();
   if (options === undefined || plain === undefined || loop === undefined) return undefined;
   // What may wait is its work.
-  if (!loop.ops.has(abi.OP_UNLINKAT) || !loop.inline.take()) return undefined;
+  if (!loop.supports('unlinkat') || !loop.inline.take()) return undefined;
   const calls = directoryCalls();
   const name = Names.of(plain);
   const fd = calls.locate(AT_FDCWD, name.name);

@@ -3,7 +3,6 @@ import type { PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { withBlock } from '../loop/with-block.js';
-import * as abi from '../ring/abi.js';
 import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, closedError, rangeError, UasyncError } from '../ring/errors.js';
 import { checkOptions, optionNames } from '../ring/options.js';
@@ -103,6 +102,6 @@ function checkName(name: string): void {
 }
 
 function checkSupported(loop: Loop): void {
-  if (loop.ops.has(abi.OP_GETXATTR)) return;
+  if (loop.supports('getxattr')) return;
   throw new UasyncError('ERR_UNSUPPORTED', 'Extended attributes need Linux 5.19');
 }

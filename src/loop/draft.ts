@@ -8,19 +8,6 @@ import { SQE } from '../ring/structs.js';
 import type { Loop } from './loop.js';
 import type { Operation } from './operation.js';
 
-/** Names of operations for errors, in lower case: 'read', 'openat' … */
-const opNames: string[] = [];
-for (const [name, value] of Object.entries(abi)) {
-  if (name.startsWith('OP_') && name !== 'OP_LAST' && name !== 'OP_SUPPORTED') {
-    opNames[value] = name.slice(3).toLowerCase();
-  }
-}
-
-/** The name of an OP_ value, for errors. */
-export function nameOf(opcode: number): string {
-  return opNames[opcode] ?? `op ${opcode}`;
-}
-
 /** Has `prepare` fill a draft, and calls `start` with it, which gives it to the kernel at once. */
 export function withDraft<T>(loop: Loop, prepare: (sqe: Sqe) => void, start: (draft: Sqe) => T): T {
   checkFunction('prepare', prepare);

@@ -5,11 +5,13 @@ import { ETIME, isCancelled } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import { libc } from '../ring/libc.js';
+import { nameOf } from '../ring/op-names.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
-import { nameOf, startDraft, withDraft } from './draft.js';
+import { bufferOf, hasBuffer, hasMore } from './completion.js';
+import { startDraft, withDraft } from './draft.js';
 import { failureOf } from './failure.js';
 import type { Loop } from './loop.js';
 import { Operation } from './operation.js';
@@ -108,7 +110,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
 
   /** A completion has come. */
   complete(res: number, flags: number): void {
-    const last = !(flags & abi.CQE_F_MORE);
+    const last = !hasMore(flags);
     if (last) this.#end();
     if (this.#left) this.#discard(res);
     else if (!last || res >= 0 || (res === ETIME && this.#opcode === abi.OP_TIMEOUT))
@@ -118,7 +120,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
   }
 
   #deliver(res: number, flags: number): void {
-    const bufferId = flags & abi.CQE_F_BUFFER ? flags >>> abi.CQE_BUFFER_SHIFT : -1;
+    const bufferId = hasBuffer(flags) ? bufferOf(flags) : -1;
     const completion = { res, flags, bufferId };
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) {

@@ -8,6 +8,7 @@ import { closedError, UasyncError } from '../ring/errors.js';
 import { FileCalls } from '../ring/file-calls.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import { NameCalls } from '../ring/name-calls.js';
+import { type OpName, opcodeOf } from '../ring/op-names.js';
 import type { Scratch } from '../ring/scratch.js';
 import { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
@@ -15,6 +16,7 @@ import { type ActiveResource, activeOf, keepsStacks, noteStack } from './active.
 import type { Backend, Queues } from './backend.js';
 import { BlockPool, sumOf } from './blocks.js';
 import { Callbacks } from './callbacks.js';
+import { hasMore } from './completion.js';
 import { FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
 import { type IterateOptions, Iteration } from './iteration.js';
@@ -187,6 +189,11 @@ export class Loop {
   #note(operation: Operation, start: (operation: Operation, key: number) => unknown): void {
     if (tracing) traceStart(operation);
     if (keepsStacks) noteStack(operation, this.#reaping, start);
+  }
+
+  /** @internal Whether the backend has an operation. */
+  supports(name: OpName): boolean {
+    return this.ops.has(opcodeOf(name));
   }
 
   /** @internal Sees to it that the next `count` entries go in together: a chain must not be cut. */
@@ -454,7 +461,7 @@ export class Loop {
     }
     const operation = this.#operations.completing(low, high);
     if (operation === undefined) return;
-    const more = (flags & abi.CQE_F_MORE) !== 0;
+    const more = hasMore(flags);
     if (tracing) traceEnd(operation, low, res, more);
     if (!more) this.#operations.remove(operation);
     try {

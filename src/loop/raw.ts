@@ -1,7 +1,8 @@
-import * as abi from '../ring/abi.js';
+import { nameOf } from '../ring/op-names.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AbortableOperation, signalOf, throwIfAborted } from './abort.js';
-import { nameOf, startDraft, withDraft } from './draft.js';
+import { hasMore } from './completion.js';
+import { startDraft, withDraft } from './draft.js';
 import type { Loop } from './loop.js';
 
 class RawOperation extends AbortableOperation<number> {
@@ -26,7 +27,7 @@ class RawOperation extends AbortableOperation<number> {
   }
 
   complete(res: number, flags: number): void {
-    if (flags & abi.CQE_F_MORE) {
+    if (hasMore(flags)) {
       if (res >= 0) this.resolve(res);
       else this.#failure = res;
       return;

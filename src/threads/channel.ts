@@ -6,7 +6,6 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { setImmediate } from '../loop/real-timers.js';
 import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
-import * as abi from '../ring/abi.js';
 import { argTypeError, closedError, errorFrom, stateError, UasyncError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import { optionNames } from '../ring/options.js';
@@ -115,7 +114,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       throw argTypeError('end', 'an end of channelPair()', end);
     }
     const loop = currentLoop();
-    if (!loop.ops.has(abi.OP_MSG_RING)) {
+    if (!loop.supports('msg_ring')) {
       throw new UasyncError('ERR_UNSUPPORTED', 'Channels need Linux 5.18 (MSG_RING)');
     }
     const { port, memory, side } = end;

@@ -1,7 +1,7 @@
+import { bufferOf } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';
 import type { ProvidedBuffers } from '../../loop/provided-buffers.js';
-import * as abi from '../../ring/abi.js';
 import { assert } from '../../ring/assert.js';
 import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
 import { RECVMSG_OUT } from '../../ring/structs.js';
@@ -46,14 +46,14 @@ export class DatagramBuffers {
 
   /** Where in `bytes` the buffer of a completion starts. */
   startOf(flags: number): number {
-    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    const id = bufferOf(flags);
     assert(id < ENTRIES, 'A completion names a buffer that there is not');
     return id * this.size;
   }
 
   /** What was in it has been copied: the kernel may have it again. */
   giveBack(flags: number): void {
-    this.#ring.recycle(flags >>> abi.CQE_BUFFER_SHIFT);
+    this.#ring.recycle(bufferOf(flags));
     this.#ring.publish();
   }
 }

@@ -1,7 +1,6 @@
 /** How a datagram in a block becomes an entry of the submission queue. */
 import type { Block } from '../../loop/blocks.js';
 import type { Loop } from '../../loop/loop.js';
-import * as abi from '../../ring/abi.js';
 import type { Sqe } from '../../ring/sqe/index.js';
 import { IOVEC, MSGHDR } from '../../ring/structs.js';
 import type { Destination } from './destination.js';
@@ -22,7 +21,7 @@ function headerAt(length: number): number {
 
 /** Whether SEND takes an address: 6.0 has it without one; SENDMSG_ZC came with 6.1 too. */
 export function sendsToAddress(loop: Loop): boolean {
-  return loop.ops.has(abi.OP_SENDMSG_ZC);
+  return loop.supports('sendmsg_zc');
 }
 
 /** SEND, with an address unless it is for the peer of a connected socket. */

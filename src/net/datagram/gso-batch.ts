@@ -43,12 +43,14 @@ export class GsoBatches implements GsoBatchOwner {
   inFlight = 0;
   readonly #loop: Loop;
   readonly #fd: number;
+  readonly #sendsToAddress: boolean;
   readonly #sender: GsoBatchSender;
   #open: GsoBatch[] = [];
 
   constructor(loop: Loop, fd: number, sender: GsoBatchSender) {
     this.#loop = loop;
     this.#fd = fd;
+    this.#sendsToAddress = sendsToAddress(loop);
     this.#sender = sender;
   }
 
@@ -125,7 +127,7 @@ export class GsoBatches implements GsoBatchOwner {
     }
     const sqe = this.#loop.start(batch);
     const block = batch.block!;
-    if (batch.count === 1 && sendsToAddress(this.#loop)) {
+    if (batch.count === 1 && this.#sendsToAddress) {
       prepareSend(sqe, this.#fd, block, batch.length, destination);
     } else {
       const control = batch.count === 1 ? NO_CONTROL : segmentControl(batch.segmentSize);

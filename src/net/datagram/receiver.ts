@@ -1,8 +1,8 @@
+import { hasBuffer, hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../../loop/waiter.js';
-import * as abi from '../../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS } from '../../ring/errno.js';
 import { closedError, errorFrom, systemError } from '../../ring/errors.js';
 import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
@@ -229,14 +229,14 @@ export class DatagramReceiver extends Operation {
   }
 
   complete(res: number, flags: number): void {
-    if (flags & abi.CQE_F_BUFFER) {
+    if (hasBuffer(flags)) {
       if (res >= 0) this.#received(flags);
       this.#buffers.giveBack(flags);
     }
     if (res < 0 && res !== ENOBUFS && res !== EINTR && res !== ECANCELED) {
       this.fail(systemError(res, 'recvmsg', this.peer?.details));
     }
-    if (!(flags & abi.CQE_F_MORE)) this.#ended(res);
+    if (!hasMore(flags)) this.#ended(res);
   }
 
   #ended(res: number): void {

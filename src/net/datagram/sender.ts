@@ -2,7 +2,6 @@ import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
 import { promiseOf } from '../../loop/deferred.js';
 import type { Loop } from '../../loop/loop.js';
 import type { Subject } from '../../loop/operation.js';
-import * as abi from '../../ring/abi.js';
 import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../../ring/errno.js';
 import { closedError, stateError, systemError } from '../../ring/errors.js';
 import type { Sqe } from '../../ring/sqe/index.js';
@@ -57,6 +56,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   onRefused: ((error: Error) => void) | null = null;
   readonly #loop: Loop;
   readonly #fd: number;
+  readonly #sendsToAddress: boolean;
   #inFlight = 0;
   /** Those for which there was no block. */
   readonly #waiting: DatagramSend[] = [];
@@ -75,6 +75,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   constructor(loop: Loop, fd: number, isUnix: boolean) {
     this.#loop = loop;
     this.#fd = fd;
+    this.#sendsToAddress = sendsToAddress(loop);
     this.#isUnix = isUnix;
     this.#batches = new GsoBatches(loop, fd, this);
     this.#backlog = new DatagramBacklog(send => this.#start(send, send.data));
@@ -258,7 +259,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
 
   /** Whether SEND will do. */
   #isPlain(send: DatagramSend): boolean {
-    return send.control.length === 0 && sendsToAddress(this.#loop);
+    return send.control.length === 0 && this.#sendsToAddress;
   }
 
   /** What the kernel's refusal of a datagram means to the caller. */
@@ -352,6 +353,6 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
       return;
     }
     this.#onStopped = onStopped;
-    this.#loop.startUnowned().cancelFd(this.#fd, abi.ASYNC_CANCEL_ALL);
+    this.#loop.startUnowned().cancelAllOf(this.#fd);
   }
 }

@@ -3,7 +3,6 @@ import { throwIfAborted } from '../../loop/abort.js';
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import type { Loop } from '../../loop/loop.js';
-import * as abi from '../../ring/abi.js';
 import { checkInt, checkSignal } from '../../ring/check.js';
 import { argTypeError, systemError, type UasyncError } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
@@ -272,7 +271,7 @@ async function bindAndListen(
   backlog: number,
 ): Promise<void> {
   let failed = 0;
-  if (loop.ops.has(abi.OP_BIND) && loop.ops.has(abi.OP_LISTEN) && loop.canChain(2)) {
+  if (loop.supports('bind') && loop.supports('listen') && loop.canChain(2)) {
     // Cut, the chain would listen before it is bound.
     loop.reserve(2);
     const bound = loop.submit(sqe => sqe.bind(fd, address).link());

@@ -1,12 +1,12 @@
 import type { InspectOptionsStylized } from 'node:util';
 import { Hold } from '../../loop/active.js';
 import { closeSocket } from '../../loop/close.js';
+import { hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import { own } from '../../loop/owned-descriptors.js';
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import { checkWait, Waiter, type WaitOptions } from '../../loop/waiter.js';
-import * as abi from '../../ring/abi.js';
 import {
   EAGAIN,
   ECANCELED,
@@ -161,7 +161,7 @@ class Acceptor extends Operation implements Remains {
     if (this.#polls && res >= 0) this.#take();
     else this.#note(res);
     this.#serve();
-    if (flags & abi.CQE_F_MORE) {
+    if (hasMore(flags)) {
       if (!this.#pausing && (this.#full || this.#error !== null)) {
         this.#pausing = true;
         this.loop.cancel(this);

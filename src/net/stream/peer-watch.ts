@@ -1,9 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
+import { hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../../loop/waiter.js';
-import * as abi from '../../ring/abi.js';
 import { closedError } from '../../ring/errors.js';
 import { POLLERR, POLLHUP, POLLRDHUP } from '../../ring/flags.js';
 
@@ -109,7 +109,7 @@ export class PeerWatch extends Operation {
       if (res & (POLLERR | POLLHUP)) this.#gone((res & POLLERR) !== 0);
       else this.#ended.happen();
     }
-    if (flags & abi.CQE_F_MORE) return;
+    if (hasMore(flags)) return;
     if (this.#stopping) {
       this.#onStopped?.();
       return;

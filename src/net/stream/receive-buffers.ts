@@ -1,7 +1,7 @@
+import { bufferOf, keepsBuffer } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';
 import type { ProvidedBuffers } from '../../loop/provided-buffers.js';
-import * as abi from '../../ring/abi.js';
 import { assert } from '../../ring/assert.js';
 import { copyChunk, type Memory, memoryOf } from '../socket/slab.js';
 
@@ -70,7 +70,7 @@ export class ReceiveBuffers {
    * or 0 if too much is lent: they have to be copied then.
    */
   lend(length: number, flags: number): number {
-    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    const id = bufferOf(flags);
     if (this.#lent[id] === 0) {
       if (this.#lendable === 0) return 0;
       this.#lendable--;
@@ -83,7 +83,7 @@ export class ReceiveBuffers {
 
   /** Lends the bytes of a completion too, if they lie right behind those from `address` to `end`. */
   lendMore(address: number, end: number, length: number, flags: number): boolean {
-    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    const id = bufferOf(flags);
     if (id !== this.#idAt(address)) return false;
     if (this.#ring.address + id * this.#size + this.#filled[id]! !== end) return false;
     this.#locate(length, flags);
@@ -118,18 +118,18 @@ export class ReceiveBuffers {
 
   /** Where the data of a completion starts. */
   #locate(length: number, flags: number): number {
-    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    const id = bufferOf(flags);
     assert(id < this.#filled.length, 'A completion names a buffer that there is not');
     const filled = this.#filled[id]!;
     assert(filled + length <= this.#size, 'A completion has more bytes than its buffer');
-    this.#filled[id] = flags & abi.CQE_F_BUF_MORE ? filled + length : 0;
+    this.#filled[id] = keepsBuffer(flags) ? filled + length : 0;
     return id * this.#size + filled;
   }
 
   /** The bytes have been copied or lent: if the kernel is done with the buffer, it may have one again. */
   #release(flags: number): void {
-    if (flags & abi.CQE_F_BUF_MORE) return;
-    const id = flags >>> abi.CQE_BUFFER_SHIFT;
+    if (keepsBuffer(flags)) return;
+    const id = bufferOf(flags);
     if (this.#lent[id] === 0) this.#ring.recycle(id);
     else {
       assert(this.#spare.length !== 0, 'More buffers are lent than there are');

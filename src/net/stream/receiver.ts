@@ -1,7 +1,7 @@
+import { hasBuffer, hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import type { WaitOptions } from '../../loop/waiter.js';
-import * as abi from '../../ring/abi.js';
 import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../../ring/errno.js';
 import {
   closedError,
@@ -303,9 +303,9 @@ export class Receiver extends Operation implements ReaderOwner {
     } else {
       this.#noBytes(res);
       // A multishot receive at its end still has its buffer to give back, if it had taken one.
-      if (flags & abi.CQE_F_BUFFER) this.#buffers.giveBack(flags);
+      if (hasBuffer(flags)) this.#buffers.giveBack(flags);
     }
-    if (flags & abi.CQE_F_MORE) {
+    if (hasMore(flags)) {
       const queue = this.#queue;
       if (this.#ending === null && queue.length !== 0 && queue.isFull(this.#wanted)) this.#pause();
       return;

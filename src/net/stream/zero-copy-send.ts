@@ -1,7 +1,7 @@
 import type { Block } from '../../loop/blocks.js';
+import { hasMore, isNotification } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
-import * as abi from '../../ring/abi.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
 
 /** A block that several sends may use: it goes back when the last of them is done with it. */
@@ -48,9 +48,9 @@ export class ZeroCopySend extends Operation {
   }
 
   complete(res: number, flags: number): void {
-    if (!(flags & abi.CQE_F_NOTIF)) this.#onSent(res);
+    if (!isNotification(flags)) this.#onSent(res);
     // The network may take its time, which is no reason for the process to stay.
-    if (flags & abi.CQE_F_MORE) this.loop.setReferenced(this, false);
+    if (hasMore(flags)) this.loop.setReferenced(this, false);
     else this.block.release();
   }
 }

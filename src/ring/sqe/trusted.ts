@@ -79,6 +79,11 @@ export class SqeTrusted extends SqeRaw {
     return this.prep(pathOp, 0, nameAt, size, address).addr3(path);
   }
 
+  /** @internal */
+  fdatasync(fd: number): this {
+    return this.fsync(fd, abi.FSYNC_DATASYNC);
+  }
+
   // --- Sockets ----------------------------------------------------------------------------------
 
   /** @internal */
@@ -142,6 +147,11 @@ export class SqeTrusted extends SqeRaw {
   /** @internal Cancels the operation with this user_data. */
   cancelWords(low: number, high: number): this {
     return this.prep(abi.OP_ASYNC_CANCEL, -1, high * 2 ** 32 + low, 0, 0);
+  }
+
+  /** @internal Cancels all that is in flight on a descriptor. */
+  cancelAllOf(fd: number): this {
+    return this.cancelFd(fd, abi.ASYNC_CANCEL_ALL);
   }
 
   /** @internal Posts a completion with this user_data to the ring of a descriptor. 5.18 */
