@@ -12,7 +12,7 @@ import { built } from '../programs.js';
 import { terminate } from '../terminate.js';
 
 t.test('nothing stays open', async t => {
-  const report = await terminate(8, 'echo,files', 30, 'busy');
+  const report = await terminate(12, 'echo,files,trees', 40, 'busy');
   const [, before, after, listening] = /descriptors (\d+) -> (\d+), (\d+) of/.exec(report)!;
   t.equal(after, before, report);
   t.equal(listening, '0');

@@ -6,7 +6,7 @@
  * The milliseconds are from a worker's start, or with `busy` from when it is at work.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -23,6 +23,7 @@ const ALL: Any[] = [
   'pinned',
   'echo',
   'files',
+  'trees',
   'channels',
   'exit',
   'throw',
@@ -33,6 +34,8 @@ const kinds = (process.argv[3] ?? ALL.join()).split(',') as Any[];
 const within = Number(process.argv[4] ?? 500);
 const busy = process.argv[5] === 'busy';
 const folder = mkdtempSync(join(tmpdir(), 'uasync-terminate-'));
+/** In memory no walk waits for the disk, and leaves anything to Node therefore. */
+const treesFolder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'uasync-trees-'));
 
 /** Open descriptors; not those of modules, which Node leaves open when a worker ends while it imports. */
 function openFds(): number {
@@ -69,7 +72,7 @@ async function terminateThreads(): Promise<void> {
 async function terminateWorker(kind: Kind): Promise<void> {
   const began = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(built('test/fixtures/terminated-anytime.js'), {
-    workerData: { kind, began, folder },
+    workerData: { kind, began, folder: kind === 'trees' ? treesFolder : folder },
   });
   worker.on('error', () => {});
   worker.on(
@@ -123,5 +126,5 @@ console.log(
   `memory ${each(status('VmRSS') - before.rss)}, addresses ${each(status('VmSize') - before.size)}`,
 );
 assert.ok(readdirSync(folder).length <= times);
-rmSync(folder, { recursive: true });
+for (const at of [folder, treesFolder]) rmSync(at, { recursive: true });
 process.exit();
