@@ -1,8 +1,12 @@
+import { constants } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { EOPNOTSUPP } from '../ring/errno.js';
+import { STATX } from '../ring/structs.js';
 import { Backoff } from './backoff.js';
 import { briefCalls } from './brief-calls.js';
 import { type Device, devicesOf } from './devices.js';
+
+const { S_IFMT, S_IFREG } = constants;
 
 /** The most that one read takes from the page cache at once: 512 KiB are 50 us. */
 const MOST = 512 * 1024;
@@ -44,7 +48,9 @@ export class CachedReads {
 
   #inMemory(fd: number): Device | null {
     const device = devicesOf(this.#loop).local(fd);
-    return device?.inMemory ? device : null;
+    // The device nodes in /dev are on a tmpfs too, but a read of a device may wait for ever.
+    const isFile = (this.#loop.calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFREG;
+    return device?.inMemory && isFile ? device : null;
   }
 
   /** Only what was swapped out waits. */

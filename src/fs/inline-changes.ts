@@ -79,7 +79,8 @@ class InlineChanges {
   }
 
   chmod(path: Path, mode: number): true | undefined {
-    if (!this.#tries || !this.#isCached(this.#look(path, true)) || !this.#begin()) return undefined;
+    if (!this.#tries || !this.#isCached(this.#look(path, true)) || this.#isCopied) return undefined;
+    if (!this.#begin()) return undefined;
     return this.#ended(this.#loop.nameCalls.chmod(path, mode), 'chmod', path);
   }
 
@@ -89,12 +90,14 @@ class InlineChanges {
   }
 
   link(from: Path, to: Path): true | undefined {
-    if (!this.#tries || !this.#isCached(this.#look(from, false)) || !this.#mayMake(to)) return undefined;
+    if (!this.#tries || !this.#isCached(this.#look(from, false)) || this.#isCopied) return undefined;
+    if (!this.#mayMake(to)) return undefined;
     return this.#ended(this.#loop.nameCalls.link(from, to), 'link', from, to);
   }
 
   rename(from: Path, to: Path): true | undefined {
-    if (!this.#tries || !this.#isCached(this.#look(from, false))) return undefined;
+    // ext4 starts to write what replaces a file.
+    if (!this.#tries || !this.#isCached(this.#look(from, false)) || this.#isLarge) return undefined;
     const found = this.#look(to, false);
     const replaces = found === 0;
     if (replaces ? this.#isLarge || !this.#begin() : !this.#mayMake(to)) return undefined;
@@ -215,6 +218,11 @@ class InlineChanges {
   get #isLarge(): boolean {
     const { statx } = this.#calls;
     return statx[STATX.stx_size / 4 + 1]! !== 0 || statx[STATX.stx_size / 4]! > FREED_MAX;
+  }
+
+  /** Whether any change of what was looked up may first copy all of it, and there is much. */
+  get #isCopied(): boolean {
+    return this.#device.copiesUp && this.#isLarge;
   }
 
   /** What a call has come to. */

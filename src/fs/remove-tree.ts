@@ -42,7 +42,9 @@ const LISTS_MAX = 8;
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
 
-export interface Retries {
+export interface RemovalOptions {
+  /** Whether directories go, with all that is in them. */
+  readonly recursive: boolean;
   /** How often an entry is tried again. */
   readonly maxRetries: number;
   /** Milliseconds before the first of those; each waits that much longer than the one before. */
@@ -59,23 +61,23 @@ interface Emptied {
 export class Removal {
   readonly #loop: Loop;
   readonly #calls = directoryCalls();
-  readonly #retries: Retries;
+  readonly #options: RemovalOptions;
   readonly #share: Share;
   readonly #brief: ReturnType<typeof briefCalls>;
   /** What all of it is on: what else is mounted in it stays. */
   readonly #device: Device;
 
-  constructor(loop: Loop, retries: Retries, device: Device) {
+  constructor(loop: Loop, options: RemovalOptions, device: Device) {
     this.#loop = loop;
     this.#brief = briefCalls(loop);
     this.#share = new Share(loop);
-    this.#retries = retries;
+    this.#options = options;
     this.#device = device;
   }
 
   /** Removes the current entry of a list, trying again what may pass. */
   async remove(from: Emptied, names: Names, type: number): Promise<void> {
-    const { maxRetries, retryDelay } = this.#retries;
+    const { maxRetries, retryDelay } = this.#options;
     for (let retries = 1; ; retries++) {
       try {
         return await this.#removeOnce(from, names, type);
@@ -93,7 +95,8 @@ export class Removal {
     if (this.#share.spent) await this.#share.next();
     let result = this.#unlink(from.fd, names);
     if (result === EAGAIN) result = await this.#later(from.fd, names, 0);
-    if (result === EISDIR) return this.#removeDirectory(from, names);
+    // A directory may have taken the place of the file that was to be removed.
+    if (result === EISDIR && this.#options.recursive) return this.#removeDirectory(from, names);
     if (result < 0) throw systemError(result, 'unlink', { path: pathOf(from, names) });
   }
 

@@ -291,3 +291,21 @@ t.test('trees that are deeper than a path can say', async t => {
   await ours.rm(at, { recursive: true });
   t.notOk(nodeFs.existsSync(at));
 });
+
+t.test('a directory in the place of the file that was to be removed stays', async t => {
+  loop().close();
+  const { inline } = loop({ inline: true }) as unknown as {
+    inline: { take(bytes: number, calls: number): void };
+  };
+  const at = join(folder, 'replaced');
+  nodeFs.writeFileSync(at, '');
+  // It is looked at, but there is no budget left to remove it in this turn of the loop.
+  await new Promise(resolve => setImmediate(resolve));
+  inline.take(0, 511);
+  const removing = outcome(() => ours.rm(at));
+  nodeFs.unlinkSync(at);
+  nodeFs.mkdirSync(at);
+  nodeFs.writeFileSync(join(at, 'inside'), '');
+  t.match(await removing, { error: { code: 'EISDIR' } });
+  t.strictSame(nodeFs.readdirSync(at), ['inside']);
+});
