@@ -42,7 +42,16 @@ class BriefCalls {
     const time = now();
     if (device.breaker.isOpen(time)) return false;
     if (!device.inMemory && !this.#pressure.allows(dirty, time)) return false;
-    if (!inline.take(bytes, calls)) return false;
+    return this.#take(device, bytes, calls);
+  }
+
+  /** As `begin`, for a call that only reads. */
+  beginReading(device: Device, calls: number): boolean {
+    return !device.breaker.isOpen(now()) && this.#take(device, 0, calls);
+  }
+
+  #take(device: Device, bytes: number, calls: number): boolean {
+    if (!this.#loop.inline.take(bytes, calls)) return false;
     this.#waits = device.breaker.watches ? this.#calls.timesWaited() : -1;
     this.#began = now();
     return true;

@@ -24,7 +24,7 @@ import { briefCalls, DIRTIED } from './brief-calls.js';
 import { type Device, devicesOf } from './devices.js';
 import { COPIES_NEW_TREES_AT_ONCE } from './running-node.js';
 import { statsOf } from './stats.js';
-import { Share } from './walk.js';
+import { type Folder, Share } from './walk.js';
 
 export type Filter = (from: string, to: string) => unknown;
 
@@ -39,14 +39,8 @@ export interface TreeOptions extends Omit<CopyOptions, 'filter'> {
   readonly verbatimSymlinks: boolean;
 }
 
-/** An open directory. */
-export interface Folder {
-  readonly fd: number;
-  readonly path: string;
-}
-
-/** An open directory that is being filled. */
-export interface Target extends Folder {
+/** An open directory, and what it is on. */
+export interface Placed extends Folder {
   readonly device: Device;
 }
 
@@ -93,12 +87,12 @@ export class TreeCopy {
   }
 
   /** Copies what is in one directory into another. */
-  async copyInto(from: Folder, to: Target, depth = 0): Promise<void> {
+  async copyInto(from: Placed, to: Placed, depth = 0): Promise<void> {
     const names = takeNames();
     const asks = this.#options.filter !== undefined;
     try {
-      for (;;) {
-        const listed = this.#calls.list(from.fd, names);
+      let listed = await this.#share.listFirst(from, names, from.device);
+      for (; ; listed = this.#calls.list(from.fd, names)) {
         if (listed < 0) throw systemError(listed, 'scandir', { path: from.path });
         if (listed === 0) return;
         while (names.next()) {
@@ -112,7 +106,7 @@ export class TreeCopy {
     }
   }
 
-  async #copy(from: Folder, to: Target, names: Names, depth: number): Promise<void> {
+  async #copy(from: Folder, to: Placed, names: Names, depth: number): Promise<void> {
     const { dereference, filter } = this.#options;
     if (filter !== undefined) {
       const name = names.text();
@@ -131,7 +125,7 @@ export class TreeCopy {
   }
 
   /** False if it is not done, and nothing is changed. */
-  #copyFile(from: Folder, to: Target, names: Names): boolean {
+  #copyFile(from: Folder, to: Placed, names: Names): boolean {
     if (!names.isText) return false;
     const calls = this.#calls;
     const source = calls.openFile(from.fd, names.name);
@@ -143,7 +137,7 @@ export class TreeCopy {
     }
   }
 
-  #copyOpenFile(source: number, to: Target, names: Names): boolean {
+  #copyOpenFile(source: number, to: Placed, names: Names): boolean {
     const { calls: files, inline } = this.#loop;
     if (!inline.enabled) return false;
     const device = this.#devices.local(source);
@@ -159,7 +153,7 @@ export class TreeCopy {
   }
 
   /** Makes a file of what was read. `files.statx` is of what it was read from. */
-  #makeFile(source: number, mode: number, size: number, to: Target, names: Names): boolean {
+  #makeFile(source: number, mode: number, size: number, to: Placed, names: Names): boolean {
     const calls = this.#calls;
     let made = calls.createFile(to.fd, names.name, mode & 0o777);
     if (made === EEXIST) {
@@ -198,7 +192,7 @@ export class TreeCopy {
     return isFile && statx[SIZE]! <= SMALL && statx[SIZE + 1] === 0 && !isSame(source, statx);
   }
 
-  #copyLink(from: Folder, to: Target, names: Names): boolean {
+  #copyLink(from: Folder, to: Placed, names: Names): boolean {
     const text = this.#calls.readLink(from.fd, names.name)?.toString();
     if (text === undefined || text.includes('\ufffd')) return false;
     const { verbatimSymlinks } = this.#options;
@@ -209,13 +203,15 @@ export class TreeCopy {
     return failed === 0;
   }
 
-  async #copyDirectory(from: Folder, to: Target, names: Names, depth: number): Promise<boolean> {
+  async #copyDirectory(from: Folder, to: Placed, names: Names, depth: number): Promise<boolean> {
     const calls = this.#calls;
     const source = calls.openDirectory(from.fd, names.name);
     if (source < 0) return false;
     try {
-      const mode = this.#modeOfLocal(source);
-      if (mode < 0) return false;
+      if (!this.#loop.inline.enabled) return false;
+      const sourceDevice = this.#devices.local(source);
+      if (sourceDevice === null) return false;
+      const mode = this.#loop.calls.statx[MODE]!;
       const { dereference, errorOnExist, filter, force, preserveTimestamps } = this.#options;
       if (COPIES_NEW_TREES_AT_ONCE && filter === undefined && !dereference) {
         if (calls.stat(to.fd, names.name) === ENOENT) return false;
@@ -229,7 +225,7 @@ export class TreeCopy {
         const device = this.#devices.local(target);
         if (device === null) return false;
         const name = names.text();
-        const inner = { fd: source, path: join(from.path, name) };
+        const inner = { fd: source, path: join(from.path, name), device: sourceDevice };
         const filled = { fd: target, path: join(to.path, name), device };
         await this.copyInto(inner, filled, depth + 1);
         if (COPIES_NEW_TREES_AT_ONCE && preserveTimestamps) this.#setTimes(source, target);
@@ -243,14 +239,8 @@ export class TreeCopy {
     }
   }
 
-  /** The mode of an open directory; -1 if it is on a file system that may ask a server. */
-  #modeOfLocal(fd: number): number {
-    if (!this.#loop.inline.enabled) return -1;
-    return this.#devices.local(fd) === null ? -1 : this.#loop.calls.statx[MODE]!;
-  }
-
   /** 0 or a negative errno; EAGAIN if it may take long. */
-  #makeDirectory(to: Target, names: Names): number {
+  #makeDirectory(to: Placed, names: Names): number {
     if (!this.#brief.begin(to.device, DIRTIED, 0, CALLS)) return EAGAIN;
     const failed = this.#calls.mkdir(to.fd, names.name, 0o777);
     this.#brief.end(to.device);
@@ -288,7 +278,7 @@ export async function copyAsked(from: string, to: string, options: TreeOptions):
 }
 
 /** Gives a directory its own mode, once it has been filled. */
-export async function changeMode(loop: Loop, { fd, device }: Target, mode: number): Promise<void> {
+export async function changeMode(loop: Loop, { fd, device }: Placed, mode: number): Promise<void> {
   const brief = briefCalls(loop);
   if (brief.begin(device, DIRTIED, 0)) {
     directoryCalls().chmod(fd, mode);

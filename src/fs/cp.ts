@@ -2,7 +2,6 @@
 import { type CopyOptions, constants, type PathLike, promises } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { directoryCalls } from '../ring/directory-calls.js';
-import { EAGAIN } from '../ring/errno.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { toPath } from './arguments.js';
@@ -11,9 +10,8 @@ import {
   changeMode,
   copyAsked,
   type Filter,
-  type Folder,
+  type Placed,
   setTimes,
-  type Target,
   TreeCopy,
   type TreeOptions,
 } from './copy-tree.js';
@@ -47,25 +45,31 @@ export async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): 
   const loop = from === undefined || to === undefined ? undefined : changingLoop();
   if (loop === undefined) return promises.cp(src as string, dest as string, options);
   const source = openSource(loop, from!, complete!);
-  if (source < 0) return promises.cp(from!, to!, complete as CopyOptions);
+  if (source === undefined) return promises.cp(from!, to!, complete as CopyOptions);
   try {
-    await copyTree(loop, { fd: source, path: from! }, to!, complete!);
+    await copyTree(loop, source, to!, complete!);
   } finally {
-    directoryCalls().close(source);
+    directoryCalls().close(source.fd);
   }
 }
 
-/** A directory that can be copied by plain calls; negative if it is none. */
-function openSource(loop: Loop, path: string, { dereference }: TreeOptions): number {
-  if (!loop.inline.take()) return EAGAIN;
-  const fd = directoryCalls().openPath(path, dereference);
-  if (fd < 0) return fd;
-  if (devicesOf(loop).local(fd) !== null) return fd;
-  directoryCalls().close(fd);
-  return EAGAIN;
+/** A directory that can be copied by plain calls; undefined if it is none. */
+function openSource(loop: Loop, path: string, { dereference }: TreeOptions): Placed | undefined {
+  return loop.inline.take() ? openPlaced(loop, path, dereference) : undefined;
 }
 
-async function copyTree(loop: Loop, from: Folder, dest: string, options: TreeOptions): Promise<void> {
+/** A cached directory of a local file system. Its attributes are in `loop.calls.statx` then. */
+function openPlaced(loop: Loop, path: string, follow: boolean): Placed | undefined {
+  const calls = directoryCalls();
+  const fd = calls.openPath(path, follow);
+  if (fd < 0) return undefined;
+  const device = devicesOf(loop).local(fd);
+  if (device !== null) return { fd, path, device };
+  calls.close(fd);
+  return undefined;
+}
+
+async function copyTree(loop: Loop, from: Placed, dest: string, options: TreeOptions): Promise<void> {
   const { dereference, filter, preserveTimestamps } = options;
   const mode = loop.calls.statx[STATX.stx_mode / 4]! & MODE_BITS;
   const isNew = !(await exists(dest));
@@ -92,20 +96,12 @@ async function copyTree(loop: Loop, from: Folder, dest: string, options: TreeOpt
  * Opens the directory to be filled; undefined if that may take long. A new one, which Node has made, is made again: it
  * has its own mode at the end.
  */
-function openTarget(loop: Loop, path: string, isNew: boolean, follow: boolean): Target | undefined {
+function openTarget(loop: Loop, path: string, isNew: boolean, follow: boolean): Placed | undefined {
   if (!loop.inline.enabled) return undefined;
-  const calls = directoryCalls();
-  let fd = calls.openPath(path, follow);
-  if (fd < 0) return undefined;
-  const device = devicesOf(loop).local(fd);
-  if (device !== null && isNew) {
-    calls.close(fd);
-    fd = makeAgain(loop, path, device) ? calls.openPath(path, follow) : EAGAIN;
-    if (fd < 0) return undefined;
-  }
-  if (device !== null) return { fd, path, device };
-  calls.close(fd);
-  return undefined;
+  const found = openPlaced(loop, path, follow);
+  if (found === undefined || !isNew) return found;
+  directoryCalls().close(found.fd);
+  return makeAgain(loop, path, found.device) ? openPlaced(loop, path, follow) : undefined;
 }
 
 function makeAgain(loop: Loop, path: string, device: Device): boolean {

@@ -18,7 +18,8 @@ import {
 import { EAGAIN, ELOOP, ENOENT, ENOTDIR } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { toPath } from './arguments.js';
-import { devicesOf } from './devices.js';
+import { briefCalls } from './brief-calls.js';
+import { type Device, devicesOf } from './devices.js';
 import { SURE } from './inline.js';
 import { READS_TREES_AT_ONCE } from './running-node.js';
 import { Share, walkingLoop } from './walk.js';
@@ -85,7 +86,6 @@ function listed(
   const loop = plain === undefined ? undefined : walkingLoop();
   if (options === undefined || plain === undefined || loop === undefined) return undefined;
   if (options.recursive && READS_TREES_AT_ONCE) return undefined;
-  if (!loop.inline.take(0, CALLS)) return undefined;
   const entries = list(loop, plain);
   if (typeof entries === 'number') {
     if (SURE.has(entries)) throw systemError(entries, 'scandir', { path: plain });
@@ -121,12 +121,23 @@ function plainPath(path: PathLike): string | undefined {
 
 /** The entries of a directory, sorted; a negative errno, EAGAIN where Node has to list it. */
 function list(loop: Loop, path: string): Entry[] | number {
+  if (!loop.inline.enabled) return EAGAIN;
   const calls = directoryCalls();
   const fd = calls.openPath(path, true);
   if (fd < 0) return fd;
-  const entries = devicesOf(loop).local(fd) === null ? EAGAIN : read(fd);
+  const device = devicesOf(loop).local(fd);
+  const entries = device === null ? EAGAIN : readBriefly(loop, fd, device);
   calls.close(fd);
   if (typeof entries !== 'number') loop.inline.take(0, entries.length / ENTRIES_A_CALL);
+  return entries;
+}
+
+/** While the device is slow Node lists. */
+function readBriefly(loop: Loop, fd: number, device: Device): Entry[] | number {
+  const brief = briefCalls(loop);
+  if (!brief.beginReading(device, CALLS)) return EAGAIN;
+  const entries = read(fd);
+  brief.end(device);
   return entries;
 }
 
@@ -197,7 +208,7 @@ async function listTree(
       const below = prefix === '' ? join(path, name) : `${path}/${name}`;
       share.look();
       if (share.spent) await share.next();
-      let inside = loop.inline.take(0, CALLS) ? list(loop, below) : EAGAIN;
+      let inside = list(loop, below);
       if (inside === EAGAIN) inside = await listLater(below);
       if (typeof inside !== 'number')
         stack.push({ path: below, prefix: `${prefix}${name}/`, entries: inside });

@@ -2,7 +2,6 @@
  * Removes a path and all that is below it. Everything is relative to the open directory that it is in, so that a
  * directory which is replaced by a symbolic link meanwhile leads nowhere else.
  */
-import { promises } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { setTimeout } from '../loop/real-timers.js';
 import { DT_DIR, directoryCalls, type Names, releaseNames, takeNames } from '../ring/directory-calls.js';
@@ -24,7 +23,7 @@ import { STATX } from '../ring/structs.js';
 import { briefCalls, DIRTIED } from './brief-calls.js';
 import type { Device } from './devices.js';
 import { onFd } from './operations.js';
-import { Share } from './walk.js';
+import { type Folder, Share, warm } from './walk.js';
 
 /** What a directory fails with that is to be emptied first. */
 const NOT_EMPTY: ReadonlySet<number> = new Set([ENOTEMPTY, EEXIST, EPERM]);
@@ -51,13 +50,6 @@ export interface RemovalOptions {
   readonly retryDelay: number;
 }
 
-/** An open directory that is being emptied. */
-interface Emptied {
-  readonly fd: number;
-  /** Of the directory, for errors. */
-  readonly path: string;
-}
-
 export class Removal {
   readonly #loop: Loop;
   readonly #calls = directoryCalls();
@@ -76,7 +68,7 @@ export class Removal {
   }
 
   /** Removes the current entry of a list, trying again what may pass. */
-  async remove(from: Emptied, names: Names, type: number): Promise<void> {
+  async remove(from: Folder, names: Names, type: number): Promise<void> {
     const { maxRetries, retryDelay } = this.#options;
     for (let retries = 1; ; retries++) {
       try {
@@ -90,7 +82,7 @@ export class Removal {
     }
   }
 
-  async #removeOnce(from: Emptied, names: Names, type: number): Promise<void> {
+  async #removeOnce(from: Folder, names: Names, type: number): Promise<void> {
     if (type === DT_DIR) return this.#removeDirectory(from, names);
     if (this.#share.spent) await this.#share.next();
     let result = this.#unlink(from.fd, names);
@@ -100,7 +92,7 @@ export class Removal {
     if (result < 0) throw systemError(result, 'unlink', { path: pathOf(from, names) });
   }
 
-  async #removeDirectory(from: Emptied, names: Names): Promise<void> {
+  async #removeDirectory(from: Folder, names: Names): Promise<void> {
     let result = await this.#rmdir(from.fd, names);
     // What has become something else is left, as by Node.
     if (result === 0 || result === ENOTDIR) return;
@@ -126,15 +118,15 @@ export class Removal {
    * Removes all that is in a directory; how many. An error is thrown once everything was tried: that of the first
    * name, which Node comes to first.
    */
-  async #empty(directory: Emptied): Promise<number> {
+  async #empty(directory: Folder): Promise<number> {
     const { fd, path } = directory;
     const calls = this.#calls;
     const names = takeNames();
     let removed = 0;
     let failure: { error: unknown; name: Buffer } | undefined;
     try {
-      for (;;) {
-        const listed = calls.list(fd, names);
+      let listed = await this.#share.listFirst(directory, names, this.#device);
+      for (; ; listed = calls.list(fd, names)) {
         if (listed < 0) throw systemError(listed, 'scandir', { path });
         if (listed === 0) break;
         while (names.next()) {
@@ -212,13 +204,12 @@ export class Removal {
   async #open(directory: number, names: Names, path: string): Promise<number> {
     const fd = this.#calls.openDirectory(directory, names.name);
     if (fd !== EAGAIN) return fd;
-    // A thread of Node's reads what is not cached: it only looks, whatever the path leads to by now.
-    await promises.readdir(path, 'buffer').catch(() => {});
+    await warm(path);
     this.#share.check();
     return this.#calls.openDirectoryWaiting(directory, names.name);
   }
 }
 
-function pathOf(from: Emptied, names: Names): string {
+function pathOf(from: Folder, names: Names): string {
   return from.path === '' ? names.text() : `${from.path}/${names.text()}`;
 }

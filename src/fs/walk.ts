@@ -1,9 +1,13 @@
 /** Walks through trees by plain calls: whether there may be one, and its share of the thread. */
+import { promises } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { now, setImmediate } from '../loop/real-timers.js';
+import { directoryCalls, type Names } from '../ring/directory-calls.js';
 import { closedError } from '../ring/errors.js';
 import { guarded } from '../ring/permission.js';
+import { briefCalls } from './brief-calls.js';
+import type { Device } from './devices.js';
 
 /**
  * The loop whose budget a walk lives on; undefined where Node does the whole of it: without plain calls, and under
@@ -30,6 +34,16 @@ export function changingLoop(): Loop | undefined {
 const SHARE_MS = 1;
 /** The clock is looked at once in so many entries. A power of two. */
 const LOOK_EVERY = 8;
+
+/** What it takes to list some names, in calls. */
+const LIST_CALLS = 4;
+
+/** An open directory. */
+export interface Folder {
+  readonly fd: number;
+  /** Of the directory, for errors. */
+  readonly path: string;
+}
 
 /** A walk's share of the thread: what is left of the loop's budget, as long as the clock agrees. */
 export class Share {
@@ -62,8 +76,31 @@ export class Share {
     this.#end = now() + SHARE_MS;
   }
 
+  /**
+   * Lists what comes first in a directory; the bytes of it, or a negative errno. While its device is slow, a thread of
+   * Node's reads it before.
+   */
+  async listFirst({ fd, path }: Folder, names: Names, device: Device): Promise<number> {
+    const brief = briefCalls(this.#loop);
+    const calls = directoryCalls();
+    if (this.spent) await this.next();
+    if (brief.beginReading(device, LIST_CALLS)) {
+      const listed = calls.list(fd, names);
+      brief.end(device);
+      return listed;
+    }
+    await warm(path);
+    this.check();
+    return calls.list(fd, names);
+  }
+
   /** Throws if the loop has been closed. */
   check(): void {
     if (this.#loop.closing) throw closedError('The loop');
   }
+}
+
+/** Has a thread of Node's read a directory that is not cached. It only looks, whatever the path leads to by now. */
+export async function warm(path: string): Promise<void> {
+  await promises.readdir(path, 'buffer').catch(() => {});
 }

@@ -11,23 +11,29 @@ const folder = scratchFolder();
 /** What the walks call; libuv's threads are not traced, and call others. */
 const CALLS = ['fchmod', 'symlinkat', 'mkdirat', 'unlinkat'];
 
-/** How often the thread itself made each of these calls. The first two of each take 50 ms. */
+/** How often the thread itself made each of these calls. The first two of each take 50 ms, and the first six lists. */
 async function calls(t: Test, inlineWrites: string): Promise<Record<string, number> | undefined> {
   const at = join(folder, inlineWrites);
   const log = `${at}.log`;
   mkdirSync(at);
   const slow = CALLS.flatMap(name => ['-e', `inject=${name}:delay_enter=50000:when=1..2`]);
   const program = [...PLAIN_NODE, built('test/fixtures/slow-trees.js'), at, inlineWrites];
-  const args = ['-qq', '-o', log, '-e', `trace=${CALLS}`, ...slow, ...program];
+  slow.push('-e', 'inject=getdents64:delay_enter=50000:when=1..6');
+  const args = ['-qq', '-o', log, '-e', `trace=${CALLS},getdents64,write`, ...slow, ...program];
   try {
     const { stdout } = await promisify(execFile)('strace', args);
-    t.equal(stdout.trim(), '20,20,20', 'all of it was done');
+    t.equal(stdout, 'read\n20,20,20\n', 'all of it was done');
   } catch (error) {
     if (!/ENOENT|ptrace|Operation not permitted|inject/.test(String(error))) throw error;
     t.comment('strace cannot be used here');
     return undefined;
   }
   const lines = readFileSync(log, 'utf8').split('\n');
+  const read = lines.findIndex(line => line.includes('"read\\n"'));
+  t.ok(read > 0);
+  // Each takes two or three: ext4 begins with a part of the names, and the last says that there are no more.
+  const lists = lines.slice(0, read).filter(line => line.startsWith('getdents64('));
+  t.ok(lists.length <= 6, `${lists.length} of getdents64`);
   const counts = CALLS.map(name => [name, lines.filter(line => line.startsWith(`${name}(`)).length]);
   return Object.fromEntries(counts);
 }
