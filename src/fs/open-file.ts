@@ -8,11 +8,12 @@ import { ESPIPE } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { STATX } from '../ring/structs.js';
 import { readBlock } from './block-transfer.js';
 import { CachedReads } from './cached-reads.js';
 import { LARGE_PIECE } from './content.js';
 import { forget, rememberOpen } from './forgotten.js';
-import { INLINE_PIECE, InlineWrites } from './inline-writes.js';
+import { FREED_MAX, INLINE_PIECE, InlineWrites } from './inline-writes.js';
 import { readAtOnce, writeAtOnce } from './nonblocking.js';
 import { onFd } from './operations.js';
 import { PositionOrder } from './position-order.js';
@@ -88,10 +89,22 @@ export abstract class OpenFile extends EventEmitter {
       });
     }
     const fd = this.#fd;
-    const writes = this.#closesAtOnce ? null : this.#inlineWrites;
+    const closesSlowly = this.#closesSlowly;
+    const writes = closesSlowly || this.#closesAtOnce ? null : this.#inlineWrites;
     this.#fd = -1;
-    if (this.#closesAtOnce) await closeReadFile(fd);
+    if (closesSlowly) await closeFile(this.#loop, fd, true);
+    else if (this.#closesAtOnce) await closeReadFile(fd);
     else if (!writes?.close(fd)) await closeFile(this.#loop, fd);
+  }
+
+  /** Whether closing it may free much, or begin to write much: ext4 does with what was cut to nothing before. */
+  get #closesSlowly(): boolean {
+    if (this.#loop.closing || this.#loop.calls.statFd(this.#fd) !== 0) return false;
+    const { statx } = this.#loop.calls;
+    const isFile = (statx[STATX.stx_mode / 4]! & constants.S_IFMT) === constants.S_IFREG;
+    const isLarge = statx[STATX.stx_size / 4 + 1]! !== 0 || statx[STATX.stx_size / 4]! > FREED_MAX;
+    const isGone = statx[STATX.stx_nlink / 4]! === 0;
+    return isFile && isLarge && (isGone || (this.#flags & constants.O_TRUNC) !== 0);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -96,9 +96,12 @@ export async function closeReadFile(fd: number): Promise<void> {
   if (failed < 0) throw systemError(failed, 'close');
 }
 
-/** Closes a file. Nothing may be in flight on it. close(2) */
-export function closeFile(loop: Loop, fd: number): Promise<void> {
+/**
+ * Closes a file. Nothing may be in flight on it. close(2)
+ * @param waits whether that may take long: see `CloseOperation`.
+ */
+export function closeFile(loop: Loop, fd: number, waits = false): Promise<void> {
   assert(fd >= 0, 'A file was closed twice');
   if (loop.closing) return closeNow(fd);
-  return fileCloses.take(loop).run(fd, false);
+  return fileCloses.take(loop).run(fd, waits);
 }
