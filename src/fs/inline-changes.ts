@@ -125,7 +125,7 @@ class InlineChanges {
   writeFile(path: Path, flags: number, mode: number, bytes: Uint8Array): number | true | undefined {
     const fd = this.#open(path, flags, mode);
     if (fd === undefined) return undefined;
-    const writes = new InlineWrites(this.#loop, this.#device);
+    const writes = new InlineWrites(this.#loop, this.#device, flags);
     this.written = writes.write(fd, bytes, 0, bytes.length, -1);
     return this.written === bytes.length && writes.close(fd) ? true : fd;
   }

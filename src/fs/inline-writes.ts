@@ -8,7 +8,7 @@ import { Backoff } from './backoff.js';
 import { briefCalls } from './brief-calls.js';
 import { type Device, devicesOf } from './devices.js';
 
-const { O_DIRECT, O_DSYNC, O_SYNC, S_IFMT, S_IFREG } = constants;
+const { O_APPEND, O_DIRECT, O_DSYNC, O_SYNC, S_IFMT, S_IFREG } = constants;
 
 /** One call writes so many bytes: about 20 us. */
 export const INLINE_PIECE = 64 * 1024;
@@ -24,10 +24,14 @@ export class InlineWrites {
   readonly #device: Device;
   readonly #backoff = new Backoff();
 
-  /** For a regular file that is not written through. */
-  constructor(loop: Loop, device: Device) {
+  /** What one call writes, in bytes. What is appended stays in one piece, whoever else appends. write(2) */
+  readonly #piece: number;
+
+  /** For a regular file that is not written through. @param flags what it was opened with. */
+  constructor(loop: Loop, device: Device, flags: number) {
     this.#loop = loop;
     this.#device = device;
+    this.#piece = (flags & O_APPEND) === 0 ? INLINE_PIECE : MOST;
   }
 
   /** null where no write to this file is made at once. @param flags what it was opened with. */
@@ -37,7 +41,7 @@ export class InlineWrites {
     if ((flags & (O_DIRECT | O_DSYNC | O_SYNC)) !== 0) return null;
     const device = devicesOf(loop).local(fd);
     if ((calls.statx[STATX.stx_mode / 4]! & S_IFMT) !== S_IFREG) return null;
-    return device?.defers ? new InlineWrites(loop, device) : null;
+    return device?.defers ? new InlineWrites(loop, device, flags) : null;
   }
 
   /**
@@ -47,7 +51,7 @@ export class InlineWrites {
   write(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number {
     if (length > MOST) return 0;
     for (let at = 0; at < length; ) {
-      const piece = Math.min(length - at, INLINE_PIECE);
+      const piece = Math.min(length - at, this.#piece);
       const count = this.#writePiece(fd, bytes, offset + at, piece, position < 0 ? position : position + at);
       if (count > 0) at += count;
       if (count !== piece) return at;

@@ -281,3 +281,23 @@ t.test('a kernel without openat2', async t => {
   t.equal(stdout, (await run(node!, [...args, ...program])).stdout);
   t.same(JSON.parse(stdout), ['WRITTEN and', 11, 'link', 'ENOENT']);
 });
+
+t.test('what is appended is one piece', async t => {
+  newLoop({ inline: true });
+  type Budget = { refill(): void; take(bytes: number, calls: number): void };
+  const { inline } = loop() as unknown as { inline: Budget };
+  const handle = await fs.open(at('one-piece'), 'a');
+  // Another process could append between two pieces. The budget is enough for one of them.
+  inline.refill();
+  inline.take(0, 509);
+  const writing = handle.write(Buffer.alloc(300_000));
+  t.equal(nodeFs.fstatSync(handle.fd).size, 300_000);
+  await writing;
+  await handle.close();
+  nodeFs.writeFileSync(at('one-piece'), '');
+  inline.refill();
+  inline.take(0, 500);
+  const appending = fs.appendFile(at('one-piece'), Buffer.alloc(300_000));
+  t.equal(nodeFs.statSync(at('one-piece')).size, 300_000);
+  await appending;
+});
