@@ -7,6 +7,9 @@ import { checkAborted, checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, rangeError } from '../ring/errors.js';
 import { isUrl } from '../ring/views.js';
 
+/** Permissions that a mode can say; what is beyond is of no meaning to the kernel. */
+export const MODE_BITS = 0o7777;
+
 const BYTES_EXPECTED = 'an instance of Buffer, TypedArray, or DataView';
 
 /** A path as the kernel takes it: without NUL bytes, URLs resolved. */
@@ -153,4 +156,14 @@ export function toOptions<T extends { encoding?: string | null; signal?: AbortSi
 export function checkBoolean(name: string, value: boolean): boolean {
   if (typeof value !== 'boolean') throw argTypeError(name, 'of type boolean', value);
   return value;
+}
+
+/** A path that is text; undefined for bytes, and for what is no path. */
+export function textPath(path: PathLike): string | undefined {
+  try {
+    const plain = toPath(path);
+    return typeof plain === 'string' ? plain : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -3,7 +3,7 @@
  * directories and symbolic links, to places where nothing is or a file to be replaced. All else is Node's, entry by
  * entry: large files, other kinds, and whatever fails, so that the errors are Node's.
  */
-import { type CopyOptions, fchmod, futimesSync, promises } from 'node:fs';
+import { type CopyOptions, constants, fchmod, futimesSync, promises } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Loop } from '../loop/loop.js';
@@ -20,6 +20,7 @@ import {
 import { EAGAIN, EEXIST, ENOENT } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { STATX } from '../ring/structs.js';
+import { MODE_BITS } from './arguments.js';
 import { briefCalls, DIRTIED } from './brief-calls.js';
 import { type Device, devicesOf } from './devices.js';
 import { COPIES_NEW_TREES_AT_ONCE } from './running-node.js';
@@ -54,9 +55,7 @@ const CALLS = 4;
 /** Two descriptors a level: what is deeper is Node's. */
 const DEPTH_MAX = 200;
 
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-const MODE_BITS = 0o7777;
+const { S_IFMT, S_IFREG } = constants;
 
 const MODE = STATX.stx_mode / 4;
 const SIZE = STATX.stx_size / 4;

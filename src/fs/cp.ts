@@ -4,7 +4,7 @@ import type { Loop } from '../loop/loop.js';
 import { directoryCalls } from '../ring/directory-calls.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
-import { toPath } from './arguments.js';
+import { MODE_BITS, textPath } from './arguments.js';
 import { briefCalls, DIRTIED } from './brief-calls.js';
 import {
   changeMode,
@@ -30,7 +30,6 @@ const DEFAULTS: TreeOptions = {
   verbatimSymlinks: false,
 };
 
-const MODE_BITS = 0o7777;
 /** What it takes to make a directory again, in calls. */
 const MAKE_CALLS = 8;
 
@@ -40,8 +39,8 @@ const MAKE_CALLS = 8;
  */
 export async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): Promise<void> {
   const complete = plainOptions(options);
-  const from = complete === undefined ? undefined : plainPath(src);
-  const to = complete === undefined ? undefined : plainPath(dest);
+  const from = complete === undefined ? undefined : textPath(src);
+  const to = complete === undefined ? undefined : textPath(dest);
   const loop = from === undefined || to === undefined ? undefined : changingLoop();
   if (loop === undefined) return promises.cp(src as string, dest as string, options);
   const source = openSource(loop, from!, complete!);
@@ -154,13 +153,4 @@ function plainOptions(options: CopyOptions | undefined): TreeOptions | undefined
   // To share blocks is asked of the file system by Node.
   if (mode !== undefined && mode !== null && mode !== 0 && mode !== constants.COPYFILE_EXCL) return undefined;
   return all as TreeOptions;
-}
-
-function plainPath(path: PathLike): string | undefined {
-  try {
-    const plain = toPath(path);
-    return typeof plain === 'string' ? plain : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -12,7 +12,7 @@ import { EAGAIN, EEXIST, ENOENT, EPERM } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import type { FileCalls } from '../ring/file-calls.js';
 import { STATX } from '../ring/structs.js';
-import { pathText } from './arguments.js';
+import { MODE_BITS, pathText } from './arguments.js';
 import { Backoff } from './backoff.js';
 import { briefCalls, DIRTIED } from './brief-calls.js';
 import { Device, devicesOf } from './devices.js';
@@ -31,9 +31,6 @@ const FINAL = new Set([...SURE, EPERM, EEXIST, -21, -16, -18, -30, -31, -39]);
 
 /** A change takes as long as to copy so many bytes. */
 const COST = 64 * 1024;
-
-/** Permissions that a mode can say. */
-const MODE_BITS = 0o7777;
 
 const NOWHERE = new Device();
 

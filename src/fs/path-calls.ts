@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
-import { checkBoolean, toMode, toPath } from './arguments.js';
+import { checkBoolean, MODE_BITS, toMode, toPath } from './arguments.js';
 import { inlineChanges } from './inline-changes.js';
 import { makeDirectories } from './make-directories.js';
 import { onPath } from './operations.js';
@@ -18,8 +18,6 @@ import { checkStat, DEFAULTS, type StatOptions } from './stat-options.js';
 import { statPath } from './statx.js';
 import { changingLoop } from './walk.js';
 
-/** Permissions that a mode can say; what is beyond is of no meaning to the kernel. */
-const MODE_BITS = 0o7777;
 const TYPES = new Set(['dir', 'file', 'junction']);
 
 /** Renames a path; what was at the new one is replaced. rename(2) */

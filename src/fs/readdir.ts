@@ -17,7 +17,7 @@ import {
 } from '../ring/directory-calls.js';
 import { EAGAIN, ELOOP, ENOENT, ENOTDIR } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
-import { toPath } from './arguments.js';
+import { textPath } from './arguments.js';
 import { briefCalls } from './brief-calls.js';
 import { type Device, devicesOf } from './devices.js';
 import { SURE } from './inline.js';
@@ -82,7 +82,7 @@ function listed(
   given: unknown,
 ): (string | Dirent)[] | Promise<(string | Dirent)[] | undefined> | undefined {
   const options = plainOptions(given);
-  const plain = options === undefined ? undefined : plainPath(path);
+  const plain = options === undefined ? undefined : textPath(path);
   const loop = plain === undefined ? undefined : walkingLoop();
   if (options === undefined || plain === undefined || loop === undefined) return undefined;
   if (options.recursive && READS_TREES_AT_ONCE) return undefined;
@@ -108,15 +108,6 @@ function plainOptions(options: unknown): Options | undefined {
 
 function isText(encoding: unknown): boolean {
   return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8';
-}
-
-function plainPath(path: PathLike): string | undefined {
-  try {
-    const plain = toPath(path);
-    return typeof plain === 'string' ? plain : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** The entries of a directory, sorted; a negative errno, EAGAIN where Node has to list it. */

@@ -2,6 +2,7 @@
  * Removes a path and all that is below it. Everything is relative to the open directory that it is in, so that a
  * directory which is replaced by a symbolic link meanwhile leads nowhere else.
  */
+import { constants } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { setTimeout } from '../loop/real-timers.js';
 import { DT_DIR, directoryCalls, type Names, releaseNames, takeNames } from '../ring/directory-calls.js';
@@ -38,8 +39,7 @@ const CALLS = 4;
 /** How often a directory is listed again that has something in it after all of it was removed. */
 const LISTS_MAX = 8;
 
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
+const { S_IFDIR, S_IFMT } = constants;
 
 export interface RemovalOptions {
   /** Whether directories go, with all that is in them. */

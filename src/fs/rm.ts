@@ -1,5 +1,5 @@
 /** Removes files, and trees of them. */
-import { type PathLike, promises, type RmOptions } from 'node:fs';
+import { constants, type PathLike, promises, type RmOptions } from 'node:fs';
 import { DT_DIR, DT_UNKNOWN, directoryCalls, Names } from '../ring/directory-calls.js';
 import { ENOENT } from '../ring/errno.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
@@ -11,8 +11,7 @@ import { changingLoop } from './walk.js';
 
 const DEFAULTS = { force: false, maxRetries: 0, recursive: false, retryDelay: 100 };
 
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
+const { S_IFDIR, S_IFMT } = constants;
 
 /** Paths that end in a slash or in dots: what is removed then is a matter of its own. */
 const ODD_END = /(^|\/)\.{0,2}$/;
