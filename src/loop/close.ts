@@ -31,8 +31,11 @@ class CloseOperation extends PromiseOperation<void> {
   }
 
   complete(res: number): void {
-    // Nothing was done yet: the kernel has no thread for it, or the loop ends. The descriptor must not stay open.
-    if (res === ECANCELED) res = closeWithoutWaiting(this.#fd, this.#waits);
+    if (res === ECANCELED) {
+      // Nothing was done yet: the kernel has no thread for it, or the loop ends. The descriptor must not stay open.
+      // A loop that has given up waiting leaves it to the kernel: the number may be another's by the time it is free.
+      res = this.loop.closed ? 0 : closeWithoutWaiting(this.#fd, this.#waits);
+    }
     if (res < 0) this.reject(systemError(res, 'close'));
     else this.resolve();
     this.giveBack();

@@ -1,11 +1,14 @@
 /** What is broken inside is said at once, before the kernel writes where it must not. */
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import t from 'tap';
 import { loop } from 'uasync';
 import { BLOCK_MAX, BlockPool } from '../../src/loop/blocks.js';
 import { closeFile, closeSocket } from '../../src/loop/close.js';
 import { FixedBlocks } from '../../src/loop/fixed-blocks.js';
+import { Loop } from '../../src/loop/loop.js';
 import { Operation } from '../../src/loop/operation.js';
 import { OperationPool } from '../../src/loop/pool.js';
+import { RingBackend } from '../../src/loop/ring-backend.js';
 import { DatagramBuffers } from '../../src/net/datagram/buffers.js';
 import { ReceiveBuffers } from '../../src/net/stream/receive-buffers.js';
 import { checkLeaks } from '../harness.js';
@@ -110,4 +113,22 @@ t.test('buffers that the kernel names exist, and what is lent is given back once
 t.test('a descriptor is closed once', async t => {
   t.throws(() => closeSocket(loop(), -1), BROKEN);
   t.throws(() => closeFile(loop(), -1), BROKEN);
+});
+
+t.test('a descriptor that the kernel still closes when the loop gives up is not closed again', async t => {
+  const backend = new RingBackend(8, 16);
+  const fd = openSync('/dev/null', 'r');
+  let next = -1;
+  // The kernel has closed it, but the loop does not hear of that.
+  backend.queues.reapQueue = () => {
+    if (next < 0) next = openSync('/dev/null', 'r');
+    return 0;
+  };
+  const own = new Loop({}, backend);
+  const closing = closeFile(own, fd);
+  own.close();
+  await closing;
+  t.equal(next, fd);
+  t.ok(fstatSync(next).isCharacterDevice(), "it is the next one's");
+  closeSync(next);
 });

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { loop, sleep } from 'uasync';
-import { bind, type Connection, listen } from 'uasync/net';
+import { loop, nop, sleep } from 'uasync';
+import { bind, type Connection, connect, listen } from 'uasync/net';
 import { checkLeaks, scratchFolder, standstill, until } from '../harness.js';
 import { HOST, pair, portOf } from './sockets.js';
 
@@ -51,6 +51,34 @@ t.test('reads that come later reject, and leave nothing behind', async t => {
   }
   // Nothing is left that would time out, or hear of an abort.
   await sleep(20);
+});
+
+t.test('a connect that is done when the loop is closed', async t => {
+  const server = net.createServer(socket => socket.on('error', () => {}));
+  const path = join(scratchFolder(), 'socket');
+  server.listen(path);
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  // A loop that has received nothing: the connection would be the first.
+  loop().close();
+  loop();
+  const accepted = once(server, 'connection');
+  const closing = nop().then(() => loop().close());
+  await t.rejects(connect({ path }), { code: 'ERR_CLOSED' });
+  await closing;
+  const [socket] = (await accepted) as [net.Socket];
+  // It is only closed if no descriptor is left here.
+  await once(socket.resume(), 'close');
+  loop();
+});
+
+t.test('a pipe from a connection of the next loop', async t => {
+  const [old] = await pair(t);
+  loop().close();
+  const [source, from] = await pair(t);
+  const piping = t.rejects(from.pipeTo(old), { code: 'ERR_CLOSED' });
+  await source.write('what cannot be passed on');
+  await piping;
 });
 
 t.test('a pipe to a peer that does not read, and the read behind it', async t => {

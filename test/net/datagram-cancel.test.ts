@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, type DatagramSocket, type InetAddress } from 'uasync/net';
+import { SendLimit } from '../../src/net/datagram/send-limit.js';
 import { checkLeaks, collectGarbage, scratchFolder, seededRandom, turns } from '../harness.js';
 import { output } from '../programs.js';
 import type { Ending } from './sockets.js';
@@ -33,6 +34,26 @@ t.test('signal and timeout of recv', async t => {
   await t.rejects(receiving, { code: 'ABORT_ERR', name: 'AbortError', cause: reason });
   await socket.send('for the second', portOf(socket), HOST);
   t.equal(String((await second).data), 'for the second');
+});
+
+t.test('a send that ends while others are given up is not given up itself', t => {
+  const controller = new AbortController();
+  const limit = new SendLimit({ signal: controller.signal }, undefined);
+  const cancelled: string[] = [];
+  const second = { cancel: () => cancelled.push('second') };
+  const first = {
+    cancel(): void {
+      cancelled.push('first');
+      limit.delete(first);
+      limit.delete(second);
+    },
+  };
+  limit.add(first);
+  limit.add(second);
+  controller.abort();
+  limit.end();
+  t.same(cancelled, ['first'], "the second may be another call's by now");
+  t.end();
 });
 
 t.test('receives given up at random lose no datagram', async t => {

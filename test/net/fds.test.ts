@@ -4,6 +4,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync, writeFileSync }
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
+import { loop } from 'uasync';
 import { open } from 'uasync/fs';
 import { type Connection, connect, listen, openConnection, type UnixAddress } from 'uasync/net';
 import { checkLeaks, openFds, scratchFolder } from '../harness.js';
@@ -46,6 +47,22 @@ function isInherited(fd: number): boolean {
 async function untilOpen(count: number): Promise<void> {
   while (openFds() > count) await new Promise(resolve => setTimeout(resolve, 5));
 }
+
+t.test('those that were not taken are closed, also after the loop', async t => {
+  const [a, b] = await fdPair(t);
+  await using handle = await open(file);
+  const before = openFds();
+  await a.sendFds([handle], 'first');
+  t.equal(String(await b.peek(5)), 'first');
+  t.equal(openFds(), before + 1);
+  // What a loop has open itself is not counted.
+  const fd = handle.fd;
+  loop().close();
+  const without = openFds();
+  await b.close();
+  t.equal(openFds(), without - 2, 'the socket and the descriptor');
+  t.ok(fstatSync(fd).isFile(), 'the one that was sent stays');
+});
 
 t.test('a descriptor arrives with its bytes, as one of its own', async t => {
   const [a, b] = await fdPair(t);

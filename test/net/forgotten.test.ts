@@ -1,10 +1,11 @@
 /** What is forgotten is closed when it is collected; what is in use is not. */
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loop, sleep } from 'uasync';
-import { bind, type Connection, connect, listen, openPipe } from 'uasync/net';
+import { bind, type Connection, connect, listen, openPipe, type Pipe } from 'uasync/net';
 import { checkLeaks, collectGarbage, makeFifo, openFds, scratchFolder } from '../harness.js';
 import { HOST, pair, portOf, readAll } from './sockets.js';
 
@@ -212,6 +213,52 @@ t.test('what is in use stays', async t => {
   while (results.length < all.length) await sleep(5);
   t.same(results.sort(), all);
   for (const socket of sockets) socket.end();
+  await collectUntil(() => openFds() <= before && loop().stats().inFlight === 0);
+});
+
+t.test('pipes that are read stay, and datagram sockets that wait to send', async t => {
+  const before = openFds();
+  const fifo = makeFifo(folder, 'in-use');
+  const writer = openSync(fifo, 'r+');
+  const path = join(folder, 'full');
+  const server = await bind({ path });
+  const filler = await bind({ family: 'Unix' });
+  const filling: Promise<number>[] = [];
+  // More than net.unix.max_dgram_qlen has room for.
+  const limit = Number(readFileSync('/proc/sys/net/unix/max_dgram_qlen', 'utf8'));
+  for (let i = 0; i < limit + 10; i++) filling.push(filler.send('x', path));
+  const results: string[] = [];
+  const note = (text: string) => (): void => {
+    results.push(text);
+  };
+  const failed = (error: Error): void => {
+    results.push(error.message);
+  };
+  // Nothing but what waits refers to any of these.
+  const use = async (): Promise<void> => {
+    const pipe = (): Pipe => openPipe(openSync(fifo, 'r'));
+    pipe().read().then(note('read'), failed);
+    pipe().readInto(Buffer.alloc(1)).then(note('readInto'), failed);
+    pipe().readExactly(1).then(note('readExactly'), failed);
+    pipe().readUntil('\n').then(note('readUntil'), failed);
+    (await bind({ family: 'Unix' })).send('y', path).then(note('send'), failed);
+    (await bind({ family: 'Unix' })).sendMany([{ data: 'y', path }]).then(note('sendMany'), failed);
+  };
+  await use();
+  await collectOthers();
+  await collectOthers();
+  t.same(results, []);
+  // Each takes a line, or what is left of one.
+  while (results.length < 4) {
+    writeSync(writer, '\n');
+    await sleep(5);
+  }
+  for (let got = 0; got < limit + 12; got++) await server.recv();
+  await Promise.all(filling);
+  while (results.length < 6) await sleep(5);
+  t.same(results.sort(), ['read', 'readExactly', 'readInto', 'readUntil', 'send', 'sendMany']);
+  closeSync(writer);
+  await Promise.all([server.close(), filler.close()]);
   await collectUntil(() => openFds() <= before && loop().stats().inFlight === 0);
 });
 

@@ -228,12 +228,15 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     options?: SendOptions,
   ): Promise<number> {
     const bytes = toBytes(data);
+    // `await` keeps this object from being collected, and so closed, while the call waits.
     if (typeof to === 'number' && (address === undefined || typeof address === 'string')) {
-      return this.#sendTo(bytes, to, address, options);
+      return await this.#sendTo(bytes, to, address, options);
     }
-    if (typeof to === 'string') return this.#sendTo(bytes, undefined, to, address as SendOptions | undefined);
+    if (typeof to === 'string') {
+      return await this.#sendTo(bytes, undefined, to, address as SendOptions | undefined);
+    }
     if (to === undefined || (typeof to === 'object' && to !== null)) {
-      return this.#sendTo(bytes, undefined, undefined, to);
+      return await this.#sendTo(bytes, undefined, undefined, to);
     }
     if (typeof to === 'number') throw argTypeError('address', 'of type string', address);
     throw argTypeError('port', 'of type number', to);
@@ -287,7 +290,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.checkOpen();
     throwIfAborted(options?.signal);
     for (const { bytes } of ready) bytesIn(bytes);
-    return new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
+    return await new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
   }
 
   // --- Peers --------------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ export class SendLimit extends CallLimit {
   }
 
   override onAbort(): void {
-    for (const send of [...this.#sends]) send.cancel();
+    // One that ends meanwhile may be another call's by the time it would be its turn.
+    for (const send of [...this.#sends]) if (this.#sends.has(send)) send.cancel();
   }
 
   /** Why what is under way is given up, if it is. */

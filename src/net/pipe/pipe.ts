@@ -165,7 +165,8 @@ export class Pipe implements AsyncIterable<Buffer> {
    */
   async read(options?: WaitOptions): Promise<Buffer | null> {
     checkWait(options);
-    return this.#reader.read(options) as Promise<Buffer | null>;
+    // Here and below `await` keeps this object from being collected, and so closed, while the call waits.
+    return (await this.#reader.read(options)) as Buffer | null;
   }
 
   /**
@@ -177,7 +178,7 @@ export class Pipe implements AsyncIterable<Buffer> {
     if (!isUint8Array(buffer)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
     if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
     checkWait(options);
-    return this.#reader.readInto(buffer, options) as Promise<number>;
+    return (await this.#reader.readInto(buffer, options)) as number;
   }
 
   /**
@@ -188,7 +189,7 @@ export class Pipe implements AsyncIterable<Buffer> {
   async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
     checkInt('count', count, 0, constants.MAX_LENGTH);
     checkWait(options);
-    return this.#reader.readExactly(count, options) as Promise<Buffer>;
+    return (await this.#reader.readExactly(count, options)) as Buffer;
   }
 
   /**
@@ -200,7 +201,7 @@ export class Pipe implements AsyncIterable<Buffer> {
   async readUntil(delimiter: Delimiter, options: ReadUntilOptions = {}): Promise<Buffer> {
     checkWait(options, READ_UNTIL_OPTIONS);
     const bytes = delimiterOf(delimiter);
-    return this.#reader.readUntil(bytes, untilMax(options, bytes.length), options) as Promise<Buffer>;
+    return (await this.#reader.readUntil(bytes, untilMax(options, bytes.length), options)) as Buffer;
   }
 
   /**
@@ -237,7 +238,7 @@ export class Pipe implements AsyncIterable<Buffer> {
   async write(data: WriteData, options?: WaitOptions): Promise<void> {
     checkWait(options);
     if (this.closed) throw closedError('The pipe');
-    return this.#writer.write(toBytes(data), options);
+    await this.#writer.write(toBytes(data), options);
   }
 
   // --- The end ------------------------------------------------------------------------------------

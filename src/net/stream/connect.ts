@@ -230,14 +230,16 @@ async function connectTo(
   const both = signal === limit.signal ? signal : AbortSignal.any([signal, limit.signal]);
   if (both.aborted) throw limit.error(address);
   const fd = openSocket(SOCK_STREAM, 'connect', address);
+  let connection: Connection;
   try {
     if (!('path' in address)) prepare(fd, options, address);
     await new ConnectOperation(loop).run(fd, name, address, both);
+    // There may be no memory for what it needs, or no loop any more.
+    connection = new Connection(loop, fd);
   } catch (error) {
     await closeSocket(loop, fd);
     throw error instanceof AbortError ? limit.error(address) : error;
   }
-  const connection = new Connection(loop, fd);
   connection.direction = '->';
   connected(connection, address);
   if (options.fastOpen) connection.deferConnect();

@@ -328,6 +328,8 @@ export class Endpoint implements ReceiverOwner, Remains {
     sender.end();
     if (this.loop.closed) {
       if (!drop && !receiver.finished) endNow(this.fd);
+      // Descriptors that were received and not taken are closed.
+      receiver.stop(NOTHING);
       return this.#release();
     }
     const atOnce = drop || this.linger === 0 || sender.deferred || sender.error !== null;

@@ -177,7 +177,8 @@ export class Sender extends SendingSide implements BlockWaiter {
     if (usable && this.drained && !this.#waiting) return this.#writeFilled(block, length);
     // The block is not to wait with them for those before, whom the peer may never take.
     const bytes = Buffer.from(block.bytes.subarray(0, length));
-    this.loop.blocks.release(block);
+    // A block of the reader's loop; this one's may have been closed since.
+    block.pool.release(block);
     return this.ended ? Promise.reject(closedError('The connection')) : this.write(bytes);
   }
 
@@ -377,7 +378,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   connect(): void {
     this.deferred = false;
     this.loop.soon(() => {
-      if (!this.idle || this.ended || this.bytesWritten !== 0) return;
+      if (!this.idle || this.ended || this.bytesWritten !== 0 || this.loop.closing) return;
       this.loop.startUnowned().sendAt(this.#fd, 0, 0, MSG_NOSIGNAL | MSG_DONTWAIT);
     });
   }
