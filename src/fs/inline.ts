@@ -11,6 +11,7 @@ import { perLoop } from '../loop/per-loop.js';
 import { EAGAIN } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import type { FileCalls } from '../ring/file-calls.js';
+import { RWF_NOWAIT } from '../ring/flags.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { pathText } from './arguments.js';
@@ -137,13 +138,14 @@ class InlineFiles {
     return fd;
   }
 
+  /** One byte more: since it was looked at, the file may have grown, or another one may have taken its place. */
   #readWhole(fd: number, bytes: Buffer, size: number): number {
     const device = this.#device!;
-    if (!device.inMemory) return this.#calls.read(fd, bytes, 0, size, 0);
+    if (!device.inMemory) return this.#calls.read(fd, bytes, 0, size, 0, RWF_NOWAIT, 1);
     const brief = briefCalls(this.#loop);
     // What was swapped out waits.
     if (!brief.begin(device, 0, 0)) return 0;
-    const count = this.#calls.read(fd, bytes, 0, size, 0, 0);
+    const count = this.#calls.read(fd, bytes, 0, size, 0, 0, 1);
     brief.end(device);
     return count;
   }

@@ -42,9 +42,12 @@ const COPY_MAX = 16384;
 // Where things are in the memory of the calls.
 const STATX_AT = 0;
 const IOVEC_AT = STATX_AT + STATX.size;
-const HOW_AT = IOVEC_AT + IOVEC.size;
+/** The struct iovec of one byte behind what is read, which goes to SPARE_AT. */
+const BEYOND_AT = IOVEC_AT + IOVEC.size;
+const HOW_AT = BEYOND_AT + IOVEC.size;
 const STATFS_AT = HOW_AT + 32;
 const RUSAGE_AT = STATFS_AT + STATFS.size;
+const SPARE_AT = 1016;
 const PATH_AT = 1024;
 const LINK_AT = PATH_AT + PATH_MAX;
 const BYTES_AT = 16384;
@@ -69,6 +72,10 @@ export class FileCalls {
     this.#words = new Uint32Array(buffer);
     this.statx = this.#words.subarray(STATX_AT >> 2, (STATX_AT + STATX.size) >> 2);
     this.#words[(HOW_AT + OPEN_HOW.resolve) >> 2] = RESOLVE_CACHED;
+    const spare = this.#memory.address + SPARE_AT;
+    this.#words[BEYOND_AT >> 2] = spare;
+    this.#words[(BEYOND_AT >> 2) + 1] = spare / TWO_32;
+    this.#words[(BEYOND_AT >> 2) + 2] = 1;
   }
 
   /**
@@ -152,6 +159,7 @@ export class FileCalls {
    * bytes, fewer than `length` where the file or what is cached of it ends, or a negative errno: EAGAIN if it
    * would wait, EOPNOTSUPP if the file cannot be read so. preadv2(2) with RWF_NOWAIT, 4.14
    * @param flags 0 to wait: for what is in memory anyway.
+   * @param beyond 1 to read one byte more, which is counted only: whether the file ends at `length`.
    */
   read(
     fd: number,
@@ -160,21 +168,22 @@ export class FileCalls {
     length: number,
     position: number,
     flags: number = RWF_NOWAIT,
+    beyond = 0,
   ): number {
     let base = knownAddressOf(bytes.buffer);
     if (base === 0 && length > COPY_MAX) base = addressOf(bytes) - bytes.byteOffset;
     if (base !== 0) {
-      return this.#move(NR_PREADV2, fd, base + bytes.byteOffset + offset, length, position, flags);
+      return this.#move(NR_PREADV2, fd, base + bytes.byteOffset + offset, length, position, flags, beyond);
     }
     const at = this.#memory.address + BYTES_AT;
-    const count = this.#move(NR_PREADV2, fd, at, Math.min(length, COPY_MAX), position, flags);
-    if (count > 0) this.#bytes.copy(bytes, offset, BYTES_AT, BYTES_AT + count);
+    const count = this.#move(NR_PREADV2, fd, at, Math.min(length, COPY_MAX), position, flags, beyond);
+    if (count > 0) this.#bytes.copy(bytes, offset, BYTES_AT, BYTES_AT + Math.min(count, length));
     return count;
   }
 
   /** As `read`, into memory at an address. */
   readAt(fd: number, address: number, length: number, position: number): number {
-    return this.#move(NR_PREADV2, fd, address, length, position, RWF_NOWAIT);
+    return this.#move(NR_PREADV2, fd, address, length, position, RWF_NOWAIT, 0);
   }
 
   /**
@@ -193,21 +202,29 @@ export class FileCalls {
     let base = knownAddressOf(bytes.buffer);
     if (base === 0 && length > COPY_MAX) base = addressOf(bytes) - bytes.byteOffset;
     if (base !== 0) {
-      return this.#move(NR_PWRITEV2, fd, base + bytes.byteOffset + offset, length, position, flags);
+      return this.#move(NR_PWRITEV2, fd, base + bytes.byteOffset + offset, length, position, flags, 0);
     }
     const whole = offset === 0 && length === bytes.length;
     this.#bytes.set(whole ? bytes : bytes.subarray(offset, offset + length), BYTES_AT);
-    return this.#move(NR_PWRITEV2, fd, this.#memory.address + BYTES_AT, length, position, flags);
+    return this.#move(NR_PWRITEV2, fd, this.#memory.address + BYTES_AT, length, position, flags, 0);
   }
 
-  #move(call: number, fd: number, address: number, length: number, position: number, flags: number): number {
+  #move(
+    call: number,
+    fd: number,
+    address: number,
+    length: number,
+    position: number,
+    flags: number,
+    beyond: number,
+  ): number {
     const words = this.#words;
     const at = IOVEC_AT >> 2;
     words[at] = address;
     words[at + 1] = address / TWO_32;
     words[at + 2] = length;
     // pos_l has all 64 bits on these architectures; pos_h is ignored.
-    return this.#call(call, fd, this.#memory.address + IOVEC_AT, 1, position, 0, flags);
+    return this.#call(call, fd, this.#memory.address + IOVEC_AT, 1 + beyond, position, 0, flags);
   }
 
   /** Cuts a file, or fills it up with zeros; 0 or a negative errno. ftruncate(2) */
