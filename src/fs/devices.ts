@@ -27,8 +27,13 @@ const NOWAIT = new Set([XFS, BTRFS]);
 /** Those that have no dirty pages. */
 const MEMORY = new Set([TMPFS, RAMFS]);
 
+const MOUNT = STATX.stx_mnt_id / 4;
+
 const DEVICES_MAX = 64;
-/** A number may be another file system's later: after so many questions it is asked again. */
+/**
+ * A number may be another file system's later. So it is asked again when the mount is another one; and after so many
+ * questions, because before Linux 6.8 the ids of mounts are used again too.
+ */
 const QUESTIONS_MAX = 4096;
 
 /** What a file system is, and how quick it has been. */
@@ -44,16 +49,28 @@ export class Device {
   /** Whether opening a file to write may copy all of it. */
   copiesUp = false;
   readonly breaker = new Breaker();
-  questions = 0;
+  #questions = 0;
+  /** Words of the id of the mount that was asked last. */
+  #mount = 0;
+  #mountHigh = 0;
 
+  /** @param fd what `calls.statx` is of. */
   ask(calls: FileCalls, fd: number): void {
     const type = calls.fileSystem(fd) >>> 0;
-    this.questions = 0;
+    this.#questions = 0;
+    this.#mount = calls.statx[MOUNT]!;
+    this.#mountHigh = calls.statx[MOUNT + 1]!;
     this.local = LOCAL.has(type);
     this.defers = DEFERRING.has(type) && !calls.synchronous;
     this.nowait = NOWAIT.has(type);
     this.inMemory = MEMORY.has(type);
     this.copiesUp = type === OVERLAYFS;
+  }
+
+  /** Whether it may be another file system by now. @param statx attributes of a file on it. */
+  mustBeAsked(statx: Uint32Array): boolean {
+    if (statx[MOUNT] !== this.#mount || statx[MOUNT + 1] !== this.#mountHigh) return true;
+    return ++this.#questions > QUESTIONS_MAX;
   }
 }
 
@@ -81,7 +98,7 @@ class Devices {
       device = new Device();
       device.ask(this.#calls, fd);
       this.#known.set(number, device);
-    } else if (++device.questions > QUESTIONS_MAX) {
+    } else if (device.mustBeAsked(statx)) {
       device.ask(this.#calls, fd);
     }
     return device;

@@ -34,7 +34,9 @@ const RUSAGE_THREAD = 1;
 const ST_SYNCHRONOUS = 16;
 /** What is known of the attributes is enough: no question to a file server. statx(2) */
 const AT_STATX_DONT_SYNC = 0x4000;
-const MASK = STATX_BASIC_STATS | STATX_BTIME;
+/** An id of the mount that no other one ever has: Linux 6.8. */
+const STATX_MNT_ID_UNIQUE = 0x4000;
+const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID_UNIQUE;
 
 /** Bytes up to which a copy costs less than to find the address of memory that is used once. */
 const COPY_MAX = 16384;

@@ -116,6 +116,7 @@ export const STATX = {
   stx_rdev_minor: 132,
   stx_dev_major: 136,
   stx_dev_minor: 140,
+  stx_mnt_id: 144,
   stx_dio_mem_align: 152,
   stx_dio_offset_align: 156,
 } as const;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
+import { kernelIsAtLeast } from '../../src/ring/proc.js';
 import { checkLeaks, makeFifo, openFds, scratchFolder, turns, withoutInline } from '../harness.js';
 import { outcome } from './beside-node.js';
 
@@ -231,6 +232,16 @@ t.test('another mount, and one in its place', async t => {
   try {
     nodeFs.writeFileSync(join(mount, 'inside'), 'tmpfs');
     t.equal(await fs.readFile(join(mount, 'inside'), 'utf8'), 'tmpfs');
+  } finally {
+    execFileSync('umount', [mount]);
+  }
+  // The next file system may get the number of that one, and be of a kind that is not asked at once.
+  execFileSync('mount', ['-t', 'devpts', '-o', 'newinstance', 'none', mount], { stdio: 'ignore' });
+  try {
+    warm(mount);
+    const taken = await operations(() => fs.stat(mount));
+    // Before, the id of the mount may be that of the one before as well.
+    if (kernelIsAtLeast(6, 8)) t.equal(taken, 1);
   } finally {
     execFileSync('umount', [mount]);
   }
