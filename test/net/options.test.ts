@@ -13,7 +13,7 @@ import { inetAddress } from '../../src/ring/sockaddr.js';
 import { checkLeaks, openFds, scratchFolder, until } from '../harness.js';
 import { boundSocket, quietPort } from '../ports.js';
 import { built, output } from '../programs.js';
-import { HOST, noIPv6, pair, portOf } from './sockets.js';
+import { HOST, noIPv6, pair, portOf, readAll } from './sockets.js';
 
 checkLeaks();
 const folder = scratchFolder();
@@ -132,6 +132,22 @@ t.test('fast open works, whatever the kernels agree on', async t => {
     const [, peer] = await Promise.all([conn.write('early'), listener.accept()]);
     t.equal(String(await peer.readExactly(5)), 'early');
     await Promise.all([conn.close(), peer.close()]);
+  }
+  await listener.close();
+});
+
+t.test('a close after fast open sends what was written, whatever the peer has sent unread', async t => {
+  const SIZE = 1_500_000;
+  const listener = await listen({ port: 0, host: HOST, fastOpen: 16 });
+  for (let i = 0; i < 2; i++) {
+    const conn = await connect({ port: portOf(listener), host: HOST, fastOpen: true });
+    const [peer] = await Promise.all([listener.accept(), conn.write('early')]);
+    await peer.write('unread');
+    conn.send(Buffer.alloc(SIZE));
+    const closing = conn.close();
+    const bytes = await readAll(peer);
+    t.equal(bytes.length, 5 + SIZE);
+    await Promise.all([closing, peer.close()]);
   }
   await listener.close();
 });

@@ -332,7 +332,9 @@ export class Endpoint implements ReceiverOwner, Remains {
       receiver.stop(NOTHING);
       return this.#release();
     }
-    const atOnce = drop || this.linger === 0 || sender.deferred || sender.error !== null;
+    // A socket that is not connected yet can neither be shut down nor received from.
+    const unconnected = sender.deferred && sender.bytesWritten === 0;
+    const atOnce = drop || this.linger === 0 || unconnected || sender.error !== null;
     const over = receiver.finished || (atOnce && receiver.slot < 0);
     // As most connections end: the peer has, and all is sent; or the connection has failed.
     if (sender.idle && over && (sender.error === null || receiver.failed)) {

@@ -48,7 +48,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   #yielding = false;
   /** Whether it waits, without a block, until the peer takes more. */
   #polling = false;
-  /** Whether the kernel connects with the first send. TCP_FASTOPEN_CONNECT, tcp(7) */
+  /** Whether the kernel connects with the first send, which has not begun. TCP_FASTOPEN_CONNECT, tcp(7) */
   deferred = false;
   /** Whether someone else has the socket to send: how to have them give up, and nothing leaves here. */
   #holder: (() => void) | null = null;
@@ -264,6 +264,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   #send(address: number, length: number): void {
+    this.deferred = false;
     this.#from = address;
     this.#to = address + length;
     const zeroCopy = this.#zeroCopy;
