@@ -101,10 +101,11 @@ export async function closeReadFile(fd: number): Promise<void> {
 
 /**
  * Closes a file. Nothing may be in flight on it. close(2)
- * @param waits whether that may take long: see `CloseOperation`.
+ * @param slow whether that may take long. In a worker it is done at once all the same: what waits for a thread of the
+ * kernel is cancelled when the worker is terminated, and the descriptor would stay open.
  */
-export function closeFile(loop: Loop, fd: number, waits = false): Promise<void> {
+export function closeFile(loop: Loop, fd: number, slow = false): Promise<void> {
   assert(fd >= 0, 'A file was closed twice');
   if (loop.closing) return closeNow(fd);
-  return fileCloses.take(loop).run(fd, waits);
+  return fileCloses.take(loop).run(fd, slow && isMainThread);
 }
