@@ -45,7 +45,7 @@ const FOREIGN = -2;
 
 /** Buffer groups are given out from here downwards. */
 const GROUP_LAST = 0xffff;
-/** So many are kept for the runtime. */
+/** How many of them are the runtime's own. */
 const GROUPS = 2;
 
 /**
@@ -233,7 +233,7 @@ export class Loop {
     this.#backend.registerFiles(count);
   }
 
-  /** @internal So many operations on files may wait at once without holding up others. */
+  /** @internal At most `count` operations on files may wait at once without holding up others. */
   allowWaiters(count: number): void {
     this.#backend.allowWaiters(count);
   }
