@@ -376,9 +376,10 @@ function watcher(koffi: Koffi, lib: Lib): (fd: number) => Watch {
 
   return fd => {
     const handle = calloc(1, size) as number;
+    const flags = new Uint32Array(koffi.view(BigInt(handle), size), UV_FLAGS_WORD * 4, 1);
+    // From here to the flag no call may fail: a worker that is terminated in between leaves a handle that aborts Node.
     const failed = init(loop, handle, fd);
     if (failed < 0) throw new UasyncError('ERR_WATCH', `libuv cannot watch the ring (${failed})`);
-    const flags = new Uint32Array(koffi.view(BigInt(handle), size), UV_FLAGS_WORD * 4, 1);
     const known = flags[0] === UV_HANDLE_REF;
     if (known) flags[0] = UV_HANDLE_REF | UV_HANDLE_INTERNAL;
     start(handle, UV_READABLE, nothing);
