@@ -1,9 +1,9 @@
-/** For each millisecond that a call took the device is left alone for so many: it holds up 1 % of the time at most. */
+/** Pause per millisecond that a call took, in milliseconds: slow calls take 1 % of the time at most. */
 const PAUSE_FACTOR = 100;
 const PAUSE_MAX = 60_000;
-/** A slow call within so many pauses after the last one doubles the pause. */
+/** A slow call within this many pauses after the last one doubles the pause. */
 const MEMORY = 8;
-/** After a call that took long so many are watched: whether they wait, or only lose the CPU to another thread. */
+/** Calls to watch after a slow one: whether they wait, or only lose the CPU to another thread. */
 const WATCHED = 64;
 
 /** Keeps calls that turned out to be slow from being made at once, for a while, and longer each time. */

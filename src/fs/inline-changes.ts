@@ -29,7 +29,7 @@ const FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOF
 /** What these calls fail with for good: EISDIR, EBUSY, EXDEV, EROFS, EMLINK, ENOTEMPTY. */
 const FINAL = new Set([...SURE, EPERM, EEXIST, -21, -16, -18, -30, -31, -39]);
 
-/** A change takes as long as to copy so many bytes. */
+/** What a change costs, as the bytes that could be copied in the same time. */
 const COST = 64 * 1024;
 
 const NOWHERE = new Device();

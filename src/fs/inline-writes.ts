@@ -10,13 +10,13 @@ import { type Device, devicesOf } from './devices.js';
 
 const { O_APPEND, O_DIRECT, O_DSYNC, O_SYNC, S_IFMT, S_IFREG } = constants;
 
-/** One call writes so many bytes: about 20 us. */
+/** The most bytes that one call writes, which takes about 20 us. */
 export const INLINE_PIECE = 64 * 1024;
 /** More than this in one go is left to the backend. */
 const MOST = 1024 * 1024;
 /** Bytes that may be cut off at once: the pages of each are freed. */
 export const FREED_MAX = 1024 * 1024;
-/** To cut or to close a file takes as long as to copy so many bytes. */
+/** What cutting or closing a file costs, as the bytes that could be copied in the same time. */
 const STEP_COST = 16 * 1024;
 
 export class InlineWrites {

@@ -32,7 +32,7 @@ export function changingLoop(): Loop | undefined {
 
 /** What a walk may have of the thread before Node's event loop goes round, in milliseconds. */
 const SHARE_MS = 1;
-/** The clock is looked at once in so many entries. A power of two. */
+/** Entries between two looks at the clock. A power of two. */
 const LOOK_EVERY = 8;
 
 /** What it takes to list some names, in calls. */

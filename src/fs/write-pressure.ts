@@ -4,7 +4,7 @@
  */
 import { readProc } from '../ring/proc.js';
 
-/** A look takes about 0.1 ms: so often at most, and after so many bytes at the latest. */
+/** A sample takes about 0.1 ms. It is taken again after this time, or once this many bytes have been allowed. */
 const SAMPLE_MS = 50;
 const SAMPLE_BYTES = 16 * 1024 * 1024;
 /** Not again so soon, even if all that was allowed has been written. */

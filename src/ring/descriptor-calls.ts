@@ -6,16 +6,16 @@
  * hook, nor has one after it was closed (its number may be another thread's), each of these functions is one straight
  * line from the system call to the hook, with calls of native functions only: not even methods of a Set.
  */
+
 import { isMainThread } from 'node:worker_threads';
 import { EIO } from './errno.js';
 import type { Libc } from './libc.js';
+import { NR_IO_URING_ENTER, NR_IO_URING_SETUP } from './syscall-numbers.js';
 
 type Koffi = typeof import('koffi');
 type Lib = ReturnType<Koffi['load']>;
 
 // The same numbers on every architecture.
-const NR_IO_URING_SETUP = 425;
-const NR_IO_URING_ENTER = 426;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;

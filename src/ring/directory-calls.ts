@@ -4,24 +4,27 @@
  * else. All of it is synchronous: the memory is the garbage collector's, and the kernel is done with it when a call
  * returns.
  */
+
 import { addressOf } from './address.js';
 import { EAGAIN } from './errno.js';
 import { O_CLOEXEC, RESOLVE_CACHED } from './flags.js';
 import { libc } from './libc.js';
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from './sqe/paths.js';
 import { DIRENT64, OPEN_HOW, STATX } from './structs.js';
+import {
+  NR_FCHMOD,
+  NR_GETDENTS64,
+  NR_MKDIRAT,
+  NR_OPENAT,
+  NR_OPENAT2,
+  NR_READ,
+  NR_READLINKAT,
+  NR_STATX,
+  NR_UNLINKAT,
+  NR_WRITE,
+} from './syscall-numbers.js';
 
 const ARM64 = process.arch === 'arm64';
-const NR_READ = ARM64 ? 63 : 0;
-const NR_WRITE = ARM64 ? 64 : 1;
-const NR_FCHMOD = ARM64 ? 52 : 91;
-const NR_GETDENTS64 = ARM64 ? 61 : 217;
-const NR_OPENAT = ARM64 ? 56 : 257;
-const NR_MKDIRAT = ARM64 ? 34 : 258;
-const NR_UNLINKAT = ARM64 ? 35 : 263;
-const NR_READLINKAT = ARM64 ? 78 : 267;
-const NR_STATX = ARM64 ? 291 : 332;
-const NR_OPENAT2 = 437;
 
 const O_NONBLOCK = 0o4000;
 const O_PATH = 0o10000000;

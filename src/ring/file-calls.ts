@@ -3,6 +3,7 @@
  * the kernel or answers EAGAIN, and then the same work goes through the ring. One call costs 0.2 us; an operation that the kernel
  * hands to its worker threads costs 20.
  */
+
 import { addressOf, knownAddressOf } from './address.js';
 import { EAGAIN } from './errno.js';
 import { O_CLOEXEC, RESOLVE_CACHED, RWF_NOWAIT } from './flags.js';
@@ -11,20 +12,21 @@ import { Mapping } from './mapping.js';
 import { PATH_MAX, putPath } from './path-bytes.js';
 import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS, STATX_BTIME } from './sqe/paths.js';
 import { IOVEC, OPEN_HOW, RUSAGE, STATFS, STATX } from './structs.js';
+import {
+  NR_FACCESSAT2,
+  NR_FCNTL,
+  NR_FSTATFS,
+  NR_FTRUNCATE,
+  NR_GETRUSAGE,
+  NR_OPENAT,
+  NR_OPENAT2,
+  NR_PREADV2,
+  NR_PWRITEV2,
+  NR_READLINKAT,
+  NR_STATX,
+} from './syscall-numbers.js';
 
-// The tables of the two architectures were unified with 5.1: what is newer has one number.
 const ARM64 = process.arch === 'arm64';
-const NR_FCNTL = ARM64 ? 25 : 72;
-const NR_FSTATFS = ARM64 ? 44 : 138;
-const NR_FTRUNCATE = ARM64 ? 46 : 77;
-const NR_OPENAT = ARM64 ? 56 : 257;
-const NR_READLINKAT = ARM64 ? 78 : 267;
-const NR_GETRUSAGE = ARM64 ? 165 : 98;
-const NR_PREADV2 = ARM64 ? 286 : 327;
-const NR_PWRITEV2 = ARM64 ? 287 : 328;
-const NR_STATX = ARM64 ? 291 : 332;
-const NR_OPENAT2 = 437;
-const NR_FACCESSAT2 = 439;
 
 const F_SETFL = 4;
 const O_PATH = 0o10000000;

@@ -5,22 +5,19 @@
  *
  * koffi is loaded on first use, so that importing this package is harmless where it cannot run.
  */
+
 import { createRequire } from 'node:module';
 import { descriptorCalls } from './descriptor-calls.js';
 import { ESRCH } from './errno.js';
 import { UasyncError } from './errors.js';
 import { guardKoffi, sharedMemory } from './koffi-guard.js';
 import { ownUrl } from './own-url.js';
+import { NR_GETTID, NR_IO_URING_ENTER, NR_IO_URING_REGISTER, NR_TGKILL } from './syscall-numbers.js';
 import type { Place } from './thread-records.js';
 
 type Koffi = typeof import('koffi');
 
 // The same numbers on every architecture: they came after the kernel unified its tables.
-const NR_IO_URING_ENTER = 426;
-const NR_IO_URING_REGISTER = 427;
-
-const NR_GETTID = process.arch === 'arm64' ? 178 : 186;
-const NR_TGKILL = process.arch === 'arm64' ? 131 : 234;
 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;

@@ -2,18 +2,13 @@
  * System calls that change what names there are: each is 0 or a negative errno, EAGAIN for a path that is too long
  * for them. They hardly ever wait on a local file system, but they may: see src/fs/inline-changes.ts.
  */
+
 import { EAGAIN } from './errno.js';
 import { libc } from './libc.js';
 import { Mapping } from './mapping.js';
 import { PATH_MAX, putPath } from './path-bytes.js';
 import { AT_FDCWD, AT_REMOVEDIR } from './sqe/paths.js';
-
-const ARM64 = process.arch === 'arm64';
-const NR_MKDIRAT = ARM64 ? 34 : 258;
-const NR_UNLINKAT = ARM64 ? 35 : 263;
-const NR_LINKAT = ARM64 ? 37 : 265;
-const NR_FCHMODAT = ARM64 ? 53 : 268;
-const NR_RENAMEAT2 = ARM64 ? 276 : 316;
+import { NR_FCHMODAT, NR_LINKAT, NR_MKDIRAT, NR_RENAMEAT2, NR_UNLINKAT } from './syscall-numbers.js';
 
 /** Fails with EEXIST instead of replacing what is there. renameat2(2) */
 const RENAME_NOREPLACE = 1;

@@ -1,9 +1,9 @@
 /** System calls on sockets that never wait: what the socket does not take at once is sent through the ring. */
+
 import { libc } from './libc.js';
 import { Mapping } from './mapping.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from './sqe/sockets.js';
-
-const NR_SENDTO = process.arch === 'arm64' ? 206 : 44;
+import { NR_SENDTO } from './syscall-numbers.js';
 
 /** What is larger gains nothing: the copy into this memory costs what the ring does. */
 export const SEND_MAX = 16384;
