@@ -36,7 +36,7 @@ const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
 };
 
 /** Commands for projects that use this one. test/bundle.test.ts runs those of esbuild. */
-const ELSEWHERE = /^npm install (uasync|koffi)$|^npx uasync doctor$|^npx esbuild /;
+const ELSEWHERE = /^npm install (uasync|koffi)$|^npx uasync doctor$|^npx esbuild |^docker run /;
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
