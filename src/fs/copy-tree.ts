@@ -95,7 +95,6 @@ export class TreeCopy {
         if (listed < 0) throw systemError(listed, 'scandir', { path: from.path });
         if (listed === 0) return;
         while (names.next()) {
-          this.#share.look();
           if (!asks && names.type === DT_REG && this.#copyFile(from, to, names)) continue;
           await this.#copy(from, to, names, depth);
         }

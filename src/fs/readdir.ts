@@ -197,7 +197,6 @@ async function listTree(
       found.push(withFileTypes ? new makeDirent(name, type, path) : prefix + name);
       if (type !== UV_DIRENT_DIR && (withFileTypes || type !== UV_DIRENT_LINK)) continue;
       const below = prefix === '' ? join(path, name) : `${path}/${name}`;
-      share.look();
       if (share.spent) await share.next();
       let inside = list(loop, below);
       if (inside === EAGAIN) inside = await listLater(below);

@@ -131,7 +131,6 @@ export class Removal {
         if (listed === 0) break;
         while (names.next()) {
           removed++;
-          this.#share.look();
           if (names.type !== DT_DIR && this.#unlink(fd, names) === 0) continue;
           try {
             await this.remove(directory, names, names.type);

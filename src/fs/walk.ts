@@ -2,7 +2,7 @@
 import { promises } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
-import { now, setImmediate } from '../loop/real-timers.js';
+import { setImmediate } from '../loop/real-timers.js';
 import { directoryCalls, type Names } from '../ring/directory-calls.js';
 import { closedError } from '../ring/errors.js';
 import { guarded } from '../ring/permission.js';
@@ -30,11 +30,6 @@ export function changingLoop(): Loop | undefined {
   return loop?.inline.writes ? loop : undefined;
 }
 
-/** What a walk may have of the thread before Node's event loop goes round, in milliseconds. */
-const SHARE_MS = 1;
-/** Entries between two looks at the clock. A power of two. */
-const LOOK_EVERY = 8;
-
 /** What it takes to list some names, in calls. */
 const LIST_CALLS = 4;
 
@@ -45,21 +40,12 @@ export interface Folder {
   readonly path: string;
 }
 
-/** A walk's share of the thread: what is left of the loop's budget, as long as the clock agrees. */
+/** A walk's share of the thread: what is left of the loop's budget. */
 export class Share {
   readonly #loop: Loop;
-  #end = now() + SHARE_MS;
-  #entries = 0;
 
   constructor(loop: Loop) {
     this.#loop = loop;
-  }
-
-  /** At each entry. If they take longer than the budget assumes, this tick has had enough. */
-  look(): void {
-    if ((++this.#entries & (LOOK_EVERY - 1)) === 0 && now() > this.#end) {
-      this.#loop.inline.take(0, Number.POSITIVE_INFINITY);
-    }
   }
 
   /** Whether `next` is to be awaited first. */
@@ -73,7 +59,6 @@ export class Share {
       await new Promise<void>(resolve => setImmediate(resolve));
       this.check();
     } while (this.spent);
-    this.#end = now() + SHARE_MS;
   }
 
   /**

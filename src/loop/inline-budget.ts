@@ -1,5 +1,11 @@
-/** What a tick may spend on plain system calls, in units of about 2 us: 1 ms. */
+import { now } from './real-timers.js';
+
+/** What a turn may spend on plain system calls, in units of about 2 us: 1 ms. */
 const UNITS = 512;
+/** Where calls take longer than that, as on a busy machine, so many milliseconds end it. */
+const SPENT_MS = 1;
+/** The clock is looked at after so many units: most turns make fewer calls. */
+const TIMED_EVERY = 64;
 /** Bytes that are copied for the price of a unit. */
 const UNIT_BYTES = 8192;
 
@@ -10,6 +16,10 @@ const UNIT_BYTES = 8192;
 export class InlineBudget {
   #left = UNITS;
   readonly #spent: () => void;
+  /** The clock is looked at when no more than so many units are left. */
+  #look = UNITS - TIMED_EVERY;
+  /** When it was first looked at in this turn, or 0. */
+  #since = 0;
 
   #mode: boolean | 'random';
   #writes: boolean;
@@ -26,12 +36,12 @@ export class InlineBudget {
     this.#spent = spent;
   }
 
-  /** Whether plain calls are made at all, this tick or a later one. */
+  /** Whether plain calls are made at all, this turn or a later one. */
   get enabled(): boolean {
     return this.#mode !== false;
   }
 
-  /** Whether this tick has made enough of them. */
+  /** Whether this turn has made enough of them. */
   get spent(): boolean {
     return this.#left <= 0;
   }
@@ -46,8 +56,16 @@ export class InlineBudget {
     if (this.#left <= 0) return false;
     if (this.#mode === 'random' && Math.random() < 0.5) return false;
     this.#left -= calls + bytes / UNIT_BYTES;
+    if (this.#left <= this.#look) this.#lookAtClock();
     if (this.#left <= 0) this.#spent();
     return true;
+  }
+
+  #lookAtClock(): void {
+    const time = now();
+    if (this.#since === 0) this.#since = time;
+    else if (time - this.#since >= SPENT_MS) this.#left = 0;
+    this.#look = this.#left - TIMED_EVERY;
   }
 
   /** The loop ends: its calls' memory goes, so that none may be made any more. */
@@ -59,6 +77,9 @@ export class InlineBudget {
 
   /** Node's event loop has been round. */
   refill(): void {
-    if (this.#mode !== false) this.#left = UNITS;
+    if (this.#mode === false) return;
+    this.#left = UNITS;
+    this.#look = UNITS - TIMED_EVERY;
+    this.#since = 0;
   }
 }
