@@ -64,6 +64,12 @@ export function writeSockaddr(bytes: Buffer, at: number, address: SocketAddress)
     : writeInet6(bytes, at, address.address, port);
 }
 
+/** A sockaddr by itself, as long as the kernel is to see it. */
+export function sockaddrOf(address: SocketAddress): Buffer {
+  const bytes = Buffer.alloc(SOCKADDR_MAX);
+  return bytes.subarray(0, writeSockaddr(bytes, 0, address));
+}
+
 function writeInet(bytes: Buffer, at: number, address: string, port: number): number {
   bytes.fill(0, at, at + SOCKADDR_IN.size);
   bytes.writeUInt16LE(AF_INET, at + SOCKADDR_IN.sin_family);

@@ -1,14 +1,14 @@
+import { AddressBuffer } from '../../ring/address-buffer.js';
 import { libc } from '../../ring/libc.js';
-import { readSockaddr, SOCKADDR_MAX, type SocketAddress, type UnixAddress } from '../../ring/sockaddr.js';
+import type { SocketAddress, UnixAddress } from '../../ring/sockaddr.js';
 import { isFilePath } from './unix-path.js';
 
 type NameCall = (fd: number, address: Uint8Array, length: Uint32Array) => number;
 
 function nameOf(call: NameCall, fd: number): SocketAddress | undefined {
-  const bytes = Buffer.alloc(SOCKADDR_MAX);
-  const length = new Uint32Array([bytes.length]);
-  if (call(fd, bytes, length) < 0) return undefined;
-  return readSockaddr(bytes, 0, length[0]!) ?? undefined;
+  const name = new AddressBuffer();
+  if (call(fd, name.sockaddr, name.length) < 0) return undefined;
+  return name.address ?? undefined;
 }
 
 /** A socket's own address, getsockname(2). */

@@ -42,6 +42,27 @@ export function anyAddress(family: IPFamily | undefined): string | undefined {
   return version === 0 ? undefined : version === 4 ? '0.0.0.0' : '::';
 }
 
+/**
+ * Opens a socket on the address of all interfaces: that of IPv6, which takes IPv4 too, or where the machine has no IPv6
+ * that of IPv4.
+ * @param version the IP version that the caller insists on; 0 for either.
+ */
+export async function onAnyAddress<T>(
+  version: 0 | 4 | 6,
+  port: number,
+  open: (address: InetAddress) => Promise<T>,
+): Promise<T> {
+  if (version !== 4) {
+    try {
+      return await open({ address: '::', family: 'IPv6', port });
+    } catch (error) {
+      const { code } = error as UasyncError;
+      if (version === 6 || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
+    }
+  }
+  return open({ address: '0.0.0.0', family: 'IPv4', port });
+}
+
 /** Checks how a name is to be looked up. */
 export function checkResolve({ family, hints, lookup }: ResolveOptions): void {
   versionOf(family);

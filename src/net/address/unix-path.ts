@@ -2,7 +2,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { argValueError, type UasyncError } from '../../ring/errors.js';
-import { SOCKADDR_MAX, type UnixAddress, writeSockaddr } from '../../ring/sockaddr.js';
+import { sockaddrOf, type UnixAddress } from '../../ring/sockaddr.js';
 
 /** The longest path that a sockaddr_un holds, in bytes. */
 const DIRECT_MAX = 107;
@@ -31,8 +31,7 @@ export class UnixName {
   constructor(path: string, syscall: string) {
     this.path = path;
     this.address = { path: this.#short(syscall) };
-    const bytes = Buffer.alloc(SOCKADDR_MAX);
-    this.sockaddr = bytes.subarray(0, writeSockaddr(bytes, 0, this.address));
+    this.sockaddr = sockaddrOf(this.address);
   }
 
   #short(syscall: string): string {

@@ -3,7 +3,7 @@
 import { isIPv4 } from 'node:net';
 import { checkInt } from '../../ring/check.js';
 import { argTypeError, argValueError } from '../../ring/errors.js';
-import { readSockaddr, SOCKADDR_MAX, writeSockaddr } from '../../ring/sockaddr.js';
+import { readSockaddr, SOCKADDR_MAX, sockaddrOf } from '../../ring/sockaddr.js';
 import {
   IP_PKTINFO,
   IP_TOS,
@@ -180,15 +180,13 @@ export function segmentControl(size: number): Buffer {
 export function writeIPv4(bytes: Buffer, at: number, address: string): void {
   const mapped = address.startsWith('::ffff:') ? address.slice(7) : address;
   if (!isIPv4(mapped)) throw argValueError('address', 'must be an IPv4 address', address);
-  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
-  writeSockaddr(sockaddr, 0, { address: mapped, family: 'IPv4', port: 0 });
+  const sockaddr = sockaddrOf({ address: mapped, family: 'IPv4', port: 0 });
   sockaddr.copy(bytes, at, SOCKADDR_IN.sin_addr, SOCKADDR_IN.sin_addr + 4);
 }
 
 /** The sixteen bytes of an IPv6 address. */
 export function writeIPv6(bytes: Buffer, at: number, address: string): void {
-  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
   if (isIPv4(address)) throw argValueError('address', 'must be an IPv6 address', address);
-  writeSockaddr(sockaddr, 0, { address, family: 'IPv6', port: 0 });
+  const sockaddr = sockaddrOf({ address, family: 'IPv6', port: 0 });
   sockaddr.copy(bytes, at, SOCKADDR_IN6.sin6_addr, SOCKADDR_IN6.sin6_addr + 16);
 }

@@ -2,7 +2,7 @@ import { throwIfAborted } from '../../loop/abort.js';
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import { checkInt, checkSignal } from '../../ring/check.js';
-import { argTypeError, argValueError, systemError, type UasyncError } from '../../ring/errors.js';
+import { argTypeError, argValueError, systemError } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
 import { checkAlone, checkOptions, optionNames } from '../../ring/options.js';
 import {
@@ -11,10 +11,9 @@ import {
   AF_UNIX,
   familyOf,
   type InetAddress,
-  SOCKADDR_MAX,
   type SocketAddress,
+  sockaddrOf,
   type UnixAddress,
-  writeSockaddr,
 } from '../../ring/sockaddr.js';
 import {
   IP_PKTINFO,
@@ -35,7 +34,7 @@ import {
 } from '../../ring/socket-abi.js';
 import { SOCK_DGRAM } from '../../ring/sqe/sockets.js';
 import { localAddress, remoteAddress } from '../address/addresses.js';
-import { hostOf, resolve } from '../address/resolve.js';
+import { hostOf, onAnyAddress, resolve, versionOf } from '../address/resolve.js';
 import { UnixName } from '../address/unix-path.js';
 import { adopt, checkSocket } from '../socket/adopt.js';
 import { closeOnDisconnect, clusterWorker, mayBeWorker, sharingPort } from '../socket/cluster.js';
@@ -163,14 +162,7 @@ async function start(options: BindOptions): Promise<DatagramSocket> {
     return open(familyOf(address), address, options);
   }
   if (family === 'Unix') return open(AF_UNIX, { path: '' }, options);
-  if (family === 'IPv4') return open(AF_INET, { address: '0.0.0.0', family, port }, options);
-  try {
-    return await open(AF_INET6, { address: '::', family: 'IPv6', port }, options);
-  } catch (error) {
-    const { code } = error as UasyncError;
-    if (family === 'IPv6' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
-    return open(AF_INET, { address: '0.0.0.0', family: 'IPv4', port }, options);
-  }
+  return onAnyAddress(versionOf(family), port, address => open(familyOf(address), address, options));
 }
 
 function checkBind(options: BindOptions): void {
@@ -267,11 +259,6 @@ function setupOf(domain: number, options: BindOptions): CommonSetup {
     maxSize: options.maxSize ?? DATAGRAM_MAX,
     ancillary: domain !== AF_UNIX && Boolean(options.packetInfo || options.receiveTos || options.gro),
   };
-}
-
-function sockaddrOf(address: SocketAddress): Buffer {
-  const bytes = Buffer.alloc(SOCKADDR_MAX);
-  return bytes.subarray(0, writeSockaddr(bytes, 0, address));
 }
 
 function bindTo(fd: number, address: SocketAddress, sockaddr: Uint8Array): void {

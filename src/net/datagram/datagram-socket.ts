@@ -2,25 +2,23 @@ import type { InspectOptionsStylized } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../../loop/abort.js';
 import type { Loop } from '../../loop/loop.js';
-import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
+import { checkWait, type WaitOptions } from '../../loop/waiter.js';
 import { checkInt } from '../../ring/check.js';
-import { argTypeError, closedError, type ErrorDetails, systemError, UasyncError } from '../../ring/errors.js';
+import { argTypeError } from '../../ring/errors.js';
 import { counted, custom, shown } from '../../ring/inspect.js';
-import { libc } from '../../ring/libc.js';
 import { type OptionNames, optionNames } from '../../ring/options.js';
-import { AF_UNIX, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../../ring/sockaddr.js';
-import { SOCKADDR_IN } from '../../ring/structs.js';
+import { AF_UNIX, type SocketAddress } from '../../ring/sockaddr.js';
 import { bytesIn } from '../../ring/views.js';
-import { givenPath, localAddress, placeOf, remoteAddress } from '../address/addresses.js';
-import { UnixName } from '../address/unix-path.js';
-import { bound, datagramConnected } from '../socket/diagnostics.js';
+import { givenPath, localAddress, placeOf } from '../address/addresses.js';
+import { bound } from '../socket/diagnostics.js';
 import { closeWhenForgotten } from '../socket/forgotten.js';
 import { toBytes, type WriteData } from '../stream/write-data.js';
 import { DatagramAddressing, type OutgoingDatagram, SEND_OPTIONS, type SendOptions } from './addressing.js';
 import { checkPacketOptions } from './ancillary.js';
 import { Batch } from './batch.js';
-import type { Destination } from './destination.js';
-import { destinationOf, knownDestination, unixDestination } from './destination-cache.js';
+import { ConnectedPeer } from './connected-peer.js';
+import { DatagramIterator } from './datagram-iterator.js';
+import { knownDestination } from './destination-cache.js';
 import { DatagramEndpoint, type SocketSetup } from './endpoint.js';
 import type { Datagram, DatagramReceiver } from './receiver.js';
 import { sendLimit } from './send-limit.js';
@@ -51,9 +49,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   readonly #receiver: DatagramReceiver;
   readonly #sender: DatagramSender;
   readonly #addressing: DatagramAddressing;
-  /** What it was bound to at first. */
-  readonly #bound: SocketAddress | undefined;
-  #remote: SocketAddress | undefined;
+  readonly #peer: ConnectedPeer;
 
   /** @internal Takes over a socket; use `bind`. */
   constructor(loop: Loop, fd: number, setup: SocketSetup) {
@@ -64,8 +60,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#sender = this.#endpoint.sender;
     const local = givenPath(setup.path) ?? localAddress(fd);
     this.#addressing = new DatagramAddressing(setup.domain, local, setup.ipv6Only);
-    this.#bound = setup.bound ? local : undefined;
-    if (setup.peer !== undefined) this.#setPeer(destinationOf(setup.peer));
+    this.#peer = new ConnectedPeer(this, this.#endpoint, this.#addressing, setup);
     closeWhenForgotten(this, this.#endpoint);
     bound(this);
   }
@@ -82,7 +77,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
       depth,
       options,
       this.fd < 0 ? 'closed' : this.closed ? 'closing' : 'open',
-      placeOf(this.address) + (this.#remote === undefined ? '' : ` -> ${placeOf(this.#remote)}`),
+      placeOf(this.address) + (this.remoteAddress === undefined ? '' : ` -> ${placeOf(this.remoteAddress)}`),
       [
         counted(this.queued, 'datagram queued', 'datagrams queued'),
         counted(this.dropped, 'dropped', 'dropped'),
@@ -115,7 +110,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 
   /** The peer's address if the socket is connected. */
   get remoteAddress(): SocketAddress | undefined {
-    return this.#remote;
+    return this.#peer.address;
   }
 
   /**
@@ -302,93 +297,21 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
    * @param options `signal` and `timeout` end the wait for the name lookup; the rest takes no time.
    * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_IS_CONNECTED, EACCES, ENETUNREACH, ENOENT and similar; AbortError, ETIMEDOUT; errors of the name lookup.
    */
-  async connect(to: number | string, host?: string, options?: WaitOptions): Promise<void> {
-    this.checkOpen();
-    checkWait(options);
-    if (this.#addressing.peer !== null || this.#addressing.connecting) {
-      throw new UasyncError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected');
-    }
-    this.#addressing.connecting = true;
-    this.#sender.invalidate();
-    try {
-      if (this.domain === AF_UNIX) await this.#connectToPath(to as string);
-      else {
-        const peer = await unlessGivenUp(this.#addressing.peerOf(to as number, host), 'connect', options);
-        this.checkOpen();
-        await this.#connectTo(peer.bytes, peer.details);
-        this.#setPeer(peer);
-      }
-    } finally {
-      this.#addressing.connecting = false;
-    }
-  }
-
-  async #connectToPath(path: string): Promise<void> {
-    const name = new UnixName(path, 'connect');
-    try {
-      const peer = unixDestination(path, name.address);
-      await this.#connectTo(peer.bytes, peer.details);
-      this.#setPeer(peer);
-    } finally {
-      name.close();
-    }
-  }
-
-  async #connectTo(name: Uint8Array, details: ErrorDetails | undefined): Promise<void> {
-    try {
-      await this.#endpoint.loop.submit(sqe => sqe.connectTo(this.fd, name));
-    } catch (error) {
-      const { errno } = error as UasyncError;
-      throw errno === undefined ? error : systemError(errno, 'connect', details);
-    }
-  }
-
-  #setPeer(peer: Destination | null): void {
-    this.#addressing.peer = peer;
-    this.#sender.peer = peer;
-    this.#receiver.peer = peer;
-    // The system has chosen what was left to it.
-    const { local } = this.#addressing;
-    if (local === undefined || !('path' in local) || local.path === '') {
-      this.#addressing.local = localAddress(this.fd) ?? local;
-    }
-    if (peer === null) this.#remote = undefined;
-    else {
-      this.#remote = this.domain === AF_UNIX ? { path: peer.address } : remoteAddress(this.fd);
-      datagramConnected(this);
-    }
+  connect(to: number | string, host?: string, options?: WaitOptions): Promise<void> {
+    return this.#peer.connect(to, host, options);
   }
 
   /**
    * Takes `connect` back.
    * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_NOT_CONNECTED.
    */
-  async disconnect(): Promise<void> {
-    this.checkOpen();
-    if (this.#addressing.peer === null)
-      throw new UasyncError('ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected');
-    // AF_UNSPEC
-    await this.#connectTo(new Uint8Array(SOCKADDR_IN.size), undefined);
-    this.#setPeer(null);
-    this.#bindAgain();
-  }
-
-  /** The kernel forgets a port that it chose itself; peers that know it would lose the socket. */
-  #bindAgain(): void {
-    const bound = this.#bound;
-    const local = this.#addressing.local;
-    if (bound === undefined || 'path' in bound || local === undefined || 'path' in local) return;
-    if (local.port === bound.port) return;
-    const name = Buffer.alloc(SOCKADDR_MAX);
-    const failed = libc().bind(this.fd, name.subarray(0, writeSockaddr(name, 0, bound)));
-    if (failed < 0) throw systemError(failed, 'bind', bound);
-    this.#addressing.local = bound;
+  disconnect(): Promise<void> {
+    return this.#peer.disconnect();
   }
 
   /** @internal */
   protected override checkOpen(): void {
-    if (this.closed) throw closedError('The socket');
-    if (this.#endpoint.loop.closing) throw closedError('The loop');
+    this.#endpoint.checkOpen();
   }
 
   /** @internal */
@@ -429,24 +352,4 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 function checkSendOptions(options: SendOptions): void {
   checkWait(options, SEND_OPTIONS);
   checkPacketOptions(options);
-}
-
-/** `for await` over a socket, without a generator's extra promises. */
-class DatagramIterator implements AsyncIterator<Datagram, undefined> {
-  readonly #socket: DatagramSocket;
-  readonly #receiver: DatagramReceiver;
-
-  constructor(socket: DatagramSocket, receiver: DatagramReceiver) {
-    this.#socket = socket;
-    this.#receiver = receiver;
-  }
-
-  next(): Promise<IteratorResult<Datagram, undefined>> {
-    return this.#receiver.step(this);
-  }
-
-  async return(): Promise<IteratorResult<Datagram, undefined>> {
-    await this.#socket.close();
-    return { value: undefined, done: true };
-  }
 }

@@ -1,6 +1,6 @@
 import type { Block } from '../../loop/blocks.js';
 import { Operation } from '../../loop/operation.js';
-import { AF_INET, AF_INET6, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../../ring/sockaddr.js';
+import { AF_INET, AF_INET6, type SocketAddress, sockaddrOf } from '../../ring/sockaddr.js';
 import { SOCKADDR_IN6 } from '../../ring/structs.js';
 
 const IP6_AT = SOCKADDR_IN6.sin6_addr;
@@ -25,10 +25,9 @@ export class Destination {
   trainSize = 1;
 
   constructor(address: string, port: number, socketAddress: SocketAddress) {
-    const bytes = Buffer.alloc(SOCKADDR_MAX);
     this.address = address;
     this.port = port;
-    this.bytes = new Uint8Array(bytes.subarray(0, writeSockaddr(bytes, 0, socketAddress)));
+    this.bytes = new Uint8Array(sockaddrOf(socketAddress));
   }
 
   /** It took a datagram of a sender: one that is no longer is not refused for what the caller did. */

@@ -1,5 +1,6 @@
 import { closeSocket } from '../../loop/close.js';
 import type { Loop } from '../../loop/loop.js';
+import { closedError } from '../../ring/errors.js';
 import { AF_UNIX, type SocketAddress } from '../../ring/sockaddr.js';
 import { localAddress, placeOf } from '../address/addresses.js';
 import { datagramClosed } from '../socket/diagnostics.js';
@@ -72,6 +73,12 @@ export class DatagramEndpoint implements Remains {
   get dropped(): number {
     if (this.fd >= 0) this.#dropped = kernelDrops(this.fd);
     return this.#dropped + this.receiver.overflowed;
+  }
+
+  /** @throws UasyncError ERR_CLOSED where nothing can be done with the socket any more. */
+  checkOpen(): void {
+    if (this.closed) throw closedError('The socket');
+    if (this.loop.closing) throw closedError('The loop');
   }
 
   setReferenced(referenced: boolean): void {

@@ -4,7 +4,7 @@ import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import type { Loop } from '../../loop/loop.js';
 import { checkInt, checkSignal } from '../../ring/check.js';
-import { argTypeError, systemError, type UasyncError } from '../../ring/errors.js';
+import { argTypeError, systemError } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
 import { checkAlone, checkOptions, optionNames } from '../../ring/options.js';
 import {
@@ -12,9 +12,8 @@ import {
   AF_UNIX,
   familyOf,
   type InetAddress,
-  SOCKADDR_MAX,
+  sockaddrOf,
   type UnixAddress,
-  writeSockaddr,
 } from '../../ring/sockaddr.js';
 import {
   IPPROTO_IPV6,
@@ -28,7 +27,7 @@ import {
 } from '../../ring/socket-abi.js';
 import { SOCK_NONBLOCK, SOCK_STREAM } from '../../ring/sqe/sockets.js';
 import { localAddress } from '../address/addresses.js';
-import { hostOf, type IPFamily, resolve, versionOf } from '../address/resolve.js';
+import { hostOf, type IPFamily, onAnyAddress, resolve, versionOf } from '../address/resolve.js';
 import { UnixName } from '../address/unix-path.js';
 import { adopt, checkNoFds, checkSocket, isListening } from '../socket/adopt.js';
 import { closeOnDisconnect, clusterWorker, mayBeWorker, sharingPort } from '../socket/cluster.js';
@@ -94,9 +93,6 @@ const LISTEN_OPTIONS = optionNames<ListenOptions>({
   receiveFds: true,
   signal: true,
 });
-
-const EAFNOSUPPORT = 'EAFNOSUPPORT';
-const EADDRNOTAVAIL = 'EADDRNOTAVAIL';
 
 /**
  * Listens for stream connections.
@@ -169,20 +165,12 @@ export function checkListen(options: ListenOptions): number {
 export async function openPort(options: ListenOptions, backlog: number): Promise<number> {
   const { family, signal } = options;
   const port = options.port!;
-  const version = versionOf(family);
   const host = hostOf(options);
   if (host !== undefined) {
     const [address] = await resolve(host, port, { signal, family });
     return open(address!, options, backlog);
   }
-  if (version === 4) return open({ address: '0.0.0.0', family: 'IPv4', port }, options, backlog);
-  try {
-    return await open({ address: '::', family: 'IPv6', port }, options, backlog);
-  } catch (error) {
-    const { code } = error as UasyncError;
-    if (version === 6 || (code !== EAFNOSUPPORT && code !== EADDRNOTAVAIL)) throw error;
-    return open({ address: '0.0.0.0', family: 'IPv4', port }, options, backlog);
-  }
+  return onAnyAddress(versionOf(family), port, address => open(address, options, backlog));
 }
 
 /** What says where a TCP socket listens. */
@@ -235,13 +223,12 @@ async function open(address: InetAddress, options: ListenOptions, backlog: numbe
   const loop = currentLoop();
   const domain = familyOf(address);
   // Checked before there is a descriptor to lose.
-  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
-  const length = writeSockaddr(sockaddr, 0, address);
+  const sockaddr = sockaddrOf(address);
   // See Acceptor.
   const fd = openSocket(isMainThread ? SOCK_STREAM : SOCK_STREAM | SOCK_NONBLOCK, 'listen', address);
   try {
     setTcpOptions(fd, domain, options);
-    await bindAndListen(loop, fd, address, sockaddr.subarray(0, length), backlog);
+    await bindAndListen(loop, fd, address, sockaddr, backlog);
     return fd;
   } catch (error) {
     await closeSocket(loop, fd);

@@ -65,8 +65,8 @@ export function bound(socket: { readonly address: SocketAddress }): void {
 }
 
 /** A datagram socket has a peer from now on. */
-export function datagramConnected(socket: { readonly remoteAddress: SocketAddress | undefined }): void {
-  if (datagramConnects.hasSubscribers) publish(datagramConnects, { socket, address: socket.remoteAddress });
+export function datagramConnected(socket: object, address: SocketAddress | undefined): void {
+  if (datagramConnects.hasSubscribers) publish(datagramConnects, { socket, address });
 }
 
 /** A datagram socket is closed now. */

@@ -2,18 +2,11 @@ import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import { systemError } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
-import {
-  AF_INET6,
-  familyOf,
-  type InetAddress,
-  inetAddress,
-  SOCKADDR_MAX,
-  writeSockaddr,
-} from '../../ring/sockaddr.js';
+import { AF_INET6, familyOf, type InetAddress, sockaddrOf } from '../../ring/sockaddr.js';
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOL_SOCKET } from '../../ring/socket-abi.js';
 import { SOCK_STREAM } from '../../ring/sqe/sockets.js';
 import { localAddress } from '../address/addresses.js';
-import { resolve } from '../address/resolve.js';
+import { onAnyAddress, resolve } from '../address/resolve.js';
 import { openSocket } from './open-socket.js';
 import { setOption } from './options.js';
 
@@ -30,24 +23,18 @@ export async function reservePort(host: string | undefined, ipv6Only: boolean): 
     const [address] = await resolve(host, 0);
     return reserve(address!, ipv6Only);
   }
-  try {
-    return reserve(inetAddress('::', 0), ipv6Only);
-  } catch {
-    // No IPv6 here: `listen` finds the same.
-    return reserve(inetAddress('0.0.0.0', 0), ipv6Only);
-  }
+  return onAnyAddress(0, 0, async address => reserve(address, ipv6Only));
 }
 
 function reserve(address: InetAddress, ipv6Only: boolean): ReservedPort {
-  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
-  const length = writeSockaddr(sockaddr, 0, address);
+  const sockaddr = sockaddrOf(address);
   const domain = familyOf(address);
   const loop = currentLoop();
   const fd = openSocket(SOCK_STREAM, 'listen', address);
   try {
     setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (domain === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0);
-    const failed = libc().bind(fd, sockaddr.subarray(0, length));
+    const failed = libc().bind(fd, sockaddr);
     if (failed < 0) throw systemError(failed, 'listen', address);
     return { port: (localAddress(fd) as InetAddress).port, close: () => closeSocket(loop, fd) };
   } catch (error) {

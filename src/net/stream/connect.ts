@@ -19,10 +19,9 @@ import { checkAlone, optionNames } from '../../ring/options.js';
 import {
   type InetAddress,
   inetAddress,
-  SOCKADDR_MAX,
   type SocketAddress,
+  sockaddrOf,
   type UnixAddress,
-  writeSockaddr,
 } from '../../ring/sockaddr.js';
 import {
   IPPROTO_TCP,
@@ -225,8 +224,7 @@ async function connectTo(
   signal: AbortSignal,
 ): Promise<Connection> {
   // Checked before there is a descriptor to lose.
-  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
-  writeSockaddr(sockaddr, 0, name);
+  sockaddrOf(name);
   const both = signal === limit.signal ? signal : AbortSignal.any([signal, limit.signal]);
   if (both.aborted) throw limit.error(address);
   const fd = openSocket(SOCK_STREAM, 'connect', address);
@@ -253,8 +251,7 @@ function prepare(fd: number, options: ConnectOptions, { family }: InetAddress): 
   if (options.localAddress === undefined && localPort === 0) return;
   const local = inetAddress(localAddress, localPort);
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  const sockaddr = Buffer.alloc(SOCKADDR_MAX);
-  const failed = libc().bind(fd, sockaddr.subarray(0, writeSockaddr(sockaddr, 0, local)));
+  const failed = libc().bind(fd, sockaddrOf(local));
   if (failed < 0) throw systemError(failed, 'bind', local);
 }
 

@@ -24,6 +24,16 @@ export const SHUT_RDWR = 2;
 
 /** Operations on sockets. */
 export class SqeSockets extends SqePaths {
+  /** The length of the address that `#sockaddr` has written. */
+  #sockaddrLength = 0;
+
+  /** A sockaddr in scratch memory. */
+  #sockaddr(address: SocketAddress): number {
+    const at = this.scratch.alloc(SOCKADDR_MAX);
+    this.#sockaddrLength = writeSockaddr(this.scratch.bytes, this.scratch.start, address);
+    return at;
+  }
+
   /**
    * Creates a socket; the result is its descriptor.
    * @param type SOCK_STREAM and similar, with SOCK_NONBLOCK; SOCK_CLOEXEC is added, see `inherit`.
@@ -42,9 +52,8 @@ export class SqeSockets extends SqePaths {
   /** Gives a socket its address. io_uring_prep_bind(3), bind(2), 6.11 */
   bind(fd: number, address: SocketAddress): this {
     checkFd(fd);
-    const at = this.scratch.alloc(SOCKADDR_MAX);
-    const length = writeSockaddr(this.scratch.bytes, this.scratch.start, address);
-    return this.prep(abi.OP_BIND, fd, at, 0, length);
+    const at = this.#sockaddr(address);
+    return this.prep(abi.OP_BIND, fd, at, 0, this.#sockaddrLength);
   }
 
   /** Makes a socket accept connections. io_uring_prep_listen(3), listen(2), 6.11 */
@@ -84,9 +93,8 @@ export class SqeSockets extends SqePaths {
   /** Connects a socket. io_uring_prep_connect(3), connect(2) */
   connect(fd: number, address: SocketAddress): this {
     checkFd(fd);
-    const at = this.scratch.alloc(SOCKADDR_MAX);
-    const length = writeSockaddr(this.scratch.bytes, this.scratch.start, address);
-    return this.prep(abi.OP_CONNECT, fd, at, 0, length);
+    const at = this.#sockaddr(address);
+    return this.prep(abi.OP_CONNECT, fd, at, 0, this.#sockaddrLength);
   }
 
   /**
@@ -154,16 +162,14 @@ export class SqeSockets extends SqePaths {
 
   /** Sends `buffer` to an address. io_uring_prep_sendto(3), sendto(2), 6.0 */
   sendto(fd: number, buffer: Data, address: SocketAddress, flags = MSG_NOSIGNAL): this {
-    const at = this.scratch.alloc(SOCKADDR_MAX);
-    const length = writeSockaddr(this.scratch.bytes, this.scratch.start, address);
-    return this.send(fd, buffer, flags).off(at).fileIndex(length);
+    const at = this.#sockaddr(address);
+    return this.send(fd, buffer, flags).off(at).fileIndex(this.#sockaddrLength);
   }
 
   /** The address that a `send` or `sendZc` before it goes to. io_uring_prep_send_set_addr(3), 6.0 */
   sendSetAddr(address: SocketAddress): this {
-    const at = this.scratch.alloc(SOCKADDR_MAX);
-    const length = writeSockaddr(this.scratch.bytes, this.scratch.start, address);
-    return this.off(at).fileIndex(length);
+    const at = this.#sockaddr(address);
+    return this.off(at).fileIndex(this.#sockaddrLength);
   }
 
   /** Sends buffers of a group, as many as are there, one behind the other. io_uring_prep_send_bundle(3), 6.10 */
