@@ -20,5 +20,5 @@ export {
 } from './loop/index.js';
 export type { ErrorCode, ErrorCodes } from './ring/error-codes.js';
 export { UasyncError } from './ring/errors.js';
-export { Channel, type SendOptions } from './threads/channel.js';
+export { Channel, type ChannelSendOptions } from './threads/channel.js';
 export { type ChannelEnd, type ChannelOptions, channelPair } from './threads/channel-end.js';

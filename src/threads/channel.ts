@@ -1,84 +1,29 @@
 import type { InspectOptionsStylized } from 'node:util';
 import { isSharedArrayBuffer } from 'node:util/types';
-import { arrayOf, kindOf } from '../loop/array-kinds.js';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
-import { Operation } from '../loop/operation.js';
 import { setImmediate } from '../loop/real-timers.js';
-import { checkWait, Waiter, type WaitOptions } from '../loop/waiter.js';
+import { checkWait, type WaitOptions } from '../loop/waiter.js';
 import { argTypeError, closedError, errorFrom, stateError, UasyncError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import { optionNames } from '../ring/options.js';
 import type { ChannelEnd } from './channel-end.js';
+import { IncomingMessages, OutgoingMessages } from './channel-messages.js';
 import { ChannelPort, type TransferList } from './channel-port.js';
+import { Receiving, Sending, Sleep } from './channel-waiters.js';
 import { EndState, WANTS_MESSAGE, WANTS_ROOM } from './end-state.js';
 import { MessageQueue } from './message-queue.js';
 
-/** The kind of a message whose value comes by the port; the others are typed arrays. */
-const BY_PORT = 0;
-/** How many values of unknown size fill a queue. */
-const VALUES_MAX = 1024;
-
-/** So many calls in a row are settled at once; then libuv, and what else waits, has its turn. */
+/** How many calls in a row are settled at once, before libuv and other handles run. */
 const BURST_MAX = 512;
 
 /** How to send. */
-export interface SendOptions extends WaitOptions {
+export interface ChannelSendOptions extends WaitOptions {
   /** ArrayBuffers, MessagePorts and similar to move to the other thread instead of copying them. */
   transfer?: TransferList;
 }
 
-const SEND_OPTIONS = optionNames<SendOptions>({ signal: true, timeout: true, transfer: true });
-
-/**
- * What the port is given for `value`: a copy of a typed array whose buffer holds more, all of which would be
- * cloned with it, or is shared memory, which would stay shared.
- */
-function ownBytes(value: unknown, transfer: TransferList | undefined): unknown {
-  if (!ArrayBuffer.isView(value) || kindOf(value) === undefined) return value;
-  const { buffer, byteLength } = value;
-  const whole = byteLength === buffer.byteLength && !isSharedArrayBuffer(buffer);
-  // An empty one may be detached, and structured cloning knows what to say then.
-  if (whole || byteLength === 0 || transfer?.includes(buffer as ArrayBuffer)) return value;
-  return arrayOf(kindOf(value)!, Uint8Array.from(new Uint8Array(buffer, value.byteOffset, byteLength)));
-}
-
-class Receiving extends Waiter<unknown> {
-  /** Whether it is a step of an iteration. */
-  iterates = false;
-
-  give(value: unknown): void {
-    this.resolve(this.iterates ? { value, done: false } : value);
-  }
-
-  end(): void {
-    if (this.iterates) this.resolve({ value: undefined, done: true });
-    else this.fail(closedError('The channel'));
-  }
-}
-
-class Sending extends Waiter<void> {
-  value: unknown;
-  transfer: TransferList | undefined;
-}
-
-/** Stands for the channel in the loop while it sleeps, until the other end wakes it. */
-class Sleep extends Operation {
-  readonly #wake: () => void;
-
-  constructor(loop: Loop, wake: () => void) {
-    super(loop);
-    this.#wake = wake;
-  }
-
-  override get syscall(): string {
-    return 'msg_ring';
-  }
-
-  complete(): void {
-    this.#wake();
-  }
-}
+const SEND_OPTIONS = optionNames<ChannelSendOptions>({ signal: true, timeout: true, transfer: true });
 
 /**
  * One end of a channel between two threads of this process. Values sent at one end are received at the other, in
@@ -90,8 +35,8 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   readonly #port: ChannelPort;
   readonly #mine: EndState;
   readonly #theirs: EndState;
-  readonly #incoming: MessageQueue;
-  readonly #outgoing: MessageQueue;
+  readonly #incoming: IncomingMessages;
+  readonly #outgoing: OutgoingMessages;
   readonly #receiving: Receiving[] = [];
   readonly #sending: Sending[] = [];
   readonly #key = Math.floor(Math.random() * 2 ** 31);
@@ -127,8 +72,6 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     const capacity = queueBytes - MessageQueue.sizeOf(0);
     const queue = (of: number): MessageQueue =>
       new MessageQueue(memory, 2 * EndState.size + of * queueBytes, capacity);
-    this.#outgoing = queue(side);
-    this.#incoming = queue(1 - side);
     this.#loop = loop;
     this.#sleep = new Sleep(loop, () => this.#woken());
     this.#sleep.subject = { kind: 'Channel', fd: -1, object: this };
@@ -147,6 +90,8 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         portClosed();
       },
     );
+    this.#outgoing = new OutgoingMessages(queue(side), this.#port, this.#mine);
+    this.#incoming = new IncomingMessages(queue(1 - side), this.#port);
   }
 
   /** Whether nothing can be sent any more: `close()` has been called here or there, or the other thread ended. */
@@ -182,7 +127,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
    * Of a typed array the bytes are sent, also if it lies in shared memory.
    * @throws (as a rejection) ERR_CLOSED, DataCloneError, AbortError, ETIMEDOUT, TypeError.
    */
-  send(value: T, options?: SendOptions): Promise<void> {
+  send(value: T, options?: ChannelSendOptions): Promise<void> {
     try {
       checkWait(options, SEND_OPTIONS);
       const transfer = options?.transfer;
@@ -191,7 +136,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       }
       if (this.closed) throw closedError('The channel');
       if (this.#loop.closing) throw closedError('The loop');
-      if (this.#sending.length === 0 && this.#credit > 0 && this.#push(value, transfer)) {
+      if (this.#sending.length === 0 && this.#credit > 0 && this.#outgoing.push(value, transfer)) {
         this.#credit--;
         this.#wakePeer(WANTS_MESSAGE);
         return Promise.resolve();
@@ -206,37 +151,6 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  /** Puts a value into the queue if there is room. */
-  #push(value: unknown, transfer: TransferList | undefined): boolean {
-    const queue = this.#outgoing;
-    let size = queue.capacity / VALUES_MAX;
-    if (ArrayBuffer.isView(value)) {
-      size = value.byteLength;
-      const kind = kindOf(value);
-      // The larger ones would wait long for room; and structured cloning knows what a detached one is.
-      if (kind !== undefined && transfer === undefined && size !== 0 && size <= queue.capacity / 64) {
-        if (this.#lacks(queue, size)) return false;
-        queue.push(
-          kind,
-          // Of a fixed length: one over memory that another thread can let grow may grow meanwhile.
-          new Uint8Array(value.buffer, value.byteOffset, size),
-        );
-        return true;
-      }
-    }
-    if (this.#lacks(queue, size)) return false;
-    this.#port.post(ownBytes(value, transfer), transfer);
-    queue.pushEmpty(BY_PORT, Math.min(size, queue.capacity));
-    return true;
-  }
-
-  #lacks(queue: MessageQueue, size: number): boolean {
-    const needed = queue.roomFor(size);
-    if (queue.room >= needed) return false;
-    this.#mine.needed = needed;
-    return true;
   }
 
   // --- Receiving ----------------------------------------------------------------------------------
@@ -264,7 +178,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     if (this.#receiving.length === 0 && this.#credit > 0 && !this.#incoming.empty) {
       this.#credit--;
       try {
-        const value = this.#take();
+        const value = this.#incoming.take();
         return Promise.resolve(iterates ? { value, done: false } : value);
       } catch (error) {
         return Promise.reject(error);
@@ -278,15 +192,6 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     const promise = receiving.wait(options);
     this.#settle();
     return promise;
-  }
-
-  /** Takes the first message out of the queue. */
-  #take(): unknown {
-    const queue = this.#incoming;
-    const { kind } = queue;
-    if (kind !== BY_PORT) return arrayOf(kind, queue.take());
-    queue.drop();
-    return this.#port.take();
   }
 
   /** Yields values until the channel is closed; leaving the loop closes it. */
@@ -350,7 +255,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       const first = receiving.shift()!;
       first.settled();
       try {
-        first.give(this.#take());
+        first.give(this.#incoming.take());
       } catch (error) {
         first.fail(error);
       }
@@ -365,7 +270,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       const first = sending[0]!;
       try {
         if (gone) throw closedError('The channel');
-        if (!this.#push(first.value, first.transfer)) break;
+        if (!this.#outgoing.push(first.value, first.transfer)) break;
         first.resolve();
         sent = true;
       } catch (error) {
@@ -412,8 +317,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   /** Something was received: the other end may wait for its room. A fast receiver makes more in the same turn. */
   #madeRoom(): void {
     if ((this.#theirs.wants & WANTS_ROOM) === 0) return;
-    const { room, capacity } = this.#incoming;
-    if (room >= capacity / 2) this.#wakePeer(WANTS_ROOM);
+    if (this.#incoming.halfEmpty) this.#wakePeer(WANTS_ROOM);
     else if (!this.#makingRoom) {
       this.#makingRoom = true;
       setImmediate(() => {

@@ -1,0 +1,112 @@
+import { isSharedArrayBuffer } from 'node:util/types';
+import { arrayOf, kindOf } from '../loop/array-kinds.js';
+import type { ChannelPort, TransferList } from './channel-port.js';
+import type { EndState } from './end-state.js';
+import type { MessageQueue } from './message-queue.js';
+
+/** The kind of a message whose value comes by the port; the other kinds are typed arrays. */
+const BY_PORT = 0;
+/** How many values of unknown size fill a queue. */
+const VALUES_MAX = 1024;
+/** Typed arrays of up to this share of a queue are copied through it; larger ones would wait long for room. */
+const COPIED_SHARE = 1 / 64;
+
+/** The values that one end of a channel sends: through shared memory, or by the port with a place in the queue. */
+export class OutgoingMessages {
+  readonly #queue: MessageQueue;
+  readonly #port: ChannelPort;
+  readonly #mine: EndState;
+
+  constructor(queue: MessageQueue, port: ChannelPort, mine: EndState) {
+    this.#queue = queue;
+    this.#port = port;
+    this.#mine = mine;
+  }
+
+  /** Bytes that are free in the queue. */
+  get room(): number {
+    return this.#queue.room;
+  }
+
+  /** Sends a value if there is room; if not, this end's state says how much it needs. */
+  push(value: unknown, transfer: TransferList | undefined): boolean {
+    const queue = this.#queue;
+    let size = queue.capacity / VALUES_MAX;
+    if (ArrayBuffer.isView(value)) {
+      size = value.byteLength;
+      const kind = kindOf(value);
+      // An empty one may be detached: structured cloning has the right error for that.
+      if (
+        kind !== undefined &&
+        transfer === undefined &&
+        size !== 0 &&
+        size <= queue.capacity * COPIED_SHARE
+      ) {
+        if (this.#lacks(size)) return false;
+        // With a fixed length: another thread may let growable shared memory grow meanwhile.
+        queue.push(kind, new Uint8Array(value.buffer, value.byteOffset, size));
+        return true;
+      }
+    }
+    if (this.#lacks(size)) return false;
+    this.#port.post(ownBytes(value, transfer), transfer);
+    queue.pushEmpty(BY_PORT, Math.min(size, queue.capacity));
+    return true;
+  }
+
+  #lacks(size: number): boolean {
+    const needed = this.#queue.roomFor(size);
+    if (this.#queue.room >= needed) return false;
+    this.#mine.needed = needed;
+    return true;
+  }
+}
+
+/**
+ * What the port clones for `value`. A typed array over a larger buffer is copied, as the port would clone the whole
+ * buffer; so is one over shared memory, which would stay shared.
+ */
+function ownBytes(value: unknown, transfer: TransferList | undefined): unknown {
+  if (!ArrayBuffer.isView(value) || kindOf(value) === undefined) return value;
+  const { buffer, byteLength } = value;
+  const whole = byteLength === buffer.byteLength && !isSharedArrayBuffer(buffer);
+  if (whole || byteLength === 0 || transfer?.includes(buffer as ArrayBuffer)) return value;
+  return arrayOf(kindOf(value)!, Uint8Array.from(new Uint8Array(buffer, value.byteOffset, byteLength)));
+}
+
+/** The values that one end of a channel receives. */
+export class IncomingMessages {
+  readonly #queue: MessageQueue;
+  readonly #port: ChannelPort;
+
+  constructor(queue: MessageQueue, port: ChannelPort) {
+    this.#queue = queue;
+    this.#port = port;
+  }
+
+  get empty(): boolean {
+    return this.#queue.empty;
+  }
+
+  /** Bytes that are free in the queue. */
+  get room(): number {
+    return this.#queue.room;
+  }
+
+  /** Whether the queue is at most half full. */
+  get halfEmpty(): boolean {
+    return this.#queue.room >= this.#queue.capacity / 2;
+  }
+
+  /**
+   * Takes the first value; there must be one.
+   * @throws UasyncError ERR_MESSAGE if it cannot be rebuilt in this thread.
+   */
+  take(): unknown {
+    const queue = this.#queue;
+    const { kind } = queue;
+    if (kind !== BY_PORT) return arrayOf(kind, queue.take());
+    queue.drop();
+    return this.#port.take();
+  }
+}

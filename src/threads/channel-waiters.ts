@@ -1,0 +1,45 @@
+/** What waits at an end of a channel: calls, and the end itself while it sleeps. */
+import type { Loop } from '../loop/loop.js';
+import { Operation } from '../loop/operation.js';
+import { Waiter } from '../loop/waiter.js';
+import { closedError } from '../ring/errors.js';
+import type { TransferList } from './channel-port.js';
+
+/** A `recv`, or a step of an iteration. */
+export class Receiving extends Waiter<unknown> {
+  /** Whether it is a step of an iteration. */
+  iterates = false;
+
+  give(value: unknown): void {
+    this.resolve(this.iterates ? { value, done: false } : value);
+  }
+
+  end(): void {
+    if (this.iterates) this.resolve({ value: undefined, done: true });
+    else this.fail(closedError('The channel'));
+  }
+}
+
+/** A `send` for which there was no room. */
+export class Sending extends Waiter<void> {
+  value: unknown;
+  transfer: TransferList | undefined;
+}
+
+/** Stands for the channel in the loop while it sleeps, until the other end wakes it. */
+export class Sleep extends Operation {
+  readonly #wake: () => void;
+
+  constructor(loop: Loop, wake: () => void) {
+    super(loop);
+    this.#wake = wake;
+  }
+
+  override get syscall(): string {
+    return 'msg_ring';
+  }
+
+  complete(): void {
+    this.#wake();
+  }
+}
