@@ -267,7 +267,7 @@ t.test('standard input that is a connection, as inetd’s services have', async 
     stdio: [conn.fd, 'inherit', 'inherit'],
   });
   const exit = once(child, 'close');
-  await conn.abandon();
+  await conn.remains.abandon();
   client.write('hello\n');
   let answer = '';
   for await (const chunk of client) answer += chunk;

@@ -223,7 +223,7 @@ t.test('a connection is handed over', async t => {
   const [client, conn] = await pair(t);
   await a.sendFds([conn], 'yours');
   // The descriptor is closed here; the connection is not.
-  await conn.abandon();
+  await conn.remains.abandon();
   const { fds } = (await b.recvFds())!;
   const ours = openConnection(fds[0]!);
   await ours.write('hello from elsewhere');
@@ -284,7 +284,7 @@ t.test('those of a terminated worker are closed', async t => {
   // A connection ends when the last descriptor of it is closed.
   const [reader, writer] = await pair(t);
   await conn.sendFds([writer], 'x');
-  await writer.abandon();
+  await writer.remains.abandon();
   await once(worker, 'message');
   await worker.terminate();
   t.equal(await reader.read(), null, 'nobody has it any more');

@@ -244,10 +244,10 @@ class Acceptor extends Operation implements Remains {
     const limited = this.#max !== Number.POSITIVE_INFINITY;
     if (limited) this.#open++;
     const connection = new Connection(this.loop, fd, limited ? this.#onClosed : undefined);
-    connection.direction = '<-';
+    connection.remains.direction = '<-';
     accepted(connection, this);
     if (this.#address !== undefined) connection.setLocalAddress(this.#address);
-    if (this.#receiveFds) connection.receiveFds();
+    if (this.#receiveFds) connection.remains.receiveFds();
     return connection;
   }
 

@@ -207,7 +207,7 @@ async function connectToPath(
     const connection = await connectTo(loop, { path }, name.address, options, limit, limit.signal);
     const address = givenPath(path);
     if (address !== undefined) connection.setRemoteAddress(address);
-    if (options.receiveFds) connection.receiveFds();
+    if (options.receiveFds) connection.remains.receiveFds();
     return connection;
   } finally {
     name.close();
@@ -238,9 +238,9 @@ async function connectTo(
     await closeSocket(loop, fd);
     throw error instanceof AbortError ? limit.error(address) : error;
   }
-  connection.direction = '->';
+  connection.remains.direction = '->';
   connected(connection, address);
-  if (options.fastOpen) connection.deferConnect();
+  if (options.fastOpen) connection.remains.sender.deferred = true;
   return connection;
 }
 

@@ -1,36 +1,28 @@
-import { constants } from 'node:buffer';
 import type { InspectOptionsStylized } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import type { Loop } from '../../loop/loop.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
-import { checkBytes, checkDuration, checkInt } from '../../ring/check.js';
-import { argTypeError, closedError, errorFrom, rangeError, stateError } from '../../ring/errors.js';
-import { counted, custom, shown } from '../../ring/inspect.js';
+import { checkDuration, checkInt } from '../../ring/check.js';
+import { argTypeError, closedError, errorFrom } from '../../ring/errors.js';
+import { custom } from '../../ring/inspect.js';
 import { checkOptions } from '../../ring/options.js';
 import type { SocketAddress } from '../../ring/sockaddr.js';
-import { placeOf } from '../address/addresses.js';
 import { closeWhenForgotten } from '../socket/forgotten.js';
-import { FdReceiver, type ReceivedFds } from '../socket/received-fds.js';
+import type { ReceivedFds } from '../socket/received-fds.js';
 import { ChunkIterator } from './chunk-iterator.js';
-import {
-  type Delimiter,
-  delimiterOf,
-  READ_UNTIL_OPTIONS,
-  type ReadUntilOptions,
-  untilMax,
-} from './delimiter.js';
+import { connectionText } from './connection-text.js';
+import type { Delimiter, ReadUntilOptions } from './delimiter.js';
 import { ConnectionDuplex, TO_DUPLEX_OPTIONS, type ToDuplexOptions } from './duplex.js';
 import { Endpoint } from './endpoint.js';
 import { type LinesOptions, linesOf } from './lines.js';
-import { PIPE_TO_OPTIONS, type PipeToOptions, pipe } from './pipe-to.js';
-import { checkSendFds, sendFds } from './send-fds.js';
+import { type PipeToOptions, pipeTo } from './pipe-to.js';
+import { peek, readExactly, readInto, readUntil, recvFds } from './read-calls.js';
+import { sendFds } from './send-fds.js';
 import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
-import { SENT } from './sender.js';
 import { Socket } from './stream-socket.js';
 import { WebStreams } from './web-streams.js';
-import { toPart, toParts, type WriteData, type WritePart } from './write-data.js';
-
-const PEEK_MAX = 1 << 24;
+import { sendParts, writeParts } from './write-calls.js';
+import type { WriteData, WritePart } from './write-data.js';
 
 /**
  * A stream connection, TCP or Unix: `Address` says which. Reads and writes are awaited; iterating over it yields what arrives
@@ -50,38 +42,14 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     closeWhenForgotten(this, this.#endpoint);
   }
 
-  /** @internal The kernel connects with the first send: a read that comes before is to have it do so. */
-  deferConnect(): void {
-    this.#endpoint.sender.deferred = true;
-  }
-
-  /** @internal Has it take descriptors too; before anything is read. */
-  receiveFds(): void {
-    this.#endpoint.receiver.fds = new FdReceiver(this.#endpoint.loop, this.fd);
+  /** @internal The socket by itself: a reference to it does not keep this object alive. */
+  get remains(): Endpoint {
+    return this.#endpoint;
   }
 
   /** @internal */
   [custom](depth: number, options: InspectOptionsStylized): string {
-    return shown(this, depth, options, this.#endpoint.state, this.#route, [
-      `read ${this.bytesRead}`,
-      `written ${this.bytesWritten}`,
-      counted(this.#endpoint.waiting.bytes, 'byte unread', 'bytes unread'),
-      counted(this.bufferedAmount, 'byte to send', 'bytes to send'),
-      counted(this.#endpoint.waiting.readers, 'reader waiting', 'readers waiting'),
-      !this.#endpoint.referenced && 'unref',
-    ]);
-  }
-
-  /** Between what addresses it is. */
-  get #route(): string {
-    const { localAddress, remoteAddress } = this;
-    const local = localAddress === undefined ? '' : `${placeOf(localAddress)} `;
-    return `${local}${this.#endpoint.direction} ${remoteAddress === undefined ? '?' : placeOf(remoteAddress)}`;
-  }
-
-  /** @internal Who has made it. */
-  set direction(direction: '->' | '<-') {
-    this.#endpoint.direction = direction;
+    return connectionText(this, this.#endpoint, depth, options);
   }
 
   /** The socket's descriptor, -1 once closed. */
@@ -133,13 +101,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /** As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. */
-  async readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
-    checkBytes('buffer', buffer);
-    if (!isUint8Array(buffer)) throw argTypeError('buffer', 'an instance of Uint8Array', buffer);
-    if (buffer.length === 0) throw rangeError('buffer.length', '>= 1', buffer.length);
-    checkWait(options);
-    const { receiver } = this.#endpoint;
-    return (await receiver.start(receiver.newReader().into(buffer), options)) as number;
+  readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
+    return readInto(this, this.#endpoint.receiver, buffer, options);
   }
 
   /**
@@ -147,11 +110,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * @throws (as a rejection) ERR_STREAM_PREMATURE_CLOSE when the peer ends before: what came stays unread.
    * After an abort or a timeout it stays unread too.
    */
-  async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
-    checkInt('count', count, 0, constants.MAX_LENGTH);
-    checkWait(options);
-    const { receiver } = this.#endpoint;
-    return (await receiver.start(receiver.newReader().exactly(count), options)) as Buffer;
+  readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
+    return readExactly(this, this.#endpoint.receiver, count, options);
   }
 
   /**
@@ -159,12 +119,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND when it is not among the first `max` bytes, and
    * ERR_STREAM_PREMATURE_CLOSE when the peer ends without it: what came stays unread.
    */
-  async readUntil(delimiter: Delimiter, options: ReadUntilOptions = {}): Promise<Buffer> {
-    checkWait(options, READ_UNTIL_OPTIONS);
-    const bytes = delimiterOf(delimiter);
-    const max = untilMax(options, bytes.length);
-    const { receiver } = this.#endpoint;
-    return (await receiver.start(receiver.newReader().until(bytes, max), options)) as Buffer;
+  readUntil(delimiter: Delimiter, options: ReadUntilOptions = {}): Promise<Buffer> {
+    return readUntil(this, this.#endpoint.receiver, delimiter, options);
   }
 
   /**
@@ -172,11 +128,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * They are not to be changed.
    * @param count 1 to 16777216.
    */
-  async peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
-    checkInt('count', count, 1, PEEK_MAX);
-    checkWait(options);
-    const { receiver } = this.#endpoint;
-    return (await receiver.start(receiver.newReader().peek(count), options)) as Buffer | null;
+  peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
+    return peek(this, this.#endpoint.receiver, count, options);
   }
 
   /** Puts a copy of bytes back, to be read before all others. */
@@ -214,13 +167,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     if (this.#endpoint.sender.ended) return Promise.reject(closedError('The connection'));
     if (typeof data === 'string' || (isUint8Array(data) && data.length !== 0))
       return this.#endpoint.sender.write(data);
-    return this.#writeParts(data);
-  }
-
-  async #writeParts(data: WriteData): Promise<void> {
-    // All are checked before the first is sent.
-    const parts = Array.isArray(data) ? toParts(data) : [toPart(data)];
-    await Promise.all(parts.map(part => this.#endpoint.sender.write(part)));
+    return writeParts(this.#endpoint.sender, data);
   }
 
   /** Waits for what goes on by itself, as long as the caller wants. */
@@ -242,13 +189,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   send(data: WriteData): void {
     if (this.#endpoint.sender.ended) throw closedError('The connection');
-    if (Array.isArray(data)) for (const part of toParts(data)) this.#send(part);
-    else this.#send(toPart(data));
-  }
-
-  #send(part: string | Uint8Array): void {
-    const sent = this.#endpoint.sender.write(part);
-    if (sent !== SENT) sent.catch(NOTHING);
+    sendParts(this.#endpoint.sender, data);
   }
 
   /**
@@ -273,13 +214,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     data: WritePart,
     options?: WaitOptions,
   ): Promise<void> {
-    const bytes = checkSendFds(fds, data, options);
-    if (this.#endpoint.sender.ended) throw closedError('The connection');
-    const { localAddress } = this;
-    if (localAddress === undefined || !('path' in localAddress)) {
-      throw stateError('Descriptors can be sent over Unix sockets only');
-    }
-    await sendFds(this.#endpoint.loop, this.#endpoint.sender, this.fd, fds, bytes, options);
+    await sendFds(this.#endpoint, this.localAddress, fds, data, options);
   }
 
   /**
@@ -288,12 +223,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * `close()`.
    * @throws (as a rejection) as `read`; ERR_INVALID_STATE where it takes none.
    */
-  async recvFds(options?: WaitOptions): Promise<ReceivedFds | null> {
-    checkWait(options);
-    const { fds } = this.#endpoint.receiver;
-    if (fds === null) throw stateError("Only a connection made with 'receiveFds' takes any");
-    const { receiver } = this.#endpoint;
-    return (await receiver.start(receiver.newReader().withFds(fds), options)) as ReceivedFds | null;
+  recvFds(options?: WaitOptions): Promise<ReceivedFds | null> {
+    return recvFds(this, this.#endpoint.receiver, options);
   }
 
   /**
@@ -314,19 +245,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   async pipeTo(other: Connection, options: PipeToOptions = {}): Promise<number> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
-    checkWait(options, PIPE_TO_OPTIONS);
-    const { signal, length, end = length === undefined } = options;
-    if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
-    if (other.#endpoint.sender.ended) throw closedError('The other connection');
-    other.#endpoint.watchWhilePiped();
-    const moved = await pipe(
-      this.#endpoint.receiver,
-      other.#endpoint.sender,
-      length ?? Number.POSITIVE_INFINITY,
-      signal,
-    );
-    if (end) await other.shutdown({ signal });
-    return moved;
+    return pipeTo(this, other, options);
   }
 
   /**
@@ -461,14 +380,6 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   /** Closes at once: what is unsent is dropped, its writes reject, and the peer sees a reset (RST). */
   reset(): Promise<void> {
     return this.#endpoint.reset();
-  }
-
-  /**
-   * @internal Closes without sending what is left here: the peer gets what the kernel has taken, then the
-   * end, as when Node destroys a socket.
-   */
-  abandon(): Promise<void> {
-    return this.#endpoint.abandon();
   }
 
   /** @internal */

@@ -155,7 +155,7 @@ export class ConnectionDuplex extends Duplex {
     // What the kernel has not taken is dropped, as a net.Socket does.
     if (this.#resetting) connection.reset().then(closed, closed);
     else if (this.writableFinished) connection.close().then(closed, closed);
-    else connection.abandon().then(closed, closed);
+    else connection.remains.abandon().then(closed, closed);
     done(error);
   }
 

@@ -4,22 +4,18 @@ import type { Operation } from '../../loop/operation.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../../loop/waiter.js';
 import { ECONNRESET, EPIPE } from '../../ring/errno.js';
-import {
-  closedError,
-  type ErrorDetails,
-  systemError,
-  timeoutError,
-  type UasyncError,
-} from '../../ring/errors.js';
+import { closedError, type ErrorDetails, systemError, type UasyncError } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
 import type { SocketAddress } from '../../ring/sockaddr.js';
 import { SHUT_WR } from '../../ring/sqe/sockets.js';
 import { placeOf } from '../address/addresses.js';
 import { connectionClosed, failed } from '../socket/diagnostics.js';
 import { type Remains, userOf } from '../socket/forgotten.js';
-import { IdleTimer } from '../socket/idle-timer.js';
+import type { IdleTimer } from '../socket/idle-timer.js';
 import { setResetOnClose } from '../socket/options.js';
 import { addressOf, detailsOf, peerNameOf } from '../socket/peer-name.js';
+import { FdReceiver } from '../socket/received-fds.js';
+import { idleTimerOf } from './idle-limit.js';
 import { endNow, LingeringClose } from './lingering-close.js';
 import { PeerWatch } from './peer-watch.js';
 import { ReceiveBuffers } from './receive-buffers.js';
@@ -66,6 +62,11 @@ export class Endpoint implements ReceiverOwner, Remains {
     this.#onClosed = onClosed;
     // Made here, where a failure can be reported.
     ReceiveBuffers.of(loop);
+  }
+
+  /** Receives descriptors too, from the first read on. */
+  receiveFds(): void {
+    this.receiver.fds = new FdReceiver(this.loop, this.fd);
   }
 
   get kind(): string {
@@ -235,21 +236,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   /** Rejects what waits when no byte has moved for `ms` milliseconds; 0 is never. */
   setTimeout(ms: number): void {
     this.#idle?.stop();
-    this.#idle = ms === 0 ? null : this.#newIdleTimer(ms);
-  }
-
-  #newIdleTimer(ms: number): IdleTimer {
-    const { receiver, sender } = this;
-    return new IdleTimer(
-      ms,
-      () => receiver.bytesRead + sender.bytesWritten,
-      () => receiver.waitedFor || !sender.drained || sender.piped,
-      () => {
-        receiver.timeOut();
-        if (!sender.drained) sender.abort(timeoutError('write'));
-        else sender.endPipes(timeoutError('write'));
-      },
-    );
+    this.#idle = ms === 0 ? null : idleTimerOf(this.receiver, this.sender, ms);
   }
 
   setReferenced(referenced: boolean): void {
@@ -312,7 +299,10 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.abandon();
   }
 
-  /** Closes without sending what the kernel has not taken. */
+  /**
+   * Closes without sending what is left here: the peer gets what the kernel has taken, then the end, as when Node
+   * destroys a socket.
+   */
   abandon(): Promise<void> {
     if (this.#closing === null) this.#closing = this.#finish(true);
     else if (this.fd >= 0) {

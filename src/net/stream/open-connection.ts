@@ -39,7 +39,7 @@ export function openConnection(fd: number, options: OpenConnectionOptions = {}):
   return adopt(fd, () => {
     if (domain !== AF_UNIX && options.noDelay !== false) setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     const connection = new Connection(loop, fd);
-    if (options.receiveFds) connection.receiveFds();
+    if (options.receiveFds) connection.remains.receiveFds();
     return connection;
   });
 }

@@ -1,9 +1,11 @@
 import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../../loop/blocks.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
 import { traced } from '../../loop/traced.js';
-import { unlessGivenUp } from '../../loop/waiter.js';
-import { errorFrom, type UasyncError } from '../../ring/errors.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
+import { checkInt } from '../../ring/check.js';
+import { closedError, errorFrom, type UasyncError } from '../../ring/errors.js';
 import { optionNames } from '../../ring/options.js';
+import type { Endpoint } from './endpoint.js';
 import type { Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { ReceiveQueue } from './receive-queue.js';
@@ -20,7 +22,7 @@ export interface PipeToOptions {
   end?: boolean | undefined;
 }
 
-export const PIPE_TO_OPTIONS = optionNames<PipeToOptions>({ signal: true, length: true, end: true });
+const PIPE_TO_OPTIONS = optionNames<PipeToOptions>({ signal: true, length: true, end: true });
 
 /** Fewer bytes are copied: a buffer that is lent must not be held up by a few of them. */
 const LEND_MIN = 16 * 1024;
@@ -191,22 +193,48 @@ class Pipe implements Sink, BlockWaiter {
   }
 }
 
+/** A connection. */
+interface PipeEnd {
+  readonly remains: Endpoint;
+  shutdown(options: WaitOptions): Promise<void>;
+}
+
 /**
- * Moves `length` bytes of what arrives at `receiver` to `sender`. Resolves to their number once they are sent;
+ * Moves what arrives at one connection to another: all of it, or `length` bytes. Resolves to how many bytes were sent.
+ * @param options yet to be checked.
+ */
+export async function pipeTo(from: PipeEnd, to: PipeEnd, options: PipeToOptions): Promise<number> {
+  checkWait(options, PIPE_TO_OPTIONS);
+  const { signal, length, end = length === undefined } = options;
+  if (length !== undefined) checkInt('options.length', length, 0, Number.MAX_SAFE_INTEGER);
+  const { sender } = to.remains;
+  if (sender.ended) throw closedError('The other connection');
+  to.remains.watchWhilePiped();
+  const moved = await pipe(from, sender, length ?? Number.POSITIVE_INFINITY, signal);
+  if (end) await to.shutdown({ signal });
+  return moved;
+}
+
+/**
+ * Moves `length` bytes of what arrives at `from` to `sender`. Resolves to their number once they are sent;
  * to fewer if the peer has ended before.
  */
-export async function pipe(
-  receiver: Receiver,
+async function pipe(
+  from: PipeEnd,
   sender: Sender,
   length: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
+  const { receiver } = from.remains;
   const pipe = new Pipe(receiver, sender, length);
   if (sender.error !== null) throw errorFrom(sender.error);
   const end = (error: Error): void => receiver.unforward(pipe, error);
   sender.addPipe(end);
   try {
-    await receiver.start(receiver.newReader().forward(pipe), { signal });
+    const reader = receiver.newReader().forward(pipe);
+    // The connection must not be collected while it is read.
+    reader.user = from;
+    await receiver.start(reader, { signal });
   } catch (error) {
     // Ended here, it waits for no write, which the other side may never take.
     const { code } = error as UasyncError;

@@ -1,49 +1,37 @@
 /** Descriptors over Unix sockets: SCM_RIGHTS, unix(7). */
 
-import type { Loop } from '../../loop/loop.js';
 import { checkWait, type WaitOptions } from '../../loop/waiter.js';
 import { EAGAIN } from '../../ring/errno.js';
-import { argTypeError, rangeError, stateError, systemError } from '../../ring/errors.js';
+import { argTypeError, closedError, rangeError, stateError, systemError } from '../../ring/errors.js';
 import { POLLOUT } from '../../ring/flags.js';
 import { libc } from '../../ring/libc.js';
 import { Message } from '../../ring/message.js';
+import type { SocketAddress } from '../../ring/sockaddr.js';
 import { SCM_RIGHTS, SOL_SOCKET } from '../../ring/socket-abi.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
 import { CMSGHDR } from '../../ring/structs.js';
 import { FDS_MAX } from '../socket/received-fds.js';
+import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
 import { descriptorOf, type SendableFile } from './send-file.js';
-import type { Sender } from './sender.js';
 import { toBytes, type WritePart } from './write-data.js';
-
-/** Checks what `sendFds` is given; returns the bytes. */
-export function checkSendFds(
-  fds: readonly SendableFile[],
-  data: WritePart,
-  options: WaitOptions | undefined,
-): Uint8Array {
-  if (!Array.isArray(fds)) throw argTypeError('fds', 'an array', fds);
-  if (fds.length === 0 || fds.length > FDS_MAX) {
-    throw rangeError('fds.length', `>= 1 && <= ${FDS_MAX}`, fds.length);
-  }
-  for (const fd of fds) descriptorOf(fd);
-  const bytes = toBytes(data);
-  if (bytes.length === 0) throw rangeError('data.length', '>= 1', 0);
-  checkWait(options);
-  return bytes;
-}
 
 /** Sends bytes with descriptors, when all that was written before has been taken. */
 export async function sendFds(
-  loop: Loop,
-  sender: Sender,
-  socket: number,
+  endpoint: Endpoint,
+  localAddress: SocketAddress | undefined,
   fds: readonly SendableFile[],
-  bytes: Uint8Array,
-  options: WaitOptions = {},
+  data: WritePart,
+  options: WaitOptions | undefined,
 ): Promise<void> {
+  const bytes = checkSendFds(fds, data, options);
+  const { loop, sender, fd: socket } = endpoint;
+  if (sender.ended) throw closedError('The connection');
+  if (localAddress === undefined || !('path' in localAddress)) {
+    throw stateError('Descriptors can be sent over Unix sockets only');
+  }
   const { length } = bytes;
-  await whileHeld(sender, options, async signal => {
+  await whileHeld(sender, options ?? {}, async signal => {
     const control = controlOf(fds.map(descriptorOf));
     for (let sent = 0; sent < length; ) {
       if (bytes.length !== length) throw stateError('A buffer was detached while it was being sent');
@@ -57,6 +45,23 @@ export async function sendFds(
       else throw systemError(res, 'sendmsg');
     }
   });
+}
+
+/** Checks the arguments; returns the bytes. */
+function checkSendFds(
+  fds: readonly SendableFile[],
+  data: WritePart,
+  options: WaitOptions | undefined,
+): Uint8Array {
+  if (!Array.isArray(fds)) throw argTypeError('fds', 'an array', fds);
+  if (fds.length === 0 || fds.length > FDS_MAX) {
+    throw rangeError('fds.length', `>= 1 && <= ${FDS_MAX}`, fds.length);
+  }
+  for (const fd of fds) descriptorOf(fd);
+  const bytes = toBytes(data);
+  if (bytes.length === 0) throw rangeError('data.length', '>= 1', 0);
+  checkWait(options);
+  return bytes;
 }
 
 function controlOf(fds: readonly number[]): Buffer {

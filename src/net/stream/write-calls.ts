@@ -1,0 +1,20 @@
+import { SENT, type Sender } from './sender.js';
+import { toPart, toParts, type WriteData } from './write-data.js';
+
+/** Writes data of any kind; resolves when the kernel has taken it. */
+export async function writeParts(sender: Sender, data: WriteData): Promise<void> {
+  // All are checked before the first is sent.
+  const parts = Array.isArray(data) ? toParts(data) : [toPart(data)];
+  await Promise.all(parts.map(part => sender.write(part)));
+}
+
+/** Writes data of any kind without waiting: a failure is that of the next call. */
+export function sendParts(sender: Sender, data: WriteData): void {
+  const parts = Array.isArray(data) ? toParts(data) : [toPart(data)];
+  for (const part of parts) {
+    const sent = sender.write(part);
+    if (sent !== SENT) sent.catch(NOTHING);
+  }
+}
+
+const NOTHING = (): void => {};
