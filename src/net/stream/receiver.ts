@@ -3,74 +3,57 @@ import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import type { WaitOptions } from '../../loop/waiter.js';
 import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../../ring/errno.js';
-import {
-  closedError,
-  type ErrorDetails,
-  errorFrom,
-  systemError,
-  timeoutError,
-  UasyncError,
-} from '../../ring/errors.js';
+import { type ErrorDetails, errorFrom, systemError } from '../../ring/errors.js';
 import { POLLIN } from '../../ring/flags.js';
-import { Queue } from '../socket/queue.js';
 import type { FdReceiver } from '../socket/received-fds.js';
 import { TCP_CLOSE, tcpInfo } from '../socket/tcp-info.js';
 import { type Discard, Ending } from './ending.js';
+import { ReadQueue, type ReadQueueOwner } from './read-queue.js';
 import { ALL, CHUNK, INTO, Reader, type ReaderOwner, type ReadValue, type Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
-import { NO_QUEUE, ReceiveQueue } from './receive-queue.js';
 import type { Sender } from './sender.js';
 
-/** Whose receiving side it is. */
-export interface ReceiverOwner {
-  /** The other direction, if it has been needed. */
-  readonly madeSender: Sender | null;
-  /** What an error says of the peer. */
-  readonly peerDetails: ErrorDetails | undefined;
-  /** A reader was told that the peer has ended, and nothing is left to read. */
-  onPeerEnded(): void;
-  onFailed(error: Error): void;
-}
-
 /**
- * The receiving side of a connection: one multishot receive that stays armed once the first read has
- * asked for data, and the unread bytes. For a read into pinned memory it makes room for
- * one that fills just that.
+ * The receiving side of a connection: one multishot receive that stays armed once the first read has asked for data.
+ * For a read into pinned memory it makes room for one that fills just that memory. `ReadQueue` has the readers and the
+ * unread bytes.
  */
 export class Receiver extends Operation implements ReaderOwner {
   bytesRead = 0;
+  readonly #owner: ReceiverOwner;
   readonly #buffers: ReceiveBuffers;
+  readonly #reads: ReadQueue;
   #fd: number;
-  /** Most connections that are read all the time never have one of their own. */
-  #queue = NO_QUEUE;
-  readonly #readers = new Queue<Reader>();
-  /** Whether the receive in flight fills the first reader's own memory; else it is the multishot one. */
-  #inPlace = false;
-  /** That memory. Where the loop ends under it the kernel may have it still. */
+  /** The memory that the kernel fills in place. If the loop ends meanwhile, the kernel may still write to it. */
   target: Uint8Array | null = null;
-  #ended = false;
-  #error: Error | null = null;
   #pausing = false;
+  /** Whether a poll is in flight, after which `fds` receives. */
+  #polling = false;
   /** Set once nothing more is to be read. */
   #ending: Ending | null = null;
-
-  /** A Unix socket's descriptors, if it takes them: nothing is received before the first read. */
-  fds: FdReceiver | null = null;
-  /** Whether what is in flight waits for something to be there, for `fds` to receive. */
-  #polling = false;
-
-  readonly #owner: ReceiverOwner;
 
   constructor(loop: Loop, fd: number, owner: ReceiverOwner) {
     super(loop);
     this.#fd = fd;
     this.#owner = owner;
     this.#buffers = ReceiveBuffers.of(loop);
+    this.#reads = new ReadQueue(loop, owner);
   }
 
   override get syscall(): string {
     return 'read';
   }
+
+  /** A Unix socket's descriptors, if it takes them: nothing is received before the first read. */
+  get fds(): FdReceiver | null {
+    return this.#reads.fds;
+  }
+
+  set fds(fds: FdReceiver | null) {
+    this.#reads.fds = fds;
+  }
+
+  // --- Readers ------------------------------------------------------------------------------------
 
   /** A reader to prepare, which `start` has wait. */
   newReader(): Reader {
@@ -80,23 +63,20 @@ export class Receiver extends Operation implements ReaderOwner {
   /** Settles a reader once what it asks for is there. */
   start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
     const promise = reader.wait(options);
-    if (this.waitedFor || !this.#serve(reader)) this.#readers.push(reader);
-    else reader.clear();
-    if (this.fds !== null) this.#dropFds();
+    this.#reads.add(reader);
     this.#arm();
     return promise;
   }
 
   /** A sink can take more. */
   resume(): void {
-    this.#serveAll();
+    this.#reads.serve();
     if (this.waitedFor) this.#arm();
   }
 
   /** A sink can take no more: its `forward` rejects, and what has not been taken stays unread. */
   unforward(sink: Sink, error: Error): void {
-    let reader = this.#readers.first;
-    while (reader !== null && reader.wish.sink !== sink) reader = reader.next;
+    const reader = this.#reads.readerInto(sink);
     if (reader === null) return;
     reader.settled();
     this.forget(reader);
@@ -105,93 +85,51 @@ export class Receiver extends Operation implements ReaderOwner {
 
   /** Puts bytes back, to be read before all others. */
   unread(bytes: Buffer): void {
-    const queue = this.#ownInbox();
-    this.#readers.first?.putBack(queue);
-    queue.unread(bytes);
-    if (this.#inPlace) this.loop.cancel(this);
-    this.#serveAll();
-  }
-
-  /** Whether a reader waits. */
-  get waitedFor(): boolean {
-    return !this.#readers.empty;
+    this.#reads.unread(bytes);
+    if (this.#reads.filling) this.loop.cancel(this);
+    this.#reads.serve();
   }
 
   /** Rejects the readers that wait. */
   timeOut(): void {
-    const filling = this.#inPlace ? this.#readers.shift()! : null;
-    const readers = this.#readers.takeAll();
-    if (filling !== null) {
-      this.#readers.push(filling);
-      filling.giveUp(timeoutError('read'));
-    }
-    for (const reader of readers) {
-      reader.putBack(this.#ownInbox());
-      reader.fail(timeoutError('read'));
-      reader.clear();
-    }
+    this.#reads.timeOut();
   }
 
   /** A reader has given up. */
   forget(reader: Reader): void {
-    this.#readers.remove(reader);
-    reader.putBack(this.#ownInbox());
-    // What it waited for may be more than the next one asks for.
-    this.#serveAll();
+    this.#reads.remove(reader);
     if (this.waitedFor) this.#arm();
   }
 
-  /** Settles a reader from what is there already; false if it has to wait. */
-  #serve(reader: Reader): boolean {
-    if (reader.detached) {
-      reader.fail(new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'));
-    } else if (this.#ending !== null || !reader.serve(this.#queue)) {
-      const { closing } = this.loop;
-      // A sink takes its time, but everything.
-      const untaken = reader.asks === ALL && this.#queue.length !== 0;
-      if (untaken && !closing && this.#ending === null) return false;
-      if (this.#error !== null || this.#ending !== null || (closing && (untaken || !this.#ended))) {
-        reader.putBack(this.#ownInbox());
-        // Made only if someone waits: capturing its stack would cost a tenth of a short connection.
-        reader.fail(
-          this.#error === null
-            ? closedError(closing ? 'The loop' : 'The connection')
-            : errorFrom(this.#error),
-        );
-      } else if (this.#ended) {
-        reader.end(this.#ownInbox());
-        if (this.#queue.length === 0) this.#owner.onPeerEnded();
-      } else return false;
-    }
-    return true;
+  /** Whether a reader waits. */
+  get waitedFor(): boolean {
+    return this.#reads.first !== null;
   }
 
-  #serveAll(): void {
-    const readers = this.#readers;
-    for (let reader = readers.first; reader !== null && !this.#inPlace; reader = readers.first) {
-      if (!this.#serve(reader)) break;
-      readers.shift();
-      reader.clear();
-    }
-    if (this.fds !== null) this.#dropFds();
+  /** How many readers wait. */
+  get waiting(): number {
+    return this.#reads.length;
   }
 
-  /** Those that came with bytes which have been read are not taken any more. */
-  #dropFds(): void {
-    this.fds!.drop(this.#queue.length + (this.#readers.first?.wish.filled ?? 0));
+  /** Bytes that wait here to be read. */
+  get unreadBytes(): number {
+    return this.#reads.bytes.length;
   }
 
-  /** Bytes, and chunks, that may wait beyond the marks: what the first reader needs at once. */
-  get #wanted(): number {
-    return this.#readers.first?.wants ?? 0;
+  /** Whether bytes wait here to be read. */
+  get hasUnread(): boolean {
+    return this.#reads.bytes.length !== 0;
   }
+
+  // --- Receiving ----------------------------------------------------------------------------------
 
   #arm(): void {
-    if (this.#ended || this.#error !== null || this.#ending !== null || this.loop.closing) return;
-    const reader = this.#readers.first;
-    const inPlace = reader !== null && reader.wish.address !== 0 && this.fds === null;
+    const reads = this.#reads;
+    if (reads.over || this.#ending !== null || this.loop.closing) return;
+    const reader = reads.first;
+    const inPlace = reader !== null && reader.wish.address !== 0 && reads.fds === null;
     if (this.slot >= 0) {
-      if (inPlace && !this.#inPlace) this.#pause();
+      if (inPlace && !reads.filling) this.#pause();
       return;
     }
     const { madeSender } = this.#owner;
@@ -200,12 +138,12 @@ export class Receiver extends Operation implements ReaderOwner {
       this.#fill(reader);
       return;
     }
-    if (this.fds !== null) {
+    if (reads.fds !== null) {
       this.#polling = true;
       this.loop.start(this).pollAdd(this.#fd, POLLIN);
       return;
     }
-    if (this.#queue.length !== 0 && !this.#queue.hasRoom(this.#wanted)) return;
+    if (reads.bytes.length !== 0 && !reads.bytes.hasRoom(reads.wanted)) return;
     this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
@@ -213,15 +151,16 @@ export class Receiver extends Operation implements ReaderOwner {
   #fill(reader: Reader): void {
     const { wish } = reader;
     this.loop.start(this).recvAt(this.#fd, wish.address, wish.room, 0);
-    this.#inPlace = true;
+    this.#reads.filling = true;
     this.target = wish.target;
     wish.filling = this;
   }
 
   #filled(res: number): void {
-    this.#inPlace = false;
+    const reads = this.#reads;
+    reads.filling = false;
     if (!this.loop.closing) this.target = null;
-    const reader = this.#readers.first!;
+    const reader = reads.first!;
     const { wish } = reader;
     const { target, givenUp } = wish;
     wish.filling = null;
@@ -229,22 +168,13 @@ export class Receiver extends Operation implements ReaderOwner {
       this.bytesRead += res;
       // Detached, it has taken the bytes with it.
       if (!reader.detached) {
-        if (this.#queue.length !== 0) {
-          // Bytes were put back meanwhile, which come first.
-          this.#ownInbox().push(Buffer.from(target!.subarray(0, res)));
-        } else {
-          this.#readers.shift();
-          reader.resolve(res);
-          reader.clear();
-        }
+        // Bytes that were put back meanwhile come first.
+        if (reads.bytes.length === 0) reads.filled(res);
+        else reads.own.push(Buffer.from(target!.subarray(0, res)));
       }
     } else {
       this.#noBytes(res);
-      if (givenUp !== null) {
-        this.#readers.shift();
-        reader.fail(givenUp);
-        reader.clear();
-      }
+      if (givenUp !== null) reads.fail(givenUp);
     }
     this.#rearm(false);
   }
@@ -252,19 +182,20 @@ export class Receiver extends Operation implements ReaderOwner {
   #noBytes(res: number): void {
     if (res === 0) {
       if (this.#wasReset) this.#fail(ECONNRESET);
-      else this.#ended = true;
+      else this.#reads.ended = true;
     } else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#fail(res);
   }
 
   /** The connection has failed in both directions: a pipe that leads here must not wait for bytes to learn it. */
   #fail(res: number): void {
-    this.#error = systemError(res, 'read', this.#owner.peerDetails);
-    this.#owner.onFailed(this.#error);
+    const error = systemError(res, 'read', this.#owner.peerDetails);
+    this.#reads.error = error;
+    this.#owner.onFailed(error);
   }
 
   /**
-   * Whether the end is that of a reset: the kernel tells of it once, and a send may have been told. The peer's
-   * own end, had it come before, would count among the bytes received as one.
+   * Whether the end is that of a reset: the kernel reports a reset once, and a send may have got the report. If the
+   * peer had ended its side before, that end would count as one of the bytes received.
    */
   get #wasReset(): boolean {
     const { madeSender } = this.#owner;
@@ -273,16 +204,16 @@ export class Receiver extends Operation implements ReaderOwner {
     return info !== null && info.state === TCP_CLOSE && info.bytesReceived <= this.bytesRead;
   }
 
-  /** Something has come, the end perhaps. */
+  /** Bytes with or without descriptors have come, or the end. */
   #readable(res: number): void {
     this.#polling = false;
     if (this.#ending === null) {
-      const got = res > 0 ? this.fds!.receive() : res;
+      const got = res > 0 ? this.#reads.fds!.receive() : res;
       if (typeof got === 'number') {
         if (got !== EAGAIN) this.#noBytes(got);
       } else {
         this.bytesRead += got.length;
-        this.#ownInbox().push(got);
+        this.#reads.own.push(got);
       }
     }
     this.#rearm(false);
@@ -293,7 +224,7 @@ export class Receiver extends Operation implements ReaderOwner {
       this.#readable(res);
       return;
     }
-    if (this.#inPlace) {
+    if (this.#reads.filling) {
       this.#filled(res);
       return;
     }
@@ -306,22 +237,22 @@ export class Receiver extends Operation implements ReaderOwner {
       if (hasBuffer(flags)) this.#buffers.giveBack(flags);
     }
     if (hasMore(flags)) {
-      const queue = this.#queue;
-      if (this.#ending === null && queue.length !== 0 && queue.isFull(this.#wanted)) this.#pause();
+      const { bytes } = this.#reads;
+      if (this.#ending === null && bytes.length !== 0 && bytes.isFull(this.#reads.wanted)) this.#pause();
       return;
     }
     this.#rearm(res > 0);
   }
 
-  /** A receive has ended: the next one, if someone waits or if what has come so far makes more likely. */
+  /** A receive has ended: starts the next one if a reader waits, or if `likely` says that more bytes follow soon. */
   #rearm(likely: boolean): void {
     this.#pausing = false;
-    this.#serveAll();
+    this.#reads.serve();
     if (this.#ending !== null) this.#goOnDropping(this.#ending);
     else if (this.waitedFor || likely) this.#arm();
   }
 
-  /** Nobody reads: the kernel keeps what comes. Receiving goes on with the next read. */
+  /** Stops receiving until the next read: what comes stays in the kernel. */
   #pause(): void {
     if (this.#pausing) return;
     this.#pausing = true;
@@ -330,74 +261,51 @@ export class Receiver extends Operation implements ReaderOwner {
 
   #received(length: number, flags: number): void {
     this.bytesRead += length;
-    const reader = this.#readers.first;
+    const reads = this.#reads;
+    const reader = reads.first;
     if (reader !== null && reader.asks === INTO && !reader.detached && reader.wish.room >= length) {
-      // Straight to where it is wanted. Nothing else waits: this reader would have had it.
+      // Straight to its memory. There are no unread bytes: this reader would have had them.
       this.#buffers.takeInto(reader.wish.target!, 0, length, flags);
-      this.#readers.shift();
-      reader.resolve(length);
-      reader.clear();
+      reads.filled(length);
       return;
     }
-    if (reader !== null && this.#queue.length === 0) {
+    if (reader !== null && reads.bytes.length === 0) {
       if (reader.asks === CHUNK) {
-        this.#readers.shift();
-        reader.give(this.#buffers.take(length, flags, undefined));
-        reader.clear();
+        reads.give(this.#buffers.take(length, flags, undefined));
         return;
       }
       if (reader.asks === ALL) {
         const sink = reader.wish.sink!;
         if (sink.take(length, flags)) {
-          if (sink.satisfied) this.#serveAll();
+          if (sink.satisfied) reads.serve();
           return;
         }
       }
     }
-    const queue = this.#ownInbox();
+    const queue = reads.own;
     const { last } = queue;
     const chunk = this.#buffers.take(length, flags, last);
     if (last !== undefined && chunk.length > length) queue.extendLast(chunk);
     else queue.push(chunk);
-    this.#serveAll();
-    // Someone waits for more than all of these: they need not be looked through one by one again.
-    if (queue.isScattered && this.#wanted !== 0) queue.join();
-  }
-
-  #ownInbox(): ReceiveQueue {
-    if (this.#queue === NO_QUEUE) this.#queue = new ReceiveQueue();
-    return this.#queue;
+    reads.serve();
+    // A reader waits for more than all of these: joined, they are not searched one by one again.
+    if (queue.isScattered && reads.wanted !== 0) queue.join();
   }
 
   // --- The end ------------------------------------------------------------------------------------
 
   /** Whether nothing more can arrive: the peer has ended, or the connection has failed. */
   get finished(): boolean {
-    return this.#ended || this.#error !== null;
+    return this.#reads.over;
   }
 
   /** How the connection has failed, if it has. */
   get error(): Error | null {
-    return this.#error;
+    return this.#reads.error;
   }
 
   get failed(): boolean {
-    return this.#error !== null;
-  }
-
-  /** How many readers wait. */
-  get waiting(): number {
-    return this.#readers.length;
-  }
-
-  /** Bytes that wait here to be read. */
-  get unreadBytes(): number {
-    return this.#queue.length;
-  }
-
-  /** Whether bytes wait here to be read. */
-  get hasUnread(): boolean {
-    return this.#queue.length !== 0;
+    return this.#reads.error !== null;
   }
 
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
@@ -414,15 +322,13 @@ export class Receiver extends Operation implements ReaderOwner {
   discard(discard: Discard, onStopped: () => void): void {
     const ending = this.#refuse(discard, onStopped);
     if (this.slot < 0) this.#goOnDropping(ending);
-    else if (this.#inPlace) this.loop.cancel(this);
+    else if (this.#reads.filling) this.loop.cancel(this);
   }
 
   #refuse(discard: Discard | null, onStopped: () => void): Ending {
     const ending = new Ending(discard, onStopped);
     this.#ending = ending;
-    this.#serveAll();
-    this.#queue = NO_QUEUE;
-    this.fds?.close();
+    this.#reads.refuse();
     return ending;
   }
 
@@ -444,8 +350,16 @@ export class Receiver extends Operation implements ReaderOwner {
 
   #stopped(ending: Ending): void {
     this.#fd = -1;
-    this.#queue = NO_QUEUE;
-    this.fds?.close();
+    this.#reads.drop();
     ending.stopped();
   }
+}
+
+/** Whose receiving side it is. */
+export interface ReceiverOwner extends ReadQueueOwner {
+  /** The other direction, if it has been needed. */
+  readonly madeSender: Sender | null;
+  /** What an error says of the peer. */
+  readonly peerDetails: ErrorDetails | undefined;
+  onFailed(error: Error): void;
 }

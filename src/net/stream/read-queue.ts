@@ -1,0 +1,181 @@
+import type { Loop } from '../../loop/loop.js';
+import { closedError, errorFrom, timeoutError, UasyncError } from '../../ring/errors.js';
+import { Queue } from '../socket/queue.js';
+import type { FdReceiver } from '../socket/received-fds.js';
+import { ALL, type Reader, type Sink } from './reader.js';
+import { NO_QUEUE, ReceiveQueue } from './receive-queue.js';
+
+/**
+ * The reads of a connection that wait, in order, and the bytes that wait to be read. The receiver adds what the kernel
+ * delivers, and says when nothing more will come.
+ */
+export class ReadQueue {
+  readonly #loop: Loop;
+  readonly #owner: ReadQueueOwner;
+  readonly #readers = new Queue<Reader>();
+  /** Unread bytes. Most connections that are read all the time never have a queue of their own: see `own`. */
+  bytes = NO_QUEUE;
+  /** Whether the kernel is filling the first reader's memory: only that completion settles the reader. */
+  filling = false;
+  /** The peer has ended its side. */
+  ended = false;
+  /** The connection has failed. */
+  error: Error | null = null;
+  /** This side reads no more. */
+  #refuses = false;
+  /** A Unix socket's descriptors, if it takes them: set before the first read. */
+  fds: FdReceiver | null = null;
+
+  constructor(loop: Loop, owner: ReadQueueOwner) {
+    this.#loop = loop;
+    this.#owner = owner;
+  }
+
+  /** Whether nothing more can arrive. */
+  get over(): boolean {
+    return this.ended || this.error !== null;
+  }
+
+  /** The reader whose turn it is, if one waits. */
+  get first(): Reader | null {
+    return this.#readers.first;
+  }
+
+  /** How many readers wait. */
+  get length(): number {
+    return this.#readers.length;
+  }
+
+  /** How many bytes, or chunks, may wait beyond the marks: what the first reader needs at once. */
+  get wanted(): number {
+    return this.#readers.first?.wants ?? 0;
+  }
+
+  /** The unread bytes, where more can be added. */
+  get own(): ReceiveQueue {
+    if (this.bytes === NO_QUEUE) this.bytes = new ReceiveQueue();
+    return this.bytes;
+  }
+
+  /** Settles a reader at once if it is first and what it asks for is there; else it waits. */
+  add(reader: Reader): void {
+    if (this.#readers.first !== null || !this.#serve(reader)) this.#readers.push(reader);
+    else reader.clear();
+    if (this.fds !== null) this.#dropFds();
+  }
+
+  /** Settles readers from the unread bytes, as many as can be. */
+  serve(): void {
+    const readers = this.#readers;
+    for (let reader = readers.first; reader !== null && !this.filling; reader = readers.first) {
+      if (!this.#serve(reader)) break;
+      readers.shift();
+      reader.clear();
+    }
+    if (this.fds !== null) this.#dropFds();
+  }
+
+  /** Settles the first reader with bytes that are in its own memory already. */
+  filled(length: number): void {
+    const reader = this.#readers.shift()!;
+    reader.resolve(length);
+    reader.clear();
+  }
+
+  /** Settles the first reader with a chunk. */
+  give(chunk: Buffer): void {
+    const reader = this.#readers.shift()!;
+    reader.give(chunk);
+    reader.clear();
+  }
+
+  /** Rejects the first reader. */
+  fail(error: Error): void {
+    const reader = this.#readers.shift()!;
+    reader.fail(error);
+    reader.clear();
+  }
+
+  /** A reader has given up. What it waited for may be more than the next one asks for. */
+  remove(reader: Reader): void {
+    this.#readers.remove(reader);
+    reader.putBack(this.own);
+    this.serve();
+  }
+
+  /** The reader that forwards to `sink`, if it waits. */
+  readerInto(sink: Sink): Reader | null {
+    let reader = this.#readers.first;
+    while (reader !== null && reader.wish.sink !== sink) reader = reader.next;
+    return reader;
+  }
+
+  /** Puts bytes back, to be read before all others. */
+  unread(bytes: Buffer): void {
+    const queue = this.own;
+    this.#readers.first?.putBack(queue);
+    queue.unread(bytes);
+  }
+
+  /** Rejects all readers; one whose memory is being filled rejects with that completion. */
+  timeOut(): void {
+    const filling = this.filling ? this.#readers.shift()! : null;
+    const readers = this.#readers.takeAll();
+    if (filling !== null) {
+      this.#readers.push(filling);
+      filling.giveUp(timeoutError('read'));
+    }
+    for (const reader of readers) {
+      reader.putBack(this.own);
+      reader.fail(timeoutError('read'));
+      reader.clear();
+    }
+  }
+
+  /** Rejects those that wait and those to come, and drops what is unread. */
+  refuse(): void {
+    this.#refuses = true;
+    this.serve();
+    this.drop();
+  }
+
+  /** Drops the unread bytes, and the descriptors that came with them. */
+  drop(): void {
+    this.bytes = NO_QUEUE;
+    this.fds?.close();
+  }
+
+  /** Settles a reader from what is there already; false if it has to wait. */
+  #serve(reader: Reader): boolean {
+    if (reader.detached) {
+      reader.fail(new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'));
+    } else if (this.#refuses || !reader.serve(this.bytes)) {
+      const { closing } = this.#loop;
+      // A sink takes its time, but everything.
+      const untaken = reader.asks === ALL && this.bytes.length !== 0;
+      if (untaken && !closing && !this.#refuses) return false;
+      if (this.error !== null || this.#refuses || (closing && (untaken || !this.ended))) {
+        reader.putBack(this.own);
+        // Made only if a reader waits: capturing its stack would cost a tenth of a short connection.
+        reader.fail(
+          this.error === null ? closedError(closing ? 'The loop' : 'The connection') : errorFrom(this.error),
+        );
+      } else if (this.ended) {
+        reader.end(this.own);
+        if (this.bytes.length === 0) this.#owner.onPeerEnded();
+      } else return false;
+    }
+    return true;
+  }
+
+  /** Closes descriptors that came with bytes which have been read: they can no longer be taken. */
+  #dropFds(): void {
+    this.fds!.drop(this.bytes.length + (this.#readers.first?.wish.filled ?? 0));
+  }
+}
+
+/** What is told of the end. */
+export interface ReadQueueOwner {
+  /** A reader was told that the peer has ended, and nothing is left to read. */
+  onPeerEnded(): void;
+}
