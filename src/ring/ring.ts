@@ -1,13 +1,15 @@
 import type { InspectOptionsStylized } from 'node:util';
 import * as abi from './abi.js';
-import { checkDuration, checkFunction, checkInt, checkU32, checkUint8Array, microseconds } from './check.js';
+import { checkDuration, checkInt, checkU32, checkUint8Array, microseconds } from './check.js';
 import { CompletionQueue } from './completion-queue.js';
+import { type CompletionSource, copyCqesInto, copyNewCqes, forEachCqe, reap } from './completions.js';
 import type { Cqe, CqeSink } from './cqe.js';
 import { EAGAIN, EINVAL } from './errno.js';
-import { argTypeError, systemError } from './errors.js';
+import { systemError } from './errors.js';
 import { custom, shown } from './inspect.js';
 import { KernelEntry } from './kernel-entry.js';
 import type { Mapping } from './mapping.js';
+import { holdRing, releaseRing } from './open-rings.js';
 import { Pins } from './pins.js';
 import { Registrations } from './registrations.js';
 import { RingHandle } from './ring-handle.js';
@@ -19,23 +21,12 @@ import { PARAMS } from './structs.js';
 import { SubmissionQueue } from './submission-queue.js';
 
 /**
- * Rings whose memory the kernel may write to: all open ones, and closed ones with operations that it was
- * not known to be done with. A ring that is dropped without `close()` must not be collected.
- */
-const held = new Set<Ring>();
-
-/** The kernel has given out this descriptor: a ring of ours that has it was closed by other code. */
-function takeFromLost(fd: number): void {
-  for (const ring of held) if (ring.fd === fd) ring.lose();
-}
-
-/**
  * A submission queue and a completion queue shared with the kernel, io_uring(7).
  *
  * Entries are filled through `getSqe()` and reach the kernel with `submit()`; completions come back
  * through `copyCqes()`. One thread uses a ring; there may be many rings.
  */
-export class Ring extends Registrations {
+export class Ring extends Registrations implements CompletionSource {
   /** The SETUP_ flags that the kernel agreed to. */
   readonly flags: number;
   /** The FEAT_ flags of this kernel. */
@@ -45,7 +36,8 @@ export class Ring extends Registrations {
   readonly #kernel: KernelEntry;
   #memory: RingMemory;
   #sq: SubmissionQueue;
-  #cq: CompletionQueue;
+  /** @internal */
+  cq: CompletionQueue;
   /** @internal What entries point at until they are submitted. */
   readonly scratch = new Scratch();
   /** @internal While above 0, scratch memory is not taken back: an entry is being prepared elsewhere. */
@@ -66,15 +58,14 @@ export class Ring extends Registrations {
     const { fd, params, memory } = setupRing(entries, options);
     this.flags = params.readUInt32LE(PARAMS.flags);
     this.features = params.readUInt32LE(PARAMS.features);
-    if (!(this.flags & abi.SETUP_REGISTERED_FD_ONLY)) takeFromLost(fd);
-    held.add(this);
     this.#handle = new RingHandle(fd, this.flags, this.features);
+    holdRing(this);
     this.#kernel = new KernelEntry(this.#handle, this.flags);
     this.pins = keepBuffers ? new Pins() : null;
     this.#memory = memory;
     this.#sqe = new Sqe(this.scratch);
     this.#sq = new SubmissionQueue(memory, params, this.flags, this.#sqe, this.pins);
-    this.#cq = new CompletionQueue(memory, params, this.flags, this.pins);
+    this.cq = new CompletionQueue(memory, params, this.flags, this.pins);
   }
 
   /** @internal */
@@ -116,7 +107,7 @@ export class Ring extends Registrations {
 
   /** How many entries the completion queue holds; the kernel keeps what comes beyond. */
   get cqEntries(): number {
-    return this.#cq.entries;
+    return this.cq.entries;
   }
 
   // --- Submission -------------------------------------------------------------------------------
@@ -188,12 +179,12 @@ export class Ring extends Registrations {
    */
   installFile(index: number, low: number, high: number): number {
     if (this.sqReady !== 0) this.submitAndGetEvents();
-    const at = this.#cq.nextAt;
+    const at = this.cq.nextAt;
     // While some overflow, new ones queue behind them.
     if (at < 0 || this.sqReady !== 0 || this.cqHasOverflow) return EAGAIN;
     this.getSqe()!.userDataWords(low, high).fixedFdInstall(index);
     this.#sq.publish();
-    return this.#handle.enterOpening(this.#cq.words, at, high);
+    return this.#handle.enterOpening(this.cq.words, at, high);
   }
 
   /** @internal As `submitAndGetEvents()`; one of the entries closes a descriptor that this worker would close. */
@@ -268,7 +259,7 @@ export class Ring extends Registrations {
    */
   get cqReady(): number {
     this.#assertOpen();
-    return this.#cq.ready;
+    return this.cq.ready;
   }
 
   /** Whether completions wait in the kernel for room in the queue. io_uring_cq_has_overflow(3) */
@@ -280,7 +271,7 @@ export class Ring extends Registrations {
   /** Completions that the kernel lost for want of memory: 0 on every kernel with FEAT_NODROP. */
   get cqDropped(): number {
     this.#assertOpen();
-    return this.#cq.dropped;
+    return this.cq.dropped;
   }
 
   /**
@@ -288,25 +279,14 @@ export class Ring extends Registrations {
    * The sink may submit, reap again, and close or resize the ring.
    */
   reap(sink: CqeSink): number {
-    return this.#reap(sink, true);
+    this.#assertOpen();
+    return reap(this, sink, true);
   }
 
   /** @internal The same without those that overflowed: see `cqHasOverflow`. */
   reapQueue(sink: CqeSink): number {
-    return this.#reap(sink, false);
-  }
-
-  #reap(sink: CqeSink, overflown: boolean): number {
-    if (typeof sink?.onCqe !== 'function') throw argTypeError('sink', 'an object with onCqe()', sink);
     this.#assertOpen();
-    let count = 0;
-    for (;;) {
-      count += this.#cq.drain(sink);
-      if (this.closed) return count;
-      if (!overflown || !(this.#sq.flags & abi.SQ_CQ_OVERFLOW)) return count;
-      this.#enter(0, 0, true);
-      if (this.#cq.ready === 0) return count;
-    }
+    return reap(this, sink, false);
   }
 
   /**
@@ -314,21 +294,7 @@ export class Ring extends Registrations {
    * io_uring_for_each_cqe(3)
    */
   forEachCqe(fn: (cqe: Cqe) => void): number {
-    checkFunction('fn', fn);
-    let count = 0;
-    do {
-      this.#waitFor(0);
-      // No more than are there now: `fn` may submit.
-      for (let left = this.#cq.ready; left > 0 && !this.closed; left--) {
-        const cqe = emptyCqe();
-        if (!this.#cq.next(cqe)) break;
-        // Given back one by one, so that what `fn` throws leaves the rest in the queue.
-        this.#cq.publish();
-        count++;
-        fn(cqe);
-      }
-    } while (!this.closed && this.cqHasOverflow && count !== 0);
-    return count;
+    return forEachCqe(this, fn);
   }
 
   /**
@@ -342,37 +308,12 @@ export class Ring extends Registrations {
    */
   copyCqes(into: Cqe[], waitNr?: number): number;
   copyCqes(into: number | Cqe[] = 0, waitNr = 0): Cqe[] | number {
-    if (!Array.isArray(into)) return this.#copyNew(into);
-    checkInt('waitNr', waitNr, 0, into.length);
-    this.#waitFor(waitNr);
-    let count = 0;
-    try {
-      while (count < into.length) {
-        into[count] ??= emptyCqe();
-        const cqe = into[count]!;
-        if (typeof cqe !== 'object') throw argTypeError(`into[${count}]`, 'an object', cqe);
-        if (!this.#cq.next(cqe)) break;
-        count++;
-      }
-    } finally {
-      if (count !== 0) this.#cq.publish();
-    }
-    return count;
+    return Array.isArray(into) ? copyCqesInto(this, into, waitNr) : copyNewCqes(this, into);
   }
 
-  #copyNew(waitNr: number): Cqe[] {
-    checkInt('waitNr', waitNr, 0, 0x7fffffff);
-    this.#waitFor(waitNr);
-    const cqes: Cqe[] = [];
-    this.forEachCqe(cqe => cqes.push(cqe));
-    return cqes;
-  }
-
-  /** Blocks until `count` completions are there; entries filled before are not submitted. */
-  #waitFor(count: number): void {
-    if (count > this.cqEntries) checkInt('waitNr', count, 0, this.cqEntries);
-    if (this.cqReady < count) this.#enter(0, count, true);
-    else if (this.cqReady === 0 && this.cqHasOverflow) this.#enter(0, 0, true);
+  /** @internal */
+  getEvents(waitNr: number): void {
+    this.#enter(0, waitNr, true);
   }
 
   /** Whether work waits for a system call of this thread. SETUP_TASKRUN_FLAG, 5.19 */
@@ -384,13 +325,13 @@ export class Ring extends Registrations {
   /** Whether completions count on a registered eventfd; they do at first. io_uring_cq_eventfd_toggle(3), 5.8 */
   cqEventfdToggle(enabled: boolean): void {
     this.#assertOpen();
-    this.#cq.toggleEventfd(enabled);
+    this.cq.toggleEventfd(enabled);
   }
 
   /** io_uring_cq_eventfd_enabled(3) */
   get cqEventfdEnabled(): boolean {
     this.#assertOpen();
-    return this.#cq.eventfdEnabled;
+    return this.cq.eventfdEnabled;
   }
 
   // --- Registration and the end -----------------------------------------------------------------
@@ -430,7 +371,7 @@ export class Ring extends Registrations {
     const params = resizeParams(entries, cqEntries);
     if (this.flags & abi.SETUP_NO_MMAP) throw systemError(EINVAL, 'io_uring_register');
     this.#sq.publish();
-    this.#cq.publish();
+    this.cq.publish();
     const failed = this.register(abi.REGISTER_RESIZE_RINGS, params, 1);
     if (failed < 0) throw systemError(failed, 'io_uring_register');
     params.writeUInt32LE(this.features, PARAMS.features);
@@ -442,9 +383,9 @@ export class Ring extends Registrations {
       throw error;
     }
     this.#sq.retire();
-    this.#cq.retire();
+    this.cq.retire();
     this.#sq = new SubmissionQueue(this.#memory, params, this.flags, this.#sqe, this.pins);
-    this.#cq = new CompletionQueue(this.#memory, params, this.flags, this.pins);
+    this.cq = new CompletionQueue(this.#memory, params, this.flags, this.pins);
     old.unmap();
   }
 
@@ -454,10 +395,10 @@ export class Ring extends Registrations {
    * reap first where that matters. io_uring_queue_exit(3)
    */
   close(): void {
-    if (this.pins === null || (this.pins.size === 0 && this.#sqe.keptForever.length === 0)) held.delete(this);
+    if (this.pins === null || (this.pins.size === 0 && this.#sqe.keptForever.length === 0)) releaseRing(this);
     this.#handle.close();
     this.#sq.retire();
-    this.#cq.retire();
+    this.cq.retire();
     this.#sqe.retire();
     this.#memory.unmap();
     this.scratch.unmap();
@@ -477,8 +418,4 @@ export class Ring extends Registrations {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-function emptyCqe(): Cqe {
-  return { userData: 0, res: 0, flags: 0 };
 }

@@ -1,0 +1,86 @@
+import { checkFunction, checkInt } from './check.js';
+import type { CompletionQueue } from './completion-queue.js';
+import type { Cqe, CqeSink } from './cqe.js';
+import { argTypeError } from './errors.js';
+
+/** What taking completions needs of a ring. */
+export interface CompletionSource {
+  readonly cq: CompletionQueue;
+  readonly closed: boolean;
+  readonly cqEntries: number;
+  readonly cqReady: number;
+  readonly cqHasOverflow: boolean;
+  /** Has the kernel post completions, overflow included; waits until `waitNr` are there. */
+  getEvents(waitNr: number): void;
+}
+
+/** Hands completions to `sink`, with `overflown` also those that overflowed; returns how many. */
+export function reap(ring: CompletionSource, sink: CqeSink, overflown: boolean): number {
+  if (typeof sink?.onCqe !== 'function') throw argTypeError('sink', 'an object with onCqe()', sink);
+  let count = 0;
+  for (;;) {
+    count += ring.cq.drain(sink);
+    if (ring.closed) return count;
+    if (!overflown || !ring.cqHasOverflow) return count;
+    ring.getEvents(0);
+    if (ring.cq.ready === 0) return count;
+  }
+}
+
+/** See `Ring.forEachCqe`. */
+export function forEachCqe(ring: CompletionSource, fn: (cqe: Cqe) => void): number {
+  checkFunction('fn', fn);
+  let count = 0;
+  do {
+    waitFor(ring, 0);
+    // No more than are there now: `fn` may submit.
+    for (let left = ring.cq.ready; left > 0 && !ring.closed; left--) {
+      const cqe = emptyCqe();
+      if (!ring.cq.next(cqe)) break;
+      // Given back one by one, so that what `fn` throws leaves the rest in the queue.
+      ring.cq.publish();
+      count++;
+      fn(cqe);
+    }
+  } while (!ring.closed && ring.cqHasOverflow && count !== 0);
+  return count;
+}
+
+/** All completions in the queue, in new objects, after waiting until `waitNr` are there. */
+export function copyNewCqes(ring: CompletionSource, waitNr: number): Cqe[] {
+  checkInt('waitNr', waitNr, 0, 0x7fffffff);
+  waitFor(ring, waitNr);
+  const cqes: Cqe[] = [];
+  forEachCqe(ring, cqe => cqes.push(cqe));
+  return cqes;
+}
+
+/** Completions into the objects of `into`, at most as many as it has; returns how many. */
+export function copyCqesInto(ring: CompletionSource, into: Cqe[], waitNr: number): number {
+  checkInt('waitNr', waitNr, 0, into.length);
+  waitFor(ring, waitNr);
+  let count = 0;
+  try {
+    while (count < into.length) {
+      into[count] ??= emptyCqe();
+      const cqe = into[count]!;
+      if (typeof cqe !== 'object') throw argTypeError(`into[${count}]`, 'an object', cqe);
+      if (!ring.cq.next(cqe)) break;
+      count++;
+    }
+  } finally {
+    if (count !== 0) ring.cq.publish();
+  }
+  return count;
+}
+
+/** Blocks until `count` completions are there; entries filled before are not submitted. */
+function waitFor(ring: CompletionSource, count: number): void {
+  if (count > ring.cqEntries) checkInt('waitNr', count, 0, ring.cqEntries);
+  if (ring.cqReady < count) ring.getEvents(count);
+  else if (ring.cqReady === 0 && ring.cqHasOverflow) ring.getEvents(0);
+}
+
+function emptyCqe(): Cqe {
+  return { userData: 0, res: 0, flags: 0 };
+}
