@@ -19,6 +19,8 @@ type Lib = ReturnType<Koffi['load']>;
 const EFD_CLOEXEC = 0o2000000;
 const EFD_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
+const O_CLOEXEC = 0o2000000;
+const O_NONBLOCK = 0o4000;
 const F_DUPFD_CLOEXEC = 1030;
 const STDIO_MAX = 2;
 
@@ -29,6 +31,7 @@ type Calls =
   | 'socket'
   | 'accept'
   | 'eventfd'
+  | 'pipe'
   | 'openFile'
   | 'duplicate'
   | 'close'
@@ -41,6 +44,7 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
   const socket = lib.func('int socket(int, int, int)');
   const accept4 = lib.func('accept4', 'int', ['int', 'intptr_t', 'intptr_t', 'int']);
   const eventfd = lib.func('int eventfd(uint, int)');
+  const pipe2 = lib.func('int pipe2(void *, int)');
   const openFile = lib.func('syscall', 'int', ['int', 'int', 'intptr_t', 'intptr_t', 'int']);
   const fcntl = lib.func('int fcntl(int, int, int)');
   const close = lib.func('int close(int)');
@@ -111,6 +115,18 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
         add(env, closeHook, copy + fd);
       }
       return fd;
+    },
+    pipe(ends) {
+      if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) === -1) return -errno();
+      if (ends[0]! >= first) {
+        remove(env, closeHook, copy + ends[0]!);
+        add(env, closeHook, copy + ends[0]!);
+      }
+      if (ends[1]! >= first) {
+        remove(env, closeHook, copy + ends[1]!);
+        add(env, closeHook, copy + ends[1]!);
+      }
+      return 0;
     },
     openFile(number, directory, path, flags, last) {
       const fd = openFile(number, directory, path, flags, last);

@@ -79,6 +79,10 @@ export interface Libc {
   ioUringRegister(fd: number, opcode: number, arg: Uint8Array | null, count: number): number;
   /** Any system call of up to six arguments, the first and the last of 32 bits. syscall(2) */
   syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
+  /** Which of `count` descriptors are ready now; `address` is that of their struct pollfd[]. poll(2) */
+  poll(address: number, count: number): number;
+  /** Copies memory, by addresses. memcpy(3) */
+  copy(to: number, from: number, length: number): void;
   /** Maps part of a ring's fd, and writes it down in `place`; the address, or a negative errno. */
   mmapRing(fd: number, length: number, offset: number, place: Place): number;
   /** Maps zeroed private memory that costs nothing until it is touched. */
@@ -122,8 +126,11 @@ export interface Libc {
   interfaceName(index: number): string | null;
   /** A counter that wakes who polls it, eventfd(2). */
   eventfd(): number;
+  /** A pipe whose ends do not wait: reading, then writing. pipe2(2) */
+  pipe(ends: Int32Array): number;
   /**
-   * Opens a file. openat(2) or openat2(2)
+   * Opens a file, openat(2) or openat2(2), or anything else by a system call whose result is a descriptor and whose
+   * arguments have these types.
    * @param number the system call's.
    * @param path where a path is.
    * @param flags openat's, or where a struct open_how is; `last` is the mode, or the size of that.
@@ -229,6 +236,8 @@ function wrap(koffi: Koffi): Libc {
     'intptr_t',
     'int',
   ]);
+  const poll = lib.func('poll', 'int', ['intptr_t', 'ulong', 'int']);
+  const memcpy = lib.func('memcpy', 'void', ['intptr_t', 'intptr_t', 'size_t']);
   const mmap = lib.func('mmap', 'intptr_t', ['intptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = lib.func('munmap', 'int', ['intptr_t', 'size_t']);
   const madvise = lib.func('madvise', 'int', ['intptr_t', 'size_t', 'int']);
@@ -264,6 +273,8 @@ function wrap(koffi: Koffi): Libc {
     ioUringRegister: (fd, opcode, arg, count) =>
       result(register(NR_IO_URING_REGISTER, fd, opcode, arg, count)),
     syscall: (number, a, b, c, d, e, f) => result(syscall(number, a, b, c, d, e, f)),
+    poll: (address, count) => result(poll(address, count, 0)),
+    copy: memcpy,
     // From mmap to the note, and from the note to munmap, is a straight line: see descriptor-calls.ts.
     mmapRing(fd, length, offset, { words, at }) {
       words[at + 1] = length;

@@ -96,6 +96,19 @@ export const SOCKADDR_IN6 = {
 /** struct sockaddr_un */
 export const SOCKADDR_UN = { size: 110, sun_family: 0, sun_path: 2 } as const;
 
+/** struct epoll_event, packed on x64 only */
+export const EPOLL_EVENT =
+  process.arch === 'x64' ? ({ size: 12, events: 0, data: 4 } as const) : ({ size: 16, events: 0, data: 8 } as const);
+
+/** struct pollfd */
+export const POLLFD = { size: 8, fd: 0, events: 4, revents: 6 } as const;
+
+/** struct itimerspec */
+export const ITIMERSPEC = { size: 32, it_interval: 0, it_value: 16 } as const;
+
+/** struct mmsghdr */
+export const MMSGHDR = { size: 64, msg_hdr: 0, msg_len: 56 } as const;
+
 /** struct statx, see statx(2) */
 export const STATX = {
   size: 256,
