@@ -8,7 +8,8 @@ import './patience.js';
 
 const BELOW: Record<string, readonly string[]> = {
   ring: [],
-  loop: ['ring'],
+  soft: ['ring'],
+  loop: ['ring', 'soft'],
   net: ['ring', 'loop'],
   fs: ['ring', 'loop'],
   threads: ['ring', 'loop', 'net'],

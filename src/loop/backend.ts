@@ -1,5 +1,6 @@
 /**
- * The seam below the loop: what executes its entries. `RingBackend` has the kernel do it, through io_uring.
+ * The seam below the loop: what executes its entries. `RingBackend` has the kernel do it, through io_uring;
+ * `SoftBackend` (src/soft) does it in this thread, by system calls that do not wait.
  *
  * A backend is of one thread and one loop. It promises exactly one final completion for each entry, those that
  * are cancelled included, and that it touches no memory of an operation after its final completion.
@@ -10,9 +11,9 @@ import type { Scratch } from '../ring/scratch.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
 
-/** Where entries go in and completions come out. `Ring` is one. */
+/** Where entries go in and completions come out. `Ring` is one, `SoftRing` another. */
 export interface Queues {
-  /** Names these queues to other threads, which post completions here: MSG_RING. */
+  /** Names these queues to other threads, which post completions here: MSG_RING. -1 if they cannot. */
   readonly fd: number;
   readonly sqEntries: number;
   readonly cqEntries: number;
@@ -33,8 +34,11 @@ export interface Queues {
 
   /** The next free entry, the same cursor every time; null when the queue is full. */
   getSqe(): Sqe | null;
-  /** Submits what is queued and makes ready what has completed, without waiting. */
-  submitAndGetEvents(): number;
+  /**
+   * Submits what is queued and makes ready what has completed, without waiting.
+   * @param look false if there is no hurry to find out what has become ready, should that cost a call of its own.
+   */
+  submitAndGetEvents(look?: boolean): number;
   /** The same, and waits for `waitNr` completions, `timeoutMs` milliseconds at most. For the end of a loop. */
   submitAndWaitTimeout(waitNr: number, timeoutMs: number): number;
   /** Submits what is queued; one of the entries closes a descriptor that this worker would close at its end. */
@@ -68,6 +72,12 @@ export interface BufferTable {
 
 /** Executes what a loop queues. */
 export interface Backend {
+  readonly kind: 'io_uring' | 'epoll';
+  /**
+   * Whether entries that need not wait have completed once they are submitted, and what has become ready is found out
+   * by a call in each turn; else the kernel posts completions by itself.
+   */
+  readonly completesAtOnce: boolean;
   readonly queues: Queues;
   readonly wakeUp: WakeUp;
   readonly fixedBuffers: BufferTable;

@@ -1,6 +1,7 @@
 import { isMainThread, type Worker } from 'node:worker_threads';
 import { UasyncError } from '../ring/errors.js';
 import { unmapLeftovers } from '../ring/thread-records.js';
+import type { BackendKind } from './choose-backend.js';
 import { Loop } from './loop.js';
 import type { LoopOptions } from './loop-options.js';
 import { discardPinned } from './pinned.js';
@@ -46,16 +47,31 @@ function endLast(): void {
 }
 
 /**
- * Whether this thread has a loop, or `loop()` can create one. If there is none, one is created and closed again.
- * If the result is false, the error of `loop()` says why.
+ * Whether this thread's loop runs on io_uring, or one could: it is created and closed again. If the result is false,
+ * the error of `loop({ backend: 'io_uring' })` says why. Sockets and files need no io_uring: see `availableBackend()`.
  */
 export function uasyncAvailable(): boolean {
-  if (current !== undefined && !current.closed) return true;
+  if (current !== undefined && !current.closed && current.backend === 'io_uring') return true;
+  return tried({ backend: 'io_uring' }) !== null;
+}
+
+/**
+ * What this thread's loop runs on, or would by default; null if there can be no loop here, and the error of `loop()`
+ * says why.
+ */
+export function availableBackend(): BackendKind | null {
+  if (current !== undefined && !current.closed) return current.backend;
+  return tried({ warn: false });
+}
+
+/** Makes a loop and closes it; what it ran on, null if the kernel refuses. */
+function tried(options: LoopOptions): BackendKind | null {
   try {
-    new Loop().close();
-    return true;
+    const attempt = new Loop(options);
+    attempt.close();
+    return attempt.backend;
   } catch (error) {
     if (!(error instanceof UasyncError)) throw error;
-    return false;
+    return null;
   }
 }

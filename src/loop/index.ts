@@ -2,10 +2,11 @@
 export { AbortError } from './abort.js';
 export type { ActiveResource } from './active.js';
 export type { BlockStats } from './blocks.js';
-export { loop, uasyncAvailable } from './current.js';
+export type { BackendKind } from './choose-backend.js';
+export { availableBackend, loop, uasyncAvailable } from './current.js';
 export type { Completion, IterateOptions, Iteration } from './iteration.js';
 export type { Loop } from './loop.js';
-export type { LoopOptions } from './loop-options.js';
+export type { BackendChoice, LoopOptions } from './loop-options.js';
 export type { LoopStats } from './loop-stats.js';
 export { allocPinned } from './pinned.js';
 export { type SignalIterator, signals } from './signals.js';

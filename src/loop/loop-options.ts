@@ -1,5 +1,5 @@
 import { checkInt } from '../ring/check.js';
-import { argValueError } from '../ring/errors.js';
+import { argTypeError, argValueError } from '../ring/errors.js';
 import { ringsAreCounted } from '../ring/locked-memory.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 
@@ -34,7 +34,18 @@ export interface LoopOptions {
    * One that does wait holds up the thread for as long. 'never' leaves them to the ring, as `inline: false` does.
    */
   inlineWrites?: 'adaptive' | 'never';
+  /**
+   * What executes operations: io_uring, or where that is denied `'epoll'`, system calls that do not wait and an epoll
+   * instance. Default `'auto'`, which is io_uring if it can be used; the environment variable `UASYNC_BACKEND` sets
+   * another default.
+   */
+  backend?: BackendChoice;
+  /** Whether a process warning tells once that `'auto'` has fallen back to epoll; default true. */
+  warn?: boolean;
 }
+
+/** What executes a loop's operations, or how that is chosen. */
+export type BackendChoice = 'auto' | 'io_uring' | 'epoll';
 
 const LOOP_OPTIONS = optionNames<LoopOptions>({
   entries: true,
@@ -43,7 +54,19 @@ const LOOP_OPTIONS = optionNames<LoopOptions>({
   busyPoll: true,
   inline: true,
   inlineWrites: true,
+  backend: true,
+  warn: true,
 });
+
+const CHOICES: readonly unknown[] = ['auto', 'io_uring', 'epoll'];
+
+/** The default of `backend`. */
+function backendOfEnvironment(): BackendChoice {
+  const { UASYNC_BACKEND } = process.env;
+  if (UASYNC_BACKEND === undefined || UASYNC_BACKEND === '') return 'auto';
+  if (CHOICES.includes(UASYNC_BACKEND)) return UASYNC_BACKEND as BackendChoice;
+  throw argValueError('UASYNC_BACKEND', "must be 'auto', 'io_uring' or 'epoll'", UASYNC_BACKEND);
+}
 
 const BUSY_POLL_MAX = 1e6;
 
@@ -71,5 +94,10 @@ export function withDefaults(options: LoopOptions): Required<LoopOptions> {
   if (inlineWrites !== 'adaptive' && inlineWrites !== 'never') {
     throw argValueError('options.inlineWrites', "must be 'adaptive' or 'never'", inlineWrites);
   }
-  return { entries, cqEntries, memory, busyPoll, inline, inlineWrites };
+  const { backend = backendOfEnvironment(), warn = true } = options;
+  if (!CHOICES.includes(backend)) {
+    throw argValueError('options.backend', "must be 'auto', 'io_uring' or 'epoll'", backend);
+  }
+  if (typeof warn !== 'boolean') throw argTypeError('options.warn', 'of type boolean', warn);
+  return { entries, cqEntries, memory, busyPoll, inline, inlineWrites, backend, warn };
 }

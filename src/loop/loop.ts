@@ -16,6 +16,7 @@ import { type ActiveResource, activeOf, keepsStacks, noteStack } from './active.
 import type { Backend, Queues } from './backend.js';
 import { BlockPool, sumOf } from './blocks.js';
 import { Callbacks } from './callbacks.js';
+import { type BackendKind, makeBackend } from './choose-backend.js';
 import { hasMore } from './completion.js';
 import { FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
@@ -28,7 +29,6 @@ import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers
 import { submitRaw } from './raw.js';
 import { now, setImmediate } from './real-timers.js';
 import { Reclaim } from './reclaim.js';
-import { RingBackend } from './ring-backend.js';
 import { Scheduler } from './scheduler.js';
 import { traceCancel, traceEnd, traceStart, traceStarts, tracing } from './trace.js';
 import { throwLater } from './uncaught.js';
@@ -99,14 +99,15 @@ export class Loop {
 
   /** @internal Use `loop()`. @param backend another one than it makes itself: for tests. */
   constructor(options: LoopOptions = {}, backend?: Backend) {
-    const { entries, cqEntries, memory, busyPoll, inline, inlineWrites } = withDefaults(options);
+    const settings = withDefaults(options);
+    const { memory, busyPoll, inline, inlineWrites } = settings;
     const reclaim = new Reclaim(
       this.#operations.slots,
       () => this.blocks.short && !this.#closing,
       callback => this.callSoon(callback),
     );
     this.blocks = new BlockPool(memory, () => reclaim.start());
-    this.#backend = backend ?? new RingBackend(entries, cqEntries);
+    this.#backend = backend ?? makeBackend(settings);
     this.#queues = this.#backend.queues;
     this.ops = this.#backend.ops;
     this.#scheduler = new Scheduler(this.#backend.wakeUp, this, busyPoll);
@@ -147,6 +148,11 @@ export class Loop {
   /** @internal Whether a plain call made now saves a submission: little is going on, and nothing else is queued. */
   get isQuiet(): boolean {
     return this.quiet && this.#queues.sqReady === 0;
+  }
+
+  /** What executes its operations. */
+  get backend(): BackendKind {
+    return this.#backend.kind;
   }
 
   /** Whether `close()` has been called. */
@@ -423,9 +429,10 @@ export class Loop {
     if (!this.#callbacks.isEmpty) this.#callbacks.run();
     if (this.#closed) return false;
     const queued = this.#queues.sqReady;
-    if (queued !== 0 || (reap && this.#queues.cqReady === 0 && this.#hidden))
-      this.#queues.submitAndGetEvents();
-    if (reap || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.#reap();
+    const { completesAtOnce } = this.#backend;
+    if (queued !== 0 || (reap && this.#hidden && (completesAtOnce || this.#queues.cqReady === 0)))
+      this.#queues.submitAndGetEvents(reap);
+    if (reap || completesAtOnce || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.#reap();
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.

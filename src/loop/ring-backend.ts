@@ -28,6 +28,8 @@ const SETUP_FLAGS =
 
 /** A ring of the kernel's executes the entries. */
 export class RingBackend implements Backend {
+  readonly kind = 'io_uring';
+  readonly completesAtOnce = false;
   readonly queues: Ring;
   readonly wakeUp: RingWakeUp;
   readonly fixedBuffers: RegisteredBuffers;

@@ -33,6 +33,8 @@ export const ENOBUFS = -105;
 export const ENOTCONN = -107;
 export const ETIMEDOUT = -110;
 export const ECONNREFUSED = -111;
+export const EALREADY = -114;
+export const EINPROGRESS = -115;
 export const ECANCELED = -125;
 /** Never seen by system calls: what a thread of the kernel that is interrupted in `open` completes with. */
 export const ERESTARTSYS = -512;

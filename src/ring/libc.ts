@@ -27,6 +27,8 @@ const MAP_NORESERVE = 0x4000;
 const MAP_POPULATE = 0x8000;
 const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
+/** A word of the shared memory, in the first page behind what thread-records.ts has there. */
+const FIRST_AT = 4092;
 const SIOCOUTQ = 0x5411;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
@@ -81,6 +83,8 @@ export interface Libc {
   syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
   /** Which of `count` descriptors are ready now; `address` is that of their struct pollfd[]. poll(2) */
   poll(address: number, count: number): number;
+  /** The time on a clock, into a struct timespec at an address. clock_gettime(2) */
+  clockGettime(clock: number, address: number): number;
   /** Copies memory, by addresses. memcpy(3) */
   copy(to: number, from: number, length: number): void;
   /** Maps part of a ring's fd, and writes it down in `place`; the address, or a negative errno. */
@@ -170,6 +174,8 @@ export interface Libc {
   keepAtExit(fd: number): void;
   /** Memory of zeros that all threads of the process have; null where koffi could not be guarded. */
   readonly sharedMemory: ArrayBuffer | null;
+  /** Whether this is the first call of it in the process, in whichever thread; where they share no memory, in this one. */
+  isFirst(): boolean;
   /** This thread's id. gettid(2) */
   threadId(): number;
   /** Whether this process has such a thread. tgkill(2) */
@@ -237,6 +243,7 @@ function wrap(koffi: Koffi): Libc {
     'int',
   ]);
   const poll = lib.func('poll', 'int', ['intptr_t', 'ulong', 'int']);
+  const clockGettime = lib.func('clock_gettime', 'int', ['int', 'intptr_t']);
   const memcpy = lib.func('memcpy', 'void', ['intptr_t', 'intptr_t', 'size_t']);
   const mmap = lib.func('mmap', 'intptr_t', ['intptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = lib.func('munmap', 'int', ['intptr_t', 'size_t']);
@@ -263,6 +270,8 @@ function wrap(koffi: Koffi): Libc {
   const indexToName = lib.func('if_indextoname', 'intptr_t', ['uint', 'void *']);
   const lseek = lib.func('lseek', 'int64_t', ['int', 'int64_t', 'int']);
 
+  const shared = sharedMemory(koffi, lib);
+
   const result = (value: number): number => (value === -1 ? -koffi.errno() : value);
 
   return {
@@ -274,6 +283,7 @@ function wrap(koffi: Koffi): Libc {
       result(register(NR_IO_URING_REGISTER, fd, opcode, arg, count)),
     syscall: (number, a, b, c, d, e, f) => result(syscall(number, a, b, c, d, e, f)),
     poll: (address, count) => result(poll(address, count, 0)),
+    clockGettime,
     copy: memcpy,
     // From mmap to the note, and from the note to munmap, is a straight line: see descriptor-calls.ts.
     mmapRing(fd, length, offset, { words, at }) {
@@ -332,7 +342,8 @@ function wrap(koffi: Koffi): Libc {
     position: fd => result(lseek(fd, 0, SEEK_CUR)),
     setPosition: (fd, position) => result(lseek(fd, position, SEEK_SET)),
     watchReadable: watcher(koffi, lib),
-    sharedMemory: sharedMemory(koffi, lib),
+    sharedMemory: shared,
+    isFirst: () => shared === null || Atomics.exchange(new Int32Array(shared, FIRST_AT, 1), 0, 1) === 0,
     threadId: () => syscall(NR_GETTID, 0, 0, 0, 0, 0, 0),
     // Denied, it may exist.
     threadExists: id => result(syscall(NR_TGKILL, process.pid, id, 0, 0, 0, 0)) !== ESRCH,

@@ -4,12 +4,14 @@
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_TYPE = 3;
+export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_ACCEPTCONN = 30;
+export const SO_PROTOCOL = 38;
 export const SO_DOMAIN = 39;
 export const SO_BROADCAST = 6;
 export const SO_MEMINFO = 55;

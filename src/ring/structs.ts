@@ -98,7 +98,9 @@ export const SOCKADDR_UN = { size: 110, sun_family: 0, sun_path: 2 } as const;
 
 /** struct epoll_event, packed on x64 only */
 export const EPOLL_EVENT =
-  process.arch === 'x64' ? ({ size: 12, events: 0, data: 4 } as const) : ({ size: 16, events: 0, data: 8 } as const);
+  process.arch === 'x64'
+    ? ({ size: 12, events: 0, data: 4 } as const)
+    : ({ size: 16, events: 0, data: 8 } as const);
 
 /** struct pollfd */
 export const POLLFD = { size: 8, fd: 0, events: 4, revents: 6 } as const;

@@ -18,7 +18,6 @@ export const NR_GETRUSAGE = ARM64 ? 165 : 98;
 export const NR_FSTATFS = ARM64 ? 44 : 138;
 export const NR_GETTID = ARM64 ? 178 : 186;
 export const NR_GETDENTS64 = ARM64 ? 61 : 217;
-export const NR_CLOCK_GETTIME = ARM64 ? 113 : 228;
 export const NR_EPOLL_CTL = ARM64 ? 21 : 233;
 export const NR_TGKILL = ARM64 ? 131 : 234;
 export const NR_OPENAT = ARM64 ? 56 : 257;

@@ -1,0 +1,53 @@
+/** Which backend a loop gets. */
+import type { UasyncError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import { SoftBackend } from '../soft/soft-backend.js';
+import type { Backend } from './backend.js';
+import type { BackendChoice } from './loop-options.js';
+import { RingBackend } from './ring-backend.js';
+
+/** What executes a loop's operations. */
+export type BackendKind = 'io_uring' | 'epoll';
+
+/** How a backend is chosen and made. */
+export interface BackendOptions {
+  backend: BackendChoice;
+  entries: number;
+  cqEntries: number;
+  warn: boolean;
+}
+
+/**
+ * A backend as asked for; for 'auto' that is io_uring unless the kernel refuses it.
+ * @throws UasyncError ERR_IO_URING_UNAVAILABLE if it was asked for and is refused.
+ */
+export function makeBackend({ backend, entries, cqEntries, warn }: BackendOptions): Backend {
+  if (backend !== 'epoll') {
+    try {
+      return new RingBackend(entries, cqEntries);
+    } catch (error) {
+      if (backend === 'io_uring' || !isRefusal(error as UasyncError)) throw error;
+      if (warn) warnOnce(error as UasyncError);
+    }
+  }
+  return new SoftBackend(entries, cqEntries);
+}
+
+/** Whether the kernel has refused io_uring; without koffi nothing else would work either. */
+function isRefusal({ code, errno }: UasyncError): boolean {
+  return code === 'ERR_IO_URING_UNAVAILABLE' && errno !== undefined;
+}
+
+let warned = false;
+
+/** Once in a process, whichever thread is first. */
+function warnOnce(reason: UasyncError): void {
+  if (warned) return;
+  warned = true;
+  if (!libc().isFirst()) return;
+  process.emitWarning(`${reason.message}. Operations run on epoll instead`, {
+    type: 'UasyncWarning',
+    code: 'UASYNC_FALLBACK',
+    detail: "loop({ backend: 'epoll' }) or UASYNC_BACKEND=epoll chooses that without a warning.",
+  });
+}

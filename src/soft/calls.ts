@@ -1,0 +1,154 @@
+import { RWF_NOWAIT } from '../ring/flags.js';
+import { libc } from '../ring/libc.js';
+import { Mapping } from '../ring/mapping.js';
+import { SO_ERROR, SOL_SOCKET } from '../ring/socket-abi.js';
+import { MSG_DONTWAIT } from '../ring/sqe/sockets.js';
+import { IOVEC, POLLFD } from '../ring/structs.js';
+import {
+  NR_CONNECT,
+  NR_FCNTL,
+  NR_GETSOCKOPT,
+  NR_PREADV2,
+  NR_PWRITEV2,
+  NR_READ,
+  NR_RECVFROM,
+  NR_RECVMSG,
+  NR_SENDMSG,
+  NR_SENDTO,
+  NR_WRITE,
+} from '../ring/syscall-numbers.js';
+
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
+const TWO_32 = 2 ** 32;
+
+const IOVEC_AT = 0;
+const POLLFD_AT = IOVEC_AT + IOVEC.size;
+const OPTION_AT = POLLFD_AT + POLLFD.size;
+const LENGTH_AT = OPTION_AT + 8;
+const SIZE = 4096;
+
+/** The system calls of a ring, none of which waits. Each returns its result or a negative errno. */
+export class Calls {
+  readonly #memory = Mapping.anonymous(SIZE);
+  readonly #words = new Int32Array(this.#memory.buffer);
+  readonly #halves = new Uint16Array(this.#memory.buffer);
+  readonly #libc = libc();
+  readonly #call = this.#libc.syscall;
+
+  receive(fd: number, address: number, length: number, flags: number): number {
+    return this.#call(NR_RECVFROM, fd, address, length, flags | MSG_DONTWAIT, 0, 0);
+  }
+
+  /** @param name where an address is, or 0. */
+  send(fd: number, address: number, length: number, flags: number, name: number, nameLength: number): number {
+    return this.#call(NR_SENDTO, fd, address, length, flags | MSG_DONTWAIT, name, nameLength);
+  }
+
+  receiveMessage(fd: number, header: number, flags: number): number {
+    return this.#call(NR_RECVMSG, fd, header, flags | MSG_DONTWAIT, 0, 0, 0);
+  }
+
+  sendMessage(fd: number, header: number, flags: number): number {
+    return this.#call(NR_SENDMSG, fd, header, flags | MSG_DONTWAIT, 0, 0, 0);
+  }
+
+  /** EINPROGRESS if it takes longer. */
+  connect(fd: number, name: number, length: number): number {
+    const flags = this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
+    if (flags < 0) return flags;
+    if (flags & O_NONBLOCK) return this.#call(NR_CONNECT, fd, name, length, 0, 0, 0);
+    this.#call(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK, 0, 0, 0);
+    const result = this.#call(NR_CONNECT, fd, name, length, 0, 0, 0);
+    this.#call(NR_FCNTL, fd, F_SETFL, flags, 0, 0, 0);
+    return result;
+  }
+
+  /** Has `accept` not wait, for all who have the socket: there is no flag for a single call. */
+  setNonBlocking(fd: number): number {
+    const flags = this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
+    if (flags < 0 || flags & O_NONBLOCK) return flags;
+    return this.#call(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK, 0, 0, 0);
+  }
+
+  isNonBlocking(fd: number): boolean {
+    const flags = this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
+    return flags >= 0 && (flags & O_NONBLOCK) !== 0;
+  }
+
+  /** What has gone wrong with a socket, 0 or a negative errno, which it forgets. socket(7), SO_ERROR */
+  socketError(fd: number): number {
+    const failed = this.option(fd, SOL_SOCKET, SO_ERROR);
+    return failed < 0 ? failed : -this.#words[OPTION_AT >> 2]!;
+  }
+
+  /** An option of a socket that is a number; see `value`. */
+  option(fd: number, level: number, name: number): number {
+    const { address } = this.#memory;
+    this.#words[LENGTH_AT >> 2] = 4;
+    return this.#call(NR_GETSOCKOPT, fd, level, name, address + OPTION_AT, address + LENGTH_AT, 0);
+  }
+
+  /** What `option` has answered. */
+  get value(): number {
+    return this.#words[OPTION_AT >> 2]!;
+  }
+
+  /** Which of these events a descriptor has now; poll(2). POLLNVAL if there is no such descriptor. */
+  poll(fd: number, events: number): number {
+    const at = POLLFD_AT >> 2;
+    this.#words[at] = fd;
+    this.#words[at + 1] = events & 0xffff;
+    const count = this.#libc.poll(this.#memory.address + POLLFD_AT, 1);
+    return count < 0 ? count : this.#halves[(POLLFD_AT + POLLFD.revents) >> 1]!;
+  }
+
+  /**
+   * Reads what is there, EAGAIN if nothing is, EOPNOTSUPP from files that cannot tell. preadv2(2), RWF_NOWAIT
+   * @param position -1 for the current one.
+   */
+  read(fd: number, address: number, length: number, position: number, flags: number): number {
+    return this.#move(NR_PREADV2, fd, address, length, position, flags | RWF_NOWAIT);
+  }
+
+  /** As `read`. pwritev2(2) */
+  write(fd: number, address: number, length: number, position: number, flags: number): number {
+    return this.#move(NR_PWRITEV2, fd, address, length, position, flags | RWF_NOWAIT);
+  }
+
+  #move(call: number, fd: number, address: number, length: number, position: number, flags: number): number {
+    const words = this.#words;
+    const at = IOVEC_AT >> 2;
+    words[at] = address;
+    words[at + 1] = address / TWO_32;
+    words[at + 2] = length;
+    words[at + 3] = 0;
+    return this.#call(call, fd, this.#memory.address + IOVEC_AT, 1, position, 0, flags);
+  }
+
+  /** An entry of a struct iovec[] at an address. */
+  iovec(address: number, index: number): { base: number; length: number } {
+    const at = IOVEC_AT >> 2;
+    const words = this.#words;
+    this.#libc.copy(this.#memory.address + IOVEC_AT, address + index * IOVEC.size, IOVEC.size);
+    return {
+      base: words[at + 1]! * TWO_32 + (words[at]! >>> 0),
+      length: words[at + 3]! * TWO_32 + (words[at + 2]! >>> 0),
+    };
+  }
+
+  /** Reads from a descriptor that is known to be ready; else it would wait. read(2) */
+  readReady(fd: number, address: number, length: number): number {
+    return this.#call(NR_READ, fd, address, length, 0, 0, 0);
+  }
+
+  /** As `readReady`. write(2) */
+  writeReady(fd: number, address: number, length: number): number {
+    return this.#call(NR_WRITE, fd, address, length, 0, 0, 0);
+  }
+
+  unmap(): void {
+    this.#memory.unmap();
+  }
+}

@@ -1,0 +1,65 @@
+import type { CqeSink } from '../ring/cqe.js';
+
+/**
+ * The completion queue: as the kernel's, but that it grows instead of overflowing. What comes between two turns is
+ * bounded by the buffers that receives pick from, and by what was submitted.
+ */
+export class Completions {
+  /** How many have been posted so far, modulo 2^32. */
+  posted = 0;
+  #words: Int32Array;
+  #mask: number;
+  #head = 0;
+
+  /** @param entries a power of two. */
+  constructor(entries: number) {
+    this.#words = new Int32Array(entries * 4);
+    this.#mask = entries - 1;
+  }
+
+  get entries(): number {
+    return this.#mask + 1;
+  }
+
+  /** How many wait to be taken. */
+  get ready(): number {
+    return (this.posted - this.#head) | 0;
+  }
+
+  post(low: number, high: number, res: number, flags: number): void {
+    if (this.ready > this.#mask) this.#grow();
+    const at = (this.posted & this.#mask) << 2;
+    const words = this.#words;
+    words[at] = low;
+    words[at + 1] = high;
+    words[at + 2] = res;
+    words[at + 3] = flags;
+    this.posted = (this.posted + 1) | 0;
+  }
+
+  #grow(): void {
+    const count = this.#mask + 1;
+    const words = new Int32Array(count * 8);
+    const mask = count * 2 - 1;
+    for (let i = 0; i < count; i++) {
+      const from = ((this.#head + i) & this.#mask) << 2;
+      words.set(this.#words.subarray(from, from + 4), ((this.#head + i) & mask) << 2);
+    }
+    this.#words = words;
+    this.#mask = mask;
+  }
+
+  /** Hands what is there to `sink`; returns how many. The sink may drain it too, and post more. */
+  drain(sink: CqeSink): number {
+    const end = this.posted;
+    let count = 0;
+    while (((end - this.#head) | 0) > 0) {
+      const at = (this.#head & this.#mask) << 2;
+      const words = this.#words;
+      this.#head = (this.#head + 1) | 0;
+      count++;
+      sink.onCqe(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
+    }
+    return count;
+  }
+}

@@ -1,0 +1,96 @@
+import { CQE_BUFFER_SHIFT, CQE_F_BUF_MORE, CQE_F_BUFFER } from '../ring/abi.js';
+import { Mapping } from '../ring/mapping.js';
+
+/** What a group of provided buffers is made of. */
+export interface GroupOptions {
+  /** A power of two. */
+  entries: number;
+  bufferSize: number;
+  provided?: number;
+  piecewise?: boolean;
+}
+
+/** Buffers that receives pick from, in the order in which they were given. As a BufRing's, without the kernel. */
+export class Group {
+  readonly group: number;
+  readonly entries: number;
+  readonly bufferSize: number;
+  readonly provided: number;
+  readonly bytes: Buffer;
+  readonly address: number;
+  /** The same memory in 32-bit words. */
+  readonly words: Int32Array;
+  readonly #piecewise: boolean;
+  readonly #mapping: Mapping;
+  readonly #ids: Uint16Array;
+  readonly #mask: number;
+  #head = 0;
+  #tail = 0;
+  /** How far the first buffer is filled. */
+  #filled = 0;
+
+  constructor(group: number, { entries, bufferSize, provided = entries, piecewise = false }: GroupOptions) {
+    this.group = group;
+    this.entries = entries;
+    this.bufferSize = bufferSize;
+    this.provided = provided;
+    this.#piecewise = piecewise;
+    this.#mask = entries - 1;
+    this.#ids = new Uint16Array(entries);
+    this.#mapping = Mapping.anonymous(entries * bufferSize);
+    this.address = this.#mapping.address;
+    this.bytes = Buffer.from(this.#mapping.buffer);
+    this.words = new Int32Array(this.#mapping.buffer);
+    for (let id = 0; id < provided; id++) this.recycle(id);
+  }
+
+  recycle(id: number): void {
+    this.#ids[this.#tail & this.#mask] = id;
+    this.#tail = (this.#tail + 1) | 0;
+  }
+
+  publish(): void {}
+
+  /** Whether none is left to pick. */
+  get empty(): boolean {
+    return this.#head === this.#tail;
+  }
+
+  /** How many are left. */
+  get available(): number {
+    return (this.#tail - this.#head) | 0;
+  }
+
+  /** Where the next receive begins, in `bytes`. */
+  get start(): number {
+    return this.startOf(0);
+  }
+
+  /** Where the buffer begins that is the `index`th from now. */
+  startOf(index: number): number {
+    const id = this.#ids[(this.#head + index) & this.#mask]!;
+    return id * this.bufferSize + (index === 0 ? this.#filled : 0);
+  }
+
+  /** The room there is from `start` on. */
+  get room(): number {
+    return this.bufferSize - this.#filled;
+  }
+
+  /** `length` bytes were received there. The flags of the completion that says so. */
+  take(length: number): number {
+    const flags = (this.#ids[this.#head & this.#mask]! << CQE_BUFFER_SHIFT) | CQE_F_BUFFER;
+    if (this.#piecewise) {
+      this.#filled += length;
+      if (this.#filled < this.bufferSize) return flags | CQE_F_BUF_MORE;
+      this.#filled = 0;
+    }
+    this.#head = (this.#head + 1) | 0;
+    return flags;
+  }
+
+  /** Views of the memory stay valid, and read as zeros. */
+  close(): void {
+    this.#mapping.discard();
+  }
+}

@@ -1,0 +1,47 @@
+import * as abi from '../ring/abi.js';
+import { EOPNOTSUPP } from '../ring/errno.js';
+import { asyncCancel, close, nop, timeout } from './control.js';
+import type { Entry } from './entry.js';
+import { pollAdd } from './polls.js';
+import { receive, receiveMessage } from './receive.js';
+import { send, sendMessage } from './send.js';
+import { accept, bind, connect, listen } from './sockets.js';
+import type { SoftRing } from './soft-ring.js';
+import { read, write } from './transfers.js';
+
+/** Tries what an entry says, or goes on with it. */
+export type Handler = (ring: SoftRing, entry: Entry) => void;
+
+/** Who has the memory of a send without a copy could not tell when it is free: there is none. */
+function unsupported(ring: SoftRing, entry: Entry): void {
+  ring.complete(entry, EOPNOTSUPP);
+}
+
+const KNOWN: [op: number, handler: Handler][] = [
+  [abi.OP_NOP, nop],
+  [abi.OP_TIMEOUT, timeout],
+  [abi.OP_ASYNC_CANCEL, asyncCancel],
+  [abi.OP_CLOSE, close],
+  [abi.OP_POLL_ADD, pollAdd],
+  [abi.OP_ACCEPT, accept],
+  [abi.OP_CONNECT, connect],
+  [abi.OP_BIND, bind],
+  [abi.OP_LISTEN, listen],
+  [abi.OP_RECV, receive],
+  [abi.OP_RECVMSG, receiveMessage],
+  [abi.OP_SEND, send],
+  [abi.OP_SENDMSG, sendMessage],
+  [abi.OP_SEND_ZC, unsupported],
+  [abi.OP_SENDMSG_ZC, unsupported],
+  [abi.OP_READ, read],
+  [abi.OP_WRITE, write],
+];
+
+/** What executes an opcode; null where there is nothing. */
+export const handlers: readonly (Handler | null)[] = Array.from(
+  { length: abi.OP_LAST },
+  (_, op) => KNOWN.find(([known]) => known === op)?.[1] ?? null,
+);
+
+/** The opcodes that are executed. */
+export const OPS: ReadonlySet<number> = new Set(KNOWN.map(([op]) => op));

@@ -1,0 +1,33 @@
+import * as abi from '../ring/abi.js';
+import { EBADF, EINVAL, EPERM } from '../ring/errno.js';
+import { POLLERR, POLLHUP } from '../ring/flags.js';
+import { type Entry, RUNNING } from './entry.js';
+import type { SoftRing } from './soft-ring.js';
+
+/** There is no such descriptor. poll(2) */
+const POLLNVAL = 0x20;
+const FLAGS = abi.POLL_ADD_MULTI | abi.POLL_ADD_LEVEL;
+
+/** Completes with the events of poll(2) that a descriptor has, once or, a multishot one, each time that it has some. */
+export function pollAdd(ring: SoftRing, entry: Entry): void {
+  if (entry.len & ~FLAGS) {
+    ring.complete(entry, EINVAL);
+    return;
+  }
+  const wanted = (entry.opFlags & 0xffff) | POLLERR | POLLHUP;
+  const found = ring.calls.poll(entry.fd, wanted);
+  if (found < 0 || found & POLLNVAL) {
+    ring.complete(entry, found < 0 ? found : EBADF);
+    return;
+  }
+  const multishot = (entry.len & abi.POLL_ADD_MULTI) !== 0;
+  if ((found & wanted) !== 0 && !multishot) {
+    ring.complete(entry, found & wanted);
+    return;
+  }
+  const wasNew = entry.place === RUNNING;
+  const result = ring.waitForEvents(entry, wanted);
+  if (result === EPERM) ring.complete(entry, found & wanted);
+  else if (result < 0) ring.complete(entry, result);
+  else if ((found & wanted) !== 0 && (!wasNew || result === 0)) ring.post(entry, found & wanted, 0);
+}

@@ -1,0 +1,136 @@
+/** RECV, and RECVMSG of one message. */
+import * as abi from '../ring/abi.js';
+import { EAGAIN, EINVAL, ENOBUFS, EOPNOTSUPP } from '../ring/errno.js';
+import { IPPROTO_TCP, SO_PROTOCOL, SOL_SOCKET } from '../ring/socket-abi.js';
+import { MSG_DONTWAIT, MSG_WAITALL } from '../ring/sqe/sockets.js';
+import { type Entry, OTHER, RUNNING, TCP } from './entry.js';
+import type { Group } from './groups.js';
+import { TO_READ } from './readiness.js';
+import type { SoftRing } from './soft-ring.js';
+
+/** How often one receive goes on before others have their turn. */
+const RETRIES = 16;
+/** The same for batches of messages. */
+const BATCHES = 4;
+
+export function receive(ring: SoftRing, entry: Entry): void {
+  if (ring.readiness.isBehind(entry, TO_READ)) park(ring, entry);
+  else if (entry.flags & abi.SQE_BUFFER_SELECT) receiveSelected(ring, entry);
+  else if (entry.ioprio & abi.RECV_MULTISHOT) ring.complete(entry, EINVAL);
+  else receiveInPlace(ring, entry);
+}
+
+/** Nothing is there. */
+export function park(ring: SoftRing, entry: Entry): void {
+  const failed = entry.opFlags & MSG_DONTWAIT ? EAGAIN : ring.wait(entry, TO_READ);
+  if (failed < 0) ring.complete(entry, entry.done > 0 ? entry.done : failed);
+}
+
+function receiveInPlace(ring: SoftRing, entry: Entry): void {
+  const { fd, len, opFlags } = entry;
+  if (opFlags & MSG_WAITALL) entry.expected = len;
+  for (;;) {
+    const { done } = entry;
+    const res = ring.calls.receive(fd, entry.addr + done, len - done, opFlags & ~MSG_WAITALL);
+    if (res === EAGAIN) {
+      park(ring, entry);
+      return;
+    }
+    if (res > 0 && opFlags & MSG_WAITALL && done + res < len && isStream(ring, entry)) {
+      entry.done += res;
+      continue;
+    }
+    ring.complete(entry, res >= 0 ? done + res : done > 0 ? done : res);
+    return;
+  }
+}
+
+/** Whether it is TCP's socket. */
+function isStream(ring: SoftRing, entry: Entry): boolean {
+  if (entry.kind === 0) {
+    const failed = ring.calls.option(entry.fd, SOL_SOCKET, SO_PROTOCOL);
+    entry.kind = failed >= 0 && ring.calls.value === IPPROTO_TCP ? TCP : OTHER;
+  }
+  return entry.kind === TCP;
+}
+
+function receiveSelected(ring: SoftRing, entry: Entry): void {
+  const group = ring.groups.get(entry.group);
+  if (group === undefined) ring.complete(entry, ENOBUFS);
+  else if (entry.ioprio & abi.RECV_MULTISHOT) receiveMany(ring, entry, group);
+  else receiveOne(ring, entry, group);
+}
+
+function receiveOne(ring: SoftRing, entry: Entry, group: Group): void {
+  if (group.empty) {
+    ring.complete(entry, ENOBUFS);
+    return;
+  }
+  const room = entry.len === 0 ? group.room : Math.min(entry.len, group.room);
+  const res = ring.calls.receive(entry.fd, group.address + group.start, room, entry.opFlags);
+  if (res === EAGAIN) park(ring, entry);
+  else ring.complete(entry, res, res > 0 ? group.take(res) : 0);
+}
+
+function receiveMany(ring: SoftRing, entry: Entry, group: Group): void {
+  const { fd, len, opFlags } = entry;
+  for (let tries = 0; tries < RETRIES; tries++) {
+    if (group.empty) {
+      ring.complete(entry, ENOBUFS);
+      return;
+    }
+    const room = len === 0 ? group.room : Math.min(len, group.room);
+    const res = ring.calls.receive(fd, group.address + group.start, room, opFlags);
+    if (res === EAGAIN) {
+      park(ring, entry);
+      return;
+    }
+    if (res <= 0) {
+      ring.complete(entry, res);
+      return;
+    }
+    ring.post(entry, res, group.take(res));
+    // Of TCP's a short read says that nothing is left.
+    if (res < room && ring.readiness.isDrained(entry) && isStream(ring, entry)) {
+      park(ring, entry);
+      return;
+    }
+  }
+  goOnLater(ring, entry);
+}
+
+/** There may be more, but others have their turn first. */
+export function goOnLater(ring: SoftRing, entry: Entry): void {
+  const failed = ring.wait(entry, TO_READ);
+  if (failed < 0) ring.complete(entry, failed);
+  else ring.readiness.goOn(entry);
+}
+
+/** RECVMSG: a multishot one into buffers of a group, see `MessageBatch`. */
+export function receiveMessage(ring: SoftRing, entry: Entry): void {
+  if (ring.readiness.isBehind(entry, TO_READ)) park(ring, entry);
+  else if (entry.ioprio & abi.RECV_MULTISHOT) receiveMessages(ring, entry);
+  else if (entry.flags & abi.SQE_BUFFER_SELECT) ring.complete(entry, EOPNOTSUPP);
+  else {
+    const res = ring.calls.receiveMessage(entry.fd, entry.addr, entry.opFlags);
+    if (res === EAGAIN) park(ring, entry);
+    else ring.complete(entry, res);
+  }
+}
+
+function receiveMessages(ring: SoftRing, entry: Entry): void {
+  const group = ring.groups.get(entry.group);
+  if (entry.place === RUNNING) ring.messages.begin(entry);
+  if (group === undefined || !(entry.flags & abi.SQE_BUFFER_SELECT)) {
+    ring.complete(entry, group === undefined ? ENOBUFS : EINVAL);
+    return;
+  }
+  for (let tries = 0; tries < BATCHES; tries++) {
+    const res = ring.messages.receive(ring, entry, group);
+    if (res === 0 || res === EAGAIN) park(ring, entry);
+    else if (res < 0) ring.complete(entry, res);
+    else continue;
+    return;
+  }
+  goOnLater(ring, entry);
+}

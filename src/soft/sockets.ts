@@ -1,0 +1,97 @@
+/** ACCEPT, CONNECT, BIND and LISTEN. */
+import * as abi from '../ring/abi.js';
+import { EAGAIN, EINPROGRESS, EINVAL } from '../ring/errno.js';
+import { POLLERR, POLLHUP, POLLOUT } from '../ring/flags.js';
+import { libc } from '../ring/libc.js';
+import { NR_ACCEPT4, NR_BIND, NR_LISTEN } from '../ring/syscall-numbers.js';
+import { type Entry, PARKED, RUNNING, TIMED } from './entry.js';
+import { TO_READ, TO_WRITE } from './readiness.js';
+import { goOnLater } from './receive.js';
+import type { SoftRing } from './soft-ring.js';
+
+/** How many connections one accept takes before others have their turn. */
+const BURST = 64;
+/** After how long a Unix socket is asked again whether it has room for one more connection, in nanoseconds. */
+const RETRY_NS = 5e6;
+
+export function accept(ring: SoftRing, entry: Entry): void {
+  const { fd, ioprio, opFlags } = entry;
+  const many = (ioprio & abi.ACCEPT_MULTISHOT) !== 0;
+  if (entry.file !== 0 || (many && entry.addr !== 0)) {
+    ring.complete(entry, EINVAL);
+    return;
+  }
+  if (ring.readiness.isBehind(entry, TO_READ)) {
+    parkAccept(ring, entry);
+    return;
+  }
+  if (entry.place === RUNNING) {
+    const failed = ring.calls.setNonBlocking(fd);
+    if (failed < 0) {
+      ring.complete(entry, failed);
+      return;
+    }
+  }
+  for (let i = 0; i < BURST; i++) {
+    const res = libc().openFile(NR_ACCEPT4, fd, entry.addr, entry.off, opFlags);
+    if (res === EAGAIN) {
+      parkAccept(ring, entry);
+      return;
+    }
+    if (!many || res < 0) {
+      ring.complete(entry, res);
+      return;
+    }
+    ring.post(entry, res, 0);
+  }
+  goOnLater(ring, entry);
+}
+
+function parkAccept(ring: SoftRing, entry: Entry): void {
+  const failed = entry.ioprio & abi.ACCEPT_DONTWAIT ? EAGAIN : ring.wait(entry, TO_READ);
+  if (failed < 0) ring.complete(entry, failed);
+}
+
+export function connect(ring: SoftRing, entry: Entry): void {
+  if (entry.place === PARKED) {
+    finishConnect(ring, entry);
+    return;
+  }
+  const { fd, cell } = entry;
+  const length = entry.offLow;
+  const name = cell < 0 ? entry.addr : ring.cells.address(cell);
+  const again = entry.place === TIMED;
+  const res = ring.calls.connect(fd, name, length);
+  if (res === EINPROGRESS) {
+    const failed = ring.wait(entry, TO_WRITE);
+    if (failed < 0) ring.complete(entry, failed);
+  } else if (res === EAGAIN) {
+    // No event tells that a Unix socket's queue has room.
+    if (cell < 0) {
+      entry.cell = ring.cells.take();
+      ring.cells.fill(entry.cell, 0, name, length);
+    }
+    entry.deadline = ring.timeouts.now() + RETRY_NS;
+    if (again) ring.timeouts.add(entry);
+    else ring.waitUntil(entry);
+  } else {
+    ring.complete(entry, res);
+  }
+}
+
+/** Something has come of it, perhaps. */
+function finishConnect(ring: SoftRing, entry: Entry): void {
+  if ((ring.calls.poll(entry.fd, POLLOUT) & (POLLOUT | POLLERR | POLLHUP)) === 0) {
+    ring.wait(entry, TO_WRITE);
+    return;
+  }
+  ring.complete(entry, ring.calls.socketError(entry.fd));
+}
+
+export function bind(ring: SoftRing, entry: Entry): void {
+  ring.complete(entry, libc().syscall(NR_BIND, entry.fd, entry.addr, entry.offLow, 0, 0, 0));
+}
+
+export function listen(ring: SoftRing, entry: Entry): void {
+  ring.complete(entry, libc().syscall(NR_LISTEN, entry.fd, entry.len, 0, 0, 0, 0));
+}

@@ -1,0 +1,94 @@
+import { EINVAL } from '../ring/errno.js';
+import { libc, type Watch } from '../ring/libc.js';
+import type { Mapping } from '../ring/mapping.js';
+import type { Sqe } from '../ring/sqe/index.js';
+import { Group, type GroupOptions } from './groups.js';
+import { OPS } from './handlers.js';
+import { SoftRing } from './soft-ring.js';
+
+/** Wakes the thread from libuv's sleep when something has become ready: libuv watches the epoll instance. */
+class SoftWakeUp {
+  readonly #ring: SoftRing;
+  readonly #watch: Watch;
+  #edges = false;
+  #asleep = false;
+
+  constructor(ring: SoftRing) {
+    this.#ring = ring;
+    this.#watch = libc().watchReadable(ring.readiness.fd);
+    this.#watch.unref();
+  }
+
+  setReferenced(referenced: boolean): void {
+    if (referenced) this.#watch.ref();
+    else this.#watch.unref();
+  }
+
+  /**
+   * What is ready when the thread goes to sleep, and was not when it last looked, has been told to libuv's epoll: it
+   * is, or was, woken, and a turn follows.
+   */
+  arm(_nested: boolean): boolean {
+    this.#asleep = true;
+    return !this.#ring.readiness.more && this.#ring.cqReady === 0;
+  }
+
+  disarm(): void {
+    if (!this.#asleep) return;
+    this.#asleep = false;
+    if (!this.#edges) this.#edges = this.#watch.edgeTriggered();
+  }
+
+  close(): void {
+    this.#watch.close();
+  }
+}
+
+/** Memory is not known in advance: nothing is gained by it. */
+const NO_TABLE = {
+  add(_memory: Mapping): number {
+    return -1;
+  },
+};
+
+/** Executes the entries in this thread, by system calls that do not wait: for where io_uring is not to be used. */
+export class SoftBackend {
+  readonly kind = 'epoll';
+  readonly queues: SoftRing;
+  readonly wakeUp: SoftWakeUp;
+  readonly fixedBuffers = NO_TABLE;
+  readonly ops = OPS;
+  readonly installsFiles = false;
+  readonly completesAtOnce = true;
+
+  constructor(entries: number, cqEntries: number) {
+    this.queues = new SoftRing(entries, cqEntries);
+    try {
+      this.wakeUp = new SoftWakeUp(this.queues);
+    } catch (error) {
+      this.queues.close();
+      throw error;
+    }
+  }
+
+  installFile(_index: number, _low: number, _high: number): number {
+    return EINVAL;
+  }
+
+  registerFiles(count: number): void {
+    this.queues.files = new Int32Array(count).fill(-1);
+  }
+
+  allowWaiters(_count: number): void {}
+
+  provideBuffers(group: number, options: GroupOptions, _entry: () => Sqe): Group {
+    const buffers = new Group(group, options);
+    this.queues.groups.set(group, buffers);
+    return buffers;
+  }
+
+  close(): void {
+    this.wakeUp.close();
+    this.queues.close();
+  }
+}
