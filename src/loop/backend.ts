@@ -106,6 +106,10 @@ export interface Backend {
     options: ProvidedBuffersOptions,
     entry: () => Sqe,
   ): ProvidedBuffers | undefined;
+  /** Entries that cannot complete while this thread waits: it has to return to Node's event loop. */
+  readonly elsewhere: number;
+  /** Calls back once none of them is left, after the end: their memory is free then. */
+  whenBack(callback: () => void): void;
   /** Ends it. What is in flight is cancelled; the caller has reaped what it must see. */
   close(): void;
 }

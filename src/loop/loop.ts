@@ -593,6 +593,10 @@ export class Loop {
 
   /** The kernel may still write for an operation that cannot be cancelled: its memory is left mapped. */
   #abandon(): void {
+    this.#backend.whenBack(() => {
+      unfinished.delete(this);
+      this.#unmap();
+    });
     const operations = [...this.#operations.slots.values()];
     unfinished.set(this, operations);
     for (const operation of operations) {
@@ -608,7 +612,7 @@ export class Loop {
       this.startUnowned().cancelAny(abi.ASYNC_CANCEL_ALL);
       this.#queues.submitAndWaitTimeout(2, 10);
       this.#queues.reapQueue(this);
-    } while (now() < end);
+    } while (now() < end && this.#backend.elsewhere === 0);
     return !this.busy;
   }
 }

@@ -56,6 +56,11 @@ export class RingBackend implements Backend {
     this.installsFiles = deferred && this.ops.has(abi.OP_FIXED_FD_INSTALL);
   }
 
+  readonly elsewhere = 0;
+
+  /** What the kernel could not be told to give up is its own for ever. */
+  whenBack(): void {}
+
   installFile(index: number, low: number, high: number): number {
     return this.queues.installFile(index, low, high);
   }

@@ -105,7 +105,7 @@ export const EPOLL_EVENT =
 /** struct pollfd */
 export const POLLFD = { size: 8, fd: 0, events: 4, revents: 6 } as const;
 
-/** struct itimerspec */
+/** struct __kernel_itimerspec */
 export const ITIMERSPEC = { size: 32, it_interval: 0, it_value: 16 } as const;
 
 /** struct mmsghdr */

@@ -7,8 +7,8 @@
  * - At once, inside the handler, if the kernel promises not to wait (RWF_NOWAIT, RESOLVE_CACHED, what is in caches).
  * - Later: call `ring.hand(entry, stop)`, start the work elsewhere (a thread of libuv's pool, Node's own fs), and
  *   call `ring.complete(entry, res)` from the callback in this thread. That runs in libuv's poll phase, so the turn
- *   that follows reaps it: nothing need be woken. If `ring.closed` then, do not touch the entry's memory, and call
- *   `ring.returned(entry)` instead of `complete`: the last one has the loop's memory unmapped.
+ *   that follows reaps it: nothing need be woken. It is called also when the ring has been closed meanwhile
+ *   (`ring.closed`): the last one then has the loop's memory unmapped.
  * - `entry.linked` and the flags of links are the ring's: `complete` starts or cancels what comes behind.
  *   `entry.expected` is the result that is no failure, where one that is not negative can be one: a short read.
  *
@@ -20,7 +20,7 @@
  * names) is gone after the handler returns: copy it (`libc().copy`) before. A worker that is terminated does not end
  * before libuv's pool is done with its requests, and what it has mapped is unmapped by others only when the thread is
  * gone (src/ring/thread-records.ts). When a loop is closed while the pool works for it, the loop gives its operations
- * up with ECANCELED, and keeps its memory until the last entry has returned: `SoftRing.whenReturned`.
+ * up with ECANCELED, and keeps its memory until the last entry has come back: `SoftRing.whenBack`.
  *
  * Descriptors that are opened in a worker must be opened by `libc().openFile`, which has them closed at its end. The
  * pool cannot: there open in one straight line from the callback (`libc().closeAtExit(fd)`).

@@ -79,6 +79,15 @@ export class SoftBackend {
     this.queues.files = new Int32Array(count).fill(-1);
   }
 
+  /** What the pool works on cannot complete before this thread is back in Node's event loop. */
+  get elsewhere(): number {
+    return this.queues.handed;
+  }
+
+  whenBack(callback: () => void): void {
+    this.queues.whenBack(callback);
+  }
+
   allowWaiters(_count: number): void {}
 
   provideBuffers(group: number, options: GroupOptions, _entry: () => Sqe): Group {

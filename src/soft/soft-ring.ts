@@ -65,6 +65,7 @@ export class SoftRing {
   /** Chains whose later entries have not started: scratch memory holds what they point at. */
   #chains = 0;
   readonly #kept: ArrayBufferView[] = [];
+  #onBack: (() => void) | null = null;
 
   /** @param entries,cqEntries are rounded up to powers of two. */
   constructor(entries: number, cqEntries: number) {
@@ -312,6 +313,10 @@ export class SoftRing {
   /** The last completion. The entry is another's from now on. */
   complete(entry: Entry, res: number, flags = 0): void {
     this.leave(entry);
+    if (this.closed) {
+      if (this.handed === 0) this.#onBack?.();
+      return;
+    }
     const failed = res < 0 ? res !== entry.expected : entry.expected >= 0 && res !== entry.expected;
     if (failed && entry.flags & abi.SQE_CQE_SKIP_SUCCESS) entry.quietLinks = true;
     if (failed || !(entry.flags & abi.SQE_CQE_SKIP_SUCCESS)) this.#post(entry, res, flags);
@@ -377,6 +382,11 @@ export class SoftRing {
     entry.stop = stop;
     this.handed++;
     this.waiting.add(entry);
+  }
+
+  /** Calls back when nothing that was handed over is out any more: the ring is closed. */
+  whenBack(callback: () => void): void {
+    this.#onBack = callback;
   }
 
   // --- The end ------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ const C_STRUCTS: [type: string, ours: Record<string, number>][] = [
   ['struct statx', structs.STATX],
   ['struct epoll_event', structs.EPOLL_EVENT],
   ['struct pollfd', structs.POLLFD],
-  ['struct itimerspec', structs.ITIMERSPEC],
+  ['struct __kernel_itimerspec', structs.ITIMERSPEC],
   ['struct mmsghdr', structs.MMSGHDR],
   ['struct statfs', structs.STATFS],
   ['struct dirent64', structs.DIRENT64],
