@@ -52,7 +52,7 @@ export class SoftRing {
   readonly #mask: number;
   readonly #completions: Completions;
   readonly #free: Entry[] = [];
-  #timeouts: Timeouts | null = null;
+  readonly timeouts: Timeouts;
   #messages: MessageBatch | null = null;
   /** Timeouts that wait for completions, too. */
   readonly #counting: Entry[] = [];
@@ -76,6 +76,8 @@ export class SoftRing {
     this.#sqe.use(this.#words, SHIFT);
     this.#completions = new Completions(powerOfTwo(cqEntries));
     this.readiness = new Readiness(this);
+    this.timeouts = new Timeouts(this);
+    this.readiness.watchTimer(this.timeouts.fd);
   }
 
   // --- What the loop sees -------------------------------------------------------------------------
@@ -241,14 +243,6 @@ export class SoftRing {
 
   // --- What handlers call -------------------------------------------------------------------------
 
-  get timeouts(): Timeouts {
-    if (this.#timeouts === null) {
-      this.#timeouts = new Timeouts(this);
-      this.readiness.watchTimer(this.#timeouts.fd);
-    }
-    return this.#timeouts;
-  }
-
   get messages(): MessageBatch {
     this.#messages ??= new MessageBatch();
     return this.#messages;
@@ -276,7 +270,7 @@ export class SoftRing {
 
   /** The kernel's timer has gone off. */
   expire(): void {
-    this.#timeouts!.expire();
+    this.timeouts.expire();
   }
 
   /**
@@ -363,7 +357,7 @@ export class SoftRing {
     const { place } = entry;
     if (place === PARKED) this.readiness.leave(entry);
     else if (place === TIMED) {
-      if (entry.heapIndex >= 0) this.#timeouts!.remove(entry);
+      if (entry.heapIndex >= 0) this.timeouts.remove(entry);
       const at = this.#counting.length === 0 ? -1 : this.#counting.indexOf(entry);
       if (at >= 0) this.#counting.splice(at, 1);
     } else if (place === HANDED) this.handed--;
@@ -397,7 +391,7 @@ export class SoftRing {
     this.closed = true;
     this.#sqe.retire();
     this.readiness.close();
-    this.#timeouts?.close();
+    this.timeouts.close();
     this.scratch.unmap();
     this.calls.unmap();
     this.cells.unmap();
