@@ -83,6 +83,8 @@ export interface Backend {
   readonly fixedBuffers: BufferTable;
   /** The opcodes that it executes, by OP_ value. Others complete with EINVAL. */
   readonly ops: ReadonlySet<number>;
+  /** Whether SEND takes an address. */
+  readonly sendsToAddress: boolean;
   /** Whether `installFile` can be used. */
   readonly installsFiles: boolean;
 

@@ -229,6 +229,11 @@ export class Loop {
     return sqe.userDataWords(NOBODY, 0);
   }
 
+  /** @internal Whether SEND takes an address. */
+  get sendsToAddress(): boolean {
+    return this.#backend.sendsToAddress;
+  }
+
   /** @internal Whether `installFile` can be used. */
   get installsFiles(): boolean {
     return this.#backend.installsFiles;
@@ -305,9 +310,9 @@ export class Loop {
     this.#scheduler.wake();
   }
 
-  /** @internal Where other threads' loops `notify` this one: a descriptor of this process. */
+  /** @internal Where other threads' loops `notify` this one: a descriptor of this process, or -1 if they cannot. */
   get mailbox(): number {
-    return this.#queues.fd;
+    return this.ops.has(abi.OP_MSG_RING) ? this.#queues.fd : -1;
   }
 
   /** @internal Completes what expects `key` on the loop whose `mailbox` this is. MSG_RING, 5.18 */

@@ -34,6 +34,7 @@ export class RingBackend implements Backend {
   readonly wakeUp: RingWakeUp;
   readonly fixedBuffers: RegisteredBuffers;
   readonly ops: ReadonlySet<number>;
+  readonly sendsToAddress: boolean;
   readonly installsFiles: boolean;
 
   /**
@@ -52,6 +53,8 @@ export class RingBackend implements Backend {
       throw error;
     }
     this.fixedBuffers = new RegisteredBuffers(ring);
+    // 6.0 has it without an opcode of its own; this one came with 6.1.
+    this.sendsToAddress = this.ops.has(abi.OP_SENDMSG_ZC);
     const deferred = (ring.flags & abi.SETUP_DEFER_TASKRUN) !== 0;
     this.installsFiles = deferred && this.ops.has(abi.OP_FIXED_FD_INSTALL);
   }

@@ -12,7 +12,7 @@ import { read, write } from './transfers.js';
 /** Tries what an entry says, or goes on with it. */
 export type Handler = (ring: SoftRing, entry: Entry) => void;
 
-/** Who has the memory of a send without a copy could not tell when it is free: there is none. */
+/** The network could not say when it is done with memory that it sends without a copy: as Unix sockets answer. */
 function unsupported(ring: SoftRing, entry: Entry): void {
   ring.complete(entry, EOPNOTSUPP);
 }
@@ -31,16 +31,19 @@ const KNOWN: [op: number, handler: Handler][] = [
   [abi.OP_RECVMSG, receiveMessage],
   [abi.OP_SEND, send],
   [abi.OP_SENDMSG, sendMessage],
-  [abi.OP_SEND_ZC, unsupported],
-  [abi.OP_SENDMSG_ZC, unsupported],
   [abi.OP_READ, read],
   [abi.OP_WRITE, write],
+];
+
+const REFUSED: typeof KNOWN = [
+  [abi.OP_SEND_ZC, unsupported],
+  [abi.OP_SENDMSG_ZC, unsupported],
 ];
 
 /** What executes an opcode; null where there is nothing. */
 export const handlers: readonly (Handler | null)[] = Array.from(
   { length: abi.OP_LAST },
-  (_, op) => KNOWN.find(([known]) => known === op)?.[1] ?? null,
+  (_, op) => [...KNOWN, ...REFUSED].find(([known]) => known === op)?.[1] ?? null,
 );
 
 /** The opcodes that are executed. */

@@ -59,6 +59,7 @@ export class SoftBackend {
   readonly fixedBuffers = NO_TABLE;
   readonly ops = OPS;
   readonly installsFiles = false;
+  readonly sendsToAddress = true;
   readonly completesAtOnce = true;
 
   constructor(entries: number, cqEntries: number) {

@@ -20,7 +20,13 @@ function moved(port: MessagePort): MessagePort | null {
   }
 }
 
-/** The values of a channel that are cloned, or moved. Their order is that of the queue, which knows their places. */
+/** Wakes the other end; values are posted in arrays of one. */
+const WAKE = null;
+
+/**
+ * The values of a channel that are cloned, or moved. Their order is that of the queue, which knows their places. It
+ * also wakes the other end where a completion cannot be posted to its loop.
+ */
 export class ChannelPort {
   readonly #port: MessagePort;
   /** Values that were delivered before they were asked for. */
@@ -28,9 +34,10 @@ export class ChannelPort {
 
   /**
    * @param onDelivered called when a value has come.
+   * @param onWake called when the other end wakes this one.
    * @param onClosed called when the other end is closed, or its thread has ended; also by `close()`.
    */
-  constructor(port: MessagePort, onDelivered: () => void, onClosed: () => void) {
+  constructor(port: MessagePort, onDelivered: () => void, onWake: () => void, onClosed: () => void) {
     const here = moved(port);
     if (here === null) queueMicrotask(onClosed);
     this.#port = here ?? port;
@@ -38,7 +45,10 @@ export class ChannelPort {
       this.#delivered.push(delivered);
       onDelivered();
     };
-    this.#port.on('message', message => deliver({ message }));
+    this.#port.on('message', (message: [unknown] | null) => {
+      if (message === WAKE) onWake();
+      else deliver({ message: message[0] });
+    });
     this.#port.on('messageerror', cause => deliver({ cause }));
     this.#port.once('close', onClosed);
     this.#port.unref();
@@ -46,7 +56,11 @@ export class ChannelPort {
 
   /** Sends a value, before its place is taken in the queue. */
   post(value: unknown, transfer: TransferList | undefined): void {
-    this.#port.postMessage(value, transfer);
+    this.#port.postMessage([value], transfer);
+  }
+
+  wake(): void {
+    this.#port.postMessage(WAKE);
   }
 
   /**
@@ -64,7 +78,11 @@ export class ChannelPort {
 
   #fetch(): Delivered | undefined {
     try {
-      return receiveMessageOnPort(this.#port);
+      for (;;) {
+        const received = receiveMessageOnPort(this.#port) as { message: [unknown] | null } | undefined;
+        if (received === undefined) return undefined;
+        if (received.message !== WAKE) return { message: received.message[0] };
+      }
     } catch (cause) {
       return { cause: cause as Error };
     }

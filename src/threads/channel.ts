@@ -4,7 +4,7 @@ import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { setImmediate } from '../loop/real-timers.js';
 import { checkWait, type WaitOptions } from '../loop/waiter.js';
-import { argTypeError, closedError, errorFrom, stateError, UasyncError } from '../ring/errors.js';
+import { argTypeError, closedError, errorFrom, stateError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import { optionNames } from '../ring/options.js';
 import type { ChannelEnd } from './channel-end.js';
@@ -52,16 +52,13 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
 
   /**
    * Opens an end, in the thread that is to use it.
-   * @throws UasyncError ERR_INVALID_STATE if it was opened before; ERR_UNSUPPORTED before Linux 5.18.
+   * @throws UasyncError ERR_INVALID_STATE if it was opened before.
    */
   constructor(end: ChannelEnd) {
     if (typeof end !== 'object' || end === null || !isSharedArrayBuffer(end.memory)) {
       throw argTypeError('end', 'an end of channelPair()', end);
     }
     const loop = currentLoop();
-    if (!loop.supports('msg_ring')) {
-      throw new UasyncError('ERR_UNSUPPORTED', 'Channels need Linux 5.18 (MSG_RING)');
-    }
     const { port, memory, side } = end;
     this.#mine = new EndState(memory, side * EndState.size);
     this.#theirs = new EndState(memory, (1 - side) * EndState.size);
@@ -84,6 +81,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       () => {
         if (this.#receiving.length !== 0) this.#woken();
       },
+      () => loop.settleExpected(this.#key, 0),
       () => {
         this.#deserted = true;
         this.#woken();
@@ -311,7 +309,14 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     if ((theirs.wants & reason) === 0) return;
     if (reason === WANTS_ROOM && this.#incoming.room < theirs.needed) return;
     if (!theirs.rouse() || this.#deserted || this.#loop.closing) return;
-    this.#loop.notify(theirs.ringFd, theirs.key);
+    this.#notify();
+  }
+
+  /** Ends the other end's sleep. */
+  #notify(): void {
+    const { mailbox, key } = this.#theirs;
+    if (mailbox >= 0 && this.#loop.mailbox >= 0) this.#loop.notify(mailbox, key);
+    else this.#port.wake();
   }
 
   /** Something was received: the other end may wait for its room. A fast receiver makes more in the same turn. */
@@ -355,9 +360,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     this.#mine.close();
     this.#loop.settleExpected(this.#key, 0);
     const closing = this.#loop.closing;
-    if (!closing && this.#theirs.rouse() && !this.#deserted) {
-      this.#loop.notify(this.#theirs.ringFd, this.#theirs.key);
-    }
+    if (!closing && this.#theirs.rouse() && !this.#deserted) this.#notify();
     this.#port.close();
     for (const one of this.#receiving.splice(0)) {
       one.settled();

@@ -1,5 +1,5 @@
-/** Its loop's ring, and the key by which it expects to be woken. */
-const RING_FD = 0;
+/** Where its loop can be notified, -1 if it cannot, and the key by which it expects to be woken. */
+const MAILBOX = 0;
 const KEY = 1;
 /** What it sleeps for, WANTS_ bits. */
 const ASLEEP = 2;
@@ -28,10 +28,10 @@ export class EndState {
     this.#words = new Int32Array(memory, offset, WORDS);
   }
 
-  /** This end is used from now on, by the loop with this ring; false if it was opened before. */
-  open(ringFd: number, key: number): boolean {
+  /** This end is used from now on, by the loop with this mailbox; false if it was opened before. */
+  open(mailbox: number, key: number): boolean {
     if (Atomics.compareExchange(this.#words, STATE, 0, OPEN) !== 0) return false;
-    this.#words[RING_FD] = ringFd;
+    this.#words[MAILBOX] = mailbox;
     this.#words[KEY] = key;
     return true;
   }
@@ -45,8 +45,8 @@ export class EndState {
     return Atomics.load(this.#words, STATE) === CLOSED;
   }
 
-  get ringFd(): number {
-    return this.#words[RING_FD]!;
+  get mailbox(): number {
+    return this.#words[MAILBOX]!;
   }
 
   get key(): number {

@@ -36,7 +36,9 @@ t.test('a burst of operations is one system call', async t => {
   const after = loop().stats();
   t.equal(after.submitted - before.submitted, 500);
   t.equal(after.completed - before.completed, 500);
-  t.equal(after.enters - before.enters, Math.ceil(500 / loop().entries));
+  // On epoll what need not wait takes no call at all.
+  const calls = loop().backend === 'epoll' ? 0 : Math.ceil(500 / loop().entries);
+  t.equal(after.enters - before.enters, calls);
 });
 
 t.test('more operations than the queues hold', async t => {

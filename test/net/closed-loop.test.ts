@@ -53,7 +53,10 @@ t.test('reads that come later reject, and leave nothing behind', async t => {
   await sleep(20);
 });
 
-t.test('a connect that is done when the loop is closed', async t => {
+/** On epoll a connect to a Unix socket is done, and its promise resolved, in the turn that submits it. */
+const connectsAtOnce = loop().backend === 'epoll' && 'epoll leaves no time between the two';
+
+t.test('a connect that is done when the loop is closed', { skip: connectsAtOnce }, async t => {
   const server = net.createServer(socket => socket.on('error', () => {}));
   const path = join(scratchFolder(), 'socket');
   server.listen(path);
@@ -94,7 +97,10 @@ t.test('a pipe to a peer that does not read, and the read behind it', async t =>
   await Promise.all(calls.map(call => t.rejects(call, { code: 'ERR_CLOSED' })));
 });
 
-t.test('a pipe that waits for memory', async t => {
+/** Sends without a copy hold the memory that this test wants to be short of. */
+const copies = !loop().supports('send_zc') && 'this backend has no sends without a copy';
+
+t.test('a pipe that waits for memory', { skip: copies }, async t => {
   for (const ends of [false, true]) {
     loop().close();
     loop({ memory: 1 << 20 });

@@ -1,6 +1,5 @@
 /** How a datagram in a block becomes an entry of the submission queue. */
 import type { Block } from '../../loop/blocks.js';
-import type { Loop } from '../../loop/loop.js';
 import type { Sqe } from '../../ring/sqe/index.js';
 import { IOVEC, MSGHDR } from '../../ring/structs.js';
 import type { Destination } from './destination.js';
@@ -17,11 +16,6 @@ export function messageRoom(length: number, controlLength: number): number {
 
 function headerAt(length: number): number {
   return (length + ALIGN - 1) & -ALIGN;
-}
-
-/** Whether SEND takes an address: 6.0 has it without one; SENDMSG_ZC came with 6.1 too. */
-export function sendsToAddress(loop: Loop): boolean {
-  return loop.supports('sendmsg_zc');
 }
 
 /** SEND, with an address unless it is for the peer of a connected socket. */

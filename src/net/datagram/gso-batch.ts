@@ -6,7 +6,7 @@ import { systemError } from '../../ring/errors.js';
 import { MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
 import { CONTROL_MAX, segmentControl } from './ancillary.js';
 import { type Destination, GsoBatch, type GsoBatchOwner } from './destination.js';
-import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './entry.js';
+import { messageRoom, prepareSend, prepareSendmsg } from './entry.js';
 
 /** What the kernel cuts at most: UDP_MAX_SEGMENTS. */
 export const GSO_SEGMENTS_MAX = 64;
@@ -50,7 +50,7 @@ export class GsoBatches implements GsoBatchOwner {
   constructor(loop: Loop, fd: number, sender: GsoBatchSender) {
     this.#loop = loop;
     this.#fd = fd;
-    this.#sendsToAddress = sendsToAddress(loop);
+    this.#sendsToAddress = loop.sendsToAddress;
     this.#sender = sender;
   }
 

@@ -10,7 +10,7 @@ import { isSentNow } from '../stream/send-now.js';
 import { segmentControl } from './ancillary.js';
 import { DatagramBacklog } from './backlog.js';
 import type { Destination } from './destination.js';
-import { messageRoom, prepareSend, prepareSendmsg, sendsToAddress } from './entry.js';
+import { messageRoom, prepareSend, prepareSendmsg } from './entry.js';
 import { GsoBatches, type GsoBatchSender } from './gso-batch.js';
 import type { SendLimit } from './send-limit.js';
 import { type DatagramSend, type SendOutcome, type SendOwner, sends } from './send-operation.js';
@@ -75,7 +75,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   constructor(loop: Loop, fd: number, isUnix: boolean) {
     this.#loop = loop;
     this.#fd = fd;
-    this.#sendsToAddress = sendsToAddress(loop);
+    this.#sendsToAddress = loop.sendsToAddress;
     this.#isUnix = isUnix;
     this.#batches = new GsoBatches(loop, fd, this);
     this.#backlog = new DatagramBacklog(send => this.#start(send, send.data));
