@@ -1,22 +1,21 @@
 /** The load generators for machines without a C compiler. */
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { LoadResult } from '../../benchmark/load.js';
 import { BODY } from '../../benchmark/peers/http/hello.js';
 import { latencyOf } from '../../benchmark/statistics.js';
 import '../patience.js';
-import { built, output, serve } from '../programs.js';
+import { built, output } from '../programs.js';
+import { sharedServer } from '../shared-server.js';
 
 /** Runs one against a server; also what has failed prints what it has counted. */
 async function run(
-  test: Test,
   server: string[],
   generator: string,
   numbers: (string | number)[],
   before: string[] = [],
 ): Promise<LoadResult> {
   const [fixture, ...how] = server;
-  const { port, child } = await serve(fixture!, ...how);
-  test.teardown(() => child.kill('SIGKILL'));
+  const port = await sharedServer(fixture!, ...how);
   const args = [...before, '127.0.0.1', port, ...numbers].map(String);
   const command = [built(`benchmark/load/${generator}.js`), ...args];
   // Only of what never comes back the end is not waited for.
@@ -33,7 +32,7 @@ const STREAMS: [generator: string, numbers: number[], before?: string[]][] = [
 
 for (const [name, numbers, before] of STREAMS) {
   t.test(`${name} notices what a server does`, async t => {
-    const against = (how: string): Promise<LoadResult> => run(t, [RUDE, how], name, numbers, before);
+    const against = (how: string): Promise<LoadResult> => run([RUDE, how], name, numbers, before);
     const well = await against('well');
     t.match(well, { corrupt: 0, lost: 0 });
     t.ok(well.ops > 0);
@@ -46,7 +45,7 @@ for (const [name, numbers, before] of STREAMS) {
 
 t.test('datagrams are compared and counted', async t => {
   const against = (how: string): Promise<LoadResult> =>
-    run(t, ['test/fixtures/rude-udp.js', how], 'datagram', [4, 64, 2, 1.5]);
+    run(['test/fixtures/rude-udp.js', how], 'datagram', [4, 64, 2, 1.5]);
   const well = await against('well');
   t.match(well, { corrupt: 0, lost: 0 });
   t.ok(well.ops > 0);
@@ -57,7 +56,7 @@ t.test('datagrams are compared and counted', async t => {
 
 t.test('answers of HTTP are compared', async t => {
   const against = (body: string): Promise<LoadResult> =>
-    run(t, ['benchmark/peers/http/node-http.js', '0'], 'http', [4, body, 0.2]);
+    run(['benchmark/peers/http/node-http.js', '0'], 'http', [4, body, 0.2]);
   const well = await against(BODY);
   t.equal(well.corrupt, 0);
   t.ok(well.ops > 0);

@@ -16,6 +16,7 @@ import { BODY } from '../../benchmark/peers/http/hello.js';
 import { latencyOf } from '../../benchmark/statistics.js';
 import '../patience.js';
 import { serve } from '../programs.js';
+import { sharedServer } from '../shared-server.js';
 
 // Most of the time is spent waiting for what does not come.
 t.jobs = 2;
@@ -33,11 +34,17 @@ async function against<T>(
   run: (target: Target) => Promise<T>,
   server = 'test/fixtures/rude-echo.js',
 ): Promise<T> {
-  const { port, child } = await serve(server, how);
-  test.teardown(() => child.kill('SIGKILL'));
+  const port = how === 'stall' ? await ownServer(test, server, how) : await sharedServer(server, how);
   // The load is started with it in the same turn.
   process.env.UASYNC_LOAD_GRACE = LOSES.has(how) ? '1' : '60';
   return run({ port, core: null });
+}
+
+/** It stalls once in its life. */
+async function ownServer(test: Test, server: string, how: string): Promise<number> {
+  const { port, child } = await serve(server, how);
+  test.teardown(() => child.kill('SIGKILL'));
+  return port;
 }
 
 const UDP = 'test/fixtures/rude-udp.js';

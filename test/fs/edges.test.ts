@@ -48,9 +48,9 @@ t.test('readFile of every size around its first block', async t => {
 t.test('more readFiles at once than there are registered files', async t => {
   const path = join(folder, 'popular');
   nodeFs.writeFileSync(path, 'text');
-  const all = await Promise.all(Array.from({ length: 3000 }, () => fs.readFile(path, 'utf8')));
+  const all = await Promise.all(Array.from({ length: 1500 }, () => fs.readFile(path, 'utf8')));
   t.ok(all.every(text => text === 'text'));
-  const written = Array.from({ length: 2000 }, (_, i) => join(folder, `many-${i % 500}`));
+  const written = Array.from({ length: 1200 }, (_, i) => join(folder, `many-${i % 500}`));
   await Promise.all(written.map(path => fs.writeFile(path, path)));
   t.strictSame(await fs.readMany(written, { encoding: 'utf8' }), written);
 });
@@ -219,10 +219,10 @@ t.test('a full disk takes what fits, and then says ENOSPC', async t => {
 
 t.test('devices that stop for a signal are read on', async t => {
   const handle = await fs.open('/dev/zero');
-  const reads = Array.from({ length: 2000 }, async (_, i) => {
+  const reads = Array.from({ length: 600 }, async (_, i) => {
     const buffer = Buffer.alloc(4096 + (i % 7) * 65_536, 1);
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    return bytesRead > 0 && buffer.subarray(0, bytesRead).every(byte => byte === 0);
+    return bytesRead > 0 && buffer.subarray(0, bytesRead).equals(Buffer.alloc(bytesRead));
   });
   t.ok((await Promise.all(reads)).every(Boolean));
   await handle.close();

@@ -41,7 +41,7 @@ t.test('a handle closed while hundreds of reads are in flight waits for them', a
 
 t.test('aborted at random moments: the right bytes, or an AbortError', async t => {
   const random = seededRandom(t);
-  for (let i = 0; i < 40; i++) {
+  for (let i = 0; i < 20; i++) {
     const controller = new AbortController();
     const { signal } = controller;
     const calls = [
@@ -122,18 +122,18 @@ t.test('the end of the process, and of the loop, while large files are read in p
     import * as fs from 'uasync/fs';
     const path = ${JSON.stringify(large)};
     const handle = await fs.open(path);
-    for (let i = 0; i < 50; i++) {
+    for (let i = 0; i < 15; i++) {
       fs.readFile(path);
       handle.chunks({ size: 1 << 20 }).next();
     }
     setTimeout(() => process.exit(7), Math.random() * 10);
   `;
   const script = program.replace("'uasync/fs'", JSON.stringify(import.meta.resolve('uasync/fs')));
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 3; i++) {
     const { status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
     t.strictSame([status, signal], [7, null]);
   }
-  const reads = Array.from({ length: 50 }, () => fs.readFile(large));
+  const reads = Array.from({ length: 20 }, () => fs.readFile(large));
   await new Promise(resolve => setTimeout(resolve, 2));
   loop().close();
   for (const result of await Promise.allSettled(reads)) {
@@ -148,7 +148,7 @@ t.test('loops that are closed at random moments, under calls of every kind', asy
   const sizes = [0, 100, 70_000, 300_000, 3_000_000];
   const pathOf = (size: number): string => join(folder, `of-${size}`);
   for (const size of sizes) nodeFs.writeFileSync(pathOf(size), Buffer.alloc(size, 'q'));
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 15; round++) {
     const flags = random() < 0.5 ? 'r' : nodeFs.constants.O_DIRECT;
     const open = (size: number): Promise<fs.FileHandle> =>
       fs.open(pathOf(size), flags).catch(() => fs.open(pathOf(size)));
@@ -241,7 +241,7 @@ t.test('a worker that is terminated with hundreds of calls in flight', async t =
 t.test('a path whose bytes change while its call waits is the one that was given', async t => {
   const file = join(folder, 'given');
   nodeFs.writeFileSync(file, 'x'.repeat(16_200));
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < 2; round++) {
     // More than have a place at once.
     const first = Array.from({ length: 1024 }, () => fs.readFile(file));
     const path = Buffer.from(file);

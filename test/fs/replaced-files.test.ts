@@ -10,7 +10,7 @@ import { checkLeaks, scratchFolder } from '../harness.js';
 const folder = scratchFolder(nodeFs.existsSync('/dev/shm') ? '/dev/shm' : undefined);
 checkLeaks();
 
-const READS = 30_000;
+const READS = 8000;
 
 t.test('a file that is replaced is read whole', async t => {
   loop().close();

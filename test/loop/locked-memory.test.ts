@@ -45,7 +45,7 @@ t.test('64 loops of one user in 8 MiB, with all that they register', { skip }, a
 
 t.test('many processes of one user at a time', { skip }, async t => {
   // As 20 of them have in 8 MiB. Each waits until all have their loops.
-  const count = 8;
+  const count = 5;
   const processes = Array.from({ length: count }, () =>
     startLocked(
       (8 * MIB * count) / 20,

@@ -140,12 +140,12 @@ t.test('busyPoll starves neither timers nor the end of the process', t => {
     process.once('exit', () => console.log(loop().stats().turns - turns < 100));
   `);
   t.equal(printed, 'ticked\ntrue\n');
-  for (const busyPoll of [-1, 1_000_001, 1.5, '1']) {
-    const code = run(`
-      try { loop({ busyPoll: ${JSON.stringify(busyPoll)} }); } catch (error) { console.log(error.code); }
-    `);
-    t.match(code, /^ERR_(OUT_OF_RANGE|INVALID_ARG_TYPE)\n$/);
-  }
+  const codes = run(`
+    for (const busyPoll of [-1, 1_000_001, 1.5, '1']) {
+      try { loop({ busyPoll }); } catch (error) { console.log(error.code); }
+    }
+  `);
+  t.match(codes, /^(ERR_OUT_OF_RANGE\n){3}ERR_INVALID_ARG_TYPE\n$/);
   t.end();
 });
 

@@ -12,7 +12,7 @@ import { built } from '../programs.js';
 import { terminate } from '../terminate.js';
 
 t.test('nothing stays open', async t => {
-  const report = await terminate(12, 'echo,files,trees', 40, 'busy');
+  const report = await terminate(6, 'echo,files,trees', 40, 'busy');
   const [, before, after, listening] = /descriptors (\d+) -> (\d+), (\d+) of/.exec(report)!;
   t.equal(after, before, report);
   t.equal(listening, '0');
@@ -60,7 +60,7 @@ t.test('between the opening of a descriptor and its hook, or its closing', async
   const eventfds = (): number => readdirSync('/proc/self/fd').filter(isEventfd).length;
   loop();
   let before = -1;
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 8; i++) {
     const workerData = {
       module: pathToFileURL(built('src/ring/libc.js')).href,
       began: new Int32Array(new SharedArrayBuffer(4)),

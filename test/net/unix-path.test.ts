@@ -61,7 +61,7 @@ for (const [kind, type] of [
     const all = Array.from({ length: 4 }, () => new Claimant(kind));
     for (const each of all) t.equal(await each.answer(), 'ready');
     let wrong = 0;
-    for (let round = 0; round < 45; round++) {
+    for (let round = 0; round < 15; round++) {
       // With a file of a dead server and without, which are different races.
       const stale = round % 3 !== 2;
       if (stale) await leaveBehind(path, type);

@@ -286,10 +286,10 @@ t.test('drained() that is given up leaves nothing behind', async t => {
     await turns();
     collectGarbage();
   };
-  await giveUp(2000);
+  await giveUp(1000);
   const before = process.memoryUsage().heapUsed;
-  await giveUp(20_000);
-  t.ok(process.memoryUsage().heapUsed - before < 20_000 * 200, 'not one waiter');
+  await giveUp(4000);
+  t.ok(process.memoryUsage().heapUsed - before < 4000 * 200, 'not one waiter');
   await t.rejects(a.drained({ timeout: 1 }), { code: 'ETIMEDOUT', syscall: 'write' });
   const drained = t.rejects(a.drained(), { code: 'ERR_CLOSED' });
   await a.reset();
@@ -298,7 +298,7 @@ t.test('drained() that is given up leaves nothing behind', async t => {
 
 t.test('pipes whose peers do not read hold up nobody, and lose nothing', async t => {
   const data = pattern(1_500_000);
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     // More than there are buffers to lend.
     const stuck = await Promise.all(
       Array.from({ length: 40 }, async () => {
@@ -600,7 +600,7 @@ t.test('small files are sent at once', async t => {
 
 t.test('a shutdown hits its own connection, even if a close follows at once', async t => {
   const server = await listen({ port: 0, host: HOST });
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 80; i++) {
     const [first, peer] = await Promise.all([connect({ port: portOf(server), host: HOST }), server.accept()]);
     const ended = first.shutdown();
     const closed = first.close();
