@@ -35,8 +35,9 @@ const { scripts } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8')) as {
   scripts: Record<string, string>;
 };
 
-/** Commands for projects that use this one. test/bundle.test.ts runs those of esbuild. */
-const ELSEWHERE = /^npm install (uasync|koffi)$|^npx uasync doctor$|^npx esbuild |^docker run /;
+/** Commands for projects that use this one. test/bundle.test.ts runs those of esbuild, test/node that of register. */
+const ELSEWHERE =
+  /^npm install (uasync|koffi)$|^npx uasync doctor$|^npx esbuild |^docker run |^node --import uasync\/register app\.js$/;
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 

@@ -16,7 +16,7 @@ function read(path: string): string {
 for (const { name, file } of ENTRIES) {
   t.test(`every name of ${name} has a doc comment, and so have its members`, async t => {
     const all = documented(file);
-    t.ok(all.length > 10, `${all.length} names`);
+    t.ok(all.length > (file.startsWith('node/') ? 1 : 10), `${all.length} names`);
     for (const one of all) {
       for (const { name, text } of [one, ...one.members]) t.not(text, '', `${one.name} ${name}`);
     }

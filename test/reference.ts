@@ -60,7 +60,7 @@ function exportsOf(file: string): Map<string, string> {
       if (plain !== '') found.set(plain, beside(from!));
     }
   }
-  for (const [, from] of text.matchAll(/^export \* from '([^']+)'/gm)) {
+  for (const [, from] of text.matchAll(/^export \* from '(\.[^']+)'/gm)) {
     for (const [name, home] of exportsOf(beside(from!))) found.set(name, home);
   }
   const declared = /^export (?:declare )?(?:abstract )?(?:function|class|interface|type|const) (\w+)/gm;
@@ -157,9 +157,10 @@ function homeOf(name: string, file: string): string {
   return from === undefined || from === file ? file : homeOf(name, from);
 }
 
-/** Those of all entry points. */
+/** Those of all entry points, but for what has Node's names: a base class here may have one of them. */
 function publicNames(): Set<string> {
-  return new Set(ENTRIES.flatMap(({ file }) => [...exportsOf(`${ROOT}dist/src/${file}`).keys()]));
+  const own = ENTRIES.filter(({ file }) => !file.startsWith('node/'));
+  return new Set(own.flatMap(({ file }) => [...exportsOf(`${ROOT}dist/src/${file}`).keys()]));
 }
 
 /** Numbers that are listed, not described: `OP_NOP`. */
@@ -247,6 +248,8 @@ export const ENTRIES = [
   { name: 'uasync/net', file: 'net/index.d.ts' },
   { name: 'uasync/fs', file: 'fs/api.d.ts' },
   { name: 'uasync/ring', file: 'ring/index.d.ts' },
+  { name: 'uasync/register', file: 'node/register.d.ts' },
+  { name: 'uasync/node/net', file: 'node/net.d.ts' },
 ] as const;
 
 /** docs/reference.md as it should be. */
@@ -256,7 +259,7 @@ export function reference(): string {
     '',
     'Every public name, generated from the declarations and doc comments in the sources by `npm run reference`. Calls that wait for a peer take [WaitOptions](#waitoptions). Wrong arguments are a `TypeError` or `RangeError` with Node’s codes.',
     '',
-    ...ENTRIES.map(({ name }) => `- [${name}](#${name.replace('/', '')})`),
+    ...ENTRIES.map(({ name }) => `- [${name}](#${name.replaceAll('/', '')})`),
     '',
   ];
   const names = publicNames();

@@ -18,6 +18,7 @@ import { BlockPool, sumOf } from './blocks.js';
 import { Callbacks } from './callbacks.js';
 import { type BackendKind, makeBackend } from './choose-backend.js';
 import { hasMore } from './completion.js';
+import { Deliveries, type Delivery } from './deliveries.js';
 import { FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
 import { type IterateOptions, Iteration } from './iteration.js';
@@ -83,6 +84,7 @@ export class Loop {
   readonly #scheduler: Scheduler;
   #eventfdWaits = 0;
   readonly #callbacks = new Callbacks();
+  readonly #deliveries = new Deliveries();
   #idle: (() => void)[] = [];
   #onClose: (() => void)[] = [];
   #closed = false;
@@ -440,6 +442,8 @@ export class Loop {
     if (reap || completesAtOnce || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.#reap();
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
+    // From an immediate they are delivered right after this.
+    if (!reap && !this.#deliveries.empty) return true;
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.
     return this.#queues.cqReady !== 0 || this.#queues.sqReady !== 0 || this.#queues.cqHasOverflow;
   }
@@ -503,6 +507,23 @@ export class Loop {
     this.#scheduler.wake();
   }
 
+  /** @internal Has `delivery` made from an immediate, after those that wait already. */
+  deliver(delivery: Delivery): void {
+    this.#deliveries.push(delivery);
+    // While completions are reaped the turn sees it.
+    if (!this.#reaping) this.#scheduler.wakeLater();
+  }
+
+  /** @internal */
+  get undelivered(): boolean {
+    return !this.#deliveries.empty;
+  }
+
+  /** @internal From an immediate only: delivers what waits. */
+  runDeliveries(): void {
+    this.#deliveries.run();
+  }
+
   /**
    * One turn now, without waiting: submits what is queued and settles what has completed. Returns the
    * number of completions. What awaits them runs when JavaScript's stack is empty again. For tests and tools.
@@ -510,7 +531,7 @@ export class Loop {
   poll(): number {
     if (this.#closed) throw closedError('The loop');
     const before = this.#operations.completed;
-    this.turn(true);
+    if (this.turn(true) || this.undelivered) this.#scheduler.wakeLater();
     return this.#operations.completed - before;
   }
 

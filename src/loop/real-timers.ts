@@ -16,6 +16,9 @@ export const {
 
 export const { nextTick } = process;
 
+/** Runs the ticks and microtasks that wait, as Node does after each callback of libuv's; not from within one. */
+export const runTicks: () => void = (process as unknown as { _tickCallback: () => void })._tickCallback;
+
 /** Milliseconds on the monotonic clock. */
 export const now = performance.now.bind(performance);
 

@@ -15,6 +15,10 @@ interface Turning {
   readonly eventfdWaits: number;
   /** Whether the process must not end. */
   readonly alive: boolean;
+  /** Whether code outside waits for completions that have been reaped. */
+  readonly undelivered: boolean;
+  /** Tells it. */
+  runDeliveries(): void;
 }
 
 /**
@@ -48,6 +52,9 @@ export class Scheduler {
   readonly #wakeUp: WakeUp;
   #referenced = false;
   #tickQueued = false;
+  /** Whether code outside is being told of completions, and whether it has queued something. */
+  #delivering = false;
+  #queuedMeanwhile = false;
   #immediate: NodeJS.Immediate | null = null;
   /** Whether the immediate runs without waiting for anything. */
   #urgent = false;
@@ -71,6 +78,10 @@ export class Scheduler {
   /** Something was queued: take a turn once the current burst is over. */
   wake(): void {
     if (this.#tickQueued) return;
+    if (this.#delivering) {
+      this.#queuedMeanwhile = true;
+      return;
+    }
     this.#tickQueued = true;
     if (this.#burst >= BURST_MAX) this.wakeLater();
     else if (this.#loop.quiet) void RESOLVED.then(this.#onTick);
@@ -118,6 +129,7 @@ export class Scheduler {
     this.#burst = 0;
     const { completed } = this.#loop;
     this.#turn(true);
+    if (this.#loop.undelivered) this.#deliver();
     if (this.#loop.alive !== this.#referenced) this.#setReferenced(!this.#referenced);
     // What was awaited runs before we get ready to sleep: an answer is on its way the sooner.
     if (this.#loop.completed !== completed) void RESOLVED.then(this.#onSettled);
@@ -128,6 +140,24 @@ export class Scheduler {
     // The turn that was queued meanwhile looks after that.
     if (!this.#tickQueued) this.#await();
   };
+
+  /** What is queued by those who are told leaves together, after all of them. */
+  #deliver(): void {
+    let done = false;
+    this.#delivering = true;
+    try {
+      this.#loop.runDeliveries();
+      done = true;
+    } finally {
+      this.#delivering = false;
+      // After an exception the next immediate goes on.
+      if (!done || this.#loop.undelivered) this.wakeLater();
+      if (this.#queuedMeanwhile) {
+        this.#queuedMeanwhile = false;
+        if (!this.#closed) this.#turn(false);
+      }
+    }
+  }
 
   /** What a turn has left, also by failing, is for the next one. */
   #turn(reap: boolean): void {

@@ -28,6 +28,11 @@ export class SocketCalls {
     return this.#send(fd, bytes.length, 0, 0);
   }
 
+  /** Sends bytes that are where the kernel may read them; how many the socket has taken, or a negative errno. */
+  sendAt(fd: number, address: number, length: number): number {
+    return this.#call(NR_SENDTO, fd, address, length, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+  }
+
   /** As `send`, of a datagram to an address. sendto(2) */
   sendTo(fd: number, bytes: Uint8Array, address: Uint8Array): number {
     this.#bytes.set(bytes);

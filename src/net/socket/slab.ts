@@ -57,6 +57,17 @@ class Slab {
 
   /** A copy of `length` bytes of `source` from `start` on. */
   copy(source: Memory, start: number, length: number): Buffer {
+    const used = this.copyTo(source, start, length);
+    return this.#memory.bytes.subarray(used, used + length);
+  }
+
+  /** The memory that the last copy is in. */
+  get buffer(): ArrayBuffer {
+    return this.#memory.bytes.buffer as ArrayBuffer;
+  }
+
+  /** As `copy`; where in `buffer` it is. */
+  copyTo(source: Memory, start: number, length: number): number {
     if (this.#used + length > this.#size) {
       if (this.#size === LARGE_SLAB && !kept) keepFreedSlabs();
       const bytes = Buffer.allocUnsafeSlow(this.#size);
@@ -68,7 +79,7 @@ class Slab {
     const used = this.#used;
     copyBytes(source, start, this.#memory, used, length);
     this.#used = used + length;
-    return this.#memory.bytes.subarray(used, used + length);
+    return used;
   }
 
   /** The next chunk starts at a whole word. */
@@ -104,4 +115,20 @@ export function copyChunk(source: Memory, start: number, length: number, last: B
   const slab = length <= SMALL ? small : large;
   slab.align();
   return slab.copy(source, start, length);
+}
+
+/** Bytes without a Buffer around them yet. */
+export interface Piece {
+  buffer: ArrayBuffer;
+  offset: number;
+  length: number;
+}
+
+/** As `copyChunk`, into memory that `piece` then names. */
+export function copyPiece(source: Memory, start: number, length: number, piece: Piece): void {
+  const slab = length <= SMALL ? small : large;
+  slab.align();
+  piece.offset = slab.copyTo(source, start, length);
+  piece.buffer = slab.buffer;
+  piece.length = length;
 }

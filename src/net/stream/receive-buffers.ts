@@ -3,7 +3,7 @@ import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';
 import type { ProvidedBuffers } from '../../loop/provided-buffers.js';
 import { assert } from '../../ring/assert.js';
-import { copyChunk, type Memory, memoryOf } from '../socket/slab.js';
+import { copyChunk, copyPiece, type Memory, memoryOf, type Piece } from '../socket/slab.js';
 
 /** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
 const INCREMENTAL = { entries: 32, provided: 8, bufferSize: 256 * 1024, piecewise: true };
@@ -56,6 +56,12 @@ export class ReceiveBuffers {
     const chunk = copyChunk(this.#memory, this.#locate(length, flags), length, last);
     this.#release(flags);
     return chunk;
+  }
+
+  /** The same, without a Buffer around them. */
+  takePiece(length: number, flags: number, piece: Piece): void {
+    copyPiece(this.#memory, this.#locate(length, flags), length, piece);
+    this.#release(flags);
   }
 
   /** The same, copied to `target` from `at` on, where there is room for them. */

@@ -1,0 +1,135 @@
+import { closeSocket } from '../loop/close.js';
+import { hasMore } from '../loop/completion.js';
+import type { Delivery } from '../loop/deliveries.js';
+import type { Loop } from '../loop/loop.js';
+import { Operation } from '../loop/operation.js';
+import { own } from '../loop/owned-descriptors.js';
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
+import {
+  EAGAIN,
+  ECANCELED,
+  ECONNABORTED,
+  ECONNRESET,
+  EINTR,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPROTO,
+} from '../ring/errno.js';
+import { POLLIN } from '../ring/flags.js';
+import { libc } from '../ring/libc.js';
+import type { StreamHandle } from './stream-handle.js';
+
+/** Errors that belong to a connection which went away before it was accepted. */
+const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN, ECANCELED]);
+const EXHAUSTED = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM]);
+/** Milliseconds before a listener that ran out of descriptors tries again. */
+const PAUSE_MS = 100;
+/** How many connections are accepted in one go. */
+const BURST = 64;
+
+/**
+ * The accepting side of a listening handle: each connection is one delivery. On a non-blocking socket, as workers have
+ * them, it polls and calls accept4(2): see `Acceptor` of src/net.
+ */
+export class AcceptOperation extends Operation implements Delivery {
+  readonly #handle: StreamHandle;
+  readonly #polls: boolean;
+  readonly #onConnection: (result: number) => void;
+  /** Descriptors, and negative errnos, to deliver. */
+  readonly #results: number[] = [];
+  #stopping: (() => void) | null = null;
+  #stopped = false;
+  #pause: NodeJS.Timeout | null = null;
+
+  constructor(loop: Loop, handle: StreamHandle, onConnection: (result: number) => void) {
+    super(loop);
+    this.#handle = handle;
+    this.subject = handle;
+    this.referenced = handle.referenced;
+    this.#onConnection = onConnection;
+    this.#polls = libc().isNonBlocking(handle.fd);
+  }
+
+  override get syscall(): string {
+    return 'accept';
+  }
+
+  arm(): void {
+    if (this.#stopped || this.slot >= 0 || this.loop.closing) return;
+    const sqe = this.loop.start(this);
+    if (this.#polls) sqe.pollMultishot(this.#handle.fd, POLLIN);
+    else sqe.multishotAccept(this.#handle.fd);
+  }
+
+  complete(res: number, flags: number): void {
+    if (this.#polls && res >= 0) this.#take();
+    else this.#note(res);
+    if (hasMore(flags)) return;
+    if (this.#stopping !== null) {
+      const stopping = this.#stopping;
+      this.#stopping = null;
+      stopping();
+    } else if (this.#pause === null) this.arm();
+  }
+
+  /** What accept(2) has returned; whether there may be more. */
+  #note(res: number): boolean {
+    if (res >= 0) {
+      if (!this.#polls) own(res);
+      this.#deliver(res);
+      return true;
+    }
+    if (EXHAUSTED.has(res)) this.#rest();
+    else if (!GONE.has(res)) this.#deliver(res);
+    return GONE.has(res) && res !== EAGAIN;
+  }
+
+  #take(): void {
+    for (let i = 0; i < BURST; i++) {
+      if (this.#stopped || !this.#note(libc().accept(this.#handle.fd))) return;
+    }
+    // The poll does not tell of what is there already.
+    this.loop.soon(() => this.#take());
+  }
+
+  /** No descriptor is free: trying again at once would spin. */
+  #rest(): void {
+    this.#pause ??= setTimeout(() => {
+      this.#pause = null;
+      if (this.#polls && this.slot >= 0) this.#take();
+      else this.arm();
+    }, PAUSE_MS);
+    if (!this.referenced) this.#pause.unref();
+  }
+
+  #deliver(result: number): void {
+    this.#results.push(result);
+    this.loop.deliver(this);
+  }
+
+  deliver(): void {
+    const result = this.#results.shift();
+    if (result !== undefined) this.#onConnection(result);
+  }
+
+  /** Accepts no more: `onStopped` is called when the kernel is done. Connections that were not delivered are closed. */
+  stop(onStopped: () => void): void {
+    this.#stopped = true;
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    const stopped = (): void => {
+      for (const fd of this.#results.splice(0)) {
+        if (fd >= 0) closeSocket(this.loop, fd).catch(() => {});
+      }
+      onStopped();
+    };
+    if (this.slot < 0) {
+      stopped();
+      return;
+    }
+    this.#stopping = stopped;
+    this.loop.setReferenced(this, true);
+    this.loop.cancel(this);
+  }
+}

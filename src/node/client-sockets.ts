@@ -1,0 +1,81 @@
+/** `net.Socket.connect` on the loop: the socket is given a handle before Node would make a native one. */
+import type { Socket } from 'node:net';
+import { availableLoop } from './available.js';
+import { bindings } from './natives.js';
+import { PipeHandle } from './pipe-handle.js';
+import { TcpHandle } from './tcp-handle.js';
+
+/** What is used of a socket that is not public. */
+interface PrivateSocket {
+  _handle: object | null;
+  _parent?: { connecting?: boolean } | null;
+  _peername?: unknown;
+  _sockname?: unknown;
+  readonly destroyed: boolean;
+  /** A tls.TLSSocket. */
+  readonly encrypted?: boolean;
+  [method: symbol]: (handle: object) => void;
+}
+
+type Connect = (this: Socket, ...args: unknown[]) => Socket;
+type Reinitialize = (this: Socket, handle: object) => void;
+
+/** The methods that are replaced, as they were. */
+export interface SocketMethods {
+  connect: Connect;
+  reinitialize: Reinitialize;
+}
+
+/** The key of the method that gives a socket another handle, for the next address of several. */
+export function reinitializeKey(prototype: object): symbol | undefined {
+  return Object.getOwnPropertySymbols(prototype).find(symbol => symbol.description === 'kReinitializeHandle');
+}
+
+export function socketMethods(prototype: object): SocketMethods {
+  const methods = prototype as Record<PropertyKey, unknown>;
+  return {
+    connect: methods.connect as Connect,
+    reinitialize: methods[reinitializeKey(prototype)!] as Reinitialize,
+  };
+}
+
+/** Of `connect`'s arguments, as it takes them or has normalised them: whether a path is among them. */
+function leadsToPath(args: unknown[]): boolean {
+  const [first] = Array.isArray(args[0]) ? args[0] : args;
+  if (typeof first === 'object' && first !== null) return Boolean((first as { path?: unknown }).path);
+  return typeof first === 'string' && !(Number(first) >= 0);
+}
+
+/** The same methods, which give sockets handles on the loop. */
+export function withHandles({ connect, reinitialize }: SocketMethods, enabled: () => boolean): SocketMethods {
+  return {
+    connect(...args) {
+      const socket = this as unknown as PrivateSocket;
+      const fresh = !socket.encrypted && !socket._parent && (!socket._handle || socket.destroyed);
+      const loop = fresh && enabled() ? availableLoop() : null;
+      if (loop === null) return connect.apply(this, args);
+      const before = socket._handle;
+      socket._handle = null;
+      if (socket.destroyed) {
+        socket._peername = null;
+        socket._sockname = null;
+      }
+      reinitialize.call(this, leadsToPath(args) ? new PipeHandle(loop) : new TcpHandle(loop));
+      try {
+        return connect.apply(this, args);
+      } catch (error) {
+        socket._handle = before;
+        throw error;
+      }
+    },
+    reinitialize(handle) {
+      const socket = this as unknown as PrivateSocket;
+      const { _handle } = socket;
+      // The next address is tried by a handle of the same kind.
+      if (_handle instanceof TcpHandle && handle.constructor === bindings().TCP) {
+        (handle as { close(): void }).close();
+        reinitialize.call(this, new TcpHandle(_handle.loop));
+      } else reinitialize.call(this, handle);
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import type { Loop } from '../loop/loop.js';
+import { perLoop } from '../loop/per-loop.js';
+
+/** Something with bytes to send. */
+export interface Flushable {
+  flush(): void;
+}
+
+/**
+ * Who has written in this burst: their bytes leave once it is over, those of one stream together, and at the latest
+ * when the process exits.
+ */
+export class Flusher {
+  readonly #loop: Loop;
+  #waiting: Flushable[] = [];
+
+  private constructor(loop: Loop) {
+    this.#loop = loop;
+    process.on('exit', () => this.#flushLast());
+  }
+
+  /** That of a loop. */
+  static readonly of = perLoop(loop => new Flusher(loop));
+
+  add(sender: Flushable): void {
+    if (this.#waiting.push(sender) === 1) this.#loop.soon(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const sender of waiting) sender.flush();
+  };
+
+  /** Nothing runs after this: what the sockets take now is sent. */
+  #flushLast(): void {
+    if (this.#loop.closed || this.#waiting.length === 0) return;
+    this.#flush();
+    this.#loop.flush();
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The private parts of Node that its own `net` works with, and that a handle in JavaScript must know: the state that
+ * streams share with their handles, and the classes of native handles. `process.binding` has them on all versions.
+ */
+import type { AsyncResource } from 'node:async_hooks';
+
+/** A request of Node's: what is to be called when it is done. */
+export interface Request {
+  oncomplete?: ((...args: unknown[]) => void) | undefined;
+  handle?: unknown;
+}
+
+/** `stream_wrap` of Node. */
+interface StreamWrap {
+  streamBaseState: Int32Array;
+  kReadBytesOrError: number;
+  kArrayBufferOffset: number;
+  kBytesWritten: number;
+  kLastWriteWasAsync: number;
+  /** Of Node 26. */
+  kLastWriteErr?: number;
+}
+
+/** A native handle, as far as it is used here. */
+export interface NativeHandle {
+  readonly fd: number;
+  open(fd: number): number;
+  close(callback?: () => void): void;
+  getAsyncId(): number;
+}
+
+/** A class of native handles. */
+export type NativeClass = new (kind: number) => NativeHandle;
+
+/** A JSStream: a native stream whose bytes come from JavaScript. */
+export interface NativeStream extends NativeHandle {
+  readBuffer(bytes: Uint8Array): void;
+  emitEOF(): void;
+  finishWrite(request: unknown, status: number): void;
+  finishShutdown(request: unknown, status: number): void;
+}
+
+/** The native parts that this package adapts to. */
+export interface Natives {
+  readonly stream: StreamWrap;
+  readonly TCP: NativeClass & { readonly prototype: object };
+  readonly tcpConstants: Record<string, number>;
+  readonly Pipe: NativeClass & { readonly prototype: object };
+  readonly pipeConstants: Record<string, number>;
+  readonly JSStream: new () => NativeStream;
+  readonly UDP: new () => NativeHandle;
+}
+
+type Binding = (name: string) => Record<string, unknown>;
+
+let natives: Natives | undefined;
+
+/** @throws what `process.binding` throws where there is none. */
+export function bindings(): Natives {
+  natives ??= load();
+  return natives;
+}
+
+function load(): Natives {
+  const { binding } = process as unknown as { binding: Binding };
+  const of = (name: string): Record<string, unknown> => quietly(() => binding.call(process, name));
+  const tcp = of('tcp_wrap');
+  const pipe = of('pipe_wrap');
+  return {
+    stream: of('stream_wrap') as unknown as StreamWrap,
+    TCP: tcp.TCP as Natives['TCP'],
+    tcpConstants: tcp.constants as Record<string, number>,
+    Pipe: pipe.Pipe as Natives['Pipe'],
+    pipeConstants: pipe.constants as Record<string, number>,
+    JSStream: of('js_stream').JSStream as Natives['JSStream'],
+    UDP: of('udp_wrap').UDP as Natives['UDP'],
+  };
+}
+
+/** A module of Node's, loaded when it is needed: at the start each would take its time. */
+export function nodeModule<T = Record<string, never>>(name: string): T {
+  return quietly(() => process.getBuiltinModule(name)) as T;
+}
+
+/** Private parts are deprecated: with --pending-deprecation Node would warn of a use that is not the program's. */
+function quietly<T>(call: () => T): T {
+  const flags = process as { noDeprecation?: boolean };
+  const own = Object.hasOwn(flags, 'noDeprecation');
+  const before = flags.noDeprecation;
+  flags.noDeprecation = true;
+  try {
+    return call();
+  } finally {
+    if (own) flags.noDeprecation = before!;
+    else delete flags.noDeprecation;
+  }
+}
+
+/** What libuv says at the end of a stream. */
+export const UV_EOF = -4095;
+
+/** Calls a callback of Node's in the async context of a handle or request. */
+export type Scope = Pick<AsyncResource, 'runInAsyncScope' | 'asyncId'>;

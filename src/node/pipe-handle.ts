@@ -1,0 +1,111 @@
+import { chmodSync, statSync, unlinkSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+import type { Loop } from '../loop/loop.js';
+import { isFilePath } from '../net/address/unix-path.js';
+import { EBADF, EINVAL, ENOENT } from '../ring/errno.js';
+import { libc } from '../ring/libc.js';
+import { AF_UNIX, SOCKADDR_MAX, writeSockaddr } from '../ring/sockaddr.js';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { bindings, type Request } from './natives.js';
+import { SocketHandle } from './socket-handle.js';
+import type { StreamHandle } from './stream-handle.js';
+
+const EACCES = -13;
+const ENAMETOOLONG = -36;
+/** libuv's flags of `fchmod`, and what they allow to all. */
+const READABLE = 1;
+const WRITABLE = 2;
+const READ_BY_ALL = 0o444;
+const WRITE_BY_ALL = 0o222;
+
+/** In place of Node's native `Pipe`, for Unix sockets. */
+export class PipeHandle extends SocketHandle {
+  /** The file to remove when it closes. */
+  #path: string | null = null;
+  readonly #listens: boolean;
+
+  constructor(loop: Loop, listens = false, trigger?: number) {
+    super(loop, listens ? 'PIPESERVERWRAP' : 'PIPEWRAP', trigger);
+    this.#listens = listens;
+  }
+
+  override get kind(): string {
+    return this.#listens ? 'Server' : 'Socket';
+  }
+
+  override getProviderType(): number {
+    return providerType();
+  }
+
+  protected override accepted(loop: Loop): StreamHandle {
+    return new PipeHandle(loop, false, this.getAsyncId());
+  }
+
+  #open(): number {
+    if (this.fd >= 0) return 0;
+    const type = SOCK_STREAM | SOCK_CLOEXEC | (this.#listens && !isMainThread ? SOCK_NONBLOCK : 0);
+    const fd = libc().socket(AF_UNIX, type, 0);
+    if (fd >= 0) this.adopt(fd);
+    return Math.min(fd, 0);
+  }
+
+  bind(path: string): number {
+    const name = sockaddrOf(path);
+    if (typeof name === 'number') return name;
+    let failed = this.#open();
+    if (failed >= 0) failed = libc().bind(this.fd, name);
+    // As libuv has it.
+    if (failed === ENOENT) return EACCES;
+    if (failed >= 0 && isFilePath(path)) this.#path = path;
+    return Math.min(failed, 0);
+  }
+
+  connect(request: Request, path: string): number {
+    const name = sockaddrOf(path);
+    if (typeof name === 'number') return name;
+    const failed = this.#open();
+    return failed < 0 ? failed : this.connectTo(request, 'PIPECONNECTWRAP', name);
+  }
+
+  fchmod(mode: number): number {
+    if (this.fd < 0 || this.#path === null) return EBADF;
+    const more = (mode & READABLE ? READ_BY_ALL : 0) | (mode & WRITABLE ? WRITE_BY_ALL : 0);
+    try {
+      chmodSync(this.#path, statSync(this.#path).mode | more);
+      return 0;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).errno ?? EINVAL;
+    }
+  }
+
+  protected override beforeClose(): void {
+    if (this.#path === null) return;
+    try {
+      unlinkSync(this.#path);
+    } catch {
+      // It is gone already.
+    }
+    this.#path = null;
+  }
+}
+
+function sockaddrOf(path: string): Buffer | number {
+  const bytes = Buffer.alloc(SOCKADDR_MAX);
+  try {
+    return bytes.subarray(0, writeSockaddr(bytes, 0, { path }));
+  } catch {
+    return path.includes('\0') && isFilePath(path) ? EINVAL : ENAMETOOLONG;
+  }
+}
+
+let provider: number | undefined;
+
+function providerType(): number {
+  if (provider === undefined) {
+    const { Pipe, pipeConstants } = bindings();
+    const native = new Pipe(pipeConstants.SOCKET!) as unknown as PipeHandle;
+    provider = native.getProviderType();
+    native.close();
+  }
+  return provider;
+}

@@ -1,0 +1,52 @@
+/** Which of Node's modules are put on the loop. */
+import { checkOptions, optionNames } from '../ring/options.js';
+
+/** What `register` puts on the loop. What is not named is left as it is. */
+export interface RegisterOptions {
+  /** Servers of `node:net`, and so of `node:http`: default true. Those of `node:tls` stay Node's. */
+  servers?: boolean | undefined;
+  /** Clients of `node:net`, and so of `node:http`: default true. Those of `node:tls` stay Node's. */
+  clients?: boolean | undefined;
+}
+
+export const REGISTER_OPTIONS = optionNames<RegisterOptions>({ servers: true, clients: true });
+
+/** What is wanted now: the methods that were put in place ask each time. */
+export const settings = { servers: false, clients: false };
+
+/** What each word of the environment variable stands for. */
+const WORDS: Record<string, RegisterOptions> = {
+  net: { servers: true, clients: true },
+  servers: { servers: true },
+  clients: { clients: true },
+};
+
+/** By default: what is measured to win. */
+const DEFAULTS: RegisterOptions = { servers: true, clients: true };
+
+/** What UASYNC_REGISTER says, undefined words and all; null is 'off'. */
+export function fromEnvironment(value: string | undefined): RegisterOptions | null {
+  if (value === undefined || value === '') return DEFAULTS;
+  const words = value.split(',').map(word => word.trim());
+  if (words.includes('off')) return null;
+  const wanted: RegisterOptions = {};
+  for (const word of words) {
+    if (Object.hasOwn(WORDS, word)) Object.assign(wanted, WORDS[word]);
+    else {
+      process.emitWarning(
+        `UASYNC_REGISTER does not know '${word}': it takes off, ${Object.keys(WORDS).join(', ')}`,
+        'UasyncWarning',
+        'UASYNC_REGISTER',
+      );
+    }
+  }
+  return wanted;
+}
+
+/** Takes over what is named. @throws TypeError for unknown or wrong options. */
+export function change(options: RegisterOptions): void {
+  checkOptions(options, REGISTER_OPTIONS);
+  for (const name of ['servers', 'clients'] as const) {
+    if (options[name] !== undefined) settings[name] = Boolean(options[name]);
+  }
+}

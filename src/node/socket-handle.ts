@@ -1,0 +1,79 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Loop } from '../loop/loop.js';
+import { EINVAL } from '../ring/errno.js';
+import { libc } from '../ring/libc.js';
+import { AcceptOperation } from './accept-operation.js';
+import { ConnectOperation } from './connect-operation.js';
+import type { Request } from './natives.js';
+import { RequestDone } from './request-done.js';
+import { StreamHandle } from './stream-handle.js';
+
+/** The async context of the program's start. */
+const NO_CALL = new AsyncResource('uasync.accept');
+
+/** What TCP and Unix sockets have in common beside their bytes: they listen, and connect. */
+export abstract class SocketHandle extends StreamHandle {
+  /** Of a listening one: Node's, which gets a handle for each connection. */
+  onconnection: (status: number, handle?: StreamHandle) => void = () => {};
+  /** A failed `bind` that shows later, as libuv has it. */
+  protected delayedError = 0;
+  #accepting: AcceptOperation | null = null;
+  #connecting: ConnectOperation | null = null;
+
+  /** A handle for an accepted connection. */
+  protected abstract accepted(loop: Loop): StreamHandle;
+
+  listen(backlog: number): number {
+    if (this.delayedError !== 0) return this.delayedError;
+    if (this.fd < 0) return EINVAL;
+    const failed = libc().listen(this.fd, backlog);
+    if (failed < 0) return failed;
+    this.#accepting ??= new AcceptOperation(this.loop, this, result => this.#onAccepted(result));
+    this.#accepting.arm();
+    return 0;
+  }
+
+  #onAccepted(result: number): void {
+    if (this.closing) {
+      if (result >= 0) libc().close(result);
+      return;
+    }
+    // A connection belongs to no call of the server's, as in Node.
+    const handle = result < 0 ? undefined : NO_CALL.runInAsyncScope(this.accepted, this, this.loop);
+    handle?.adopt(result);
+    this.scope.runInAsyncScope(this.onconnection, this, Math.min(result, 0), handle);
+  }
+
+  /** @param name a socket address as bytes. */
+  protected connectTo(request: Request, type: string, name: Uint8Array): number {
+    const done = new RequestDone(this.loop, type, request, [this, request, true, true]);
+    if (this.delayedError !== 0) {
+      done.settle(this.delayedError);
+      return 0;
+    }
+    const connecting = new ConnectOperation(this.loop, this, done);
+    this.#connecting = connecting;
+    connecting.run(this.fd, name);
+    return 0;
+  }
+
+  protected override setReferenced(referenced: boolean): void {
+    super.setReferenced(referenced);
+    if (this.#accepting !== null) this.loop.setReferenced(this.#accepting, referenced);
+    if (this.#connecting !== null) this.loop.setReferenced(this.#connecting, referenced);
+  }
+
+  protected override cancelOthers(then: () => void): void {
+    const connecting = this.#connecting;
+    if (connecting !== null && connecting.slot >= 0) {
+      connecting.onEnded = then;
+      this.loop.cancelForSure(connecting);
+    } else if (this.#accepting !== null) this.#accepting.stop(then);
+    else then();
+  }
+
+  override yieldTo(): void {
+    super.yieldTo();
+    this.#accepting?.stop(() => {});
+  }
+}

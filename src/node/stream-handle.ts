@@ -1,0 +1,395 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Loop } from '../loop/loop.js';
+import type { Subject } from '../loop/operation.js';
+import { own } from '../loop/owned-descriptors.js';
+import { setImmediate } from '../loop/real-timers.js';
+import { setResetOnClose } from '../net/socket/options.js';
+import { EBADF, ECANCELED } from '../ring/errno.js';
+import { systemError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
+import { bindings, type NativeHandle, type Request } from './natives.js';
+import { RequestDone } from './request-done.js';
+import { StreamReceiver } from './stream-receiver.js';
+import { COPIED_MAX, StreamSender } from './stream-sender.js';
+
+/** UTF-8 takes at most three bytes for each UTF-16 unit. */
+const UTF8_MAX = 3;
+
+/** A stream that may be destroyed: a net.Socket. */
+interface Owner {
+  destroy(error: Error): void;
+  readonly destroyed?: boolean;
+}
+
+/** A chunk of `writev`: bytes, or text. */
+type Part = Uint8Array | string;
+
+/**
+ * What `net.Socket` asks of its `_handle`: a connected stream socket on the loop, or one yet to be connected. The
+ * protocol is that of Node's native handles, with libuv's error numbers.
+ */
+export abstract class StreamHandle implements Subject {
+  /** Set by the stream. */
+  reading = false;
+  /** The stream's: it gets what comes, and the state of Node's `stream_wrap` says what it is. */
+  onread: (buffer: ArrayBuffer | undefined) => unknown = nothing;
+  /** The context that callbacks run in. */
+  scope: AsyncResource;
+  readonly loop: Loop;
+  /** Whether it keeps the process alive. */
+  referenced = true;
+  /** A native handle of the same socket, made when Node needs one. */
+  twin: NativeHandle | null = null;
+  /** The descriptor, -1 before it is opened and once it is closed. */
+  fd = -1;
+  protected closing = false;
+  readonly #type: string;
+  #receiver: StreamReceiver | null = null;
+  #sender: StreamSender | null = null;
+
+  /** @param type how async_hooks name it. @param trigger the async id of what has made it, if not the caller's. */
+  constructor(loop: Loop, type: string, trigger?: number) {
+    this.loop = loop;
+    this.#type = type;
+    this.scope = new AsyncResource(type, trigger === undefined ? {} : { triggerAsyncId: trigger });
+  }
+
+  abstract get kind(): string;
+
+  /** The stream that has it, as `net` notes it under its own symbol. */
+  get object(): object | undefined {
+    return this.owner as object | undefined;
+  }
+
+  get owner(): Owner | undefined {
+    const symbol = ownerSymbol();
+    return symbol === undefined ? undefined : (this as unknown as Record<symbol, Owner>)[symbol];
+  }
+
+  protected get receiver(): StreamReceiver {
+    this.#receiver ??= new StreamReceiver(this.loop, this);
+    return this.#receiver;
+  }
+
+  protected get sender(): StreamSender {
+    this.#sender ??= new StreamSender(this.loop, this);
+    return this.#sender;
+  }
+
+  /** Takes a descriptor over. */
+  adopt(fd: number): void {
+    this.fd = fd;
+  }
+
+  open(fd: number): number {
+    own(fd);
+    this.adopt(fd);
+    return 0;
+  }
+
+  // --- Async context ------------------------------------------------------------------------------
+
+  getAsyncId(): number {
+    return this.scope.asyncId();
+  }
+
+  /** A keep-alive connection serves another request: callbacks belong to that. */
+  asyncReset(): void {
+    this.scope.emitDestroy();
+    this.scope = new AsyncResource(this.#type);
+  }
+
+  abstract getProviderType(): number;
+
+  // --- Reading ------------------------------------------------------------------------------------
+
+  readStart(): number {
+    if (this.fd < 0) return EBADF;
+    this.receiver.start();
+    return 0;
+  }
+
+  readStop(): number {
+    this.#receiver?.pause();
+    return 0;
+  }
+
+  useUserBuffer(buffer: Uint8Array): void {
+    this.receiver.userBuffer = buffer;
+  }
+
+  /** Of Node 26: whether an idle connection has something to read. */
+  hasPendingRead(): boolean {
+    return this.#receiver?.hasPending ?? false;
+  }
+
+  get bytesRead(): number {
+    return this.#receiver === null ? 0 : this.#receiver.bytesRead;
+  }
+
+  // --- Writing ------------------------------------------------------------------------------------
+
+  writeBuffer(request: Request | null, bytes: Uint8Array): unknown {
+    const { sender } = this;
+    const { length } = bytes;
+    const room = this.#room(length);
+    if (room === null) return this.#later(request, bytes);
+    room.set(bytes, sender.at);
+    sender.filled(length);
+    return written(length);
+  }
+
+  writeUtf8String(request: Request | null, text: string): unknown {
+    return this.#text(request, text, 'utf8', text.length * UTF8_MAX);
+  }
+
+  writeLatin1String(request: Request | null, text: string): unknown {
+    return this.#text(request, text, 'latin1', text.length);
+  }
+
+  writeAsciiString(request: Request | null, text: string): unknown {
+    return this.#text(request, text, 'latin1', text.length);
+  }
+
+  writeUcs2String(request: Request | null, text: string): unknown {
+    return this.#text(request, text, 'utf16le', text.length * 2);
+  }
+
+  #text(request: Request | null, text: string, encoding: BufferEncoding, most: number): unknown {
+    const room = most > COPIED_MAX ? null : this.#room(most);
+    if (room === null) return this.#later(request, Buffer.from(text, encoding));
+    const { sender } = this;
+    const length = room.write(text, sender.at, encoding);
+    sender.filled(length);
+    return written(length);
+  }
+
+  writev(request: Request | null, chunks: Part[], allBuffers: boolean): unknown {
+    const most = allBuffers ? lengthOf(chunks as Uint8Array[]) : mostOf(chunks);
+    const room = most > COPIED_MAX ? null : this.#room(most);
+    if (room === null) return this.#later(request, joined(chunks, allBuffers));
+    const { sender } = this;
+    let { at } = sender;
+    const start = at;
+    const step = allBuffers ? 1 : 2;
+    for (let i = 0; i < chunks.length; i += step) {
+      const chunk = chunks[i]!;
+      if (typeof chunk === 'string') at += room.write(chunk, at, encodingOf(chunks[i + 1] as string));
+      else {
+        room.set(chunk, at);
+        at += chunk.length;
+      }
+    }
+    sender.filled(at - start);
+    return written(at - start);
+  }
+
+  #room(length: number): Buffer | null {
+    const { sender } = this;
+    return sender.error !== 0 || this.fd < 0 ? null : sender.room(length);
+  }
+
+  /** What does not fit is sent later; the request is told when. */
+  #later(request: Request | null, bytes: Uint8Array): unknown {
+    const { streamBaseState, kBytesWritten, kLastWriteWasAsync, kLastWriteErr } = bindings().stream;
+    const { sender } = this;
+    const failed = this.fd < 0 ? EBADF : this.loop.closing ? ECANCELED : sender.error;
+    streamBaseState[kBytesWritten] = failed === 0 ? bytes.length : 0;
+    streamBaseState[kLastWriteWasAsync] = failed === 0 ? 1 : 0;
+    if (failed !== 0) return failed;
+    // Node 26 gives none, and completes the one that it gets.
+    const made = request ?? { oncomplete: undefined, writeStatus: null };
+    sender.later(bytes, new RequestDone(this.loop, 'WRITEWRAP', made, [this, undefined]));
+    if (request !== null) return 0;
+    streamBaseState[kLastWriteErr!] = 0;
+    return made;
+  }
+
+  /** Sends bytes for code that is not Node's: `onDone` is called with 0 or a negative errno, in the handle's context. */
+  writeThrough(bytes: Uint8Array, onDone: (status: number) => void): void {
+    const { sender } = this;
+    const room = this.#room(bytes.length);
+    const request: Request = { oncomplete: status => onDone(status as number) };
+    const done = new RequestDone(this.loop, 'WRITEWRAP', request, []);
+    if (room !== null) {
+      room.set(bytes, sender.at);
+      sender.filled(bytes.length);
+      done.settle(0);
+    } else if (this.fd < 0) done.settle(EBADF);
+    else if (sender.error !== 0) done.settle(sender.error);
+    else sender.later(bytes, done);
+  }
+
+  get bytesWritten(): number {
+    return this.#sender === null ? 0 : this.#sender.bytesWritten;
+  }
+
+  get writeQueueSize(): number {
+    return this.#sender === null ? 0 : this.#sender.unsent;
+  }
+
+  shutdown(request: Request): number {
+    if (this.fd < 0) return EBADF;
+    this.sender.shutdown(new RequestDone(this.loop, 'SHUTDOWNWRAP', request, []));
+    return 0;
+  }
+
+  /** Bytes that were reported as written cannot be sent. */
+  onSendFailed(status: number): void {
+    if (this.closing) return;
+    this.loop.deliver({
+      deliver: () => {
+        const { owner } = this;
+        if (this.closing || owner === undefined || owner.destroyed) return;
+        this.scope.runInAsyncScope(owner.destroy, owner, systemError(status, 'write'));
+      },
+    });
+  }
+
+  // --- Life ---------------------------------------------------------------------------------------
+
+  ref(): void {
+    this.setReferenced(true);
+  }
+
+  unref(): void {
+    this.setReferenced(false);
+  }
+
+  hasRef(): boolean {
+    return this.referenced && !this.closing;
+  }
+
+  protected setReferenced(referenced: boolean): void {
+    this.referenced = referenced;
+    this.#receiver?.refresh();
+    if (this.#sender !== null) this.loop.setReferenced(this.#sender, referenced);
+  }
+
+  setBlocking(): number {
+    return 0;
+  }
+
+  /** Node has a native handle of this socket: nothing more is received here. */
+  yieldTo(): void {
+    this.#receiver?.stop(nothing);
+  }
+
+  /** Closes it; what was written is sent first. `callback` is called after the immediates. */
+  close(callback?: () => void): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.#stop(callback, false);
+  }
+
+  /** Closes it at once: the peer sees a reset. */
+  reset(callback?: () => void): number {
+    if (this.closing) return 0;
+    if (this.fd >= 0) setResetOnClose(this.fd);
+    this.closing = true;
+    this.#stop(callback, true);
+    return 0;
+  }
+
+  #stop(callback: (() => void) | undefined, drop: boolean): void {
+    this.twin?.close();
+    this.cancelOthers(() => {
+      const stopped = (): void => {
+        const sender = this.#sender;
+        if (sender === null || this.loop.closed) this.#closed(callback);
+        else if (drop) sender.abort(() => this.#closed(callback));
+        else {
+          // A peer that takes its time holds up the descriptor, not the stream.
+          let told = false;
+          sender.finish(() => this.#closed(told ? undefined : callback, told));
+          if (this.fd >= 0) {
+            told = true;
+            this.setReferenced(false);
+            this.#tell(callback);
+          }
+        }
+      };
+      if (this.#receiver === null) stopped();
+      else this.#receiver.stop(stopped);
+    });
+  }
+
+  /** Ends what other operations are under way, then calls `then`. */
+  protected cancelOthers(then: () => void): void {
+    then();
+  }
+
+  #closed(callback: (() => void) | undefined, told = false): void {
+    const { fd } = this;
+    this.fd = -1;
+    this.beforeClose();
+    if (fd >= 0) libc().close(fd);
+    if (!told) this.#tell(callback);
+  }
+
+  protected beforeClose(): void {}
+
+  #tell(callback: (() => void) | undefined): void {
+    if (callback === undefined) {
+      this.scope.emitDestroy();
+      return;
+    }
+    setImmediate(() => {
+      this.scope.runInAsyncScope(callback, this);
+      this.scope.emitDestroy();
+    });
+  }
+}
+
+function nothing(): void {}
+
+/** A write is done: its bytes are copied. */
+function written(length: number): number {
+  const { streamBaseState, kBytesWritten, kLastWriteWasAsync } = bindings().stream;
+  streamBaseState[kBytesWritten] = length;
+  streamBaseState[kLastWriteWasAsync] = 0;
+  return 0;
+}
+
+function lengthOf(chunks: Uint8Array[]): number {
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  return length;
+}
+
+/** The most bytes that chunks can have, which alternate with their encodings. */
+function mostOf(chunks: Part[]): number {
+  let length = 0;
+  for (let i = 0; i < chunks.length; i += 2) {
+    const chunk = chunks[i]!;
+    length += typeof chunk === 'string' ? chunk.length * UTF8_MAX : chunk.length;
+  }
+  return length;
+}
+
+function joined(chunks: Part[], allBuffers: boolean): Uint8Array {
+  if (allBuffers) return Buffer.concat(chunks as Uint8Array[]);
+  const parts: Uint8Array[] = [];
+  for (let i = 0; i < chunks.length; i += 2) {
+    const chunk = chunks[i]!;
+    parts.push(typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(chunks[i + 1] as string)) : chunk);
+  }
+  return Buffer.concat(parts);
+}
+
+function encodingOf(name: string): BufferEncoding {
+  return name === 'buffer' ? 'utf8' : (name as BufferEncoding);
+}
+
+let owner: symbol | undefined;
+
+/** The symbol under which Node's handles name their streams. */
+export function ownerSymbol(): symbol | undefined {
+  if (owner === undefined) {
+    const { TCP, tcpConstants } = bindings();
+    const probe = new TCP(tcpConstants.SOCKET!);
+    owner = Object.getOwnPropertySymbols(probe).find(symbol => symbol.description === 'owner_symbol');
+    probe.close();
+  }
+  return owner;
+}

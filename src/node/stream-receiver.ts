@@ -1,0 +1,212 @@
+import { hasBuffer, hasMore } from '../loop/completion.js';
+import type { Delivery } from '../loop/deliveries.js';
+import type { Loop } from '../loop/loop.js';
+import { Operation } from '../loop/operation.js';
+import { Queue, type Queued } from '../net/socket/queue.js';
+import type { Piece } from '../net/socket/slab.js';
+import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
+import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
+import { bindings, UV_EOF } from './natives.js';
+import type { StreamHandle } from './stream-handle.js';
+
+/** With so many bytes that the stream has not asked for receiving stops, and the peer's window closes. */
+const UNREAD_MAX = 65536;
+
+const NO_MEMORY = new ArrayBuffer(0);
+
+/** Bytes that have come, or how the stream has ended: a negative length. */
+class Chunk implements Piece, Queued<Chunk> {
+  buffer = NO_MEMORY;
+  offset = 0;
+  length = 0;
+  next: Chunk | null = null;
+}
+
+/**
+ * The receiving side of a handle: a multishot receive, whose completions are handed to Node's `onread` one by one.
+ * While the stream does not read, what comes waits here.
+ */
+export class StreamReceiver extends Operation implements Delivery {
+  /** Bytes that the stream has been given. */
+  bytesRead = 0;
+  readonly #handle: StreamHandle;
+  readonly #buffers: ReceiveBuffers;
+  readonly #state = bindings().stream;
+  readonly #chunks = new Queue<Chunk>();
+  /** How many chunks there are, how many bytes in them, and how many deliveries are under way. */
+  #count = 0;
+  #unread = 0;
+  #posted = 0;
+  #reading = false;
+  #ended = false;
+  #pausing = false;
+  #userBuffer: Uint8Array | null = null;
+  #onStopped: (() => void) | null = null;
+  #stopped = false;
+
+  constructor(loop: Loop, handle: StreamHandle) {
+    super(loop);
+    this.#handle = handle;
+    this.#buffers = ReceiveBuffers.of(loop);
+    this.subject = handle;
+  }
+
+  override get syscall(): string {
+    return 'read';
+  }
+
+  /** Whether something is there that the stream has not seen. */
+  get hasPending(): boolean {
+    return this.#count !== 0;
+  }
+
+  set userBuffer(buffer: Uint8Array) {
+    this.#userBuffer = buffer;
+  }
+
+  start(): void {
+    if (this.#stopped) return;
+    this.#reading = true;
+    this.#setReferenced(this.#handle.referenced);
+    for (; this.#posted < this.#count; this.#posted++) this.loop.deliver(this);
+    this.#arm();
+  }
+
+  /** What has come stays here; the receive in flight stays too, as most pauses are short. */
+  pause(): void {
+    this.#reading = false;
+    this.#setReferenced(false);
+  }
+
+  refresh(): void {
+    this.#setReferenced(this.#reading && this.#handle.referenced);
+  }
+
+  #setReferenced(referenced: boolean): void {
+    if (this.referenced !== referenced) this.loop.setReferenced(this, referenced);
+  }
+
+  /** Receives no more: `onStopped` is called once the kernel is done. */
+  stop(onStopped: () => void): void {
+    this.#stopped = true;
+    this.#reading = false;
+    this.#dropAll();
+    if (this.slot < 0) {
+      onStopped();
+      return;
+    }
+    this.#onStopped = onStopped;
+    this.#setReferenced(true);
+    this.loop.cancel(this);
+  }
+
+  #dropAll(): void {
+    while (this.#chunks.shift() !== null) this.#count--;
+    this.#unread = 0;
+  }
+
+  #arm(): void {
+    if (this.slot >= 0 || this.#ended || this.#stopped || this.loop.closing) return;
+    if (this.#unread >= UNREAD_MAX) return;
+    this.loop.start(this).recvMultishot(this.#handle.fd, this.#buffers.group);
+  }
+
+  complete(res: number, flags: number): void {
+    if (res > 0) {
+      if (this.#stopped) this.#buffers.drop(res, flags);
+      else this.#received(res, flags);
+    } else {
+      if (hasBuffer(flags)) this.#buffers.giveBack(flags);
+      const over = res !== ENOBUFS && res !== EINTR && res !== ECANCELED;
+      if (over && !this.#stopped) this.#end(res === 0 ? UV_EOF : res);
+    }
+    if (hasMore(flags)) {
+      if (this.#unread >= UNREAD_MAX && !this.#reading) this.#cancel();
+      return;
+    }
+    this.#pausing = false;
+    if (this.#onStopped !== null) {
+      const onStopped = this.#onStopped;
+      this.#onStopped = null;
+      onStopped();
+    } else if (this.#reading) this.#arm();
+  }
+
+  #cancel(): void {
+    if (this.#pausing) return;
+    this.#pausing = true;
+    this.loop.cancel(this);
+  }
+
+  #received(length: number, flags: number): void {
+    const chunk = new Chunk();
+    this.#buffers.takePiece(length, flags, chunk);
+    this.#unread += length;
+    this.#push(chunk);
+  }
+
+  #end(status: number): void {
+    this.#ended = true;
+    const chunk = new Chunk();
+    chunk.length = status;
+    this.#push(chunk);
+  }
+
+  #push(chunk: Chunk): void {
+    this.#chunks.push(chunk);
+    this.#count++;
+    if (!this.#reading) return;
+    this.#posted++;
+    this.loop.deliver(this);
+  }
+
+  deliver(): void {
+    this.#posted--;
+    if (!this.#reading || this.#count === 0) return;
+    this.#handle.scope.runInAsyncScope(this.#emit, this);
+    // There was no room before.
+    if (this.slot < 0 && this.#reading) this.#arm();
+  }
+
+  #emit(): void {
+    if (this.#userBuffer !== null) {
+      this.#emitInto(this.#userBuffer);
+      return;
+    }
+    const chunk = this.#chunks.shift()!;
+    this.#count--;
+    const { length } = chunk;
+    const { streamBaseState, kReadBytesOrError, kArrayBufferOffset } = this.#state;
+    streamBaseState[kReadBytesOrError] = length;
+    if (length > 0) {
+      this.#unread -= length;
+      this.bytesRead += length;
+      streamBaseState[kArrayBufferOffset] = chunk.offset;
+      this.#handle.onread(chunk.buffer);
+    } else this.#handle.onread(undefined);
+  }
+
+  /** Copies what fits into the program's own buffer; the rest comes next. */
+  #emitInto(buffer: Uint8Array): void {
+    const chunk = this.#chunks.first!;
+    const { streamBaseState, kReadBytesOrError } = this.#state;
+    const length = Math.min(chunk.length, buffer.length);
+    if (length > 0) {
+      buffer.set(new Uint8Array(chunk.buffer, chunk.offset, length));
+      chunk.offset += length;
+      chunk.length -= length;
+      this.#unread -= length;
+      this.bytesRead += length;
+    }
+    if (chunk.length <= 0) {
+      this.#chunks.shift();
+      this.#count--;
+    } else {
+      this.#posted++;
+      this.loop.deliver(this);
+    }
+    streamBaseState[kReadBytesOrError] = length;
+    const next = this.#handle.onread(undefined);
+    if (next !== undefined && length > 0) this.#userBuffer = next as Uint8Array;
+  }
+}

@@ -1,0 +1,348 @@
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
+import type { Loop } from '../loop/loop.js';
+import { Operation } from '../loop/operation.js';
+import { Queue, type Queued } from '../net/socket/queue.js';
+import { EAGAIN, ECANCELED, EINTR, isCancelled } from '../ring/errno.js';
+import { POLLOUT } from '../ring/flags.js';
+import { libc } from '../ring/libc.js';
+import { MSG_NOSIGNAL, MSG_WAITALL, SHUT_WR } from '../ring/sqe/sockets.js';
+import { Flusher } from './flusher.js';
+import type { RequestDone } from './request-done.js';
+import type { StreamHandle } from './stream-handle.js';
+
+/** Up to so many bytes that are not sent yet a write is done when they are copied; more wait to be taken. */
+export const COPIED_MAX = 65536;
+
+/** Bytes whose write is done when the kernel has taken them all. */
+class Waiting implements Queued<Waiting> {
+  readonly bytes: Uint8Array;
+  /** Whom to tell; null if they were reported as written already. */
+  readonly done: RequestDone | null;
+  /** How many are in a block, or sent. */
+  copied = 0;
+  next: Waiting | null = null;
+
+  constructor(bytes: Uint8Array, done: RequestDone | null) {
+    this.bytes = bytes;
+    this.done = done;
+  }
+}
+
+/**
+ * The sending side of a handle. Small writes are copied into a block, and leave together when the burst of code that
+ * makes them is over: by a plain call if the socket takes them at once, else through the ring.
+ */
+export class StreamSender extends Operation implements BlockWaiter {
+  /** Bytes that were written. */
+  bytesWritten = 0;
+  /** Those of them that the kernel has not taken. */
+  unsent = 0;
+  /** Why nothing more can be sent: a negative errno. */
+  error = 0;
+  readonly #handle: StreamHandle;
+  readonly #flusher: Flusher;
+  /** Bytes that are copied, from 0 to #filled, and not under way. */
+  #block: Block | null = null;
+  #filled = 0;
+  /** What is under way, and which part of it is not sent. */
+  #flying: Block | null = null;
+  #from = 0;
+  #to = 0;
+  readonly #waiting = new Queue<Waiting>();
+  #dirty = false;
+  #waitsForBlock = false;
+  #yielding = false;
+  #polling = false;
+  /** The request of `shutdown`. */
+  #ending: RequestDone | null = null;
+  #onDrained: (() => void) | null = null;
+
+  constructor(loop: Loop, handle: StreamHandle) {
+    super(loop);
+    this.#handle = handle;
+    this.#flusher = Flusher.of(loop);
+    this.subject = handle;
+  }
+
+  override get syscall(): string {
+    return 'write';
+  }
+
+  get #busy(): boolean {
+    return this.slot >= 0 || this.#waitsForBlock;
+  }
+
+  get #empty(): boolean {
+    return this.#block === null && this.#flying === null && this.#waiting.empty;
+  }
+
+  /** Room for `length` more bytes in a block, from `at` on; null if they have to wait. */
+  room(length: number): Buffer | null {
+    if (!this.#waiting.empty || this.unsent + length > COPIED_MAX || this.loop.closing) return null;
+    const block = this.#block;
+    if (block !== null && block.bytes.length - this.#filled >= length) return block.bytes;
+    const next = this.loop.blocks.acquire(this.#filled + length, this.#filled + length);
+    if (next === null || next.bytes.length < this.#filled + length) {
+      if (next !== null) this.loop.blocks.release(next);
+      return null;
+    }
+    if (block !== null) {
+      block.bytes.copy(next.bytes, 0, 0, this.#filled);
+      this.loop.blocks.release(block);
+    }
+    this.#block = next;
+    return next.bytes;
+  }
+
+  /** Where in the memory that `room` gave the next byte goes. */
+  get at(): number {
+    return this.#filled;
+  }
+
+  /** So many bytes have been put there. */
+  filled(length: number): void {
+    this.#filled += length;
+    this.#wrote(length);
+    if (this.#filled === 0) this.#dropBlock();
+  }
+
+  /** Sends bytes that do not fit. */
+  later(bytes: Uint8Array, done: RequestDone | null): void {
+    this.#waiting.push(new Waiting(bytes, done));
+    this.#wrote(bytes.length);
+  }
+
+  #wrote(length: number): void {
+    this.bytesWritten += length;
+    this.unsent += length;
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#flusher.add(this);
+  }
+
+  /** Ends this side once all is sent. */
+  shutdown(done: RequestDone): void {
+    this.#ending = done;
+    if (this.error !== 0) this.#ended(this.error);
+    else if (this.#empty) this.#drained();
+    else if (!this.#dirty && !this.#busy) this.flush();
+  }
+
+  /** Sends what was reported as written, and drops the rest: `onDrained` is called when nothing is left. */
+  finish(onDrained: () => void): void {
+    this.#cancelWaiting(ECANCELED);
+    if (this.#ending !== null) this.#ended(ECANCELED);
+    if (this.#empty || this.error !== 0) this.#whenIdle(onDrained);
+    else {
+      this.#onDrained = onDrained;
+      if (!this.#dirty && !this.#busy) this.flush();
+    }
+  }
+
+  /** Drops everything. */
+  abort(onDrained: () => void): void {
+    if (this.error === 0) this.#fail(ECANCELED);
+    this.#whenIdle(onDrained);
+    if (this.slot >= 0) this.loop.cancel(this);
+  }
+
+  #whenIdle(onDrained: () => void): void {
+    if (this.slot < 0) onDrained();
+    else this.#onDrained = onDrained;
+  }
+
+  flush(): void {
+    this.#dirty = false;
+    if (!this.#busy && this.error === 0) this.#send();
+  }
+
+  #send(): void {
+    for (;;) {
+      if (this.loop.closing) {
+        this.#fail(ECANCELED);
+        return;
+      }
+      const block = this.#block ?? this.#fill();
+      if (block === null) return;
+      const length = this.#filled;
+      this.#block = null;
+      this.#filled = 0;
+      this.#flying = block;
+      this.#from = 0;
+      this.#to = length;
+      if (!this.#sendNow(block)) {
+        if (this.error === 0) this.#start();
+        return;
+      }
+      this.#taken();
+      if (this.#waiting.empty) {
+        this.#drained();
+        return;
+      }
+    }
+  }
+
+  /** Sends what the socket takes at once; whether that was all. */
+  #sendNow(block: Block): boolean {
+    const length = this.#to;
+    if (!this.loop.inline.take(length)) return false;
+    const res = this.loop.socketCalls.sendAt(this.#handle.fd, block.address, length);
+    if (res < 0) {
+      if (res !== EAGAIN && res !== EINTR) this.#fail(res);
+      return false;
+    }
+    this.#from = res;
+    this.unsent -= res;
+    return res === length;
+  }
+
+  #start(): void {
+    const block = this.#flying!;
+    this.#yielding = false;
+    this.loop
+      .start(this)
+      .sendAt(this.#handle.fd, block.address + this.#from, this.#to - this.#from, MSG_NOSIGNAL | MSG_WAITALL);
+  }
+
+  /** A block with bytes that wait; null if none do, or there is no memory. */
+  #fill(): Block | null {
+    let length = 0;
+    for (let waiting = this.#waiting.first; waiting !== null && length < BLOCK_MAX; waiting = waiting.next) {
+      length += waiting.bytes.length - waiting.copied;
+    }
+    if (this.#waiting.empty) return null;
+    const block = this.loop.blocks.acquire(Math.min(length, BLOCK_MAX));
+    if (block === null) {
+      this.#waitsForBlock = true;
+      this.loop.blocks.wait(this);
+      return null;
+    }
+    const room = block.bytes;
+    let end = 0;
+    for (let waiting = this.#waiting.first; waiting !== null && end < room.length; waiting = waiting.next) {
+      const count = Math.min(waiting.bytes.length - waiting.copied, room.length - end);
+      // A buffer that was transferred away meanwhile has no bytes.
+      if (count > 0) room.set(waiting.bytes.subarray(waiting.copied, waiting.copied + count), end);
+      waiting.copied += count;
+      end += count;
+    }
+    this.#filled = end;
+    return block;
+  }
+
+  blockReleased(): void {
+    this.#waitsForBlock = false;
+    if (this.error === 0) this.#send();
+    else this.#settle();
+  }
+
+  override yieldBlock(): boolean {
+    if (this.#flying === null || this.#yielding || this.slot < 0) return false;
+    this.#yielding = true;
+    this.loop.cancelForSure(this);
+    return true;
+  }
+
+  /** Memory is short: what is left is kept in memory of JavaScript's until the peer takes more. */
+  #yield(): void {
+    const block = this.#flying!;
+    const rest = new Waiting(Buffer.from(block.bytes.subarray(this.#from, this.#to)), null);
+    const behind = this.#waiting.takeAll();
+    this.#waiting.push(rest);
+    for (const waiting of behind) this.#waiting.push(waiting);
+    this.#polling = true;
+    this.loop.start(this).pollAdd(this.#handle.fd, POLLOUT);
+    this.#release();
+  }
+
+  complete(res: number): void {
+    if (this.#polling) {
+      this.#polling = false;
+      if (this.error === 0) this.#send();
+      else this.#settle();
+      return;
+    }
+    if (this.#yielding && this.error === 0 && isCancelled(res)) res = 0;
+    if (res >= 0 && this.#flying !== null) {
+      this.unsent -= res;
+      this.#from += res;
+      if (this.#from < this.#to && this.error === 0 && !this.loop.closing) {
+        if (this.#yielding) this.#yield();
+        else this.#start();
+        return;
+      }
+    }
+    if (this.error === 0 && res < 0) this.#fail(res);
+    else if (this.error === 0) {
+      this.#taken();
+      if (this.#block === null && this.#waiting.empty) this.#drained();
+      else this.#send();
+      return;
+    }
+    this.#release();
+    this.#settle();
+  }
+
+  #release(): void {
+    const block = this.#flying;
+    this.#flying = null;
+    this.#yielding = false;
+    if (block !== null) this.loop.blocks.release(block);
+  }
+
+  #dropBlock(): void {
+    const block = this.#block;
+    this.#block = null;
+    this.#filled = 0;
+    if (block !== null) this.loop.blocks.release(block);
+  }
+
+  /** All that was under way has been sent. */
+  #taken(): void {
+    this.#release();
+    let { first } = this.#waiting;
+    for (; first !== null && first.copied === first.bytes.length; first = this.#waiting.first) {
+      this.#waiting.shift();
+      first.done?.settle(0);
+    }
+  }
+
+  #drained(): void {
+    if (this.#ending !== null) this.#ended(libc().shutdown(this.#handle.fd, SHUT_WR));
+    this.#settle();
+  }
+
+  #ended(status: number): void {
+    const ending = this.#ending!;
+    this.#ending = null;
+    ending.settle(status);
+  }
+
+  #settle(): void {
+    const onDrained = this.#onDrained;
+    if (onDrained === null || this.slot >= 0) return;
+    this.#onDrained = null;
+    onDrained();
+  }
+
+  /** Nothing more can be sent. Who waits is told, else the stream: what it wrote was reported as written. */
+  #fail(status: number): void {
+    this.error = status;
+    const told = !this.#waiting.empty || this.#ending !== null;
+    this.unsent = 0;
+    this.#dropBlock();
+    if (this.slot < 0) this.#release();
+    this.#cancelWaiting(status);
+    if (this.#ending !== null) this.#ended(status);
+    if (!told && status !== ECANCELED) this.#handle.onSendFailed(status);
+    this.#settle();
+  }
+
+  #cancelWaiting(status: number): void {
+    for (const waiting of this.#waiting.takeAll()) {
+      this.unsent -= waiting.bytes.length - waiting.copied;
+      waiting.done?.settle(status);
+    }
+    if (this.unsent < 0) this.unsent = 0;
+  }
+}

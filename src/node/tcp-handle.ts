@@ -1,0 +1,213 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
+import type { Loop } from '../loop/loop.js';
+import { localAddress, remoteAddress } from '../net/address/addresses.js';
+import { EADDRINUSE, EBADF, EINVAL, ENOTCONN } from '../ring/errno.js';
+import { libc } from '../ring/libc.js';
+import {
+  AF_INET,
+  AF_INET6,
+  inetAddress,
+  SOCKADDR_MAX,
+  type SocketAddress,
+  writeSockaddr,
+} from '../ring/sockaddr.js';
+import {
+  IP_TOS,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_TCLASS,
+  IPV6_V6ONLY,
+  SO_KEEPALIVE,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOL_SOCKET,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+  TCP_NODELAY,
+} from '../ring/socket-abi.js';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../ring/sqe/sockets.js';
+import { bindings, type Request } from './natives.js';
+import { SocketHandle } from './socket-handle.js';
+import type { StreamHandle } from './stream-handle.js';
+
+/** libuv's flags of `bind`. */
+const IPV6_ONLY = 1;
+const REUSE_PORT = 2;
+/** What libuv sets beside the delay: one second between probes, of which ten may be lost. */
+const KEEP_ALIVE_INTERVAL = 1;
+const KEEP_ALIVE_COUNT = 10;
+
+/** Where an address is put. */
+interface AddressOut {
+  address?: string;
+  family?: string;
+  port?: number;
+}
+
+/** In place of Node's native `TCP`. */
+export class TcpHandle extends SocketHandle {
+  #family = 0;
+  readonly #listens: boolean;
+
+  constructor(loop: Loop, listens = false, trigger?: number) {
+    super(loop, listens ? 'TCPSERVERWRAP' : 'TCPWRAP', trigger);
+    this.#listens = listens;
+  }
+
+  override get kind(): string {
+    return this.#listens ? 'Server' : 'Socket';
+  }
+
+  override getProviderType(): number {
+    return providerType();
+  }
+
+  protected override accepted(loop: Loop): StreamHandle {
+    return new TcpHandle(loop, false, this.getAsyncId());
+  }
+
+  #open(family: number): number {
+    if (this.fd >= 0) return 0;
+    // Non-blocking, a listening one polls: see `AcceptOperation`.
+    const type = SOCK_STREAM | SOCK_CLOEXEC | (this.#listens && !isMainThread ? SOCK_NONBLOCK : 0);
+    const fd = libc().socket(family, type, 0);
+    if (fd < 0) return fd;
+    this.#family = family;
+    this.adopt(fd);
+    return 0;
+  }
+
+  bind(address: string, port: number | undefined, flags = 0): number {
+    return isIPv4(address) ? this.#bind(AF_INET, address, port ?? 0, flags) : EINVAL;
+  }
+
+  bind6(address: string, port: number | undefined, flags = 0): number {
+    return isIPv6(address) ? this.#bind(AF_INET6, address, port ?? 0, flags) : EINVAL;
+  }
+
+  #bind(family: number, address: string, port: number, flags: number): number {
+    const name = sockaddrOf(address, port);
+    if (name === null) return EINVAL;
+    let failed = this.#open(family);
+    if (failed < 0) return failed;
+    failed = this.#set(SOL_SOCKET, SO_REUSEADDR, 1);
+    if (failed >= 0 && flags & REUSE_PORT) failed = this.#set(SOL_SOCKET, SO_REUSEPORT, 1);
+    if (failed >= 0 && family === AF_INET6) {
+      failed = this.#set(IPPROTO_IPV6, IPV6_V6ONLY, flags & IPV6_ONLY ? 1 : 0);
+    }
+    if (failed >= 0) failed = libc().bind(this.fd, name);
+    if (failed === EADDRINUSE) {
+      this.delayedError = failed;
+      return 0;
+    }
+    return Math.min(failed, 0);
+  }
+
+  override listen(backlog: number): number {
+    const failed = this.#open(AF_INET);
+    return failed < 0 ? failed : super.listen(backlog);
+  }
+
+  connect(request: Request, address: string, port: number): number {
+    return isIPv4(address) ? this.#connect(AF_INET, request, address, port) : EINVAL;
+  }
+
+  connect6(request: Request, address: string, port: number): number {
+    return isIPv6(address) ? this.#connect(AF_INET6, request, address, port) : EINVAL;
+  }
+
+  #connect(family: number, request: Request, address: string, port: number): number {
+    const name = sockaddrOf(address, port);
+    if (name === null) return EINVAL;
+    const failed = this.#open(family);
+    return failed < 0 ? failed : this.connectTo(request, 'TCPCONNECTWRAP', name);
+  }
+
+  getsockname(out: AddressOut): number {
+    if (this.delayedError !== 0) return this.delayedError;
+    return this.fd < 0 ? EBADF : fill(out, localAddress(this.fd), EINVAL);
+  }
+
+  getpeername(out: AddressOut): number {
+    return this.fd < 0 ? EBADF : fill(out, remoteAddress(this.fd), ENOTCONN);
+  }
+
+  setNoDelay(enable: boolean): number {
+    return this.#set(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
+  }
+
+  setKeepAlive(enable: boolean, delay: number, interval?: number, count?: number): number {
+    if (this.fd < 0) return EBADF;
+    const failed = this.#set(SOL_SOCKET, SO_KEEPALIVE, enable ? 1 : 0);
+    if (failed < 0 || !enable || !(delay > 0)) return failed;
+    return Math.min(
+      this.#set(IPPROTO_TCP, TCP_KEEPIDLE, delay),
+      this.#set(IPPROTO_TCP, TCP_KEEPINTVL, interval || KEEP_ALIVE_INTERVAL),
+      this.#set(IPPROTO_TCP, TCP_KEEPCNT, count || KEEP_ALIVE_COUNT),
+    );
+  }
+
+  setTypeOfService(value: number): number {
+    if (this.fd < 0) return EBADF;
+    return this.#isIPv6 ? this.#set(IPPROTO_IPV6, IPV6_TCLASS, value) : this.#set(IPPROTO_IP, IP_TOS, value);
+  }
+
+  getTypeOfService(): number {
+    if (this.fd < 0) return EBADF;
+    const value = Buffer.alloc(4);
+    const [level, name] = this.#isIPv6 ? [IPPROTO_IPV6, IPV6_TCLASS] : [IPPROTO_IP, IP_TOS];
+    const failed = libc().getsockopt(this.fd, level!, name!, value, new Uint32Array([4]));
+    return failed < 0 ? failed : value.readInt32LE();
+  }
+
+  get #isIPv6(): boolean {
+    if (this.#family === 0) {
+      const address = localAddress(this.fd);
+      const isIPv6 = address !== undefined && 'family' in address && address.family === 'IPv6';
+      this.#family = isIPv6 ? AF_INET6 : AF_INET;
+    }
+    return this.#family === AF_INET6;
+  }
+
+  #set(level: number, name: number, value: number): number {
+    if (this.fd < 0) return EBADF;
+    option.writeInt32LE(value);
+    return libc().setsockopt(this.fd, level, name, option);
+  }
+}
+
+const option = Buffer.alloc(4);
+
+/** A socket address as bytes; null for one that is none. */
+function sockaddrOf(address: string, port: number): Buffer | null {
+  const bytes = Buffer.alloc(SOCKADDR_MAX);
+  try {
+    return bytes.subarray(0, writeSockaddr(bytes, 0, inetAddress(address, Number(port))));
+  } catch {
+    return null;
+  }
+}
+
+function fill(out: AddressOut, address: SocketAddress | undefined, failed: number): number {
+  if (address === undefined || 'path' in address) return failed;
+  out.address = address.address;
+  out.family = address.family;
+  out.port = address.port;
+  return 0;
+}
+
+let provider: number | undefined;
+
+/** The number of Node's own TCP handles among async resources. */
+function providerType(): number {
+  if (provider === undefined) {
+    const { TCP, tcpConstants } = bindings();
+    const native = new TCP(tcpConstants.SOCKET!) as unknown as TcpHandle;
+    provider = native.getProviderType();
+    native.close();
+  }
+  return provider;
+}

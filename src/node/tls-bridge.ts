@@ -1,0 +1,85 @@
+/**
+ * TLS over a socket on the loop. Node's native TLS takes its bytes from a native stream only: a `JSStream` stands
+ * between the two.
+ */
+import { systemError } from '../ring/errors.js';
+import { bindings, type NativeStream, nodeModule, type Request, UV_EOF } from './natives.js';
+import { ownerSymbol, StreamHandle } from './stream-handle.js';
+
+/** A TLS socket, as far as it is used here. */
+interface PrivateTlsSocket {
+  _wrapHandle(wrap: unknown, handle: unknown, ...rest: unknown[]): NativeTls;
+  readonly destroyed: boolean;
+  destroy(error: Error): void;
+}
+
+/** What native TLS is to Node. */
+interface NativeTls {
+  _parent: unknown;
+  _stream?: unknown;
+}
+
+/** What a JSStream calls. */
+interface Callbacks {
+  isClosing(): boolean;
+  onreadstart(): number;
+  onreadstop(): number;
+  onshutdown(request: unknown): number;
+  onwrite(request: unknown, chunks: Uint8Array[]): number;
+  close(callback?: () => void): void;
+}
+
+let bridged = false;
+
+/** Makes it so, for all TLS sockets. */
+export function bridgeTls(): void {
+  if (bridged) return;
+  bridged = true;
+  const { TLSSocket } = nodeModule<typeof import('node:tls')>('tls');
+  const sockets = TLSSocket.prototype as unknown as PrivateTlsSocket;
+  const { _wrapHandle } = sockets;
+  sockets._wrapHandle = function (wrap, handle, ...rest) {
+    if (!(handle instanceof StreamHandle)) return _wrapHandle.call(this, wrap, handle, ...rest);
+    const stream = streamOver(handle, this);
+    const tls = _wrapHandle.call(this, wrap, stream, ...rest);
+    // It is asked for addresses and options, and closed.
+    tls._parent = handle;
+    tls._stream = stream;
+    return tls;
+  };
+}
+
+function streamOver(handle: StreamHandle, socket: PrivateTlsSocket): NativeStream {
+  const { JSStream, stream: state } = bindings();
+  const stream = new JSStream() as NativeStream & Callbacks;
+  const owner = ownerSymbol()!;
+  (stream as unknown as Record<symbol, unknown>)[owner] = handle.owner;
+  let closed = false;
+  stream.isClosing = () => closed;
+  stream.onreadstart = () => handle.readStart();
+  stream.onreadstop = () => handle.readStop();
+  stream.close = callback => {
+    closed = true;
+    handle.close(callback);
+  };
+  stream.onwrite = (request, chunks) => {
+    handle.writeThrough(Buffer.concat(chunks), status => stream.finishWrite(request, status));
+    return 0;
+  };
+  stream.onshutdown = request => {
+    const done: Request = {
+      oncomplete: status => stream.finishShutdown(request, status as number),
+    };
+    return handle.shutdown(done);
+  };
+  const { streamBaseState, kReadBytesOrError, kArrayBufferOffset } = state;
+  handle.onread = buffer => {
+    const length = streamBaseState[kReadBytesOrError]!;
+    if (length > 0) {
+      stream.readBuffer(new Uint8Array(buffer!, streamBaseState[kArrayBufferOffset]!, length));
+    } else if (length === UV_EOF) stream.emitEOF();
+    else if (length < 0 && !socket.destroyed) socket.destroy(systemError(length, 'read'));
+    return undefined;
+  };
+  return stream;
+}
