@@ -2,24 +2,10 @@
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
 import type { FileCalls } from '../ring/file-calls.js';
+import { BTRFS, EXT4, F2FS, LOCAL, OVERLAYFS, RAMFS, TMPFS, XFS } from '../ring/file-systems.js';
 import { STATX } from '../ring/structs.js';
 import { Breaker } from './breaker.js';
 
-// Types of file systems: statfs(2)
-const EXT4 = 0xef53;
-const XFS = 0x58465342;
-const BTRFS = 0x9123683e;
-const TMPFS = 0x01021994;
-const RAMFS = 0x858458f6;
-const OVERLAYFS = 0x794c7630;
-const F2FS = 0xf2f52010;
-const ZFS = 0x2fc12fc1;
-const BCACHEFS = 0xca451a4e;
-const SQUASHFS = 0x73717368;
-const EROFS = 0xe0f5e1e2;
-
-/** Those whose attributes are in memory, or on a local disk's cache. Others may ask a server. */
-const LOCAL = new Set([EXT4, XFS, BTRFS, TMPFS, RAMFS, OVERLAYFS, F2FS, ZFS, BCACHEFS, SQUASHFS, EROFS]);
 /** Those that take a change into memory, and write it to the disk later. ZFS and bcachefs hold writers up by rules of their own. */
 const DEFERRING = new Set([EXT4, XFS, BTRFS, TMPFS, RAMFS, OVERLAYFS, F2FS]);
 /** Those that buffered writes with RWF_NOWAIT are for: Linux 6.0. */

@@ -35,6 +35,7 @@ type Calls =
   | 'openFile'
   | 'duplicate'
   | 'close'
+  | 'closeInPool'
   | 'closeAtExit'
   | 'keepAtExit';
 
@@ -149,6 +150,10 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
     close(fd) {
       if (fd >= first) remove(env, closeHook, copy + fd);
       return close(fd) === -1 ? -errno() : 0;
+    },
+    closeInPool(fd, done) {
+      if (fd >= first) remove(env, closeHook, copy + fd);
+      close.async(fd, done);
     },
     closeAtExit(fd) {
       if (fd < first) return;

@@ -56,6 +56,9 @@ export interface Watch {
   close(): void;
 }
 
+/** What is called when a call in libuv's pool has returned; `error` if it was not made. */
+export type PoolCallback = (error: unknown, value: number) => void;
+
 /** The calls, bound to libc. Memory arguments are views; sizes are in bytes. */
 export interface Libc {
   /** @param opens whether the result is a descriptor. */
@@ -87,6 +90,28 @@ export interface Libc {
   clockGettime(clock: number, address: number): number;
   /** Copies memory, by addresses. memcpy(3) */
   copy(to: number, from: number, length: number): void;
+  /**
+   * Has a thread of libuv's pool make a system call of up to six arguments, the last of 32 bits. `done` is called
+   * on this thread, with a value for `poolResult`. When this environment ends before, its end waits for the call, and
+   * `done` is not called. Each call that has not returned costs 256 KiB from the ninth on.
+   * @throws if there are 256 of them.
+   */
+  syscallInPool(
+    number: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    e: number,
+    f: number,
+    done: PoolCallback,
+  ): void;
+  /** The result of a call in the pool, or a negative errno. Within `done` only. */
+  poolResult(value: number): number;
+  /** As `close`, in the pool; see `syscallInPool`. The descriptor is not closed again when the environment goes. */
+  closeInPool(fd: number, done: PoolCallback): void;
+  /** Copies a string of `size` bytes at most, with the NUL at its end, by addresses; whether there was one. memccpy(3) */
+  copyString(to: number, from: number, size: number): boolean;
   /** Maps part of a ring's fd, and writes it down in `place`; the address, or a negative errno. */
   mmapRing(fd: number, length: number, offset: number, place: Place): number;
   /** Maps zeroed private memory that costs nothing until it is touched. */
@@ -245,6 +270,16 @@ function wrap(koffi: Koffi): Libc {
   const poll = lib.func('poll', 'int', ['intptr_t', 'ulong', 'int']);
   const clockGettime = lib.func('clock_gettime', 'int', ['int', 'intptr_t']);
   const memcpy = lib.func('memcpy', 'void', ['intptr_t', 'intptr_t', 'size_t']);
+  const syscallOfAddresses = lib.func('syscall', 'int', [
+    'int',
+    'intptr_t',
+    'intptr_t',
+    'intptr_t',
+    'intptr_t',
+    'intptr_t',
+    'int',
+  ]);
+  const memccpy = lib.func('memccpy', 'intptr_t', ['intptr_t', 'intptr_t', 'int', 'size_t']);
   const mmap = lib.func('mmap', 'intptr_t', ['intptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']);
   const munmap = lib.func('munmap', 'int', ['intptr_t', 'size_t']);
   const madvise = lib.func('madvise', 'int', ['intptr_t', 'size_t', 'int']);
@@ -285,6 +320,9 @@ function wrap(koffi: Koffi): Libc {
     poll: (address, count) => result(poll(address, count, 0)),
     clockGettime,
     copy: memcpy,
+    syscallInPool: syscallOfAddresses.async,
+    poolResult: result,
+    copyString: (to, from, size) => memccpy(to, from, 0, size) !== 0,
     // From mmap to the note, and from the note to munmap, is a straight line: see descriptor-calls.ts.
     mmapRing(fd, length, offset, { words, at }) {
       words[at + 1] = length;

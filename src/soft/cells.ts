@@ -3,26 +3,32 @@ import { Mapping } from '../ring/mapping.js';
 
 /** A struct msghdr and a socket address behind it. */
 const CELL = 192;
-const CELLS_PER_CHUNK = 128;
+const CHUNK = 128;
 
-/** Memory for what entries that have to wait point at: addresses, and the headers of messages. */
+/** Places of one size, for what entries that have to wait point at: addresses, headers of messages, paths. */
 export class Cells {
   readonly #chunks: Mapping[] = [];
   readonly #words: Int32Array[] = [];
   readonly #free: number[] = [];
+  readonly #size: number;
 
-  /** A place of 192 bytes. */
+  /** @param size of each, in bytes. */
+  constructor(size = CELL) {
+    this.#size = size;
+  }
+
+  /** A place. */
   take(): number {
     if (this.#free.length === 0) this.#grow();
     return this.#free.pop()!;
   }
 
   #grow(): void {
-    const first = this.#chunks.length * CELLS_PER_CHUNK;
-    const chunk = Mapping.anonymous(CELL * CELLS_PER_CHUNK);
+    const first = this.#chunks.length * CHUNK;
+    const chunk = Mapping.anonymous(this.#size * CHUNK);
     this.#chunks.push(chunk);
     this.#words.push(new Int32Array(chunk.buffer));
-    for (let i = CELLS_PER_CHUNK - 1; i >= 0; i--) this.#free.push(first + i);
+    for (let i = CHUNK - 1; i >= 0; i--) this.#free.push(first + i);
   }
 
   give(cell: number): void {
@@ -30,21 +36,27 @@ export class Cells {
   }
 
   address(cell: number): number {
-    return this.#chunks[Math.floor(cell / CELLS_PER_CHUNK)]!.address + (cell % CELLS_PER_CHUNK) * CELL;
+    return this.#chunks[Math.floor(cell / CHUNK)]!.address + (cell % CHUNK) * this.#size;
   }
 
   /** The words of a cell from byte `at` on: where they are in `words(cell)`. */
   words(cell: number): Int32Array {
-    return this.#words[Math.floor(cell / CELLS_PER_CHUNK)]!;
+    return this.#words[Math.floor(cell / CHUNK)]!;
   }
 
   wordOf(cell: number, at: number): number {
-    return ((cell % CELLS_PER_CHUNK) * CELL + at) >> 2;
+    return ((cell % CHUNK) * this.#size + at) >> 2;
   }
 
   /** Copies memory into a cell, to byte `at` of it. */
   fill(cell: number, at: number, from: number, length: number): void {
-    libc().copy(this.address(cell) + at, from, Math.min(length, CELL - at));
+    libc().copy(this.address(cell) + at, from, Math.min(length, this.#size - at));
+  }
+
+  /** The bytes of a cell, where they are. */
+  bytes(cell: number): Buffer {
+    const { buffer } = this.#chunks[Math.floor(cell / CHUNK)]!;
+    return Buffer.from(buffer, (cell % CHUNK) * this.#size, this.#size);
   }
 
   unmap(): void {

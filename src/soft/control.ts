@@ -3,6 +3,7 @@ import * as abi from '../ring/abi.js';
 import { EALREADY, EBADF, ECANCELED, EINVAL, ENOENT, ETIME } from '../ring/errno.js';
 import { libc } from '../ring/libc.js';
 import { type Entry, HANDED, RUNNING, TIMED } from './entry.js';
+import { finish } from './files.js';
 import type { SoftRing } from './soft-ring.js';
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME } from './timeouts.js';
 
@@ -140,17 +141,18 @@ export function close(ring: SoftRing, entry: Entry): void {
   let { fd } = entry;
   if (entry.file !== 0) {
     const place = entry.file - 1;
-    fd = ring.files[place] ?? -1;
+    fd = ring.registered[place] ?? -1;
     if (entry.fd !== 0 || fd < 0) {
       ring.complete(entry, entry.fd === 0 ? EBADF : EINVAL);
       return;
     }
-    ring.files[place] = -1;
+    ring.registered[place] = -1;
   }
   // The kernel would let them wait on for what the descriptor has meant, which is out of our reach then.
   for (let other = ring.readiness.anyOf(fd); other !== null; other = ring.readiness.anyOf(fd)) {
     ring.complete(other, ECANCELED);
   }
   ring.readiness.forget(fd);
-  ring.complete(entry, libc().close(fd));
+  if (ring.files.closesSlowly(entry, fd)) ring.pool.closeFile(entry, finish, fd);
+  else ring.complete(entry, libc().close(fd));
 }

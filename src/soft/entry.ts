@@ -1,4 +1,5 @@
 import { SQE } from '../ring/structs.js';
+import type { Job } from './pool.js';
 
 const TWO_32 = 2 ** 32;
 
@@ -83,6 +84,12 @@ export class Entry {
   heapIndex = -1;
   /** How to stop what has it: see `SoftRing.hand`. */
   stop: ((entry: Entry) => boolean) | null = null;
+  /** What the pool does for it, or has done. */
+  job: Job | null = null;
+  /** A FIFO that it has opened, and that has no other end yet; -1 for none. */
+  held = -1;
+  /** Whether it is to be given up as soon as it can be. */
+  stopping = false;
 
   /** Takes over what an entry of the queue says. */
   decode(words: Int32Array, at: number): void {

@@ -1,35 +1,85 @@
 /**
- * Operations on files, which may wait for a device: the hand-off to what executes them.
- *
- * A handler gets `(ring, entry)`: the entry is decoded (entry.ts), a registered file is replaced by its descriptor.
- * It must call `ring.complete(entry, res)` exactly once.
- *
- * - At once, inside the handler, if the kernel promises not to wait (RWF_NOWAIT, RESOLVE_CACHED, what is in caches).
- * - Later: call `ring.hand(entry, stop)`, start the work elsewhere (a thread of libuv's pool, Node's own fs), and
- *   call `ring.complete(entry, res)` from the callback in this thread. That runs in libuv's poll phase, so the turn
- *   that follows reaps it: nothing need be woken. It is called also when the ring has been closed meanwhile
- *   (`ring.closed`): the last one then has the loop's memory unmapped.
- * - `entry.linked` and the flags of links are the ring's: `complete` starts or cancels what comes behind.
- *   `entry.expected` is the result that is no failure, where one that is not negative can be one: a short read.
- *
- * Cancelling. ASYNC_CANCEL, and the end of a loop, call `stop(entry)` of what is handed over. It returns true if the
- * work had not begun and `complete(entry, ECANCELED)` is called for certain, at once or later; false if the work goes
- * on to its end, as the kernel's does (EALREADY). An entry is completed once, whatever `stop` has said.
- *
- * Memory. What an entry points at in blocks stays until its completion. What it points at in scratch memory (paths,
- * names) is gone after the handler returns: copy it (`libc().copy`) before. A worker that is terminated does not end
- * before libuv's pool is done with its requests, and what it has mapped is unmapped by others only when the thread is
- * gone (src/ring/thread-records.ts). When a loop is closed while the pool works for it, the loop gives its operations
- * up with ECANCELED, and keeps its memory until the last entry has come back: `SoftRing.whenBack`.
- *
- * Descriptors that are opened in a worker must be opened by `libc().openFile`, which has them closed at its end. The
- * pool cannot: there open in one straight line from the callback (`libc().closeAtExit(fd)`).
+ * Operations on open files. Those that the kernel promises not to wait for are done at once (see transfers.ts);
+ * these are the others, and the rest of those: threads of the pool do them. As with io_uring, changes of a file keep the
+ * order in which they were submitted.
  */
-import { EINVAL } from '../ring/errno.js';
+import { constants } from 'node:fs';
+import * as abi from '../ring/abi.js';
+import { POSIX_FADV_SEQUENTIAL } from '../ring/flags.js';
+import { libc } from '../ring/libc.js';
+import {
+  NR_FADVISE64,
+  NR_FALLOCATE,
+  NR_FCNTL,
+  NR_FDATASYNC,
+  NR_FSYNC,
+  NR_FTRUNCATE,
+  NR_PREAD64,
+  NR_PREADV2,
+  NR_PWRITE64,
+  NR_PWRITEV2,
+  NR_READ,
+  NR_WRITE,
+} from '../ring/syscall-numbers.js';
 import type { Entry } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
 
-/** Executes an operation on a file that may wait. */
-export function handFile(ring: SoftRing, entry: Entry): void {
-  ring.complete(entry, EINVAL);
+const F_GETFL = 3;
+
+/** Completes an entry with what its call has answered. */
+export function finish(ring: SoftRing, entry: Entry, res: number): void {
+  ring.settle(entry, res);
+}
+
+/** Moves what is left of a READ or a WRITE. @param position in the file, or -1 for the current one. */
+export function transferInPool(ring: SoftRing, entry: Entry, writes: boolean, position: number): void {
+  const job = ring.pool.job(entry, finishTransfer);
+  const { fd, done, opFlags } = entry;
+  const at = position < 0 ? position : position + done;
+  const address = entry.addr + done;
+  const length = entry.len - done;
+  // Only the calls on several buffers take flags.
+  if (opFlags !== 0) {
+    const vector = ring.pool.vector(job, address, length);
+    job.set(writes ? NR_PWRITEV2 : NR_PREADV2, fd, vector, 1, at, 0, opFlags);
+  } else if (position < 0) job.set(writes ? NR_WRITE : NR_READ, fd, address, length);
+  else job.set(writes ? NR_PWRITE64 : NR_PREAD64, fd, address, length, at);
+  // Direct writes may go side by side.
+  if (writes && !isDirect(fd)) ring.pool.startChange(job, fd);
+  else ring.pool.start(job);
+}
+
+function isDirect(fd: number): boolean {
+  const flags = libc().syscall(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
+  return flags >= 0 && (flags & constants.O_DIRECT) !== 0;
+}
+
+/** What was moved before an error counts: who goes on meets the error again. */
+function finishTransfer(ring: SoftRing, entry: Entry, res: number): void {
+  ring.settle(entry, entry.done > 0 ? entry.done + Math.max(res, 0) : res);
+}
+
+export function fsync(ring: SoftRing, entry: Entry): void {
+  const number = entry.opFlags & abi.FSYNC_DATASYNC ? NR_FDATASYNC : NR_FSYNC;
+  ring.pool.start(ring.pool.job(entry, finish).set(number, entry.fd, 0, 0));
+}
+
+export function ftruncate(ring: SoftRing, entry: Entry): void {
+  ring.pool.startChange(ring.pool.job(entry, finish).set(NR_FTRUNCATE, entry.fd, entry.off, 0), entry.fd);
+}
+
+export function fallocate(ring: SoftRing, entry: Entry): void {
+  const job = ring.pool.job(entry, finish).set(NR_FALLOCATE, entry.fd, entry.len, entry.off, entry.addr);
+  ring.pool.startChange(job, entry.fd);
+}
+
+/** Advice on how a file will be read is taken at once; what has pages read or dropped may wait. */
+export function fadvise(ring: SoftRing, entry: Entry): void {
+  const { opFlags } = entry;
+  const length = entry.addr || entry.len;
+  if (opFlags >= 0 && opFlags <= POSIX_FADV_SEQUENTIAL) {
+    ring.complete(entry, libc().syscall(NR_FADVISE64, entry.fd, entry.off, length, opFlags, 0, 0));
+    return;
+  }
+  ring.pool.start(ring.pool.job(entry, finish).set(NR_FADVISE64, entry.fd, entry.off, length, opFlags));
 }

@@ -2,6 +2,18 @@ import * as abi from '../ring/abi.js';
 import { EOPNOTSUPP } from '../ring/errno.js';
 import { asyncCancel, close, nop, timeout } from './control.js';
 import type { Entry } from './entry.js';
+import { fadvise, fallocate, fsync, ftruncate } from './files.js';
+import {
+  fgetxattr,
+  fsetxattr,
+  getxattr,
+  linkat,
+  mkdirat,
+  renameat,
+  setxattr,
+  symlinkat,
+  unlinkat,
+} from './names.js';
 import { pollAdd } from './polls.js';
 import { receive, receiveMessage } from './receive.js';
 import { send, sendMessage } from './send.js';
@@ -33,6 +45,21 @@ const KNOWN: [op: number, handler: Handler][] = [
   [abi.OP_SENDMSG, sendMessage],
   [abi.OP_READ, read],
   [abi.OP_WRITE, write],
+  [abi.OP_OPENAT, (ring, entry) => ring.files.open(entry)],
+  [abi.OP_STATX, (ring, entry) => ring.files.stat(entry)],
+  [abi.OP_FSYNC, fsync],
+  [abi.OP_FTRUNCATE, ftruncate],
+  [abi.OP_FALLOCATE, fallocate],
+  [abi.OP_FADVISE, fadvise],
+  [abi.OP_RENAMEAT, renameat],
+  [abi.OP_LINKAT, linkat],
+  [abi.OP_SYMLINKAT, symlinkat],
+  [abi.OP_UNLINKAT, unlinkat],
+  [abi.OP_MKDIRAT, mkdirat],
+  [abi.OP_GETXATTR, getxattr],
+  [abi.OP_SETXATTR, setxattr],
+  [abi.OP_FGETXATTR, fgetxattr],
+  [abi.OP_FSETXATTR, fsetxattr],
 ];
 
 const REFUSED: typeof KNOWN = [

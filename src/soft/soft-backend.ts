@@ -77,7 +77,7 @@ export class SoftBackend {
   }
 
   registerFiles(count: number): void {
-    this.queues.files = new Int32Array(count).fill(-1);
+    this.queues.registered = new Int32Array(count).fill(-1);
   }
 
   /** What the pool works on cannot complete before this thread is back in Node's event loop. */

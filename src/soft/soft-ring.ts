@@ -1,6 +1,7 @@
 import * as abi from '../ring/abi.js';
 import type { CqeSink } from '../ring/cqe.js';
 import { EBADF, ECANCELED, EINVAL } from '../ring/errno.js';
+import { libc } from '../ring/libc.js';
 import { Scratch } from '../ring/scratch.js';
 import { Sqe } from '../ring/sqe/index.js';
 import { SQE } from '../ring/structs.js';
@@ -10,8 +11,11 @@ import { Completions } from './completions.js';
 import { CHAINED, Entry, HANDED, PARKED, TIMED } from './entry.js';
 import type { Group } from './groups.js';
 import { handlers } from './handlers.js';
+import { Opens } from './opens.js';
+import { Pool } from './pool.js';
 import { Readiness } from './readiness.js';
 import { MessageBatch } from './receive-messages.js';
+import { refusalOf } from './refusals.js';
 import { Timeouts } from './timeouts.js';
 import { Waiting } from './waiting.js';
 
@@ -40,10 +44,11 @@ export class SoftRing {
   readonly cells = new Cells();
   readonly waiting = new Waiting();
   readonly readiness: Readiness;
+  readonly timeouts: Timeouts;
   /** Provided buffers, by their groups. */
   readonly groups = new Map<number, Group>();
   /** Registered files, by their places; -1 is an empty one. */
-  files: Int32Array = NO_FILES;
+  registered: Int32Array = NO_FILES;
   /** Entries that others have: see `hand`. */
   handed = 0;
   closed = false;
@@ -52,8 +57,9 @@ export class SoftRing {
   readonly #mask: number;
   readonly #completions: Completions;
   readonly #free: Entry[] = [];
-  readonly timeouts: Timeouts;
   #messages: MessageBatch | null = null;
+  #pool: Pool | null = null;
+  #files: Opens | null = null;
   /** Timeouts that wait for completions, too. */
   readonly #counting: Entry[] = [];
   /** Completions that were of timeouts, modulo 2^32: those do not count. */
@@ -76,7 +82,12 @@ export class SoftRing {
     this.#sqe.use(this.#words, SHIFT);
     this.#completions = new Completions(powerOfTwo(cqEntries));
     this.readiness = new Readiness(this);
-    this.timeouts = new Timeouts(this);
+    try {
+      this.timeouts = new Timeouts(this);
+    } catch (error) {
+      this.readiness.close();
+      throw error;
+    }
     this.readiness.watchTimer(this.timeouts.fd);
   }
 
@@ -164,6 +175,7 @@ export class SoftRing {
   #submit(): number {
     const count = this.sqReady;
     if (count === 0) return 0;
+    this.#files?.refill();
     let first: Entry | null = null;
     let last: Entry | null = null;
     while (this.#head !== this.#tail) {
@@ -190,7 +202,7 @@ export class SoftRing {
   #startChain(first: Entry): void {
     let wrong = false;
     for (let entry: Entry | null = first; entry !== null; entry = entry.linked) {
-      if (!isUnderstood(entry)) wrong = true;
+      if (refused(entry) !== 0) wrong = true;
     }
     if (!wrong) {
       this.#chains++;
@@ -200,21 +212,22 @@ export class SoftRing {
     for (let entry: Entry | null = first; entry !== null; ) {
       const next: Entry | null = entry.linked;
       entry.linked = null;
-      this.#post(entry, isUnderstood(entry) ? ECANCELED : EINVAL, 0);
+      this.#post(entry, refused(entry) || ECANCELED, 0);
       this.#release(entry);
       entry = next;
     }
   }
 
   #start(entry: Entry): void {
-    if (!isUnderstood(entry)) this.complete(entry, EINVAL);
+    const failed = refused(entry);
+    if (failed !== 0) this.complete(entry, failed);
     else this.#run(entry);
     while (this.#runnable.length !== 0) this.#run(this.#runnable.shift()!);
   }
 
   #run(entry: Entry): void {
     if (entry.flags & abi.SQE_FIXED_FILE) {
-      const fd = this.files[entry.fd] ?? -1;
+      const fd = this.registered[entry.fd] ?? -1;
       if (fd < 0) {
         this.complete(entry, EBADF);
         return;
@@ -242,6 +255,18 @@ export class SoftRing {
   }
 
   // --- What handlers call -------------------------------------------------------------------------
+
+  /** The threads that do what may wait. */
+  get pool(): Pool {
+    this.#pool ??= new Pool(this);
+    return this.#pool;
+  }
+
+  /** What is to be known of files, and their opening. */
+  get files(): Opens {
+    this.#files ??= new Opens(this);
+    return this.#files;
+  }
 
   get messages(): MessageBatch {
     this.#messages ??= new MessageBatch();
@@ -317,6 +342,14 @@ export class SoftRing {
     const { linked } = entry;
     if (linked !== null) this.#proceed(entry, linked, failed);
     this.#release(entry);
+  }
+
+  /** As `complete`, from elsewhere than a handler: what is linked behind it starts. */
+  settle(entry: Entry, res: number): void {
+    this.complete(entry, res);
+    while (this.#runnable.length !== 0) this.#run(this.#runnable.shift()!);
+    if (this.#counting.length !== 0) this.#endCounted();
+    this.#recycleScratch();
   }
 
   #proceed(entry: Entry, linked: Entry, failed: boolean): void {
@@ -396,11 +429,16 @@ export class SoftRing {
     this.calls.unmap();
     this.cells.unmap();
     this.#messages?.unmap();
+    for (const fd of this.registered) if (fd >= 0) libc().close(fd);
+    this.#files?.unmap();
+    this.#pool?.close();
   }
 }
 
-function isUnderstood(entry: Entry): boolean {
-  return handlers[entry.op] !== null && entry.op < handlers.length && (entry.flags & ~FLAGS) === 0;
+/** 0, or what an entry fails with that is not understood. */
+function refused(entry: Entry): number {
+  const known = entry.op < handlers.length && handlers[entry.op] !== null && (entry.flags & ~FLAGS) === 0;
+  return known ? refusalOf(entry) : EINVAL;
 }
 
 function powerOfTwo(value: number): number {

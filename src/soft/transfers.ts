@@ -1,8 +1,8 @@
 /** READ and WRITE. */
 import { EAGAIN, EOPNOTSUPP, EPERM, ESPIPE } from '../ring/errno.js';
 import { POLLIN, POLLOUT } from '../ring/flags.js';
-import type { Entry } from './entry.js';
-import { handFile } from './files.js';
+import { type Entry, PARKED } from './entry.js';
+import { transferInPool } from './files.js';
 import { TO_READ, TO_WRITE } from './readiness.js';
 import type { SoftRing } from './soft-ring.js';
 
@@ -26,39 +26,68 @@ function transfer(ring: SoftRing, entry: Entry, direction: number): void {
     park(ring, entry, direction);
     return;
   }
-  let res = attempt(ring, entry, direction, positionOf(entry));
+  const position = positionOf(entry);
+  if (direction === TO_WRITE && ring.pool.isChanging(entry.fd)) {
+    transferInPool(ring, entry, true, position);
+    return;
+  }
+  const res = attempt(ring, entry, direction, position);
   // Streams have no positions.
-  if (res === ESPIPE) res = attempt(ring, entry, direction, -1);
-  if (res === EAGAIN) park(ring, entry, direction);
-  else if (res === EOPNOTSUPP) transferWhenReady(ring, entry, direction);
-  else ring.complete(entry, res);
+  if (res === ESPIPE && position >= 0)
+    transferOf(ring, entry, direction, -1, attempt(ring, entry, direction, -1));
+  else transferOf(ring, entry, direction, position, res);
+}
+
+/** @param res what the first attempt has answered. */
+function transferOf(ring: SoftRing, entry: Entry, direction: number, position: number, res: number): void {
+  if (res === EAGAIN || res === EOPNOTSUPP) {
+    if (ring.files.isFile(entry.fd)) transferInPool(ring, entry, direction === TO_WRITE, position);
+    else if (res === EAGAIN) park(ring, entry, direction);
+    else transferWhenReady(ring, entry, direction, position);
+  } else if (res > 0 && res < entry.len && entry.place !== PARKED && ring.files.isFile(entry.fd)) {
+    goOn(ring, entry, direction, position, res);
+  } else ring.complete(entry, res);
+}
+
+/** Of a file a part was at hand, or all that it has. */
+function goOn(ring: SoftRing, entry: Entry, direction: number, position: number, moved: number): void {
+  for (let res = moved; ; res = attempt(ring, entry, direction, position)) {
+    if (res > 0) entry.done += res;
+    if (entry.done === entry.len || (res <= 0 && res !== EAGAIN && res !== EOPNOTSUPP)) {
+      ring.complete(entry, entry.done);
+      return;
+    }
+    if (res <= 0) break;
+  }
+  transferInPool(ring, entry, direction === TO_WRITE, position);
 }
 
 function attempt(ring: SoftRing, entry: Entry, direction: number, position: number): number {
-  const { fd, len, opFlags } = entry;
+  const { fd, opFlags, done } = entry;
   const { calls } = ring;
+  const at = position < 0 ? position : position + done;
   return direction === TO_READ
-    ? calls.read(fd, entry.addr, len, position, opFlags)
-    : calls.write(fd, entry.addr, len, position, opFlags);
+    ? calls.read(fd, entry.addr + done, entry.len - done, at, opFlags)
+    : calls.write(fd, entry.addr + done, entry.len - done, at, opFlags);
 }
 
 /** As the kernel's, an operation on a descriptor with O_NONBLOCK does not wait. */
 function park(ring: SoftRing, entry: Entry, direction: number): void {
   const failed = ring.calls.isNonBlocking(entry.fd) ? EAGAIN : ring.wait(entry, direction);
-  if (failed === EPERM) handFile(ring, entry);
+  if (failed === EPERM) transferInPool(ring, entry, direction === TO_WRITE, -1);
   else if (failed < 0) ring.complete(entry, failed);
 }
 
 /** Terminals and some devices: they are asked whether they are ready. */
-function transferWhenReady(ring: SoftRing, entry: Entry, direction: number): void {
+function transferWhenReady(ring: SoftRing, entry: Entry, direction: number, position: number): void {
   const { fd, len } = entry;
-  if ((ring.calls.poll(fd, direction === TO_READ ? POLLIN : POLLOUT) & ~0) === 0) {
+  if (ring.calls.poll(fd, direction === TO_READ ? POLLIN : POLLOUT) === 0) {
     park(ring, entry, direction);
     return;
   }
-  // Files are always ready, and wait all the same: only what epoll takes is known not to.
+  // What epoll does not take is always ready, and may wait all the same.
   if (!ring.readiness.canWait(fd)) {
-    handFile(ring, entry);
+    transferInPool(ring, entry, direction === TO_WRITE, position);
     return;
   }
   const { calls } = ring;

@@ -21,16 +21,23 @@ t.test('more calls than places', async t => {
   t.ok(read.every(bytes => bytes.equals(data)));
 });
 
-t.test('calls that wait for a place when their loop is closed, and another has taken over', async t => {
-  const first = loop();
-  const calls = Array.from({ length: COUNT }, () => fs.readFile(file));
-  // Not awaited: those that have a place hold it until after the end of the loop.
-  while (first.stats().inFlight > 0) first.poll();
-  first.close();
-  const others = Array.from({ length: COUNT }, () => fs.readFile(file));
-  t.not(loop(), first);
-  for (const result of await Promise.allSettled(calls)) {
-    t.equal(result.status === 'rejected' && result.reason.code, 'ERR_CLOSED');
-  }
-  t.ok((await Promise.all(others)).every(bytes => bytes.equals(data)));
-});
+const OFF_THREAD = 'threads of the pool complete their calls only while Node’s event loop goes round';
+const skip = loop().backend === 'epoll' && OFF_THREAD;
+
+t.test(
+  'calls that wait for a place when their loop is closed, and another has taken over',
+  { skip },
+  async t => {
+    const first = loop();
+    const calls = Array.from({ length: COUNT }, () => fs.readFile(file));
+    // Not awaited: those that have a place hold it until after the end of the loop.
+    while (first.stats().inFlight > 0) first.poll();
+    first.close();
+    const others = Array.from({ length: COUNT }, () => fs.readFile(file));
+    t.not(loop(), first);
+    for (const result of await Promise.allSettled(calls)) {
+      t.equal(result.status === 'rejected' && result.reason.code, 'ERR_CLOSED');
+    }
+    t.ok((await Promise.all(others)).every(bytes => bytes.equals(data)));
+  },
+);

@@ -90,8 +90,9 @@ t.test('a FIFO that nobody writes holds up nobody', async t => {
   const plain = join(folder, 'plain');
   nodeFs.writeFileSync(plain, 'x');
   for (let i = 0; i < 200; i++) t.equal(await fs.readFile(plain, 'latin1'), 'x');
-  await fs.writeFile(path, '');
+  // With the first writer gone the readers would end, and the next one would wait for others.
   const writer = await fs.open(path, 'w');
+  await fs.writeFile(path, '');
   await writer.close();
   for (const read of waiting) t.equal((await read).length, 0);
 });

@@ -1,0 +1,307 @@
+/**
+ * Calls that may wait, made by the threads of libuv's pool, which Node's own `fs` uses as well.
+ *
+ * A call that runs cannot be stopped: what it reads and writes must stay until it has returned. When a worker is
+ * terminated, Node sees to that: its thread does not end before its calls in the pool have returned, and what it has
+ * mapped is unmapped only once the thread is gone. When a loop is closed, `SoftRing.whenBack` tells.
+ *
+ * libuv gets only as many calls at once as keep its threads busy. The others wait here, where they can be cancelled,
+ * and where they do not keep other users of the pool waiting.
+ */
+import { closeSync, open as openByNode } from 'node:fs';
+import { EACCES, EAGAIN, ECANCELED } from '../ring/errno.js';
+import { type Libc, libc } from '../ring/libc.js';
+import { IOVEC } from '../ring/structs.js';
+import { Cells } from './cells.js';
+import { type Entry, EntryList, HANDED } from './entry.js';
+import type { SoftRing } from './soft-ring.js';
+
+/** Threads of libuv's pool, unless the environment says another number. */
+const THREADS = 4;
+const THREADS_MAX = 1024;
+/** Calls that libuv gets at once: koffi keeps memory for so many. */
+const LANES_MIN = 8;
+
+/** Bytes that most paths fit in, and those of the longest that the kernel takes. */
+const SHORT = 256;
+const LONG = 4096;
+/** Tells the places of long paths from those of short ones. */
+const LONG_BIT = 2 ** 30;
+const TWO_32 = 2 ** 32;
+
+/** In the place of a system call's number: closes a descriptor. */
+const CLOSE = -1;
+/** Likewise: Node opens a file, and closes it if this worker is terminated before it hears of it. */
+export const OPENED_BY_NODE = -2;
+
+/** What is done with the result of a call; the entry has not completed yet. */
+export type Finish = (ring: SoftRing, entry: Entry, res: number, job: Job) => void;
+
+/** A system call, its arguments, and the entry that it is made for. */
+export class Job {
+  entry: Entry | null = null;
+  finish: Finish | null = null;
+  number = 0;
+  a = 0;
+  b = 0;
+  c = 0;
+  d = 0;
+  e = 0;
+  f = 0;
+  /** Whether the result is a descriptor. */
+  opens = false;
+  /** The file that it changes, -1 for none: what changes the same one keeps its order. */
+  changes = -1;
+  /** Whether it is of use after it is done. */
+  kept = false;
+  /** Where copies of paths are, and what else it needs in memory. */
+  readonly paths: number[] = [];
+
+  /** The call, and what it is called with. */
+  set(number: number, a: number, b: number, c: number, d = 0, e = 0, f = 0): this {
+    this.number = number;
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.d = d;
+    this.e = e;
+    this.f = f;
+    return this;
+  }
+}
+
+/** A place for a call that libuv has. */
+class Lane {
+  job: Job | null = null;
+  /** Called by libuv's loop, on the thread of the ring. */
+  readonly returned: (error: unknown, value: number) => void;
+  readonly opened: (error: NodeJS.ErrnoException | null, fd: number) => void;
+
+  constructor(pool: Pool) {
+    this.returned = (error, value) => pool.returned(this, error ? EAGAIN : libc().poolResult(value));
+    this.opened = (error, fd) => pool.returned(this, error ? (error.errno ?? EACCES) : own(fd));
+  }
+}
+
+/** Takes a descriptor over from Node, which would close it at the end of a worker, whatever its number means then. */
+function own(fd: number): number {
+  const copy = libc().duplicate(fd);
+  closeSync(fd);
+  return copy;
+}
+
+export class Pool {
+  readonly #ring: SoftRing;
+  readonly #libc: Libc = libc();
+  readonly #lanes: Lane[] = [];
+  readonly #free: Lane[] = [];
+  readonly #lanesMax: number;
+  readonly #jobs: Job[] = [];
+  readonly #waiting = new EntryList();
+  /** What waits for a change of the same file, by descriptors that one is under way on. */
+  readonly #changing = new Map<number, EntryList>();
+  readonly #lists: EntryList[] = [];
+  readonly #short = new Cells(SHORT);
+  readonly #long = new Cells(LONG);
+
+  constructor(ring: SoftRing) {
+    this.#ring = ring;
+    const threads = Math.trunc(Number(process.env.UV_THREADPOOL_SIZE)) || THREADS;
+    this.#lanesMax = Math.max(LANES_MIN, Math.min(threads, THREADS_MAX));
+  }
+
+  /** A call for an entry, to be set and then started. */
+  job(entry: Entry, finish: Finish): Job {
+    const job = this.#jobs.pop() ?? new Job();
+    job.entry = entry;
+    job.finish = finish;
+    entry.job = job;
+    return job;
+  }
+
+  /** Where a copy of a path is, until the job is done. What it was in is used again once all entries are taken. */
+  path(job: Job, address: number): number {
+    const short = this.#short.take();
+    const copy = this.#short.address(short);
+    if (this.#libc.copyString(copy, address, SHORT)) {
+      job.paths.push(short);
+      return copy;
+    }
+    this.#short.give(short);
+    const long = this.#long.take();
+    job.paths.push(long + LONG_BIT);
+    // One that does not fit is too long for the kernel as well, which reads no more of it.
+    this.#libc.copyString(this.#long.address(long), address, LONG);
+    return this.#long.address(long);
+  }
+
+  /** Where a struct iovec is, until the job is done. */
+  vector(job: Job, address: number, length: number): number {
+    const place = this.#short.take();
+    job.paths.push(place);
+    const words = this.#short.words(place);
+    const at = this.#short.wordOf(place, IOVEC.iov_base);
+    words[at] = address;
+    words[at + 1] = address / TWO_32;
+    words[at + 2] = length;
+    words[at + 3] = 0;
+    return this.#short.address(place);
+  }
+
+  /** The bytes of the path that a job has had copied. */
+  bytesOf({ paths }: Job): Buffer {
+    const place = paths[0]!;
+    const bytes = place < LONG_BIT ? this.#short.bytes(place) : this.#long.bytes(place - LONG_BIT);
+    return Buffer.from(bytes.subarray(0, bytes.indexOf(0)));
+  }
+
+  /** Has a job done once a thread is free. Its entry completes, or goes on, by `finish`. */
+  start(job: Job): void {
+    const entry = job.entry!;
+    if (entry.place === HANDED) entry.stop = this.#stop;
+    else {
+      entry.stopping = false;
+      this.#ring.hand(entry, this.#stop);
+    }
+    if (job.changes < 0) this.#waiting.push(entry);
+    else {
+      const behind = this.#changing.get(job.changes);
+      if (behind !== undefined) {
+        behind.push(entry);
+        return;
+      }
+      this.#changing.set(job.changes, this.#lists.pop() ?? new EntryList());
+      this.#waiting.push(entry);
+    }
+    this.#go();
+  }
+
+  /** Has a job done that changes a file, after those that were started before on this descriptor. */
+  startChange(job: Job, fd: number): void {
+    job.changes = fd;
+    this.start(job);
+  }
+
+  /** Whether changes of a file are under way. */
+  isChanging(fd: number): boolean {
+    return this.#changing.size !== 0 && this.#changing.has(fd);
+  }
+
+  /** A change has been made, or given up: the next one of the file may begin. */
+  #changed(fd: number): void {
+    const behind = this.#changing.get(fd)!;
+    const next = behind.first;
+    if (next === null) {
+      this.#changing.delete(fd);
+      this.#lists.push(behind);
+      return;
+    }
+    behind.remove(next);
+    this.#waiting.push(next);
+  }
+
+  /** Has it done once more; within `finish`, or after `keep`. */
+  startAgain(job: Job): void {
+    job.kept = true;
+    this.start(job);
+  }
+
+  /** Within `finish`: it is of use yet, until it is started again or dropped. */
+  keep(job: Job): void {
+    job.kept = true;
+  }
+
+  /** Closes a descriptor. */
+  closeFile(entry: Entry, finish: Finish, fd: number): void {
+    this.start(this.job(entry, finish).set(CLOSE, fd, 0, 0));
+  }
+
+  /** Takes back what has not been started. */
+  readonly #stop = (entry: Entry): boolean => {
+    entry.stopping = true;
+    const { list, job } = entry;
+    if (list === null) return false;
+    list.remove(entry);
+    if (list === this.#waiting && job!.changes >= 0) this.#changed(job!.changes);
+    this.drop(job!);
+    this.#ring.settle(entry, ECANCELED);
+    return true;
+  };
+
+  #go(): void {
+    for (let entry = this.#waiting.first; entry !== null; entry = this.#waiting.first) {
+      const lane = this.#lane();
+      if (lane === null) return;
+      this.#waiting.remove(entry);
+      lane.job = entry.job!;
+      this.#call(lane, lane.job);
+    }
+  }
+
+  #lane(): Lane | null {
+    const lane = this.#free.pop();
+    if (lane !== undefined) return lane;
+    if (this.#lanes.length === this.#lanesMax) return null;
+    const made = new Lane(this);
+    this.#lanes.push(made);
+    return made;
+  }
+
+  #call(lane: Lane, job: Job): void {
+    const { number, a, b, c, d, e, f } = job;
+    try {
+      if (number === CLOSE) this.#libc.closeInPool(a, lane.returned);
+      else if (number !== OPENED_BY_NODE) this.#libc.syscallInPool(number, a, b, c, d, e, f, lane.returned);
+      else openByNode(this.bytesOf(job), c, d, lane.opened);
+    } catch (error) {
+      // Other code has as many calls under way as koffi takes; or Node's permission model does not allow it.
+      const denied = (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED';
+      this.returned(lane, number === CLOSE ? this.#libc.close(a) : denied ? EACCES : EAGAIN);
+    }
+  }
+
+  /** @internal A call has returned. */
+  returned(lane: Lane, res: number): void {
+    const job = lane.job!;
+    lane.job = null;
+    this.#free.push(lane);
+    if (job.changes >= 0) this.#changed(job.changes);
+    if (this.#ring.closed) {
+      if (job.opens && res >= 0) this.#libc.close(res);
+      this.drop(job);
+      this.#ring.complete(job.entry!, ECANCELED);
+      this.#unmapIdle();
+      return;
+    }
+    this.#go();
+    job.kept = false;
+    job.finish!(this.#ring, job.entry!, res, job);
+    if (!job.kept) this.drop(job);
+  }
+
+  /** A job is of no more use. */
+  drop(job: Job): void {
+    job.opens = false;
+    job.changes = -1;
+    for (const place of job.paths) {
+      if (place < LONG_BIT) this.#short.give(place);
+      else this.#long.give(place - LONG_BIT);
+    }
+    job.paths.length = 0;
+    this.#jobs.push(job);
+  }
+
+  // --- The end ------------------------------------------------------------------------------------
+
+  /** The ring is closed: what has not begun, has been cancelled. */
+  close(): void {
+    this.#unmapIdle();
+  }
+
+  /** Calls that run use the copies of paths. */
+  #unmapIdle(): void {
+    if (this.#lanes.length !== this.#free.length) return;
+    this.#short.unmap();
+    this.#long.unmap();
+  }
+}
