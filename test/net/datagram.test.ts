@@ -6,7 +6,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, type DatagramSocket, type InetAddress } from 'uasync/net';
-import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
 import { output } from '../programs.js';
 import { noIPv6 } from './sockets.js';
 
@@ -376,4 +376,24 @@ t.test('reusePort spreads peers over sockets; without it the port is taken', asy
   while (count < 40) await new Promise(resolve => setTimeout(resolve, 1));
   await Promise.all([first, second, ...clients].map(socket => socket.close()));
   t.ok((await Promise.all(counting)).every(own => own > 0));
+});
+
+t.test('two sockets that send to one peer do not hold up each other', async t => {
+  await using server = await bind({ port: 0, host: HOST, recvBufferSize: 1 << 20 });
+  const pair = [await bind({ host: HOST }), await bind({ host: HOST })] as const;
+  const port = portOf(server);
+  const text = Buffer.alloc(64, 'x');
+  let entries = 0;
+  // A peer that takes datagrams gets more of them in one entry each time.
+  for (let round = 0; round < 10; round++) {
+    const before = loop().stats().submitted;
+    const sends = Array.from({ length: 64 }, (_, i) => pair[i % 2]!.send(text, port, HOST));
+    await Promise.all(sends);
+    await turns();
+    entries = loop().stats().submitted - before;
+    for (let got = 0; got < sends.length; ) got += (await server.recvMany()).length;
+  }
+  // Each socket sends some of its datagrams as one, whatever the other does; alone each would take 32 entries.
+  t.ok(entries <= 16, `${entries} entries for 64 datagrams`);
+  for (const socket of pair) await socket.close();
 });

@@ -5,8 +5,9 @@ import { EINVAL, EIO, EMSGSIZE } from '../../ring/errno.js';
 import { systemError } from '../../ring/errors.js';
 import { MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
 import { CONTROL_MAX, segmentControl } from './ancillary.js';
-import { type Destination, GsoBatch, type GsoBatchOwner } from './destination.js';
+import type { Destination } from './destination.js';
 import { messageRoom, prepareSend, prepareSendmsg } from './entry.js';
+import { GsoBatch, type GsoBatchOwner, type Route } from './routes.js';
 
 /** What the kernel cuts at most: UDP_MAX_SEGMENTS. */
 export const GSO_SEGMENTS_MAX = 64;
@@ -55,26 +56,23 @@ export class GsoBatches implements GsoBatchOwner {
   }
 
   /** Copies a datagram; false if there is no memory for it now. */
-  take(data: Uint8Array, destination: Destination): boolean {
-    const { batch } = destination;
-    if (batch !== null && !batch.loop.closing) {
-      if (batch.owner === this && batch.segmentSize === data.length && batch.count < batch.capacity) {
+  take(data: Uint8Array, route: Route): boolean {
+    if (this.#loop.closing) return false;
+    const { batch } = route;
+    if (batch !== null) {
+      if (batch.segmentSize === data.length && batch.count < batch.capacity) {
         batch.block!.bytes.set(data, batch.length);
         batch.count++;
         return true;
       }
-      // Another sender's is left to it: batches to one destination follow each other.
-      if (batch.owner !== this) return false;
-      if (batch.count === batch.capacity)
-        destination.trainSize = Math.min(GSO_SEGMENTS_MAX, batch.capacity * 2);
+      if (batch.count === batch.capacity) route.batchSize = Math.min(GSO_SEGMENTS_MAX, batch.capacity * 2);
       this.#submit(batch);
     }
-    return this.#start(data, destination);
+    return this.#start(data, route);
   }
 
-  #start(data: Uint8Array, destination: Destination): boolean {
-    if (this.#loop.closing) return false;
-    const capacity = Math.max(1, Math.min(destination.trainSize, Math.floor(GSO_BYTES_MAX / data.length)));
+  #start(data: Uint8Array, route: Route): boolean {
+    const capacity = Math.max(1, Math.min(route.batchSize, Math.floor(GSO_BYTES_MAX / data.length)));
     const size = messageRoom(capacity * data.length, CONTROL_MAX);
     const block = this.#loop.blocks.acquire(size);
     if (block === null) return false;
@@ -85,13 +83,13 @@ export class GsoBatches implements GsoBatchOwner {
     block.bytes.set(data);
     const batch = pool.take(this.#loop);
     batch.owner = this;
-    batch.destination = destination;
+    batch.route = route;
     batch.block = block;
     batch.segmentSize = data.length;
     batch.count = 1;
     batch.capacity = capacity;
     batch.referenced = this.#sender.referenced;
-    destination.batch = batch;
+    route.batch = batch;
     this.inFlight++;
     if (this.#open.length === 0) {
       flushAtExit(this.#loop);
@@ -109,18 +107,19 @@ export class GsoBatches implements GsoBatchOwner {
     const open = this.#open;
     this.#open = [];
     for (const batch of open) {
-      const { destination } = batch;
-      // It may have gone already, and be another's by now.
-      if (batch.owner !== this || destination?.batch !== batch) continue;
-      if (batch.count * 4 <= batch.capacity) destination.trainSize = Math.max(1, batch.capacity >> 1);
+      const { route } = batch;
+      // It may have left already, and be another socket's by now.
+      if (batch.owner !== this || route?.batch !== batch) continue;
+      if (batch.count * 4 <= batch.capacity) route.batchSize = Math.max(1, batch.capacity >> 1);
       this.#submit(batch);
     }
     return true;
   }
 
   #submit(batch: GsoBatch): void {
-    const destination = batch.destination!;
-    destination.batch = null;
+    const route = batch.route!;
+    const { destination } = route;
+    route.batch = null;
     if (this.#loop.closing) {
       this.#release(batch);
       return;
@@ -137,29 +136,29 @@ export class GsoBatches implements GsoBatchOwner {
   }
 
   completed(batch: GsoBatch, res: number): void {
-    const destination = batch.destination!;
+    const route = batch.route!;
     if (res < 0) {
-      destination.invalidate();
+      route.invalidate();
       // Longer than the route's MTU, or no checksums in hardware: alone they may pass.
       const alone = batch.count > 1 && (res === EINVAL || res === EIO || res === EMSGSIZE);
       if (alone) this.#sendAlone(batch);
-      else this.#sender.refused(systemError(res, 'send', destination.details));
+      else this.#sender.refused(systemError(res, 'send', route.destination.details));
     }
     this.#release(batch);
     this.#sender.settle();
   }
 
-  #sendAlone({ block, count, segmentSize, destination }: GsoBatch): void {
+  #sendAlone({ block, count, segmentSize, route }: GsoBatch): void {
     for (let i = 0; i < count; i++) {
       const data = Buffer.from(block!.bytes.subarray(i * segmentSize, (i + 1) * segmentSize));
-      this.#sender.sendAgain(data, destination!);
+      this.#sender.sendAgain(data, route!.destination);
     }
   }
 
   #release(batch: GsoBatch): void {
     this.#loop.blocks.release(batch.block!);
     batch.block = null;
-    batch.destination = null;
+    batch.route = null;
     batch.owner = null;
     this.inFlight--;
     pool.give(batch);

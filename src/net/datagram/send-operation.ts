@@ -18,7 +18,8 @@ export interface SendOutcome {
 
 /** Who sends a datagram. */
 export interface SendOwner {
-  readonly id: number;
+  /** The kernel has taken one of `length` bytes. */
+  validated(destination: Destination, length: number, changes: number): void;
   /** The kernel had no room for it; false if that is its end. */
   retry(send: DatagramSend): boolean;
   /** The kernel is done with it, and it is settled. */
@@ -36,6 +37,8 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
   /** Set for one of many: it is told instead of the promise. */
   outcome: SendOutcome | null = null;
   index = 0;
+  /** How many times the socket had been changed when it was begun. */
+  changes = 0;
   /** Its place among all that its socket sends. */
   order = 0;
   block: Block | null = null;
@@ -45,7 +48,7 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
   /** Set if it is several: these are copied instead. */
   parts: readonly Uint8Array[] | null = null;
   length = 0;
-  /** How long a datagram its success says something about: what the kernel cuts says it of one piece. */
+  /** The length of the datagrams that its success validates: of several in one, that of a piece. */
   proves = 0;
   control: Buffer = NO_CONTROL;
   /** Its own, or that of the many it is one of. */
@@ -64,7 +67,7 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
     const sender = this.sender!;
     if (res === EAGAIN && sender.retry(this)) return;
     const { destination } = this;
-    if (res >= 0 && destination !== null) destination.validated(sender.id, this.proves);
+    if (res >= 0 && destination !== null) sender.validated(destination, this.proves, this.changes);
     this.releaseBlock();
     if (res >= 0) this.#settle(res);
     else this.fail(sender.errorOf(res, this));

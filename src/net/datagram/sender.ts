@@ -12,6 +12,7 @@ import { DatagramBacklog } from './backlog.js';
 import type { Destination } from './destination.js';
 import { messageRoom, prepareSend, prepareSendmsg } from './entry.js';
 import { GsoBatches, type GsoBatchSender } from './gso-batch.js';
+import { Routes } from './routes.js';
 import type { SendLimit } from './send-limit.js';
 import { type DatagramSend, type SendOutcome, type SendOwner, sends } from './send-operation.js';
 
@@ -38,19 +39,19 @@ function copyAll(parts: readonly Uint8Array[], bytes: Buffer): void {
   }
 }
 
-let senders = 0;
-
 /**
  * The sending side of a datagram socket. Each datagram is copied into a block and is an operation of its
  * own; all that are begun in one turn go to the kernel together.
  */
 export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
-  /** Tells the senders of a thread apart, and what a sender knew before its socket was changed. */
-  id = ++senders;
+  /** What it has learned of its destinations; a Unix socket's are not remembered. */
+  readonly #routes = new Routes();
+  /** How many times the socket was changed: what was sent before says nothing about what is sent after. */
+  #changes = 0;
   readonly #batches: GsoBatches;
   /** Whose socket it is. */
   subject: Subject | null = null;
-  /** Whom a datagram without a destination goes to, for errors. */
+  /** Where a datagram without a destination goes, for errors. */
   peer: Destination | null = null;
   /** Told of a refusal that no call waits for any more. */
   onRefused: ((error: Error) => void) | null = null;
@@ -90,13 +91,9 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     const { length } = data;
     const sent = this.#sendNow(data, destination);
     if (sent !== null) return sent;
-    if (
-      destination.isProven(this.id, length) &&
-      this.peer === null &&
-      this.#waiting.length === 0 &&
-      this.#batches.take(data, destination)
-    ) {
-      return Promise.resolve(length);
+    if (this.peer === null && this.#waiting.length === 0) {
+      const route = this.#routes.of(destination);
+      if (route.isValid(length) && this.#batches.take(data, route)) return Promise.resolve(length);
     }
     return this.send(data, destination, undefined, undefined);
   }
@@ -112,11 +109,11 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     const sent =
       destination === null ? calls.send(this.#fd, data) : calls.sendTo(this.#fd, data, destination.bytes);
     if (sent >= 0) {
-      destination?.validated(this.id, data.length);
+      if (destination !== null && !this.#isUnix) this.#routes.of(destination).validated(data.length);
       return Promise.resolve(sent);
     }
     if (sent === EAGAIN || sent === EINTR) return null;
-    destination?.invalidate();
+    if (destination !== null && !this.#isUnix) this.#routes.of(destination).invalidate();
     return Promise.reject(systemError(sent, 'send', (destination ?? this.peer)?.details));
   }
 
@@ -128,7 +125,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   /** The socket is about to change: what was sent leaves first, and says no more about what comes. */
   invalidate(): void {
     if (this.#batches.flush()) this.#loop.flush();
-    this.id = ++senders;
+    this.#changes++;
+    this.#routes.clear();
   }
 
   /** Sends by itself what was part of a batch; nobody waits for it. */
@@ -194,6 +192,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     // What was sent before goes first.
     this.#batches.flush();
     send.sender = this;
+    send.changes = this.#changes;
     send.subject = this.subject;
     send.order = ++this.#count;
     send.destination = destination;
@@ -286,6 +285,11 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     // A peer that does not read holds no memory of the loop's.
     send.releaseBlock();
     return true;
+  }
+
+  /** The kernel has taken a datagram of `length` bytes, begun when the socket was changed `changes` times. */
+  validated(destination: Destination, length: number, changes: number): void {
+    if (!this.#isUnix && changes === this.#changes) this.#routes.of(destination).validated(length);
   }
 
   completed(send: DatagramSend, destination: Destination | null): void {
