@@ -1,0 +1,130 @@
+/** What threads of libuv's pool do for a loop on epoll: cancelled, closed and terminated while they are at it. */
+import nodeFs, { constants } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { loop } from 'uasync';
+import * as fs from 'uasync/fs';
+import { checkLeaks, makeFifo, openFds, scratchFolder, turns, until } from '../harness.js';
+import { terminate } from '../terminate.js';
+
+process.env.UASYNC_BACKEND = 'epoll';
+const folder = scratchFolder();
+checkLeaks();
+
+const THREADS = 4;
+/** More than libuv gets at once. */
+const MANY = 40;
+const { O_RDONLY, O_RDWR, O_WRONLY } = constants;
+
+let fifos = 0;
+/** Has Node keep all threads of the pool waiting; to be called to let them go. */
+async function blockPool(): Promise<() => Promise<void>> {
+  const path = makeFifo(folder, `blocking-${fifos++}`);
+  const opens = Array.from({ length: THREADS }, () => promisify(nodeFs.open)(path, O_WRONLY));
+  await turns();
+  return async () => {
+    // One that may be opened without waiting.
+    const reader = nodeFs.openSync(path, O_RDWR);
+    for (const fd of await Promise.all(opens)) nodeFs.closeSync(fd);
+    nodeFs.closeSync(reader);
+  };
+}
+
+const open = (path: string, signal?: AbortSignal): Promise<number> =>
+  loop().submit(sqe => sqe.open(path, O_RDONLY).async(), signal && { signal });
+
+t.test('what has not begun is cancelled at once, the rest ends as it would have', async t => {
+  const path = join(folder, 'plain');
+  nodeFs.writeFileSync(path, 'plain');
+  const letGo = await blockPool();
+  const controller = new AbortController();
+  const opening = Array.from({ length: MANY }, () => open(path, controller.signal));
+  const codes: unknown[] = [];
+  const settled = opening.map(one =>
+    one.then(
+      fd => nodeFs.closeSync(fd),
+      error => codes.push(error.name),
+    ),
+  );
+  await turns();
+  controller.abort();
+  await until(() => codes.length > MANY / 2);
+  t.ok(codes.length < MANY, 'libuv has some');
+  t.ok(codes.every(name => name === 'AbortError'));
+  await letGo();
+  await Promise.all(settled);
+});
+
+t.test('changes of one file are made in their order', async t => {
+  const path = join(folder, 'ordered');
+  const fd = nodeFs.openSync(path, 'w+');
+  const letGo = await blockPool();
+  const bytes = Array.from({ length: 20 }, (_, i) => Buffer.alloc(1000 - i, i));
+  const writes = bytes.map(one => loop().submit(sqe => sqe.write(fd, one, 0)));
+  const last = loop().submit(sqe => sqe.ftruncate(fd, 100));
+  await letGo();
+  t.same(
+    await Promise.all(writes),
+    bytes.map(one => one.length),
+  );
+  t.equal(await last, 0);
+  const found = nodeFs.readFileSync(path);
+  t.equal(found.length, 100);
+  t.ok(
+    found.every(byte => byte === 19),
+    `the last one: ${found[0]}`,
+  );
+  nodeFs.closeSync(fd);
+});
+
+t.test('a loop that is closed: its memory and what it opens stay until the threads are done', async t => {
+  const path = join(folder, 'late');
+  nodeFs.writeFileSync(path, Buffer.alloc(100_000, 'l'));
+  const fd = nodeFs.openSync(path, O_RDWR);
+  loop().close();
+  const first = loop({ inline: false });
+  const before = openFds();
+  const letGo = await blockPool();
+  const pending = [
+    ...Array.from({ length: 3 }, () => open(path)),
+    first.submit(sqe => sqe.fsync(fd)),
+    fs.stat(`/proc/self/fd/${fd}`),
+    ...Array.from({ length: MANY }, () => open(path)),
+    fs.mkdir(join(folder, 'never')),
+  ];
+  const outcomes = Promise.allSettled(pending);
+  await turns();
+  first.close();
+  for (const result of await outcomes) {
+    t.equal(result.status === 'rejected' && result.reason.code, 'ERR_CLOSED');
+  }
+  t.equal((await fs.stat(path)).size, 100_000, 'another one takes over');
+  await letGo();
+  await until(() => openFds() <= before);
+  t.notOk(nodeFs.existsSync(join(folder, 'never')));
+  nodeFs.closeSync(fd);
+});
+
+async function cancelOpening(t: Test, flags: number): Promise<void> {
+  const path = makeFifo(folder, `cancelled-${flags}`);
+  const controller = new AbortController();
+  const opening = Array.from({ length: MANY }, () =>
+    loop().submit(sqe => sqe.open(path, flags).async(), { signal: controller.signal }),
+  );
+  const settled = Promise.allSettled(opening);
+  await new Promise(resolve => setTimeout(resolve, 20));
+  controller.abort();
+  for (const result of await settled) {
+    t.equal(result.status === 'rejected' && result.reason.name, 'AbortError');
+  }
+}
+
+t.test('opening a FIFO that nobody reads can be cancelled', t => cancelOpening(t, O_WRONLY));
+t.test('opening a FIFO that nobody writes can be cancelled', t => cancelOpening(t, O_RDONLY));
+
+t.test('workers that are terminated leave nothing open', async t => {
+  const report = await terminate(6, 'files,trees', 40, 'busy');
+  const [, before, after] = /descriptors (\d+) -> (\d+),/.exec(report)!;
+  t.equal(after, before, report);
+});
