@@ -5,8 +5,8 @@ import { parseArgs, styleText } from 'node:util';
 
 const HELP = `uasync doctor [--json]
 
-Reports which io_uring features this machine has, what of uasync works, what is slower for lack of a feature,
-and how to fix it. --json prints the report as data. The exit code is 1 if something does not work.
+Reports what loops run on, io_uring or epoll, and why, which io_uring features this machine has, what of uasync works,
+what is slower for lack of a feature, and how to fix it. --json prints the report as data. The exit code is 1 if something does not work.
 `;
 
 async function main(): Promise<number> {

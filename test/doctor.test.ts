@@ -17,7 +17,7 @@ const DENY = built('test/fixtures/deny-io-uring.js');
 /** Runs node; what it printed and its exit code. */
 async function run(
   args: string[],
-  options: { uid?: number } = {},
+  options: { uid?: number; env?: NodeJS.ProcessEnv } = {},
 ): Promise<{ stdout: string; stderr: string; code: number }> {
   try {
     const done = await promisify(execFile)(process.execPath, args, { timeout: 200_000, ...options });
@@ -71,13 +71,37 @@ t.test('wrong usage is explained', async t => {
 t.test('under a seccomp filter it names that, and the fix', async t => {
   for (const errno of ['1', '38']) {
     const { code, stdout } = await run([DENY, errno, CLI, 'doctor']);
-    t.equal(code, 1);
-    t.match(stdout, /✗ io_uring: a seccomp filter is active\n {2}fix: in a container, run it with a profile/);
+    t.equal(code, 0);
+    const denied =
+      '! io_uring, uasync/ring: a seccomp filter is active; sockets and files run on epoll instead';
+    t.match(stdout, `${denied}\n  fix: in a container, run it with a profile`);
+    t.match(stdout, '✓ loops on epoll, uasync');
+    t.match(stdout, /backend +epoll\n/);
     t.match(stdout, /seccomp filter +yes/);
   }
   const report = JSON.parse((await run([DENY, '1', CLI, 'doctor', '--json'])).stdout);
+  t.match(report, { available: false, backend: 'epoll', asked: 'auto' });
   t.match(report.reason, { code: 'ERR_IO_URING_UNAVAILABLE', cause: 'a seccomp filter is active' });
   t.equal(report.opcodes.READ, false);
+});
+
+t.test('what UASYNC_BACKEND says', async t => {
+  const doctor = (backend: string): Promise<{ stdout: string; code: number }> =>
+    run([CLI, 'doctor'], { env: { ...process.env, UASYNC_BACKEND: backend } });
+  const epoll = await doctor('epoll');
+  t.equal(epoll.code, 0);
+  t.match(epoll.stdout, '✓ io_uring, uasync/ring: not used, as UASYNC_BACKEND says');
+  t.match(epoll.stdout, /backend +epoll \(UASYNC_BACKEND\)/);
+  const wrong = await doctor('kqueue');
+  t.equal(wrong.code, 1);
+  t.match(
+    wrong.stdout,
+    "✗ loops, uasync: The argument 'UASYNC_BACKEND' must be 'auto', 'io_uring' or 'epoll'",
+  );
+  const env = { ...process.env, UASYNC_BACKEND: 'io_uring' };
+  const denied = await run([DENY, '1', CLI, 'doctor'], { env });
+  t.equal(denied.code, 1);
+  t.match(denied.stdout, '✗ io_uring: a seccomp filter is active');
 });
 
 t.test('what an older kernel lacks is slower or missing, with the release that has it', async t => {
@@ -111,13 +135,19 @@ t.test(
     t.teardown(() => writeFileSync(SYSCTL, before));
     writeFileSync(SYSCTL, '2');
     const off = await run([CLI, 'doctor']);
-    t.equal(off.code, 1);
-    t.match(off.stdout, /✗ io_uring: the administrator has switched io_uring off\n {2}fix: sysctl/);
+    t.equal(off.code, 0);
+    t.match(
+      off.stdout,
+      /! io_uring, uasync\/ring: the administrator has switched io_uring off; .*\n {2}fix: sysctl/,
+    );
     writeFileSync(SYSCTL, '1');
     const other = await run([CLI, 'doctor'], { uid: 65534 });
     writeFileSync(SYSCTL, before);
     if (other.stdout === '') return t.comment(`another user cannot run this: ${other.stderr.slice(0, 200)}`);
-    t.equal(other.code, 1);
-    t.match(other.stdout, /✗ io_uring: only members of a group may use io_uring\n {2}fix: sysctl/);
+    t.equal(other.code, 0);
+    t.match(
+      other.stdout,
+      /! io_uring, uasync\/ring: only members of a group may use io_uring; .*\n {2}fix: sysctl/,
+    );
   },
 );

@@ -2,8 +2,9 @@
 
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
+import type { BackendKind } from '../loop/choose-backend.js';
 import { Loop } from '../loop/loop.js';
-import { withDefaults } from '../loop/loop-options.js';
+import { type BackendChoice, withDefaults } from '../loop/loop-options.js';
 import { RingBackend } from '../loop/ring-backend.js';
 import * as abi from '../ring/abi.js';
 import { type Refusal, refusalOf, seccompActive } from '../ring/availability.js';
@@ -28,10 +29,13 @@ export interface Facts {
   /** Whether a ring can be made, and why not. */
   available: boolean;
   reason: Reason | null;
-  /** The queues of a loop as `loop()` makes it, in entries; null where it fails. */
+  /** The queues of a loop on io_uring, in entries; null where it fails. */
   loop: { entries: number; cqEntries: number } | null;
   /** Why it fails. */
   loopReason: Reason | null;
+  /** What loops run on, null if there can be none; and what `UASYNC_BACKEND` says. */
+  backend: BackendKind | null;
+  asked: BackendChoice;
   /** Opcodes, features, setup flags and kinds of buffers by name, and whether the kernel has them. */
   opcodes: Record<string, boolean>;
   features: Record<string, boolean>;
@@ -91,6 +95,7 @@ export function examine(): Facts {
     reason,
     loop: loop && { entries: loop.entries, cqEntries: loop.cqEntries },
     loopReason,
+    ...chosen(loop !== null),
     opcodes: byName('OP_', op => ops.has(op)),
     features: byName('FEAT_', flag => ring !== null && (ring.features & flag) !== 0),
     setupFlags: byName('SETUP_', (flag, name) => {
@@ -131,6 +136,20 @@ function open(): Subject {
     return { loop: null, loopReason, ring: patiently(() => new Ring(2)), reason: null };
   } catch (error) {
     return { loop: null, loopReason, ring: null, reason: reasonOf(error) };
+  }
+}
+
+/** What a loop without options runs on. @param ringRuns whether one on io_uring could be made. */
+function chosen(ringRuns: boolean): Pick<Facts, 'backend' | 'asked'> {
+  let asked: BackendChoice = 'auto';
+  try {
+    asked = withDefaults({}).backend;
+    if (asked !== 'epoll' && ringRuns) return { backend: 'io_uring', asked };
+    const loop = new Loop({ backend: asked === 'auto' ? 'epoll' : asked });
+    loop.close();
+    return { backend: loop.backend, asked };
+  } catch {
+    return { backend: null, asked };
   }
 }
 

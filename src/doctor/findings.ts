@@ -98,19 +98,34 @@ const KIB = 1024;
 
 /** Judges the facts, worst first. */
 export function findings(facts: Facts): Finding[] {
-  if (!facts.available) {
-    return [missing('io_uring', facts.reason!)];
-  }
-  const ring: Finding = { state: 'ok', what: 'io_uring, uasync/ring' };
-  if (facts.loop === null) return [missing('loops, uasync', facts.loopReason!), ring];
-  const found: Finding[] = [
-    ring,
-    { state: 'ok', what: 'loops, uasync' },
-    ...NEEDS.map(need => judge(need, facts)),
-  ];
-  found.push(...limits(facts));
+  const found = facts.backend === 'epoll' ? onEpoll(facts) : onRing(facts);
+  if (facts.backend !== null) found.push(...limits(facts));
   const order = { missing: 0, slower: 1, ok: 2 };
   return found.sort((a, b) => order[a.state] - order[b.state]);
+}
+
+function onRing(facts: Facts): Finding[] {
+  if (!facts.available) return [missing('io_uring', facts.reason!)];
+  const ring: Finding = { state: 'ok', what: 'io_uring, uasync/ring' };
+  if (facts.backend === null) return [missing('loops, uasync', facts.loopReason!), ring];
+  return [ring, { state: 'ok', what: 'loops on io_uring, uasync' }, ...NEEDS.map(need => judge(need, facts))];
+}
+
+/** Loops run on epoll: because they were asked to, or since the kernel refuses io_uring. */
+function onEpoll(facts: Facts): Finding[] {
+  const found: Finding[] = [
+    { state: 'ok', what: 'loops on epoll, uasync' },
+    { state: 'ok', what: SOCKETS },
+    { state: 'ok', what: 'files, uasync/fs' },
+  ];
+  const reason = facts.reason ?? facts.loopReason;
+  if (reason === null)
+    found.push({ state: 'ok', what: 'io_uring, uasync/ring: not used, as UASYNC_BACKEND says' });
+  else {
+    const { why, ...rest } = missing('io_uring, uasync/ring', reason);
+    found.push({ ...rest, state: 'slower', why: `${why}; sockets and files run on epoll instead` });
+  }
+  return found;
 }
 
 function missing(what: string, { message, cause, cure }: Reason): Finding {

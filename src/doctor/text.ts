@@ -25,7 +25,11 @@ export function toText(facts: Facts, findings: readonly Finding[], paint: Paint)
     if (fix !== undefined) lines.push(`  ${paint('bold', 'fix:')} ${fix}`);
   }
   lines.push('');
-  if (facts.loop !== null) {
+  const { backend, asked } = facts;
+  lines.push(
+    `${paint('dim', 'backend')}         ${backend ?? 'none'}${asked === 'auto' ? '' : ' (UASYNC_BACKEND)'}`,
+  );
+  if (facts.loop !== null && backend !== 'epoll') {
     const { entries, cqEntries } = facts.loop;
     lines.push(`${paint('dim', 'a loop')}          queues of ${entries} and ${cqEntries} entries`);
   }
