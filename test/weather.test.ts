@@ -20,31 +20,37 @@ function openSockets(): number {
   }).length;
 }
 
-t.test('where seccomp denies io_uring there is one clear error', async t => {
+/** What attempts.ts has found out. */
+interface Attempts {
+  available: unknown[];
+  failures: { code: string; message: string }[];
+  text: string;
+  backends: string[];
+  warnings: { code: string; message: string }[];
+}
+
+async function attempts(errno: number, ...args: string[]): Promise<Attempts> {
+  const deny = [built('test/fixtures/deny-io-uring.js'), String(errno)];
+  const printed = await output(process.execPath, [...deny, built('test/fixtures/attempts.js'), ...args]);
+  return JSON.parse(printed) as Attempts;
+}
+
+t.test('where seccomp denies io_uring all runs on epoll, and one warning says why', async t => {
   for (const [errno, name] of [
     [1, 'EPERM'],
     [38, 'ENOSYS'],
   ] as const) {
-    const program = [
-      built('test/fixtures/deny-io-uring.js'),
-      String(errno),
-      built('test/fixtures/attempts.js'),
-    ];
-    const [available, probed, code, query, loop, listen] = JSON.parse(
-      await output(process.execPath, program),
-    );
-    t.equal(query, null);
-    t.equal(available, false);
-    t.equal(probed, false);
-    t.equal(code, 'ERR_IO_URING_UNAVAILABLE');
-    for (const error of [loop, listen]) {
-      t.equal(error.code, 'ERR_IO_URING_UNAVAILABLE');
-      t.match(
-        error.message,
-        new RegExp(`^io_uring cannot be used \\(${name}\\): a seccomp filter is active: .*profile`),
-      );
-    }
+    const cause = new RegExp(`^io_uring cannot be used \\(${name}\\): a seccomp filter is active: .*profile`);
+    const { available, failures, text, backends, warnings } = await attempts(errno);
+    t.strictSame(available, [false, false, null, 'epoll']);
+    t.equal(failures.length, 2);
+    for (const error of failures) t.match(error, { code: 'ERR_IO_URING_UNAVAILABLE', message: cause });
+    t.equal(text, 'hello');
+    t.strictSame(backends, ['epoll', 'epoll']);
+    t.equal(warnings.length, 1, 'once a process, whatever its threads do');
+    t.match(warnings[0], { name: 'UasyncWarning', code: 'UASYNC_FALLBACK', message: cause });
   }
+  t.strictSame((await attempts(1, 'quiet')).warnings, [], 'who has asked for silence gets it');
 });
 
 t.test('a server that runs out of descriptors pauses, warns, and goes on', async t => {

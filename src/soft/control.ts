@@ -130,7 +130,7 @@ function cancelAll(ring: SoftRing, cancel: Entry): void {
 /** 0, or EALREADY if it goes on to its end. */
 function cancelOne(ring: SoftRing, target: Entry): number {
   if (target.place === HANDED) return target.stop?.(target) ? 0 : EALREADY;
-  ring.complete(target, target.done > 0 && target.place !== TIMED ? target.done : ECANCELED);
+  ring.complete(target, target.done > 0 && target.place !== TIMED ? target.done : ECANCELED, target.picked);
   return 0;
 }
 

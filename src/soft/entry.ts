@@ -57,6 +57,8 @@ export class Entry {
   expected = -1;
   /** Those linked behind it that are cancelled post no completion. */
   quietLinks = false;
+  /** The flags that name the provided buffer that it keeps until it has completed; 0 if there is none. */
+  picked = 0;
   /** TCP or OTHER; 0 where it is not known. */
   kind = 0;
   /** Of a multishot RECVMSG: bytes of each buffer that are for the address and for control messages. */
@@ -118,6 +120,13 @@ export class Entry {
     this.expected = -1;
     this.quietLinks = false;
     this.kind = 0;
+    this.picked = 0;
+  }
+
+  /** Has it name another address. */
+  point(address: number): void {
+    this.addrLow = address % TWO_32 | 0;
+    this.addrHigh = Math.floor(address / TWO_32);
   }
 
   /** The address that it names. */

@@ -1,6 +1,6 @@
 import * as abi from '../ring/abi.js';
 import { EBADF, EINVAL, EPERM } from '../ring/errno.js';
-import { POLLERR, POLLHUP } from '../ring/flags.js';
+import { POLLERR, POLLHUP, POLLRDHUP } from '../ring/flags.js';
 import { type Entry, RUNNING } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
 
@@ -14,7 +14,8 @@ export function pollAdd(ring: SoftRing, entry: Entry): void {
     ring.complete(entry, EINVAL);
     return;
   }
-  const wanted = (entry.opFlags & 0xffff) | POLLERR | POLLHUP;
+  // What the kernel tells unasked.
+  const wanted = (entry.opFlags & 0xffff) | POLLERR | POLLHUP | POLLRDHUP;
   const found = ring.calls.poll(entry.fd, wanted);
   if (found < 0 || found & POLLNVAL) {
     ring.complete(entry, found < 0 ? found : EBADF);

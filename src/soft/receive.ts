@@ -14,8 +14,8 @@ const RETRIES = 16;
 const BATCHES = 4;
 
 export function receive(ring: SoftRing, entry: Entry): void {
-  if (ring.readiness.isBehind(entry, TO_READ)) park(ring, entry);
-  else if (entry.flags & abi.SQE_BUFFER_SELECT) receiveSelected(ring, entry);
+  if (entry.flags & abi.SQE_BUFFER_SELECT) receiveSelected(ring, entry);
+  else if (ring.readiness.isBehind(entry, TO_READ)) park(ring, entry);
   else if (entry.ioprio & abi.RECV_MULTISHOT) ring.complete(entry, EINVAL);
   else receiveInPlace(ring, entry);
 }
@@ -23,7 +23,7 @@ export function receive(ring: SoftRing, entry: Entry): void {
 /** Nothing is there. */
 export function park(ring: SoftRing, entry: Entry): void {
   const failed = entry.opFlags & MSG_DONTWAIT ? EAGAIN : ring.wait(entry, TO_READ);
-  if (failed < 0) ring.complete(entry, entry.done > 0 ? entry.done : failed);
+  if (failed < 0) ring.complete(entry, entry.done > 0 ? entry.done : failed, entry.picked);
 }
 
 function receiveInPlace(ring: SoftRing, entry: Entry): void {
@@ -56,19 +56,31 @@ function isStream(ring: SoftRing, entry: Entry): boolean {
 
 function receiveSelected(ring: SoftRing, entry: Entry): void {
   const group = ring.groups.get(entry.group);
-  if (group === undefined) ring.complete(entry, ENOBUFS);
+  // As the kernel picks before it looks whether anything is there.
+  if (group === undefined || (group.empty && entry.picked === 0)) ring.complete(entry, ENOBUFS);
+  else if (ring.readiness.isBehind(entry, TO_READ)) park(ring, entry);
   else if (entry.ioprio & abi.RECV_MULTISHOT) receiveMany(ring, entry, group);
   else receiveOne(ring, entry, group);
 }
 
 function receiveOne(ring: SoftRing, entry: Entry, group: Group): void {
-  if (group.empty) {
-    ring.complete(entry, ENOBUFS);
-    return;
-  }
-  const room = entry.len === 0 ? group.room : Math.min(entry.len, group.room);
-  const res = ring.calls.receive(entry.fd, group.address + group.start, room, entry.opFlags);
-  if (res === EAGAIN) park(ring, entry);
+  const { fd, opFlags, done } = entry;
+  const all = (opFlags & MSG_WAITALL) !== 0;
+  const room = entry.picked !== 0 ? entry.len : entry.len === 0 ? group.room : Math.min(entry.len, group.room);
+  const address = entry.picked !== 0 ? entry.addr : group.address + group.start;
+  if (all) entry.expected = room;
+  const res = ring.calls.receive(fd, address + done, room - done, opFlags & ~MSG_WAITALL);
+  if (res > 0 && all && done + res < room && isStream(ring, entry)) {
+    // It has this buffer until it is full.
+    if (entry.picked === 0) {
+      entry.len = room;
+      entry.point(address);
+      entry.picked = group.take(room);
+    }
+    entry.done += res;
+    receiveOne(ring, entry, group);
+  } else if (res === EAGAIN) park(ring, entry);
+  else if (entry.picked !== 0) ring.complete(entry, done > 0 || res > 0 ? done + Math.max(res, 0) : res, entry.picked);
   else ring.complete(entry, res, res > 0 ? group.take(res) : 0);
 }
 

@@ -21,10 +21,6 @@ export function accept(ring: SoftRing, entry: Entry): void {
     ring.complete(entry, EINVAL);
     return;
   }
-  if (ring.readiness.isBehind(entry, TO_READ)) {
-    parkAccept(ring, entry);
-    return;
-  }
   if (entry.place === RUNNING) {
     const failed = ring.calls.setNonBlocking(fd);
     if (failed < 0) {

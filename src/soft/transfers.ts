@@ -71,28 +71,30 @@ function attempt(ring: SoftRing, entry: Entry, direction: number, position: numb
     : calls.write(fd, entry.addr + done, entry.len - done, at, opFlags);
 }
 
-/** As the kernel's, an operation on a descriptor with O_NONBLOCK does not wait. */
 function park(ring: SoftRing, entry: Entry, direction: number): void {
-  const failed = ring.calls.isNonBlocking(entry.fd) ? EAGAIN : ring.wait(entry, direction);
+  const failed = ring.wait(entry, direction);
   if (failed === EPERM) transferInPool(ring, entry, direction === TO_WRITE, -1);
   else if (failed < 0) ring.complete(entry, failed);
 }
 
-/** Terminals and some devices: they are asked whether they are ready. */
+/**
+ * Terminals and some devices: they are asked whether they are ready. As the kernel has it, O_NONBLOCK has these, and
+ * only these, answer EAGAIN.
+ */
 function transferWhenReady(ring: SoftRing, entry: Entry, direction: number, position: number): void {
   const { fd, len } = entry;
-  if (ring.calls.poll(fd, direction === TO_READ ? POLLIN : POLLOUT) === 0) {
-    park(ring, entry, direction);
-    return;
-  }
-  // What epoll does not take is always ready, and may wait all the same.
+  // Files are always ready, and wait all the same: only what epoll takes is known not to.
   if (!ring.readiness.canWait(fd)) {
     transferInPool(ring, entry, direction === TO_WRITE, position);
     return;
   }
   const { calls } = ring;
-  const res =
-    direction === TO_READ ? calls.readReady(fd, entry.addr, len) : calls.writeReady(fd, entry.addr, len);
-  if (res === EAGAIN) park(ring, entry, direction);
+  const nonBlocking = calls.isNonBlocking(fd);
+  let res = EAGAIN;
+  if (nonBlocking || calls.poll(fd, direction === TO_READ ? POLLIN : POLLOUT) !== 0) {
+    res =
+      direction === TO_READ ? calls.readReady(fd, entry.addr, len) : calls.writeReady(fd, entry.addr, len);
+  }
+  if (res === EAGAIN && !nonBlocking) park(ring, entry, direction);
   else ring.complete(entry, res);
 }

@@ -27,13 +27,16 @@ t.test('the memory of a loop that was closed comes back after a moment', { skip 
 t.test('none at all: everything says so, and what to do', { skip }, async t => {
   const found = await evalLocked<Record<string, { code: string; message: string } & boolean>>(
     0,
-    `import { loop, uasyncAvailable } from 'uasync';
+    `import { loop, nop, uasyncAvailable } from 'uasync';
     import { probe } from 'uasync/ring';
     let error;
-    try { loop(); } catch ({ code, message, errno, syscall }) { error = { code, message, errno, syscall }; }
+    try { loop({ backend: 'io_uring' }); } catch ({ code, message, errno, syscall }) { error = { code, message, errno, syscall }; }
     const { available, reason } = probe();
-    console.log(JSON.stringify({ uasync: uasyncAvailable(), probe: available, error, reason: { code: reason.code } }));`,
+    const { backend } = loop({ warn: false });
+    await nop();
+    console.log(JSON.stringify({ uasync: uasyncAvailable(), probe: available, error, reason: { code: reason.code }, backend }));`,
   );
+  t.equal(found.backend, 'epoll', 'which locks none');
   t.equal(found.uasync, false);
   t.equal(found.probe, false);
   t.match(found.reason, { code: 'ERR_IO_URING_UNAVAILABLE' });

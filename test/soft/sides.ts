@@ -1,0 +1,185 @@
+/** The kernel's ring and the software ring, each with sockets and memory of its own, for programs that both run. */
+import { BufRing, Ring } from 'uasync/ring';
+import { libc } from '../../src/ring/libc.js';
+import { Mapping } from '../../src/ring/mapping.js';
+import { writeSockaddr } from '../../src/ring/sockaddr.js';
+import type { Sqe } from '../../src/ring/sqe/index.js';
+import { NR_FCNTL, NR_RECVFROM, NR_SENDTO } from '../../src/ring/syscall-numbers.js';
+import { Group } from '../../src/soft/groups.js';
+import { SoftRing } from '../../src/soft/soft-ring.js';
+
+const AF_INET = 2;
+const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const MSG_DONTWAIT = 0x40;
+const F_SETFL = 4;
+
+export const GROUP = 7;
+export const PIECES = 8;
+const BUFFERS = { entries: 8, bufferSize: 64 };
+const PIECE_BUFFERS = { entries: 2, bufferSize: 256 };
+/** Each operation has a page of its own. */
+export const PAGE = 4096;
+const PAGES = 512;
+
+/** A descriptor that is none. */
+export const CLOSED = 1_000_000;
+
+/** A completion, as both are expected to have it. */
+export interface Completed {
+  id: number;
+  res: number;
+  flags: number;
+}
+
+interface Queues {
+  getSqe(): Sqe | null;
+  submitAndWaitTimeout(waitNr: number, timeoutMs: number): number;
+  reapQueue(sink: { onCqe(low: number, high: number, res: number, flags: number): void }): number;
+  close(): void;
+}
+
+function sockaddr(port: number): Buffer {
+  const bytes = Buffer.alloc(128);
+  return bytes.subarray(0, writeSockaddr(bytes, 0, { address: '127.0.0.1', port, family: 'IPv4' }));
+}
+
+function portOf(fd: number): number {
+  const bytes = Buffer.alloc(128);
+  libc().getsockname(fd, bytes, new Uint32Array([128]));
+  return bytes.readUInt16BE(2);
+}
+
+/** One of the two that run a program. */
+export class Side {
+  readonly queues: Queues;
+  readonly memory = Mapping.anonymous(PAGE * PAGES);
+  readonly bytes = Buffer.from(this.memory.buffer);
+  /** TCP's connections, by number: the end that operations use, and their peers. */
+  readonly conns: number[] = [];
+  readonly peers: number[] = [];
+  /** Two datagram sockets that are connected with each other. */
+  readonly datagrams: [number, number];
+  readonly listener: number;
+  readonly port: number;
+  /** Pipes: where to read, where to write. */
+  readonly pipes: [number, number][] = [];
+  readonly completed: Completed[] = [];
+  /** Operations whose results are descriptors. */
+  readonly accepting = new Set<number>();
+  readonly #own: number[] = [];
+
+  constructor(queues: Queues) {
+    this.queues = queues;
+    this.listener = this.#socket(SOCK_STREAM);
+    libc().bind(this.listener, sockaddr(0));
+    libc().listen(this.listener, 64);
+    this.port = portOf(this.listener);
+    const server = this.#socket(SOCK_STREAM);
+    libc().bind(server, sockaddr(0));
+    libc().listen(server, 64);
+    for (let i = 0; i < 4; i++) {
+      const peer = this.#socket(SOCK_STREAM);
+      libc().connect(peer, sockaddr(portOf(server)));
+      this.peers.push(peer);
+      this.conns.push(libc().accept(server));
+    }
+    libc().close(server);
+    const [a, b] = [this.#socket(SOCK_DGRAM), this.#socket(SOCK_DGRAM)];
+    libc().bind(a, sockaddr(0));
+    libc().bind(b, sockaddr(0));
+    libc().connect(a, sockaddr(portOf(b)));
+    libc().connect(b, sockaddr(portOf(a)));
+    this.datagrams = [a, b];
+    for (let i = 0; i < 2; i++) {
+      const ends = new Int32Array(2);
+      libc().pipe(ends);
+      // The second one's descriptors wait.
+      if (i === 1) for (const end of ends) libc().syscall(NR_FCNTL, end, F_SETFL, 0, 0, 0, 0);
+      this.pipes.push([ends[0]!, ends[1]!]);
+    }
+  }
+
+  #socket(type: number): number {
+    const fd = libc().socket(AF_INET, type, 0);
+    this.#own.push(fd);
+    return fd;
+  }
+
+  /** Where the memory of operation `id` is. */
+  addressOf(id: number): number {
+    return this.memory.address + (id % PAGES) * PAGE;
+  }
+
+  sqe(id: number): Sqe {
+    return this.queues.getSqe()!.userData(id);
+  }
+
+  /** A connection to the listener from outside. */
+  connect(): void {
+    const fd = this.#socket(SOCK_STREAM | SOCK_NONBLOCK);
+    libc().connect(fd, sockaddr(this.port));
+  }
+
+  /** The peer of a connection sends these bytes. */
+  peerSends(fd: number, length: number, fill: number): void {
+    const at = this.addressOf(PAGES - 1);
+    this.bytes.fill(fill, (PAGES - 1) * PAGE, (PAGES - 1) * PAGE + length);
+    libc().syscall(NR_SENDTO, fd, at, length, MSG_DONTWAIT, 0, 0);
+  }
+
+  /** A peer sends no more. */
+  shutdown(fd: number): void {
+    libc().shutdown(fd, 1);
+  }
+
+  /** The peer reads all that there is; how much. */
+  peerReads(fd: number): number {
+    let total = 0;
+    for (;;) {
+      const res = libc().syscall(NR_RECVFROM, fd, this.addressOf(PAGES - 1), PAGE, MSG_DONTWAIT, 0, 0);
+      if (res <= 0) return total;
+      total += res;
+    }
+  }
+
+  /** Submits, and takes in what completes until nothing more does. */
+  settle(): void {
+    for (let quiet = 0; quiet < 2; ) {
+      this.queues.submitAndWaitTimeout(1, 1);
+      if (this.queues.reapQueue(this) === 0) quiet++;
+      else quiet = 0;
+    }
+  }
+
+  onCqe(id: number, _high: number, res: number, flags: number): void {
+    if (this.accepting.has(id) && res >= 0) {
+      libc().close(res);
+      res = 0;
+    }
+    this.completed.push({ id, res, flags });
+  }
+
+  close(): void {
+    this.queues.getSqe()!.userData(0).cancelAny(1);
+    this.settle();
+    this.queues.close();
+    for (const fd of [...this.#own, ...this.conns, ...this.pipes.flat()]) if (fd !== CLOSED) libc().close(fd);
+    this.memory.unmap();
+  }
+}
+
+export function kernelSide(): Side {
+  const ring = new Ring(256, { cqEntries: 4096 });
+  new BufRing(ring, { group: GROUP, ...BUFFERS });
+  new BufRing(ring, { group: PIECES, ...PIECE_BUFFERS, flags: 2 });
+  return new Side(ring);
+}
+
+export function softSide(): Side {
+  const ring = new SoftRing(256, 4096);
+  ring.groups.set(GROUP, new Group(GROUP, BUFFERS));
+  ring.groups.set(PIECES, new Group(PIECES, { ...PIECE_BUFFERS, piecewise: true }));
+  return new Side(ring);
+}
