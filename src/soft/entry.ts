@@ -77,7 +77,7 @@ export class Entry {
   /** The next one that waits with the same lower half of user_data. */
   nextSame: Entry | null = null;
 
-  /** Of a timeout: when it ends, in nanoseconds on its clock; how often it does still; and after which completion. */
+  /** Of a timeout: when it ends, in nanoseconds on its clock; how often it does still; and after which completion. Of a poll `target` is what it has told last. */
   deadline = 0;
   interval = 0;
   repeats = 0;
@@ -120,12 +120,13 @@ export class Entry {
     this.expected = -1;
     this.quietLinks = false;
     this.kind = 0;
+    this.target = 0;
     this.picked = 0;
   }
 
   /** Has it name another address. */
   point(address: number): void {
-    this.addrLow = address % TWO_32 | 0;
+    this.addrLow = (address % TWO_32) | 0;
     this.addrHigh = Math.floor(address / TWO_32);
   }
 

@@ -1,6 +1,6 @@
 import * as abi from '../ring/abi.js';
 import { EBADF, EINVAL, EPERM } from '../ring/errno.js';
-import { POLLERR, POLLHUP, POLLRDHUP } from '../ring/flags.js';
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../ring/flags.js';
 import { type Entry, RUNNING } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
 
@@ -26,9 +26,22 @@ export function pollAdd(ring: SoftRing, entry: Entry): void {
     ring.complete(entry, found & wanted);
     return;
   }
-  const wasNew = entry.place === RUNNING;
+  const isNew = entry.place === RUNNING;
   const result = ring.waitForEvents(entry, wanted);
   if (result === EPERM) ring.complete(entry, found & wanted);
   else if (result < 0) ring.complete(entry, result);
-  else if ((found & wanted) !== 0 && (!wasNew || result === 0)) ring.post(entry, found & wanted, 0);
+  else if ((found & wanted) !== 0 && tells(entry, found & wanted, isNew, result)) {
+    entry.target = found & wanted;
+    ring.post(entry, found & wanted, 0);
+  }
+}
+
+/**
+ * Whether a multishot poll completes with these events. What is so when it is made is told anew by the registration
+ * that makes it: data and room then, as more may have come since; hang-ups, which are only told once, now.
+ */
+function tells(entry: Entry, found: number, isNew: boolean, registered: number): boolean {
+  const lasts = (found & (POLLIN | POLLPRI | POLLOUT)) === 0;
+  if (isNew) return lasts || registered === 0;
+  return !lasts || found !== entry.target;
 }

@@ -66,7 +66,8 @@ function receiveSelected(ring: SoftRing, entry: Entry): void {
 function receiveOne(ring: SoftRing, entry: Entry, group: Group): void {
   const { fd, opFlags, done } = entry;
   const all = (opFlags & MSG_WAITALL) !== 0;
-  const room = entry.picked !== 0 ? entry.len : entry.len === 0 ? group.room : Math.min(entry.len, group.room);
+  const room =
+    entry.picked !== 0 ? entry.len : entry.len === 0 ? group.room : Math.min(entry.len, group.room);
   const address = entry.picked !== 0 ? entry.addr : group.address + group.start;
   if (all) entry.expected = room;
   const res = ring.calls.receive(fd, address + done, room - done, opFlags & ~MSG_WAITALL);
@@ -80,7 +81,8 @@ function receiveOne(ring: SoftRing, entry: Entry, group: Group): void {
     entry.done += res;
     receiveOne(ring, entry, group);
   } else if (res === EAGAIN) park(ring, entry);
-  else if (entry.picked !== 0) ring.complete(entry, done > 0 || res > 0 ? done + Math.max(res, 0) : res, entry.picked);
+  else if (entry.picked !== 0)
+    ring.complete(entry, done > 0 || res > 0 ? done + Math.max(res, 0) : res, entry.picked);
   else ring.complete(entry, res, res > 0 ? group.take(res) : 0);
 }
 

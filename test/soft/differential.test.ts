@@ -16,7 +16,8 @@ const STEPS = 25;
 const { available, supports } = probe();
 const lacking = !available
   ? 'this kernel has no io_uring to compare with'
-  : !supports(abi.OP_BIND) && 'this kernel is too old to be compared with: Linux 6.12 has buffers that are filled piece by piece';
+  : !supports(abi.OP_BIND) &&
+    'this kernel is too old to be compared with: Linux 6.12 has buffers that are filled piece by piece';
 
 /** One step of a program: it does the same to each side. */
 interface Step {
@@ -251,7 +252,11 @@ class Program {
   /** Links of all kinds, one of which may fail or wait. */
   #chain(): void {
     const ids = Array.from({ length: this.#below(3) + 2 }, () => this.#id());
-    const parts = ids.map(() => ({ what: this.#below(5), hard: this.#below(3) === 0, quiet: this.#below(4) === 0 }));
+    const parts = ids.map(() => ({
+      what: this.#below(5),
+      hard: this.#below(3) === 0,
+      quiet: this.#below(4) === 0,
+    }));
     const conn = this.#below(4);
     if (parts.filter(({ what }) => what === 2).length > 1) return;
     this.#clear(`${conn}`, side => side.conns[conn]!);
