@@ -247,6 +247,7 @@ export const ENTRIES = [
   { name: 'uasync', file: 'index.d.ts' },
   { name: 'uasync/net', file: 'net/index.d.ts' },
   { name: 'uasync/fs', file: 'fs/api.d.ts' },
+  { name: 'uasync/http', file: 'http/index.d.ts' },
   { name: 'uasync/ring', file: 'ring/index.d.ts' },
   { name: 'uasync/register', file: 'node/register.d.ts' },
   { name: 'uasync/node/net', file: 'node/net.d.ts' },

@@ -24,6 +24,9 @@ export const now = performance.now.bind(performance);
 
 const RealDate = Date;
 
+/** Milliseconds since 1970, by the clock that may be set. */
+export const wallClock = Date.now;
+
 /** The date at `ms` milliseconds since 1970. */
 export function dateAt(ms: number): Date {
   return new RealDate(ms);

@@ -1,0 +1,286 @@
+import { isUint8Array } from 'node:util/types';
+import { UasyncError, withCode } from '../ring/errors.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
+import { isSpecial, type Source, type SpecialBody } from './body.js';
+import type { Head } from './head.js';
+import { checkReason, type HeadersSource, HttpHeaders } from './headers.js';
+import type { IncomingBody } from './incoming-body.js';
+import { isObserved, ObservedAnswer, requestBegins, requestFailed } from './observe.js';
+import type { Answer, Handler, HttpOptions } from './options.js';
+import type { Outlet } from './outlet.js';
+import type { HttpRequest } from './request.js';
+import type { RequestInfo } from './request-info.js';
+import { HttpResponse, headerList, impliedType, isOwnResponse, takeSource } from './response.js';
+import { NO_LENGTH, ResponseHead } from './response-head.js';
+import { type Pieces, piecesOf, type Stream, StreamSender } from './stream-body.js';
+
+/** The connection that a request has come by. */
+export interface AnsweringOwner {
+  readonly outlet: Outlet;
+  readonly closed: boolean;
+  readonly handler: Handler;
+  readonly options: HttpOptions;
+  readonly remoteAddress: SocketAddress | undefined;
+  /** Decides whether the connection ends with this answer. */
+  isLast(): boolean;
+  setLast(): void;
+  answered(): void;
+  cut(error: Error): void;
+  /** Sends a special body behind its head. */
+  sendSpecial(body: SpecialBody, answering: Answering): Promise<void>;
+}
+
+interface Thenable {
+  then(onFulfilled: (value: Answer) => void, onRejected: (error: unknown) => void): unknown;
+}
+
+/** The way of one request from its handler's call to the end of its answer. */
+export class Answering {
+  readonly #owner: AnsweringOwner;
+  readonly head: Head;
+  readonly request: HttpRequest;
+  readonly body: IncomingBody | null;
+  #stream: StreamSender | null = null;
+  /** The status that was sent; 0 before. */
+  status = 0;
+  /** Whether all of the answer has been given to the transport. */
+  done = false;
+  /** Whether a handler's failure is being answered. */
+  #failing = false;
+  #observed: ObservedAnswer | null = null;
+
+  constructor(owner: AnsweringOwner, head: Head, request: HttpRequest, body: IncomingBody | null) {
+    this.#owner = owner;
+    this.head = head;
+    this.request = request;
+    this.body = body;
+  }
+
+  /** Whether a part of the answer has been sent. */
+  get started(): boolean {
+    return this.status !== 0;
+  }
+
+  call(info: RequestInfo): void {
+    const owner = this.#owner;
+    requestBegins(this.request, info);
+    if (isObserved(owner.options.accessLog)) {
+      this.#observed = new ObservedAnswer(this.request, owner.remoteAddress, owner.outlet.bytes);
+    }
+    try {
+      const answer = owner.handler(this.request as unknown as Request, info);
+      if (isThenable(answer)) {
+        // What others have sent before must not wait for it.
+        owner.outlet.flush();
+        answer.then(this.#answer, this.#fail);
+      } else this.#answer(answer);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  readonly #answer = (answer: unknown): void => {
+    if (this.#owner.closed) {
+      discard(answer);
+      return;
+    }
+    try {
+      if (this.#send(answer)) this.#finished();
+    } catch (error) {
+      this.#fail(error);
+    }
+  };
+
+  /** Whether it is sent at once. */
+  #send(answer: unknown): boolean {
+    if (typeof answer !== 'object' || answer === null) throw noResponse(answer);
+    let head: ResponseHead;
+    let source: Source;
+    if (isOwnResponse(answer)) {
+      source = takeSource(answer);
+      head = new ResponseHead(answer.status, answer.statusText, headerList(answer), impliedType(answer));
+    } else {
+      source = takeForeign(answer as Response);
+      head = headOfForeign(answer as Response);
+    }
+    if (head.close) this.#owner.setLast();
+    if (source !== null && typeof source === 'object' && !isUint8Array(source))
+      return this.#sendLater(head, source as Stream);
+    const connection = this.connection();
+    const { outlet } = this.#owner;
+    const { status } = head;
+    this.status = status;
+    const isHead = this.head.method === 'HEAD';
+    if (source === null) {
+      const known = status === 204 || status === 304 || isHead ? head.declared : 0;
+      outlet.head(
+        head.text(
+          known >= 0 ? known : status === 204 || status === 304 || isHead ? NO_LENGTH : 0,
+          connection,
+        ),
+      );
+    } else if (typeof source === 'string') {
+      const length = Buffer.byteLength(source);
+      outlet.head(head.text(length, connection));
+      if (!isHead) outlet.text(source, length);
+    } else {
+      outlet.head(head.text(source.length, connection));
+      if (!isHead && source.length !== 0) outlet.data(source);
+    }
+    return true;
+  }
+
+  /** What the `Connection` header is to say. */
+  connection(): string {
+    if (this.#owner.isLast()) return 'close';
+    return this.head.version === 10 ? 'keep-alive' : '';
+  }
+
+  #sendLater(head: ResponseHead, source: Stream | SpecialBody): boolean {
+    if (isSpecial(source)) {
+      this.#owner.sendSpecial(source, this).then(this.#finished, this.#fail);
+      return false;
+    }
+    const pieces = piecesOf(source);
+    if (this.head.method === 'HEAD') {
+      pieces.cancel(undefined).catch(() => {});
+      this.status = head.status;
+      this.#owner.outlet.head(head.text(head.declared >= 0 ? head.declared : NO_LENGTH, this.connection()));
+      return true;
+    }
+    this.#stream = this.#sender(head, pieces);
+    this.#stream.send().then(this.#finished, this.#fail);
+    return false;
+  }
+
+  #sender(head: ResponseHead, pieces: Pieces): StreamSender {
+    const chunks = this.head.version === 11;
+    // Its end is that of the connection.
+    if (!chunks && head.declared < 0) this.#owner.setLast();
+    return new StreamSender(this.#owner.outlet, head, chunks, pieces, () => {
+      this.status = head.status;
+      return this.connection();
+    });
+  }
+
+  readonly #finished = (): void => {
+    if (this.done) return;
+    this.done = true;
+    this.#observe(this.status);
+    this.#owner.answered();
+  };
+
+  #observe(status: number): void {
+    const { options, outlet } = this.#owner;
+    this.#observed?.ended(options.accessLog, status, outlet.bytes);
+    this.#observed = null;
+  }
+
+  /** The connection speaks another protocol. */
+  upgraded(): void {
+    this.#observe(101);
+  }
+
+  /** The peer has gone. */
+  cancel(error: Error): void {
+    this.#stream?.cancel(error);
+    this.#observe(0);
+  }
+
+  // --- Failures -----------------------------------------------------------------------------------
+
+  readonly #fail = (error: unknown): void => {
+    const owner = this.#owner;
+    const { onError } = owner.options;
+    const started = this.started;
+    // The peer that has gone is the cause of most of what fails then.
+    if (owner.closed) return;
+    requestFailed(this.request, error);
+    if (started)
+      owner.cut(new UasyncError('ERR_HTTP_ANSWER', 'The answer has failed halfway', { cause: error }));
+    if (this.#failing) {
+      printError(error);
+      if (!started) this.#answer(plain(500));
+      return;
+    }
+    this.#failing = true;
+    const status = refusedStatus(error);
+    if (status !== 0) owner.setLast();
+    if (onError === undefined) {
+      if (status === 0) printError(error);
+      if (!started) this.#answer(plain(status === 0 ? 500 : status));
+      return;
+    }
+    try {
+      const answer = onError(error, this.request as unknown as Request);
+      const use = (answer: Answer | undefined): void => {
+        if (!started && !owner.closed) this.#answer(answer ?? plain(status === 0 ? 500 : status));
+      };
+      if (isThenable(answer)) answer.then(use, this.#fail);
+      else use(answer as Answer | undefined);
+    } catch (failure) {
+      this.#fail(failure);
+    }
+  };
+}
+
+function isThenable(value: unknown): value is Thenable {
+  return typeof (value as Partial<Thenable> | undefined)?.then === 'function';
+}
+
+/** As an uncaught error is printed. */
+function printError(error: unknown): void {
+  console.error(error);
+}
+
+function plain(status: number): HttpResponse {
+  return new HttpResponse(`${STATUS_TEXTS[status] ?? 'Error'}\n`, { status });
+}
+
+const STATUS_TEXTS: Record<number, string> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  413: 'Payload Too Large',
+  500: 'Internal Server Error',
+};
+
+/** The status of what has failed since the request's body was refused; else 0. */
+function refusedStatus(error: unknown): number {
+  const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
+  return code === 'ERR_HTTP_BODY' && typeof status === 'number' ? status : 0;
+}
+
+function noResponse(value: unknown): TypeError {
+  return withCode(
+    new TypeError(
+      `A handler must return a Response, and has returned ${value === null ? 'null' : `a value of type ${typeof value}`}`,
+    ),
+    'ERR_INVALID_RETURN_VALUE',
+  );
+}
+
+/** The body of a Response of the platform's, or of another library's. */
+function takeForeign(response: Response): Source {
+  if (typeof response.status !== 'number' || typeof response.headers !== 'object') throw noResponse(response);
+  if (response.bodyUsed || response.body?.locked) {
+    throw withCode(new TypeError('The body of the Response has been read already'), 'ERR_INVALID_STATE');
+  }
+  return response.body as Source;
+}
+
+function headOfForeign(response: Response): ResponseHead {
+  const { status } = response;
+  if (!(status >= 200 && status <= 599)) throw noResponse(response);
+  const { list } = new HttpHeaders(response.headers as unknown as HeadersSource);
+  return new ResponseHead(status, checkReason(response.statusText), list, null);
+}
+
+/** Nobody gets it: its body is told. */
+function discard(answer: unknown): void {
+  try {
+    const { body } = answer as Response;
+    if (body !== null && !body.locked) body.cancel().catch(() => {});
+  } catch {
+    // It is no Response.
+  }
+}

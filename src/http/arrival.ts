@@ -1,0 +1,191 @@
+import { errorStatus, headStatus, sizeStatus } from './check-request.js';
+import { Head } from './head.js';
+import type { IncomingBody } from './incoming-body.js';
+import { INPUT_SIZE, input, Parser } from './llhttp.js';
+import type { Limits } from './options.js';
+
+/** Bytes of pipelined requests that are looked at at a time. */
+const REST_PIECE = 4096;
+/** How much of what was refused is looked at to say why. */
+const SHOWN_MAX = 256;
+
+/** Whose requests arrive. Of these none calls code of users. */
+export interface ArrivalOwner {
+  /** Whether a request may begin: none is being served. */
+  readonly canBegin: boolean;
+  readonly closed: boolean;
+  /** The first byte of a request is there. */
+  onFirstByte(): void;
+  /** A head is complete: returns where the body goes, null if there is none, undefined if it is refused. */
+  onHead(head: Head): IncomingBody | null | undefined;
+  /** More of the body has come. */
+  onProgress(): void;
+  /** The request is complete. */
+  onComplete(): void;
+  /** A request is refused before anyone has seen it. */
+  onRefused(status: number, code: string): void;
+  /** No more comes of a body, of a request that is being served. */
+  onBroken(status: number, what: string, body: IncomingBody): void;
+}
+
+/** What arrives by a connection, as requests one after the other. */
+export class Arrival {
+  readonly #owner: ArrivalOwner;
+  readonly #limits: Limits;
+  /** The request that is arriving. */
+  #parser: Parser | null = null;
+  /** Its body, once its head is there. */
+  body: IncomingBody | null = null;
+  /** Whether its head was there. */
+  #hasHead = false;
+  /** Bytes behind a request that is being served. */
+  #rest: Buffer | null = null;
+
+  constructor(owner: ArrivalOwner, limits: Limits) {
+    this.#owner = owner;
+    this.#limits = limits;
+  }
+
+  /** Whether more of what arrives can be parsed now. */
+  get takes(): boolean {
+    return this.#rest === null && this.#mayParse;
+  }
+
+  get #mayParse(): boolean {
+    const { body } = this;
+    return body === null ? this.#owner.canBegin : body.hasRoom && !this.#owner.closed;
+  }
+
+  /** Whether a request has begun to arrive, and is not complete. */
+  get underWay(): boolean {
+    return this.#parser !== null;
+  }
+
+  /** Whether more has come than the request that is being served. */
+  get hasRest(): boolean {
+    return this.#rest !== null;
+  }
+
+  /** Bytes of the body that have come. */
+  get received(): number {
+    return this.#parser === null ? 0 : this.#parser.bodyLength;
+  }
+
+  /** Parses what is in `input`. */
+  parse(length: number): void {
+    const at = this.#consume(length);
+    if (at < length && !this.#owner.closed) this.#rest = Buffer.from(input().subarray(at, length));
+  }
+
+  /** Parses what has waited for the end of the last request, or for room. */
+  goOn(): void {
+    while (this.#rest !== null && this.#mayParse) {
+      const rest = this.#rest;
+      const length = Math.min(rest.length, this.body === null ? REST_PIECE : INPUT_SIZE);
+      input().set(rest.subarray(0, length));
+      const at = this.#consume(length);
+      // What is refused ends it all.
+      if (this.#rest !== null) this.#rest = at === rest.length ? null : rest.subarray(at);
+    }
+  }
+
+  /** Parses to the end of a request; returns how far. */
+  #consume(to: number): number {
+    let at = 0;
+    while (at < to && this.#mayParse) {
+      if (this.#parser === null) {
+        this.#parser = Parser.acquire();
+        this.#owner.onFirstByte();
+      }
+      const parser = this.#parser;
+      const start = at;
+      at = parser.execute(start, to);
+      if (at < 0) {
+        this.#malformed(parser, input().toString('latin1', start, Math.min(to, start + SHOWN_MAX)));
+        return to;
+      }
+      if (!this.#advance(parser)) return to;
+    }
+    return at;
+  }
+
+  #malformed(parser: Parser, from: string): void {
+    if (this.body !== null) this.break(400, `malformed (${parser.error})`);
+    else {
+      const status = errorStatus(parser, from);
+      const { error } = parser;
+      this.#release();
+      this.#owner.onRefused(status, error);
+    }
+  }
+
+  /** A part of a request has been parsed; false if no more is to be. */
+  #advance(parser: Parser): boolean {
+    const owner = this.#owner;
+    if (!this.#hasHead) {
+      const status = sizeStatus(parser, this.#limits);
+      if (status !== 0) return this.#refuse(status);
+      if (!parser.headComplete) return true;
+      const head = new Head(parser);
+      const headIs = headStatus(head, this.#limits);
+      if (headIs !== 0) return this.#refuse(headIs);
+      const body = owner.onHead(head);
+      if (body === undefined) return false;
+      this.body = body;
+      this.#hasHead = true;
+    }
+    const { body } = this;
+    if (body !== null) {
+      if (parser.body.length !== 0) for (const chunk of parser.takeBody()) body.push(chunk);
+      if (parser.bodyLength > this.#limits.maxBodySize || parser.isBloated) {
+        this.break(413, 'too large');
+        return false;
+      }
+      owner.onProgress();
+    }
+    if (parser.complete) {
+      this.body = null;
+      this.#release();
+      body?.end();
+      owner.onComplete();
+    }
+    return !owner.closed;
+  }
+
+  #refuse(status: number): false {
+    this.#release();
+    this.#owner.onRefused(status, 'ERR_HTTP_REQUEST');
+    return false;
+  }
+
+  /** No more of the body is taken. */
+  break(status: number, what: string): void {
+    const body = this.body!;
+    this.body = null;
+    this.#release();
+    this.#rest = null;
+    this.#owner.onBroken(status, what, body);
+  }
+
+  /** Nothing more is taken, and a body that is not complete fails. */
+  end(error: Error): void {
+    this.#rest = null;
+    this.#release();
+    const { body } = this;
+    this.body = null;
+    body?.fail(error);
+  }
+
+  /** What has come behind the request. */
+  takeRest(): Buffer {
+    const rest = this.#rest ?? Buffer.alloc(0);
+    this.#rest = null;
+    return rest;
+  }
+
+  #release(): void {
+    this.#parser?.release();
+    this.#parser = null;
+    this.#hasHead = false;
+  }
+}

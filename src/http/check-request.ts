@@ -1,0 +1,52 @@
+/** What a request must be to be served; everything else is answered with a status. RFC 9110 and 9112 */
+import type { Head } from './head.js';
+import type { Parser } from './llhttp.js';
+import type { Limits } from './options.js';
+
+/** A method, or as much of it as there is. */
+const METHOD = /^(?:\r\n)*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: |$)/;
+const OTHER_VERSION = /^(?:\r\n)*\S+ +\S+ +HTTP\/(?!1\.[01])\d/;
+/** Methods that no `Request` has. */
+const REFUSED_METHODS = new Set(['CONNECT', 'TRACE']);
+
+/** The status for a head that is not complete yet, or is: 0 if it is not too large. */
+export function sizeStatus(parser: Parser, limits: Limits): number {
+  const { text, spans, urlStart, urlEnd } = parser;
+  if (text.length > limits.maxHeaderSize) {
+    // Mostly its first line.
+    return urlStart < 0 || urlEnd - urlStart > limits.maxHeaderSize / 2 ? 414 : 431;
+  }
+  return spans.length > limits.maxHeaders * 4 ? 431 : 0;
+}
+
+/** The status for what the parser has refused. */
+export function errorStatus(parser: Parser, from: string): number {
+  const line = parser.text + from;
+  switch (parser.error) {
+    case 'HPE_INVALID_METHOD':
+      return METHOD.test(line) ? 501 : 400;
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return 505;
+    case 'HPE_INVALID_VERSION':
+      return OTHER_VERSION.test(line) ? 505 : 400;
+    default:
+      return 400;
+  }
+}
+
+/** The status for a head that the parser has taken: 0 if it can be served. */
+export function headStatus(head: Head, limits: Limits): number {
+  if (head.version !== 11 && head.version !== 10) return 505;
+  if (!head.isSingleSpaced) return 400;
+  if (head.hosts > 1 || (head.hosts === 0 && head.version === 11)) return 400;
+  if (REFUSED_METHODS.has(head.method)) return 501;
+  const { transferEncoding } = head;
+  if (transferEncoding !== undefined) {
+    // Who knows no chunks may take them for the next request.
+    if (head.transferEncodings !== 1 || head.version === 10 || head.contentLength >= 0) return 400;
+    if (transferEncoding !== 'chunked') return 501;
+  }
+  if (head.contentLength > limits.maxBodySize) return 413;
+  if (head.expect !== undefined && head.version === 11 && head.expect !== '100-continue') return 417;
+  return 0;
+}

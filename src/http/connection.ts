@@ -1,0 +1,390 @@
+import { setImmediate } from '../loop/real-timers.js';
+import { UasyncError } from '../ring/errors.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
+import { Answering, type AnsweringOwner } from './answering.js';
+import { Arrival, type ArrivalOwner } from './arrival.js';
+import type { SpecialBody } from './body.js';
+import type { Head } from './head.js';
+import { type BodySource, IncomingBody } from './incoming-body.js';
+import { requestRefused } from './observe.js';
+import type { Handler, HttpOptions } from './options.js';
+import { Outlet } from './outlet.js';
+import { HttpRequest, type RequestOwner } from './request.js';
+import { type InfoSource, RequestInfo } from './request-info.js';
+import { refusal } from './response-head.js';
+import type { Server } from './server.js';
+import { requestUrl } from './target.js';
+import type { Transport, TransportOwner } from './transport.js';
+import type { Upgraded } from './upgrade.js';
+
+/** What is left of a body that nobody has read is skipped, up to this size. */
+const SKIP_MAX = 256 * 1024;
+
+/** After so many pipelined requests Node's event loop goes round. */
+const BURST_MAX = 64;
+
+/** What a connection waits for, and since when. */
+export const IDLE = 0;
+export const HEAD = 1;
+export const SERVING = 2;
+
+const LATE = new UasyncError(
+  'ETIMEDOUT',
+  'The peer takes nothing of its answer, or sends nothing of its body',
+);
+
+const NOTHING = (): void => {};
+
+/** One peer: its requests are parsed, served and answered one after the other. */
+export class HttpConnection
+  implements TransportOwner, ArrivalOwner, BodySource, RequestOwner, InfoSource, AnsweringOwner
+{
+  readonly server: Server;
+  readonly transport: Transport;
+  readonly outlet: Outlet;
+  readonly #arrival: Arrival;
+  /** What is being served. */
+  #head: Head | null = null;
+  #request: HttpRequest | null = null;
+  #info: RequestInfo | null = null;
+  #answering: Answering | null = null;
+  #abort: AbortController | null = null;
+  /** Whether the peer waits to be asked for its body. */
+  #expectsContinue = false;
+  /** How much of the body had come when the answer was complete. */
+  #skipFrom = 0;
+  #count = 0;
+  /** Requests that were answered since others had their turn. */
+  #burst = 0;
+  phase: typeof IDLE | typeof HEAD | typeof SERVING = HEAD;
+  /** When the phase began, and when the request did, by the server's clock. */
+  since: number;
+  begun = 0;
+  /** Bytes moved, and when that was seen last. */
+  #moved = 0;
+  #movedAt = 0;
+  #last = false;
+  #ended = false;
+  #closed = false;
+  #cut = false;
+  #upgraded = false;
+
+  constructor(server: Server, makeTransport: (owner: HttpConnection) => Transport) {
+    this.server = server;
+    this.since = server.time;
+    this.transport = makeTransport(this);
+    this.outlet = new Outlet(this.transport);
+    this.#arrival = new Arrival(this, server.limits);
+  }
+
+  // --- What arrives -------------------------------------------------------------------------------
+
+  get takes(): boolean {
+    return this.#arrival.takes;
+  }
+
+  parse(length: number): void {
+    try {
+      this.#arrival.parse(length);
+    } catch (error) {
+      // No memory for a parser, for one. It must not be the whole process's.
+      this.cut(error as Error);
+    }
+  }
+
+  get canBegin(): boolean {
+    return this.#request === null && !this.#last && !this.#closed && !this.#upgraded;
+  }
+
+  onFirstByte(): void {
+    this.#enter(HEAD);
+    this.begun = this.since;
+  }
+
+  onHead(head: Head): IncomingBody | null | undefined {
+    const { server } = this;
+    if (head.method === 'OPTIONS' && head.target === '*') return this.#refuse(204, '');
+    const host = head.host ?? server.authority;
+    const url = requestUrl(this.transport.secure ? 'https:' : 'http:', host, head.target);
+    if (url === null) return this.#refuse(400, 'ERR_INVALID_URL');
+    this.#enter(SERVING);
+    this.#head = head;
+    this.#expectsContinue = head.hasBody && head.expect !== undefined && head.version === 11;
+    const body = head.hasBody ? new IncomingBody(this) : null;
+    this.#request = new HttpRequest(head, url, body, this);
+    this.#last = !head.keepAlive || ++this.#count >= server.limits.maxRequestsPerConnection;
+    server.ready(this);
+    return body;
+  }
+
+  onProgress(): void {
+    // What is left of a body that was answered without it.
+    if (this.#answering?.done && this.#arrival.received - this.#skipFrom > SKIP_MAX) this.#finish();
+  }
+
+  onComplete(): void {
+    if (this.#answering?.done) this.#next();
+  }
+
+  onBroken(status: number, what: string, body: IncomingBody): void {
+    this.#last = true;
+    const error = new UasyncError('ERR_HTTP_BODY', `The body of the request is ${what}`);
+    body.fail(Object.assign(error, { status }));
+    if (this.#answering?.done) this.#finish();
+  }
+
+  onRefused(status: number, code: string): void {
+    this.#refuse(status, code);
+  }
+
+  #enter(phase: typeof this.phase): void {
+    this.phase = phase;
+    this.since = this.server.time;
+  }
+
+  // --- Serving ------------------------------------------------------------------------------------
+
+  /** Calls the handler; in a context of the server's. */
+  readonly run = (): void => {
+    const request = this.#request;
+    if (request === null || this.#closed) return;
+    const info = new RequestInfo(this);
+    this.#info = info;
+    this.#answering = new Answering(this, this.#head!, request, this.#arrival.body);
+    this.#answering.call(info);
+  };
+
+  /** Whether the request that is answered is the last one, from what is known when its answer begins. */
+  isLast(): boolean {
+    const body = this.#arrival.body;
+    const head = this.#head!;
+    // What nobody asks for is skipped if it is small and comes; a peer that waits to be asked may send it or not.
+    const unread = body !== null && !body.wanted && (this.#expectsContinue || head.contentLength > SKIP_MAX);
+    this.#last ||= unread || this.server.stopping || (this.#ended && !this.#arrival.hasRest);
+    return this.#last;
+  }
+
+  /** The answer is to be the last one. */
+  setLast(): void {
+    this.#last = true;
+  }
+
+  get closed(): boolean {
+    return this.#closed || this.#upgraded;
+  }
+
+  /** The answer has been given to the transport. */
+  answered(): void {
+    const body = this.#arrival.body;
+    if (this.#closed) return;
+    if (body === null) this.#next();
+    else if (this.#last || this.#expectsContinue) this.#finish();
+    else {
+      this.#skipFrom = this.#arrival.received;
+      this.outlet.flush();
+      body.drop();
+    }
+  }
+
+  #next(): void {
+    this.server.noteAnswered();
+    this.#request = null;
+    this.#head = null;
+    this.#info = null;
+    this.#answering = null;
+    this.#abort = null;
+    this.#expectsContinue = false;
+    if (this.#last || this.server.stopping) {
+      this.#finish();
+      return;
+    }
+    if (this.outlet.isFull) this.outlet.drained().then(this.#goOn, NOTHING);
+    else if (++this.#burst < BURST_MAX || !this.#arrival.hasRest) this.#goOn();
+    else {
+      this.outlet.flush();
+      setImmediate(this.#goOn);
+    }
+  }
+
+  /** To the next request, if it is there. */
+  readonly #goOn = (): void => {
+    if (this.#burst >= BURST_MAX) this.#burst = 0;
+    if (this.#closed || this.#request !== null) return;
+    this.#enter(IDLE);
+    this.#arrival.goOn();
+    if (this.#request !== null) return;
+    this.outlet.flush();
+    this.transport.resume();
+    if (this.#ended && this.#request === null) this.#finish();
+  };
+
+  // --- The body -----------------------------------------------------------------------------------
+
+  onWanted(): void {
+    if (!this.#expectsContinue || this.#closed) return;
+    this.#expectsContinue = false;
+    this.outlet.head('HTTP/1.1 100 Continue\r\n\r\n');
+    this.outlet.flush();
+  }
+
+  onRoom(): void {
+    if (this.#closed) return;
+    this.#arrival.goOn();
+    this.transport.resume();
+  }
+
+  // --- Refusals, and the end ----------------------------------------------------------------------
+
+  /** Answers a request that no handler sees, and closes. */
+  #refuse(status: number, code: string): undefined {
+    this.server.noteRefused();
+    requestRefused(() => this.remoteAddress, status, code);
+    this.outlet.head(
+      status === 204 ? 'HTTP/1.1 204 No Content\r\nallow: *\r\nconnection: close\r\n\r\n' : refusal(status),
+    );
+    this.#finish();
+    return undefined;
+  }
+
+  /** The time of its phase is over. */
+  timeOut(): void {
+    if (this.#closed || (this.phase === IDLE && this.transport.bufferedAmount > 0)) this.cut(LATE);
+    else if (this.phase === IDLE) this.#finish();
+    else if (this.phase === HEAD) {
+      if (!this.#arrival.underWay) this.#finish();
+      else this.#refuse(408, 'ERR_HTTP_REQUEST_TIMEOUT');
+    } else if (this.#arrival.body !== null && !this.#answering?.started) this.#arrival.break(408, 'late');
+    else this.cut(LATE);
+  }
+
+  /** Whether it has waited so long for the peer, while it serves, to send its body or to take its answer. */
+  isStuck(time: number, limit: number): boolean {
+    const body = this.#arrival.body;
+    const waits =
+      (body !== null && (body.awaited || this.#answering?.done === true)) ||
+      this.transport.bufferedAmount > 0;
+    const { moved } = this.transport;
+    if (!waits || moved !== this.#moved) {
+      this.#moved = moved;
+      this.#movedAt = time;
+    }
+    return waits && time - this.#movedAt >= limit;
+  }
+
+  /** Whether bytes of the request's body are to come. */
+  get receivesBody(): boolean {
+    return this.#arrival.body !== null;
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    if (this.#closed || this.#upgraded) return;
+    if (this.#request === null) {
+      if (!this.#arrival.underWay) this.#finish();
+      else this.#refuse(400, 'HPE_INVALID_EOF_STATE');
+      return;
+    }
+    if (this.#answering?.done) {
+      this.#finish();
+      return;
+    }
+    const gone = new UasyncError('ECONNRESET', 'The peer has ended its side');
+    this.#arrival.body?.fail(gone);
+    this.#abort?.abort(gone);
+    // It may take its answer still, or be gone: then what is sent finds out.
+    this.transport.connection.whenClosed().then(() => this.cut(gone), NOTHING);
+  }
+
+  onFailure(error: Error): void {
+    if (!this.#upgraded) this.cut(error);
+  }
+
+  /** Ends it at once. */
+  cut(error: Error): void {
+    if (this.#cut || this.#upgraded) return;
+    this.#cut = true;
+    this.server.noteCut();
+    if (!this.#closed) this.#over(error);
+    this.transport
+      .reset()
+      .catch(NOTHING)
+      .then(() => this.server.gone(this), NOTHING);
+  }
+
+  /** Sends what is left, then closes. */
+  #finish(): void {
+    if (this.#closed) return;
+    this.outlet.flush();
+    this.#over(new UasyncError('ERR_CLOSED', 'The connection is closed'));
+    this.transport
+      .close()
+      .catch(NOTHING)
+      .then(() => this.server.gone(this), NOTHING);
+  }
+
+  #over(error: Error): void {
+    this.#closed = true;
+    const request = this.#request;
+    this.#arrival.end(error);
+    if (request === null) return;
+    this.#request = null;
+    // What is answered is not aborted.
+    if (this.#answering?.done) return;
+    this.#answering?.cancel(error);
+    this.#abort?.abort(error);
+  }
+
+  /** The server stops: nothing more is begun. */
+  stop(): void {
+    if (this.#request === null && this.phase !== HEAD) this.#finish();
+    else if (this.#request === null && !this.#arrival.underWay) this.#finish();
+  }
+
+  // --- What an answer is asked --------------------------------------------------------------------
+
+  get handler(): Handler {
+    return this.server.handler;
+  }
+
+  get options(): HttpOptions {
+    return this.server.options;
+  }
+
+  sendSpecial(_body: SpecialBody, _answering: Answering): Promise<void> {
+    throw new UasyncError('ERR_INVALID_STATE', 'No such body');
+  }
+
+  // --- What a request is asked --------------------------------------------------------------------
+
+  signalOf(request: HttpRequest): AbortSignal {
+    if (request !== this.#request) return new AbortController().signal;
+    this.#abort ??= new AbortController();
+    if (this.#ended && !this.#abort.signal.aborted) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  get remoteAddress(): SocketAddress | undefined {
+    return this.transport.remoteAddress;
+  }
+
+  get localAddress(): SocketAddress | undefined {
+    return this.transport.connection.localAddress;
+  }
+
+  get secure(): boolean {
+    return this.transport.secure;
+  }
+
+  async upgrade(info: RequestInfo): Promise<Upgraded> {
+    const usable = info === this.#info && this.#request !== null && !this.#closed && !this.#upgraded;
+    if (!usable || this.#answering?.started || !this.#head!.upgrade || this.#arrival.body !== null) {
+      throw new UasyncError('ERR_INVALID_STATE', 'The connection cannot be upgraded for this request');
+    }
+    this.#upgraded = true;
+    this.#answering!.upgraded();
+    const head = this.#arrival.takeRest();
+    this.outlet.flush();
+    this.server.upgraded(this);
+    return this.transport.release(head);
+  }
+}

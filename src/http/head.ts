@@ -1,0 +1,118 @@
+import type { Parser } from './llhttp.js';
+
+/** Letters differ from lower case in this bit; it is set in '-', too. */
+const LOWER = 0x20;
+
+/** Whether the name that begins at `start` of `text` is `name`, which is in lower case and as long. */
+function isNamed(text: string, start: number, name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if ((text.charCodeAt(start + i) | LOWER) !== name.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+/** The head of a request: its text as it came, and where names and values are in it. */
+export class Head {
+  readonly method: string;
+  /** The request target: '/path?query', or another form of RFC 9112, 3.2. */
+  readonly target: string;
+  /** 10 or 11 for HTTP/1.0 and 1.1. */
+  readonly version: number;
+  /** Whether the peer would send more requests. */
+  readonly keepAlive: boolean;
+  /** Whether it asks for another protocol. */
+  readonly upgrade: boolean;
+  readonly #text: string;
+  readonly #spans: number[];
+  /** Of all of these the first, and how many there are. */
+  host: string | undefined = undefined;
+  hosts = 0;
+  contentLength = -1;
+  transferEncoding: string | undefined = undefined;
+  transferEncodings = 0;
+  expect: string | undefined = undefined;
+
+  constructor(parser: Parser) {
+    this.method = parser.method;
+    this.#text = parser.text;
+    this.#spans = parser.spans;
+    this.target = parser.text.slice(parser.urlStart, parser.urlEnd);
+    this.version = parser.version;
+    this.keepAlive = parser.keepAlive;
+    this.upgrade = parser.upgrade;
+    for (let i = 0; i < this.#spans.length; i += 4) this.#note(i);
+  }
+
+  /** Notes what decides how the request is read. */
+  #note(at: number): void {
+    const text = this.#text;
+    const start = this.#spans[at]!;
+    switch (this.#spans[at + 1]! - start) {
+      case 4:
+        if (isNamed(text, start, 'host') && this.hosts++ === 0) this.host = this.#value(at);
+        break;
+      case 6:
+        if (isNamed(text, start, 'expect')) this.expect = this.#value(at).toLowerCase();
+        break;
+      case 14:
+        if (isNamed(text, start, 'content-length')) this.contentLength = Number(this.#value(at));
+        break;
+      case 17:
+        if (isNamed(text, start, 'transfer-encoding') && this.transferEncodings++ === 0) {
+          this.transferEncoding = this.#value(at).toLowerCase();
+        }
+    }
+  }
+
+  /** How many headers there are. */
+  get count(): number {
+    return this.#spans.length >> 2;
+  }
+
+  /** Whether bytes of a body follow, or may. */
+  get hasBody(): boolean {
+    return this.contentLength > 0 || this.transferEncodings !== 0;
+  }
+
+  /** Whether the blanks around the target are one each: the parser takes more. */
+  get isSingleSpaced(): boolean {
+    const at = this.method.length + 1;
+    const begin = this.#text.indexOf(this.method);
+    return (
+      this.#text.startsWith(this.target, begin + at) &&
+      this.#text.startsWith(' HTTP/', begin + at + this.target.length)
+    );
+  }
+
+  /** The name of header `index`, in lower case. */
+  name(index: number): string {
+    const at = index << 2;
+    return this.#text.slice(this.#spans[at], this.#spans[at + 1]).toLowerCase();
+  }
+
+  value(index: number): string {
+    return this.#value(index << 2);
+  }
+
+  #value(at: number): string {
+    const start = this.#spans[at + 2]!;
+    let end = this.#spans[at + 3]!;
+    for (; end > start; end--) {
+      const last = this.#text.charCodeAt(end - 1);
+      if (last !== 0x20 && last !== 0x09) break;
+    }
+    return this.#text.slice(start, end);
+  }
+
+  /** The values of the headers with this name, which is in lower case, as one; null if there is none. */
+  get(name: string): string | null {
+    let found: string | null = null;
+    for (let i = 0; i < this.#spans.length; i += 4) {
+      const start = this.#spans[i]!;
+      if (this.#spans[i + 1]! - start !== name.length || !isNamed(this.#text, start, name)) continue;
+      const value = this.#value(i);
+      found = found === null ? value : `${found}, ${value}`;
+    }
+    return found;
+  }
+}

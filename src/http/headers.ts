@@ -1,0 +1,244 @@
+import { withCode } from '../ring/errors.js';
+import type { Head } from './head.js';
+
+/** The characters of a token. RFC 9110, 5.6.2 */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What a value may have: no NUL, CR or LF, and nothing beyond latin1. */
+const ASCII_VALUE = /^[\t\x20-\x7e]*$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is allowed
+const VALUE = /^[\x01-\x09\x0b\x0c\x0e-\xff]*$/;
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
+const BLANKS_AROUND = /^[\t\n\r ]+|[\t\n\r ]+$/g;
+
+/** Names that were checked, and how they are in lower case. */
+const known = new Map<string, string>();
+const KNOWN_MAX = 1024;
+
+function refuse(what: string, text: string): never {
+  const shown = text.length > 64 ? `${text.slice(0, 64)}...` : text;
+  throw withCode(
+    new TypeError(`${JSON.stringify(shown)} is an invalid header ${what}.`),
+    'ERR_INVALID_ARG_VALUE',
+  );
+}
+
+/** A name in lower case. */
+function checkName(name: string): string {
+  const text = `${name}`;
+  let lower = known.get(text);
+  if (lower === undefined) {
+    if (!TOKEN.test(text)) refuse('name', text);
+    lower = text.toLowerCase();
+    if (known.size < KNOWN_MAX) known.set(text, lower);
+  }
+  return lower;
+}
+
+/** A value without blanks around it. */
+function checkValue(value: string): string {
+  let text = `${value}`;
+  if (text.length !== 0 && (text.charCodeAt(0) <= 0x20 || text.charCodeAt(text.length - 1) <= 0x20)) {
+    text = text.replace(BLANKS_AROUND, '');
+  }
+  if (!ASCII_VALUE.test(text)) {
+    if (!VALUE.test(text)) refuse('value', text);
+    latin1Seen = true;
+  }
+  return text;
+}
+
+let latin1Seen = false;
+
+/** Whether a header's value has ever had characters beyond ASCII: heads need not be looked through while none has. */
+export function isLatin1Seen(): boolean {
+  return latin1Seen;
+}
+
+/** A reason phrase. RFC 9112, 4 @throws TypeError */
+export function checkReason(text: string): string {
+  const reason = `${text}`;
+  if (!ASCII_VALUE.test(reason)) {
+    if (!REASON.test(reason)) throw withCode(new TypeError('Invalid statusText'), 'ERR_INVALID_ARG_VALUE');
+    latin1Seen = true;
+  }
+  return reason;
+}
+
+/** What headers are made of. */
+export type HeadersSource =
+  | Iterable<readonly [string, string] | readonly string[]>
+  | Readonly<Record<string, string>>
+  | Headers;
+
+const SET_COOKIE = 'set-cookie';
+
+/**
+ * The headers of a message, with the interface of the platform's `Headers`, of which they are instances too: names are
+ * found in any case, and have lower case when they are listed.
+ */
+export class HttpHeaders {
+  /** What came, until someone needs more of it than single values. */
+  #head: Head | null = null;
+  /** Names, in lower case, and their values, in turns, in the order that they came in. */
+  #list: string[] = [];
+
+  /**
+   * Headers of pairs, or of an object.
+   * @throws TypeError for names and values that cannot be sent.
+   */
+  constructor(source?: HeadersSource) {
+    if (source !== undefined) this.#fill(source);
+  }
+
+  /** @internal Those of a request. */
+  static of(head: Head): HttpHeaders {
+    const headers = new HttpHeaders();
+    headers.#head = head;
+    return headers;
+  }
+
+  #fill(source: HeadersSource): void {
+    if (typeof source !== 'object' || source === null) {
+      throw withCode(new TypeError('Headers must be an object or an iterable'), 'ERR_INVALID_ARG_TYPE');
+    }
+    if (typeof (source as Iterable<readonly string[]>)[Symbol.iterator] !== 'function') {
+      for (const name of Object.keys(source)) {
+        this.#list.push(checkName(name), checkValue((source as Record<string, string>)[name]!));
+      }
+      return;
+    }
+    for (const pair of source as Iterable<readonly string[]>) {
+      const [name, value, ...more] = pair;
+      if (name === undefined || value === undefined || more.length !== 0) {
+        throw withCode(new TypeError('A header must be a pair of name and value'), 'ERR_INVALID_ARG_VALUE');
+      }
+      this.#list.push(checkName(name), checkValue(value));
+    }
+  }
+
+  /** @internal Names and values in turns, as they go out. Not to be changed. */
+  get list(): string[] {
+    const head = this.#head;
+    if (head !== null) {
+      this.#head = null;
+      for (let i = 0; i < head.count; i++) this.#list.push(head.name(i), head.value(i));
+    }
+    return this.#list;
+  }
+
+  /** @internal A copy that changes by itself. */
+  copy(): HttpHeaders {
+    const copy = new HttpHeaders();
+    copy.#list = this.list.slice();
+    return copy;
+  }
+
+  /** Adds a value to those that a header has. */
+  append(name: string, value: string): void {
+    const checked = checkName(name);
+    this.list.push(checked, checkValue(value));
+  }
+
+  /** Takes all headers with this name away. */
+  delete(name: string): void {
+    const lower = checkName(name);
+    const { list } = this;
+    for (let i = list.length - 2; i >= 0; i -= 2) if (list[i] === lower) list.splice(i, 2);
+  }
+
+  /** The values of a header, one behind the other; null if there is none. */
+  get(name: string): string | null {
+    const lower = checkName(name);
+    if (this.#head !== null) return this.#head.get(lower);
+    const list = this.#list;
+    let found: string | null = null;
+    for (let i = 0; i < list.length; i += 2) {
+      if (list[i] === lower) found = found === null ? list[i + 1]! : `${found}, ${list[i + 1]}`;
+    }
+    return found;
+  }
+
+  /** The values of all `Set-Cookie` headers, each by itself. */
+  getSetCookie(): string[] {
+    const { list } = this;
+    return list.filter((_, i) => i % 2 === 1 && list[i - 1] === SET_COOKIE);
+  }
+
+  /** Whether there is such a header. */
+  has(name: string): boolean {
+    return this.get(name) !== null;
+  }
+
+  /** Replaces what a header has by one value. */
+  set(name: string, value: string): void {
+    const lower = checkName(name);
+    const checked = checkValue(value);
+    const { list } = this;
+    const at = list.findIndex((text, i) => i % 2 === 0 && text === lower);
+    if (at < 0) {
+      list.push(lower, checked);
+      return;
+    }
+    list[at + 1] = checked;
+    for (let i = list.length - 2; i > at; i -= 2) if (list[i] === lower) list.splice(i, 2);
+  }
+
+  /** Sorted by name, those of one name as one, but for `Set-Cookie`. */
+  #sorted(): [string, string][] {
+    const { list } = this;
+    const pairs: [string, string][] = [];
+    const at = new Map<string, [string, string]>();
+    for (let i = 0; i < list.length; i += 2) {
+      const name = list[i]!;
+      const before = name === SET_COOKIE ? undefined : at.get(name);
+      if (before !== undefined) before[1] += `, ${list[i + 1]}`;
+      else {
+        const pair: [string, string] = [name, list[i + 1]!];
+        at.set(name, pair);
+        pairs.push(pair);
+      }
+    }
+    return pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  }
+
+  /** Calls `callback` for each header, sorted by name. */
+  forEach(callback: (value: string, name: string, headers: this) => void, thisArg?: unknown): void {
+    if (typeof callback !== 'function') {
+      throw withCode(new TypeError('The callback must be a function'), 'ERR_INVALID_ARG_TYPE');
+    }
+    for (const [name, value] of this.#sorted()) callback.call(thisArg, value, name, this);
+  }
+
+  /** Names and values, sorted by name. */
+  *entries(): IterableIterator<[string, string]> {
+    yield* this.#sorted();
+  }
+
+  /** The names, in lower case, sorted. */
+  *keys(): IterableIterator<string> {
+    for (const [name] of this.#sorted()) yield name;
+  }
+
+  /** The values, sorted by name. */
+  *values(): IterableIterator<string> {
+    for (const [, value] of this.#sorted()) yield value;
+  }
+
+  /** Names and values, sorted by name. */
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.entries();
+  }
+
+  /** @internal */
+  get [Symbol.toStringTag](): string {
+    return 'Headers';
+  }
+
+  /** @internal What `util.inspect` shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    return Object.fromEntries(this.#sorted());
+  }
+}
+
+// `instanceof Headers` is true.
+Object.setPrototypeOf(HttpHeaders.prototype, Headers.prototype);

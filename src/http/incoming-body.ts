@@ -1,0 +1,146 @@
+import { type Deferred, promiseOf } from '../loop/deferred.js';
+
+/** With so many bytes waiting no more are received until some have been read. */
+const HIGH_WATER = 64 * 1024;
+
+/** Where a body comes from. */
+export interface BodySource {
+  /** Someone wants the body: a peer that waits to be asked for it is. */
+  onWanted(): void;
+  /** There is room for more. */
+  onRoom(): void;
+}
+
+export const NO_BYTES = Buffer.alloc(0);
+
+/** The body of a request as it arrives. */
+export class IncomingBody {
+  readonly #source: BodySource;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  #wanted = false;
+  /** Whether all of it is to be kept until its end. */
+  #collecting = false;
+  #complete = false;
+  #error: Error | null = null;
+  #waiting: Deferred<unknown> | null = null;
+  /** It is of no interest any more: what comes is dropped. */
+  #dropped = false;
+
+  constructor(source: BodySource) {
+    this.#source = source;
+  }
+
+  /** Whether all of it has come. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Whether someone has asked for it. */
+  get wanted(): boolean {
+    return this.#wanted;
+  }
+
+  /** Whether someone waits for more of it. */
+  get awaited(): boolean {
+    return this.#waiting !== null;
+  }
+
+  get error(): Error | null {
+    return this.#error;
+  }
+
+  /** Whether more may come. */
+  get hasRoom(): boolean {
+    return this.#collecting || this.#dropped || this.#size < HIGH_WATER;
+  }
+
+  // --- What comes ---------------------------------------------------------------------------------
+
+  push(chunk: Buffer): void {
+    if (this.#dropped || this.#error !== null) return;
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+    if (!this.#collecting) this.#settle();
+  }
+
+  end(): void {
+    this.#complete = true;
+    this.#settle();
+  }
+
+  /** No more of it will come. */
+  fail(error: Error): void {
+    if (this.#complete || this.#error !== null) return;
+    this.#error = error;
+    this.#settle();
+  }
+
+  /** What has come and what will is dropped. */
+  drop(): void {
+    this.#dropped = true;
+    this.#chunks.length = 0;
+    this.#size = 0;
+    this.#source.onRoom();
+  }
+
+  #settle(): void {
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    this.#waiting = null;
+    waiting.resolve(undefined);
+  }
+
+  // --- Who reads it -------------------------------------------------------------------------------
+
+  #want(): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    if (!this.#complete) this.#source.onWanted();
+  }
+
+  #more(): Promise<unknown> {
+    const waiting = {} as Deferred<unknown>;
+    const promise = promiseOf(waiting);
+    this.#waiting = waiting;
+    return promise;
+  }
+
+  /** The next piece; null at the end. */
+  async read(): Promise<Buffer | null> {
+    this.#want();
+    while (this.#chunks.length === 0) {
+      if (this.#error !== null) throw this.#error;
+      if (this.#complete || this.#dropped) return null;
+      await this.#more();
+    }
+    const chunk = this.#chunks.shift()!;
+    const hadRoom = this.hasRoom;
+    this.#size -= chunk.length;
+    if (!hadRoom && this.hasRoom) this.#source.onRoom();
+    return chunk;
+  }
+
+  /** All of it if it is here already, else null. */
+  takeNow(): Buffer | null {
+    if (!this.#complete || this.#dropped) return null;
+    this.#want();
+    const all = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    this.#chunks.length = 0;
+    this.#size = 0;
+    return all;
+  }
+
+  /** All of it. */
+  async collect(): Promise<Buffer> {
+    this.#collecting = true;
+    this.#want();
+    this.#source.onRoom();
+    while (!this.#complete) {
+      if (this.#error !== null) throw this.#error;
+      if (this.#dropped) return NO_BYTES;
+      await this.#more();
+    }
+    return this.takeNow() ?? NO_BYTES;
+  }
+}

@@ -1,0 +1,314 @@
+/**
+ * The only file that knows the parser. It is llhttp, which Node itself uses, in the WebAssembly build that undici
+ * ships. Node's own copy is as fast, but `process.binding` has lost it in Node 24, and what is left is a module
+ * that Node has deprecated (DEP0199). All lenient flags are off.
+ */
+
+import simdCode from 'undici/lib/llhttp/llhttp_simd-wasm.js';
+import plainCode from 'undici/lib/llhttp/llhttp-wasm.js';
+import { UasyncError } from '../ring/errors.js';
+
+/** The most bytes that are parsed at a time. */
+export const INPUT_SIZE = 256 * 1024;
+
+/** Results of `llhttp_execute`, and of the callbacks. */
+const OK = 0;
+const PAUSED = 21;
+const PAUSED_UPGRADE = 22;
+/** The type of parser that takes requests. */
+const REQUEST = 1;
+
+/** Up to this size a body's bytes share memory with others. */
+const POOLED_MAX = 2048;
+/** Bytes beside those of a chunked body: so many, and so many for each of its bytes. */
+const FRAMING_MAX = 16 * 1024;
+const FRAMING_SHARE = 16;
+/** So many parsers that are not in use are kept. */
+const SPARE_MAX = 256;
+
+interface Exports {
+  memory: { buffer: ArrayBuffer };
+  _initialize(): void;
+  malloc(bytes: number): number;
+  llhttp_alloc(type: number): number;
+  llhttp_reset(parser: number): void;
+  llhttp_execute(parser: number, at: number, length: number): number;
+  llhttp_get_error_pos(parser: number): number;
+  llhttp_get_error_reason(parser: number): number;
+  llhttp_errno_name(code: number): number;
+  llhttp_get_method(parser: number): number;
+  llhttp_method_name(method: number): number;
+  llhttp_get_http_major(parser: number): number;
+  llhttp_get_http_minor(parser: number): number;
+}
+
+type Imports = Record<string, Record<string, (parser: number, ...args: number[]) => number>>;
+
+/** What is used of WebAssembly, which TypeScript declares for browsers only. */
+declare const WebAssembly: {
+  Module: new (code: Uint8Array) => object;
+  Instance: new (module: object, imports: Imports) => { exports: unknown };
+  validate(code: Uint8Array): boolean;
+};
+
+/** A Buffer's method without a choice of encodings, which Node's types lack. */
+interface Memory extends Buffer {
+  latin1Slice(start: number, end: number): string;
+}
+
+/** The one of which bytes are being parsed. Parsing is synchronous and calls no code of users. */
+let current: Parser;
+/** What the address of a byte of the head is less of to be its index in the head's text. */
+let base = 0;
+
+const IMPORTS: Imports = {
+  env: {
+    wasm_on_message_begin: () => OK,
+    wasm_on_url: (_, at, length) => current.onUrl(at! - base, length!),
+    wasm_on_status: () => OK,
+    wasm_on_header_field: (_, at, length) => current.onField(at! - base, length!),
+    wasm_on_header_value: (_, at, length) => current.onValue(at! - base, length!),
+    wasm_on_headers_complete: (_, _status, upgrade, keepAlive) => current.onHeaders(upgrade!, keepAlive!),
+    wasm_on_body: (_, at, length) => current.onBody(at!, length!),
+    wasm_on_message_complete: () => current.onComplete(),
+  },
+};
+
+/** The parser's code and memory, one for each thread. */
+class Machine {
+  readonly exports: Exports;
+  readonly #inputAt: number;
+  #memory: Memory;
+  /** Where bytes are put to be parsed: `INPUT_SIZE` bytes. */
+  input: Memory;
+  readonly #methods: string[] = [];
+
+  constructor() {
+    if (typeof WebAssembly === 'undefined') {
+      throw new UasyncError('ERR_FEATURE_UNAVAILABLE', 'HTTP needs WebAssembly, which --jitless turns off');
+    }
+    const code = WebAssembly.validate(simdCode) ? simdCode : plainCode;
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), IMPORTS);
+    this.exports = instance.exports as Exports;
+    this.exports._initialize();
+    this.#inputAt = this.exports.malloc(INPUT_SIZE);
+    this.#memory = Buffer.from(this.exports.memory.buffer) as Memory;
+    this.input = this.#memory.subarray(this.#inputAt, this.#inputAt + INPUT_SIZE) as Memory;
+  }
+
+  get inputAt(): number {
+    return this.#inputAt;
+  }
+
+  /** A parser in this memory, which may have to grow for it: its buffer is another one then. */
+  allocate(): number {
+    const parser = this.exports.llhttp_alloc(REQUEST);
+    if (parser === 0) throw new UasyncError('ENOMEM', 'No memory is left for HTTP parsers');
+    const { buffer } = this.exports.memory;
+    if (buffer !== this.#memory.buffer) {
+      this.#memory = Buffer.from(buffer) as Memory;
+      this.input = this.#memory.subarray(this.#inputAt, this.#inputAt + INPUT_SIZE) as Memory;
+    }
+    return parser;
+  }
+
+  /** The bytes at an address, in memory of their own. */
+  copy(at: number, length: number): Buffer {
+    const bytes = length <= POOLED_MAX ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+    this.#memory.copy(bytes, 0, at, at + length);
+    return bytes;
+  }
+
+  /** Text of the parser's, which ends with a NUL. */
+  text(at: number): string {
+    return this.#memory.latin1Slice(at, this.#memory.indexOf(0, at));
+  }
+
+  method(number: number): string {
+    this.#methods[number] ??= this.text(this.exports.llhttp_method_name(number));
+    return this.#methods[number];
+  }
+}
+
+let made: Machine | undefined;
+
+function machine(): Machine {
+  made ??= new Machine();
+  return made;
+}
+
+/** Where to put the bytes that `Parser.execute` is to parse. */
+export function input(): Buffer {
+  return machine().input;
+}
+
+const spare: Parser[] = [];
+
+/** ' HTTP/1.0' */
+const VERSION_LENGTH = 9;
+
+const NONE = 0;
+const FIELD = 1;
+const VALUE = 2;
+
+/** Parses one request at a time: `acquire` it for its first byte, `release` it when it is complete. */
+export class Parser {
+  readonly #address: number;
+  /** The head as it came, one character a byte, at least to the end of its last header. */
+  text = '';
+  /** Where in it names and values are: begin and end of a name, begin and end of its value, and so on. */
+  spans: number[] = [];
+  urlStart = -1;
+  urlEnd = -1;
+  /** What the spans end with, while more of it may come. */
+  #last: typeof NONE | typeof FIELD | typeof VALUE = NONE;
+  /** Whether the head is complete, and whether all is. */
+  headComplete = false;
+  complete = false;
+  keepAlive = false;
+  upgrade = false;
+  /** What has come of the body since it was taken. */
+  body: Buffer[] = [];
+  bodyLength = 0;
+  /** Bytes that came after the head and are none of the body: sizes and extensions of chunks, trailers. */
+  #framing = 0;
+  /** The name and the reason of an error, 'HPE_…'. */
+  error = '';
+  reason = '';
+
+  private constructor() {
+    this.#address = machine().allocate();
+  }
+
+  static acquire(): Parser {
+    const parser = spare.pop() ?? new Parser();
+    machine().exports.llhttp_reset(parser.#address);
+    return parser;
+  }
+
+  release(): void {
+    this.text = '';
+    this.spans = [];
+    this.urlStart = -1;
+    this.urlEnd = -1;
+    this.#last = NONE;
+    this.headComplete = false;
+    this.complete = false;
+    if (this.body.length !== 0) this.body = [];
+    this.bodyLength = 0;
+    this.#framing = 0;
+    this.error = '';
+    this.reason = '';
+    if (spare.length < SPARE_MAX) spare.push(this);
+  }
+
+  get method(): string {
+    return machine().method(machine().exports.llhttp_get_method(this.#address));
+  }
+
+  /** The version times ten: 10 or 11. */
+  get version(): number {
+    const { exports } = machine();
+    return exports.llhttp_get_http_major(this.#address) * 10 + exports.llhttp_get_http_minor(this.#address);
+  }
+
+  /**
+   * Whether far more bytes say how long the body's pieces are than are in them: extensions of chunks and trailers have no limit of their
+   * own. A body that comes byte by byte, each in a chunk, has five for each.
+   */
+  get isBloated(): boolean {
+    return this.#framing > FRAMING_MAX + FRAMING_SHARE * this.bodyLength;
+  }
+
+  /** Parses bytes of `input`; returns where it has stopped: at the end of the request, or at `to`. -1: an error. */
+  execute(from: number, to: number): number {
+    const { exports, inputAt, input } = machine();
+    const before = this.text.length;
+    const hadHead = this.headComplete;
+    const bodyBefore = this.bodyLength;
+    base = inputAt + from - before;
+    current = this;
+    const code = exports.llhttp_execute(this.#address, inputAt + from, to - from);
+    if (!hadHead) {
+      const end = this.headComplete ? this.#headEnd : before + to - from;
+      if (end > before) this.text += input.latin1Slice(from, from + end - before);
+    }
+    let stopped = to;
+    if (code === PAUSED || code === PAUSED_UPGRADE) {
+      stopped = exports.llhttp_get_error_pos(this.#address) - inputAt;
+    }
+    if (this.headComplete) {
+      const begin = hadHead ? from : Math.max(from + this.#headEnd - before, from);
+      this.#framing += stopped - begin - (this.bodyLength - bodyBefore);
+    }
+    if (code === OK || (this.complete && (code === PAUSED || code === PAUSED_UPGRADE))) return stopped;
+    this.error = machine().text(exports.llhttp_errno_name(code));
+    const reason = exports.llhttp_get_error_reason(this.#address);
+    this.reason = reason === 0 ? '' : machine().text(reason);
+    return -1;
+  }
+
+  get #headEnd(): number {
+    return this.spans.length === 0 ? this.urlEnd + VERSION_LENGTH : this.spans[this.spans.length - 1]!;
+  }
+
+  onUrl(at: number, length: number): number {
+    if (this.urlStart < 0) this.urlStart = at;
+    this.urlEnd = at + length;
+    return OK;
+  }
+
+  onField(at: number, length: number): number {
+    // Trailers are dropped.
+    if (this.headComplete) return OK;
+    const { spans } = this;
+    const end = spans.length - 1;
+    if (this.#last === FIELD && spans[end] === at) spans[end] = at + length;
+    else {
+      if (this.#last === FIELD) spans.push(spans[end]!, spans[end]!);
+      spans.push(at, at + length);
+      this.#last = FIELD;
+    }
+    return OK;
+  }
+
+  onValue(at: number, length: number): number {
+    if (this.headComplete) return OK;
+    const { spans } = this;
+    const end = spans.length - 1;
+    if (this.#last === VALUE && spans[end] === at) spans[end] = at + length;
+    else if (this.#last === FIELD) {
+      spans.push(at, at + length);
+      this.#last = VALUE;
+    }
+    return OK;
+  }
+
+  onHeaders(upgrade: number, keepAlive: number): number {
+    const { spans } = this;
+    // The last one has an empty value.
+    if (this.#last === FIELD) spans.push(spans[spans.length - 1]!, spans[spans.length - 1]!);
+    this.headComplete = true;
+    this.upgrade = upgrade === 1;
+    this.keepAlive = keepAlive === 1;
+    return OK;
+  }
+
+  onBody(at: number, length: number): number {
+    this.bodyLength += length;
+    this.body.push(machine().copy(at, length));
+    return OK;
+  }
+
+  onComplete(): number {
+    this.complete = true;
+    return PAUSED;
+  }
+
+  /** What has come of the body since the last call. */
+  takeBody(): Buffer[] {
+    const { body } = this;
+    this.body = [];
+    return body;
+  }
+}

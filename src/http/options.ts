@@ -1,0 +1,149 @@
+import type { ListenOptions } from '../net/listen/listen.js';
+import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
+import { checkOptions, optionNames } from '../ring/options.js';
+import type { RequestInfo } from './request-info.js';
+import type { HttpResponse } from './response.js';
+
+/** What a handler may return. */
+export type Answer = Response | HttpResponse;
+
+/** Answers a request. */
+export type Handler = (request: Request, info: RequestInfo) => Answer | Promise<Answer>;
+
+/** What is told of a request that was answered. */
+export interface AccessLogEntry {
+  /** As of the request. */
+  readonly method: string;
+  /** As of the request. */
+  readonly url: string;
+  /** The status that was sent; 0 if the peer had gone, or the connection was cut. */
+  readonly status: number;
+  /** Bytes of the answer, its head among them. */
+  readonly bytes: number;
+  /** Milliseconds from the end of the head of the request to the end of its answer. */
+  readonly duration: number;
+  /** The peer's address. */
+  readonly remoteAddress: RequestInfo['remoteAddress'];
+  /** The request's. */
+  readonly headers: Headers;
+}
+
+/** How to serve: where to listen, and what peers may do. Times are in milliseconds, 0 is no limit. */
+export interface HttpOptions extends Omit<ListenOptions, 'receiveFds' | 'signal'> {
+  /** Aborting it stops the server, as `stop()` does. */
+  signal?: AbortSignal | undefined;
+  /** Called when a handler has failed: its response is sent. Default: the error is printed, and the peer gets 500. */
+  onError?:
+    | ((error: unknown, request: Request) => Answer | undefined | Promise<Answer | undefined>)
+    | undefined;
+  /** Called for each request that has been answered. */
+  accessLog?: ((entry: AccessLogEntry) => void) | undefined;
+  /** Within so long a peer must have sent the head of a request, from its first byte or from the connection on. Default 60,000. */
+  headersTimeout?: number | undefined;
+  /** Within so long a peer must have sent a request and its body. Default 300,000. */
+  requestTimeout?: number | undefined;
+  /** So long a connection is kept for the next request. Default 5,000. */
+  keepAliveTimeout?: number | undefined;
+  /** After so long without a byte a peer is given up that is to send a body, or to take an answer. Default 60,000. */
+  idleTimeout?: number | undefined;
+  /** The most bytes of a request's head; default 16,384. */
+  maxHeaderSize?: number | undefined;
+  /** The most headers of a request; default 100. */
+  maxHeaders?: number | undefined;
+  /** The most bytes of a request's body; default 16 MiB. Infinity is no limit. */
+  maxBodySize?: number | undefined;
+  /** So many requests a connection may bring; default no limit. */
+  maxRequestsPerConnection?: number | undefined;
+}
+
+/** The options that are HTTP's own, complete. */
+export interface Limits {
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+  readonly idleTimeout: number;
+  readonly maxHeaderSize: number;
+  readonly maxHeaders: number;
+  readonly maxBodySize: number;
+  readonly maxRequestsPerConnection: number;
+}
+
+const HTTP_OPTIONS = optionNames<HttpOptions>({
+  port: true,
+  host: true,
+  address: true,
+  family: true,
+  path: true,
+  fd: true,
+  backlog: true,
+  reusePort: true,
+  ipv6Only: true,
+  noDelay: true,
+  maxConnections: true,
+  fastOpen: true,
+  signal: true,
+  onError: true,
+  accessLog: true,
+  headersTimeout: true,
+  requestTimeout: true,
+  keepAliveTimeout: true,
+  idleTimeout: true,
+  maxHeaderSize: true,
+  maxHeaders: true,
+  maxBodySize: true,
+  maxRequestsPerConnection: true,
+});
+
+const HEADER_SIZE_MAX = 1024 * 1024;
+
+/** Checks what is HTTP's own; `listen` checks the rest. */
+export function checkHttp(handler: unknown, options: HttpOptions): Limits {
+  checkFunction('handler', handler);
+  checkOptions(options, HTTP_OPTIONS);
+  const { onError, accessLog, signal } = options;
+  if (onError !== undefined) checkFunction('options.onError', onError);
+  if (accessLog !== undefined) checkFunction('options.accessLog', accessLog);
+  checkSignal(signal);
+  const limits = {
+    headersTimeout: duration('headersTimeout', options.headersTimeout, 60_000),
+    requestTimeout: duration('requestTimeout', options.requestTimeout, 300_000),
+    keepAliveTimeout: duration('keepAliveTimeout', options.keepAliveTimeout, 5000),
+    idleTimeout: duration('idleTimeout', options.idleTimeout, 60_000),
+    maxHeaderSize: count('maxHeaderSize', options.maxHeaderSize, 16_384, HEADER_SIZE_MAX),
+    maxHeaders: count('maxHeaders', options.maxHeaders, 100, 65_535),
+    maxBodySize: bodySize(options.maxBodySize),
+    maxRequestsPerConnection: count(
+      'maxRequestsPerConnection',
+      options.maxRequestsPerConnection,
+      Number.POSITIVE_INFINITY,
+      Number.MAX_SAFE_INTEGER,
+    ),
+  };
+  return limits;
+}
+
+function duration(name: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  return checkDuration(`options.${name}`, value);
+}
+
+function count(name: string, value: number | undefined, otherwise: number, max: number): number {
+  if (value === undefined) return otherwise;
+  return checkInt(`options.${name}`, value, 1, max);
+}
+
+function bodySize(value: number | undefined): number {
+  if (value === undefined) return 16 * 1024 * 1024;
+  if (value === Number.POSITIVE_INFINITY) return value;
+  return checkInt('options.maxBodySize', value, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** The options that `listen` takes. */
+export function listenOptions(options: HttpOptions): ListenOptions {
+  const { port, host, address, family, path, fd, backlog, reusePort, ipv6Only, noDelay } = options;
+  const { maxConnections, fastOpen, signal } = options;
+  const all = { port, host, address, family, path, fd, backlog, reusePort, ipv6Only, noDelay };
+  const given = { ...all, maxConnections, fastOpen, signal };
+  if (port === undefined && path === undefined && fd === undefined) given.port = 0;
+  return given;
+}

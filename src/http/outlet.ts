@@ -1,0 +1,72 @@
+import { isLatin1Seen } from './headers.js';
+import type { Data, Transport } from './transport.js';
+
+/** So many bytes of text gather before they are sent. */
+const GATHER_MAX = 64 * 1024;
+/** Up to this size bytes are copied, to leave together with the head before them. */
+const JOIN_MAX = 64 * 1024;
+/** With more than so many bytes untaken by the peer its next answer waits. */
+const HIGH_WATER = 256 * 1024;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+const BEYOND_ASCII = /[^\x00-\x7f]/;
+
+/** What a connection sends: small answers gather, and leave in one write. */
+export class Outlet {
+  readonly #transport: Transport;
+  #text = '';
+  /** Bytes sent, or gathered to be. */
+  bytes = 0;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** The head of a response, which is latin1. */
+  head(text: string): void {
+    if (isLatin1Seen() && BEYOND_ASCII.test(text)) this.data(Buffer.from(text, 'latin1'));
+    else this.#gather(text, text.length);
+  }
+
+  /** Text with so many bytes in UTF-8. */
+  text(text: string, length: number): void {
+    this.#gather(text, length);
+  }
+
+  #gather(text: string, length: number): void {
+    this.bytes += length;
+    this.#text = this.#text === '' ? text : this.#text + text;
+    if (this.#text.length > GATHER_MAX) this.flush();
+  }
+
+  /** Bytes, which must not change until they are sent. */
+  data(bytes: Uint8Array): void {
+    this.bytes += bytes.length;
+    if (this.#text === '' || bytes.length > JOIN_MAX) {
+      this.flush();
+      this.#transport.post(bytes);
+      return;
+    }
+    const before = Buffer.from(this.#text);
+    this.#text = '';
+    this.#transport.post(Buffer.concat([before, bytes]));
+  }
+
+  flush(): void {
+    if (this.#text === '') return;
+    const text: Data = this.#text;
+    this.#text = '';
+    this.#transport.post(text);
+  }
+
+  /** Whether the peer takes less than it is given. */
+  get isFull(): boolean {
+    return this.#transport.bufferedAmount > HIGH_WATER;
+  }
+
+  /** Resolves when the peer has taken all; rejects when it never will. */
+  drained(): Promise<void> {
+    this.flush();
+    return this.#transport.drained();
+  }
+}

@@ -1,0 +1,131 @@
+/** Sends bodies that come piece by piece. */
+import type { ReadableStream } from 'node:stream/web';
+import { clearImmediate, setImmediate } from '../loop/real-timers.js';
+import { UasyncError } from '../ring/errors.js';
+import { chunkBytes, isBlob, isStream } from './body.js';
+import type { Outlet } from './outlet.js';
+import { CHUNKED, NO_LENGTH, type ResponseHead } from './response-head.js';
+
+/** What comes piece by piece. */
+export type Stream = Blob | ReadableStream | AsyncIterable<Uint8Array | string>;
+
+/** What is sent at once, if a body has ended by then, with its length. */
+const GATHER_MAX = 64 * 1024;
+
+const LINE_END = Buffer.from('\r\n');
+
+export interface Pieces {
+  next(): Promise<{ done?: boolean | undefined; value?: unknown }>;
+  cancel(reason: unknown): Promise<unknown>;
+}
+
+/** The pieces of a body. */
+export function piecesOf(stream: Stream): Pieces {
+  if (isBlob(stream)) return piecesOf(stream.stream() as ReadableStream);
+  if (isStream(stream)) {
+    const reader = stream.getReader();
+    return { next: () => reader.read(), cancel: reason => reader.cancel(reason) };
+  }
+  const iterator = stream[Symbol.asyncIterator]();
+  return { next: () => iterator.next(), cancel: async reason => iterator.return?.(reason) };
+}
+
+/** A body on its way. */
+export class StreamSender {
+  readonly #outlet: Outlet;
+  readonly #head: ResponseHead;
+  /** Whether the peer knows of chunks. */
+  readonly #chunks: boolean;
+  readonly #pieces: Pieces;
+  readonly #onStart: () => string;
+  /** What has come before the head was sent. */
+  #gathered: Uint8Array[] = [];
+  #size = 0;
+  #started = false;
+  #chunked = false;
+  #cancelled: Error | null = null;
+
+  /** @param onStart called when the head is sent: what its `Connection` says. */
+  constructor(outlet: Outlet, head: ResponseHead, chunks: boolean, pieces: Pieces, onStart: () => string) {
+    this.#outlet = outlet;
+    this.#head = head;
+    this.#chunks = chunks;
+    this.#pieces = pieces;
+    this.#onStart = onStart;
+  }
+
+  /** The peer has gone. */
+  cancel(reason: Error): void {
+    if (this.#cancelled !== null) return;
+    this.#cancelled = reason;
+    this.#pieces.cancel(reason).catch(() => {});
+  }
+
+  /** Resolves when all is given to the transport. @throws (as a rejection) what the body fails with. */
+  async send(): Promise<void> {
+    const outlet = this.#outlet;
+    const head = this.#head;
+    // A body that is there already is sent with its length; one that is late lets the peer have the head.
+    const late = setImmediate(() => this.#start(head.declared));
+    try {
+      for (;;) {
+        const { done, value } = await this.#pieces.next();
+        if (this.#cancelled !== null) throw this.#cancelled;
+        if (done) break;
+        const bytes = chunkBytes(value);
+        if (bytes.length === 0) continue;
+        this.#size += bytes.length;
+        if (head.declared >= 0 && this.#size > head.declared) throw wrongLength(head.declared);
+        if (!this.#started && this.#size <= GATHER_MAX) {
+          this.#gathered.push(bytes);
+          continue;
+        }
+        if (!this.#started) this.#start(head.declared);
+        this.#piece(bytes);
+        outlet.flush();
+        if (outlet.isFull) await outlet.drained();
+      }
+      if (head.declared >= 0 && this.#size < head.declared) throw wrongLength(head.declared);
+      if (!this.#started) this.#start(this.#size);
+      else if (this.#chunked) outlet.text('0\r\n\r\n', 5);
+    } catch (error) {
+      if (this.#cancelled === null) this.#pieces.cancel(error).catch(() => {});
+      throw error;
+    } finally {
+      clearImmediate(late);
+    }
+  }
+
+  #start(length: number): void {
+    if (this.#started || this.#cancelled !== null) return;
+    this.#started = true;
+    const outlet = this.#outlet;
+    this.#chunked = length < 0 && this.#chunks;
+    const unknown = this.#chunks ? CHUNKED : NO_LENGTH;
+    outlet.head(this.#head.text(length >= 0 ? length : unknown, this.#onStart()));
+    for (const bytes of this.#gathered) this.#piece(bytes);
+    this.#gathered = [];
+    outlet.flush();
+  }
+
+  #piece(bytes: Uint8Array): void {
+    const outlet = this.#outlet;
+    if (!this.#chunked) {
+      outlet.data(bytes);
+      return;
+    }
+    const size = `${bytes.length.toString(16)}\r\n`;
+    if (bytes.length <= GATHER_MAX) {
+      outlet.data(Buffer.concat([Buffer.from(size), bytes, LINE_END]));
+      return;
+    }
+    outlet.text(size, size.length);
+    outlet.data(bytes);
+    outlet.text('\r\n', 2);
+  }
+}
+
+function wrongLength(declared: number): UasyncError {
+  const message = `The body has not the ${declared} bytes that its Content-Length says`;
+  return new UasyncError('ERR_HTTP_CONTENT_LENGTH_MISMATCH', message);
+}

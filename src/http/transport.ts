@@ -1,0 +1,45 @@
+import type { Connection } from '../net/stream/connection.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
+import type { Upgraded } from './upgrade.js';
+
+/** What is sent: text as UTF-8, or bytes. */
+export type Data = string | Uint8Array;
+
+/** Who takes what arrives. None of its methods throws, or calls code of users. */
+export interface TransportOwner {
+  /** Whether it can parse more now. */
+  readonly takes: boolean;
+  /** So many bytes are in the parser's `input`. */
+  parse(length: number): void;
+  /** The peer has ended its side. */
+  onEnd(): void;
+  /** The connection has failed. */
+  onFailure(error: Error): void;
+}
+
+/** What carries the bytes of a connection: the socket itself, or TLS over it. */
+export interface Transport {
+  readonly connection: Connection;
+  readonly secure: boolean;
+  readonly remoteAddress: SocketAddress | undefined;
+  /** Bytes that the peer has not taken yet. */
+  readonly bufferedAmount: number;
+  /** Bytes that have moved in either direction: whether something happens. */
+  readonly moved: number;
+  /** Sends without waiting. A failure is told to the owner. */
+  post(data: Data): void;
+  /** Resolves when what was posted so far has been taken; rejects if it will never be. */
+  drained(): Promise<void>;
+  /** The owner takes more again. */
+  resume(): void;
+  /** Begins to receive. */
+  start(): void;
+  /** Leaves the connection to another protocol. @param head what has come of it already. */
+  release(head: Buffer): Promise<Upgraded>;
+  /** Sends what was posted, then closes. */
+  close(): Promise<void>;
+  /** Closes at once: the peer sees a reset. */
+  reset(): Promise<void>;
+  ref(): void;
+  unref(): void;
+}
