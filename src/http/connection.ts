@@ -296,7 +296,8 @@ export class HttpConnection
   }
 
   onFailure(error: Error): void {
-    if (!this.#upgraded) this.cut(error);
+    // Closing ends what is received, too.
+    if (!this.#closed) this.cut(error);
   }
 
   /** Ends it at once. */
