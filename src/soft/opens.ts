@@ -133,7 +133,7 @@ export class Opens {
       // Someone has a lease of the file, which has to be waited for. fcntl(2), F_SETLEASE
       job.c &= ~O_NONBLOCK;
       this.#ring.pool.startAgain(job);
-    } else if (res === ENXIO && entry.flags & abi.SQE_ASYNC && this.#isFifo(job)) {
+    } else if (res === ENXIO && entry.flags & abi.SQE_ASYNC && this.#isFifoPath(job)) {
       this.#ring.pool.keep(job);
       this.#lookLater(entry);
     } else if (res < 0) this.#deliver(entry, res);
@@ -146,23 +146,21 @@ export class Opens {
   // --- FIFOs --------------------------------------------------------------------------------------
 
   /** Whether a path that could not be opened is a FIFO without readers: what else fails so is no file, or has no driver. */
-  #isFifo(job: Job): boolean {
+  #isFifoPath(job: Job): boolean {
     if (job.a !== AT_FDCWD) return false;
     const fd = this.#calls.locate(this.#ring.pool.bytesOf(job), (job.c & O_NOFOLLOW) === 0);
     if (fd < 0) return false;
-    const isFifo = this.#isFifoOpen(fd);
+    const isFifo = this.isFifo(fd);
     this.#calls.close(fd);
     return isFifo;
   }
 
-  #isFifoOpen(fd: number): boolean {
+  isFifo(fd: number): boolean {
     return this.#calls.statFd(fd) === 0 && (this.#calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFIFO;
   }
 
   #waitsForWriter({ flags, opFlags }: Entry, fd: number): boolean {
-    return (
-      (flags & abi.SQE_ASYNC) !== 0 && (opFlags & (O_ACCMODE | O_PATH)) === O_RDONLY && this.#isFifoOpen(fd)
-    );
+    return (flags & abi.SQE_ASYNC) !== 0 && (opFlags & (O_ACCMODE | O_PATH)) === O_RDONLY && this.isFifo(fd);
   }
 
   /** Whether a FIFO that was opened to be read has a writer, or has had one. */

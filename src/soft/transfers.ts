@@ -6,6 +6,9 @@ import { transferInPool } from './files.js';
 import { TO_READ, TO_WRITE } from './readiness.js';
 import type { SoftRing } from './soft-ring.js';
 
+/** Bytes that are written to a pipe as one. */
+const PIPE_BUF = 4096;
+
 /** All bits of an offset: the current position. */
 function positionOf(entry: Entry): number {
   return entry.offLow === -1 && entry.offHigh === -1 ? -1 : entry.off;
@@ -90,11 +93,30 @@ function transferWhenReady(ring: SoftRing, entry: Entry, direction: number, posi
   }
   const { calls } = ring;
   const nonBlocking = calls.isNonBlocking(fd);
-  let res = EAGAIN;
-  if (nonBlocking || calls.poll(fd, direction === TO_READ ? POLLIN : POLLOUT) !== 0) {
-    res =
+  if (!nonBlocking && calls.poll(fd, direction === TO_READ ? POLLIN : POLLOUT) === 0) {
+    park(ring, entry, direction);
+  } else if (direction === TO_READ || nonBlocking) {
+    const res =
       direction === TO_READ ? calls.readReady(fd, entry.addr, len) : calls.writeReady(fd, entry.addr, len);
-  }
-  if (res === EAGAIN && !nonBlocking) park(ring, entry, direction);
-  else ring.complete(entry, res);
+    if (res === EAGAIN && !nonBlocking) park(ring, entry, direction);
+    else ring.complete(entry, res);
+  } else if (ring.files.isFifo(fd)) writeToFifo(ring, entry);
+  // A terminal takes as much as it has room for, and waits for the rest.
+  else transferInPool(ring, entry, true, position);
+}
+
+/** A FIFO that may be written to has room for a page at least. pipe(7) */
+function writeToFifo(ring: SoftRing, entry: Entry): void {
+  const { calls } = ring;
+  const { fd, len } = entry;
+  do {
+    const res = calls.writeReady(fd, entry.addr + entry.done, Math.min(len - entry.done, PIPE_BUF));
+    if (res <= 0) {
+      if (entry.done === 0 && res === EAGAIN) park(ring, entry, TO_WRITE);
+      else ring.complete(entry, entry.done > 0 ? entry.done : res);
+      return;
+    }
+    entry.done += res;
+  } while (entry.done < len && calls.poll(fd, POLLOUT) === POLLOUT);
+  ring.complete(entry, entry.done);
 }
