@@ -20,7 +20,7 @@ import {
 
 const F_GETFL = 3;
 const F_SETFL = 4;
-const O_NONBLOCK = 0o4000;
+export const O_NONBLOCK = 0o4000;
 const TWO_32 = 2 ** 32;
 
 const IOVEC_AT = 0;
@@ -70,11 +70,6 @@ export class Calls {
     const flags = this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
     if (flags < 0 || flags & O_NONBLOCK) return flags;
     return this.#call(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK, 0, 0, 0);
-  }
-
-  isNonBlocking(fd: number): boolean {
-    const flags = this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
-    return flags >= 0 && (flags & O_NONBLOCK) !== 0;
   }
 
   /** What has gone wrong with a socket, 0 or a negative errno, which it forgets. socket(7), SO_ERROR */
@@ -138,14 +133,29 @@ export class Calls {
     };
   }
 
-  /** Reads from a descriptor that is known to be ready; else it would wait. read(2) */
-  readReady(fd: number, address: number, length: number): number {
-    return this.#call(NR_READ, fd, address, length, 0, 0, 0);
+  /**
+   * Reads from or writes to a FIFO or a terminal, which have no way to ask for one call that does not wait. O_NONBLOCK
+   * is set for that long: all who share the open file have it, and a worker may be terminated at any function call of
+   * JavaScript, so it is taken back in the same straight line.
+   * @param flags those of `fcntl`, without O_NONBLOCK.
+   */
+  moveUnasked(writes: boolean, fd: number, address: number, length: number, flags: number): number {
+    const call = this.#call;
+    const number = writes ? NR_WRITE : NR_READ;
+    call(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK, 0, 0, 0);
+    const result = call(number, fd, address, length, 0, 0, 0);
+    call(NR_FCNTL, fd, F_SETFL, flags, 0, 0, 0);
+    return result;
   }
 
-  /** As `readReady`. write(2) */
-  writeReady(fd: number, address: number, length: number): number {
-    return this.#call(NR_WRITE, fd, address, length, 0, 0, 0);
+  /** As `moveUnasked`, where O_NONBLOCK is set anyway. */
+  moveAsSet(writes: boolean, fd: number, address: number, length: number): number {
+    return this.#call(writes ? NR_WRITE : NR_READ, fd, address, length, 0, 0, 0);
+  }
+
+  /** The flags of an open file, or a negative errno. fcntl(2), F_GETFL */
+  flagsOf(fd: number): number {
+    return this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
   }
 
   unmap(): void {

@@ -1,13 +1,10 @@
 /** READ and WRITE. */
 import { EAGAIN, EOPNOTSUPP, EPERM, ESPIPE } from '../ring/errno.js';
-import { POLLIN, POLLOUT } from '../ring/flags.js';
+import { O_NONBLOCK } from './calls.js';
 import { type Entry, PARKED } from './entry.js';
 import { transferInPool } from './files.js';
 import { TO_READ, TO_WRITE } from './readiness.js';
 import type { SoftRing } from './soft-ring.js';
-
-/** Bytes that are written to a pipe as one. */
-const PIPE_BUF = 4096;
 
 /** All bits of an offset: the current position. */
 function positionOf(entry: Entry): number {
@@ -46,7 +43,7 @@ function transferOf(ring: SoftRing, entry: Entry, direction: number, position: n
   if (res === EAGAIN || res === EOPNOTSUPP) {
     if (ring.files.isFile(entry.fd)) transferInPool(ring, entry, direction === TO_WRITE, position);
     else if (res === EAGAIN) park(ring, entry, direction);
-    else transferWhenReady(ring, entry, direction, position);
+    else transferUnasked(ring, entry, direction, position);
   } else if (res > 0 && res < entry.len && entry.place !== PARKED && ring.files.isFile(entry.fd)) {
     goOn(ring, entry, direction, position, res);
   } else ring.complete(entry, res);
@@ -81,42 +78,25 @@ function park(ring: SoftRing, entry: Entry, direction: number): void {
 }
 
 /**
- * Terminals and some devices: they are asked whether they are ready. As the kernel has it, O_NONBLOCK has these, and
- * only these, answer EAGAIN.
+ * FIFOs, terminals and some devices cannot be asked not to wait. A write of them is of all its bytes, as the kernel's
+ * threads do it; and as the kernel has it, O_NONBLOCK has these, and only these, answer EAGAIN.
  */
-function transferWhenReady(ring: SoftRing, entry: Entry, direction: number, position: number): void {
-  const { fd, len } = entry;
-  // Files are always ready, and wait all the same: only what epoll takes is known not to.
-  if (!ring.readiness.canWait(fd)) {
+function transferUnasked(ring: SoftRing, entry: Entry, direction: number, position: number): void {
+  const { fd, len, done } = entry;
+  const { calls, readiness } = ring;
+  // What epoll does not take is always ready, and may wait all the same.
+  if (entry.place !== PARKED && !readiness.canWait(fd)) {
     transferInPool(ring, entry, direction === TO_WRITE, position);
     return;
   }
-  const { calls } = ring;
-  const nonBlocking = calls.isNonBlocking(fd);
-  if (!nonBlocking && calls.poll(fd, direction === TO_READ ? POLLIN : POLLOUT) === 0) {
-    park(ring, entry, direction);
-  } else if (direction === TO_READ || nonBlocking) {
-    const res =
-      direction === TO_READ ? calls.readReady(fd, entry.addr, len) : calls.writeReady(fd, entry.addr, len);
-    if (res === EAGAIN && !nonBlocking) park(ring, entry, direction);
-    else ring.complete(entry, res);
-  } else if (ring.files.isFifo(fd)) writeToFifo(ring, entry);
-  // A terminal takes as much as it has room for, and waits for the rest.
-  else transferInPool(ring, entry, true, position);
-}
-
-/** A FIFO that may be written to has room for a page at least. pipe(7) */
-function writeToFifo(ring: SoftRing, entry: Entry): void {
-  const { calls } = ring;
-  const { fd, len } = entry;
-  do {
-    const res = calls.writeReady(fd, entry.addr + entry.done, Math.min(len - entry.done, PIPE_BUF));
-    if (res <= 0) {
-      if (entry.done === 0 && res === EAGAIN) park(ring, entry, TO_WRITE);
-      else ring.complete(entry, entry.done > 0 ? entry.done : res);
-      return;
-    }
-    entry.done += res;
-  } while (entry.done < len && calls.poll(fd, POLLOUT) === POLLOUT);
-  ring.complete(entry, entry.done);
+  const writes = direction === TO_WRITE;
+  const flags = calls.flagsOf(fd);
+  if (flags & O_NONBLOCK) {
+    ring.complete(entry, calls.moveAsSet(writes, fd, entry.addr, len));
+    return;
+  }
+  const res = calls.moveUnasked(writes, fd, entry.addr + done, len - done, flags);
+  if (writes && res > 0) entry.done += res;
+  if (res === EAGAIN || (writes && res > 0 && entry.done < len)) park(ring, entry, direction);
+  else ring.complete(entry, entry.done > 0 ? entry.done : res);
 }
