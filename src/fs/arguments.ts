@@ -136,9 +136,9 @@ export function toPosition(position: number | bigint | null | undefined, length:
 }
 
 /** What an options argument may be: an object, an encoding, or nothing. */
-export function toOptions<T extends { encoding?: string | null; signal?: AbortSignal | undefined }>(
-  options: T | string | null | undefined,
-): T {
+export function toOptions<
+  T extends { encoding?: string | null | undefined; signal?: AbortSignal | undefined },
+>(options: T | string | null | undefined): T {
   if (options === undefined || options === null || typeof options === 'function') return {} as T;
   const plain = (typeof options === 'string' ? { encoding: options } : options) as T;
   if (typeof plain !== 'object') {

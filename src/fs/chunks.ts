@@ -14,19 +14,19 @@ export interface ChunkOptions {
    * Bytes of a chunk; default 128 KiB, with `lease` 256 KiB at most. The last one has fewer, and so have those of
    * pipes and of files that do not say their size, as of /proc: they come as the kernel gives them.
    */
-  size?: number;
+  size?: number | undefined;
   /**
    * Reads under way at once; default 4. Pipes, what lies beyond the size that the file had at first, and so files
    * without one are read one by one.
    */
-  readAhead?: number;
+  readAhead?: number | undefined;
   /** Where in the file to begin; default 0. */
-  start?: number;
+  start?: number | undefined;
   /**
    * Chunks are shown where the kernel has put them, without a copy: what a chunk holds is right until the
    * next one is asked for, or the iteration is left, and unspecified from then on. Default false.
    */
-  lease?: boolean;
+  lease?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 

@@ -13,22 +13,22 @@ export type Content =
 /** How a whole file is read. */
 export interface ReadFileOptions {
   /** Decodes the bytes; without it the result is a Buffer. */
-  encoding?: BufferEncoding | null;
+  encoding?: BufferEncoding | null | undefined;
   /** Open flags; default 'r'. */
-  flag?: string | number;
+  flag?: string | number | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /** How a whole file is written. */
 export interface WriteFileOptions {
   /** Of a string; default 'utf8'. */
-  encoding?: BufferEncoding | null;
+  encoding?: BufferEncoding | null | undefined;
   /** Permissions of a file that is created; default 0o666. */
-  mode?: string | number;
+  mode?: string | number | undefined;
   /** Open flags; default 'w', to append 'a'. */
-  flag?: string | number;
+  flag?: string | number | undefined;
   /** Whether the data is on its device when the call resolves; default false. */
-  flush?: boolean;
+  flush?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 

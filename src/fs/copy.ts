@@ -13,11 +13,11 @@ const LANES = 2;
 /** What part of a file is copied, and where to. */
 export interface CopyOptions {
   /** Where in the source to begin; default 0. */
-  start?: number;
+  start?: number | undefined;
   /** How many bytes; default to the end of the source. */
-  length?: number;
+  length?: number | undefined;
   /** Where in the target they go; default 0. */
-  position?: number;
+  position?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 

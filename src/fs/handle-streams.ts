@@ -10,31 +10,31 @@ import type { FileHandle } from './file-handle.js';
 
 /** What `createReadStream` takes. */
 export interface ReadStreamOptions {
-  encoding?: BufferEncoding | null;
+  encoding?: BufferEncoding | null | undefined;
   /** Whether the handle is closed at the end; default true. */
-  autoClose?: boolean;
-  emitClose?: boolean;
+  autoClose?: boolean | undefined;
+  emitClose?: boolean | undefined;
   /** Where to begin; default the current position. */
-  start?: number;
+  start?: number | undefined;
   /** The last byte that is read; default Infinity. */
-  end?: number;
+  end?: number | undefined;
   /** Bytes that are read at a time; default 64 KiB. */
-  highWaterMark?: number;
-  signal?: AbortSignal;
+  highWaterMark?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** What `createWriteStream` takes. */
 export interface WriteStreamOptions {
-  encoding?: BufferEncoding | null;
+  encoding?: BufferEncoding | null | undefined;
   /** Whether the handle is closed at the end; default true. */
-  autoClose?: boolean;
-  emitClose?: boolean;
+  autoClose?: boolean | undefined;
+  emitClose?: boolean | undefined;
   /** Where to begin; default the current position. */
-  start?: number;
-  highWaterMark?: number;
+  start?: number | undefined;
+  highWaterMark?: number | undefined;
   /** Whether the file is synced before it is closed; default false. */
-  flush?: boolean;
-  signal?: AbortSignal;
+  flush?: boolean | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 type Done = (error: Error | null, count?: number, data?: unknown) => void;

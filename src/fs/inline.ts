@@ -11,7 +11,7 @@ import { perLoop } from '../loop/per-loop.js';
 import { EAGAIN } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import type { FileCalls } from '../ring/file-calls.js';
-import { RWF_NOWAIT } from '../ring/flags.js';
+import { O_ACCMODE, RWF_NOWAIT } from '../ring/flags.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { pathText } from './arguments.js';
@@ -23,7 +23,6 @@ import { bigIntStatsOf, statsOf } from './stats.js';
 type Path = string | Uint8Array;
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK, S_IFLNK, S_IFMT, S_IFREG } = constants;
-const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
 /** Flags with which a cached path can be opened without waiting. */
 const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOFOLLOW;
 

@@ -12,14 +12,14 @@ const IN_FLIGHT = 64;
 /** How many files are dealt with. */
 export interface ManyOptions {
   /** How many at once; default 64. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Aborting it starts no more files. */
   signal?: AbortSignal | undefined;
 }
 
 /** How files are read. */
 interface ReadManyOptions extends ManyOptions {
-  encoding?: BufferEncoding | null;
+  encoding?: BufferEncoding | null | undefined;
 }
 
 const STAT_MANY = optionNames<ManyOptions>({ concurrency: true, signal: true });

@@ -1,5 +1,6 @@
 import { constants, type PathLike, promises } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
+import { O_ACCMODE } from '../ring/flags.js';
 import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
@@ -7,8 +8,7 @@ import { inlineChanges } from './inline-changes.js';
 import { openPath } from './open-path.js';
 import { mayOpen } from './permission.js';
 
-const { O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY, O_RDWR } = constants;
-const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
+const { O_CREAT, O_RDONLY, O_TRUNC } = constants;
 
 /** Permissions of a file that is created, less the umask. */
 export const DEFAULT_MODE = 0o666;

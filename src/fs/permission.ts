@@ -3,10 +3,10 @@
  * which refuses it in its own words, or does what it allows all the same.
  */
 import { constants } from 'node:fs';
+import { O_ACCMODE } from '../ring/flags.js';
 import { allows, guarded } from '../ring/permission.js';
 
-const { O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
-const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
+const { O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 
 type Path = string | Uint8Array;
 

@@ -6,7 +6,7 @@ import { CHECKS_STAT_OPTIONS } from './running-node.js';
 /** How `stat` and `lstat` answer. */
 export interface StatOptions {
   /** Numbers as bigints, and times in nanoseconds too. */
-  bigint?: boolean;
+  bigint?: boolean | undefined;
   /** Aborting it rejects the call, from Node 26 on, as in Node; ignored before. */
   signal?: AbortSignal | undefined;
 }

@@ -9,23 +9,23 @@ const MAX = Number.MAX_SAFE_INTEGER;
 /** Where to read to, and from. */
 export interface ReadOptions<T extends ArrayBufferView = ArrayBufferView> {
   /** Default: a new Buffer of 16 KiB. */
-  buffer?: T;
+  buffer?: T | undefined;
   /** Where in the buffer; default 0. */
-  offset?: number | null;
+  offset?: number | null | undefined;
   /** How many bytes; default what fits. */
-  length?: number | null;
+  length?: number | null | undefined;
   /** Where in the file; default (null) the current position, which moves. */
-  position?: number | bigint | null;
+  position?: number | bigint | null | undefined;
 }
 
 /** Where to write from, and to. */
 export interface WriteOptions {
   /** Where in the buffer; default 0. */
-  offset?: number | null;
+  offset?: number | null | undefined;
   /** How many bytes; default the rest. */
-  length?: number | null;
+  length?: number | null | undefined;
   /** Where in the file; default (null) the current position, which moves. */
-  position?: number | null;
+  position?: number | null | undefined;
 }
 
 /** What is to be moved. */

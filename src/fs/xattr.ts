@@ -23,9 +23,9 @@ type Target = string | Uint8Array | number;
 /** When `setxattr` fails. */
 export interface SetXattrOptions {
   /** Fail with EEXIST if the attribute is there. */
-  create?: boolean;
+  create?: boolean | undefined;
   /** Fail with ENODATA if it is not. */
-  replace?: boolean;
+  replace?: boolean | undefined;
 }
 
 const SET_OPTIONS = optionNames<SetXattrOptions>({ create: true, replace: true });

@@ -9,39 +9,39 @@ export interface LoopOptions {
    * Entries of the submission queue, 1 to 32768; default 128, and 4096 on kernels that do not count rings as
    * locked memory (5.12 to 6.13). Where the user's locked memory does not allow it, it has fewer.
    */
-  entries?: number;
+  entries?: number | undefined;
   /**
    * Entries of the completion queue, at least as many and up to 65536; default four times
    * `entries`, and at least 512.
    */
-  cqEntries?: number;
+  cqEntries?: number | undefined;
   /** The most runtime memory for bytes in flight, in bytes, 1 MiB to 1 TiB; default 256 MiB. */
-  memory?: number;
+  memory?: number | undefined;
   /**
    * For so many microseconds after a completion the thread does not sleep: it looks for more, and at Node's
    * timers and handles, again and again. What comes meanwhile is served sooner, at the price of a core.
    * 0 to 1000000, default 0.
    */
-  busyPoll?: number;
+  busyPoll?: number | undefined;
   /**
    * Whether calls that do not wait (cached reads, cached names, small writes to sockets) are made at once, by
    * plain system calls; default true. False puts everything through the ring; 'random' decides for each call by chance, for tests.
    */
-  inline?: boolean | 'random';
+  inline?: boolean | 'random' | undefined;
   /**
    * Whether buffered writes of files, and changes of names on local file systems, are made at once too, where they
    * hardly ever wait; default 'adaptive': while the system is far from holding writers up, and the device has been quick.
    * One that does wait holds up the thread for as long. 'never' leaves them to the ring, as `inline: false` does.
    */
-  inlineWrites?: 'adaptive' | 'never';
+  inlineWrites?: 'adaptive' | 'never' | undefined;
   /**
    * What executes operations: io_uring, or where that is denied `'epoll'`, system calls that do not wait and an epoll
    * instance. Default `'auto'`, which is io_uring if it can be used; the environment variable `UASYNC_BACKEND` sets
    * another default.
    */
-  backend?: BackendChoice;
+  backend?: BackendChoice | undefined;
   /** Whether a process warning tells once that `'auto'` has fallen back to epoll; default true. */
-  warn?: boolean;
+  warn?: boolean | undefined;
 }
 
 /** What executes a loop's operations, or how that is chosen. */
@@ -80,8 +80,11 @@ const CQ_FACTOR = 4;
 const CQ_ENTRIES = 512;
 const CQ_ENTRIES_MAX = 65536;
 
+/** Options with a value each. */
+export type LoopSettings = { [Name in keyof LoopOptions]-?: Exclude<LoopOptions[Name], undefined> };
+
 /** The options as a new loop has them. The ring checks its own. */
-export function withDefaults(options: LoopOptions): Required<LoopOptions> {
+export function withDefaults(options: LoopOptions): LoopSettings {
   checkOptions(options, LOOP_OPTIONS);
   const { memory = 256 << 20, busyPoll = 0, inline = true, inlineWrites = 'adaptive' } = options;
   const { entries = ringsAreCounted() ? ENTRIES : ENTRIES_UNCOUNTED } = options;

@@ -24,7 +24,7 @@ export interface ProvidedBuffersOptions {
   /** In bytes. */
   bufferSize: number;
   /** How many the backend has from the start; default all. The others are given to it by `recycle`. */
-  provided?: number;
+  provided?: number | undefined;
   /** Each receive takes what it needs of a buffer, and the next one goes on behind it. */
-  piecewise?: boolean;
+  piecewise?: boolean | undefined;
 }

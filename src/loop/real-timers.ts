@@ -14,6 +14,14 @@ export const {
   queueMicrotask,
 } = globalThis;
 
+/** What Node's timers hold, in milliseconds: 24 days. */
+export const TIMER_MAX = 0x7fffffff;
+
+/** As `setTimeout`; a time that is longer than a timer holds becomes the longest. */
+export function startTimer(callback: () => void, ms: number): NodeJS.Timeout {
+  return setTimeout(callback, Math.min(ms, TIMER_MAX));
+}
+
 export const { nextTick } = process;
 
 /** Runs the ticks and microtasks that wait, as Node does after each callback of libuv's; not from within one. */

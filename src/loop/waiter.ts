@@ -4,7 +4,7 @@ import { checkOptions, type OptionNames, optionNames } from '../ring/options.js'
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 import { type Deferred, promiseOf } from './deferred.js';
-import { clearTimeout, setTimeout } from './real-timers.js';
+import { clearTimeout, startTimer } from './real-timers.js';
 import { rejectTraced } from './traced.js';
 
 /** What every call that waits on a peer takes. */
@@ -61,8 +61,7 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
       listenForAbort(signal, this);
     }
     if (timeout !== undefined) {
-      // Node's timers hold 32 bits; what is longer than 24 days is as good as for ever.
-      this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeout, 0x7fffffff));
+      this.#timer = startTimer(() => this.#onTimeout(), timeout);
     }
   }
 

@@ -22,9 +22,9 @@ export interface BufRingOptions {
   /** The size of each, in bytes. */
   bufferSize: number;
   /** How many of them the kernel has from the start; default all. The others are given to it by `recycle`. */
-  provided?: number;
+  provided?: number | undefined;
   /** PBUF_RING_INC (6.12): the kernel fills a buffer piece by piece. */
-  flags?: number;
+  flags?: number | undefined;
 }
 
 const OPTIONS = optionNames<BufRingOptions>({

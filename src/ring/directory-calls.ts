@@ -5,9 +5,10 @@
  * returns.
  */
 
+import { constants } from 'node:fs';
 import { addressOf } from './address.js';
 import { EAGAIN } from './errno.js';
-import { O_CLOEXEC, RESOLVE_CACHED } from './flags.js';
+import { O_CLOEXEC, O_PATH, RESOLVE_CACHED } from './flags.js';
 import { libc } from './libc.js';
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from './sqe/paths.js';
 import { DIRENT64, OPEN_HOW, STATX } from './structs.js';
@@ -24,15 +25,7 @@ import {
   NR_WRITE,
 } from './syscall-numbers.js';
 
-const ARM64 = process.arch === 'arm64';
-
-const O_NONBLOCK = 0o4000;
-const O_PATH = 0o10000000;
-const O_DIRECTORY = ARM64 ? 0o40000 : 0o200000;
-const O_NOFOLLOW = ARM64 ? 0o100000 : 0o400000;
-const O_WRONLY = 1;
-const O_CREAT = 0o100;
-const O_EXCL = 0o200;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 const AT_STATX_DONT_SYNC = 0x4000;
 
 /** d_type, readdir(3) */

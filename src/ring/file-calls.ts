@@ -4,9 +4,10 @@
  * hands to its worker threads costs 20.
  */
 
+import { constants } from 'node:fs';
 import { addressOf, knownAddressOf } from './address.js';
 import { EAGAIN } from './errno.js';
-import { O_CLOEXEC, RESOLVE_CACHED, RWF_NOWAIT } from './flags.js';
+import { O_CLOEXEC, O_PATH, RESOLVE_CACHED, RWF_NOWAIT } from './flags.js';
 import { libc } from './libc.js';
 import { Mapping } from './mapping.js';
 import { PATH_MAX, putPath } from './path-bytes.js';
@@ -26,11 +27,8 @@ import {
   NR_STATX,
 } from './syscall-numbers.js';
 
-const ARM64 = process.arch === 'arm64';
-
+const { O_NOFOLLOW } = constants;
 const F_SETFL = 4;
-const O_PATH = 0o10000000;
-const O_NOFOLLOW = ARM64 ? 0o100000 : 0o400000;
 const RUSAGE_THREAD = 1;
 /** The file system writes everything through. statfs(2) */
 const ST_SYNCHRONOUS = 16;

@@ -16,8 +16,10 @@ export const EPOLLEXCLUSIVE = 1 << 28;
 export const EPOLLONESHOT = 1 << 30;
 export const EPOLLET = 1 << 31;
 
-// open(2), the same on x64 and arm64
+// open(2), the same on x64 and arm64; the access mode is one of O_RDONLY, O_WRONLY and O_RDWR
+export const O_ACCMODE = 0o3;
 export const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
 
 // preadv2(2): flags of `readv` and `writev`
 export const RWF_HIPRI = 0x1;

@@ -6,6 +6,7 @@
  * koffi is loaded on first use, so that importing this package is harmless where it cannot run.
  */
 
+import { constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import { descriptorCalls } from './descriptor-calls.js';
 import { ESRCH } from './errno.js';
@@ -34,7 +35,7 @@ const SEEK_SET = 0;
 const SEEK_CUR = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
-const O_NONBLOCK = 0o4000;
+const { O_NONBLOCK } = constants;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const LOCK_EX = 2;

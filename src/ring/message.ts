@@ -14,11 +14,11 @@ export interface MessageOptions {
    * The data: where to send from (a string stands for its UTF-8), or where to receive to. A multishot
    * receive takes none.
    */
-  buffers?: readonly (ArrayBufferView | string)[];
+  buffers?: readonly (ArrayBufferView | string)[] | undefined;
   /** Whom to send to; `true` makes room for a sender's address. */
-  address?: SocketAddress | true;
+  address?: SocketAddress | true | undefined;
   /** Ancillary data to send, or how many bytes of it to make room for. cmsg(3) */
-  control?: Uint8Array | number;
+  control?: Uint8Array | number | undefined;
 }
 
 const OPTIONS = optionNames<MessageOptions>({ buffers: true, address: true, control: true });

@@ -29,15 +29,15 @@ export interface Restriction {
 /** What `syncCancel` cancels. */
 export interface SyncCancelTarget {
   /** The user_data of the operation. */
-  userData?: number | bigint;
+  userData?: number | bigint | undefined;
   /** The descriptor that the operations use. */
-  fd?: number;
+  fd?: number | undefined;
   /** An OP_ value, 6.6. */
-  op?: number;
+  op?: number | undefined;
   /** More ASYNC_CANCEL_ flags, for instance ASYNC_CANCEL_ALL. */
-  flags?: number;
+  flags?: number | undefined;
   /** Milliseconds to wait for what cannot be cancelled at once; without it there is no limit. */
-  timeout?: number;
+  timeout?: number | undefined;
 }
 
 const CANCEL_TARGET = optionNames<SyncCancelTarget>({

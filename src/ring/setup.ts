@@ -13,17 +13,17 @@ import { PARAMS } from './structs.js';
 /** How a ring is set up, io_uring_setup(2). */
 export interface RingOptions {
   /** SETUP_ flags that must hold: the kernel's refusal is an error. */
-  flags?: number;
+  flags?: number | undefined;
   /** SETUP_ flags that are left out, newest first, until the kernel agrees. Default SETUP_NO_SQARRAY. */
-  optionalFlags?: number;
+  optionalFlags?: number | undefined;
   /** The size of the completion queue; the kernel's default is twice the submission queue's. */
-  cqEntries?: number;
+  cqEntries?: number | undefined;
   /** The CPU of the SQPOLL thread. */
-  sqThreadCpu?: number;
+  sqThreadCpu?: number | undefined;
   /** Milliseconds without work after which the SQPOLL thread sleeps; the kernel's default is 1000. */
-  sqThreadIdle?: number;
+  sqThreadIdle?: number | undefined;
   /** The fd of a ring whose worker threads this one shares. SETUP_ATTACH_WQ */
-  wqFd?: number;
+  wqFd?: number | undefined;
 }
 
 const OPTIONS = optionNames<RingOptions>({

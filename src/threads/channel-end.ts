@@ -26,7 +26,7 @@ export interface ChannelOptions {
    * Room for messages in each direction, in bytes: a power of two from 4 KiB to 1 GiB, default 1 MiB. A
    * value that is no typed array counts as a 1024th of it, whatever its size.
    */
-  capacity?: number;
+  capacity?: number | undefined;
 }
 
 const CHANNEL_OPTIONS = optionNames<ChannelOptions>({ capacity: true });

@@ -20,7 +20,7 @@ const BURST_MAX = 512;
 /** How to send. */
 export interface ChannelSendOptions extends WaitOptions {
   /** ArrayBuffers, MessagePorts and similar to move to the other thread instead of copying them. */
-  transfer?: TransferList;
+  transfer?: TransferList | undefined;
 }
 
 const SEND_OPTIONS = optionNames<ChannelSendOptions>({ signal: true, timeout: true, transfer: true });

@@ -6,7 +6,7 @@ import { throwIfAborted } from '../loop/abort.js';
 import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { Hold } from '../loop/active.js';
 import type { LoopStats } from '../loop/loop-stats.js';
-import { clearTimeout, setTimeout } from '../loop/real-timers.js';
+import { clearTimeout, startTimer } from '../loop/real-timers.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { placeOf } from '../net/address/addresses.js';
 import { anyAddress } from '../net/address/resolve.js';
@@ -61,19 +61,19 @@ export interface ServeOptions extends WaitOptions {
    * Milliseconds before a crashed thread is started again, default 100. It doubles with each crash, up to
    * 30 s, until a thread has run for 10 s.
    */
-  restartDelay?: number;
+  restartDelay?: number | undefined;
   /** Called for each thread that starts, also again. */
-  onStart?: (start: ThreadStart) => void;
+  onStart?: ((start: ThreadStart) => void) | undefined;
   /** Called for each thread that ends unasked. Without it there is a process warning, UASYNC_THREAD. */
-  onCrash?: (crash: ThreadCrash) => void;
+  onCrash?: ((crash: ThreadCrash) => void) | undefined;
 }
 
 /** How to end. */
 export interface StopOptions {
   /** Milliseconds after which threads that have not ended are terminated; default 10,000. */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Aborting it terminates them at once. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const SERVE_OPTIONS = optionNames<ServeOptions>({
@@ -92,9 +92,9 @@ export interface RestartOptions {
    * Milliseconds that a new thread may take until it serves, and then that the old one may take to end before it
    * is terminated; default 10,000.
    */
-  timeout?: number;
+  timeout?: number | undefined;
   /** Aborting it starts no more threads, and terminates at once those that are to end. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const RESTART_OPTIONS = optionNames<RestartOptions>({ timeout: true, signal: true });
@@ -281,7 +281,7 @@ export class ThreadServer {
       return;
     }
     signal?.addEventListener('abort', terminate, { signal: now.signal });
-    const timer = setTimeout(terminate, Math.min(timeout, 0x7fffffff));
+    const timer = startTimer(terminate, timeout);
     now.signal.addEventListener('abort', () => clearTimeout(timer));
   }
 
@@ -346,7 +346,7 @@ async function endWithin(
 ): Promise<boolean> {
   const now = new AbortController();
   const terminate = (): void => now.abort();
-  const timer = setTimeout(terminate, Math.min(timeout, 0x7fffffff));
+  const timer = startTimer(terminate, timeout);
   const listener = { onAbort: terminate };
   if (signal?.aborted) terminate();
   else if (signal !== undefined) listenForAbort(signal, listener);

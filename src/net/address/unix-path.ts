@@ -2,14 +2,13 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { argValueError, type UasyncError } from '../../ring/errors.js';
+import { O_PATH } from '../../ring/flags.js';
 import { sockaddrOf, type UnixAddress } from '../../ring/sockaddr.js';
 
 /** The longest path that a sockaddr_un holds, in bytes. */
 const DIRECT_MAX = 107;
 /** Of a longer one: the longest name behind `/proc/self/fd/N/`, whatever N is. */
 const NAME_MAX = 85;
-/** A descriptor that only stands for a place in the file system. open(2) */
-const O_PATH = 0o10000000;
 
 /** Abstract names, and the empty one, are in no file system. */
 export function isFilePath(path: string): boolean {

@@ -26,18 +26,18 @@ export const CONTROL_MAX = 128;
 /** What a socket was asked to tell about each datagram. */
 export interface PacketInfo {
   /** With `packetInfo`: the address it was sent to, which is one of this machine's or a multicast group. */
-  localAddress?: string;
+  localAddress?: string | undefined;
   /** With `packetInfo`: the index of the interface it came in by. */
-  interfaceIndex?: number;
+  interfaceIndex?: number | undefined;
   /** With `receiveTos`: the type of service or traffic class, a byte. */
-  tos?: number;
+  tos?: number | undefined;
   /** With `receiveTos`: the lower two bits of it: 0 not ECN-capable, 1 ECT(1), 2 ECT(0), 3 congestion met. */
-  ecn?: number;
+  ecn?: number | undefined;
   /**
    * With `gro`: `data` is several datagrams of the same sender, each of this many bytes but the last. Absent
    * if it is one.
    */
-  segmentSize?: number;
+  segmentSize?: number | undefined;
 }
 
 /** What can be said about a datagram that is sent. */

@@ -32,7 +32,7 @@ const closeByNode = promisify(close);
 /** How to open a pipe. */
 export interface PipeOptions {
   /** Whether `close()` closes the descriptor too; default true. */
-  autoClose?: boolean;
+  autoClose?: boolean | undefined;
 }
 
 const PIPE_OPTIONS = optionNames<PipeOptions>({ autoClose: true });

@@ -1,6 +1,6 @@
 import { AbortError } from '../../loop/abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from '../../loop/abort-listeners.js';
-import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
+import { clearTimeout, startTimer } from '../../loop/real-timers.js';
 import type { WaitOptions } from '../../loop/waiter.js';
 import { type ErrorDetails, timeoutError, type UasyncError } from '../../ring/errors.js';
 
@@ -14,7 +14,7 @@ export abstract class CallLimit implements AbortListener {
     this.#user = signal;
     if (signal !== undefined) listenForAbort(signal, this);
     if (timeout !== undefined) {
-      this.#timer = setTimeout(() => this.#onTimeout(), Math.min(timeout, 0x7fffffff));
+      this.#timer = startTimer(() => this.#onTimeout(), timeout);
     }
   }
 

@@ -1,4 +1,4 @@
-import { clearInterval, now, setInterval } from '../../loop/real-timers.js';
+import { clearInterval, now, setInterval, TIMER_MAX } from '../../loop/real-timers.js';
 
 /** How often within its time a connection is looked at. Up to one look later its last move is seen, and its end. */
 const LOOKS = 32;
@@ -13,7 +13,7 @@ class IdleGroup {
 
   constructor(ms: number) {
     this.#ms = ms;
-    this.#every = Math.min(Math.max(1, ms / LOOKS), 0x7fffffff);
+    this.#every = Math.min(Math.max(1, ms / LOOKS), TIMER_MAX);
   }
 
   add(timer: IdleTimer): void {

@@ -52,11 +52,11 @@ export function setResetOnClose(fd: number): void {
 /** TCP keep-alive, tcp(7). */
 export interface KeepAlive {
   /** Seconds without traffic before the first probe, 1 to 32767; the system's default is 7200. */
-  idle?: number;
+  idle?: number | undefined;
   /** Seconds between probes, 1 to 32767; the system's default is 75. */
-  interval?: number;
+  interval?: number | undefined;
   /** Unanswered probes after which the connection is dropped, 1 to 127; the system's default is 9. */
-  count?: number;
+  count?: number | undefined;
 }
 
 export const KEEP_ALIVE_OPTIONS = optionNames<KeepAlive>({ idle: true, interval: true, count: true });

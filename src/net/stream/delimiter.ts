@@ -9,7 +9,7 @@ import { optionNames } from '../../ring/options.js';
 /** How `readUntil` goes. */
 export interface ReadUntilOptions extends WaitOptions {
   /** The most bytes, the delimiter included; default 65536. */
-  max?: number;
+  max?: number | undefined;
 }
 
 export const READ_UNTIL_OPTIONS = optionNames<ReadUntilOptions>({ max: true, signal: true, timeout: true });

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
-import { clearTimeout, nextTick, setImmediate, setTimeout } from '../../loop/real-timers.js';
+import { clearTimeout, nextTick, setImmediate, startTimer } from '../../loop/real-timers.js';
 import { callBack, throwLater } from '../../loop/uncaught.js';
 import { checkDuration, checkFunction } from '../../ring/check.js';
 import { withCode } from '../../ring/errors.js';
@@ -8,9 +8,6 @@ import { optionNames } from '../../ring/options.js';
 import type { InetAddress } from '../../ring/sockaddr.js';
 import type { Connection } from './connection.js';
 import { meetWrappers, onWrapped, type WrapperHandle } from './tls-wrapper.js';
-
-/** What Node's timers hold, in milliseconds. */
-const TIMER_MAX = 0x7fffffff;
 
 /** What TCP_KEEPIDLE holds, in seconds. */
 const KEEP_ALIVE_MAX = 32767;
@@ -267,7 +264,7 @@ export class ConnectionDuplex extends Duplex {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#sent = this.#connection.bytesWritten;
-    if (ms > 0) this.#timer = setTimeout(() => this.#onTimeout(), Math.min(ms, TIMER_MAX)).unref();
+    if (ms > 0) this.#timer = startTimer(() => this.#onTimeout(), ms).unref();
     if (callback !== undefined) {
       if (ms > 0) this.once('timeout', callback);
       else this.removeListener('timeout', callback);

@@ -17,9 +17,9 @@ const ENCODINGS: readonly string[] = ['utf8', 'utf-8', 'latin1', 'binary', 'asci
 /** How `lines` reads. */
 export interface LinesOptions extends WaitOptions {
   /** What the bytes mean; default 'utf8'. */
-  encoding?: LineEncoding;
+  encoding?: LineEncoding | undefined;
   /** The most bytes of a line, its end not counted; default 65536. */
-  max?: number;
+  max?: number | undefined;
 }
 
 const LINES_OPTIONS = optionNames<LinesOptions>({ encoding: true, max: true, signal: true, timeout: true });

@@ -18,13 +18,13 @@ export type SendableFile = { readonly fd: number } | number;
 /** Which part of a file `sendFile` sends. */
 export interface SendFileOptions {
   /** Where to begin, in bytes; default 0. */
-  offset?: number;
+  offset?: number | undefined;
   /** How many bytes; default to the end of the file. */
-  length?: number;
+  length?: number | undefined;
   /** Aborting it rejects the call with an AbortError. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Milliseconds after which the call rejects with ETIMEDOUT; without it there is no limit. */
-  timeout?: number;
+  timeout?: number | undefined;
 }
 
 const SEND_FILE_OPTIONS = optionNames<SendFileOptions>({

@@ -32,9 +32,9 @@ export interface OpenHow {
   /** O_ flags, open(2). */
   flags: number;
   /** The permissions of a file that is created. */
-  mode?: number;
+  mode?: number | undefined;
   /** RESOLVE_ flags. */
-  resolve?: number;
+  resolve?: number | undefined;
 }
 
 /** A path: text, or the bytes themselves. */

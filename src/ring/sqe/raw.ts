@@ -19,33 +19,33 @@ export interface RawEntry {
   /** An OP_ value, or that of a newer kernel: 0 to 255. */
   opcode: number;
   /** SQE_ flags. */
-  flags?: number;
+  flags?: number | undefined;
   /** 16 bits: a priority, or flags of some operations. */
-  ioprio?: number;
+  ioprio?: number | undefined;
   /** A descriptor or another 32 bits. */
-  fd?: number;
+  fd?: number | undefined;
   /** Also `addr2` and `cmd_op`. */
-  off?: RawValue;
+  off?: RawValue | undefined;
   /** Also `splice_off_in`, and `level` with `optname`. */
-  addr?: RawValue;
+  addr?: RawValue | undefined;
   /** 32 bits. */
-  len?: number;
+  len?: number | undefined;
   /** 32 bits: `rw_flags` and similar. */
-  opFlags?: number;
+  opFlags?: number | undefined;
   /** What the completion carries back. */
-  userData?: number | bigint;
+  userData?: number | bigint | undefined;
   /** 16 bits, also `buf_group`. */
-  bufIndex?: number;
+  bufIndex?: number | undefined;
   /** 16 bits. */
-  personality?: number;
+  personality?: number | undefined;
   /** 32 bits, as the kernel has them: `splice_fd_in`, `file_index` (which counts from 1), `addr_len`, `optlen`. */
-  fileIndex?: number;
+  fileIndex?: number | undefined;
   /** Also `attr_ptr` and `optval`. */
-  addr3?: RawValue;
+  addr3?: RawValue | undefined;
   /** The last 64 bits, `__pad2` or `attr_type_mask`. */
-  pad2?: RawValue;
+  pad2?: RawValue | undefined;
   /** Buffers that are pointed at indirectly: they are kept until the last completion too. */
-  keep?: readonly ArrayBufferView[];
+  keep?: readonly ArrayBufferView[] | undefined;
 }
 
 const FIELDS = optionNames<RawEntry>({

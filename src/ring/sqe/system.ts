@@ -47,7 +47,7 @@ export interface FutexWaiter {
   /** It is waited on while it has this value. */
   value: number;
   /** FUTEX2_ flags; default FUTEX2_SIZE_U32 | FUTEX2_PRIVATE. */
-  flags?: number;
+  flags?: number | undefined;
 }
 
 /** Operations on rings, buffers and files registered with them, processes, futexes and drivers. */
