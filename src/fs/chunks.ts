@@ -107,7 +107,7 @@ async function readInto(file: FileHandle, buffer: Buffer, position: number | nul
 
 function readLeased(file: FileHandle, size: number, position: number | null): Reading {
   const block = file.leaseBlock();
-  // So many are out that this one is copied.
+  // Too many blocks are leased: this chunk is copied.
   if (block === null) return readCopied(file, size, position);
   const chunk = file.readBlock(block, size, position!).then(length => block.bytes.subarray(0, length));
   return { chunk, block };

@@ -17,8 +17,8 @@ const MOUNT = STATX.stx_mnt_id / 4;
 
 const DEVICES_MAX = 64;
 /**
- * A number may be another file system's later. So it is asked again when the mount is another one; and after so many
- * questions, because before Linux 6.8 the ids of mounts are used again too.
+ * After this many questions the kernel is asked again about a device number, which may be another file system's by then.
+ * It is also asked again when the mount has changed; but before Linux 6.8 the ids of mounts are reused too.
  */
 const QUESTIONS_MAX = 4096;
 

@@ -101,7 +101,7 @@ export class DirectFile implements TransferOwner {
     this.#file = registeredFile(index);
   }
 
-  /** At the current position, into memory that nobody else has seen. */
+  /** At the current position, into memory that no other code has a reference to. */
   async read(bytes: Buffer, offset: number, length: number): Promise<number> {
     const loop = this.#loop;
     if (isPrivate(length)) return readPrivate(loop, this.#file, bytes, offset, length, -1);
@@ -116,7 +116,7 @@ export class DirectFile implements TransferOwner {
     return (await write).bytesWritten;
   }
 
-  /** Nobody closes it before that. */
+  // The file is not closed before its transfers have ended.
   transferEnded(): void {}
   writeEnded(): void {}
 

@@ -1,9 +1,9 @@
 import { errorFrom } from '../ring/errors.js';
 
 /**
- * Syncs of one file that are asked for while another is under way are done by one more, begun when that
- * has ended: it covers every write that had completed when they were asked for. So many writers that each
- * sync share the wait for the device.
+ * Syncs of one file that are requested while another is under way share one more, which begins when that
+ * has ended: it covers every write that had completed when they were requested. Writers that each sync
+ * thus share the wait for the device.
  */
 export class GroupSync {
   readonly #sync: () => Promise<void>;

@@ -240,12 +240,12 @@ export abstract class OpenFile extends EventEmitter {
     const transfer = { buffer: bytes, bytes, offset, length, position: -1 };
     const done = this.#writeInline(transfer, bytes.length);
     if (done === length) return done;
-    // What was not allowed any more in this turn of the loop will be in the next.
+    // The budget of this turn is used up; the next turn has its own.
     if (done !== 0) transfer.length = Math.min(length, done + INLINE_PIECE);
     return (await this.writeNow(transfer, bytes.length, done)).bytesWritten;
   }
 
-  /** @internal Fills memory that nobody else has seen, as far as the file goes; resolves to the number of bytes. */
+  /** @internal Fills memory that no other code can reach, up to the end of the file; resolves to the number of bytes. */
   readChunk(bytes: Buffer, position: number): Promise<number> {
     return this.using('read', async () => {
       const { length } = bytes;
@@ -260,7 +260,7 @@ export abstract class OpenFile extends EventEmitter {
   }
 
   /**
-   * @internal Reads from a file that is kept open into memory that nobody else has seen; resolves to the number of
+   * @internal Reads from a file that is kept open into memory that no other code can reach; resolves to the number of
    * bytes.
    */
   protected async readOwn(bytes: Buffer, offset: number, length: number, position: number): Promise<number> {

@@ -12,7 +12,7 @@ import { libc } from '../ring/libc.js';
 import { SECTOR_MAX, sectorsOf } from './sectors.js';
 
 const NO_BYTES = new Uint8Array(0);
-/** With O_DIRECT registered buffers pay from so many bytes on. */
+/** The smallest O_DIRECT transfer for which a registered buffer pays off, in bytes. */
 const FIXED_MIN = 32768;
 
 /** Whose descriptor it is: it stays open until every transfer has ended. */

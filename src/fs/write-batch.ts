@@ -20,8 +20,8 @@ class Waiting implements Deferred<Result> {
 }
 
 /**
- * Writes at the current position of a file that wait for another one, done as one: so many small ones,
- * as a log has, cost little more than one. Each gets its own result, or its own error.
+ * Writes at the current position of a file that wait for another one, done as one: the many small writes
+ * of a log cost little more than one. Each gets its own result, or its own error.
  */
 export class WriteBatch {
   readonly #write: Write;

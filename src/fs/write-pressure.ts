@@ -9,7 +9,7 @@ const SAMPLE_MS = 50;
 const SAMPLE_BYTES = 16 * 1024 * 1024;
 /** Not again so soon, even if all that was allowed has been written. */
 const SAMPLE_MS_MIN = 1;
-/** Cgroups and their limits are looked up again after so many milliseconds. */
+/** Milliseconds after which cgroups and their limits are looked up again. */
 const LIMITS_MS = 10_000;
 /** Where pages are larger, this is on the safe side. */
 const PAGE = 4096;

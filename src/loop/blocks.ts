@@ -145,11 +145,11 @@ export class BlockPool {
   /** Has `waiter` called once when a block is released. Waiters are served in order. */
   wait(waiter: BlockWaiter): void {
     this.#waiters.push(waiter);
-    // Who takes a block later sees it by itself.
+    // Blocks that are taken later check `short` themselves.
     if (this.#waiters.length === 1) this.#onShort();
   }
 
-  /** Whether someone waits for a block: nobody is to keep one for a peer that takes nothing. */
+  /** Whether a waiter exists: a block must not be kept for a peer that takes nothing. */
   get short(): boolean {
     return this.#waiters.length !== 0;
   }

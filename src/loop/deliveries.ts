@@ -1,6 +1,6 @@
 import { runTicks } from './real-timers.js';
 
-/** Something that has happened, and whom it is to be told: code outside this package. */
+/** An event, and the code outside this package that is told about it. */
 export interface Delivery {
   /** Calls that code; what it throws is an uncaught exception. */
   deliver(): void;

@@ -14,7 +14,7 @@ export { nop, sleep } from './timers.js';
 
 import { loop } from './current.js';
 
-/** Calls `callback` in the loop's next tick, in call order. */
+/** Calls `callback` in the loop's next turn, in call order. */
 export function callSoon(callback: () => void): void {
   loop().callSoon(callback);
 }

@@ -2,9 +2,9 @@ import { now } from './real-timers.js';
 
 /** What a turn may spend on plain system calls, in units of about 2 us: 1 ms. */
 const UNITS = 512;
-/** Where calls take longer than that, as on a busy machine, so many milliseconds end it. */
+/** Milliseconds that end it where calls take longer, as on a busy machine. */
 const SPENT_MS = 1;
-/** The clock is looked at after so many units: most turns make fewer calls. */
+/** How many units are spent before the clock is read: most turns spend fewer. */
 const TIMED_EVERY = 64;
 /** Bytes that are copied for the price of a unit. */
 const UNIT_BYTES = 8192;
@@ -16,7 +16,7 @@ const UNIT_BYTES = 8192;
 export class InlineBudget {
   #left = UNITS;
   readonly #spent: () => void;
-  /** The clock is looked at when no more than so many units are left. */
+  /** The clock is read when no more than this many units are left. */
   #look = UNITS - TIMED_EVERY;
   /** When it was first looked at in this turn, or 0. */
   #since = 0;

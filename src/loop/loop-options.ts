@@ -18,9 +18,8 @@ export interface LoopOptions {
   /** The most runtime memory for bytes in flight, in bytes, 1 MiB to 1 TiB; default 256 MiB. */
   memory?: number | undefined;
   /**
-   * For so many microseconds after a completion the thread does not sleep: it looks for more, and at Node's
-   * timers and handles, again and again. What comes meanwhile is served sooner, at the price of a core.
-   * 0 to 1000000, default 0.
+   * How many microseconds after a completion the thread does not sleep but polls for more, and runs Node's
+   * timers and handles. What arrives meanwhile is served sooner, at the price of a core. 0 to 1000000, default 0.
    */
   busyPoll?: number | undefined;
   /**

@@ -22,15 +22,15 @@ interface Turning {
 }
 
 /**
- * After so many turns in a row without a look at libuv the next goes through `setImmediate`, so that
+ * After this many turns in a row without libuv's loop, the next turn goes through `setImmediate`, so that
  * timers, signals and libuv's other handles get their share.
  */
 const BURST_MAX = 64;
-/** Turns that move much take long: so many milliseconds of them are enough as well. */
+/** Turns that move much data take long: this many milliseconds of turns end a burst too. */
 const BURST_MS = 2;
-/** From this turn of a burst on that is looked at: most bursts have one, which no clock needs to see. */
+/** The first turn of a burst that is timed. Most bursts have one turn, for which the clock need not be read. */
 const TIMED_FROM = 2;
-/** The clock is looked at once in so many turns, at first right after. A power of two. */
+/** How many turns pass between two readings of the clock, after the first. A power of two. */
 const TIMED_EVERY = 8;
 
 const RESOLVED = Promise.resolve();

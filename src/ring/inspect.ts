@@ -33,7 +33,7 @@ export function shown(
   return `${name} { ${[head, ...words].join(', ')} }`;
 }
 
-/** So many of something: '1 reader', '2 readers'; '' for none. */
+/** A count with its noun: '1 reader', '2 readers'; '' for 0. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return count === 0 ? '' : `${count} ${count === 1 ? one : many}`;
 }

@@ -15,7 +15,7 @@ export interface MessageOptions {
    * receive takes none.
    */
   buffers?: readonly (ArrayBufferView | string)[] | undefined;
-  /** Whom to send to; `true` makes room for a sender's address. */
+  /** The address to send to; `true` makes room for a sender's address. */
   address?: SocketAddress | true | undefined;
   /** Ancillary data to send, or how many bytes of it to make room for. cmsg(3) */
   control?: Uint8Array | number | undefined;

@@ -210,7 +210,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     this.#settle();
   }
 
-  /** Serves those who wait, as far as possible, and sees to being woken for the others. */
+  /** Serves the calls that wait, as far as possible, and asks to be woken for the others. */
   #settle(): void {
     for (;;) {
       if (this.#closed) return;
@@ -236,7 +236,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     }
   }
 
-  /** Whether one of those who wait could be served. */
+  /** Whether one of the calls that wait could be served. */
   get #ready(): boolean {
     if (this.#gone) return true;
     if (this.#receiving.length !== 0 && !this.#incoming.empty) return true;
@@ -286,7 +286,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     receiving.end();
   }
 
-  /** So many were served without a pause that everything else must have its turn. */
+  /** Pauses after a burst, so that timers and other handles run. */
   #rest(): void {
     this.#resting = true;
     setImmediate(() => {

@@ -28,7 +28,7 @@ export const SEND_OPTIONS = optionNames<SendOptions>({
 export interface OutgoingDatagram extends PacketOptions {
   /** Its bytes. */
   data: WriteData;
-  /** Whom it goes to, unless the socket is connected; a path for a Unix socket. */
+  /** Where it goes, unless the socket is connected; a path for a Unix socket. */
   address?: string | undefined;
   /** The port that goes with `address`. */
   port?: number | undefined;
@@ -36,13 +36,13 @@ export interface OutgoingDatagram extends PacketOptions {
   path?: string | undefined;
 }
 
-/** Whom a socket's datagrams go to, and what is said beside them: from what its caller gives. */
+/** Turns the addresses and options that callers give into destinations and control messages. */
 export class DatagramAddressing {
   /** This end's address. */
   local: SocketAddress | undefined;
-  /** Whom the socket is connected to. */
+  /** The peer that the socket is connected to. */
   peer: Destination | null = null;
-  /** Whether it is about to be: what is sent now goes there already. */
+  /** Whether `connect` is under way: what is sent now goes to that peer already. */
   connecting = false;
   readonly #domain: number;
   readonly #ipv6Only: boolean;

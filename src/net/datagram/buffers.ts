@@ -9,7 +9,7 @@ import { CONTROL_MAX } from './ancillary.js';
 
 /** The largest datagram that is received whole: UDP's length field has 16 bits, GRO keeps to it. */
 export const DATAGRAM_MAX = 65535;
-/** So many datagrams can arrive between two turns before the kernel has to be asked again. */
+/** How many datagrams can arrive between two turns before the receive has to be armed again. */
 const ENTRIES = 256;
 const LINE = 64;
 

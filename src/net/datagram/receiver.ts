@@ -33,7 +33,7 @@ export interface Datagram extends PacketInfo {
 /** What waits for datagrams: one, a step of an iteration, or as many as are there. */
 type Received = Datagram | Datagram[] | IteratorResult<Datagram, undefined>;
 
-/** So many that were taken are worth letting go of. */
+/** How many taken datagrams the queue keeps before it is compacted. */
 const COMPACT_MIN = 1024;
 const ONE = 0;
 const STEP = -1;
@@ -94,7 +94,7 @@ export class DatagramReceiver extends Operation {
     return this.#queue.length - this.#first;
   }
 
-  // --- Those who ask ------------------------------------------------------------------------------
+  // --- Callers ------------------------------------------------------------------------------------
 
   /** The next datagram. */
   one(user: object, options: WaitOptions | undefined): Promise<Datagram> {
@@ -280,7 +280,7 @@ export class DatagramReceiver extends Operation {
     if (first === undefined) return;
     if (first.want <= ONE) this.#serve();
     else if (!this.#batching) {
-      // More may arrive in this tick, for callers that take many.
+      // More may arrive in this turn, for callers that take many.
       this.#batching = true;
       queueMicrotask(this.#serveBatch);
     }

@@ -49,21 +49,21 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   /** How many times the socket was changed: what was sent before says nothing about what is sent after. */
   #changes = 0;
   readonly #batches: GsoBatches;
-  /** Whose socket it is. */
+  /** The socket, for tracing and `active()`. */
   subject: Subject | null = null;
   /** Where a datagram without a destination goes, for errors. */
   peer: Destination | null = null;
-  /** Told of a refusal that no call waits for any more. */
+  /** Called when the kernel refuses a datagram whose call has resolved. */
   onRefused: ((error: Error) => void) | null = null;
   readonly #loop: Loop;
   readonly #fd: number;
   readonly #sendsToAddress: boolean;
   #inFlight = 0;
-  /** Those for which there was no block. */
+  /** Datagrams that wait for a block. */
   readonly #waiting: DatagramSend[] = [];
-  /** Those for which a Unix socket had no room. */
+  /** Datagrams that wait for room at a Unix peer. */
   readonly #backlog: DatagramBacklog;
-  /** How many there have been. */
+  /** How many datagrams have been begun. */
   #count = 0;
   readonly #isUnix: boolean;
   readonly #flags: number;
@@ -84,8 +84,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   }
 
   /**
-   * Sends a datagram of UDP without further wishes. Resolves at once if this destination has taken one as
-   * long before: then it leaves with others in the next turn.
+   * Sends a UDP datagram without options. If this destination has taken one that is at least as long, it resolves
+   * at once, and the datagram leaves with others in the next turn.
    */
   sendPlain(data: Uint8Array, destination: Destination): Promise<number> {
     const { length } = data;
@@ -98,9 +98,9 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     return this.send(data, destination, undefined, undefined);
   }
 
-  /** Sends a datagram at once, if nothing is before it and the socket takes it; null if it is to go by the ring. */
+  /** Sends a datagram by a plain call, if none is queued before it and the socket takes it; else null. */
   #sendNow(data: Uint8Array, destination: Destination | null): Promise<number> | null {
-    // While the socket is being connected the order of things is the ring's.
+    // While the socket is being connected, the ring keeps the order.
     if (!this.#isFree || (destination === null && this.peer === null)) return null;
     if (this.#isUnix && this.#backlog.has(destination)) return null;
     if (!isSentNow(this.#loop, data, this.#sentAt)) return null;
@@ -117,19 +117,19 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     return Promise.reject(systemError(sent, 'send', (destination ?? this.peer)?.details));
   }
 
-  /** Whether nothing is before what is sent now. */
+  /** Whether no datagram is queued or in flight. */
   get #isFree(): boolean {
     return this.#idle && this.#waiting.length === 0 && !this.#closed;
   }
 
-  /** The socket is about to change: what was sent leaves first, and says no more about what comes. */
+  /** The socket is about to change: sends what is queued first, and forgets what was learned. */
   invalidate(): void {
     if (this.#batches.flush()) this.#loop.flush();
     this.#changes++;
     this.#routes.clear();
   }
 
-  /** Sends by itself what was part of a batch; nobody waits for it. */
+  /** Sends a datagram of a batch by itself. Its call has resolved, so a failure is reported by the next one. */
   sendAgain(data: Uint8Array, destination: Destination): void {
     this.send(data, destination, undefined, undefined).catch(error => this.refused(error));
   }
@@ -189,7 +189,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     control: Buffer | undefined,
     limit: SendLimit | undefined,
   ): void {
-    // What was sent before goes first.
+    // Batches of earlier calls go first.
     this.#batches.flush();
     send.sender = this;
     send.changes = this.#changes;
@@ -298,7 +298,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     this.settle();
   }
 
-  /** Ends the end if nothing is left of it. */
+  /** Reports the end of `stop` once nothing is in flight. */
   settle(): void {
     if (this.#idle) this.#onStopped?.();
   }
@@ -332,7 +332,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     this.#drop([send]);
   }
 
-  /** Fails those that the kernel does not have. */
+  /** Fails datagrams that the kernel does not have. */
   #drop(sends: DatagramSend[]): void {
     for (const send of sends) send.fail(this.errorOf(ECANCELED, send));
   }

@@ -35,7 +35,7 @@ import { ReceiveBuffers } from '../stream/receive-buffers.js';
 const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
 /** Milliseconds before a listener that ran out of descriptors tries again. */
 const PAUSE_MS = 100;
-/** With so many connections that nobody has asked for, the rest stay in the kernel's backlog. */
+/** How many accepted connections wait for `accept`; the rest stay in the kernel's backlog. */
 const UNDELIVERED_MAX = 256;
 
 /** How many connections are accepted in one go. */
@@ -251,7 +251,7 @@ class Acceptor extends Operation implements Remains {
     return connection;
   }
 
-  /** Ends accepting: those who wait reject, and connections nobody has asked for are closed. */
+  /** Ends accepting: calls that wait reject, and connections that were not handed out are closed. */
   close(): Promise<void> {
     if (this.#closing === null) this.#error = closedError('The listener');
     else this.#drop();
@@ -383,8 +383,8 @@ export class Listener<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Stops listening: calls of `accept` that wait reject with ERR_CLOSED, connections that nobody has
-   * asked for are closed, those handed out go on. A second call waits for the first.
+   * Stops listening: calls of `accept` that wait reject with ERR_CLOSED, and connections that were not handed
+   * out are closed. Those handed out go on. A second call waits for the first.
    */
   close(): Promise<void> {
     return this.#acceptor.close();

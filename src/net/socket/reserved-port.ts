@@ -10,14 +10,14 @@ import { onAnyAddress, resolve } from '../address/resolve.js';
 import { openSocket } from './open-socket.js';
 import { setOption } from './options.js';
 
-/** A port that the system chose, held by a socket that does not listen and so takes no connection. */
+/** A port that the system chose, reserved by a socket that does not listen. */
 export interface ReservedPort {
   readonly port: number;
-  /** Gives it back, when nobody is to listen there any more. */
+  /** Releases the port, once no listener needs it any more. */
   close(): Promise<void>;
 }
 
-/** Has a TCP port chosen that listeners with `reusePort` can share, as `listen` with port 0 would. */
+/** Has the kernel choose a TCP port for several listeners with `reusePort`, as `listen` with port 0 does for one. */
 export async function reservePort(host: string | undefined, ipv6Only: boolean): Promise<ReservedPort> {
   if (host !== undefined) {
     const [address] = await resolve(host, 0);

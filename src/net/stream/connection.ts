@@ -239,8 +239,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Moves all that arrives here to another connection, whose sending side then ends too; or, with `length`,
-   * so many bytes. Resolves to their number, which is smaller if the peer ends before. Neither connection is
+   * Moves all that arrives here to another connection, whose sending side then ends too; with `length`, that
+   * many bytes. Resolves to the number moved, which is smaller if the peer ends before. Neither connection is
    * closed. After an abort what has been read is still written.
    */
   async pipeTo(other: Connection, options: PipeToOptions = {}): Promise<number> {

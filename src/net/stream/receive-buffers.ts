@@ -49,8 +49,8 @@ export class ReceiveBuffers {
   static readonly of = perLoop(loop => new ReceiveBuffers(loop));
 
   /**
-   * The bytes of a completion, the user's to keep. Each is asked for once, in order of completion. If
-   * nobody has seen `last` yet, the result may be both in one.
+   * Copies the bytes of a completion, for the user to keep. Call it once per completion, in order. `last`
+   * is the chunk before, if no user has it yet: the result may be both in one.
    */
   take(length: number, flags: number, last: Buffer | undefined): Buffer {
     const chunk = copyChunk(this.#memory, this.#locate(length, flags), length, last);

@@ -1,6 +1,6 @@
 const NONE = Buffer.alloc(0);
 
-/** With so many bytes or chunks unread receiving stops: the peer's window closes, and it waits. */
+/** The unread bytes, or chunks, at which receiving pauses: the peer's window closes, and it waits. */
 const HIGH_WATER = 256 * 1024;
 const HIGH_WATER_CHUNKS = 1024;
 /** Below this it goes on. */
@@ -28,7 +28,7 @@ export class ReceiveQueue {
     return this.length <= LOW_WATER + wanted && this.chunks <= LOW_WATER_CHUNKS + wanted;
   }
 
-  /** Whether there are so many chunks that to look through them one by one would take long. */
+  /** Whether there are too many chunks to search them one by one. */
   get isScattered(): boolean {
     return this.chunks >= HIGH_WATER_CHUNKS;
   }
@@ -160,5 +160,5 @@ export class ReceiveQueue {
   }
 }
 
-/** Of all connections where nothing has had to wait yet: what is put into it is refused. */
+/** Shared by all connections without unread bytes: it is empty and frozen. */
 export const NO_QUEUE = new ReceiveQueue(Object.freeze([]) as unknown as Buffer[]);

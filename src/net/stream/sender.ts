@@ -34,7 +34,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   /** The writes whose bytes are in the block, then those that wait; null before the first. */
   #writes: Queue<Write> | null = null;
   #block: Block | null = null;
-  /** Set if some sends are to leave without a copy of the kernel's. */
+  /** Set if some sends leave without the kernel's copy. */
   #zeroCopy: ZeroCopy | null = null;
   /** The pinned memory that is being sent. Where the loop ends under it the kernel may have it still. */
   source: Uint8Array | null = null;
@@ -50,7 +50,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   #polling = false;
   /** Whether the kernel connects with the first send, which has not begun. TCP_FASTOPEN_CONNECT, tcp(7) */
   deferred = false;
-  /** Whether someone else has the socket to send: how to have them give up, and nothing leaves here. */
+  /** Set while `hold` has lent the socket: nothing is sent from here. Makes the holder give up. */
   #holder: (() => void) | null = null;
   #error: Error | null = null;
 
@@ -68,7 +68,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     return this.drained && !this.#sending;
   }
 
-  /** Sends of so many bytes leave without a copy of the kernel's; Infinity is none. */
+  /** The smallest send that leaves without the kernel's copy, in bytes; Infinity for none. */
   set zeroCopyFrom(bytes: number) {
     if (this.#zeroCopy === null && bytes === Number.POSITIVE_INFINITY) return;
     this.#zeroCopy ??= new ZeroCopy();
@@ -102,7 +102,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     return promise;
   }
 
-  /** Whether nothing is before what is written now. */
+  /** Whether no write is queued or in flight. */
   get #isFree(): boolean {
     return this.drained && !this.#sending && !this.#waiting && !this.deferred;
   }
@@ -175,7 +175,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   writeBlock(block: Block, length: number): Promise<void> {
     const usable = this.#error === null && !this.ended && !this.loop.closing;
     if (usable && this.drained && !this.#waiting) return this.#writeFilled(block, length);
-    // The block is not to wait with them for those before, whom the peer may never take.
+    // Copied, because the peer may never take the writes before it, and the block must not wait for that.
     const bytes = Buffer.from(block.bytes.subarray(0, length));
     // A block of the reader's loop; this one's may have been closed since.
     block.pool.release(block);
@@ -226,7 +226,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     }
     const end = copyWrites(writes, block.bytes);
     if (end === 0) {
-      // Nothing but empty writes, or one whose bytes are gone.
+      // Only empty writes, or one whose buffer was detached.
       this.loop.blocks.release(block);
       if (first.detached) this.#fail(detachedError());
       else this.#taken();
@@ -317,7 +317,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     const usable = this.#error === null && !this.loop.closing;
     if (this.#polling) {
       this.#polling = false;
-      // What is wrong with the socket is told by the next send.
+      // The next send reports what is wrong with the socket.
       if (usable) this.#taken();
       else this.#fail(this.#error ?? closedError('The loop'));
       return;
@@ -375,7 +375,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     this.settleDrained();
   }
 
-  /** The peer is waited for: the kernel is to connect, also if nothing is written that could go with that. */
+  /** A read waits for the peer: has the kernel connect, even if there are no bytes to send along. */
   connect(): void {
     this.deferred = false;
     this.loop.soon(() => {

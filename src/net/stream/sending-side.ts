@@ -2,16 +2,16 @@ import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import { closedError } from '../../ring/errors.js';
 
-/** What others see of the sending side of a connection: how far it is, and whether all is sent or nothing can be. */
+/** The state of the sending side of a connection: counters, pipes that lead there, and who waits for it to drain. */
 export abstract class SendingSide extends Operation {
-  /** Whom it sends to, see `peerNameOf`. */
+  /** The peer, see `peerNameOf`. */
   readonly peer: string;
   /** Bytes that the kernel has taken. */
   bytesWritten = 0;
   /** Bytes of writes that it has not taken. */
   bufferedAmount = 0;
   #ended = false;
-  /** How to have each pipe end that leads here: it may wait for bytes that never come. */
+  /** Ends each pipe that leads here, as it may wait for bytes that never come. */
   #pipes: Set<(error: Error) => void> | null = null;
   #onDrained: (() => void)[] | null = null;
 
@@ -24,15 +24,15 @@ export abstract class SendingSide extends Operation {
     return 'write';
   }
 
-  /** Whether there is nothing to wait for before the socket is closed. */
+  /** Whether nothing is queued or in flight. */
   abstract get idle(): boolean;
 
-  /** Whether nothing may be written after what was. */
+  /** Whether writing has ended: what is written now is refused. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Nothing may be written after this: pipes send what they have, and end. */
+  /** Ends writing: what was written still goes out, and pipes end once they have sent what they have. */
   end(): void {
     if (this.piped) this.endPipes(closedError('The other connection'));
     this.#ended = true;
@@ -73,7 +73,7 @@ export abstract class SendingSide extends Operation {
     if (this.#onDrained !== null) this.#onDrained = this.#onDrained.filter(other => other !== callback);
   }
 
-  /** All is sent, or nothing more can be: those who wait for that are told. */
+  /** Calls those who wait for the drain, once everything is sent or sending has failed. */
   protected settleDrained(): void {
     const callbacks = this.#onDrained;
     if (callbacks === null || !this.idle) return;

@@ -57,7 +57,7 @@ export class ZeroCopySend extends Operation {
 
 /** The sends of one connection that leave without a copy: made when the first is wanted. */
 export class ZeroCopy {
-  /** Sends of so many bytes do. */
+  /** The smallest send that leaves without a copy, in bytes. */
   from = Number.POSITIVE_INFINITY;
   /** The one that has not completed for the first time. */
   send: ZeroCopySend | null = null;
