@@ -23,9 +23,7 @@ class BlockOperation extends AbortableOperation<number> {
     writes: boolean,
     fd: number,
     block: Block,
-    from: number,
-    length: number,
-    position: number,
+    { from, length, position }: Piece,
     signal: AbortSignal | undefined,
   ): Promise<number> {
     this.#syscall = writes ? 'write' : 'read';
@@ -55,18 +53,25 @@ export function readBlock(
   position: number,
   signal?: AbortSignal,
 ): Promise<number> {
-  return operations.take(loop).run(false, fd, block, 0, length, position, signal);
+  return operations.take(loop).run(false, fd, block, { from: 0, length, position }, signal);
 }
 
-/** Writes up to `length` bytes of a block, from `from` on; resolves to the number. */
+/** Writes a piece of a block; resolves to the number of bytes, which may be fewer. */
 export function writeBlock(
   loop: Loop,
   fd: number,
   block: Block,
-  from: number,
-  length: number,
-  position: number,
+  piece: Piece,
   signal?: AbortSignal,
 ): Promise<number> {
-  return operations.take(loop).run(true, fd, block, from, length, position, signal);
+  return operations.take(loop).run(true, fd, block, piece, signal);
+}
+
+/** A part of a block, and where it goes in the file. */
+interface Piece {
+  /** Where it begins in the block. */
+  from: number;
+  /** In bytes. */
+  length: number;
+  position: number;
 }

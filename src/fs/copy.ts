@@ -140,7 +140,13 @@ class Copy {
     const { fd, hasPosition } = this.#target;
     for (let done = 0; done < length; ) {
       const to = hasPosition ? this.#position + at + done : -1;
-      const count = await writeBlock(this.#loop, fd, block, done, length - done, to, this.#signal);
+      const count = await writeBlock(
+        this.#loop,
+        fd,
+        block,
+        { from: done, length: length - done, position: to },
+        this.#signal,
+      );
       done += count;
       this.#copied += count;
     }

@@ -105,14 +105,16 @@ export class DirectFile implements TransferOwner {
   async read(bytes: Buffer, offset: number, length: number): Promise<number> {
     const loop = this.#loop;
     if (isPrivate(length)) return readPrivate(loop, this.#file, bytes, offset, length, -1);
-    const read = readBytes(loop, this, this.#file, null, bytes, bytes.length, offset, length, -1);
+    const transfer = { buffer: null, bytes, offset, length, position: -1 };
+    const read = readBytes(loop, this, this.#file, transfer, bytes.length);
     return (await read).bytesRead;
   }
 
   /** At `position`, unless it was opened to append. */
   async write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<number> {
     const loop = this.#loop;
-    const write = writeBytes(loop, this, this.#file, null, bytes, bytes.length, offset, length, position);
+    const transfer = { buffer: null, bytes, offset, length, position };
+    const write = writeBytes(loop, this, this.#file, transfer, bytes.length);
     return (await write).bytesWritten;
   }
 

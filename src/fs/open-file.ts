@@ -194,9 +194,7 @@ export abstract class OpenFile extends EventEmitter {
     if (this.#nonblocking && !this.hasPosition) {
       return readAtOnce(this.#fd, transfer).finally(() => this.transferEnded());
     }
-    const { buffer, bytes, offset, length, position } = transfer;
-    const target = buffer as ArrayBufferView;
-    return readBytes(this.#loop, this, this.#fd, target, bytes, size, offset, length, position, done);
+    return readBytes(this.#loop, this, this.#fd, transfer as Transfer<ArrayBufferView>, size, done);
   }
 
   /** How writes are made at once; null if none is, for now or at all. */
@@ -224,7 +222,7 @@ export abstract class OpenFile extends EventEmitter {
    * @param done how many of them have been written already.
    */
   protected writeNow(transfer: Transfer, size: number, done = 0): Promise<Written> {
-    const { buffer, bytes, offset, length, position } = transfer;
+    const { buffer, length } = transfer;
     const count = done === 0 ? this.#writeInline(transfer, size) : done;
     if (count !== 0 && count === length) return Promise.resolve({ bytesWritten: length, buffer });
     this.#pending++;
@@ -232,7 +230,7 @@ export abstract class OpenFile extends EventEmitter {
       return writeAtOnce(this.#fd, transfer).finally(() => this.transferEnded());
     }
     this.#changes++;
-    return writeBytes(this.#loop, this, this.#fd, buffer, bytes, size, offset, length, position, count);
+    return writeBytes(this.#loop, this, this.#fd, transfer, size, count);
   }
 
   /** @internal Writes a part of a whole at the current position; resolves to how much that is. */

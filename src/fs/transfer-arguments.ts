@@ -29,9 +29,9 @@ export interface WriteOptions {
 }
 
 /** What is to be moved. */
-export interface Transfer {
+export interface Transfer<T = ArrayBufferView | string> {
   /** The user's object. */
-  buffer: ArrayBufferView | string;
+  buffer: T;
   /** Its bytes. */
   bytes: Uint8Array;
   offset: number;

@@ -10,6 +10,7 @@ import { EINTR, isCancelled } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SECTOR_MAX, sectorsOf } from './sectors.js';
+import type { Transfer } from './transfer-arguments.js';
 
 const NO_BYTES = new Uint8Array(0);
 /** The smallest O_DIRECT transfer for which a registered buffer pays off, in bytes. */
@@ -76,13 +77,9 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   run(
     owner: TransferOwner,
     fd: number,
-    buffer: unknown,
-    bytes: Uint8Array,
+    { buffer, bytes, offset, length, position }: Transfer<unknown>,
     size: number,
-    offset: number,
-    length: number,
-    position: number,
-    done = 0,
+    done: number,
   ): Promise<T> {
     this.#owner = owner;
     this.#buffer = buffer;
@@ -305,45 +302,35 @@ const writes = new OperationPool(WriteOperation);
 
 /**
  * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) from the current one. Fewer
- * are read at the end of the file, or where no more is there for now. `buffer` is what holds the bytes,
- * `size` how many it had when the call was made, `done` how many of `length` have been read already.
+ * are read at the end of the file, or where no more is there for now.
+ * @param size how many bytes the buffer had when the call was made.
+ * @param done how many of `length` have been read already.
  */
 export function readBytes<T>(
   loop: Loop,
   owner: TransferOwner,
   fd: number,
-  buffer: T,
-  bytes: Uint8Array,
+  transfer: Transfer<T>,
   size: number,
-  offset: number,
-  length: number,
-  position: number,
   done = 0,
 ): Promise<ReadResult<T>> {
   const operation = reads.take(loop);
-  return operation.run(owner, fd, buffer, bytes, size, offset, length, position, done) as Promise<
-    ReadResult<T>
-  >;
+  return operation.run(owner, fd, transfer, size, done) as Promise<ReadResult<T>>;
 }
 
 /**
- * Writes `length` bytes from `bytes[offset]`, of which `done` have been written already; fewer only if an error keeps
- * it from the rest.
+ * Writes `length` bytes from `bytes[offset]`; fewer only if an error keeps it from the rest.
+ * @param size how many bytes the buffer had when the call was made.
+ * @param done how many of `length` have been written already.
  */
 export function writeBytes<T>(
   loop: Loop,
   owner: TransferOwner,
   fd: number,
-  buffer: T,
-  bytes: Uint8Array,
+  transfer: Transfer<T>,
   size: number,
-  offset: number,
-  length: number,
-  position: number,
   done = 0,
 ): Promise<WriteResult<T>> {
   const operation = writes.take(loop);
-  return operation.run(owner, fd, buffer, bytes, size, offset, length, position, done) as Promise<
-    WriteResult<T>
-  >;
+  return operation.run(owner, fd, transfer, size, done) as Promise<WriteResult<T>>;
 }

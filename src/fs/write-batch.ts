@@ -4,10 +4,10 @@ import type { WriteResult } from './transfer.js';
 import type { Transfer } from './transfer-arguments.js';
 
 type Result = WriteResult<ArrayBufferView | string>;
-type Write = (transfer: Transfer, size: number) => Promise<Result>;
+type WriteCall = (transfer: Transfer, size: number) => Promise<Result>;
 
 /** One call that waits its turn. */
-class Waiting implements Deferred<Result> {
+class WaitingWrite implements Deferred<Result> {
   resolve!: (result: Result) => void;
   reject!: (error: unknown) => void;
   readonly transfer: Transfer;
@@ -24,11 +24,11 @@ class Waiting implements Deferred<Result> {
  * of a log cost little more than one. Each gets its own result, or its own error.
  */
 export class WriteBatch {
-  readonly #write: Write;
-  readonly #waiting: Waiting[] = [];
+  readonly #write: WriteCall;
+  readonly #waiting: WaitingWrite[] = [];
   #length = 0;
 
-  constructor(write: Write) {
+  constructor(write: WriteCall) {
     this.#write = write;
   }
 
@@ -38,7 +38,7 @@ export class WriteBatch {
   }
 
   add(transfer: Transfer): Promise<Result> {
-    const waiting = new Waiting(transfer);
+    const waiting = new WaitingWrite(transfer);
     this.#waiting.push(waiting);
     this.#length += transfer.length;
     return promiseOf(waiting);

@@ -3,14 +3,14 @@ import type { ErrorDetails } from '../../ring/errors.js';
 import { CallLimit } from '../socket/call-limit.js';
 
 /** What can be given up. */
-export interface Limited {
+export interface LimitedSend {
   cancel(): void;
 }
 
 /** A caller's signal and timeout for one datagram, or for all of a list. */
 export class SendLimit extends CallLimit {
   readonly #details: ErrorDetails | undefined;
-  readonly #sends = new Set<Limited>();
+  readonly #sends = new Set<LimitedSend>();
 
   /** @param details the address in errors. */
   constructor(options: WaitOptions, details: ErrorDetails | undefined) {
@@ -18,11 +18,11 @@ export class SendLimit extends CallLimit {
     this.#details = details;
   }
 
-  add(send: Limited): void {
+  add(send: LimitedSend): void {
     this.#sends.add(send);
   }
 
-  delete(send: Limited): void {
+  delete(send: LimitedSend): void {
     this.#sends.delete(send);
   }
 

@@ -5,7 +5,7 @@ import { OperationPool } from '../../loop/pool.js';
 import { rejectTraced } from '../../loop/traced.js';
 import { EAGAIN } from '../../ring/errno.js';
 import type { Destination } from './destination.js';
-import type { Limited, SendLimit } from './send-limit.js';
+import type { LimitedSend, SendLimit } from './send-limit.js';
 
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = Buffer.alloc(0);
@@ -30,7 +30,7 @@ export interface SendOwner {
 }
 
 /** One datagram, from the call until the kernel has taken it. */
-export class DatagramSend extends Operation implements Deferred<number>, Limited {
+export class DatagramSend extends Operation implements Deferred<number>, LimitedSend {
   resolve!: Deferred<number>['resolve'];
   reject!: (error: unknown) => void;
   sender: SendOwner | null = null;

@@ -8,13 +8,13 @@ import { closedError, errorFrom, stateError } from '../../ring/errors.js';
 import { POLLOUT } from '../../ring/flags.js';
 
 /** One `write()` that is not yet whole in the kernel. */
-class Write extends Waiter<void> {
+class PipeWrite extends Waiter<void> {
   data: Uint8Array;
   readonly length: number;
   /** Bytes that are in a block, or written. */
   copied = 0;
 
-  constructor(data: Uint8Array, forget: (write: Write) => void) {
+  constructor(data: Uint8Array, forget: (write: PipeWrite) => void) {
     super('write', forget as (waiter: Waiter<void>) => void);
     this.data = data;
     this.length = data.length;
@@ -33,7 +33,7 @@ class Write extends Waiter<void> {
 export class PipeWriter extends Operation implements BlockWaiter {
   bytesWritten = 0;
   readonly #fd: number;
-  readonly #writes: Write[] = [];
+  readonly #writes: PipeWrite[] = [];
   #block: Block | null = null;
   /** What of the block is left to write. */
   #from = 0;
@@ -60,7 +60,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
   /** Resolves when the kernel has taken every byte. */
   write(data: Uint8Array, options: WaitOptions | undefined): Promise<void> {
     if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
-    const write = new Write(data, gone => this.#forget(gone));
+    const write = new PipeWrite(data, gone => this.#forget(gone));
     const promise = write.wait(options);
     this.#writes.push(write);
     if (this.slot < 0 && !this.#waiting) this.#go();
@@ -68,7 +68,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
   }
 
   /** One that has begun goes on to its end, or the reader would see half of it; its buffer is the caller's again. */
-  #forget(write: Write): void {
+  #forget(write: PipeWrite): void {
     if (write.copied === 0) this.#writes.splice(this.#writes.indexOf(write), 1);
     else if (!write.detached) write.data = Uint8Array.from(write.data);
   }

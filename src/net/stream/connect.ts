@@ -153,7 +153,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   }
   checkLocal(options);
   const loop = currentLoop();
-  const limit = new Limit({ signal, timeout });
+  const limit = new ConnectLimit({ signal, timeout });
   let tried: InetAddress | undefined;
   try {
     if (path !== undefined) return await connectToPath(loop, path, options, limit);
@@ -200,7 +200,7 @@ async function connectToPath(
   loop: Loop,
   path: string,
   options: ConnectOptions,
-  limit: Limit,
+  limit: ConnectLimit,
 ): Promise<Connection> {
   const name = new UnixName(path, 'connect');
   try {
@@ -220,7 +220,7 @@ async function connectTo(
   address: SocketAddress,
   name: SocketAddress,
   options: ConnectOptions,
-  limit: Limit,
+  limit: ConnectLimit,
   signal: AbortSignal,
 ): Promise<Connection> {
   // Checked before there is a descriptor to lose.
@@ -256,7 +256,7 @@ function prepare(fd: number, options: ConnectOptions, { family }: InetAddress): 
 }
 
 /** The caller's signal and timeout as one signal. */
-class Limit extends CallLimit {
+class ConnectLimit extends CallLimit {
   readonly #controller = new AbortController();
 
   override onAbort(): void {

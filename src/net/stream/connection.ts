@@ -18,7 +18,7 @@ import { type LinesOptions, linesOf } from './lines.js';
 import { type PipeToOptions, pipeTo } from './pipe-to.js';
 import { peek, readExactly, readInto, readUntil, recvFds } from './read-calls.js';
 import { sendFds } from './send-fds.js';
-import { checkSendFile, type SendFileOptions, sendFile } from './send-file.js';
+import { type SendFileOptions, sendFile } from './send-file.js';
 import { Socket } from './stream-socket.js';
 import { WebStreams } from './web-streams.js';
 import { sendParts, writeParts } from './write-calls.js';
@@ -233,9 +233,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * @param file a FileHandle, of this package or of Node's, or a descriptor.
    */
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
-    checkSendFile(file, options);
-    if (this.#endpoint.sender.ended) throw closedError('The connection');
-    return sendFile(this.#endpoint.loop, this.#endpoint.sender, this.fd, file, options);
+    return sendFile(this.#endpoint, file, options);
   }
 
   /**

@@ -32,7 +32,7 @@ const LEND_MIN = 16 * 1024;
  * Large pieces are sent from where the kernel has put them, small ones from a block. What comes beyond
  * waits at the receiver, which stops receiving when that is too much.
  */
-class Pipe implements Sink, BlockWaiter {
+class Forwarding implements Sink, BlockWaiter {
   /** Bytes taken from the receiver. */
   moved = 0;
   /** Why nothing more can be sent. */
@@ -226,7 +226,7 @@ async function pipe(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   const { receiver } = from.remains;
-  const pipe = new Pipe(receiver, sender, length);
+  const pipe = new Forwarding(receiver, sender, length);
   if (sender.error !== null) throw errorFrom(sender.error);
   const end = (error: Error): void => receiver.unforward(pipe, error);
   sender.addPipe(end);

@@ -1,6 +1,5 @@
 import { AbortableOperation } from '../../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../../loop/blocks.js';
-import type { Loop } from '../../loop/loop.js';
 import { checkWait } from '../../loop/waiter.js';
 import { withBlock } from '../../loop/with-block.js';
 import { checkFd, checkInt, checkSignal } from '../../ring/check.js';
@@ -9,8 +8,8 @@ import { argTypeError, closedError } from '../../ring/errors.js';
 import { POLLOUT } from '../../ring/flags.js';
 import { checkOptions, optionNames } from '../../ring/options.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
-import type { Sender } from './sender.js';
 
 /** A file's descriptor, or what has one. */
 export type SendableFile = { readonly fd: number } | number;
@@ -45,8 +44,7 @@ export function descriptorOf(file: SendableFile): number {
   return checkFd(file.fd);
 }
 
-/** Checks what `sendFile` is given. */
-export function checkSendFile(file: SendableFile, options: SendFileOptions): void {
+function checkSendFile(file: SendableFile, options: SendFileOptions): void {
   descriptorOf(file);
   checkOptions(options, SEND_FILE_OPTIONS);
   const { offset, length, signal, timeout } = options;
@@ -63,15 +61,16 @@ export function checkSendFile(file: SendableFile, options: SendFileOptions): voi
  * thread of the kernel for each peer that does not read; the CPU time is the same.
  */
 export async function sendFile(
-  loop: Loop,
-  sender: Sender,
-  socket: number,
+  endpoint: Endpoint,
   file: SendableFile,
-  { offset = 0, length = Number.POSITIVE_INFINITY, signal, timeout }: SendFileOptions,
+  options: SendFileOptions,
 ): Promise<number> {
-  return whileHeld(sender, { signal, timeout }, signal =>
-    // Read now: the file may have been closed while writes went out.
-    send(loop, sender, socket, descriptorOf(file), offset, length, signal),
+  checkSendFile(file, options);
+  if (endpoint.sender.ended) throw closedError('The connection');
+  const { offset = 0, length = Number.POSITIVE_INFINITY, signal, timeout } = options;
+  return whileHeld(endpoint.sender, { signal, timeout }, signal =>
+    // The descriptor is read only now: the file may have been closed while writes went out.
+    send(endpoint, descriptorOf(file), offset, length, signal),
   );
 }
 
@@ -105,10 +104,9 @@ class BlockSend extends AbortableOperation<number> {
   }
 }
 
+/** Sends the bytes of a file from `offset` on, up to `length`. */
 async function send(
-  loop: Loop,
-  sender: Sender,
-  socket: number,
+  { loop, sender, fd: socket }: Endpoint,
   file: number,
   offset: number,
   length: number,

@@ -12,7 +12,7 @@ import { detailsOf } from '../socket/peer-name.js';
 import { Queue } from '../socket/queue.js';
 import { isSentNow, restOf, sendNow } from './send-now.js';
 import { SendingSide } from './sending-side.js';
-import { copyWrites, lengthToCopy, NO_BYTES, rewind, Write } from './write.js';
+import { copyWrites, lengthToCopy, NO_BYTES, PendingWrite, rewind } from './write.js';
 import { ZeroCopy } from './zero-copy-send.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
@@ -32,7 +32,7 @@ function detachedError(): UasyncError {
 export class Sender extends SendingSide implements BlockWaiter {
   readonly #fd: number;
   /** The writes whose bytes are in the block, then those that wait; null before the first. */
-  #writes: Queue<Write> | null = null;
+  #writes: Queue<PendingWrite> | null = null;
   #block: Block | null = null;
   /** Set if some sends leave without the kernel's copy. */
   #zeroCopy: ZeroCopy | null = null;
@@ -93,7 +93,7 @@ export class Sender extends SendingSide implements BlockWaiter {
       if (this.drained && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
       data = Buffer.from(data);
     }
-    const write = Write.of(data, data.length, 0);
+    const write = PendingWrite.of(data, data.length, 0);
     const promise = promiseOf(write);
     // Without the kernel's copy too the bytes would have to stay as they are for longer than the call.
     if (this.#zeroCopy === null || data.length < this.#zeroCopy.from) write.address = pinnedAddress(data);
@@ -119,7 +119,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     return restOf(this.loop, data, sent);
   }
 
-  #push(write: Write): void {
+  #push(write: PendingWrite): void {
     this.#writes ??= new Queue();
     this.#writes.push(write);
     this.bufferedAmount += write.length;
@@ -133,7 +133,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   hold(giveUp: () => void): Promise<void> {
     if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
     if (this.loop.closing) return Promise.reject(closedError('The loop'));
-    const write = Write.of(NO_BYTES, 0, 0);
+    const write = PendingWrite.of(NO_BYTES, 0, 0);
     const promise = promiseOf(write);
     write.holder = giveUp;
     this.#push(write);
@@ -188,7 +188,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     if (this.ended || this.loop.closing) {
       return Promise.reject(closedError(this.ended ? 'The connection' : 'The loop'));
     }
-    const write = Write.of(NO_BYTES, length, 0);
+    const write = PendingWrite.of(NO_BYTES, length, 0);
     const promise = promiseOf(write);
     write.address = address;
     this.#push(write);
@@ -196,7 +196,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   #writeFilled(block: Block, length: number): Promise<void> {
-    const write = Write.of(NO_BYTES, length, length);
+    const write = PendingWrite.of(NO_BYTES, length, length);
     const promise = promiseOf(write);
     this.#writes ??= new Queue();
     this.#writes.push(write);
@@ -237,7 +237,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   /** The kernel reads pinned memory itself; the write keeps it from being collected. */
-  #sendInPlace(write: Write): void {
+  #sendInPlace(write: PendingWrite): void {
     const length = Math.min(write.length - write.copied, BLOCK_MAX);
     const from = write.address + write.copied;
     write.copied += length;

@@ -6,14 +6,14 @@ export const NO_BYTES = Buffer.alloc(0);
 const NOTHING = (): void => {};
 
 /** Writes that were taken, of all connections of this thread: used again instead of allocated. */
-const spare: Write[] = [];
+const spare: PendingWrite[] = [];
 const SPARE_MAX = 1024;
 
 /** One `write()` that the kernel has not taken whole yet. */
-export class Write implements Deferred<void>, Queued<Write> {
+export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
   resolve: Deferred<void>['resolve'] = NOTHING;
   reject: (error: unknown) => void = NOTHING;
-  next: Write | null = null;
+  next: PendingWrite | null = null;
   /** Bytes that are in a block, or sent. */
   copied = 0;
   length = 0;
@@ -27,8 +27,8 @@ export class Write implements Deferred<void>, Queued<Write> {
   private constructor() {}
 
   /** A write of `length` bytes, `copied` of which are in a block. Its promise is yet to be made. */
-  static of(data: Uint8Array, length: number, copied: number): Write {
-    const write = spare.pop() ?? new Write();
+  static of(data: Uint8Array, length: number, copied: number): PendingWrite {
+    const write = spare.pop() ?? new PendingWrite();
     write.data = data;
     write.length = length;
     write.copied = copied;
@@ -65,7 +65,7 @@ export class Write implements Deferred<void>, Queued<Write> {
 }
 
 /** How many bytes of the writes that may leave together are to be copied, up to `max`. */
-export function lengthToCopy(writes: Queue<Write>, max: number): number {
+export function lengthToCopy(writes: Queue<PendingWrite>, max: number): number {
   let length = 0;
   for (let write = writes.first; write?.copies && length < max; write = write.next) {
     length += write.length - write.copied;
@@ -74,7 +74,7 @@ export function lengthToCopy(writes: Queue<Write>, max: number): number {
 }
 
 /** Fills `bytes` from these writes; returns how far. */
-export function copyWrites(writes: Queue<Write>, bytes: Buffer): number {
+export function copyWrites(writes: Queue<PendingWrite>, bytes: Buffer): number {
   let end = 0;
   for (let write = writes.first; write?.copies && !write.detached; write = write.next) {
     const length = Math.min(write.length - write.copied, bytes.length - end);
@@ -88,8 +88,8 @@ export function copyWrites(writes: Queue<Write>, bytes: Buffer): number {
 }
 
 /** What was copied last, `rest`, has not left: it is to be copied once more. */
-export function rewind(writes: Queue<Write>, rest: Uint8Array): void {
-  const copied: Write[] = [];
+export function rewind(writes: Queue<PendingWrite>, rest: Uint8Array): void {
+  const copied: PendingWrite[] = [];
   for (let write = writes.first; write !== null; write = write.next)
     if (write.copied !== 0) copied.push(write);
   let left = rest.length;
