@@ -2,7 +2,7 @@ import type { InspectOptionsStylized } from 'node:util';
 import * as abi from './abi.js';
 import { checkDuration, checkInt, checkU32, checkUint8Array, microseconds } from './check.js';
 import { CompletionQueue } from './completion-queue.js';
-import { type CompletionSource, copyCqesInto, copyNewCqes, forEachCqe, reap } from './completions.js';
+import { copyCqesInto, copyNewCqes, forEachCqe, reap } from './completions.js';
 import type { Cqe, CqeSink } from './cqe.js';
 import { EAGAIN, EINVAL } from './errno.js';
 import { systemError } from './errors.js';
@@ -26,7 +26,7 @@ import { SubmissionQueue } from './submission-queue.js';
  * Entries are filled through `getSqe()` and reach the kernel with `submit()`; completions come back
  * through `copyCqes()`. One thread uses a ring; there may be many rings.
  */
-export class Ring extends Registrations implements CompletionSource {
+export class Ring extends Registrations {
   /** The SETUP_ flags that the kernel agreed to. */
   readonly flags: number;
   /** The FEAT_ flags of this kernel. */
