@@ -13,6 +13,7 @@ import type { RequestInfo } from './request-info.js';
 import { HttpResponse, headerList, impliedType, isOwnResponse, takeSource } from './response.js';
 import { NO_LENGTH, ResponseHead } from './response-head.js';
 import { type Pieces, piecesOf, type Stream, StreamSender } from './stream-body.js';
+import type { Transport } from './transport.js';
 
 /** The connection that a request has come by. */
 export interface AnsweringOwner {
@@ -26,8 +27,7 @@ export interface AnsweringOwner {
   setLast(): void;
   answered(): void;
   cut(error: Error): void;
-  /** Sends a special body behind its head. */
-  sendSpecial(body: SpecialBody, answering: Answering): Promise<void>;
+  readonly transport: Transport;
 }
 
 interface Thenable {
@@ -98,6 +98,8 @@ export class Answering {
     let source: Source;
     if (isOwnResponse(answer)) {
       source = takeSource(answer);
+      if (typeof source === 'object' && source !== null && isSpecial(source))
+        return this.#sendSpecial(answer, source);
       head = new ResponseHead(answer.status, answer.statusText, headerList(answer), impliedType(answer));
     } else {
       source = takeForeign(answer as Response);
@@ -136,11 +138,29 @@ export class Answering {
     return this.head.version === 10 ? 'keep-alive' : '';
   }
 
-  #sendLater(head: ResponseHead, source: Stream | SpecialBody): boolean {
-    if (isSpecial(source)) {
-      this.#owner.sendSpecial(source, this).then(this.#finished, this.#fail);
-      return false;
-    }
+  #sendSpecial(answer: HttpResponse, source: SpecialBody): false {
+    const { outlet, transport } = this.#owner;
+    const { status, statusText } = answer;
+    const target = {
+      request: this.head,
+      status,
+      statusText,
+      list: headerList(answer),
+      outlet,
+      transport,
+      begin: (head: ResponseHead, length: number) => {
+        if (this.#owner.closed) throw new UasyncError('ERR_CLOSED', 'The connection is closed');
+        if (head.close) this.#owner.setLast();
+        const connection = this.connection();
+        this.status = head.status;
+        outlet.head(head.text(length, connection));
+      },
+    };
+    source.send(target).then(this.#finished, this.#fail);
+    return false;
+  }
+
+  #sendLater(head: ResponseHead, source: Stream): boolean {
     const pieces = piecesOf(source);
     if (this.head.method === 'HEAD') {
       pieces.cancel(undefined).catch(() => {});
@@ -205,7 +225,7 @@ export class Answering {
     }
     this.#failing = true;
     const status = refusedStatus(error);
-    if (status !== 0) owner.setLast();
+    if (status !== 0 && status !== 404) owner.setLast();
     if (onError === undefined) {
       if (status === 0) printError(error);
       if (!started) this.#answer(plain(status === 0 ? 500 : status));
@@ -239,15 +259,17 @@ function plain(status: number): HttpResponse {
 
 const STATUS_TEXTS: Record<number, string> = {
   400: 'Bad Request',
+  404: 'Not Found',
   408: 'Request Timeout',
   413: 'Payload Too Large',
   500: 'Internal Server Error',
 };
 
-/** The status of what has failed since the request's body was refused; else 0. */
+/** The status of what has failed since the request's body was refused, or a file is not there; else 0. */
 function refusedStatus(error: unknown): number {
   const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
-  return code === 'ERR_HTTP_BODY' && typeof status === 'number' ? status : 0;
+  const isOurs = code === 'ERR_HTTP_BODY' || code === 'ERR_HTTP_FILE';
+  return isOurs && typeof status === 'number' ? status : 0;
 }
 
 function noResponse(value: unknown): TypeError {
@@ -275,9 +297,16 @@ function headOfForeign(response: Response): ResponseHead {
   return new ResponseHead(status, checkReason(response.statusText), list, null);
 }
 
-/** Nobody gets it: its body is told. */
+/** The peer has gone: the body is cancelled. */
 function discard(answer: unknown): void {
   try {
+    if (isOwnResponse(answer as object)) {
+      const source = takeSource(answer as HttpResponse);
+      if (source !== null && typeof source === 'object' && isSpecial(source)) {
+        source.discard();
+        return;
+      }
+    }
     const { body } = answer as Response;
     if (body !== null && !body.locked) body.cancel().catch(() => {});
   } catch {

@@ -4,8 +4,12 @@ import { ReadableStream } from 'node:stream/web';
 import { isAnyArrayBuffer, isArrayBuffer, isUint8Array } from 'node:util/types';
 import { withCode } from '../ring/errors.js';
 import { bytesIn } from '../ring/views.js';
+import type { Head } from './head.js';
 import { IncomingBody } from './incoming-body.js';
+import type { Outlet } from './outlet.js';
 import { platform } from './platform.js';
+import type { ResponseHead } from './response-head.js';
+import type { Transport } from './transport.js';
 
 /** Node's types have it for its own streams only. */
 const { isDisturbed } = nodeStream as unknown as { isDisturbed(stream: ReadableStream): boolean };
@@ -20,12 +24,31 @@ export type BodyInit =
   | FormData
   | ReadableStream
   | AsyncIterable<Uint8Array | string>
+  | SpecialBody
   | null
   | undefined;
 
-/** What answers with something that is not in memory, a file for one. */
+/** What a special body is sent by. */
+export interface SpecialTarget {
+  readonly request: Head;
+  readonly status: number;
+  readonly statusText: string;
+  /** The headers of the response, names and values in turns. */
+  readonly list: readonly string[];
+  readonly outlet: Outlet;
+  readonly transport: Transport;
+  /** Sends the head of the answer, for a body of `length` bytes. */
+  begin(head: ResponseHead, length: number): void;
+}
+
+/** A body that answers by itself, from something that is not in memory: a file. */
 export interface SpecialBody {
+  /** Tells it from other bodies. */
   readonly isSpecialBody: true;
+  /** Answers; what it rejects with before `begin` is the handler's failure. */
+  send(target: SpecialTarget): Promise<void>;
+  /** It is not sent. */
+  discard(): void;
 }
 
 /** A body as it is kept. */

@@ -3,7 +3,6 @@ import { UasyncError } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { Answering, type AnsweringOwner } from './answering.js';
 import { Arrival, type ArrivalOwner } from './arrival.js';
-import type { SpecialBody } from './body.js';
 import type { Head } from './head.js';
 import { type BodySource, IncomingBody } from './incoming-body.js';
 import { requestRefused } from './observe.js';
@@ -17,10 +16,10 @@ import { requestUrl } from './target.js';
 import type { Transport, TransportOwner } from './transport.js';
 import type { Upgraded } from './upgrade.js';
 
-/** What is left of a body that nobody has read is skipped, up to this size. */
+/** The rest of a body that was not read is skipped, up to this size. */
 const SKIP_MAX = 256 * 1024;
 
-/** After so many pipelined requests Node's event loop goes round. */
+/** After this many pipelined requests Node's event loop goes round. */
 const BURST_MAX = 64;
 
 /** What a connection waits for, and since when. */
@@ -158,7 +157,7 @@ export class HttpConnection
   isLast(): boolean {
     const body = this.#arrival.body;
     const head = this.#head!;
-    // What nobody asks for is skipped if it is small and comes; a peer that waits to be asked may send it or not.
+    // A small body that is not asked for is skipped; a peer that waits to be asked may send it or not.
     const unread = body !== null && !body.wanted && (this.#expectsContinue || head.contentLength > SKIP_MAX);
     this.#last ||= unread || this.server.stopping || (this.#ended && !this.#arrival.hasRest);
     return this.#last;
@@ -349,10 +348,6 @@ export class HttpConnection
 
   get options(): HttpOptions {
     return this.server.options;
-  }
-
-  sendSpecial(_body: SpecialBody, _answering: Answering): Promise<void> {
-    throw new UasyncError('ERR_INVALID_STATE', 'No such body');
   }
 
   // --- What a request is asked --------------------------------------------------------------------

@@ -1,6 +1,6 @@
 import { type Deferred, promiseOf } from '../loop/deferred.js';
 
-/** With so many bytes waiting no more are received until some have been read. */
+/** While this many bytes wait no more are received. */
 const HIGH_WATER = 64 * 1024;
 
 /** Where a body comes from. */
@@ -19,7 +19,7 @@ export class IncomingBody {
   readonly #chunks: Buffer[] = [];
   #size = 0;
   #wanted = false;
-  /** Whether all of it is to be kept until its end. */
+  /** Whether all of it is kept until its end. */
   #collecting = false;
   #complete = false;
   #error: Error | null = null;

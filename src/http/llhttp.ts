@@ -20,10 +20,10 @@ const REQUEST = 1;
 
 /** Up to this size a body's bytes share memory with others. */
 const POOLED_MAX = 2048;
-/** Bytes beside those of a chunked body: so many, and so many for each of its bytes. */
+/** The most bytes beside those of a chunked body: a number, and a number for each of its bytes. */
 const FRAMING_MAX = 16 * 1024;
 const FRAMING_SHARE = 16;
-/** So many parsers that are not in use are kept. */
+/** The most unused parsers that are kept. */
 const SPARE_MAX = 256;
 
 interface Exports {
@@ -213,7 +213,7 @@ export class Parser {
   }
 
   /**
-   * Whether far more bytes say how long the body's pieces are than are in them: extensions of chunks and trailers have no limit of their
+   * Whether far more bytes frame the body than are in it: extensions of chunks and trailers have no limit of their
    * own. A body that comes byte by byte, each in a chunk, has five for each.
    */
   get isBloated(): boolean {

@@ -1,8 +1,9 @@
 import type { ListenOptions } from '../net/listen/listen.js';
-import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
+import { checkDuration, checkFunction, checkInt, checkObject, checkSignal } from '../ring/check.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import type { RequestInfo } from './request-info.js';
 import type { HttpResponse } from './response.js';
+import type { HttpTlsOptions } from './tls-transport.js';
 
 /** What a handler may return. */
 export type Answer = Response | HttpResponse;
@@ -36,15 +37,17 @@ export interface HttpOptions extends Omit<ListenOptions, 'receiveFds' | 'signal'
   onError?:
     | ((error: unknown, request: Request) => Answer | undefined | Promise<Answer | undefined>)
     | undefined;
+  /** TLS: HTTPS with these of the options of `tls.createServer`, by `node:tls`. */
+  tls?: HttpTlsOptions | undefined;
   /** Called for each request that has been answered. */
   accessLog?: ((entry: AccessLogEntry) => void) | undefined;
-  /** Within so long a peer must have sent the head of a request, from its first byte or from the connection on. Default 60,000. */
+  /** A peer must have sent the head of a request by then, counted from its first byte or from the connection on. Default 60,000. */
   headersTimeout?: number | undefined;
-  /** Within so long a peer must have sent a request and its body. Default 300,000. */
+  /** A peer must have sent a request and its body by then. Default 300,000. */
   requestTimeout?: number | undefined;
-  /** So long a connection is kept for the next request. Default 5,000. */
+  /** How long a connection is kept for the next request. Default 5,000. */
   keepAliveTimeout?: number | undefined;
-  /** After so long without a byte a peer is given up that is to send a body, or to take an answer. Default 60,000. */
+  /** A peer that has to send a body, or to take an answer, is given up after this time without a byte. Default 60,000. */
   idleTimeout?: number | undefined;
   /** The most bytes of a request's head; default 16,384. */
   maxHeaderSize?: number | undefined;
@@ -52,7 +55,7 @@ export interface HttpOptions extends Omit<ListenOptions, 'receiveFds' | 'signal'
   maxHeaders?: number | undefined;
   /** The most bytes of a request's body; default 16 MiB. Infinity is no limit. */
   maxBodySize?: number | undefined;
-  /** So many requests a connection may bring; default no limit. */
+  /** The most requests that a connection may bring; default no limit. */
   maxRequestsPerConnection?: number | undefined;
 }
 
@@ -84,6 +87,7 @@ const HTTP_OPTIONS = optionNames<HttpOptions>({
   signal: true,
   onError: true,
   accessLog: true,
+  tls: true,
   headersTimeout: true,
   requestTimeout: true,
   keepAliveTimeout: true,
@@ -104,6 +108,7 @@ export function checkHttp(handler: unknown, options: HttpOptions): Limits {
   if (onError !== undefined) checkFunction('options.onError', onError);
   if (accessLog !== undefined) checkFunction('options.accessLog', accessLog);
   checkSignal(signal);
+  if (options.tls !== undefined) checkObject('options.tls', options.tls);
   const limits = {
     headersTimeout: duration('headersTimeout', options.headersTimeout, 60_000),
     requestTimeout: duration('requestTimeout', options.requestTimeout, 300_000),

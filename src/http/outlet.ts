@@ -1,11 +1,11 @@
 import { isLatin1Seen } from './headers.js';
 import type { Data, Transport } from './transport.js';
 
-/** So many bytes of text gather before they are sent. */
+/** The most text that gathers before it is sent. */
 const GATHER_MAX = 64 * 1024;
 /** Up to this size bytes are copied, to leave together with the head before them. */
 const JOIN_MAX = 64 * 1024;
-/** With more than so many bytes untaken by the peer its next answer waits. */
+/** While the peer has not taken this many bytes its next answer waits. */
 const HIGH_WATER = 256 * 1024;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
@@ -28,7 +28,7 @@ export class Outlet {
     else this.#gather(text, text.length);
   }
 
-  /** Text with so many bytes in UTF-8. */
+  /** Text with `length` bytes in UTF-8. */
   text(text: string, length: number): void {
     this.#gather(text, length);
   }

@@ -5,6 +5,7 @@ import type { ReceiveQueue } from '../net/stream/receive-queue.js';
 import { SENT } from '../net/stream/sender.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { INPUT_SIZE, input } from './llhttp.js';
+import type { OpenFile } from './static/open-file.js';
 import type { Data, Transport, TransportOwner } from './transport.js';
 import type { Upgraded } from './upgrade.js';
 
@@ -81,6 +82,10 @@ export class PlainTransport implements Transport, Sink {
     if (sender.ended) return;
     const sent = sender.write(data);
     if (sent !== SENT) sent.catch(NOTHING);
+  }
+
+  sendFile(file: OpenFile, offset: number, length: number): Promise<number> {
+    return this.connection.sendFile(file, { offset, length });
   }
 
   drained(): Promise<void> {

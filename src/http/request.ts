@@ -11,6 +11,8 @@ export interface RequestOwner {
   signalOf(request: HttpRequest): AbortSignal;
 }
 
+let isOurs: (value: object) => boolean;
+
 /**
  * The request that a handler gets: it has the interface of the platform's `Request`, of which it is an instance
  * too, and makes what is asked for when it is.
@@ -24,6 +26,10 @@ export class HttpRequest {
   readonly #incoming: IncomingBody | null;
   #headers: HttpHeaders | null = null;
   #body: Body | null = null;
+
+  static {
+    isOurs = value => #url in value;
+  }
 
   constructor(head: Head, url: string, incoming: IncomingBody | null, owner: RequestOwner) {
     this.#head = head;
@@ -162,3 +168,8 @@ export class HttpRequest {
 
 Object.setPrototypeOf(HttpRequest.prototype, platform.Request.prototype);
 Object.defineProperty(HttpRequest, 'name', { value: 'Request' });
+
+/** Whether it is a request that a handler has got. */
+export function isOwnRequest(value: unknown): value is HttpRequest {
+  return typeof value === 'object' && value !== null && isOurs(value);
+}

@@ -33,7 +33,7 @@ export class ResponseHead {
   #fields = '';
   /** What the response says of its length: bytes, or -1. */
   declared = -1;
-  /** Whether it is to be the last one of its connection. */
+  /** Whether its connection ends with it. */
   close = false;
   #hasDate = false;
 

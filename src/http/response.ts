@@ -79,6 +79,11 @@ export class HttpResponse {
     this.#headers = headers;
   }
 
+  /** Whether it is a Response: one of ours, or of the platform's. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return Object.prototype.isPrototypeOf.call(platform.Response.prototype, value as object);
+  }
+
   /** A response of JSON. */
   static json(data: unknown, init: ResponseInit = {}): HttpResponse {
     const text = JSON.stringify(data);

@@ -1,10 +1,12 @@
 import { throwIfAborted } from '../loop/abort.js';
 import { listen } from '../net/listen/listen.js';
+import type { Listener } from '../net/listen/listener.js';
 import { argTypeError } from '../ring/errors.js';
 import { HttpConnection } from './connection.js';
-import { checkHttp, type Handler, type HttpOptions, listenOptions } from './options.js';
+import { checkHttp, type Handler, type HttpOptions, type Limits, listenOptions } from './options.js';
 import { PlainTransport } from './plain-transport.js';
 import { Server } from './server.js';
+import { type TlsSetup, TlsTransport, tlsSetup } from './tls-transport.js';
 
 /** Options and handler in one, as a module may export them. */
 export interface ServeTarget extends HttpOptions {
@@ -18,21 +20,37 @@ export interface ServeTarget extends HttpOptions {
  * wrong options.
  */
 export async function serve(handler: Handler | ServeTarget, options?: HttpOptions): Promise<Server> {
-  const [fetch, all] = split(handler, options);
+  const [fetch, all] = splitTarget(handler, options);
   const limits = checkHttp(fetch, all);
   throwIfAborted(all.signal);
-  const listener = await listen(listenOptions(all));
-  const server = new Server(listener, fetch, all, limits, false);
+  // Made before there is a listener to close.
+  const tls = all.tls === undefined ? undefined : tlsSetup(all.tls);
+  const server = serveOn(await listen(listenOptions(all)), fetch, all, limits, tls);
   if (all.signal !== undefined) server.stopOn(all.signal);
+  return server;
+}
+
+/** Serves the connections of a listener. The options have been checked. */
+export function serveOn(
+  listener: Listener,
+  fetch: Handler,
+  options: HttpOptions,
+  limits: Limits,
+  tls: TlsSetup | undefined = undefined,
+): Server {
+  const server = new Server(listener, fetch, options, limits, tls !== undefined);
   void server.accept(connection => {
-    const made = new HttpConnection(server, owner => new PlainTransport(connection, owner));
+    const made = new HttpConnection(server, owner =>
+      tls === undefined ? new PlainTransport(connection, owner) : new TlsTransport(connection, owner, tls),
+    );
     made.transport.start();
     return made;
   });
   return server;
 }
 
-function split(handler: Handler | ServeTarget, options: HttpOptions | undefined): [Handler, HttpOptions] {
+/** The handler and the options. */
+export function splitTarget(handler: Handler | ServeTarget, options?: HttpOptions): [Handler, HttpOptions] {
   if (typeof handler === 'function') return [handler, options === undefined ? {} : options];
   if (typeof handler !== 'object' || handler === null) {
     throw argTypeError('handler', 'of type function or an object with a fetch function', handler);

@@ -77,6 +77,7 @@ export class Server {
   #cutAtStop = 0;
   #onEmpty: (() => void) | null = null;
   #onClosed!: () => void;
+  #retired = false;
   #referenced = true;
   #accepted = 0;
   #answered = 0;
@@ -137,7 +138,7 @@ export class Server {
     } catch (error) {
       // It was closed, or its socket has failed: what is open goes on.
       if ((error as UasyncError).code !== 'ERR_CLOSED') process.emitWarning(error as Error);
-      this.stop().catch(NOTHING);
+      this.stop({ timeout: TIMER_MAX }).catch(NOTHING);
     }
   }
 
@@ -288,10 +289,16 @@ export class Server {
     return cut;
   }
 
+  /** @internal Accepts no more than it has; connections end with their next answer, or when their time is over. */
+  retire(): void {
+    this.stopping = true;
+    this.#retired = true;
+  }
+
   async #stop(): Promise<number> {
     this.stopping = true;
     await this.#listener.close();
-    for (const connection of this.#connections) connection.stop();
+    if (!this.#retired) for (const connection of this.#connections) connection.stop();
     if (this.#connections.size !== 0) {
       await new Promise<void>(resolve => {
         this.#onEmpty = resolve;

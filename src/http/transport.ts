@@ -1,5 +1,6 @@
 import type { Connection } from '../net/stream/connection.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
+import type { OpenFile } from './static/open-file.js';
 import type { Upgraded } from './upgrade.js';
 
 /** What is sent: text as UTF-8, or bytes. */
@@ -9,7 +10,7 @@ export type Data = string | Uint8Array;
 export interface TransportOwner {
   /** Whether it can parse more now. */
   readonly takes: boolean;
-  /** So many bytes are in the parser's `input`. */
+  /** `length` bytes are in the parser's `input`. */
   parse(length: number): void;
   /** The peer has ended its side. */
   onEnd(): void;
@@ -28,6 +29,8 @@ export interface Transport {
   readonly moved: number;
   /** Sends without waiting. A failure is told to the owner. */
   post(data: Data): void;
+  /** Sends a part of a file behind what was posted; resolves to how many bytes. */
+  sendFile(file: OpenFile, offset: number, length: number): Promise<number>;
   /** Resolves when what was posted so far has been taken; rejects if it will never be. */
   drained(): Promise<void>;
   /** The owner takes more again. */

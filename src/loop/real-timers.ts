@@ -35,6 +35,9 @@ const RealDate = Date;
 /** Milliseconds since 1970, by the clock that may be set. */
 export const wallClock = Date.now;
 
+/** Milliseconds since 1970 of a date in text; NaN if it is none. */
+export const parseDate = Date.parse;
+
 /** The date at `ms` milliseconds since 1970. */
 export function dateAt(ms: number): Date {
   return new RealDate(ms);

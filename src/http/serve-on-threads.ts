@@ -1,0 +1,47 @@
+import { argTypeError } from '../ring/errors.js';
+import { checkOptions, optionNames } from '../ring/options.js';
+import { ownUrl } from '../ring/own-url.js';
+import { isUrl } from '../ring/views.js';
+import {
+  serveOnThreads as runThreads,
+  type ServeOptions,
+  type ThreadServer,
+} from '../threads/serve-on-threads.js';
+import type { HttpOptions } from './options.js';
+
+/** What each thread serves with; the rest is for the module to export. */
+export interface HttpThreadsOptions extends Omit<ServeOptions, 'data'> {
+  /** How many threads; default one for each core. */
+  threads?: number | undefined;
+  /** Where to listen, and the limits: what can be cloned of the options of `serve`. They go before what the module exports. */
+  http?: Omit<HttpOptions, 'onError' | 'accessLog' | 'signal' | 'path' | 'fd' | 'reusePort'> | undefined;
+}
+
+const OPTIONS = optionNames<HttpThreadsOptions>({
+  threads: true,
+  http: true,
+  restartDelay: true,
+  onStart: true,
+  onCrash: true,
+  signal: true,
+  timeout: true,
+});
+
+/**
+ * Serves HTTP on several threads. Each loads a module, whose default export has `fetch` as `serve` takes it, and options beside it, or which exports
+ * `fetch` itself. `restart()` of what this resolves to replaces the threads by new ones without losing a request.
+ * @param moduleUrl a file URL or an absolute path: `new URL('./app.js', import.meta.url)`.
+ * @throws (as a rejection) as `serveOnThreads` of uasync/net.
+ */
+export async function serveHttpOnThreads(
+  moduleUrl: string | URL,
+  options: HttpThreadsOptions = {},
+): Promise<ThreadServer> {
+  checkOptions(options, OPTIONS);
+  if (typeof moduleUrl !== 'string' && !isUrl(moduleUrl))
+    throw argTypeError('moduleUrl', 'of type string or a URL', moduleUrl);
+  const { threads, http, ...rest } = options;
+  const data = { module: String(moduleUrl), http: { ...http } };
+  const entry = new URL('./http-thread-entry.js', ownUrl(import.meta.url));
+  return runThreads(threads, entry, { ...rest, data });
+}

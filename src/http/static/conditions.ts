@@ -1,0 +1,46 @@
+import { parseDate } from '../../loop/real-timers.js';
+import type { Head } from '../head.js';
+
+/** What a representation is compared by. */
+export interface Validators {
+  /** A strong entity tag, with its quotes. */
+  readonly etag: string;
+  /** When it was changed last, in whole seconds since 1970. */
+  readonly modified: number;
+}
+
+function tagsOf(header: string): string[] {
+  return header.match(/(?:W\/)?"[^"]*"/g) ?? [];
+}
+
+/** Seconds since 1970 of a date; NaN if it is none. */
+function secondsOf(date: string): number {
+  return Math.floor(parseDate(date) / 1000);
+}
+
+/**
+ * What the conditions of a GET or HEAD come to: 304 and 412 instead of the content, 0 for the content. RFC 9110, 13.2.2
+ */
+export function conditionStatus(request: Head, { etag, modified }: Validators): 0 | 304 | 412 {
+  const ifMatch = request.get('if-match');
+  if (ifMatch !== null) {
+    if (ifMatch.trim() !== '*' && !tagsOf(ifMatch).includes(etag)) return 412;
+  } else {
+    const since = request.get('if-unmodified-since');
+    if (since !== null && modified > secondsOf(since)) return 412;
+  }
+  const ifNoneMatch = request.get('if-none-match');
+  if (ifNoneMatch !== null) {
+    const tags = tagsOf(ifNoneMatch).map(tag => tag.replace(/^W\//, ''));
+    return ifNoneMatch.trim() === '*' || tags.includes(etag) ? 304 : 0;
+  }
+  const since = request.get('if-modified-since');
+  return since !== null && modified <= secondsOf(since) ? 304 : 0;
+}
+
+/** Whether parts may be sent: what the peer has is of the same content. RFC 9110, 13.1.5 */
+export function isRangeWanted(request: Head, { etag, modified }: Validators): boolean {
+  const ifRange = request.get('if-range');
+  if (ifRange === null) return true;
+  return ifRange.startsWith('"') ? ifRange === etag : secondsOf(ifRange) === modified;
+}

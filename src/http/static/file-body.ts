@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { extname } from 'node:path';
+import mime from 'mime';
+import type { FileHandle } from '../../fs/file-handle.js';
+import { dateAt } from '../../loop/real-timers.js';
+import { argTypeError, UasyncError } from '../../ring/errors.js';
+import { checkOptions, optionNames } from '../../ring/options.js';
+import type { SpecialBody, SpecialTarget } from '../body.js';
+import { type HeadersSource, HttpHeaders } from '../headers.js';
+import { NO_LENGTH, ResponseHead } from '../response-head.js';
+import { conditionStatus, isRangeWanted, type Validators } from './conditions.js';
+import type { OpenFile } from './open-file.js';
+import { type Range, rangesOf } from './ranges.js';
+import { notFound, openFile, Root } from './safe-path.js';
+
+/** How a file is sent. */
+export interface FileOptions {
+  /** A folder that the file must be in, by a path below it: no dots and no links lead out. */
+  root?: string | undefined;
+  /** Headers beside those that say what the file is; they go before these. */
+  headers?: HeadersSource | undefined;
+}
+
+export const FILE_OPTIONS = optionNames<FileOptions>({ root: true, headers: true });
+
+/** Up to this size content goes out with its head, in one write. */
+const JOIN_MAX = 64 * 1024;
+
+const types = new Map<string, string>();
+
+/** The `Content-Type` of a path. */
+export function typeOf(path: string): string {
+  const extension = extname(path);
+  let type = types.get(extension);
+  if (type === undefined) {
+    type = mime.getType(extension) ?? 'application/octet-stream';
+    if (/^text\/|^application\/(?:javascript|json|xml)$|\+xml$/.test(type)) type += ';charset=utf-8';
+    if (types.size < 1024) types.set(extension, type);
+  }
+  return type;
+}
+
+/** A file to be sent as the body of a Response. Made by `file`. */
+export class FileBody implements SpecialBody {
+  /** Tells it from other bodies. */
+  readonly isSpecialBody = true;
+  readonly #file: string | OpenFile;
+  readonly #options: FileOptions;
+  readonly #opened: FileHandle | null;
+
+  /** @internal Use `file`. @param opened the file itself, which is closed when it is sent. */
+  constructor(file: string | OpenFile, options: FileOptions, opened: FileHandle | null = null) {
+    this.#file = file;
+    this.#options = options;
+    this.#opened = opened;
+  }
+
+  /** It is not sent. */
+  discard(): void {
+    this.#opened?.close().catch(() => {});
+  }
+
+  /** The server's: sends it. */
+  async send(target: SpecialTarget): Promise<void> {
+    const handle = await this.#open();
+    try {
+      await this.#sendOpen(target, handle);
+    } finally {
+      if (handle !== this.#file) await (handle as FileHandle).close();
+    }
+  }
+
+  async #open(): Promise<OpenFile> {
+    if (this.#opened !== null) return this.#opened as unknown as OpenFile;
+    if (typeof this.#file !== 'string') return this.#file;
+    const { root } = this.#options;
+    const opened = root === undefined ? await openFile(this.#file) : await new Root(root).open(this.#file);
+    return opened as unknown as OpenFile;
+  }
+
+  async #sendOpen(target: SpecialTarget, handle: OpenFile): Promise<void> {
+    const stats = await handle.stat();
+    const path = typeof this.#file === 'string' ? this.#file : '';
+    if (!stats.isFile()) throw notFound(path);
+    const { request } = target;
+    const { size } = stats;
+    const modified = Math.floor(stats.mtimeMs / 1000);
+    const validators = {
+      etag: `"${size.toString(36)}-${Math.round(stats.mtimeMs * 1000).toString(36)}"`,
+      modified,
+    };
+    const headers = this.#headers(target, path, validators);
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    const plain = target.status === 200 && reads;
+    const status = plain ? conditionStatus(request, validators) : 0;
+    if (status !== 0) {
+      target.begin(new ResponseHead(status, '', headers.list, null), status === 304 ? NO_LENGTH : 0);
+      return;
+    }
+    const range =
+      plain && request.method === 'GET' && isRangeWanted(request, validators) ? request.get('range') : null;
+    const ranges = range === null ? null : rangesOf(range, size);
+    if (ranges === null) {
+      target.begin(new ResponseHead(target.status, target.statusText, headers.list, null), size);
+      if (request.method !== 'HEAD') await sendPart(target, handle, 0, size);
+    } else if (ranges.length === 0) {
+      headers.delete('content-type');
+      headers.set('content-range', `bytes */${size}`);
+      target.begin(new ResponseHead(416, '', headers.list, null), 0);
+    } else if (ranges.length === 1) {
+      const { start, end } = ranges[0]!;
+      headers.set('content-range', `bytes ${start}-${end}/${size}`);
+      target.begin(new ResponseHead(206, '', headers.list, null), end - start + 1);
+      await sendPart(target, handle, start, end - start + 1);
+    } else await sendParts(target, handle, headers, ranges, size);
+  }
+
+  #headers(target: SpecialTarget, path: string, { etag, modified }: Validators): HttpHeaders {
+    const headers = new HttpHeaders(this.#options.headers);
+    const { list } = target;
+    for (let i = 0; i < list.length; i += 2) headers.append(list[i]!, list[i + 1]!);
+    const add = (name: string, value: string): void => {
+      if (!headers.has(name)) headers.set(name, value);
+    };
+    add('content-type', typeOf(path));
+    add('etag', etag);
+    add('last-modified', dateAt(modified * 1000).toUTCString());
+    add('accept-ranges', 'bytes');
+    return headers;
+  }
+}
+
+async function sendPart(
+  target: SpecialTarget,
+  handle: OpenFile,
+  offset: number,
+  length: number,
+): Promise<void> {
+  const { outlet, transport } = target;
+  if (length === 0) return;
+  if (length <= JOIN_MAX) {
+    const bytes = Buffer.allocUnsafe(length);
+    let at = 0;
+    while (at < length) {
+      const { bytesRead } = await handle.read(bytes, at, length - at, offset + at);
+      if (bytesRead === 0) throw shrunk();
+      at += bytesRead;
+    }
+    outlet.data(bytes);
+    return;
+  }
+  outlet.flush();
+  if ((await transport.sendFile(handle, offset, length)) !== length) throw shrunk();
+  outlet.bytes += length;
+}
+
+/** Several parts, as one body. RFC 9110, 14.6 */
+async function sendParts(
+  target: SpecialTarget,
+  handle: OpenFile,
+  headers: HttpHeaders,
+  ranges: readonly Range[],
+  size: number,
+): Promise<void> {
+  const boundary = randomUUID();
+  const type = headers.get('content-type')!;
+  headers.set('content-type', `multipart/byteranges; boundary=${boundary}`);
+  const heads = ranges.map(
+    ({ start, end }, i) =>
+      `${i === 0 ? '' : '\r\n'}--${boundary}\r\ncontent-type: ${type}\r\ncontent-range: bytes ${start}-${end}/${size}\r\n\r\n`,
+  );
+  const tail = `\r\n--${boundary}--\r\n`;
+  const lengths = ranges.map(({ start, end }, i) => heads[i]!.length + end - start + 1);
+  const total = lengths.reduce((sum, length) => sum + length, tail.length);
+  target.begin(new ResponseHead(206, '', headers.list, null), total);
+  for (const [i, { start, end }] of ranges.entries()) {
+    target.outlet.head(heads[i]!);
+    await sendPart(target, handle, start, end - start + 1);
+  }
+  target.outlet.head(tail);
+}
+
+function shrunk(): UasyncError {
+  return new UasyncError('ERR_HTTP_FILE', 'The file has become shorter while it was sent');
+}
+
+/**
+ * A file as the body of a Response: `new Response(file('logo.svg'))`. It is sent without passing through JavaScript, with
+ * `Content-Type`, `ETag`, `Last-Modified` and `Accept-Ranges`; conditions and ranges of a request are heeded if the status is 200. A file that there
+ * is not, or may not be read, fails with ERR_HTTP_FILE: the peer gets 404 unless `onError` says otherwise.
+ * @param path a path, below `root` if that is given; or a FileHandle, of this package or of Node's, which stays open.
+ * @throws TypeError for wrong arguments.
+ */
+export function file(path: string | OpenFile, options: FileOptions = {}): FileBody {
+  checkOptions(options, FILE_OPTIONS);
+  if (typeof path !== 'string' && typeof (path as Partial<OpenFile> | null)?.fd !== 'number') {
+    throw argTypeError('path', 'of type string or a FileHandle', path);
+  }
+  if (options.root !== undefined && typeof options.root !== 'string') {
+    throw argTypeError('options.root', 'of type string', options.root);
+  }
+  return new FileBody(path, options);
+}

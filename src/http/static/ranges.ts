@@ -1,0 +1,40 @@
+/** A part of a file, both ends included. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** If more ranges are asked for, the whole file is sent. */
+const RANGES_MAX = 16;
+const ONE = /^(\d{0,15})-(\d{0,15})$/;
+
+/**
+ * The parts that a `Range` header asks for: null if it means nothing here, and the whole file is sent; none if none of them is in the file.
+ * RFC 9110, 14.2
+ */
+export function rangesOf(header: string, size: number): Range[] | null {
+  const [unit, list, more] = header.split('=');
+  if (unit!.trim().toLowerCase() !== 'bytes' || list === undefined || more !== undefined) return null;
+  const specs = list.split(',');
+  if (specs.length > RANGES_MAX) return null;
+  const ranges: Range[] = [];
+  for (const spec of specs) {
+    const [, first, last] = ONE.exec(spec.trim()) ?? [];
+    if (first === undefined || last === undefined || (first === '' && last === '')) return null;
+    if (first === '') {
+      const length = Math.min(Number(last), size);
+      if (length > 0) ranges.push({ start: size - length, end: size - 1 });
+      continue;
+    }
+    const start = Number(first);
+    if (last !== '' && Number(last) < start) return null;
+    if (start < size) ranges.push({ start, end: last === '' ? size - 1 : Math.min(Number(last), size - 1) });
+  }
+  return overlap(ranges) ? null : ranges;
+}
+
+/** Whether parts would be sent twice, which a peer can ask for to have much sent. RFC 9110, 14.2 */
+function overlap(ranges: readonly Range[]): boolean {
+  const sorted = [...ranges].sort((a, b) => a.start - b.start);
+  return sorted.some((range, i) => i !== 0 && range.start <= sorted[i - 1]!.end);
+}

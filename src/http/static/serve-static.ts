@@ -1,0 +1,131 @@
+import type { FileHandle } from '../../fs/file-handle.js';
+import { argTypeError } from '../../ring/errors.js';
+import { checkOptions, optionNames } from '../../ring/options.js';
+import { type HeadersSource, HttpHeaders } from '../headers.js';
+import { HttpResponse } from '../response.js';
+import { FileBody, typeOf } from './file-body.js';
+import { decodePath, Root } from './safe-path.js';
+
+/** How a folder is served. */
+export interface StaticOptions {
+  /** What is served for a path that ends with a slash; default 'index.html', '' for nothing. */
+  index?: string | undefined;
+  /** Headers for all files: `{ 'Cache-Control': 'max-age=3600' }`. */
+  headers?: HeadersSource | undefined;
+  /** Whether names that begin with a dot are served; default false. */
+  dotfiles?: boolean | undefined;
+  /** Whether `name.br` and `name.gz` are sent for `name` to peers that take them; default false. */
+  precompressed?: boolean | undefined;
+  /** What stands before the path of all URLs: '/assets'. Default ''. */
+  prefix?: string | undefined;
+}
+
+const STATIC_OPTIONS = optionNames<StaticOptions>({
+  index: true,
+  headers: true,
+  dotfiles: true,
+  precompressed: true,
+  prefix: true,
+});
+
+/** Codings by what their files end with, the better ones first. */
+const CODINGS = [
+  ['br', '.br'],
+  ['gzip', '.gz'],
+] as const;
+
+/** Whether an `Accept-Encoding` takes a coding. */
+function accepts(header: string, coding: string): boolean {
+  return header.split(',').some(part => {
+    const [name, ...parameters] = part.trim().toLowerCase().split(';');
+    return name!.trim() === coding && !parameters.some(text => /^\s*q=0(?:\.0*)?\s*$/.test(text));
+  });
+}
+
+/** Answers of a folder's files. */
+class Folder {
+  readonly #root: Root;
+  readonly #options: StaticOptions;
+
+  constructor(root: string, options: StaticOptions) {
+    this.#root = new Root(root);
+    this.#options = options;
+  }
+
+  async answer(request: Request): Promise<HttpResponse> {
+    const { method } = request;
+    if (method !== 'GET' && method !== 'HEAD') {
+      return new HttpResponse('Method Not Allowed\n', { status: 405, headers: { allow: 'GET, HEAD' } });
+    }
+    const { index = 'index.html', dotfiles = false, prefix = '' } = this.#options;
+    const { pathname, search } = new URL(request.url);
+    if (!pathname.startsWith(prefix)) return missing();
+    const path = decodePath(pathname.slice(prefix.length));
+    if (path === null || (!dotfiles && /(?:^|\/)\./.test(path))) return missing();
+    if (!path.endsWith('/') && path !== '') {
+      const found = await this.#found(path, request);
+      if (found !== 'folder') return found ?? missing();
+      // Its files are looked for beside it otherwise. One slash only: two would name a host.
+      return new HttpResponse(null, {
+        status: 301,
+        headers: { location: `${pathname.replace(/^\/+/, '/')}/${search}` },
+      });
+    }
+    if (index === '') return missing();
+    const found = await this.#found(`${path}/${index}`, request);
+    return found === null || found === 'folder' ? missing() : found;
+  }
+
+  /** The answer with a file; null if there is none. */
+  async #found(path: string, request: Request): Promise<HttpResponse | 'folder' | null> {
+    const headers = new HttpHeaders(this.#options.headers);
+    if (this.#options.precompressed) {
+      headers.append('vary', 'Accept-Encoding');
+      const accepted = request.headers.get('accept-encoding') ?? '';
+      for (const [coding, suffix] of CODINGS) {
+        if (!accepts(accepted, coding)) continue;
+        const opened = await this.#open(`${path}${suffix}`);
+        if (opened === null || opened === 'folder') continue;
+        if (!headers.has('content-type')) headers.set('content-type', typeOf(path));
+        headers.set('content-encoding', coding);
+        return new HttpResponse(new FileBody(path, {}, opened), { headers });
+      }
+    }
+    const opened = await this.#open(path);
+    if (opened === null || opened === 'folder') return opened;
+    return new HttpResponse(new FileBody(path, {}, opened), { headers });
+  }
+
+  async #open(path: string): Promise<FileHandle | 'folder' | null> {
+    let file: FileHandle;
+    try {
+      file = await this.#root.open(path);
+    } catch (error) {
+      if ((error as { code?: string }).code === 'ERR_HTTP_FILE') return null;
+      throw error;
+    }
+    const stats = await file.stat();
+    if (stats.isFile()) return file;
+    await file.close();
+    return stats.isDirectory() ? 'folder' : null;
+  }
+}
+
+function missing(): HttpResponse {
+  return new HttpResponse('Not Found\n', { status: 404 });
+}
+
+/**
+ * A handler that serves the files of a folder to GET and HEAD, as `file` sends them. Nothing outside of the folder is served, whatever a path or a
+ * symbolic link says. What there is not is answered with 404, a folder without a slash behind it with a redirection.
+ * @throws TypeError for wrong arguments.
+ */
+export function serveStatic(
+  root: string,
+  options: StaticOptions = {},
+): (request: Request) => Promise<HttpResponse> {
+  if (typeof root !== 'string') throw argTypeError('root', 'of type string', root);
+  checkOptions(options, STATIC_OPTIONS);
+  const folder = new Folder(root, options);
+  return request => folder.answer(request);
+}

@@ -1,0 +1,207 @@
+import { createSecureContext, type SecureContext, TLSSocket, type TlsOptions } from 'node:tls';
+import type { Connection } from '../net/stream/connection.js';
+import { UasyncError } from '../ring/errors.js';
+import type { SocketAddress } from '../ring/sockaddr.js';
+import { INPUT_SIZE, input } from './llhttp.js';
+import type { OpenFile } from './static/open-file.js';
+import type { Data, Transport, TransportOwner } from './transport.js';
+import type { Upgraded } from './upgrade.js';
+
+/** Bytes of a file that are encrypted at a time. */
+const FILE_PIECE = 64 * 1024;
+
+/** The options of `tls.createServer` that are about TLS. */
+export type HttpTlsOptions = Pick<
+  TlsOptions,
+  | 'key'
+  | 'cert'
+  | 'pfx'
+  | 'passphrase'
+  | 'ca'
+  | 'crl'
+  | 'ciphers'
+  | 'ecdhCurve'
+  | 'dhparam'
+  | 'sigalgs'
+  | 'minVersion'
+  | 'maxVersion'
+  | 'honorCipherOrder'
+  | 'secureOptions'
+  | 'sessionIdContext'
+  | 'ticketKeys'
+  | 'SNICallback'
+  | 'requestCert'
+  | 'rejectUnauthorized'
+>;
+
+/** What all TLS connections of a server share. */
+export interface TlsSetup {
+  readonly options: HttpTlsOptions;
+  readonly context: SecureContext;
+}
+
+/** @throws what `tls.createSecureContext` throws: a key that does not fit, a certificate that is none. */
+export function tlsSetup(options: HttpTlsOptions): TlsSetup {
+  return { options, context: createSecureContext(options) };
+}
+
+/** What Node's own server asks of a handle when a peer had to show a certificate. */
+interface Verified {
+  _handle?: { verifyError(): Error | null };
+}
+
+/** HTTP over TLS: Node's TLS on a stream over the connection. */
+export class TlsTransport implements Transport {
+  readonly connection: Connection;
+  readonly secure = true;
+  readonly #owner: TransportOwner;
+  readonly #socket: TLSSocket;
+  /** What has arrived and cannot be parsed yet. */
+  #waiting: Buffer | null = null;
+  #ended = false;
+
+  constructor(connection: Connection, owner: TransportOwner, { options, context }: TlsSetup) {
+    this.connection = connection;
+    this.#owner = owner;
+    const { requestCert = false, rejectUnauthorized = true, SNICallback } = options;
+    this.#socket = new TLSSocket(connection.toDuplex(), {
+      isServer: true,
+      secureContext: context,
+      requestCert,
+      rejectUnauthorized,
+      ALPNProtocols: ['http/1.1'],
+      ...(SNICallback === undefined ? {} : { SNICallback }),
+    });
+    if (requestCert && rejectUnauthorized) this.#socket.once('secure', this.#onSecure);
+  }
+
+  /** As a server of Node's does it: a peer without a good certificate gets nothing. */
+  readonly #onSecure = (): void => {
+    const { _handle: handle } = this.#socket as unknown as Verified;
+    const error =
+      handle === undefined ? new Error('The certificate cannot be verified') : handle.verifyError();
+    if (error !== null) this.#owner.onFailure(error);
+  };
+
+  start(): void {
+    this.#socket.on('data', this.#onData);
+    this.#socket.on('end', this.#onEnd);
+    this.#socket.on('error', this.#onError);
+    this.#socket.on('close', this.#onClose);
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#waiting = this.#waiting === null ? chunk : Buffer.concat([this.#waiting, chunk]);
+    this.#feed();
+  };
+
+  #feed(): void {
+    while (this.#waiting !== null && this.#owner.takes) {
+      const waiting = this.#waiting;
+      const length = Math.min(waiting.length, INPUT_SIZE);
+      this.#waiting = length === waiting.length ? null : waiting.subarray(length);
+      input().set(waiting.subarray(0, length));
+      this.#owner.parse(length);
+    }
+    if (this.#waiting !== null) this.#socket.pause();
+    else {
+      if (this.#socket.isPaused()) this.#socket.resume();
+      if (this.#ended) this.#owner.onEnd();
+    }
+  }
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    if (this.#waiting === null) this.#owner.onEnd();
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.#owner.onFailure(error);
+  };
+
+  readonly #onClose = (): void => {
+    this.#owner.onFailure(new UasyncError('ECONNRESET', 'The connection was closed'));
+  };
+
+  get remoteAddress(): SocketAddress | undefined {
+    return this.connection.remoteAddress;
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.writableLength;
+  }
+
+  get moved(): number {
+    return this.connection.bytesRead + this.connection.bytesWritten;
+  }
+
+  post(data: Data): void {
+    if (this.#socket.writable) this.#socket.write(data);
+  }
+
+  drained(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) return Promise.reject(new UasyncError('ECONNRESET', 'The connection was closed'));
+    if (socket.writableLength === 0) return Promise.resolve();
+    // Called when all before it is written, or with why it cannot be.
+    return new Promise((resolve, reject) => {
+      socket.write('', error => (error ? reject(error) : resolve()));
+    });
+  }
+
+  resume(): void {
+    if (!this.#socket.destroyed) this.#feed();
+  }
+
+  async sendFile(file: OpenFile, offset: number, length: number): Promise<number> {
+    let sent = 0;
+    while (sent < length) {
+      const bytes = Buffer.allocUnsafeSlow(Math.min(FILE_PIECE, length - sent));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, offset + sent);
+      if (bytesRead === 0) break;
+      this.post(bytes.subarray(0, bytesRead));
+      sent += bytesRead;
+      await this.drained();
+    }
+    return sent;
+  }
+
+  async release(head: Buffer): Promise<Upgraded> {
+    const socket = this.#socket;
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('error', this.#onError);
+    socket.off('close', this.#onClose);
+    // As Node does it: whoever listens for 'data' starts it again.
+    (socket as { readableFlowing: boolean | null }).readableFlowing = null;
+    const all = this.#waiting === null ? head : Buffer.concat([head, this.#waiting]);
+    this.#waiting = null;
+    return { connection: this.connection, head: all, toDuplex: () => socket };
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    // What the peer sends still is dropped.
+    this.#waiting = null;
+    socket.off('data', this.#onData);
+    socket.resume();
+    await new Promise<void>(resolve => {
+      socket.once('close', () => resolve());
+      socket.destroySoon();
+    });
+  }
+
+  async reset(): Promise<void> {
+    await this.connection.reset();
+    this.#socket.destroy();
+  }
+
+  ref(): void {
+    this.connection.ref();
+  }
+
+  unref(): void {
+    this.connection.unref();
+  }
+}

@@ -1,0 +1,130 @@
+/** Real clients: curl, undici, fetch and node:http. */
+import { execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import { Response, serveStatic } from 'uasync/http';
+import { Pool } from 'undici';
+import { checkLeaks, scratchFolder } from '../harness.js';
+import { pattern } from '../net/sockets.js';
+import { served } from './served.js';
+
+checkLeaks();
+
+const run = promisify(execFile);
+const folder = scratchFolder();
+const noCurl = spawnSync('curl', ['--version']).error !== undefined && 'curl is not installed';
+const large = pattern(5 << 20);
+const digest = createHash('sha256').update(large).digest('hex');
+writeFileSync(join(folder, 'large'), large);
+
+async function hash(request: Request): Promise<string> {
+  const all = createHash('sha256');
+  for await (const chunk of request.body!) all.update(chunk);
+  return all.digest('hex');
+}
+
+const handler = async (request: Request): Promise<Response> => {
+  const files = serveStatic(folder);
+  if (request.method === 'POST')
+    return new Response(await hash(request)) as unknown as globalThis.Response as never;
+  if (request.method === 'PUT') return new Response(request.body) as never;
+  if (new URL(request.url).pathname === '/large') return (await files(request)) as never;
+  return new Response(new URL(request.url).pathname) as never;
+};
+
+t.test('curl', { skip: noCurl }, async t => {
+  const server = await served(t, handler as never, { maxBodySize: 1 << 30 });
+  const curl = async (...args: string[]): Promise<string> => {
+    const { stdout } = await run('curl', ['--silent', '--show-error', '--max-time', '100', ...args], {
+      maxBuffer: 1 << 26,
+      encoding: 'latin1',
+    });
+    return stdout;
+  };
+  const url = server.url.href;
+  t.match(await curl('-i', `${url}x`), /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n\/x$/);
+  t.equal(await curl(`${url}a`, `${url}b`, `${url}c`), '/a/b/c');
+  t.equal(await curl('-0', `${url}old`), '/old');
+  t.equal(await curl('--data-binary', `@${join(folder, 'large')}`, url), digest, 'with Expect: 100-continue');
+  t.equal(
+    await curl('-H', 'Transfer-Encoding: chunked', '--data-binary', `@${join(folder, 'large')}`, url),
+    digest,
+  );
+  t.equal(
+    createHash('sha256')
+      .update(Buffer.from(await curl('-T', join(folder, 'large'), url), 'latin1'))
+      .digest('hex'),
+    digest,
+    'there and back',
+  );
+  t.match(await curl('-I', `${url}large`), new RegExp(`content-length: ${large.length}`));
+  t.equal(await curl('-r', '10-19', `${url}large`), large.toString('latin1', 10, 20));
+  t.equal(Buffer.from(await curl(`${url}large`), 'latin1').equals(large), true);
+});
+
+t.test('undici, pipelining', async t => {
+  const server = await served(t, handler as never);
+  const pool = new Pool(server.url.origin, { connections: 2, pipelining: 8 });
+  const paths = Array.from({ length: 100 }, (_, i) => `/${i}`);
+  const bodies = await Promise.all(
+    paths.map(async path => (await pool.request({ path, method: 'GET' })).body.text()),
+  );
+  t.same(bodies, paths);
+  t.equal(server.stats().accepted, 2);
+  const { body } = await pool.request({ path: '/', method: 'POST', body: large });
+  t.equal(await body.text(), digest);
+  await pool.close();
+});
+
+t.test('fetch, streaming both ways', async t => {
+  const server = await served(t, handler as never);
+  const source = new ReadableStream({
+    start(controller) {
+      for (let at = 0; at < large.length; at += 100_000)
+        controller.enqueue(new Uint8Array(large.subarray(at, at + 100_000)));
+      controller.close();
+    },
+  });
+  const reply = await fetch(server.url, { method: 'PUT', body: source, duplex: 'half' } as RequestInit);
+  t.equal(
+    createHash('sha256')
+      .update(Buffer.from(await reply.arrayBuffer()))
+      .digest('hex'),
+    digest,
+  );
+  const controller = new AbortController();
+  const aborted = fetch(new URL('/large', server.url), { signal: controller.signal }).then(reply => {
+    controller.abort();
+    return reply.text();
+  });
+  await t.rejects(aborted, { name: 'AbortError' });
+});
+
+t.test('node:http with an agent', async t => {
+  const server = await served(t, handler as never);
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  for (let i = 0; i < 20; i++) {
+    const body = await new Promise((resolve, reject) => {
+      const request = http.request(
+        new URL(`/${i}`, server.url),
+        { agent, method: i % 2 === 0 ? 'GET' : 'POST' },
+        response => {
+          let text = '';
+          response.on('data', chunk => {
+            text += chunk;
+          });
+          response.on('end', () => resolve(text));
+        },
+      );
+      request.on('error', reject);
+      request.end(i % 2 === 0 ? undefined : `${i}`);
+    });
+    t.equal(body, i % 2 === 0 ? `/${i}` : createHash('sha256').update(`${i}`).digest('hex'));
+  }
+  t.equal(server.stats().accepted, 1);
+  agent.destroy();
+});

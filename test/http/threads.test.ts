@@ -1,0 +1,62 @@
+/** HTTP on several threads, and their replacement without a lost request. */
+import http from 'node:http';
+import t from 'tap';
+import { serveHttpOnThreads } from 'uasync/http';
+import { checkLeaks } from '../harness.js';
+
+checkLeaks();
+
+const APP = new URL('./threads-app.js', import.meta.url);
+
+function get(port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.get({ port, host: '127.0.0.1', path, agent: false }, response => {
+      let text = '';
+      response.on('data', chunk => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text));
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+  });
+}
+
+t.test('threads serve what a module exports, and are replaced while they do', async t => {
+  const server = await serveHttpOnThreads(APP, { threads: 2, http: { host: '127.0.0.1' } });
+  const { port } = server.address!;
+  const ids = new Set<string>();
+  while (ids.size < 2) ids.add(await get(port, '/id'));
+  let going = true;
+  const failures: unknown[] = [];
+  let count = 0;
+  const asking = Array.from({ length: 4 }, async () => {
+    while (going) {
+      const path = `/${count++}`;
+      try {
+        if ((await get(port, path)) !== path) failures.push(path);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  });
+  t.equal(await server.restart(), 0);
+  going = false;
+  await Promise.all(asking);
+  t.same(failures, []);
+  t.ok(count > 0);
+  const after = await get(port, '/id');
+  t.notOk(ids.has(after), 'a new thread');
+  t.equal(await server.stop(), 0);
+});
+
+t.test('what is wrong', async t => {
+  await t.rejects(serveHttpOnThreads(1 as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(serveHttpOnThreads(APP, { thread: 1 } as never), { code: 'ERR_INVALID_ARG_VALUE' });
+  await t.rejects(serveHttpOnThreads(new URL('./served.js', import.meta.url), { threads: 1 }), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
+  await t.rejects(serveHttpOnThreads(APP, { threads: 1, http: { maxHeaders: 0 } }), {
+    code: 'ERR_OUT_OF_RANGE',
+  });
+});
