@@ -91,7 +91,11 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.end = offset + length;
     this.#address = length >= IN_PLACE_MIN ? pinnedAddress(bytes) : 0;
     this.#movesOnEnd = position < 0 && owner.unbuffered && owner.hasPosition;
-    this.#position = this.#movesOnEnd ? libc().position(fd) : position < 0 ? position : position + done;
+    this.#position = this.#movesOnEnd
+      ? Math.max(libc().position(fd), -1)
+      : position < 0
+        ? position
+        : position + done;
     const promise = this.promise();
     this.start();
     return promise;
