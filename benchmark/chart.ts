@@ -16,6 +16,7 @@ const LINES: Record<string, string> = {
   deno: '#3b82f6',
   go: '#1098ad',
   'uasync-many': '#f08c00',
+  'uasync-epoll': '#fab005',
   uasync: '#e8590c',
 };
 

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { compile } from './compile.js';
 import { type LoadResult, type Target, whileIdle } from './load.js';
-import type { Peer } from './peers.js';
+import { onEpoll, type Peer } from './peers.js';
 import {
   LOAD_CORE,
   onCore,
@@ -134,6 +134,11 @@ export function idleServer({ name, command }: Peer, conns: number, size: number)
       return { round, stop: async () => current?.stop() };
     },
   };
+}
+
+/** A program on uasync that does the work itself, and the same on epoll. */
+export function ours(command: () => string[], core: number | null = SERVER_CORE): Contender[] {
+  return [worker('uasync', command, core), worker('uasync-epoll', () => onEpoll(command()), core)];
 }
 
 /** A program that works by itself for as many seconds as each line of its input says. */

@@ -41,11 +41,24 @@ export function deno(source: string, ...args: string[]): string[] {
   return [runtime('deno', 'deno'), 'run', ...flags, script(source), ...args];
 }
 
+/** The same program on epoll, as where io_uring is denied. */
+export function onEpoll(command: string[]): string[] {
+  return ['env', 'UASYNC_BACKEND=epoll', ...command];
+}
+
+/** A program on uasync, by itself and on epoll. */
+export function onBoth(command: () => string[]): Peer[] {
+  return [
+    { name: 'uasync', command },
+    { name: 'uasync-epoll', command: () => onEpoll(command()) },
+  ];
+}
+
 export const TCP_PEERS: Peer[] = [
   { name: 'c-uring', command: () => [compile('benchmark/peers/tcp/uring.c', 'uring')] },
   { name: 'c-epoll', command: () => [compile('benchmark/peers/tcp/epoll.c')] },
   { name: 'c-libuv', command: () => [compile('benchmark/peers/tcp/libuv.c', 'uv')] },
-  { name: 'uasync', command: () => node('examples/tcp-echo.ts') },
+  ...onBoth(() => node('examples/tcp-echo.ts')),
   { name: 'node', command: () => node('benchmark/peers/tcp/node-callback.ts') },
   { name: 'node-pipe', command: () => node('benchmark/peers/tcp/node-pipe.ts') },
   { name: 'node-await', command: () => node('benchmark/peers/tcp/node-await.ts') },
@@ -70,7 +83,7 @@ export const TCP_WAYS: Peer[] = [
 export const UDP_PEERS: Peer[] = [
   { name: 'c-uring', command: () => [compile('benchmark/peers/udp/uring.c', 'uring')] },
   { name: 'c-mmsg', command: () => [compile('benchmark/peers/udp/mmsg.c')] },
-  { name: 'uasync', command: () => node('examples/udp-echo.ts') },
+  ...onBoth(() => node('examples/udp-echo.ts')),
   { name: 'uasync-many', command: () => node('benchmark/peers/udp/uasync-many.ts') },
   { name: 'node', command: () => node('benchmark/peers/udp/node-dgram.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/udp/bun.ts') },
@@ -80,7 +93,7 @@ export const UDP_PEERS: Peer[] = [
 ];
 
 export const HTTP_PEERS: Peer[] = [
-  { name: 'uasync', command: () => node('benchmark/peers/http/uasync-http.ts') },
+  ...onBoth(() => node('benchmark/peers/http/uasync-http.ts')),
   { name: 'uasync-bare', command: () => node('examples/http-hello.ts') },
   { name: 'node', command: () => node('benchmark/peers/http/node-http.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/http/bun.ts') },
@@ -96,6 +109,7 @@ export const TITLES: Record<string, string> = {
   'c-libuv': 'C libuv',
   'c-mmsg': 'C recvmmsg',
   c: 'C, system calls',
+  'uasync-epoll': 'uasync (epoll)',
   'uasync-pipe': 'uasync, pipeTo',
   'uasync-pinned': 'uasync, pinned',
   'uasync-lease': 'uasync, leased',

@@ -65,7 +65,7 @@ export class NotInstalled extends Error {}
 export const REFERENCES = ['c-uring', 'c', 'node'] as const;
 
 /** What a run has unless it is told otherwise: what is ours, the reference in C, and stock Node. */
-export const DEFAULT_PEERS = 'uasync,uasync-pinned,c-uring,c,node';
+export const DEFAULT_PEERS = 'uasync,uasync-epoll,uasync-pinned,c-uring,c,node';
 
 /**
  * Names that match one of some patterns, separated by commas, and none of those that begin with `!`. In a

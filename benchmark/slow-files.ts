@@ -35,7 +35,7 @@ const BOUNDS = [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000, Number.MAX
 
 /** In this process, which is left with what waits. */
 async function measure(way: string): Promise<Outcome> {
-  const api = way === 'uasync' ? (fs as unknown as typeof promises) : promises;
+  const api = way.startsWith('uasync') ? (fs as unknown as typeof promises) : promises;
   const folder = nodeFs.mkdtempSync(join(tmpdir(), 'uasync-bench-'));
   const [fifo, plain] = [join(folder, 'fifo'), join(folder, 'plain')];
   execFileSync('mkfifo', [fifo]);
@@ -90,8 +90,9 @@ if (options.way !== undefined) {
 }
 const { fifos, seconds } = options;
 console.log(`${fifos} FIFOs that nobody writes, and readFile of 4 KiB by 8 readers for ${seconds} s`);
-for (const way of ['uasync', 'fs.promises']) {
+for (const way of ['uasync', 'uasync (epoll)', 'fs.promises']) {
   const args = [fileURLToPath(import.meta.url), '--way', way, '--fifos', fifos, '--seconds', seconds];
   console.log(`\n${way}`);
-  show(JSON.parse(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout) as Outcome);
+  const env = { ...process.env, UASYNC_BACKEND: way === 'uasync' ? 'io_uring' : 'epoll' };
+  show(JSON.parse(spawnSync(process.execPath, args, { env, encoding: 'utf8' }).stdout) as Outcome);
 }

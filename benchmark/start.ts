@@ -1,9 +1,10 @@
 /**
- * `npm start`: what io_uring gives you, beside stock Node, on this machine, in under 30 seconds.
+ * `npm start`: what uasync gives you, on io_uring or epoll, beside stock Node, on this machine, in under 30 seconds.
  * `npm start -- --serve --port 7000` keeps an echo server running instead.
  */
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { availableBackend } from 'uasync';
 import { probe } from 'uasync/ring';
 import { script } from './compile.js';
 import { generatorLanguage } from './load.js';
@@ -28,11 +29,15 @@ const { values: options } = parseArgs({
   },
 });
 
+const backend = availableBackend();
 const { available, reason } = probe();
-if (!available) {
-  console.error(reason!.message);
+if (backend === null) {
+  console.error(reason?.message ?? 'uasync cannot run here: npx uasync doctor says why');
   process.exit(1);
 }
+
+console.log(`uasync runs on ${backend}`);
+if (backend === 'epoll' && !available) console.log(reason!.message);
 
 if (options.serve) {
   process.argv.splice(2, Number.POSITIVE_INFINITY, options.port, options.host);
@@ -59,7 +64,9 @@ async function compare(rounds: number): Promise<void> {
   }
   console.log(table.toString());
   console.log('\nCPU us: CPU time of the process for one operation. Below 1.00x uasync needs less.');
-  console.log('The last row is a NOP through the kernel; of Node, a turn of its loop by setImmediate.');
+  console.log(
+    'The last row is a NOP through the kernel, or on epoll through the loop alone; of Node, a turn of its loop by setImmediate.',
+  );
 }
 
 function row(result: ScenarioResult): string[] {

@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { compile } from '../compile.js';
 import { fio, program } from '../contenders.js';
-import { node } from '../peers.js';
+import { node, onEpoll } from '../peers.js';
 import type { Contender, Scenario } from '../scenario.js';
 import { files } from './fs-files.js';
 
@@ -43,7 +43,13 @@ function contenders({ block, atATime, order, mode }: Shape, ways: string[]): Con
   ];
   return [
     program('c-uring', s => [compile('benchmark/peers/fs/one-file.c', 'uring'), ...args(s)], before),
-    ...ways.map(way => program(way, s => node('benchmark/peers/fs/one-file.ts', way, ...args(s)), before)),
+    ...ways.flatMap(way => {
+      const command = (s: number): string[] => node('benchmark/peers/fs/one-file.ts', way, ...args(s));
+      const itself = program(way, command, before);
+      return way === 'uasync'
+        ? [itself, program('uasync-epoll', s => onEpoll(command(s)), before)]
+        : [itself];
+    }),
     fio('fio-uring', {
       ...{ path: large, engine: 'io_uring', depth: atATime, block, order, before, once: mode === 'cold' },
       extra: ['--fixedbufs', '--registerfiles', `--direct=${mode === 'direct' ? 1 : 0}`],

@@ -1,7 +1,7 @@
 /** Files, from a warm page cache: what each operation costs the process. */
 import { join } from 'node:path';
 import { compile } from '../compile.js';
-import { fio, worker } from '../contenders.js';
+import { fio, ours, worker } from '../contenders.js';
 import { bun, deno, node } from '../peers.js';
 import type { Contender, Scenario } from '../scenario.js';
 import { files, inMemory } from './fs-files.js';
@@ -15,7 +15,7 @@ function contenders(work: string, atATime: number, folder: () => string): Conten
   const args = (way: string): string[] => [way, work, folder(), String(atATime)];
   return [
     worker('c', () => [compile('benchmark/peers/fs/files.c'), work, folder()]),
-    worker('uasync', () => node(PROGRAM, ...args('uasync'))),
+    ...ours(() => node(PROGRAM, ...args('uasync'))),
     ...(IN_PLACE.includes(work) ? [worker('uasync-pinned', () => node(PROGRAM, ...args('pinned')))] : []),
     ...(work === 'sequential' ? [worker('uasync-lease', () => node(PROGRAM, ...args('lease')))] : []),
     worker('node', () => node(PROGRAM, ...args('promises'))),
@@ -49,7 +49,7 @@ function randomReads(depth: number, quick: boolean): Scenario {
 function trees(name: string, title: string, work: string): Scenario {
   const program = 'benchmark/peers/fs/trees.ts';
   const contenders = [
-    worker('uasync', () => node(program, 'uasync', work, inMemory())),
+    ...ours(() => node(program, 'uasync', work, inMemory())),
     worker('node', () => node(program, 'promises', work, inMemory())),
     worker('node-sync', () => node(program, 'sync', work, inMemory())),
   ];
@@ -60,7 +60,7 @@ function trees(name: string, title: string, work: string): Scenario {
 function oneAtATime(call: string, title: string, quick = false): Scenario {
   const args = (way: string): string[] => [way, call, inMemory()];
   const peers = [
-    worker('uasync', () => node(CALLS, ...args('uasync'))),
+    ...ours(() => node(CALLS, ...args('uasync'))),
     worker('node', () => node(CALLS, ...args('promises'))),
     worker('node-sync', () => node(CALLS, ...args('sync'))),
     worker('bun', () => bun(CALLS, ...args('promises'))),

@@ -1,6 +1,6 @@
 /** The event loop: callbacks and timers. */
 import { compile } from '../compile.js';
-import { worker } from '../contenders.js';
+import { ours, worker } from '../contenders.js';
 import { node } from '../peers.js';
 import type { Scenario } from '../scenario.js';
 
@@ -14,7 +14,7 @@ export const loop: Scenario[] = [
     operation: 'callback',
     quick: true,
     contenders: [
-      worker('uasync', callbacks('uasync')),
+      ...ours(callbacks('uasync')),
       worker('node', callbacks('immediate')),
       worker('node-tick', callbacks('tick')),
     ],
@@ -27,7 +27,7 @@ export const loop: Scenario[] = [
     quick: true,
     contenders: [
       worker('c-uring', () => [compile('benchmark/peers/loop/timers.c', 'uring'), '100', '1']),
-      worker('uasync', timers('uasync')),
+      ...ours(timers('uasync')),
       worker('node', timers('node')),
     ],
   },

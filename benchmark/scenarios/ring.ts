@@ -1,6 +1,6 @@
 /** The least that the ring costs: operations that do nothing. */
 import { compile } from '../compile.js';
-import { worker } from '../contenders.js';
+import { ours, worker } from '../contenders.js';
 import { node } from '../peers.js';
 import type { Scenario } from '../scenario.js';
 
@@ -27,7 +27,7 @@ export const ring: Scenario[] = [
     quick: coroutines === 1000,
     contenders: [
       worker('c-uring', NOP_C(Math.min(coroutines, BATCH_MAX))),
-      worker('uasync', () => node('benchmark/peers/loop/awaited.ts', 'uasync', String(coroutines))),
+      ...ours(() => node('benchmark/peers/loop/awaited.ts', 'uasync', String(coroutines))),
       worker('node', () => node('benchmark/peers/loop/awaited.ts', 'node', String(coroutines))),
     ],
   })),

@@ -3,16 +3,16 @@
  * load takes its share of them, and the CPU time of an operation says more than the throughput.
  */
 import { compile } from '../compile.js';
-import { server, worker } from '../contenders.js';
+import { ours, server, worker } from '../contenders.js';
 import { stream } from '../load.js';
-import { node, type Peer } from '../peers.js';
+import { node, onBoth, type Peer } from '../peers.js';
 import type { Contender, Scenario } from '../scenario.js';
 
 /** As a peer is given its port and host after its own arguments, the number of threads goes by the environment. */
 function echoOn(threads: number): Contender[] {
   const env = ['env', `GOMAXPROCS=${threads}`, `UASYNC_BENCH_THREADS=${threads}`];
   const peers: Peer[] = [
-    { name: 'uasync', command: () => [...env, ...node('benchmark/peers/threads/uasync-threads.ts')] },
+    ...onBoth(() => [...env, ...node('benchmark/peers/threads/uasync-threads.ts')]),
     { name: 'node', command: () => [...env, ...node('benchmark/peers/threads/node-cluster.ts')] },
     { name: 'go', command: () => [...env, compile('benchmark/peers/tcp/echo.go')] },
   ];
@@ -29,7 +29,7 @@ function messages(name: string, title: string, value: string, direction: string)
     name,
     title,
     operation: 'message',
-    contenders: [worker('uasync', way('channel'), null), worker('node', way('port'), null)],
+    contenders: [...ours(way('channel'), null), worker('node', way('port'), null)],
   };
 }
 
