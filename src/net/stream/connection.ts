@@ -164,7 +164,6 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    */
   write(data: WriteData, options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.write(data));
-    if (this.#endpoint.sender.ended) return Promise.reject(closedError('The connection'));
     if (typeof data === 'string' || (isUint8Array(data) && data.length !== 0))
       return this.#endpoint.sender.write(data);
     return writeParts(this.#endpoint.sender, data);
@@ -188,7 +187,6 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * @throws UasyncError ERR_CLOSED, TypeError.
    */
   send(data: WriteData): void {
-    if (this.#endpoint.sender.ended) throw closedError('The connection');
     sendParts(this.#endpoint.sender, data);
   }
 

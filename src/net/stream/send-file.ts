@@ -66,7 +66,6 @@ export async function sendFile(
   options: SendFileOptions,
 ): Promise<number> {
   checkSendFile(file, options);
-  if (endpoint.sender.ended) throw closedError('The connection');
   const { offset = 0, length = Number.POSITIVE_INFINITY, signal, timeout } = options;
   return whileHeld(endpoint.sender, { signal, timeout }, signal =>
     // The descriptor is read only now: the file may have been closed while writes went out.

@@ -11,6 +11,18 @@ import { type ConnectionState, failed } from '../socket/diagnostics.js';
 import { detailsOf } from '../socket/peer-name.js';
 import { Queue } from '../socket/queue.js';
 import { isSentNow, restOf, sendNow } from './send-now.js';
+import {
+  followed,
+  HELD,
+  IDLE,
+  IN_FLIGHT,
+  POLLING,
+  SENDING,
+  type SenderState,
+  WAITING,
+  YIELDING,
+  ZERO_COPY,
+} from './sender-state.js';
 import { SendingSide } from './sending-side.js';
 import { copyWrites, lengthToCopy, NO_BYTES, PendingWrite, rewind } from './write.js';
 import { ZeroCopy } from './zero-copy-send.js';
@@ -41,16 +53,12 @@ export class Sender extends SendingSide implements BlockWaiter {
   /** What is left to send, by address. */
   #from = 0;
   #to = 0;
-  #waiting = false;
+  #state: SenderState = IDLE;
   /** The completions of the loop when the last plain send was made. */
   #sentAt = -1;
-  /** Whether its block is to go back should the peer not take all of it: memory is short. */
-  #yielding = false;
-  /** Whether it waits, without a block, until the peer takes more. */
-  #polling = false;
   /** Whether the kernel connects with the first send, which has not begun. TCP_FASTOPEN_CONNECT, tcp(7) */
   deferred = false;
-  /** Set while `hold` has lent the socket: nothing is sent from here. Makes the holder give up. */
+  /** HELD: makes the holder give up. */
   #holder: (() => void) | null = null;
   #error: Error | null = null;
 
@@ -61,11 +69,11 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Whether every byte has been taken by the kernel. */
   get drained(): boolean {
-    return (this.#writes === null || this.#writes.empty) && this.#holder === null;
+    return (this.#writes === null || this.#writes.empty) && this.#state !== HELD;
   }
 
   override get idle(): boolean {
-    return this.drained && !this.#sending;
+    return this.drained && (IN_FLIGHT & this.#state) === 0;
   }
 
   /** The smallest send that leaves without the kernel's copy, in bytes; Infinity for none. */
@@ -80,10 +88,16 @@ export class Sender extends SendingSide implements BlockWaiter {
     return this.#error;
   }
 
+  /** Why nothing can be written, if so. */
+  get #refusal(): Error | null {
+    if (this.ended) return closedError('The connection');
+    if (this.#error !== null) return errorFrom(this.#error);
+    return this.loop.closing ? closedError('The loop') : null;
+  }
+
   /** Resolves when the kernel has taken every byte. */
   write(data: string | Uint8Array): Promise<void> {
-    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
-    if (this.loop.closing) return Promise.reject(closedError('The loop'));
+    if (this.ended || this.#error !== null || this.loop.closing) return Promise.reject(this.#refusal);
     if (this.#isFree && isSentNow(this.loop, data, this.#sentAt)) {
       const rest = this.#sendNow(data);
       if (rest === null) return this.#error === null ? SENT : Promise.reject(errorFrom(this.#error));
@@ -104,7 +118,7 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Whether no write is queued or in flight. */
   get #isFree(): boolean {
-    return this.drained && !this.#sending && !this.#waiting && !this.deferred;
+    return this.#state === IDLE && this.drained && !this.deferred;
   }
 
   /** Sends what the socket takes at once; what is left, null if nothing. */
@@ -123,7 +137,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     this.#writes ??= new Queue();
     this.#writes.push(write);
     this.bufferedAmount += write.length;
-    if (!this.#sending && !this.#waiting && this.#holder === null) this.#start();
+    if (this.#state === IDLE) this.#start();
   }
 
   /**
@@ -131,8 +145,8 @@ export class Sender extends SendingSide implements BlockWaiter {
    * written after waits for `release()`. `giveUp` is called if the connection is reset meanwhile.
    */
   hold(giveUp: () => void): Promise<void> {
-    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
-    if (this.loop.closing) return Promise.reject(closedError('The loop'));
+    const refusal = this.#refusal;
+    if (refusal !== null) return Promise.reject(refusal);
     const write = PendingWrite.of(NO_BYTES, 0, 0);
     const promise = promiseOf(write);
     write.holder = giveUp;
@@ -154,6 +168,7 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Ends a `hold`; with an error if what comes after can no longer be sent. */
   release(error?: Error): void {
+    this.#state = followed(this.#state, IDLE);
     this.#holder = null;
     if (error !== undefined) this.#error ??= error;
     if (this.#error !== null) this.#drop(this.#error);
@@ -163,7 +178,7 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Text goes into the block without a Buffer in between. */
   #writeText(text: string): Promise<void> {
-    const block = this.#waiting ? null : this.loop.blocks.acquire(text.length * UTF8_MAX);
+    const block = this.#state === WAITING ? null : this.loop.blocks.acquire(text.length * UTF8_MAX);
     if (block === null || text.length === 0 || block.bytes.length < text.length * UTF8_MAX) {
       if (block !== null) this.loop.blocks.release(block);
       return this.write(Buffer.from(text));
@@ -173,21 +188,19 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Sends the first `length` bytes of a block, which is the sender's from now on. */
   writeBlock(block: Block, length: number): Promise<void> {
-    const usable = this.#error === null && !this.ended && !this.loop.closing;
-    if (usable && this.drained && !this.#waiting) return this.#writeFilled(block, length);
+    const refusal = this.#refusal;
+    if (refusal === null && this.#state === IDLE && this.drained) return this.#writeFilled(block, length);
     // Copied, because the peer may never take the writes before it, and the block must not wait for that.
     const bytes = Buffer.from(block.bytes.subarray(0, length));
     // A block of the reader's loop; this one's may have been closed since.
     block.pool.release(block);
-    return this.ended ? Promise.reject(closedError('The connection')) : this.write(bytes);
+    return refusal === null ? this.write(bytes) : Promise.reject(refusal);
   }
 
   /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
   writeAt(address: number, length: number): Promise<void> {
-    if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
-    if (this.ended || this.loop.closing) {
-      return Promise.reject(closedError(this.ended ? 'The connection' : 'The loop'));
-    }
+    const refusal = this.#refusal;
+    if (refusal !== null) return Promise.reject(refusal);
     const write = PendingWrite.of(NO_BYTES, length, 0);
     const promise = promiseOf(write);
     write.address = address;
@@ -220,7 +233,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     }
     const block = this.loop.blocks.acquire(lengthToCopy(writes, BLOCK_MAX));
     if (block === null) {
-      this.#waiting = true;
+      this.#state = followed(this.#state, WAITING);
       this.loop.blocks.wait(this);
       return;
     }
@@ -246,8 +259,10 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   blockReleased(): void {
-    this.#waiting = false;
-    if (!this.#writes!.empty && this.#holder === null) this.#start();
+    // The writes that waited may have been given up.
+    if (this.#state !== WAITING) return;
+    this.#state = followed(this.#state, IDLE);
+    if (!this.#writes!.empty) this.#start();
   }
 
   /** Sends what waits; a failure is that of the writes. */
@@ -259,10 +274,6 @@ export class Sender extends SendingSide implements BlockWaiter {
     }
   }
 
-  get #sending(): boolean {
-    return this.slot >= 0 || (this.#zeroCopy !== null && this.#zeroCopy.send !== null);
-  }
-
   #send(address: number, length: number): void {
     this.deferred = false;
     this.#from = address;
@@ -271,13 +282,15 @@ export class Sender extends SendingSide implements BlockWaiter {
     if (zeroCopy?.takes(this.#block, length)) {
       this.#block = null;
       zeroCopy.start(this, this.#fd, address, length, res => this.#zeroCopied(zeroCopy, res));
+      this.#state = followed(this.#state, ZERO_COPY);
       return;
     }
-    this.#yielding = this.#block !== null && this.loop.blocks.short;
+    const yields = this.#block !== null && this.loop.blocks.short;
     // MSG_WAITALL: the kernel itself goes on after a short send.
     this.loop
       .start(this)
-      .sendAt(this.#fd, address, length, MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
+      .sendAt(this.#fd, address, length, MSG_NOSIGNAL | (yields ? MSG_DONTWAIT : MSG_WAITALL));
+    this.#state = followed(this.#state, yields ? YIELDING : SENDING);
   }
 
   #zeroCopied(zeroCopy: ZeroCopy, res: number): void {
@@ -296,8 +309,8 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   override yieldBlock(): boolean {
-    if (this.#block === null || this.#yielding || this.slot < 0) return false;
-    this.#yielding = true;
+    if (this.#block === null || this.#state !== SENDING) return false;
+    this.#state = followed(this.#state, YIELDING);
     this.loop.cancelForSure(this);
     return true;
   }
@@ -307,33 +320,32 @@ export class Sender extends SendingSide implements BlockWaiter {
     const block = this.#block!;
     rewind(this.#writes!, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
     this.#block = null;
-    this.#yielding = false;
-    this.#polling = true;
+    this.#state = followed(this.#state, POLLING);
     this.loop.start(this).pollAdd(this.#fd, POLLOUT);
     this.loop.blocks.release(block);
   }
 
   complete(res: number): void {
     const usable = this.#error === null && !this.loop.closing;
-    if (this.#polling) {
-      this.#polling = false;
+    if (this.#state === POLLING) {
+      this.#state = followed(this.#state, IDLE);
       // The next send reports what is wrong with the socket.
       if (usable) this.#taken();
       else this.#fail(this.#error ?? closedError('The loop'));
       return;
     }
-    if (this.#yielding && usable && (res === EAGAIN || isCancelled(res))) res = 0;
+    if (this.#state === YIELDING && usable && (res === EAGAIN || isCancelled(res))) res = 0;
     if (res >= 0) {
       this.bytesWritten += res;
       this.bufferedAmount -= res;
       this.#from += res;
       if (this.#from < this.#to && usable) {
-        if (this.#yielding) this.#yield();
+        if (this.#state === YIELDING) this.#yield();
         else this.#send(this.#from, this.#to - this.#from);
         return;
       }
     }
-    this.#yielding = false;
+    this.#state = followed(this.#state, IDLE);
     if (!this.loop.closing) this.source = null;
     if (this.#block !== null) {
       this.loop.blocks.release(this.#block);
@@ -349,13 +361,16 @@ export class Sender extends SendingSide implements BlockWaiter {
   /** All that was in flight has been sent: its writes resolve, and the next ones go. */
   #taken(): void {
     const writes = this.#writes!;
-    for (let write = writes.first; write !== null && this.#holder === null; write = writes.first) {
+    for (let write = writes.first; write !== null; write = writes.first) {
       if (write.copied !== write.length) break;
       writes.shift();
-      this.#holder = write.holder;
+      const { holder } = write;
       write.taken();
+      if (holder === null) continue;
+      this.#holder = holder;
+      this.#state = followed(this.#state, HELD);
+      return;
     }
-    if (this.#holder !== null) return;
     if (!writes.empty) this.#start();
     else this.settleDrained();
   }
@@ -388,10 +403,12 @@ export class Sender extends SendingSide implements BlockWaiter {
   abort(error: Error = closedError('The connection')): void {
     if (this.#error === null) this.#error = error;
     this.endPipes(error);
-    const send = this.#zeroCopy?.send;
-    if (send) this.loop.cancel(send);
-    else if (this.slot >= 0) this.loop.cancel(this);
-    else if (this.#holder !== null) this.#holder();
-    else this.#drop(this.#error);
+    if (this.#state === ZERO_COPY) this.loop.cancel(this.#zeroCopy!.send!);
+    else if (this.#state === HELD) this.#holder!();
+    else if ((IN_FLIGHT & this.#state) !== 0) this.loop.cancel(this);
+    else {
+      this.#state = followed(this.#state, IDLE);
+      this.#drop(this.#error);
+    }
   }
 }

@@ -1,8 +1,10 @@
+import { closedError } from '../../ring/errors.js';
 import { SENT, type Sender } from './sender.js';
 import { toPart, toParts, type WriteData } from './write-data.js';
 
 /** Writes data of any kind; resolves when the kernel has taken it. */
 export async function writeParts(sender: Sender, data: WriteData): Promise<void> {
+  if (sender.ended) throw closedError('The connection');
   // All are checked before the first is sent.
   const parts = Array.isArray(data) ? toParts(data) : [toPart(data)];
   await Promise.all(parts.map(part => sender.write(part)));
@@ -10,6 +12,7 @@ export async function writeParts(sender: Sender, data: WriteData): Promise<void>
 
 /** Writes data of any kind without waiting: a failure is that of the next call. */
 export function sendParts(sender: Sender, data: WriteData): void {
+  if (sender.ended) throw closedError('The connection');
   const parts = Array.isArray(data) ? toParts(data) : [toPart(data)];
   for (const part of parts) {
     const sent = sender.write(part);
