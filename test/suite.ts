@@ -36,11 +36,21 @@ export interface Results extends Counts {
   reasons: Map<string, number>;
 }
 
-/** The names of the test files, such as `net/tcp`: all, or those with one of these parts in them. */
+/** Marks a run of a file whose loops run on epoll: the backend that they have where io_uring is denied. */
+const ON_EPOLL = ' on epoll';
+
+/** Tests of what both backends do, but for those of the ring's own limits and system calls. */
+const OF_BOTH = /^(?:loop|net|fs|threads)\/(?!.*(?:locked-memory|failing-calls|no-threads|fuzz))/;
+
+/**
+ * The names of the test files, such as `net/tcp`: all, or those with one of these parts in them. Tests of what both
+ * backends do are there twice, the second time as `net/tcp on epoll`.
+ */
 export function testFiles(parts: string[]): string[] {
   return (readdirSync(built('test'), { recursive: true }) as string[])
     .filter(file => file.endsWith('.test.js'))
     .map(file => file.slice(0, -'.test.js'.length))
+    .flatMap(name => (OF_BOTH.test(name) ? [name, name + ON_EPOLL] : [name]))
     .filter(name => parts.length === 0 || parts.some(part => name.includes(part)))
     .sort();
 }
@@ -88,8 +98,10 @@ interface Ended {
 }
 
 async function runFile({ program, env }: NodeVersion, name: string): Promise<Ended> {
-  const args = [...tap['node-arg'], built(`test/${name}.test.js`)];
-  const child = start(program, args, { ...env, TAP_TIMEOUT: String(tap.timeout) });
+  const file = name.replace(ON_EPOLL, '');
+  const args = [...tap['node-arg'], built(`test/${file}.test.js`)];
+  const backend = file === name ? {} : { UASYNC_BACKEND: 'epoll' };
+  const child = start(program, args, { ...env, ...backend, TAP_TIMEOUT: String(tap.timeout) });
   let printed = '';
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding('utf8').on('data', text => {
@@ -103,7 +115,7 @@ async function runFile({ program, env }: NodeVersion, name: string): Promise<End
   const counts = countsIn(printed);
   if (code === 0 && counts?.failed === 0) return { counts, printed };
   mkdirSync(LOGS, { recursive: true });
-  const log = join(LOGS, `${name.replaceAll('/', '-')}-${process.pid}-${child.pid}.log`);
+  const log = join(LOGS, `${name.replaceAll(/[/ ]/g, '-')}-${process.pid}-${child.pid}.log`);
   writeFileSync(log, printed);
   const how = signal ?? `exit code ${code}`;
   const failure = { name, told: `${failuresIn(printed)}\n${name}: ${how}, all that it printed is in ${log}` };

@@ -92,7 +92,10 @@ for (const [kind, make] of [
   });
 }
 
-t.test('sendFile that waits for memory can be given up', async t => {
+/** Sends without a copy hold the memory that this test wants to be short of. */
+const copies = !loop().supports('send_zc') && 'this backend has no sends without a copy';
+
+t.test('sendFile that waits for memory can be given up', { skip: copies }, async t => {
   const path = join(folder, 'waits');
   writeFileSync(path, pattern(1000));
   const file = await open(path);

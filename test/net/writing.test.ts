@@ -462,6 +462,11 @@ t.test('pipes that are given up at any moment leave the rest unread', async t =>
       await front.pipeTo(back, { signal: abort.signal });
       ended = true;
     } catch (error) {
+      if ((error as { code?: string }).code === 'ERR_CLOSED') {
+        // The last one was given up while the other connection's end waited for what was sent before it.
+        t.equal(await front.read(), null);
+        break;
+      }
       if ((error as Error).name !== 'AbortError') throw error;
       // What the pipe has read and not sent yet comes before this.
       const chunk = random() < 0.5 ? await front.read() : null;
