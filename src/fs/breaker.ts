@@ -15,7 +15,7 @@ export class Breaker {
   /** How many calls are still watched. */
   #watched = 0;
 
-  /** Whether the next call is to be watched: to count its waits costs a tenth of it. */
+  /** Whether the waits of the next call are counted, which costs a tenth of a call. */
   get watches(): boolean {
     if (this.#watched === 0) return false;
     this.#watched--;

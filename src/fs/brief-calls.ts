@@ -1,3 +1,4 @@
+/** What a turn may do by plain calls on names and folders before it would hold up everything else. */
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
 import { now } from '../loop/real-timers.js';

@@ -1,3 +1,4 @@
+/** Reads of what is in the page cache, by plain calls that do not wait. */
 import { constants } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { EOPNOTSUPP } from '../ring/errno.js';

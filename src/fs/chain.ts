@@ -1,3 +1,4 @@
+/** Operations that the kernel runs one after the other, submitted together: linked entries. */
 import type { Block, BlockWaiter } from '../loop/blocks.js';
 import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
@@ -83,7 +84,7 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
   protected abstract get blockSize(): number;
   /** Calls `open` and starts the steps after it. */
   protected abstract start(block: Block): void;
-  /** They have been run on the open file: calls `close` or gives `file` to someone else. */
+  /** They have been run on the open file: calls `close` or hands `file` on. */
   protected abstract used(): void;
   /** The file has been closed. */
   protected abstract closed(): void;

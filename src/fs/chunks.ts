@@ -1,3 +1,4 @@
+/** `FileHandle.chunks`: a file piece by piece, read ahead. */
 import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import { checkInt, checkSignal } from '../ring/check.js';
@@ -38,7 +39,7 @@ const CHUNK_OPTIONS = optionNames<ChunkOptions>({
   signal: true,
 });
 
-/** A chunk that is read, and the block that it is in if that is to be given back. */
+/** A chunk that is being read, and its block if that must be given back. */
 interface Reading {
   chunk: Promise<Buffer>;
   block: Block | null;

@@ -1,3 +1,4 @@
+/** `FileHandle.copyTo`: bytes from one file to another, through blocks of runtime memory. */
 import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';

@@ -15,7 +15,7 @@ const COUNTS = [1024, 256, 64, 16];
 /** How many operations are submitted together with the opening, that included. */
 const CHAIN_MAX = 3;
 
-/** Someone who wants a place. */
+/** A call that waits for a slot. */
 export interface DirectWaiter {
   /** It is this one. It must not throw. */
   placeGiven(index: number): void;

@@ -1,3 +1,4 @@
+/** `FileHandle`: the surface of `node:fs/promises`, over `OpenFile`. */
 import {
   type BigIntStats,
   fchmod,

@@ -1,3 +1,4 @@
+/** How many threads the kernel may use for the operations of this loop (io-wq). */
 import type { Loop } from '../loop/loop.js';
 
 /**

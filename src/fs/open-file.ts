@@ -1,3 +1,4 @@
+/** An open file: its reads and writes, by plain calls or by operations, in their order. */
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:fs';
 import type { Block } from '../loop/blocks.js';

@@ -1,3 +1,4 @@
+/** `open`: from a path and flags to a `FileHandle`. */
 import { constants, type PathLike, promises } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { O_ACCMODE } from '../ring/flags.js';

@@ -1,3 +1,4 @@
+/** The order of reads and writes at the current position of a file. */
 import type { TransferOwner } from './transfer.js';
 
 type Kind = 'reads' | 'writes';

@@ -64,7 +64,7 @@ class ReadFileOperation extends FileChain<Result> {
     this.resolve(this.#encoding ? bytes.toString(this.#encoding, 0, count) : copy(bytes, count));
   }
 
-  /** There is more, or nothing at all: the file stays open, and someone else goes on, with the block too. */
+  /** There is more, or nothing at all: the file stays open, and the caller goes on with it and with the block. */
   #goOn(): void {
     const encoding = this.#encoding;
     const rest = readOn(this.loop, this.path, this.file, this.block!, this.first.res, this.second.res);

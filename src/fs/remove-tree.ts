@@ -26,7 +26,7 @@ import type { Device } from './devices.js';
 import { onFd } from './operations.js';
 import { type Folder, Share, warm } from './walk.js';
 
-/** What a directory fails with that is to be emptied first. */
+/** The errors of a directory that must be emptied first. */
 const NOT_EMPTY: ReadonlySet<number> = new Set([ENOTEMPTY, EEXIST, EPERM]);
 /** Errors that may pass. */
 const PASSING: ReadonlySet<number> = new Set([EBUSY, EMFILE, ENFILE, ENOTEMPTY, EPERM]);

@@ -1,3 +1,4 @@
+/** The options of `stat` and its relatives. */
 import { throwIfAborted } from '../loop/abort.js';
 import { checkSignal } from '../ring/check.js';
 import { argTypeError } from '../ring/errors.js';

@@ -28,7 +28,7 @@ export interface WriteOptions {
   position?: number | null | undefined;
 }
 
-/** What is to be moved. */
+/** A read or write of bytes, with its arguments checked. */
 export interface Transfer<T = ArrayBufferView | string> {
   /** The user's object. */
   buffer: T;

@@ -48,7 +48,7 @@ export class Share {
     this.#loop = loop;
   }
 
-  /** Whether `next` is to be awaited first. */
+  /** Whether `next` must be awaited first. */
   get spent(): boolean {
     return this.#loop.inline.spent;
   }

@@ -1,3 +1,4 @@
+/** Small writes at the current position that wait for each other, done as one. */
 import { BLOCK_MAX } from '../loop/blocks.js';
 import { type Deferred, promiseOf } from '../loop/deferred.js';
 import type { WriteResult } from './transfer.js';

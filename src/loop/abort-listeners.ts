@@ -1,4 +1,4 @@
-/** Someone who is to know when a signal is aborted. It must not throw. */
+/** Is called when a signal is aborted. It must not throw. */
 export interface AbortListener {
   onAbort(): void;
 }

@@ -17,7 +17,7 @@ interface BlockOwner {
 export class Block {
   readonly #address: number;
   readonly #bytes: Buffer;
-  /** Whether someone has it: its memory is another's once it was released. */
+  /** Whether it is in use: once released, its memory may be used by another owner. */
   taken = false;
   /** Its owner, which it is released to. */
   readonly pool: BlockOwner;
@@ -45,7 +45,7 @@ export class Block {
     return this.#bytes;
   }
 
-  /** Someone has it from now on. */
+  /** Marks it as in use. */
   take(): this {
     assert(!this.taken, 'A block was given to two');
     this.taken = true;
@@ -66,7 +66,7 @@ export class Block {
   }
 }
 
-/** Someone who was refused a block. */
+/** Waits for a block after it was refused one. */
 export interface BlockWaiter {
   /** A block was released, or the loop is closing: try again. It must not throw. */
   blockReleased(): void;
@@ -102,7 +102,7 @@ export class BlockPool {
   #mapped = 0;
   #used = 0;
 
-  /** Has those who hold blocks for peers that take nothing give them back. */
+  /** Makes operations whose peers take nothing give their blocks back. */
   readonly #onShort: () => void;
 
   constructor(limit: number, onShort: () => void = () => {}) {
@@ -188,7 +188,7 @@ export class BlockPool {
     return null;
   }
 
-  /** No more blocks: those who wait are told. */
+  /** Ends the pool: waiters are called, and get no block. */
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters.splice(0)) waiter.blockReleased();

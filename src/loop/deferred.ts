@@ -1,4 +1,4 @@
-/** Who settles a promise. */
+/** What settles a promise. */
 export interface Deferred<T> {
   resolve: (value: T) => void;
   reject: (error: unknown) => void;

@@ -8,7 +8,7 @@ export interface Subject {
   readonly kind: string;
   /** -1 once closed. */
   readonly fd: number;
-  /** That object, while someone holds it. */
+  /** That object, while the program holds it. */
   readonly object: object | undefined;
 }
 

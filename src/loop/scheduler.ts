@@ -141,7 +141,7 @@ export class Scheduler {
     if (!this.#tickQueued) this.#await();
   };
 
-  /** What is queued by those who are told leaves together, after all of them. */
+  /** What the callbacks queue is submitted together, after all of them have run. */
   #deliver(): void {
     let done = false;
     this.#delivering = true;

@@ -3,7 +3,7 @@ import type { Loop } from './loop.js';
 import { unlessGivenUp } from './waiter.js';
 
 /**
- * Lends a block until `use` has settled, once there is one: of `size` bytes if it can be had, of `least` in
+ * Lends a block until `use` has settled, once there is one: of `size` bytes if there is one, of `least` in
  * any case.
  */
 export async function withBlock<T>(

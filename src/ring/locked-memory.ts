@@ -6,7 +6,7 @@
 import { ENOMEM } from './errno.js';
 import { kernelIsAtLeast, limitOf, procField, readProc } from './proc.js';
 
-/** Who has this capability is not held to the limit. capabilities(7) */
+/** The limit does not apply to processes with this capability. capabilities(7) */
 const CAP_IPC_LOCK = 14;
 /** uid_map of the first user namespace: only capabilities of that one count. user_namespaces(7) */
 const ALL_UIDS = /^\s*0\s+0\s+4294967295$/;

@@ -129,7 +129,7 @@ function map(fd: number, params: Buffer): RingMemory {
   }
 }
 
-/** What a ring is to be resized to, as struct io_uring_params. */
+/** The new sizes of a ring, as struct io_uring_params. */
 export function resizeParams(entries: number, cqEntries: number | undefined): Buffer {
   const params = Buffer.alloc(PARAMS.size);
   params.writeUInt32LE(checkInt('entries', entries, 1, 0x7fffffff), PARAMS.sq_entries);

@@ -1,3 +1,4 @@
+/** `channelPair`: the two ends of a channel before they are opened. */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { checkInt } from '../ring/check.js';
 import { argValueError } from '../ring/errors.js';

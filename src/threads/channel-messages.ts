@@ -1,3 +1,4 @@
+/** The values of a channel: through shared memory, or by the port. */
 import { isSharedArrayBuffer } from 'node:util/types';
 import { arrayOf, kindOf } from '../loop/array-kinds.js';
 import type { ChannelPort, TransferList } from './channel-port.js';

@@ -1,3 +1,4 @@
+/** The MessagePort of a channel, for values that are cloned or moved. */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { queueMicrotask } from '../loop/real-timers.js';
 import { UasyncError } from '../ring/errors.js';

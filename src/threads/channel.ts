@@ -1,3 +1,4 @@
+/** `Channel`: values between two threads of this process. */
 import type { InspectOptionsStylized } from 'node:util';
 import { isSharedArrayBuffer } from 'node:util/types';
 import { loop as currentLoop } from '../loop/current.js';
@@ -13,17 +14,6 @@ import { ChannelPort, type TransferList } from './channel-port.js';
 import { Receiving, Sending, Sleep } from './channel-waiters.js';
 import { EndState, WANTS_MESSAGE, WANTS_ROOM } from './end-state.js';
 import { MessageQueue } from './message-queue.js';
-
-/** How many calls in a row are settled at once, before libuv and other handles run. */
-const BURST_MAX = 512;
-
-/** How to send. */
-export interface ChannelSendOptions extends WaitOptions {
-  /** ArrayBuffers, MessagePorts and similar to move to the other thread instead of copying them. */
-  transfer?: TransferList | undefined;
-}
-
-const SEND_OPTIONS = optionNames<ChannelSendOptions>({ signal: true, timeout: true, transfer: true });
 
 /**
  * One end of a channel between two threads of this process. Values sent at one end are received at the other, in
@@ -44,7 +34,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   readonly #portClosed: Promise<void>;
   #credit = BURST_MAX;
   #resting = false;
-  /** Whether the other end is to be told of room at the end of this turn. */
+  /** Whether the other end will be told of room at the end of this turn. */
   #makingRoom = false;
   #closed = false;
   /** The other thread has ended, or has closed its end. */
@@ -377,3 +367,14 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     return this.close();
   }
 }
+
+/** How to send. */
+export interface ChannelSendOptions extends WaitOptions {
+  /** ArrayBuffers, MessagePorts and similar to move to the other thread instead of copying them. */
+  transfer?: TransferList | undefined;
+}
+
+const SEND_OPTIONS = optionNames<ChannelSendOptions>({ signal: true, timeout: true, transfer: true });
+
+/** How many calls in a row are settled at once, before libuv and other handles run. */
+const BURST_MAX = 512;

@@ -1,3 +1,4 @@
+/** A worker thread that runs a module of `serveOnThreads`. */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import type { LoopStats } from '../loop/loop-stats.js';
@@ -89,7 +90,7 @@ export class RunningThread {
         onExit({ error: failure, exitCode, ran: now() - begun });
       });
     });
-    // Who does not wait for it hears of its end.
+    // Callers that do not wait for it are told of its end.
     this.ready.catch(() => {});
   }
 

@@ -1,3 +1,4 @@
+/** `serveOnThreads`: a server on several threads, restarted and stopped as one. */
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -117,7 +118,7 @@ export class ThreadServer {
   #stopping: Promise<number> | null = null;
   /** The last restart, which the next one waits for. */
   #restarting: Promise<unknown> = Promise.resolve();
-  /** Aborted when those that have not ended yet are to be terminated. */
+  /** Aborted to terminate the threads that have not ended yet. */
   readonly #now = new AbortController();
   #serving = false;
   #stopped = false;

@@ -1,3 +1,4 @@
+/** A thread that is started again when it crashes. */
 import type { LoopStats } from '../loop/loop-stats.js';
 import { clearTimeout, nextTick, setTimeout } from '../loop/real-timers.js';
 import { unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
@@ -29,9 +30,9 @@ export class SupervisedThread {
   readonly #sockets = new KeptSockets();
   /** The one that serves. */
   #current: RunningThread | null = null;
-  /** The one that is to take its place, until it serves. */
+  /** Its successor, until that serves. */
   #next: RunningThread | null = null;
-  /** Those whose place was taken, until they have ended. */
+  /** Predecessors that have not ended yet. */
   readonly #retired = new Set<RunningThread>();
   #failures = 0;
   #restart: NodeJS.Timeout | null = null;

@@ -1,3 +1,4 @@
+/** What the function that a thread runs is given. */
 import type { MessagePort } from 'node:worker_threads';
 import { closeSocket } from '../loop/close.js';
 import { loop } from '../loop/current.js';
@@ -39,7 +40,7 @@ export class Thread implements ThreadContext {
   readonly #listeners = new Set<Listener>();
   readonly #addresses: InetAddress[] = [];
   readonly #stop = new AbortController();
-  /** Those who wait for sockets, by call. */
+  /** Calls that wait for sockets. */
   readonly #waiting = new Map<number, { resolve: (fd: number) => void; reject: (error: unknown) => void }>();
   /** The names of the sockets that it has or waits for. */
   readonly #names = new Set<string>();

@@ -1,3 +1,4 @@
+/** The addresses of sockets: getsockname(2), getpeername(2), and as text. */
 import { AddressBuffer } from '../../ring/address-buffer.js';
 import { libc } from '../../ring/libc.js';
 import type { SocketAddress, UnixAddress } from '../../ring/sockaddr.js';

@@ -1,3 +1,4 @@
+/** Connecting to a name with several addresses, RFC 8305. */
 import { isIPv6 } from 'node:net';
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import type { InetAddress } from '../../ring/sockaddr.js';

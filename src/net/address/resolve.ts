@@ -1,3 +1,4 @@
+/** From the host and port of options to numeric addresses. */
 import { promises as dns, type LookupAddress, type LookupOneOptions } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
@@ -63,7 +64,7 @@ export async function onAnyAddress<T>(
   return open({ address: '0.0.0.0', family: 'IPv4', port });
 }
 
-/** Checks how a name is to be looked up. */
+/** Checks the options of a name lookup. */
 export function checkResolve({ family, hints, lookup }: ResolveOptions): void {
   versionOf(family);
   // Its flags are Node's to check.

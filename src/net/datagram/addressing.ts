@@ -1,3 +1,4 @@
+/** The destination and the control messages of a datagram, from what callers give. */
 import type { WaitOptions } from '../../loop/waiter.js';
 import { checkInt } from '../../ring/check.js';
 import { EDESTADDRREQ } from '../../ring/errno.js';
@@ -100,7 +101,7 @@ export class DatagramAddressing {
   }
 
   /**
-   * Where a datagram goes: null is the connected peer, undefined a name that is to be looked up.
+   * Where a datagram goes: null is the connected peer, undefined a name that needs a lookup.
    * @throws UasyncError EDESTADDRREQ without an address.
    */
   destination(port: number | undefined, address: string | undefined): Destination | null | undefined {

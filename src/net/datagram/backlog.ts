@@ -1,3 +1,4 @@
+/** Datagrams that wait for room at a Unix peer. */
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import type { Destination } from './destination.js';
 import type { DatagramSend } from './send-operation.js';

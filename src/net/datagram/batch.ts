@@ -1,3 +1,4 @@
+/** `sendMany`: a list of datagrams under way, and how it ends. */
 import { type Deferred, promiseOf } from '../../loop/deferred.js';
 import { rejectTraced } from '../../loop/traced.js';
 import { UasyncError } from '../../ring/errors.js';

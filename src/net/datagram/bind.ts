@@ -1,3 +1,4 @@
+/** `bind`: makes or adopts a datagram socket. */
 import { throwIfAborted } from '../../loop/abort.js';
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';

@@ -1,3 +1,4 @@
+/** The provided buffers that datagrams are received into. */
 import { bufferOf } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';

@@ -1,3 +1,4 @@
+/** `DatagramSocket`: the public surface of a UDP or Unix datagram socket. */
 import type { InspectOptionsStylized } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../../loop/abort.js';

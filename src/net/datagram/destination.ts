@@ -1,3 +1,4 @@
+/** An address that datagrams are sent to, as the kernel takes it. */
 import { AF_INET, AF_INET6, type SocketAddress, sockaddrOf } from '../../ring/sockaddr.js';
 import { SOCKADDR_IN6 } from '../../ring/structs.js';
 

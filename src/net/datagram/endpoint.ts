@@ -1,3 +1,4 @@
+/** A datagram socket without its public object: both directions, and how they end. */
 import { closeSocket } from '../../loop/close.js';
 import type { Loop } from '../../loop/loop.js';
 import { closedError } from '../../ring/errors.js';
@@ -22,7 +23,7 @@ export interface SocketSetup {
   peer: SocketAddress | undefined;
   /** A Unix socket's path as the caller gave it. */
   path: string | undefined;
-  /** What is to be removed when it closes. */
+  /** The socket file, which is removed when it closes. */
   file: SocketFile | null;
 }
 

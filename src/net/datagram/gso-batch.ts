@@ -1,3 +1,4 @@
+/** Datagrams whose sends have resolved, gathered into one packet per destination (GSO). */
 import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';
 import { OperationPool } from '../../loop/pool.js';

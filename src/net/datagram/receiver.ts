@@ -1,3 +1,4 @@
+/** The receiving side of a datagram socket. */
 import { hasBuffer, hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
@@ -189,7 +190,7 @@ export class DatagramReceiver extends Operation {
     this.#waiting.splice(this.#waiting.indexOf(receive), 1);
   }
 
-  /** Settles those who wait with what is there. */
+  /** Settles the calls that wait with what is there. */
   #serve(): void {
     const waiting = this.#waiting;
     while (waiting.length !== 0) {
@@ -293,7 +294,7 @@ export class DatagramReceiver extends Operation {
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** Ends receiving: those who wait reject, and `onStopped` is called once the kernel is done. */
+  /** Ends receiving: calls that wait reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
     this.#closed ??= closedError('The socket');
     this.#queue = [];

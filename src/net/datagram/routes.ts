@@ -1,3 +1,4 @@
+/** What a datagram socket learns of its destinations. */
 import type { Block } from '../../loop/blocks.js';
 import { Operation } from '../../loop/operation.js';
 import type { Destination } from './destination.js';
@@ -77,7 +78,7 @@ export class Route {
   }
 }
 
-/** Who gathers a batch, and is told how it fared. */
+/** The owner of a batch, which is told its outcome. */
 export interface GsoBatchOwner {
   completed(batch: GsoBatch, res: number): void;
 }

@@ -1,3 +1,4 @@
+/** The signal and the timeout of datagrams that are being sent. */
 import type { WaitOptions } from '../../loop/waiter.js';
 import type { ErrorDetails } from '../../ring/errors.js';
 import { CallLimit } from '../socket/call-limit.js';

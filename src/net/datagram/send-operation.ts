@@ -1,3 +1,4 @@
+/** One datagram that is being sent, as an operation of the loop. */
 import type { Block } from '../../loop/blocks.js';
 import type { Deferred } from '../../loop/deferred.js';
 import { Operation } from '../../loop/operation.js';
@@ -10,13 +11,13 @@ import type { LimitedSend, SendLimit } from './send-limit.js';
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = Buffer.alloc(0);
 
-/** Who is told how a datagram fared. */
+/** Is told the outcome of a datagram. */
 export interface SendOutcome {
   sent(index: number, bytes: number): void;
   failed(index: number, error: Error): void;
 }
 
-/** Who sends a datagram. */
+/** The sender of a datagram. */
 export interface SendOwner {
   /** The kernel has taken one of `length` bytes. */
   validated(destination: Destination, length: number, changes: number): void;
@@ -25,7 +26,7 @@ export interface SendOwner {
   /** The kernel is done with it, and it is settled. */
   completed(send: DatagramSend, destination: Destination | null): void;
   errorOf(res: number, send: DatagramSend): Error;
-  /** It is not to be sent any more, and the kernel does not have it. */
+  /** It was given up, and the kernel does not have it. */
   giveUp(send: DatagramSend): void;
 }
 

@@ -1,3 +1,4 @@
+/** `listen`: makes or adopts a listening socket. */
 import { isMainThread } from 'node:worker_threads';
 import { throwIfAborted } from '../../loop/abort.js';
 import { closeSocket } from '../../loop/close.js';

@@ -1,3 +1,4 @@
+/** `Listener`: accepts connections and hands them out. */
 import type { InspectOptionsStylized } from 'node:util';
 import { Hold } from '../../loop/active.js';
 import { closeSocket } from '../../loop/close.js';
@@ -144,7 +145,7 @@ class Acceptor extends Operation implements Remains {
     else sqe.multishotAccept(this.fd);
   }
 
-  /** Whether no more are to be accepted for now. */
+  /** Whether accepting is paused. */
   get #full(): boolean {
     const waiting = this.#accepted.length;
     return waiting >= UNDELIVERED_MAX || this.#open + waiting >= this.#max;
@@ -259,7 +260,7 @@ class Acceptor extends Operation implements Remains {
     return this.#closing;
   }
 
-  /** Ends accepting, but hands out what has been accepted; those who wait reject when that is done. */
+  /** Ends accepting, but hands out what has been accepted; calls that wait reject after that. */
   retire(): Promise<void> {
     this.#retired ||= this.#closing === null;
     this.#closing ??= this.#finish();
@@ -299,7 +300,7 @@ class Acceptor extends Operation implements Remains {
 
 /** @internal What `listen` knows of a socket. */
 export interface ListenerSetup {
-  /** What is to be removed when it closes. */
+  /** The socket file, which is removed when it closes. */
   file?: SocketFile | null | undefined;
   /** The Unix socket's path as the caller gave it. */
   path?: string | undefined;

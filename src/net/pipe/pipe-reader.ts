@@ -1,3 +1,4 @@
+/** The reading side of a pipe or terminal. */
 import type { Block, BlockWaiter } from '../../loop/blocks.js';
 import { failureOf } from '../../loop/failure.js';
 import type { Loop } from '../../loop/loop.js';
@@ -28,7 +29,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
   /** What was read for a reader that has given up, or lies behind what one has looked for. */
   readonly #queue = new ReceiveQueue();
   #block: Block | null = null;
-  /** How much is read for someone who takes what is there. */
+  /** How much is read for a reader that takes whatever is there. */
   #size = READ_FIRST;
   /** How much the read in flight asks for. */
   #asked = 0;

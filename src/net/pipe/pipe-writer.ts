@@ -1,3 +1,4 @@
+/** The writing side of a pipe or terminal. */
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
 import { failureOf } from '../../loop/failure.js';
 import type { Loop } from '../../loop/loop.js';

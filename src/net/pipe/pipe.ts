@@ -1,3 +1,4 @@
+/** `Pipe` and `openPipe`: pipes, FIFOs, terminals and standard streams. */
 import { constants } from 'node:buffer';
 import { close, constants as fsConstants, fstatSync } from 'node:fs';
 import type { InspectOptionsStylized } from 'node:util';

@@ -1,4 +1,4 @@
-/** Channels of node:diagnostics_channel: what happens to sockets, for those who subscribe. */
+/** Channels of node:diagnostics_channel: what happens to sockets, for subscribers. */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { queueMicrotask } from '../../loop/real-timers.js';
 import type { SocketAddress } from '../../ring/sockaddr.js';
@@ -21,7 +21,7 @@ function publish(to: Channel, message: object): void {
   queueMicrotask(() => to.publish(message));
 }
 
-/** What a message says of a connection: its peer, and the object while someone holds it. */
+/** What a message says of a connection: its peer, and the object while the program holds it. */
 export interface ConnectionState extends Remains {
   readonly address: SocketAddress | undefined;
   readonly bytesRead: number;

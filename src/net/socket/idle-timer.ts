@@ -1,3 +1,4 @@
+/** Idle timeouts: one timer per duration looks at all connections that have it. */
 import { clearInterval, now, setInterval, TIMER_MAX } from '../../loop/real-timers.js';
 
 /** How often within its time a connection is looked at. Up to one look later its last move is seen, and its end. */

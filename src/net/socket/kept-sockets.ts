@@ -1,3 +1,4 @@
+/** Listening sockets that stay open while threads that share them are replaced. */
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 

@@ -1,3 +1,4 @@
+/** The address of a peer, kept in its cheapest form. */
 import type { ErrorDetails } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
 import { readSockaddr, SOCKADDR_MAX, type SocketAddress } from '../../ring/sockaddr.js';

@@ -40,7 +40,7 @@ let scratch: { bytes: Buffer; message: Message } | undefined;
 
 /**
  * What arrives at a socket that takes descriptors. They are received by a system call once they are there: so
- * they belong to somebody from the start, and none can arrive after the end of its thread.
+ * they have an owner from the start, and none can arrive after the end of its thread.
  */
 export class FdReceiver {
   readonly #loop: Loop;
@@ -84,7 +84,7 @@ export class FdReceiver {
     return taken;
   }
 
-  /** Closes those whose bytes somebody has read who did not ask for them. */
+  /** Closes descriptors whose bytes were read by a call that takes none. */
   drop(unread: number): void {
     while (this.#isRead(unread)) this.#close(this.#groups.shift()!);
   }

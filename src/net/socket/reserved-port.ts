@@ -1,3 +1,4 @@
+/** A port that several listeners share, reserved before the first of them listens. */
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import { systemError } from '../../ring/errors.js';

@@ -1,3 +1,4 @@
+/** Received bytes, copied into slabs that several chunks share. */
 import { markAsUntransferable } from 'node:worker_threads';
 import { libc } from '../../ring/libc.js';
 

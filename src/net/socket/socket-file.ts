@@ -47,7 +47,7 @@ async function replace(name: UnixName, bind: (sockaddr: Uint8Array) => number): 
   }
 }
 
-/** Someone else holds the lock for long. */
+/** Another process holds the lock for long. */
 const BUSY = -1;
 /** The directory may not be read, or its file system has no locks: what is left is to be quick. */
 const UNLOCKED = -2;
@@ -123,7 +123,7 @@ export class SocketFile {
   }
 
   /**
-   * Whether the path is free now: removed here, or by somebody else. Before its socket is closed, since
+   * Whether the path is free now: removed here, or by another process. Before its socket is closed, since
    * another process may replace it after that.
    */
   remove(): boolean {

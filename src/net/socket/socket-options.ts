@@ -1,3 +1,4 @@
+/** getsockopt(2) and setsockopt(2) on the descriptor of a public object. */
 import { isUint8Array } from 'node:util/types';
 import { checkInt, checkU32 } from '../../ring/check.js';
 import { argTypeError, systemError } from '../../ring/errors.js';

@@ -1,3 +1,4 @@
+/** `for await` over a connection. */
 import type { ChunkIteration } from './reader.js';
 import type { Receiver } from './receiver.js';
 

@@ -1,3 +1,4 @@
+/** `connect`: from options to a `Connection`. */
 import { isIP, isIPv6, type LookupFunction } from 'node:net';
 import { AbortableOperation, AbortError } from '../../loop/abort.js';
 import { closeSocket } from '../../loop/close.js';

@@ -1,3 +1,4 @@
+/** `util.inspect` of a connection. */
 import type { InspectOptionsStylized } from 'node:util';
 import { counted, shown } from '../../ring/inspect.js';
 import type { SocketAddress } from '../../ring/sockaddr.js';

@@ -125,7 +125,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /**
    * The next `count` bytes, which stay unread: fewer when the peer has ended, null when there are none.
-   * They are not to be changed.
+   * Do not change them.
    * @param count 1 to 16777216.
    */
   peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {

@@ -1,3 +1,4 @@
+/** A connection as a stream of Node: `Connection.toDuplex`. */
 import { AsyncResource } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
 import { clearTimeout, nextTick, setImmediate, startTimer } from '../../loop/real-timers.js';

@@ -6,7 +6,7 @@ export interface Discard {
 
 /** How receiving ends: nothing that arrives is read any more. */
 export class Ending {
-  /** Who is told of the bytes that are dropped, while they are received to be dropped. */
+  /** Is told of the bytes that are received only to be dropped. */
   #discard: Discard | null;
   #onStopped: (() => void) | null;
   /** Whether enough has been dropped for now. */

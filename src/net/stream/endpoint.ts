@@ -37,7 +37,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   linger: number | null = null;
   /** The peer, see `peerNameOf`: asked for while the kernel knows it. */
   readonly #peer: string;
-  /** Who has made the connection: this side, the peer, or another program. */
+  /** Which side made the connection: this side, the peer, or another program. */
   direction: '->' | '<-' | '<->' = '<->';
   readonly #onClosed: (() => void) | undefined;
   #closing: Promise<void> | null = null;

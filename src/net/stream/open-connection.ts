@@ -1,3 +1,4 @@
+/** `openConnection`: adopts a connected socket. */
 import { loop as currentLoop } from '../../loop/current.js';
 import { ENOTCONN } from '../../ring/errno.js';
 import { systemError } from '../../ring/errors.js';

@@ -1,3 +1,4 @@
+/** A poll that tells when the peer of a connection has ended or gone, without reading. */
 import { AsyncResource } from 'node:async_hooks';
 import { hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
@@ -13,7 +14,7 @@ class Event {
   readonly #waiters = new Set<Waiter<void>>();
   readonly #onChange: () => void;
 
-  /** @param onChange called when someone begins or stops to wait. */
+  /** @param onChange called when a call begins or stops waiting. */
   constructor(onChange: () => void) {
     this.#onChange = onChange;
   }
@@ -48,7 +49,7 @@ class Event {
 
 /**
  * Tells that a peer has ended or has gone, without reading: a poll for just that, which bytes that arrive do not
- * complete. It is made when someone asks.
+ * complete. It is made on first use.
  */
 export class PeerWatch extends Operation {
   readonly #fd: number;

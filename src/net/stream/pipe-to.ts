@@ -1,3 +1,4 @@
+/** `Connection.pipeTo`: moves bytes from one connection to another. */
 import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../../loop/blocks.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
 import { traced } from '../../loop/traced.js';
@@ -96,7 +97,7 @@ class Forwarding implements Sink, BlockWaiter {
   }
 
   #copy(length: number, flags: number): boolean {
-    // Where memory is short no block is to wait for a peer that may take nothing: the queue has them meanwhile.
+    // While memory is short no block waits for a peer that may take nothing: the bytes stay in the queue.
     if (this.#sending && this.#blocks.short) return false;
     const block = this.#block ?? this.#blocks.acquire(length);
     if (block === null) return false;

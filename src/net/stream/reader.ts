@@ -1,3 +1,4 @@
+/** A read that waits, of whatever kind: pooled, as one is needed for each. */
 import { pinnedAddress } from '../../loop/pinned.js';
 import { rejectTraced } from '../../loop/traced.js';
 import { Waiter } from '../../loop/waiter.js';
@@ -65,7 +66,7 @@ const NOTHING = (): void => {};
 const spare: Reader[] = [];
 const SPARE_MAX = 1024;
 
-/** Someone who waits for bytes. */
+/** A read that waits for bytes. */
 export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   next: Reader | null = null;
   owner: ReaderOwner | null = null;

@@ -1,3 +1,4 @@
+/** The provided buffers that connections receive into. */
 import { bufferOf, keepsBuffer } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';

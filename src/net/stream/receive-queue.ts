@@ -1,3 +1,4 @@
+/** Bytes that a connection has received and that are unread. */
 const NONE = Buffer.alloc(0);
 
 /** The unread bytes, or chunks, at which receiving pauses: the peer's window closes, and it waits. */

@@ -29,7 +29,7 @@ export class Receiver extends Operation implements ReaderOwner {
   #pausing = false;
   /** Whether a poll is in flight, after which `fds` receives. */
   #polling = false;
-  /** Set once nothing more is to be read. */
+  /** Set once reading has ended on this side. */
   #ending: Ending | null = null;
 
   constructor(loop: Loop, fd: number, owner: ReceiverOwner) {

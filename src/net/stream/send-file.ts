@@ -1,3 +1,4 @@
+/** `Connection.sendFile`: part of a file, through blocks of runtime memory. */
 import { AbortableOperation } from '../../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../../loop/blocks.js';
 import { checkWait } from '../../loop/waiter.js';

@@ -1,3 +1,4 @@
+/** The sending side of a connection. */
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
 import { promiseOf } from '../../loop/deferred.js';
 import type { Loop } from '../../loop/loop.js';

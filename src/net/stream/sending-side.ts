@@ -73,7 +73,7 @@ export abstract class SendingSide extends Operation {
     if (this.#onDrained !== null) this.#onDrained = this.#onDrained.filter(other => other !== callback);
   }
 
-  /** Calls those who wait for the drain, once everything is sent or sending has failed. */
+  /** Calls back what waits for the drain, once everything is sent or sending has failed. */
   protected settleDrained(): void {
     const callbacks = this.#onDrained;
     if (callbacks === null || !this.idle) return;

@@ -1,3 +1,4 @@
+/** What a read asks for, unless it is just the next chunk. */
 import type { Operation } from '../../loop/operation.js';
 import type { FdReceiver } from '../socket/received-fds.js';
 import type { Sink } from './reader.js';
@@ -17,7 +18,7 @@ export class Wish {
   address = 0;
   /** INTO: the receive that fills the target in place, while it does. */
   filling: Operation | null = null;
-  /** Why it is not to be filled any more: told when the kernel is done. */
+  /** Why it was given up while the kernel fills it: reported when the kernel is done. */
   givenUp: Error | null = null;
   /** EXACTLY: how much of it is filled. */
   filled = 0;

@@ -1,3 +1,4 @@
+/** What `write` and `send` take, as text or bytes. */
 import { isAnyArrayBuffer } from 'node:util/types';
 import { argTypeError } from '../../ring/errors.js';
 import { bytesIn } from '../../ring/views.js';

@@ -1,3 +1,4 @@
+/** Writes that the kernel has not taken yet, and copying them into a block. */
 import type { Deferred } from '../../loop/deferred.js';
 import type { Queue, Queued } from '../socket/queue.js';
 
@@ -58,13 +59,13 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
     return this.data.length < this.length && this.data !== NO_BYTES;
   }
 
-  /** Whether its bytes are to be copied and may leave together with others. */
+  /** Whether its bytes are copied, and may leave together with others. */
   get copies(): boolean {
     return this.holder === null && this.address === 0;
   }
 }
 
-/** How many bytes of the writes that may leave together are to be copied, up to `max`. */
+/** How many bytes can be copied for the next send, up to `max`. */
 export function lengthToCopy(writes: Queue<PendingWrite>, max: number): number {
   let length = 0;
   for (let write = writes.first; write?.copies && length < max; write = write.next) {
@@ -87,7 +88,7 @@ export function copyWrites(writes: Queue<PendingWrite>, bytes: Buffer): number {
   return end;
 }
 
-/** What was copied last, `rest`, has not left: it is to be copied once more. */
+/** The bytes copied last, `rest`, were not sent: they are copied again later. */
 export function rewind(writes: Queue<PendingWrite>, rest: Uint8Array): void {
   const copied: PendingWrite[] = [];
   for (let write = writes.first; write !== null; write = write.next)

@@ -64,7 +64,7 @@ export class ZeroCopy {
   /** The block that is being sent. */
   #shared: SharedBlock | null = null;
 
-  /** Whether a send is to leave so; of a block, which is shared then. In place there is none. */
+  /** Whether a send leaves without a copy. Its block is then shared with the network; sends in place are always copied. */
   takes(block: Block | null, length: number): boolean {
     if (length < this.from || (block === null && this.#shared === null)) return false;
     if (block !== null) this.#shared = new SharedBlock(block);

@@ -16,7 +16,7 @@ const TWO_32 = 2 ** 32;
 /** Linux reads at most this much of a path, its NUL included. */
 const PATH_MAX = 4096;
 const NO_EXTRA = [0, 0] as const;
-/** Where nothing is mapped, so that an operation that was to have its buffer selected and has not is refused. */
+/** An address where nothing is mapped: an operation whose buffer was not selected fails instead of using another. */
 const NOWHERE_MAPPED = -1;
 /** The most buffers that one call takes. readv(2) */
 const IOV_MAX = 1024;
