@@ -15,22 +15,33 @@ export type Agree = (
   prepare?: (at: string) => unknown,
 ) => Promise<void>;
 
+let places = 0;
+
+/** Calls `use` for each of the two, with a new folder below `folder`; `which` is the folder's name in paths. */
+export async function byBoth<T>(
+  folder: string,
+  use: (api: Any, at: string, which: string) => Promise<T>,
+): Promise<[theirs: T, mine: T]> {
+  const results: T[] = [];
+  places++;
+  for (const [which, api] of [
+    ['node', node],
+    ['ours', ours],
+  ] as const) {
+    const at = join(folder, which, `${places}`);
+    nodeFs.mkdirSync(at, { recursive: true, mode: 0o777 });
+    results.push(await use(api, at, which));
+  }
+  return results as [T, T];
+}
+
 /** Runs scenarios in folders below `folder`, which `prepare` fills: by default with a file of three lines. */
 export function agreement(folder: string): Agree {
-  let places = 0;
   return async (t, name, scenario, prepare = makeFile) => {
-    const outcomes: Any[] = [];
-    places++;
-    for (const [which, api] of [
-      ['node', node],
-      ['ours', ours],
-    ] as const) {
-      const at = join(folder, which, `${places}`);
-      nodeFs.mkdirSync(at, { recursive: true });
+    const [theirs, mine] = await byBoth<Any>(folder, (api, at) => {
       prepare(at);
-      outcomes.push(await outcome(async () => scenario(api, at)));
-    }
-    const [theirs, mine] = outcomes;
+      return outcome(async () => scenario(api, at));
+    });
     // Where Node trips over an argument, ours says what is wrong with it.
     if (theirs.error?.kind === 'TypeError' && theirs.error.code === undefined) {
       t.match(mine, { error: { kind: 'TypeError', code: /^ERR_/ } }, name);

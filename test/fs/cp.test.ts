@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import t, { type Test } from 'tap';
 import { loop } from 'uasync';
 import { checkLeaks, makeFifo, scratchFolder, seededRandom } from '../harness.js';
-import type { Any } from './agreement.js';
+import { type Any, byBoth } from './agreement.js';
 import { node, ours, outcome } from './beside-node.js';
 import { duplicateTree, makeTree, treeOf } from './random-trees.js';
 
@@ -14,8 +14,6 @@ const onDisk = scratchFolder();
 const inMemory = scratchFolder(nodeFs.existsSync('/dev/shm') ? '/dev/shm' : undefined);
 let folder = onDisk;
 checkLeaks();
-
-let places = 0;
 
 /** Copies `source` by both, each to a place that `prepare` has made; they come to the same, and leave the same. */
 async function agree(
@@ -26,23 +24,16 @@ async function agree(
   prepare: (at: string) => unknown = () => {},
   dest = 'copy',
 ): Promise<void> {
-  const results: unknown[] = [];
-  places++;
-  for (const [which, api] of [
-    ['node', node],
-    ['ours', ours],
-  ] as const) {
-    const at = join(folder, which, `${places}`);
-    nodeFs.mkdirSync(at, { recursive: true });
+  const [theirs, mine] = await byBoth(folder, async (api, at, which) => {
     prepare(at);
     const asked: string[] = [];
     const filter = options?.filter?.(asked);
     const given = filter === undefined ? options : { ...options, filter };
-    const result = await outcome(() => (api as Any).cp(source, join(at, dest), given));
+    const result = await outcome(() => api.cp(source, join(at, dest), given));
     const left = treeOf(at, options?.preserveTimestamps === true);
-    results.push(JSON.stringify([result, asked, left], null, 1).replaceAll(`/${which}/`, '/'));
-  }
-  t.equal(results[1], results[0], what);
+    return JSON.stringify([result, asked, left], null, 1).replaceAll(`/${which}/`, '/');
+  });
+  t.equal(mine, theirs, what);
 }
 
 /** Wants most of what it is asked about, sometimes later, and notes the questions. */

@@ -7,8 +7,8 @@ import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { loop } from 'uasync';
 import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
-import type { Any } from './agreement.js';
-import { node, ours, outcome } from './beside-node.js';
+import { type Any, byBoth } from './agreement.js';
+import { ours, outcome } from './beside-node.js';
 import { makeTree, treeOf } from './random-trees.js';
 
 const onDisk = scratchFolder();
@@ -17,8 +17,6 @@ const inMemory = scratchFolder(nodeFs.existsSync('/dev/shm') ? '/dev/shm' : unde
 let folder = onDisk;
 checkLeaks();
 
-let places = 0;
-
 /** Removes `name` of a folder that `prepare` has made, by both: they come to the same, and leave the same. */
 async function agree(
   t: Test,
@@ -26,19 +24,12 @@ async function agree(
   prepare: (at: string) => unknown,
   remove: (api: Any, at: string) => Promise<unknown>,
 ): Promise<void> {
-  const results: unknown[] = [];
-  places++;
-  for (const [which, api] of [
-    ['node', node],
-    ['ours', ours],
-  ] as const) {
-    const at = join(folder, which, `${places}`);
-    nodeFs.mkdirSync(at, { recursive: true, mode: 0o777 });
+  const [theirs, mine] = await byBoth(folder, async (api, at, which) => {
     prepare(at);
     const result = await outcome(() => remove(api, at));
-    results.push([JSON.stringify(result).replaceAll(`/${which}/`, '/'), treeOf(at)]);
-  }
-  t.strictSame(results[1], results[0], what);
+    return [JSON.stringify(result).replaceAll(`/${which}/`, '/'), treeOf(at)];
+  });
+  t.strictSame(mine, theirs, what);
 }
 
 /** Waits until nothing more goes: Node goes on with the rest of a tree after it has said that something failed. */

@@ -3,19 +3,13 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
-import { bind, type DatagramSocket, type InetAddress } from 'uasync/net';
+import { bind, type DatagramSocket } from 'uasync/net';
 import { SendLimit } from '../../src/net/datagram/send-limit.js';
 import { checkLeaks, collectGarbage, scratchFolder, seededRandom, turns } from '../harness.js';
 import { output } from '../programs.js';
-import type { Ending } from './sockets.js';
+import { type Ending, HOST, portOf, texts } from './sockets.js';
 
 checkLeaks();
-
-const HOST = '127.0.0.1';
-
-function portOf(socket: DatagramSocket): number {
-  return (socket.address as InetAddress).port;
-}
 
 function pathOf(socket: DatagramSocket): string {
   return (socket.address as { path: string }).path;
@@ -160,12 +154,6 @@ async function three(t: Ending): Promise<[DatagramSocket, DatagramSocket, Datagr
     await Promise.all(sockets.map(socket => socket.close()));
   });
   return [...sockets, await fill(sockets[1])];
-}
-
-async function texts(socket: DatagramSocket, count: number): Promise<string[]> {
-  const got: string[] = [];
-  while (got.length < count) got.push(String((await socket.recv()).data));
-  return got;
 }
 
 t.test('a Unix peer that does not read holds up what is for it, and nothing else', async t => {
@@ -387,7 +375,7 @@ t.test('a worker that is terminated under load does no harm, and leaves no descr
 t.test('a queue that never runs empty keeps only what waits', async t => {
   const server = await bind({ port: 0, host: HOST });
   const client = await bind({ port: 0, host: HOST });
-  const { port } = server.address as InetAddress;
+  const port = portOf(server);
   const data = Buffer.alloc(1000);
   const before = process.memoryUsage().arrayBuffers;
   let ahead = 0;

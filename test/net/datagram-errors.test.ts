@@ -7,15 +7,9 @@ import { systemError } from '../../src/ring/errors.js';
 import { libc } from '../../src/ring/libc.js';
 import { checkLeaks, turns, withoutInline } from '../harness.js';
 import { quietPort } from '../ports.js';
-import { noIPv6 } from './sockets.js';
+import { HOST, noIPv6, portOf } from './sockets.js';
 
 checkLeaks();
-
-const HOST = '127.0.0.1';
-
-function portOf(socket: DatagramSocket): number {
-  return (socket.address as InetAddress).port;
-}
 
 t.test('a refusal (ICMP) is the error of the next call, and the socket goes on', async t => {
   const port = await quietPort(HOST, 'udp');

@@ -1,18 +1,12 @@
 /** Options of datagram sockets: what the kernel is asked for, and what it tells beside a datagram. */
 import { execFileSync } from 'node:child_process';
 import t from 'tap';
-import { bind, type Datagram, type DatagramSocket, type InetAddress } from 'uasync/net';
+import { bind, type Datagram, type DatagramSocket } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
 import { output } from '../programs.js';
-import { noIPv6 } from './sockets.js';
+import { HOST, noIPv6, portOf } from './sockets.js';
 
 checkLeaks();
-
-const HOST = '127.0.0.1';
-
-function portOf(socket: DatagramSocket): number {
-  return (socket.address as InetAddress).port;
-}
 
 /** What was received within a tenth of a second, or null. */
 function soon(socket: DatagramSocket): Promise<Datagram | null> {

@@ -5,18 +5,12 @@ import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { loop } from 'uasync';
-import { bind, type DatagramSocket, type InetAddress } from 'uasync/net';
+import { bind } from 'uasync/net';
 import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
 import { output } from '../programs.js';
-import { noIPv6 } from './sockets.js';
+import { HOST, noIPv6, portOf, texts } from './sockets.js';
 
 checkLeaks();
-
-const HOST = '127.0.0.1';
-
-function portOf(socket: DatagramSocket): number {
-  return (socket.address as InetAddress).port;
-}
 
 t.test('a datagram and its answer, of every size around the blocks’ bounds', async t => {
   const random = seededRandom(t);
@@ -268,12 +262,6 @@ t.test('connect and disconnect', async t => {
   await stranger.send('now it is', portOf(client), HOST);
   t.equal(String((await client.recv()).data), 'now it is');
 });
-
-async function texts(socket: DatagramSocket, count: number): Promise<string[]> {
-  const got: string[] = [];
-  while (got.length < count) got.push(String((await socket.recv()).data));
-  return got;
-}
 
 t.test('without an address until the first send', async t => {
   await using server = await bind({ host: HOST });

@@ -4,9 +4,11 @@ import {
   type Connection,
   type ConnectOptions,
   connect,
+  type DatagramSocket,
   type InetAddress,
   type Listener,
   listen,
+  type SocketAddress,
 } from 'uasync/net';
 
 export const HOST = '127.0.0.1';
@@ -17,7 +19,8 @@ const hasIPv6 = Object.values(networkInterfaces()).some(list =>
 /** Why tests of IPv6 are skipped, false if they are not. */
 export const noIPv6 = hasIPv6 ? false : 'this machine has no IPv6';
 
-export function portOf(server: Listener): number {
+/** The port of a listener or a datagram socket. */
+export function portOf(server: { readonly address: SocketAddress }): number {
   return (server.address as InetAddress).port;
 }
 
@@ -56,6 +59,13 @@ export async function readAll(conn: Connection): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for (let chunk = await conn.read(); chunk !== null; chunk = await conn.read()) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** The next `count` datagrams as text. */
+export async function texts(socket: DatagramSocket, count: number): Promise<string[]> {
+  const got: string[] = [];
+  while (got.length < count) got.push(String((await socket.recv()).data));
+  return got;
 }
 
 /** `length` bytes that are not all alike. */
