@@ -5,28 +5,23 @@ import { assert } from '../ring/assert.js';
 import { checkFunction } from '../ring/check.js';
 import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
-import { FileCalls } from '../ring/file-calls.js';
 import { counted, custom, shown } from '../ring/inspect.js';
-import { NameCalls } from '../ring/name-calls.js';
-import { type OpName, opcodeOf } from '../ring/op-names.js';
-import type { Scratch } from '../ring/scratch.js';
-import { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { type ActiveResource, activeOf, keepsStacks, noteStack } from './active.js';
-import type { Backend, Queues } from './backend.js';
+import type { Backend } from './backend.js';
 import { BlockPool, sumOf } from './blocks.js';
 import { Callbacks } from './callbacks.js';
-import { type BackendKind, makeBackend } from './choose-backend.js';
+import { makeBackend } from './choose-backend.js';
 import { hasMore } from './completion.js';
 import { Deliveries, type Delivery } from './deliveries.js';
 import { FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
 import { type IterateOptions, Iteration } from './iteration.js';
 import { type LoopOptions, withDefaults } from './loop-options.js';
+import { LoopResources } from './loop-resources.js';
 import type { LoopStats } from './loop-stats.js';
 import type { Operation } from './operation.js';
 import { OperationTable } from './operation-table.js';
-import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
 import { submitRaw } from './raw.js';
 import { now, setImmediate } from './real-timers.js';
 import { Reclaim } from './reclaim.js';
@@ -44,11 +39,6 @@ const INSTALLED = 1;
 /** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
 const FOREIGN = -2;
 
-/** Buffer groups are given out from here downwards. */
-const GROUP_LAST = 0xffff;
-/** How many of them are the runtime's own. */
-const GROUPS = 2;
-
 /**
  * After so few submissions the turn reaps at once: what they complete spares a pass through Node's event
  * loop. After more of them waiting gathers larger batches.
@@ -62,9 +52,7 @@ const unfinished = new Map<Loop, Operation[]>();
  * One thread's event loop: a backend that executes entries, the operations in flight on it, and when to submit and
  * reap. Operations queue entries in memory; one system call a turn gives them all to the kernel.
  */
-export class Loop {
-  readonly #backend: Backend;
-  readonly #queues: Queues;
+export class Loop extends LoopResources {
   /** @internal */
   readonly blocks: BlockPool;
   /** @internal For large transfers with O_DIRECT. */
@@ -73,11 +61,6 @@ export class Loop {
   readonly leasedBlocks: FixedBlocks;
   /** @internal What plain calls may spend before Node's event loop goes round. */
   readonly inline: InlineBudget;
-  #calls: FileCalls | null = null;
-  #nameCalls: NameCalls | null = null;
-  #socketCalls: SocketCalls | null = null;
-  /** The opcodes that this kernel has, by OP_ value. */
-  readonly ops: ReadonlySet<number>;
   readonly #operations = new OperationTable();
   /** Operations that another thread completes, by their keys. */
   readonly #expected = new Map<number, Operation>();
@@ -96,26 +79,21 @@ export class Loop {
   /** Whether completions are being delivered. */
   #reaping = false;
 
-  /** The next buffer group to give out. */
-  #group = GROUP_LAST;
-
   /** @internal Use `loop()`. @param backend another one than it makes itself: for tests. */
   constructor(options: LoopOptions = {}, backend?: Backend) {
     const settings = withDefaults(options);
     const { memory, busyPoll, inline, inlineWrites } = settings;
+    super(backend ?? makeBackend(settings));
     const reclaim = new Reclaim(
       this.#operations.slots,
       () => this.blocks.short && !this.#closing,
       callback => this.callSoon(callback),
     );
     this.blocks = new BlockPool(memory, () => reclaim.start());
-    this.#backend = backend ?? makeBackend(settings);
-    this.#queues = this.#backend.queues;
-    this.ops = this.#backend.ops;
-    this.#scheduler = new Scheduler(this.#backend.wakeUp, this, busyPoll);
+    this.#scheduler = new Scheduler(this.executor.wakeUp, this, busyPoll);
     this.inline = new InlineBudget(inline, inlineWrites === 'adaptive', () => this.#scheduler.yield());
-    this.fixedBlocks = new FixedBlocks(this.#backend.fixedBuffers);
-    this.leasedBlocks = new FixedBlocks(this.#backend.fixedBuffers);
+    this.fixedBlocks = new FixedBlocks(this.executor.fixedBuffers);
+    this.leasedBlocks = new FixedBlocks(this.executor.fixedBuffers);
   }
 
   /** @internal */
@@ -129,32 +107,9 @@ export class Loop {
     ]);
   }
 
-  /** @internal The plain calls on files, made when first needed. */
-  get calls(): FileCalls {
-    this.#calls ??= new FileCalls();
-    return this.#calls;
-  }
-
-  /** @internal The plain calls that change names, made when first needed. */
-  get nameCalls(): NameCalls {
-    this.#nameCalls ??= new NameCalls();
-    return this.#nameCalls;
-  }
-
-  /** @internal The plain calls on sockets, made when first needed. */
-  get socketCalls(): SocketCalls {
-    this.#socketCalls ??= new SocketCalls();
-    return this.#socketCalls;
-  }
-
   /** @internal Whether a plain call made now saves a submission: little is going on, and nothing else is queued. */
   get isQuiet(): boolean {
-    return this.quiet && this.#queues.sqReady === 0;
-  }
-
-  /** What executes its operations. */
-  get backend(): BackendKind {
-    return this.#backend.kind;
+    return this.quiet && this.queues.sqReady === 0;
   }
 
   /** Whether `close()` has been called. */
@@ -199,29 +154,9 @@ export class Loop {
     if (keepsStacks) noteStack(operation, this.#reaping, start);
   }
 
-  /** @internal Whether the backend has an operation. */
-  supports(name: OpName): boolean {
-    return this.ops.has(opcodeOf(name));
-  }
-
   /** @internal Sees to it that the next `count` entries go in together: a chain must not be cut. */
   reserve(count: number): void {
-    if (this.#queues.sqSpaceLeft < count) this.#makeRoom(count);
-  }
-
-  /** @internal Whether `count` entries can go in together. */
-  canChain(count: number): boolean {
-    return this.#queues.sqEntries >= count;
-  }
-
-  /** @internal Submits what is queued now, not at the end of the burst. */
-  flush(): void {
-    this.#queues.submitAndGetEvents();
-  }
-
-  /** @internal As `flush`; one of the entries closes a descriptor that this worker would close at its end. */
-  flushClosing(fd: number): void {
-    this.#queues.submitClosing(fd);
+    if (this.queues.sqSpaceLeft < count) this.#makeRoom(count);
   }
 
   /** @internal An entry whose completion nobody waits for. */
@@ -231,57 +166,9 @@ export class Loop {
     return sqe.userDataWords(NOBODY, 0);
   }
 
-  /** @internal Whether SEND takes an address. */
-  get sendsToAddress(): boolean {
-    return this.#backend.sendsToAddress;
-  }
-
-  /** @internal Whether `installFile` can be used. */
-  get installsFiles(): boolean {
-    return this.#backend.installsFiles;
-  }
-
-  /** @internal Makes a table of `count` registered files, which begins empty. */
-  registerFiles(count: number): void {
-    this.#backend.registerFiles(count);
-  }
-
-  /** @internal At most `count` operations on files may wait at once without holding up others. */
-  allowWaiters(count: number): void {
-    this.#backend.allowWaiters(count);
-  }
-
-  /** @internal Buffers that receives pick from; undefined where the backend has none of this kind. */
-  provideBuffers(options: ProvidedBuffersOptions): ProvidedBuffers | undefined {
-    const buffers = this.#backend.provideBuffers(this.#group, options, () => this.startUnowned());
-    if (buffers !== undefined) this.#group--;
-    return buffers;
-  }
-
-  /** @internal Whether a group is one that `provideBuffers` gives out. */
-  ownsGroup(group: number): boolean {
-    return group > GROUP_LAST - GROUPS;
-  }
-
-  /** @internal Memory for what an entry that is prepared elsewhere points at, until `releaseScratch`. */
-  holdScratch(): Scratch {
-    this.#queues.scratchHolds++;
-    return this.#queues.scratch;
-  }
-
-  /** @internal */
-  releaseScratch(): void {
-    this.#queues.scratchHolds--;
-  }
-
-  /** @internal The kernel may write to these as long as the loop lives. */
-  keepForever(buffers: readonly ArrayBufferView[]): void {
-    this.#queues.keepForever(buffers);
-  }
-
   /** @internal Gives a registered file a descriptor; see Backend. */
   installFile(index: number): number {
-    const fd = this.#backend.installFile(index, NOBODY, INSTALLED);
+    const fd = this.executor.installFile(index, NOBODY, INSTALLED);
     if (fd === EAGAIN) return fd;
     this.#unowned++;
     this.#scheduler.wake();
@@ -312,11 +199,6 @@ export class Loop {
     this.#scheduler.wake();
   }
 
-  /** @internal Where other threads' loops `notify` this one: a descriptor of this process, or -1 if they cannot. */
-  get mailbox(): number {
-    return this.ops.has(abi.OP_MSG_RING) ? this.#queues.fd : -1;
-  }
-
   /** @internal Completes what expects `key` on the loop whose `mailbox` this is. MSG_RING, 5.18 */
   notify(ringFd: number, key: number): void {
     if (ringFd === this.mailbox) {
@@ -330,10 +212,10 @@ export class Loop {
   #entry(): Sqe {
     if (this.#closed) throw closedError('The loop');
     this.#scheduler.wake();
-    const sqe = this.#queues.getSqe();
+    const sqe = this.queues.getSqe();
     if (sqe !== null) return sqe;
     this.#makeRoom(1);
-    return this.#queues.getSqe()!;
+    return this.queues.getSqe()!;
   }
 
   /**
@@ -342,11 +224,11 @@ export class Loop {
    */
   #makeRoom(count: number): void {
     for (let tries = 0; tries < 1000; tries++) {
-      this.#queues.submitAndGetEvents();
-      if (this.#queues.sqSpaceLeft >= count) return;
+      this.queues.submitAndGetEvents();
+      if (this.queues.sqSpaceLeft >= count) return;
       this.#reap();
       if (this.#closed) throw closedError('The loop');
-      if (this.#queues.sqSpaceLeft >= count) return;
+      if (this.queues.sqSpaceLeft >= count) return;
     }
     throw new UasyncError('ERR_QUEUE_FULL', 'The kernel takes no more submissions');
   }
@@ -435,22 +317,22 @@ export class Loop {
     if (tracing) traceStarts();
     if (!this.#callbacks.isEmpty) this.#callbacks.run();
     if (this.#closed) return false;
-    const queued = this.#queues.sqReady;
-    const { completesAtOnce } = this.#backend;
-    if (queued !== 0 || (reap && this.#hidden && (completesAtOnce || this.#queues.cqReady === 0)))
-      this.#queues.submitAndGetEvents(reap);
+    const queued = this.queues.sqReady;
+    const { completesAtOnce } = this.executor;
+    if (queued !== 0 || (reap && this.#hidden && (completesAtOnce || this.queues.cqReady === 0)))
+      this.queues.submitAndGetEvents(reap);
     if (reap || completesAtOnce || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.#reap();
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // From an immediate they are delivered right after this.
     if (!reap && !this.#deliveries.empty) return true;
     // What the kernel would not take (EAGAIN, EBUSY) is tried again.
-    return this.#queues.cqReady !== 0 || this.#queues.sqReady !== 0 || this.#queues.cqHasOverflow;
+    return this.queues.cqReady !== 0 || this.queues.sqReady !== 0 || this.queues.cqHasOverflow;
   }
 
   /** Whether completions become ready by a system call. */
   get #hidden(): boolean {
-    return this.#queues.taskWorkPending || this.#queues.cqHasOverflow;
+    return this.queues.taskWorkPending || this.queues.cqHasOverflow;
   }
 
   /** What waits for room in the queue is for the next turn: the peers may send faster than it is dealt with. */
@@ -458,7 +340,7 @@ export class Loop {
     const outer = this.#reaping;
     this.#reaping = true;
     try {
-      return this.#queues.reapQueue(this);
+      return this.queues.reapQueue(this);
     } finally {
       this.#reaping = outer;
     }
@@ -547,16 +429,6 @@ export class Loop {
     } while (this.alive);
   }
 
-  /** Entries of its submission queue: fewer than asked for where the user may lock no more memory. */
-  get entries(): number {
-    return this.#queues.sqEntries;
-  }
-
-  /** Entries of its completion queue, likewise. */
-  get cqEntries(): number {
-    return this.#queues.cqEntries;
-  }
-
   /**
    * What keeps the process alive: operations in flight, and what else this package has. For the question why a
    * program does not exit. With `UASYNC_TRACE=1` in the environment each entry says where it was started. What
@@ -574,9 +446,9 @@ export class Loop {
       submitted: this.#operations.submitted,
       completed: this.#operations.completed,
       stale: this.#operations.stale,
-      enters: this.#queues.enters,
+      enters: this.queues.enters,
       turns: this.#turns,
-      overflow: this.#closed ? 0 : this.#queues.cqDropped,
+      overflow: this.#closed ? 0 : this.queues.cqDropped,
       blocks: sumOf([this.blocks, this.fixedBlocks, this.leasedBlocks].map(pool => pool.stats())),
     };
   }
@@ -602,16 +474,14 @@ export class Loop {
     this.#closed = true;
     this.#scheduler.close();
     if (done) for (const callback of this.#onClose) callback();
-    this.#backend.close();
+    this.executor.close();
     if (done) this.#unmap();
     else this.#abandon();
     this.#settleIdle();
   }
 
   #unmap(): void {
-    this.#calls?.unmap();
-    this.#nameCalls?.unmap();
-    this.#socketCalls?.unmap();
+    this.unmapCalls();
     this.blocks.unmap();
     this.fixedBlocks.unmap(false);
     this.leasedBlocks.unmap(true);
@@ -619,7 +489,7 @@ export class Loop {
 
   /** The kernel may still write for an operation that cannot be cancelled: its memory is left mapped. */
   #abandon(): void {
-    this.#backend.whenBack(() => {
+    this.executor.whenBack(() => {
       unfinished.delete(this);
       this.#unmap();
     });
@@ -634,11 +504,11 @@ export class Loop {
     const CLOSE_WAIT_MS = 1000;
     const end = now() + CLOSE_WAIT_MS;
     do {
-      if (!this.busy && this.#queues.sqReady === 0) return true;
+      if (!this.busy && this.queues.sqReady === 0) return true;
       this.startUnowned().cancelAny(abi.ASYNC_CANCEL_ALL);
-      this.#queues.submitAndWaitTimeout(2, 10);
-      this.#queues.reapQueue(this);
-    } while (now() < end && this.#backend.elsewhere === 0);
+      this.queues.submitAndWaitTimeout(2, 10);
+      this.queues.reapQueue(this);
+    } while (now() < end && this.executor.elsewhere === 0);
     return !this.busy;
   }
 }

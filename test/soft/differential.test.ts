@@ -86,6 +86,14 @@ class Program {
     this.steps.push({ name, run });
   }
 
+  /** Something happens outside, once all that was submitted before has been seen to. */
+  #outside(name: string, run: (side: Side) => void): void {
+    this.#step(name, side => {
+      side.settle();
+      run(side);
+    });
+  }
+
   /**
    * Ends what waits for a descriptor: of several that do, the kernel serves the latest first, and the software ring
    * the earliest. Neither is promised.
@@ -180,7 +188,7 @@ class Program {
   }
 
   #connects(): void {
-    this.#step('connects', side => side.connect());
+    this.#outside('connects', side => side.connect());
   }
 
   #pipe(): void {
@@ -202,12 +210,11 @@ class Program {
     const conn = this.#below(4);
     const what = this.#below(12);
     const length = this.#pick([1, 30, 300]);
-    if (what === 0) this.#step(`peer ${conn} ends`, side => void side.shutdown(side.peers[conn]!));
-    else if (what < 3) this.#step(`peer ${conn} reads`, side => void side.peerReads(side.peers[conn]!));
+    if (what === 0) this.#outside(`peer ${conn} ends`, side => void side.shutdown(side.peers[conn]!));
+    else if (what < 3) this.#outside(`peer ${conn} reads`, side => void side.peerReads(side.peers[conn]!));
     else {
       const fill = this.#below(256);
-      this.#step(`peer ${conn} sends ${length}`, side => {
-        side.settle();
+      this.#outside(`peer ${conn} sends ${length}`, side => {
         side.peerSends(side.peers[conn]!, length, fill);
         // What comes together may be received in pieces or at once.
         side.settle();
@@ -223,7 +230,7 @@ class Program {
     const what = this.#below(3);
     if (what === 0) {
       const length = this.#pick([1, 30]);
-      this.#step(`datagram ${a} ${length}`, side => side.peerSends(side.datagrams[a], length, 7));
+      this.#outside(`datagram ${a} ${length}`, side => side.peerSends(side.datagrams[a], length, 7));
       return;
     }
     this.#clear(`datagram ${b}`, side => side.datagrams[b]);

@@ -1,0 +1,153 @@
+import * as abi from '../ring/abi.js';
+import { FileCalls } from '../ring/file-calls.js';
+import { NameCalls } from '../ring/name-calls.js';
+import { type OpName, opcodeOf } from '../ring/op-names.js';
+import type { Scratch } from '../ring/scratch.js';
+import { SocketCalls } from '../ring/socket-calls.js';
+import type { Sqe } from '../ring/sqe/index.js';
+import type { Backend, Queues } from './backend.js';
+import type { BackendKind } from './choose-backend.js';
+import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
+
+/** Buffer groups are given out from here downwards. */
+const GROUP_LAST = 0xffff;
+/** How many of them are the runtime's own. */
+const GROUPS = 2;
+
+/** What a loop has of its backend, and the plain calls of its thread. */
+export abstract class LoopResources {
+  /** @internal */
+  protected readonly executor: Backend;
+  /** @internal */
+  protected readonly queues: Queues;
+  /** The opcodes that its backend executes, by OP_ value. */
+  readonly ops: ReadonlySet<number>;
+  #calls: FileCalls | null = null;
+  #nameCalls: NameCalls | null = null;
+  #socketCalls: SocketCalls | null = null;
+  /** The next buffer group to give out. */
+  #group = GROUP_LAST;
+
+  /** @internal */
+  constructor(backend: Backend) {
+    this.executor = backend;
+    this.queues = backend.queues;
+    this.ops = backend.ops;
+  }
+
+  /** @internal An entry whose completion is not waited for. */
+  abstract startUnowned(): Sqe;
+
+  /** @internal The plain calls on files, made when first needed. */
+  get calls(): FileCalls {
+    this.#calls ??= new FileCalls();
+    return this.#calls;
+  }
+
+  /** @internal The plain calls that change names, made when first needed. */
+  get nameCalls(): NameCalls {
+    this.#nameCalls ??= new NameCalls();
+    return this.#nameCalls;
+  }
+
+  /** @internal The plain calls on sockets, made when first needed. */
+  get socketCalls(): SocketCalls {
+    this.#socketCalls ??= new SocketCalls();
+    return this.#socketCalls;
+  }
+
+  /** What executes its operations. */
+  get backend(): BackendKind {
+    return this.executor.kind;
+  }
+
+  /** @internal Whether the backend has an operation. */
+  supports(name: OpName): boolean {
+    return this.ops.has(opcodeOf(name));
+  }
+
+  /** @internal Whether `count` entries can go in together. */
+  canChain(count: number): boolean {
+    return this.queues.sqEntries >= count;
+  }
+
+  /** @internal Submits what is queued now, not at the end of the burst. */
+  flush(): void {
+    this.queues.submitAndGetEvents();
+  }
+
+  /** @internal As `flush`; one of the entries closes a descriptor that this worker would close at its end. */
+  flushClosing(fd: number): void {
+    this.queues.submitClosing(fd);
+  }
+
+  /** @internal Whether SEND takes an address. */
+  get sendsToAddress(): boolean {
+    return this.executor.sendsToAddress;
+  }
+
+  /** @internal Whether `installFile` can be used. */
+  get installsFiles(): boolean {
+    return this.executor.installsFiles;
+  }
+
+  /** @internal Makes a table of `count` registered files, which begins empty. */
+  registerFiles(count: number): void {
+    this.executor.registerFiles(count);
+  }
+
+  /** @internal At most `count` operations on files may wait at once without holding up others. */
+  allowWaiters(count: number): void {
+    this.executor.allowWaiters(count);
+  }
+
+  /** @internal Buffers that receives pick from; undefined where the backend has none of this kind. */
+  provideBuffers(options: ProvidedBuffersOptions): ProvidedBuffers | undefined {
+    const buffers = this.executor.provideBuffers(this.#group, options, () => this.startUnowned());
+    if (buffers !== undefined) this.#group--;
+    return buffers;
+  }
+
+  /** @internal Whether a group is one that `provideBuffers` gives out. */
+  ownsGroup(group: number): boolean {
+    return group > GROUP_LAST - GROUPS;
+  }
+
+  /** @internal Memory for what an entry that is prepared elsewhere points at, until `releaseScratch`. */
+  holdScratch(): Scratch {
+    this.queues.scratchHolds++;
+    return this.queues.scratch;
+  }
+
+  /** @internal */
+  releaseScratch(): void {
+    this.queues.scratchHolds--;
+  }
+
+  /** @internal The kernel may write to these as long as the loop lives. */
+  keepForever(buffers: readonly ArrayBufferView[]): void {
+    this.queues.keepForever(buffers);
+  }
+
+  /** @internal Where other threads' loops `notify` this one: a descriptor of this process, or -1 if they cannot. */
+  get mailbox(): number {
+    return this.ops.has(abi.OP_MSG_RING) ? this.queues.fd : -1;
+  }
+
+  /** Entries of its submission queue: fewer than asked for where the user may lock no more memory. */
+  get entries(): number {
+    return this.queues.sqEntries;
+  }
+
+  /** Entries of its completion queue, likewise. */
+  get cqEntries(): number {
+    return this.queues.cqEntries;
+  }
+
+  /** @internal */
+  protected unmapCalls(): void {
+    this.#calls?.unmap();
+    this.#nameCalls?.unmap();
+    this.#socketCalls?.unmap();
+  }
+}
