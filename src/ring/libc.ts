@@ -15,6 +15,9 @@ import { guardKoffi, sharedMemory } from './koffi-guard.js';
 import { ownUrl } from './own-url.js';
 import { NR_GETTID, NR_IO_URING_ENTER, NR_IO_URING_REGISTER, NR_TGKILL } from './syscall-numbers.js';
 import type { Place } from './thread-records.js';
+import { type Watch, watcher } from './watcher.js';
+
+export type { Watch } from './watcher.js';
 
 type Koffi = typeof import('koffi');
 
@@ -42,20 +45,6 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 /** The longest name of a network interface, with the NUL at its end. */
 const IF_NAMESIZE = 16;
-
-/** Wakes libuv's loop while a file descriptor is readable, and can hold it open. */
-export interface Watch {
-  /** It keeps the process alive, as at first. */
-  ref(): void;
-  unref(): void;
-  /**
-   * From now on each new event wakes the thread, without a read of `fd` in between. False until libuv has added it,
-   * which takes one iteration of its loop. EPOLLET, epoll_ctl(2)
-   */
-  edgeTriggered(): boolean;
-  /** Ends the watch; the descriptor is then the caller's to close. */
-  close(): void;
-}
 
 /** What is called when a call in libuv's pool has returned; `error` if it was not made. */
 export type PoolCallback = (error: unknown, value: number) => void;
@@ -394,69 +383,5 @@ function wrap(koffi: Koffi): Libc {
       return true;
     },
     ...descriptorCalls(koffi, lib),
-  };
-}
-
-type Lib = ReturnType<Koffi['load']>;
-
-const UV_POLL = 8;
-const UV_READABLE = 1;
-const EPOLL_CTL_MOD = 3;
-const EPOLLIN = 1;
-const EPOLLET = 1 << 31;
-/** Where `flags` is in a uv_handle_t, and the bits we rely on: libuv has kept them since 1.0. */
-const UV_FLAGS_WORD = 22;
-const UV_HANDLE_REF = 0x8;
-const UV_HANDLE_INTERNAL = 0x10;
-
-/**
- * A uv_poll_t of our own, whose callback is a C function that does nothing.
- *
- * `koffi.node.poll` would call JavaScript: 0.5 us each time round, and when a worker is terminated, with
- * its ring readable, that call aborts the whole process. The handle is marked as libuv marks its own, so
- * that a loop that ends without closing it (again `terminate()`) is not held to be broken.
- */
-function watcher(koffi: Koffi, lib: Lib): (fd: number) => Watch {
-  const loopOut = new BigUint64Array(1);
-  lib.func('napi_get_uv_event_loop', 'int', ['intptr_t', 'void *'])(koffi.node.env, loopOut);
-  const loop = Number(loopOut[0]);
-  const size = lib.func('uv_handle_size', 'size_t', ['int'])(UV_POLL) as number;
-  const calloc = lib.func('calloc', 'intptr_t', ['size_t', 'size_t']);
-  const init = lib.func('uv_poll_init', 'int', ['intptr_t', 'intptr_t', 'int']);
-  const start = lib.func('uv_poll_start', 'int', ['intptr_t', 'int', 'intptr_t']);
-  const ref = lib.func('uv_ref', 'void', ['intptr_t']);
-  const unref = lib.func('uv_unref', 'void', ['intptr_t']);
-  const close = lib.func('uv_close', 'void', ['intptr_t', 'intptr_t']);
-  const epollCtl = lib.func('int epoll_ctl(int, int, int, void *)');
-  const backend = lib.func('uv_backend_fd', 'int', ['intptr_t'])(loop) as number;
-  const nothing = lib.symbol('uv_is_active');
-  const free = lib.symbol('free');
-
-  return fd => {
-    const handle = calloc(1, size) as number;
-    const flags = new Uint32Array(koffi.view(BigInt(handle), size), UV_FLAGS_WORD * 4, 1);
-    // From here to the flag no call may fail: a worker that is terminated in between leaves a handle that aborts Node.
-    const failed = init(loop, handle, fd);
-    if (failed < 0) throw new UasyncError('ERR_WATCH', `libuv cannot watch the ring (${failed})`);
-    const known = flags[0] === UV_HANDLE_REF;
-    if (known) flags[0] = UV_HANDLE_REF | UV_HANDLE_INTERNAL;
-    start(handle, UV_READABLE, nothing);
-    let open = true;
-    return {
-      ref: () => open && ref(handle),
-      unref: () => open && unref(handle),
-      edgeTriggered() {
-        // struct epoll_event, packed on x64 only: events, then what libuv finds the watcher by.
-        const event = new Int32Array(4);
-        event[0] = EPOLLIN | EPOLLET;
-        event[process.arch === 'x64' ? 1 : 2] = fd;
-        return open && epollCtl(backend, EPOLL_CTL_MOD, fd, event) === 0;
-      },
-      close() {
-        if (!open) return;
-        open = false;
-        close(handle, free);
-      },
-    };
   };
 }

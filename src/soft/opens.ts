@@ -150,17 +150,17 @@ export class Opens {
     if (job.a !== AT_FDCWD) return false;
     const fd = this.#calls.locate(this.#ring.pool.bytesOf(job), (job.c & O_NOFOLLOW) === 0);
     if (fd < 0) return false;
-    const isFifo = this.isFifo(fd);
+    const isFifo = this.#isFifo(fd);
     this.#calls.close(fd);
     return isFifo;
   }
 
-  isFifo(fd: number): boolean {
+  #isFifo(fd: number): boolean {
     return this.#calls.statFd(fd) === 0 && (this.#calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFIFO;
   }
 
   #waitsForWriter({ flags, opFlags }: Entry, fd: number): boolean {
-    return (flags & abi.SQE_ASYNC) !== 0 && (opFlags & (O_ACCMODE | O_PATH)) === O_RDONLY && this.isFifo(fd);
+    return (flags & abi.SQE_ASYNC) !== 0 && (opFlags & (O_ACCMODE | O_PATH)) === O_RDONLY && this.#isFifo(fd);
   }
 
   /** Whether a FIFO that was opened to be read has a writer, or has had one. */

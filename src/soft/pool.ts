@@ -18,7 +18,8 @@ import type { SoftRing } from './soft-ring.js';
 
 /** Threads of libuv's pool, unless the environment says another number. */
 const THREADS = 4;
-const THREADS_MAX = 1024;
+/** koffi has 256 calls under way at most. */
+const THREADS_MAX = 128;
 /** Calls that libuv gets at once: koffi keeps memory for so many. */
 const LANES_MIN = 8;
 
