@@ -10,7 +10,6 @@ import { libc } from '../ring/libc.js';
 import {
   NR_FADVISE64,
   NR_FALLOCATE,
-  NR_FCNTL,
   NR_FDATASYNC,
   NR_FSYNC,
   NR_FTRUNCATE,
@@ -23,8 +22,6 @@ import {
 } from '../ring/syscall-numbers.js';
 import type { Entry } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
-
-const F_GETFL = 3;
 
 /** Completes an entry with what its call has answered. */
 export function finish(ring: SoftRing, entry: Entry, res: number): void {
@@ -45,13 +42,14 @@ export function transferInPool(ring: SoftRing, entry: Entry, writes: boolean, po
   } else if (position < 0) job.set(writes ? NR_WRITE : NR_READ, fd, address, length);
   else job.set(writes ? NR_PWRITE64 : NR_PREAD64, fd, address, length, at);
   // Direct writes may go side by side.
-  if (writes && !isDirect(fd)) ring.pool.startChange(job, fd);
+  if (writes && !isDirect(ring, fd)) ring.pool.startChange(job, fd);
   else ring.pool.start(job);
 }
 
-function isDirect(fd: number): boolean {
-  const flags = libc().syscall(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
-  return flags >= 0 && (flags & constants.O_DIRECT) !== 0;
+/** Whether a descriptor is one of a file that was opened with O_DIRECT: RWF_NOWAIT does not keep that from waiting. */
+export function isDirect(ring: SoftRing, fd: number): boolean {
+  const flags = ring.calls.flagsOf(fd);
+  return flags >= 0 && (flags & constants.O_DIRECT) !== 0 && ring.files.isFile(fd);
 }
 
 /** What was moved before an error counts: who goes on meets the error again. */

@@ -1,6 +1,8 @@
-import { EINVAL } from '../ring/errno.js';
+import { EINVAL, EMFILE } from '../ring/errno.js';
+import { systemError } from '../ring/errors.js';
 import { libc, type Watch } from '../ring/libc.js';
 import type { Mapping } from '../ring/mapping.js';
+import { limitOf } from '../ring/proc.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { Group, type GroupOptions } from './groups.js';
 import { OPS } from './handlers.js';
@@ -76,7 +78,10 @@ export class SoftBackend {
     return EINVAL;
   }
 
+  /** They are descriptors, of which users need some, too: EMFILE where they would be more than a quarter of all. */
   registerFiles(count: number): void {
+    const limit = limitOf('Max open files')?.soft ?? Number.POSITIVE_INFINITY;
+    if (count > limit / 4) throw systemError(EMFILE, 'open');
     this.queues.registered = new Int32Array(count).fill(-1);
   }
 

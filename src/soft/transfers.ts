@@ -2,7 +2,7 @@
 import { EAGAIN, EOPNOTSUPP, EPERM, ESPIPE } from '../ring/errno.js';
 import { O_NONBLOCK } from './calls.js';
 import { type Entry, PARKED } from './entry.js';
-import { transferInPool } from './files.js';
+import { isDirect, transferInPool } from './files.js';
 import { TO_READ, TO_WRITE } from './readiness.js';
 import type { SoftRing } from './soft-ring.js';
 
@@ -27,8 +27,10 @@ function transfer(ring: SoftRing, entry: Entry, direction: number): void {
     return;
   }
   const position = positionOf(entry);
-  if (direction === TO_WRITE && ring.pool.isChanging(entry.fd)) {
-    transferInPool(ring, entry, true, position);
+  const writes = direction === TO_WRITE;
+  const inPool = writes && ring.pool.isChanging(entry.fd);
+  if (inPool || (entry.place !== PARKED && isDirect(ring, entry.fd))) {
+    transferInPool(ring, entry, writes, position);
     return;
   }
   const res = attempt(ring, entry, direction, position);

@@ -281,9 +281,12 @@ async function agree(t: Test, machines: Machine[], random: () => number): Promis
   }
 }
 
-t.test('random chains', async t => {
+const [ring, soft] = [new RingBackend(64, 256), new SoftBackend(64, 256)];
+const skip =
+  [...soft.ops].some(op => !ring.ops.has(op)) && 'this kernel’s ring lacks some of these operations';
+
+t.test('random chains', { skip }, async t => {
   const random = seededRandom(t);
-  const [ring, soft] = [new RingBackend(64, 256), new SoftBackend(64, 256)];
   const before = openFds();
   const machines = [ring, soft].map(({ queues }) => new Machine(queues, scratchFolder()));
   for (const machine of machines) mkdirSync(machine.path('folder'));

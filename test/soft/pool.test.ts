@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
 import { checkLeaks, makeFifo, openFds, scratchFolder, turns, until } from '../harness.js';
+import { output } from '../programs.js';
 import { terminate } from '../terminate.js';
 
 process.env.UASYNC_BACKEND = 'epoll';
@@ -78,6 +79,31 @@ t.test('changes of one file are made in their order', async t => {
   nodeFs.closeSync(fd);
 });
 
+t.test('the device is not waited for by this thread', async t => {
+  const path = join(folder, 'direct');
+  nodeFs.writeFileSync(path, Buffer.alloc(65_536, 'd'));
+  let file: fs.FileHandle;
+  try {
+    file = await fs.open(path, O_RDWR | constants.O_DIRECT);
+  } catch (error) {
+    t.comment(`O_DIRECT cannot be used here: ${error}`);
+    return;
+  }
+  const letGo = await blockPool();
+  let done = 0;
+  const pending = [
+    file.read(Buffer.alloc(4096), 0, 4096, 0).then(({ bytesRead }) => (done += bytesRead)),
+    file.write(Buffer.alloc(4096, 'e'), 0, 4096, 8192).then(({ bytesWritten }) => (done += bytesWritten)),
+    file.sync(),
+  ];
+  await turns(10);
+  t.equal(done, 0, 'a thread of the pool does');
+  await letGo();
+  await Promise.all(pending);
+  t.equal(done, 8192);
+  await file.close();
+});
+
 t.test('a loop that is closed: its memory and what it opens stay until the threads are done', async t => {
   const path = join(folder, 'late');
   nodeFs.writeFileSync(path, Buffer.alloc(100_000, 'l'));
@@ -122,6 +148,19 @@ async function cancelOpening(t: Test, flags: number): Promise<void> {
 
 t.test('opening a FIFO that nobody reads can be cancelled', t => cancelOpening(t, O_WRONLY));
 t.test('opening a FIFO that nobody writes can be cancelled', t => cancelOpening(t, O_RDONLY));
+
+t.test('more files are read at once than there may be descriptors', async t => {
+  const path = join(folder, 'often');
+  nodeFs.writeFileSync(path, 'often');
+  const program = `
+    import { loop } from 'uasync';
+    import { readFile } from 'uasync/fs';
+    loop({ inline: false });
+    const all = await Promise.all(Array.from({ length: 3000 }, () => readFile(${JSON.stringify(path)}, 'utf8')));
+    console.log(all.length, loop().backend, all.every(text => text === 'often'));`;
+  const node = [process.execPath, '--input-type=module', '-e', program];
+  t.equal(await output('prlimit', ['--nofile=1024:1024', ...node]), '3000 epoll true\n');
+});
 
 t.test('workers that are terminated leave nothing open', async t => {
   const report = await terminate(6, 'files,trees', 40, 'busy');
