@@ -89,6 +89,9 @@ t.test('the device is not waited for by this thread', async t => {
     t.comment(`O_DIRECT cannot be used here: ${error}`);
     return;
   }
+  // With nothing of it cached the kernel would read and write at once, and wait.
+  await file.sync();
+  await file.fadvise('dontneed');
   const letGo = await blockPool();
   let done = 0;
   const pending = [
