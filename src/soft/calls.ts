@@ -1,3 +1,4 @@
+import { ENOSYS, EOPNOTSUPP } from '../ring/errno.js';
 import { RWF_NOWAIT } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
 import { Mapping } from '../ring/mapping.js';
@@ -119,7 +120,9 @@ export class Calls {
     words[at + 1] = address / TWO_32;
     words[at + 2] = length;
     words[at + 3] = 0;
-    return this.#call(call, fd, this.#memory.address + IOVEC_AT, 1, position, 0, flags);
+    const res = this.#call(call, fd, this.#memory.address + IOVEC_AT, 1, position, 0, flags);
+    // A sandbox may not have these calls.
+    return res === ENOSYS ? EOPNOTSUPP : res;
   }
 
   /** An entry of a struct iovec[] at an address. */

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
 import { checkLeaks, makeFifo, openFds, scratchFolder, turns, until } from '../harness.js';
-import { output } from '../programs.js';
+import { built, output } from '../programs.js';
 
 process.env.UASYNC_BACKEND = 'epoll';
 const folder = scratchFolder();
@@ -186,13 +186,24 @@ const WORKER = `
     }
   })();`;
 
+t.test('a sandbox without openat2, preadv2 or pwritev2', async t => {
+  const deny = built('test/fixtures/deny-io-uring.js');
+  for (const number of [437, 327, 328]) {
+    const at = join(folder, String(number));
+    nodeFs.mkdirSync(at);
+    const args = [deny, `38:${number}`, built('test/fixtures/all-kinds.js'), at];
+    const printed = JSON.parse(await output(process.execPath, args));
+    t.same(printed, ['WRITTEN and', 11, 'link', 'ENOENT'], `system call ${number}`);
+  }
+});
+
 t.test('what the pool opens for a worker that is terminated is closed', async t => {
   const before = openFds();
-  for (let i = 0; i < 8; i++) {
+  for (let i = 0; i < 5; i++) {
     const worker = new Worker(WORKER, { eval: true, workerData: folder });
     const [backend] = await once(worker, 'message');
     if (i === 0) t.equal(backend, 'epoll');
-    await new Promise(resolve => setTimeout(resolve, i));
+    await new Promise(resolve => setTimeout(resolve, 2 * i));
     await worker.terminate();
   }
   t.ok(openFds() <= before, `${openFds()} descriptors, ${before} before`);
