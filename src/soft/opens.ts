@@ -1,7 +1,7 @@
 /**
- * Opening and closing files.
+ * Opening files, asking for their attributes, and closing them.
  *
- * A path is opened at once if it is in the dentry cache and on a local file system, else in the pool.
+ * What is in the dentry cache, on a local file system, is done at once, the rest in the pool.
  *
  * FIFOs are opened without waiting, and looked at again until they have another end: in the pool, where nothing that
  * runs can be cancelled, a few that wait would take all its threads.

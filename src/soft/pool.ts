@@ -20,7 +20,7 @@ import type { SoftRing } from './soft-ring.js';
 const THREADS = 4;
 /** koffi has 256 calls under way at most. */
 const THREADS_MAX = 128;
-/** Calls that libuv gets at once: koffi keeps memory for so many. */
+/** Calls that libuv gets at once: koffi keeps memory for eight. */
 const LANES_MIN = 8;
 
 /** Bytes that most paths fit in, and those of the longest that the kernel takes. */
