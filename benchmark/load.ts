@@ -139,14 +139,16 @@ export async function paced(
   return protocol === 'tcp' ? nothingLost(result) : someBack(result);
 }
 
-/** Requests of HTTP over `conns` connections that stay open, whose answer has to be `body`. */
+/** Requests of HTTP, `GET /` unless another one is given, over `conns` connections that stay open; `body` has to be their answer. */
 export async function http(
   target: Target,
   conns: number,
   body: string,
   seconds: number,
+  request?: string,
 ): Promise<LoadResult> {
-  return nothingLost(await run('http', target, [conns, body, seconds]));
+  const numbers = [conns, body, seconds];
+  return nothingLost(await run('http', target, request === undefined ? numbers : [...numbers, request]));
 }
 
 /** Opens `conns` connections, makes a round trip on each, and calls `measure` while they are idle. */

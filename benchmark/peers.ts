@@ -94,12 +94,21 @@ export const UDP_PEERS: Peer[] = [
 
 export const HTTP_PEERS: Peer[] = [
   ...onBoth(() => node('benchmark/peers/http/uasync-http.ts')),
+  { name: 'uasync-fetch', command: () => node('benchmark/peers/http/uasync-fetch.ts') },
   { name: 'uasync-bare', command: () => node('examples/http-hello.ts') },
   { name: 'node', command: () => node('benchmark/peers/http/node-http.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/http/bun.ts') },
   { name: 'bun-node', command: () => bun('benchmark/peers/http/node-http.ts') },
   { name: 'deno', command: () => deno('benchmark/peers/http/deno.ts') },
   { name: 'go', command: () => [compile('benchmark/peers/http/hello.go')] },
+];
+
+/** Servers that parse what they are sent, and answer with JSON. */
+export const HTTP_JSON_PEERS: Peer[] = [
+  { name: 'uasync-fetch', command: () => node('benchmark/peers/http/json-uasync.ts') },
+  { name: 'node', command: () => node('benchmark/peers/http/json-node.ts') },
+  { name: 'bun', command: () => bun('benchmark/peers/http/json-bun.ts') },
+  { name: 'deno', command: () => deno('benchmark/peers/http/json-deno.ts') },
 ];
 
 /** What a table calls them. */
@@ -116,6 +125,7 @@ export const TITLES: Record<string, string> = {
   'uasync-busy': 'uasync, busyPoll',
   'uasync-many': 'uasync, in batches',
   'uasync-bare': 'uasync, no node:http',
+  'uasync-fetch': 'uasync/http',
   node: 'Node',
   'node-pipe': 'Node, pipe',
   'node-await': 'Node, await',

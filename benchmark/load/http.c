@@ -1,15 +1,15 @@
 /*
  * Load for HTTP/1.1 servers: `conns` connections that stay open, each with one `GET /` under way at a time
- * for `seconds`. Every answer has to be a 200 whose body is BODY. Prints one line of JSON.
+ * for `seconds`, or the request that is given. Every answer has to be a 200 whose body is BODY. Prints one line of JSON.
  *
- *   http HOST PORT CONNS BODY SECONDS
+ *   http HOST PORT CONNS BODY SECONDS [REQUEST]
  */
 #include "client.h"
 #include <strings.h>
 
 #define ROOM 8192
 
-static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n";
+static const char *request = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n";
 static const char *body;
 static struct counts counts;
 
@@ -24,7 +24,8 @@ static void ask(struct conn *c, double t)
 {
 	c->began = t;
 	c->got = 0;
-	if (send(c->fd, request, sizeof(request) - 1, MSG_NOSIGNAL) != sizeof(request) - 1)
+	ssize_t length = strlen(request);
+	if (send(c->fd, request, length, MSG_NOSIGNAL) != length)
 		transfer_failed("send");
 }
 
@@ -52,13 +53,15 @@ static int answered(struct conn *c)
 
 int main(int argc, char **argv)
 {
-	if (argc != 6) {
-		fprintf(stderr, "usage: http HOST PORT CONNS BODY SECONDS\n");
+	if (argc != 6 && argc != 7) {
+		fprintf(stderr, "usage: http HOST PORT CONNS BODY SECONDS [REQUEST]\n");
 		return 2;
 	}
 	struct sockaddr_in addr = address_of(argv[1], argv[2]);
 	unsigned nconns = atoi(argv[3]), under_way = nconns;
 	body = argv[4];
+	if (argc == 7)
+		request = argv[6];
 	struct conn *conns = calloc(nconns, sizeof(*conns));
 	int epfd = epoll_create1(0);
 	for (unsigned i = 0; i < nconns; i++) {

@@ -1,9 +1,10 @@
-/** `node http.js HOST PORT CONNS BODY SECONDS`: see http.c. */
+/** `node http.js HOST PORT CONNS BODY SECONDS [REQUEST]`: see http.c. */
 import { connect } from 'uasync/net';
 import { Counts, GRACE, serverClosed, together } from './client.js';
 
-const [host = '', port, conns, body = '', seconds] = process.argv.slice(2);
-const REQUEST = 'GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n';
+const GET = 'GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n';
+
+const [host = '', port, conns, body = '', seconds, request = GET] = process.argv.slice(2);
 
 const counts = new Counts();
 const end = counts.start + Number(seconds) * 1000;
@@ -13,7 +14,7 @@ await together(Number(conns), async () => {
   const patience = { timeout: Number(seconds) * 1000 + GRACE };
   do {
     const start = performance.now();
-    conn.send(REQUEST);
+    conn.send(request);
     const head = await conn.readUntil('\r\n\r\n', patience).catch(serverClosed);
     const length = Number(/\r\ncontent-length:\s*(\d+)/i.exec(String(head))?.[1]);
     const right = String(head).startsWith('HTTP/1.1 200 ') && length === body.length;

@@ -72,14 +72,17 @@ export class Answering {
       if (isThenable(answer)) {
         // What others have sent before must not wait for it.
         owner.outlet.flush();
-        answer.then(this.#answer, this.#fail);
+        answer.then(
+          answer => this.#answer(answer),
+          error => this.#fail(error),
+        );
       } else this.#answer(answer);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  readonly #answer = (answer: unknown): void => {
+  #answer(answer: unknown): void {
     if (this.#owner.closed) {
       discard(answer);
       return;
@@ -89,7 +92,7 @@ export class Answering {
     } catch (error) {
       this.#fail(error);
     }
-  };
+  }
 
   /** Whether it is sent at once. */
   #send(answer: unknown): boolean {
@@ -156,7 +159,7 @@ export class Answering {
         outlet.head(head.text(length, connection));
       },
     };
-    source.send(target).then(this.#finished, this.#fail);
+    this.#await(source.send(target));
     return false;
   }
 
@@ -169,8 +172,16 @@ export class Answering {
       return true;
     }
     this.#stream = this.#sender(head, pieces);
-    this.#stream.send().then(this.#finished, this.#fail);
+    this.#await(this.#stream.send());
     return false;
+  }
+
+  /** All is sent when that resolves. */
+  #await(sent: Promise<void>): void {
+    sent.then(
+      () => this.#finished(),
+      error => this.#fail(error),
+    );
   }
 
   #sender(head: ResponseHead, pieces: Pieces): StreamSender {
@@ -183,12 +194,12 @@ export class Answering {
     });
   }
 
-  readonly #finished = (): void => {
+  #finished(): void {
     if (this.done) return;
     this.done = true;
     this.#observe(this.status);
     this.#owner.answered();
-  };
+  }
 
   #observe(status: number): void {
     const { options, outlet } = this.#owner;
@@ -209,7 +220,7 @@ export class Answering {
 
   // --- Failures -----------------------------------------------------------------------------------
 
-  readonly #fail = (error: unknown): void => {
+  #fail(error: unknown): void {
     const owner = this.#owner;
     const { onError } = owner.options;
     const started = this.started;
@@ -236,12 +247,12 @@ export class Answering {
       const use = (answer: Answer | undefined): void => {
         if (!started && !owner.closed) this.#answer(answer ?? plain(status === 0 ? 500 : status));
       };
-      if (isThenable(answer)) answer.then(use, this.#fail);
+      if (isThenable(answer)) answer.then(use, error => this.#fail(error));
       else use(answer as Answer | undefined);
     } catch (failure) {
       this.#fail(failure);
     }
-  };
+  }
 }
 
 function isThenable(value: unknown): value is Thenable {

@@ -11,6 +11,26 @@ function isNamed(text: string, start: number, name: string): boolean {
   return true;
 }
 
+const BLANK = 0x20;
+const LETTER_H = 0x48;
+const ZERO = 0x30;
+
+function areSingleSpaced(text: string, start: number, end: number): boolean {
+  return (
+    text.charCodeAt(start - 1) === BLANK &&
+    text.charCodeAt(start - 2) !== BLANK &&
+    text.charCodeAt(end) === BLANK &&
+    text.charCodeAt(end + 1) === LETTER_H
+  );
+}
+
+/** The version that stands behind the target, as ' HTTP/1.1', times ten. The parser has checked that it does; blanks come before. */
+function versionAt(text: string, end: number): number {
+  let at = end;
+  while (text.charCodeAt(at) === BLANK) at++;
+  return (text.charCodeAt(at + 5) - ZERO) * 10 + text.charCodeAt(at + 7) - ZERO;
+}
+
 /** The head of a request: its text as it came, and where names and values are in it. */
 export class Head {
   readonly method: string;
@@ -18,6 +38,8 @@ export class Head {
   readonly target: string;
   /** 10 or 11 for HTTP/1.0 and 1.1. */
   readonly version: number;
+  /** Whether the blanks around the target are one each: the parser takes more. */
+  readonly isSingleSpaced: boolean;
   /** Whether the peer would send more requests. */
   readonly keepAlive: boolean;
   /** Whether it asks for another protocol. */
@@ -37,7 +59,8 @@ export class Head {
     this.#text = parser.text;
     this.#spans = parser.spans;
     this.target = parser.text.slice(parser.urlStart, parser.urlEnd);
-    this.version = parser.version;
+    this.version = versionAt(parser.text, parser.urlEnd);
+    this.isSingleSpaced = areSingleSpaced(parser.text, parser.urlStart, parser.urlEnd);
     this.keepAlive = parser.keepAlive;
     this.upgrade = parser.upgrade;
     for (let i = 0; i < this.#spans.length; i += 4) this.#note(i);
@@ -72,16 +95,6 @@ export class Head {
   /** Whether bytes of a body follow, or may. */
   get hasBody(): boolean {
     return this.contentLength > 0 || this.transferEncodings !== 0;
-  }
-
-  /** Whether the blanks around the target are one each: the parser takes more. */
-  get isSingleSpaced(): boolean {
-    const at = this.method.length + 1;
-    const begin = this.#text.indexOf(this.method);
-    return (
-      this.#text.startsWith(this.target, begin + at) &&
-      this.#text.startsWith(' HTTP/', begin + at + this.target.length)
-    );
   }
 
   /** The name of header `index`, in lower case. */

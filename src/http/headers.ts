@@ -126,6 +126,13 @@ export class HttpHeaders {
     return this.#list;
   }
 
+  /** @internal Whether there is such a header, for a name in lower case. */
+  includes(name: string): boolean {
+    const { list } = this;
+    for (let i = 0; i < list.length; i += 2) if (list[i] === name) return true;
+    return false;
+  }
+
   /** @internal A copy that changes by itself. */
   copy(): HttpHeaders {
     const copy = new HttpHeaders();

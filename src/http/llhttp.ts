@@ -38,8 +38,6 @@ interface Exports {
   llhttp_errno_name(code: number): number;
   llhttp_get_method(parser: number): number;
   llhttp_method_name(method: number): number;
-  llhttp_get_http_major(parser: number): number;
-  llhttp_get_http_minor(parser: number): number;
 }
 
 type Imports = Record<string, Record<string, (parser: number, ...args: number[]) => number>>;
@@ -204,12 +202,6 @@ export class Parser {
 
   get method(): string {
     return machine().method(machine().exports.llhttp_get_method(this.#address));
-  }
-
-  /** The version times ten: 10 or 11. */
-  get version(): number {
-    const { exports } = machine();
-    return exports.llhttp_get_http_major(this.#address) * 10 + exports.llhttp_get_http_minor(this.#address);
   }
 
   /**

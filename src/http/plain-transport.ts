@@ -2,7 +2,6 @@ import type { Connection } from '../net/stream/connection.js';
 import type { Sink } from '../net/stream/reader.js';
 import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
 import type { ReceiveQueue } from '../net/stream/receive-queue.js';
-import { SENT } from '../net/stream/sender.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { INPUT_SIZE, input } from './llhttp.js';
 import type { OpenFile } from './static/open-file.js';
@@ -80,8 +79,7 @@ export class PlainTransport implements Transport, Sink {
   post(data: Data): void {
     const { sender } = this.connection.remains;
     if (sender.ended) return;
-    const sent = sender.write(data);
-    if (sent !== SENT) sent.catch(NOTHING);
+    sender.post(data);
   }
 
   sendFile(file: OpenFile, offset: number, length: number): Promise<number> {

@@ -72,14 +72,14 @@ export class HttpResponse {
     // As most are.
     if (typeof body === 'string') this.#source = body;
     else ({ source: this.#source, type } = extract(body));
-    this.#implied = headers?.has('content-type') ? null : type;
+    this.#implied = headers?.includes('content-type') ? null : type;
     if (this.#source !== null && NO_BODY.has(status)) {
       throw withCode(new TypeError(`A response with status ${status} has no body`), 'ERR_INVALID_ARG_VALUE');
     }
     this.#headers = headers;
   }
 
-  /** Whether it is a Response: one of ours, or of the platform's. */
+  /** @internal Whether it is a Response: one of ours, or of the platform's. */
   static [Symbol.hasInstance](value: unknown): boolean {
     return Object.prototype.isPrototypeOf.call(platform.Response.prototype, value as object);
   }

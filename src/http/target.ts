@@ -15,6 +15,10 @@ const BEYOND_ASCII = /[\x80-\xff]/g;
 const hosts = new Map<string, string | null>();
 const HOSTS_MAX = 512;
 
+let lastScheme = '';
+let lastHost = '';
+let lastOrigin: string | null = null;
+
 function percent(byte: string): string {
   return `%${byte.charCodeAt(0).toString(16).toUpperCase()}`;
 }
@@ -25,6 +29,16 @@ function parse(url: string): URL | null {
 
 /** 'http://host:port' for a host; null if it is none. */
 function originOf(scheme: string, host: string): string | null {
+  // One peer calls it the same each time, and most peers do.
+  if (host !== lastHost || scheme !== lastScheme) {
+    lastOrigin = lookUp(scheme, host);
+    lastHost = host;
+    lastScheme = scheme;
+  }
+  return lastOrigin;
+}
+
+function lookUp(scheme: string, host: string): string | null {
   const name = `${scheme}//${host}`;
   let origin = hosts.get(name);
   if (origin === undefined) {

@@ -8,7 +8,7 @@ import { NR_SENDTO } from './syscall-numbers.js';
 /** What is larger gains nothing: the copy into this memory costs what the ring does. */
 export const SEND_MAX = 16384;
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
-const UTF8_MAX = 3;
+export const UTF8_MAX = 3;
 /** The longest text that certainly fits, in UTF-16 units. */
 export const TEXT_MAX = Math.floor(SEND_MAX / UTF8_MAX);
 

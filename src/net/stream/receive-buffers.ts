@@ -8,6 +8,8 @@ import { copyChunk, copyPiece, type Memory, memoryOf, type Piece } from '../sock
 
 /** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
 const INCREMENTAL = { entries: 32, provided: 8, bufferSize: 256 * 1024, piecewise: true };
+/** Up to this size a loop copies faster than a call. */
+const LOOP_MAX = 128;
 /** Without them each receive takes a whole one. */
 const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024 };
 
@@ -68,7 +70,9 @@ export class ReceiveBuffers {
   /** The same, copied to `target` from `at` on, where there is room for them. */
   takeInto(target: Uint8Array, at: number, length: number, flags: number): void {
     const start = this.#locate(length, flags);
-    this.#memory.bytes.copy(target, at, start, start + length);
+    const { bytes } = this.#memory;
+    if (length > LOOP_MAX) bytes.copy(target, at, start, start + length);
+    else for (let i = 0; i < length; i++) target[at + i] = bytes[start + i]!;
     this.#release(flags);
   }
 

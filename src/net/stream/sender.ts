@@ -5,8 +5,9 @@ import type { Loop } from '../../loop/loop.js';
 import { pinnedAddress } from '../../loop/pinned.js';
 import { rejectTraced } from '../../loop/traced.js';
 import { EAGAIN, EOPNOTSUPP, isCancelled } from '../../ring/errno.js';
-import { closedError, errorFrom, systemError, UasyncError } from '../../ring/errors.js';
+import { closedError, errorFrom, systemError } from '../../ring/errors.js';
 import { POLLOUT } from '../../ring/flags.js';
+import { UTF8_MAX } from '../../ring/socket-calls.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
 import { type ConnectionState, failed } from '../socket/diagnostics.js';
 import { detailsOf } from '../socket/peer-name.js';
@@ -25,17 +26,8 @@ import {
   ZERO_COPY,
 } from './sender-state.js';
 import { SendingSide } from './sending-side.js';
-import { copyWrites, lengthToCopy, NO_BYTES, PendingWrite, rewind } from './write.js';
+import { copyWrites, detachedError, lengthToCopy, NO_BYTES, PendingWrite, rewind, SENT } from './write.js';
 import { ZeroCopy } from './zero-copy-send.js';
-
-/** UTF-8 takes at most three bytes for each UTF-16 unit. */
-const UTF8_MAX = 3;
-/** What a write that is sent at once resolves to. */
-export const SENT = Promise.resolve();
-
-function detachedError(): UasyncError {
-  return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
-}
 
 /**
  * The sending side of a connection. One send is in flight at a time, from a block of runtime memory or, of
@@ -68,7 +60,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     this.#fd = fd;
   }
 
-  /** Whether every byte has been taken by the kernel. */
+  /** Whether the kernel has every byte. */
   get drained(): boolean {
     return (this.#writes === null || this.#writes.empty) && this.#state !== HELD;
   }
@@ -85,7 +77,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   /** Why no more can be sent. */
-  get error(): Error | null {
+  override get error(): Error | null {
     return this.#error;
   }
 
@@ -97,11 +89,12 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   /** Resolves when the kernel has taken every byte. */
-  write(data: string | Uint8Array): Promise<void> {
+  override write(data: string | Uint8Array): Promise<void> {
     if (this.ended || this.#error !== null || this.loop.closing) return Promise.reject(this.#refusal);
     if (this.#isFree && isSentNow(this.loop, data, this.#sentAt)) {
       const rest = this.#sendNow(data);
-      if (rest === null) return this.#error === null ? SENT : Promise.reject(errorFrom(this.#error));
+      if (rest === null)
+        return this.#error === null || this.posting ? SENT : Promise.reject(errorFrom(this.#error));
       data = rest;
     }
     if (typeof data === 'string') {
@@ -109,7 +102,7 @@ export class Sender extends SendingSide implements BlockWaiter {
       data = Buffer.from(data);
     }
     const write = PendingWrite.of(data, data.length, 0);
-    const promise = promiseOf(write);
+    const promise = this.posting ? SENT : promiseOf(write);
     // Without the kernel's copy too the bytes would have to stay as they are for longer than the call.
     if (this.#zeroCopy === null || data.length < this.#zeroCopy.from) write.address = pinnedAddress(data);
     if (write.length === 0 && this.drained) write.taken();
@@ -211,7 +204,7 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   #writeFilled(block: Block, length: number): Promise<void> {
     const write = PendingWrite.of(NO_BYTES, length, length);
-    const promise = promiseOf(write);
+    const promise = this.posting ? SENT : promiseOf(write);
     this.#writes ??= new Queue();
     this.#writes.push(write);
     this.bufferedAmount += length;

@@ -14,6 +14,8 @@ export abstract class SendingSide extends Operation {
   /** Ends each pipe that leads here, as it may wait for bytes that never come. */
   #pipes: Set<(error: Error) => void> | null = null;
   #onDrained: (() => void)[] | null = null;
+  /** Whether what is written now has no promise: see `post`. */
+  protected posting = false;
 
   constructor(loop: Loop, peer: string) {
     super(loop);
@@ -26,6 +28,23 @@ export abstract class SendingSide extends Operation {
 
   /** Whether nothing is queued or in flight. */
   abstract get idle(): boolean;
+
+  /** Why no more can be sent. */
+  abstract get error(): Error | null;
+
+  /** Resolves when the kernel has taken every byte. */
+  abstract write(data: string | Uint8Array): Promise<void>;
+
+  /** As `write`, without a promise: a failure is that of the next write, or read. */
+  post(data: string | Uint8Array): void {
+    if (this.ended || this.error !== null || this.loop.closing) return;
+    this.posting = true;
+    try {
+      void this.write(data);
+    } finally {
+      this.posting = false;
+    }
+  }
 
   /** Whether writing has ended: what is written now is refused. */
   get ended(): boolean {

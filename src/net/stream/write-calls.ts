@@ -1,5 +1,5 @@
 import { closedError } from '../../ring/errors.js';
-import { SENT, type Sender } from './sender.js';
+import type { Sender } from './sender.js';
 import { toPart, toParts, type WriteData } from './write-data.js';
 
 /** Writes data of any kind; resolves when the kernel has taken it. */
@@ -14,10 +14,5 @@ export async function writeParts(sender: Sender, data: WriteData): Promise<void>
 export function sendParts(sender: Sender, data: WriteData): void {
   if (sender.ended) throw closedError('The connection');
   const parts = Array.isArray(data) ? toParts(data) : [toPart(data)];
-  for (const part of parts) {
-    const sent = sender.write(part);
-    if (sent !== SENT) sent.catch(NOTHING);
-  }
+  for (const part of parts) sender.post(part);
 }
-
-const NOTHING = (): void => {};

@@ -1,8 +1,17 @@
 /** Writes that the kernel has not taken yet, and copying them into a block. */
 import type { Deferred } from '../../loop/deferred.js';
+import { UasyncError } from '../../ring/errors.js';
 import type { Queue, Queued } from '../socket/queue.js';
 
 export const NO_BYTES = Buffer.alloc(0);
+
+/** What a write that is sent at once resolves to. */
+export const SENT = Promise.resolve();
+
+/** The error of a write whose bytes are gone. */
+export function detachedError(): UasyncError {
+  return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
+}
 
 const NOTHING = (): void => {};
 

@@ -1,0 +1,222 @@
+/** Our Response, Headers and requests beside the platform's: the same calls have the same results. */
+import t from 'tap';
+import { Headers as OwnHeaders, Response as OwnResponse } from 'uasync/http';
+import { seededRandom } from '../harness.js';
+import { served } from './served.js';
+
+/** What a call comes to: its value, or the kind of its error. */
+async function outcome(call: () => unknown): Promise<unknown> {
+  try {
+    return { value: await call() };
+  } catch (error) {
+    return { error: (error as Error).constructor.name };
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: both classes are called alike
+type Any = any;
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+const makers: [what: string, make: (Class: Any) => Any][] = [
+  ['nothing', Class => new Class()],
+  ['null', Class => new Class(null, { status: 204 })],
+  ['text', Class => new Class('añ☃')],
+  ['a lone surrogate', Class => new Class('a\ud800b')],
+  ['a mark', Class => new Class('\ufeffx')],
+  ['JSON', Class => new Class('{"a":[1,2]}', { headers: { 'Content-Type': 'application/json' } })],
+  ['a number', Class => new Class(42)],
+  ['an object', Class => new Class({})],
+  ['bytes', Class => new Class(bytes('abc'))],
+  ['a view of words', Class => new Class(new Uint16Array([1, 2, 3]))],
+  ['a buffer', Class => new Class(bytes('abc').buffer)],
+  ['no bytes', Class => new Class(new Uint8Array())],
+  ['a Blob', Class => new Class(new Blob(['abc'], { type: 'Text/X' }))],
+  ['parameters', Class => new Class(new URLSearchParams('a=1&b=%20'))],
+  ['a stream', Class => new Class(new Blob(['abc']).stream())],
+  ['a body and 204', Class => new Class('x', { status: 204 })],
+  ['no text and 304', Class => new Class('', { status: 304 })],
+  ['status 199', Class => new Class('', { status: 199 })],
+  ['status 600', Class => new Class('', { status: 600 })],
+  ['status text', Class => new Class('', { status: 299, statusText: 'Fine' })],
+  ['bad status text', Class => new Class('', { statusText: 'a\nb' })],
+  [
+    'pairs',
+    Class =>
+      new Class('', {
+        headers: [
+          ['A', '1'],
+          ['a', '2'],
+          ['Set-Cookie', 'x'],
+          ['set-cookie', 'y'],
+        ],
+      }),
+  ],
+  ['odd pairs', Class => new Class('', { headers: [['A', '1', '2']] })],
+  ['headers of headers', Class => new Class('', { headers: new Headers({ X: '1' }) })],
+  ['bad names', Class => new Class('', { headers: { 'a b': '1' } })],
+  ['bad values', Class => new Class('', { headers: { a: '1\r\n2' } })],
+  ['blanks around values', Class => new Class('', { headers: { a: ' \t1 \r\n' } })],
+  ['null headers', Class => new Class('', { headers: null })],
+  ['json()', Class => Class.json({ a: 'ñ' })],
+  ['json() with headers', Class => Class.json([1], { status: 201, headers: { 'content-type': 'x/y' } })],
+  ['json() of nothing', Class => Class.json(undefined)],
+  ['redirect()', Class => Class.redirect('http://a/b?c', 307)],
+  ['redirect() by default', Class => Class.redirect('http://a')],
+  ['redirect() by 200', Class => Class.redirect('http://a', 200)],
+  ['redirect() to nowhere', Class => Class.redirect('nowhere')],
+];
+
+const uses: [what: string, use: (response: Any) => unknown][] = [
+  [
+    'properties',
+    r => [r.status, r.statusText, r.ok, r.type, r.url, r.redirected, r.bodyUsed, r.body === null],
+  ],
+  ['headers', r => [...r.headers]],
+  ['cookies', r => r.headers.getSetCookie()],
+  ['text()', r => r.text()],
+  ['json()', r => r.json()],
+  ['bytes', async r => [...new Uint8Array(await r.arrayBuffer())]],
+  [
+    'blob()',
+    async r => {
+      const blob = await r.blob();
+      return [blob.type, blob.size, await blob.text()];
+    },
+  ],
+  ['twice', async r => [await r.text(), r.bodyUsed, await r.text()]],
+  [
+    'a clone',
+    async r => {
+      const clone = r.clone();
+      return [await clone.text(), await r.text(), clone.status, [...clone.headers]];
+    },
+  ],
+  [
+    'a clone of what was read',
+    async r => {
+      await r.text();
+      return r.clone().status;
+    },
+  ],
+  [
+    'as a stream',
+    async r => {
+      const parts: number[] = [];
+      for await (const chunk of r.body) parts.push(...chunk);
+      return [parts, r.bodyUsed];
+    },
+  ],
+  [
+    'a locked body',
+    r => {
+      r.body.getReader();
+      return r.text();
+    },
+  ],
+  [
+    'a cancelled body',
+    async r => {
+      await r.body.cancel();
+      return [r.bodyUsed, await outcome(() => r.text())];
+    },
+  ],
+  ['a form', async r => [...(await r.formData())]],
+  [
+    'changed headers',
+    r => {
+      r.headers.set('X-New', '1');
+      r.headers.append('x-new', '2');
+      r.headers.delete('content-type');
+      return [...r.headers];
+    },
+  ],
+  ['its kind', r => [r instanceof Response, r.headers instanceof Headers, Object.prototype.toString.call(r)]],
+];
+
+t.test('Response', async t => {
+  for (const [made, make] of makers) {
+    const own = await outcome(() => make(OwnResponse));
+    const platform = await outcome(() => make(Response));
+    t.same(Object.keys(own as object), Object.keys(platform as object), made);
+    if ('error' in (own as object)) t.same(own, platform, made);
+    else {
+      for (const [used, use] of uses) {
+        // Headers of a redirection can be changed here.
+        if (used === 'changed headers' && made.startsWith('redirect()')) continue;
+        t.same(
+          await outcome(() => use(make(OwnResponse))),
+          await outcome(() => use(make(Response))),
+          `${used} of ${made}`,
+        );
+      }
+    }
+  }
+});
+
+t.test('Headers, by random calls', async t => {
+  const random = seededRandom(t);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+  const names = ['A', 'a', 'B-c', 'b-C', 'Set-Cookie', 'set-cookie', '', 'a b', 'x\ny', 'Z'];
+  const values = ['1', ' 2 ', '', 'a, b', 'x\ny', '\xe9', '☃', '\t\r\n', 'a\0'];
+  const calls: ((headers: Any) => unknown)[] = [];
+  for (let i = 0; i < 400; i++) {
+    const [name, value] = [pick(names), pick(values)];
+    calls.push(
+      pick<(headers: Any) => unknown>([
+        h => h.append(name, value),
+        h => h.append(name, value),
+        h => h.set(name, value),
+        h => h.delete(name),
+        h => h.get(name),
+        h => h.has(name),
+        h => h.getSetCookie(),
+        h => [...h],
+        h => [...h.keys()],
+        h => [...h.values()],
+        h => {
+          const all: unknown[] = [];
+          h.forEach((value: string, name: string) => void all.push([name, value]));
+          return all;
+        },
+      ]),
+    );
+  }
+  const [own, platform] = [new OwnHeaders(), new Headers()];
+  for (const [i, call] of calls.entries()) {
+    t.same(await outcome(() => call(own)), await outcome(() => call(platform)), `call ${i}: ${call}`);
+  }
+});
+
+t.test('a request', async t => {
+  const seen: unknown[] = [];
+  const look = async (request: Request): Promise<unknown[]> => [
+    request.method,
+    request.url,
+    [...request.headers].filter(([name]) => name.startsWith('x-')),
+    request.mode === undefined,
+    request.credentials,
+    request.cache,
+    request.redirect,
+    request.referrer,
+    request.integrity,
+    request.keepalive,
+    request.destination,
+    request.signal.aborted,
+    request.bodyUsed,
+    await request.clone().text(),
+    await request.text(),
+    request.bodyUsed,
+    await outcome(() => request.text()),
+    await outcome(() => request.clone()),
+  ];
+  const server = await served(t, async request => {
+    seen.push(await look(request));
+    return new OwnResponse('');
+  });
+  const url = new URL('/a b/%7e/./x?y=<>&z#f', server.url);
+  const init = { method: 'POST', body: 'ñ', headers: { 'X-A': ' 1 ', 'x-b': '\xe9' } };
+  await (await fetch(url, init)).text();
+  url.hash = '';
+  t.same(seen[0], await look(new Request(url, init)));
+});
