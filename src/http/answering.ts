@@ -1,7 +1,7 @@
 import { isUint8Array } from 'node:util/types';
 import { UasyncError, withCode } from '../ring/errors.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
-import { isSpecial, type Source, type SpecialBody } from './body.js';
+import { isBlob, isSpecial, type Source, type SpecialBody } from './body.js';
 import type { Head } from './head.js';
 import { checkReason, type HeadersSource, HttpHeaders } from './headers.js';
 import type { IncomingBody } from './incoming-body.js';
@@ -164,6 +164,8 @@ export class Answering {
   }
 
   #sendLater(head: ResponseHead, source: Stream): boolean {
+    // Its length is known, whatever the response says.
+    if (isBlob(source)) head.declared = source.size;
     const pieces = piecesOf(source);
     if (this.head.method === 'HEAD') {
       pieces.cancel(undefined).catch(() => {});
