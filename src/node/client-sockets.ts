@@ -1,6 +1,7 @@
 /** `net.Socket.connect` on the loop: the socket is given a handle before Node would make a native one. */
 import type { Socket } from 'node:net';
 import { availableLoop } from './available.js';
+import { isForHttp2 } from './http2.js';
 import { bindings } from './natives.js';
 import { PipeHandle } from './pipe-handle.js';
 import { TcpHandle } from './tcp-handle.js';
@@ -52,7 +53,7 @@ export function withHandles({ connect, reinitialize }: SocketMethods, enabled: (
     connect(...args) {
       const socket = this as unknown as PrivateSocket;
       const fresh = !socket.encrypted && !socket._parent && (!socket._handle || socket.destroyed);
-      const loop = fresh && enabled() ? availableLoop() : null;
+      const loop = fresh && enabled() && !isForHttp2() ? availableLoop() : null;
       if (loop === null) return connect.apply(this, args);
       const before = socket._handle;
       socket._handle = null;

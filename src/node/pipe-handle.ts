@@ -78,7 +78,13 @@ export class PipeHandle extends SocketHandle {
     }
   }
 
-  protected override beforeClose(): void {
+  /** The path is free at once, as libuv has it. */
+  override close(callback?: () => void): void {
+    this.#unlink();
+    super.close(callback);
+  }
+
+  #unlink(): void {
     if (this.#path === null) return;
     try {
       unlinkSync(this.#path);

@@ -28,7 +28,7 @@ interface PrivateServer {
 export function listenWithHandles(listen: Listen, enabled: () => boolean): Listen {
   return function (address, port, addressType, backlog, fd, flags) {
     const server = this as unknown as PrivateServer;
-    const native = server._handle || typeof fd === 'number' || 'setSecureContext' in this || isSharing();
+    const native = server._handle || typeof fd === 'number' || needsNative(this) || isSharing();
     const loop = native || !enabled() ? null : availableLoop();
     if (loop !== null) {
       const isPath = port === -1 && addressType === -1;
@@ -56,6 +56,11 @@ export function listenWithHandles(listen: Listen, enabled: () => boolean): Liste
     // What cannot be bound Node tries again, and reports.
     listen.call(this, address, port, addressType, backlog, fd, flags);
   };
+}
+
+/** Whether it is a server of `node:tls` or `node:http2`, whose native parts read native sockets. */
+function needsNative(server: Server): boolean {
+  return 'setSecureContext' in server || 'updateSettings' in server;
 }
 
 /** Whether the primary of a cluster may be listening for its workers: they are sent native handles. */

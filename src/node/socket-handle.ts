@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Loop } from '../loop/loop.js';
 import { EINVAL } from '../ring/errno.js';
 import { libc } from '../ring/libc.js';
+import { SHUT_RDWR } from '../ring/sqe/sockets.js';
 import { AcceptOperation } from './accept-operation.js';
 import { ConnectOperation } from './connect-operation.js';
 import type { Request } from './natives.js';
@@ -68,8 +69,11 @@ export abstract class SocketHandle extends StreamHandle {
     if (connecting !== null && connecting.slot >= 0) {
       connecting.onEnded = then;
       this.loop.cancelForSure(connecting);
-    } else if (this.#accepting !== null) this.#accepting.stop(then);
-    else then();
+    } else if (this.#accepting !== null) {
+      // The port is free at once, although the ring has the socket until the cancellation.
+      libc().shutdown(this.fd, SHUT_RDWR);
+      this.#accepting.stop(then);
+    } else then();
   }
 
   override yieldTo(): void {

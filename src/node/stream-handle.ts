@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Loop } from '../loop/loop.js';
 import type { Subject } from '../loop/operation.js';
 import { own } from '../loop/owned-descriptors.js';
-import { setImmediate } from '../loop/real-timers.js';
+import { setImmediate, setTimeout } from '../loop/real-timers.js';
 import { setResetOnClose } from '../net/socket/options.js';
 import { EBADF, ECANCELED } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
@@ -14,6 +14,9 @@ import { COPIED_MAX, StreamSender } from './stream-sender.js';
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const UTF8_MAX = 3;
+
+/** How long a destroyed stream goes on sending what it has reported as written, in milliseconds. */
+const LINGER_MS = 30_000;
 
 /** A stream that may be destroyed: a net.Socket. */
 interface Owner {
@@ -132,10 +135,13 @@ export abstract class StreamHandle implements Subject {
   writeBuffer(request: Request | null, bytes: Uint8Array): unknown {
     const { sender } = this;
     const { length } = bytes;
-    const room = this.#room(length);
-    if (room === null) return this.#later(request, bytes);
-    room.set(bytes, sender.at);
-    sender.filled(length);
+    const sent = sender.error !== 0 || this.fd < 0 ? 0 : sender.sendInPlace(bytes);
+    if (sent === length) return written(length);
+    const rest = sent === 0 ? bytes : bytes.subarray(sent);
+    const room = this.#room(rest.length);
+    if (room === null) return this.#later(request, rest, sent);
+    room.set(rest, sender.at);
+    sender.filled(rest.length);
     return written(length);
   }
 
@@ -190,11 +196,11 @@ export abstract class StreamHandle implements Subject {
   }
 
   /** What does not fit is sent later; the request is told when. */
-  #later(request: Request | null, bytes: Uint8Array): unknown {
+  #later(request: Request | null, bytes: Uint8Array, sent = 0): unknown {
     const { streamBaseState, kBytesWritten, kLastWriteWasAsync, kLastWriteErr } = bindings().stream;
     const { sender } = this;
     const failed = this.fd < 0 ? EBADF : this.loop.closing ? ECANCELED : sender.error;
-    streamBaseState[kBytesWritten] = failed === 0 ? bytes.length : 0;
+    streamBaseState[kBytesWritten] = failed === 0 ? sent + bytes.length : 0;
     streamBaseState[kLastWriteWasAsync] = failed === 0 ? 1 : 0;
     if (failed !== 0) return failed;
     // Node 26 gives none, and completes the one that it gets.
@@ -305,6 +311,7 @@ export abstract class StreamHandle implements Subject {
           if (this.fd >= 0) {
             told = true;
             this.setReferenced(false);
+            setTimeout(() => sender.abort(nothing), LINGER_MS).unref();
             this.#tell(callback);
           }
         }
@@ -322,12 +329,9 @@ export abstract class StreamHandle implements Subject {
   #closed(callback: (() => void) | undefined, told = false): void {
     const { fd } = this;
     this.fd = -1;
-    this.beforeClose();
     if (fd >= 0) libc().close(fd);
     if (!told) this.#tell(callback);
   }
-
-  protected beforeClose(): void {}
 
   #tell(callback: (() => void) | undefined): void {
     if (callback === undefined) {

@@ -5,10 +5,13 @@ import { Queue, type Queued } from '../net/socket/queue.js';
 import { EAGAIN, ECANCELED, EINTR, isCancelled } from '../ring/errno.js';
 import { POLLOUT } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
-import { MSG_NOSIGNAL, MSG_WAITALL, SHUT_WR } from '../ring/sqe/sockets.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, SHUT_WR } from '../ring/sqe/sockets.js';
 import { Flusher } from './flusher.js';
 import type { RequestDone } from './request-done.js';
 import type { StreamHandle } from './stream-handle.js';
+
+/** From so many bytes on a copy costs more than a call of its own. */
+const IN_PLACE_MIN = 4096;
 
 /** Up to so many bytes that are not sent yet a write is done when they are copied; more wait to be taken. */
 export const COPIED_MAX = 65536;
@@ -94,6 +97,18 @@ export class StreamSender extends Operation implements BlockWaiter {
     return next.bytes;
   }
 
+  /** Sends a large write from where it is, as far as the socket takes it at once; how many bytes that was. */
+  sendInPlace(bytes: Uint8Array): number {
+    const { length } = bytes;
+    if (length < IN_PLACE_MIN || !this.#empty || this.#busy || this.#ending !== null) return 0;
+    if (!this.loop.inline.take(length)) return 0;
+    const res = libc().send(this.#handle.fd, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+    // A failure is that of the next send.
+    if (res <= 0) return 0;
+    this.bytesWritten += res;
+    return res;
+  }
+
   /** Where in the memory that `room` gave the next byte goes. */
   get at(): number {
     return this.#filled;
@@ -135,7 +150,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     if (this.#empty || this.error !== 0) this.#whenIdle(onDrained);
     else {
       this.#onDrained = onDrained;
-      if (!this.#dirty && !this.#busy) this.flush();
+      if (!this.#busy) this.flush();
     }
   }
 
@@ -143,12 +158,12 @@ export class StreamSender extends Operation implements BlockWaiter {
   abort(onDrained: () => void): void {
     if (this.error === 0) this.#fail(ECANCELED);
     this.#whenIdle(onDrained);
-    if (this.slot >= 0) this.loop.cancel(this);
+    if (this.slot >= 0) this.loop.cancelForSure(this);
   }
 
   #whenIdle(onDrained: () => void): void {
     if (this.slot < 0) onDrained();
-    else this.#onDrained = onDrained;
+    else this.#onDrained ??= onDrained;
   }
 
   flush(): void {

@@ -21,6 +21,7 @@ interface NativeTls {
 
 /** What a JSStream calls. */
 interface Callbacks {
+  onread: () => void;
   isClosing(): boolean;
   onreadstart(): number;
   onreadstop(): number;
@@ -54,6 +55,8 @@ function streamOver(handle: StreamHandle, socket: PrivateTlsSocket): NativeStrea
   const stream = new JSStream() as NativeStream & Callbacks;
   const owner = ownerSymbol()!;
   (stream as unknown as Record<symbol, unknown>)[owner] = handle.owner;
+  // TLS that has been destroyed listens no more, and a native stream without a reader aborts the process.
+  stream.onread = nothing;
   let closed = false;
   stream.isClosing = () => closed;
   stream.onreadstart = () => handle.readStart();
@@ -75,11 +78,14 @@ function streamOver(handle: StreamHandle, socket: PrivateTlsSocket): NativeStrea
   const { streamBaseState, kReadBytesOrError, kArrayBufferOffset } = state;
   handle.onread = buffer => {
     const length = streamBaseState[kReadBytesOrError]!;
+    if (socket.destroyed) return undefined;
     if (length > 0) {
       stream.readBuffer(new Uint8Array(buffer!, streamBaseState[kArrayBufferOffset]!, length));
     } else if (length === UV_EOF) stream.emitEOF();
-    else if (length < 0 && !socket.destroyed) socket.destroy(systemError(length, 'read'));
+    else if (length < 0) socket.destroy(systemError(length, 'read'));
     return undefined;
   };
   return stream;
 }
+
+function nothing(): void {}

@@ -133,6 +133,8 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
   shutdown(fd: number, how: number): number;
   recv(fd: number, bytes: Uint8Array, flags: number): number;
+  /** Sends bytes where they are; with MSG_DONTWAIT it does not block. send(2) */
+  send(fd: number, bytes: Uint8Array, flags: number): number;
   /** What a socket has sent and its peer has not acknowledged, or of a Unix socket not read. SIOCOUTQ, tcp(7) */
   unacknowledged(fd: number): number;
   /** `header` is a struct msghdr; with MSG_DONTWAIT it does not block. sendmsg(2) */
@@ -289,6 +291,7 @@ function wrap(koffi: Koffi): Libc {
   const shutdown = lib.func('int shutdown(int, int)');
   const ioctl = lib.func('ioctl', 'int', ['int', 'ulong', 'void *']);
   const recv = lib.func('recv', 'intptr_t', ['int', 'void *', 'size_t', 'int']);
+  const send = lib.func('send', 'intptr_t', ['int', 'void *', 'size_t', 'int']);
   const sendmsg = lib.func('sendmsg', 'intptr_t', ['int', 'void *', 'int']);
   const recvmsg = lib.func('recvmsg', 'intptr_t', ['int', 'void *', 'int']);
   const nameToIndex = lib.func('uint if_nametoindex(const char *)');
@@ -360,6 +363,7 @@ function wrap(koffi: Koffi): Libc {
       return failed < 0 ? failed : value[0]!;
     },
     recv: (fd, bytes, flags) => result(recv(fd, bytes, bytes.byteLength, flags)),
+    send: (fd, bytes, flags) => result(send(fd, bytes, bytes.byteLength, flags)),
     sendmsg: (fd, header, flags) => result(sendmsg(fd, header, flags)),
     recvmsg: (fd, header, flags) => result(recvmsg(fd, header, flags)),
     interfaceIndex: name => nameToIndex(name),

@@ -65,7 +65,8 @@ function run(file: string, registered: boolean, id: number): Promise<Outcome> {
   const flags = /^\/\/ Flags:(.*)$/m.exec(readFileSync(file, 'utf8'))?.[1]?.trim().split(/\s+/) ?? [];
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_TEST_DIR: scratch, TEST_THREAD_ID: String(id) };
   delete env.NODE_OPTIONS;
-  if (registered) env.NODE_OPTIONS = `--import=${REGISTER}`;
+  // Not --import: with that Node loads a program later, and messages of its parent may come too early.
+  if (registered) env.NODE_OPTIONS = `--require=${REGISTER}`;
   return new Promise(resolve => {
     const child = spawn(values.node, [...flags, file], {
       env,
