@@ -49,6 +49,7 @@ t.test('for people and for machines', async t => {
   const people = await run([CLI, 'doctor']);
   t.equal(people.code, 0);
   t.match(people.stdout, /✓ sockets, uasync\/net/);
+  t.match(people.stdout, /✓ Node's own sockets and servers, uasync\/register/);
   t.notMatch(people.stdout, '\u001b[', 'no colours without a terminal');
   const machines = await run([CLI, 'doctor', '--json']);
   t.equal(machines.code, 0);

@@ -277,3 +277,8 @@ t.test('redis-ping talks to a Redis server', async t => {
   const printed = await output(process.execPath, [built('examples/redis-ping.js'), `${port}`]);
   t.match(printed, /^10000 pipelined PINGs, \d+ a second\nOK hello from the ring 1\n$/);
 });
+
+t.test('express-both-ways compares the CPU time of an app', async t => {
+  const printed = await output(process.execPath, [built('examples/express-both-ways.js'), '200', '1']);
+  t.match(printed, /^node:net: [\d.]+ us of CPU a request \(1\.00\)\nuasync\/register: [\d.]+ us .*\n$/);
+});

@@ -15,7 +15,7 @@ const BELOW: Record<string, readonly string[]> = {
   threads: ['ring', 'loop', 'net'],
   node: ['ring', 'loop', 'net', 'fs'],
   http: ['ring', 'loop', 'net', 'fs', 'threads'],
-  doctor: ['ring', 'loop', 'net', 'fs'],
+  doctor: ['ring', 'loop', 'net', 'fs', 'node'],
 };
 
 /** The rooms of src/net, likewise. */

@@ -6,6 +6,7 @@ import type { BackendKind } from '../loop/choose-backend.js';
 import { Loop } from '../loop/loop.js';
 import { type BackendChoice, withDefaults } from '../loop/loop-options.js';
 import { RingBackend } from '../loop/ring-backend.js';
+import { faultOfNet } from '../node/self-test.js';
 import * as abi from '../ring/abi.js';
 import { type Refusal, refusalOf, seccompActive } from '../ring/availability.js';
 import { BufRing } from '../ring/buf-ring.js';
@@ -36,6 +37,8 @@ export interface Facts {
   /** What loops run on, null if there can be none; and what `UASYNC_BACKEND` says. */
   backend: BackendKind | null;
   asked: BackendChoice;
+  /** Why `uasync/register` leaves `node:net` as it is on this Node; null where it does not. */
+  registerFault: string | null;
   /** Opcodes, features, setup flags and kinds of buffers by name, and whether the kernel has them. */
   opcodes: Record<string, boolean>;
   features: Record<string, boolean>;
@@ -96,6 +99,7 @@ export function examine(): Facts {
     loop: loop && { entries: loop.entries, cqEntries: loop.cqEntries },
     loopReason,
     ...chosen(loop !== null),
+    registerFault: faultOfNet(),
     opcodes: byName('OP_', op => ops.has(op)),
     features: byName('FEAT_', flag => ring !== null && (ring.features & flag) !== 0),
     setupFlags: byName('SETUP_', (flag, name) => {

@@ -99,7 +99,7 @@ const KIB = 1024;
 /** Judges the facts, worst first. */
 export function findings(facts: Facts): Finding[] {
   const found = facts.backend === 'epoll' ? onEpoll(facts) : onRing(facts);
-  if (facts.backend !== null) found.push(...limits(facts));
+  if (facts.backend !== null) found.push(register(facts), ...limits(facts));
   const order = { missing: 0, slower: 1, ok: 2 };
   return found.sort((a, b) => order[a.state] - order[b.state]);
 }
@@ -126,6 +126,13 @@ function onEpoll(facts: Facts): Finding[] {
     found.push({ ...rest, state: 'slower', why: `${why}; sockets and files run on epoll instead` });
   }
   return found;
+}
+
+/** What `node --import uasync/register` would do here. */
+function register({ node, registerFault }: Facts): Finding {
+  const what = "Node's own sockets and servers, uasync/register";
+  if (registerFault === null) return { state: 'ok', what };
+  return { state: 'slower', what, why: `they stay as they are: on Node ${node} ${registerFault}` };
 }
 
 function missing(what: string, { message, cause, cure }: Reason): Finding {
