@@ -70,8 +70,9 @@ export abstract class SocketHandle extends StreamHandle {
       connecting.onEnded = then;
       this.loop.cancelForSure(connecting);
     } else if (this.#accepting !== null) {
-      // The port is free at once, although the ring has the socket until the cancellation.
-      libc().shutdown(this.fd, SHUT_RDWR);
+      // The port is free at once, although the ring has the socket until the cancellation. One that another process
+      // has been sent goes on there.
+      if (this.twin === null) libc().shutdown(this.fd, SHUT_RDWR);
       this.#accepting.stop(then);
     } else then();
   }
