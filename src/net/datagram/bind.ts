@@ -3,7 +3,7 @@ import { throwIfAborted } from '../../loop/abort.js';
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import { checkInt, checkSignal } from '../../ring/check.js';
-import { argTypeError, argValueError, systemError } from '../../ring/errors.js';
+import { argTypeError, argValueError, closedError, systemError } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
 import { checkAlone, checkOptions, optionNames } from '../../ring/options.js';
 import {
@@ -199,6 +199,8 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
     const bound = options.bound !== false;
     if (bound && name !== null) file = await claimPath(name, at => libc().bind(fd, at), 'bind');
     else if (bound) bindTo(fd, address, sockaddr);
+    // It has been closed while the path was claimed.
+    if (loop.closing) throw closedError('The loop');
     return new DatagramSocket(loop, fd, {
       ...setupOf(domain, options),
       ipv6Only: Boolean(options.ipv6Only),

@@ -240,12 +240,15 @@ async function pipe(
     // Ended here, it waits for no write, which the other side may never take.
     const { code } = error as UasyncError;
     if (code === 'ETIMEDOUT' || code === 'ERR_CLOSED') throw traced(pipe.error ?? error);
+    // What has gathered behind a write is written before anything else is, the end included.
+    pipe.flush();
     // An abort waits for no write, also if it comes only now.
     await unlessGivenUp(pipe.idle(), 'write', { signal });
     throw traced(pipe.error ?? error);
   } finally {
     sender.removePipe(end);
   }
+  pipe.flush();
   await unlessGivenUp(pipe.idle(), 'write', { signal });
   if (pipe.error !== null) throw traced(pipe.error);
   return pipe.moved;
