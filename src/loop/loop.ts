@@ -107,9 +107,12 @@ export class Loop extends LoopResources {
     ]);
   }
 
-  /** @internal Whether a plain call made now saves a submission: little is going on, and nothing else is queued. */
+  /**
+   * @internal Whether a plain call made now saves a submission: little is going on, or the submission would be such a
+   * call itself, and nothing else is queued.
+   */
   get isQuiet(): boolean {
-    return this.quiet && this.queues.sqReady === 0;
+    return (this.quiet || this.executor.completesAtOnce) && this.queues.sqReady === 0;
   }
 
   /** Whether `close()` has been called. */
