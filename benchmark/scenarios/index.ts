@@ -6,6 +6,7 @@ import { http } from './http.js';
 import { loop } from './loop.js';
 import { ring } from './ring.js';
 import { seeds } from './seeds.js';
+import { start } from './start.js';
 import { tcp } from './tcp.js';
 import { threads } from './threads.js';
 import { udp } from './udp.js';
@@ -20,4 +21,5 @@ export const SCENARIOS: Scenario[] = [
   ...loop,
   ...threads,
   ...seeds,
+  ...start,
 ];

@@ -1,0 +1,36 @@
+/** What it costs to start: processes that import, do one thing, and end. */
+import { program } from '../program.js';
+import type { Scenario } from '../scenario.js';
+
+const IMPORT = {
+  uasync: "import { readFile } from 'uasync/fs';",
+  node: "import { readFile } from 'node:fs/promises';",
+  none: '',
+};
+
+const READ = "await readFile('package.json');";
+
+const LISTEN = {
+  uasync: `
+    import { listen } from 'uasync/net';
+    await (await listen({ port: 0, host: '127.0.0.1' })).close();`,
+  node: `
+    import { createServer } from 'node:net';
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise(resolve => server.once('listening', resolve));
+    await new Promise(resolve => server.close(resolve));`,
+};
+
+function scenario(name: string, title: string, sources: Record<string, string>): Scenario {
+  const contenders = Object.entries(sources).map(([whose, source]) => program(whose, source));
+  return { name: `start.${name}`, title, operation: 'process', contenders };
+}
+
+export const start: Scenario[] = [
+  scenario('import', 'a process that imports the files API; none: one that imports nothing', IMPORT),
+  scenario('readfile', 'the same, and reads one file', {
+    uasync: IMPORT.uasync + READ,
+    node: IMPORT.node + READ,
+  }),
+  scenario('listen', 'a process that imports the sockets API, and listens once', LISTEN),
+];

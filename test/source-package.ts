@@ -1,0 +1,32 @@
+/**
+ * Writes dist/package.json, by which the package's name means its sources for all that is compiled beside them: tests
+ * that look inside would else have two copies of it. Users get bundles of them, which test/package.test.ts tries.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { built, ROOT } from './programs.js';
+
+type Exports = Record<string, string | { types: string }>;
+
+const { name, version, type, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  name: string;
+  version: string;
+  type: string;
+  exports: Exports;
+};
+
+/** Entry points without types: what threads run. */
+const PROGRAMS: Record<string, string> = {
+  './thread-entry': './src/threads/thread-entry.js',
+  './http-thread-entry': './src/http/http-thread-entry.js',
+};
+
+/** The compiled source of an entry point: beside its types. */
+function sourceOf(path: string, to: Exports[string]): string {
+  if (typeof to !== 'string') return to.types.replace('./dist/', './').replace('.d.ts', '.js');
+  return PROGRAMS[path] ?? to;
+}
+
+const sources = Object.entries(exports).map(([path, to]) => [path, sourceOf(path, to)]);
+const manifest = { name, version, type, exports: Object.fromEntries(sources) };
+writeFileSync(built('package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
