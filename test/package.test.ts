@@ -1,4 +1,4 @@
-/** The package as `npm pack` makes it, in a folder that has nothing else but koffi. */
+/** The package as `npm pack` makes it, in a folder that has nothing else but its dependencies. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { publint } from 'publint';
@@ -19,7 +19,12 @@ t.before(async () => {
   const npm = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder];
   const tarball = (await output('npm', npm)).trim().split('\n').at(-1)!;
   await output('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1']);
-  symlinkSync(join(ROOT, 'node_modules/koffi'), join(modules, 'koffi'));
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    dependencies: Conditions;
+  };
+  for (const name of Object.keys(dependencies)) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  }
 });
 
 /** Runs a program beside node_modules. */
@@ -66,6 +71,30 @@ t.test('entry points share one loop', async t => {
     'export default async ({ listen }) => { for await (const c of await listen({ port: 0 })) await c.write(await c.read()); };',
   );
   t.equal(await run('program.mjs', source), 'Linux true\n');
+});
+
+t.test('HTTP, also on threads, and Node’s own modules on the loop', async t => {
+  const source = `
+    import 'uasync/register';
+    import net from 'node:net';
+    import { Response, serve, serveHttpOnThreads } from 'uasync/http';
+    const server = await serve({ port: 0, host: '127.0.0.1', fetch: () => new Response('one') });
+    const threads = await serveHttpOnThreads(new URL('./fetch.mjs', import.meta.url), {
+      threads: 1,
+      http: { port: 0, host: '127.0.0.1' },
+    });
+    for (const { port } of [server.address, threads.address]) {
+      console.log(await (await fetch('http://127.0.0.1:' + port)).text());
+    }
+    await server.stop();
+    await threads.stop();
+    console.log(typeof net.createServer);
+    process.exit();`;
+  writeFileSync(
+    join(folder, 'fetch.mjs'),
+    "import { Response } from 'uasync/http'; export default { fetch: () => new Response('two') };",
+  );
+  t.equal(await run('http.mjs', source), 'one\ntwo\nfunction\n');
 });
 
 t.test('CommonJS gets the same', async t => {
