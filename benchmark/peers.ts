@@ -93,8 +93,8 @@ export const UDP_PEERS: Peer[] = [
 ];
 
 export const HTTP_PEERS: Peer[] = [
-  ...onBoth(() => node('benchmark/peers/http/uasync-http.ts')),
-  { name: 'uasync-fetch', command: () => node('benchmark/peers/http/uasync-fetch.ts') },
+  ...onBoth(() => node('benchmark/peers/http/uasync-fetch.ts')),
+  { name: 'uasync-node', command: () => node('benchmark/peers/http/uasync-http.ts') },
   { name: 'uasync-bare', command: () => node('examples/http-hello.ts') },
   { name: 'node', command: () => node('benchmark/peers/http/node-http.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/http/bun.ts') },
@@ -105,7 +105,7 @@ export const HTTP_PEERS: Peer[] = [
 
 /** Servers that parse what they are sent, and answer with JSON. */
 export const HTTP_JSON_PEERS: Peer[] = [
-  { name: 'uasync-fetch', command: () => node('benchmark/peers/http/json-uasync.ts') },
+  ...onBoth(() => node('benchmark/peers/http/json-uasync.ts')),
   { name: 'node', command: () => node('benchmark/peers/http/json-node.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/http/json-bun.ts') },
   { name: 'deno', command: () => deno('benchmark/peers/http/json-deno.ts') },
@@ -125,7 +125,7 @@ export const TITLES: Record<string, string> = {
   'uasync-busy': 'uasync, busyPoll',
   'uasync-many': 'uasync, in batches',
   'uasync-bare': 'uasync, no node:http',
-  'uasync-fetch': 'uasync/http',
+  'uasync-node': 'uasync, node:http',
   node: 'Node',
   'node-pipe': 'Node, pipe',
   'node-await': 'Node, await',
