@@ -58,6 +58,8 @@ They have the name of their errno as \`code\` (errno(3) lists them), \`errno\` a
 | code | meaning | cure |
 | --- | --- | --- |
 | \`UASYNC_EMFILE\` | A listener found no free descriptor and pauses for 100 ms. | As for EMFILE. |
+| \`UASYNC_FALLBACK\` | io_uring cannot be used: the loop runs on epoll. Once a process. | The message names the cause. \`UASYNC_BACKEND=epoll\` asks for epoll, and is silent. |
+| \`UASYNC_REGISTER\` | \`uasync/register\` leaves a module of Node's as it is, or does not know a word of the environment variable. | The message says why. |
 | \`UASYNC_THREAD\` | A thread of \`serveOnThreads\` has ended unasked and is started again. | Look at the error in the message; \`onCrash\` gets it instead. |
 | \`UASYNC_UNCLOSED\` | An object with a descriptor was garbage collected and is closed now. | Close it, or declare it with \`await using\`. |
 `;

@@ -83,7 +83,7 @@ class Machine {
 
   constructor() {
     if (typeof WebAssembly === 'undefined') {
-      throw new UasyncError('ERR_FEATURE_UNAVAILABLE', 'HTTP needs WebAssembly, which --jitless turns off');
+      throw new UasyncError('ERR_UNSUPPORTED', 'HTTP needs WebAssembly, which --jitless turns off');
     }
     const code = WebAssembly.validate(simdCode) ? simdCode : plainCode;
     const instance = new WebAssembly.Instance(new WebAssembly.Module(code), IMPORTS);

@@ -146,6 +146,46 @@ export interface ErrorCodes {
    * @cure Read it in chunks: `handle.chunks()`.
    */
   ERR_FS_FILE_TOO_LARGE: 'RangeError';
+  /**
+   * The body of a request has been refused, or will not come: it is malformed, too large or late. `status` says which.
+   * @cure Let it through, and the peer gets that status; or return a response of your own from `onError`.
+   */
+  ERR_HTTP_BODY: 'UasyncError';
+  /**
+   * A file that was to be served does not exist, lies outside of `root`, or has become shorter. `status` is 404.
+   * @cure Return a response of your own from `onError`, or let the peer get 404.
+   */
+  ERR_HTTP_FILE: 'UasyncError';
+  /**
+   * The body of a response has failed after its head was sent: the connection is cut. `cause` says why.
+   * @cure Look at `cause`.
+   */
+  ERR_HTTP_ANSWER: 'UasyncError';
+  /**
+   * A body has more or fewer bytes than its `Content-Length` says.
+   * @cure Leave `Content-Length` out: the server knows it, or sends chunks.
+   */
+  ERR_HTTP_CONTENT_LENGTH_MISMATCH: 'UasyncError';
+  /**
+   * What was parsed of a request was refused; as `code` on the channel `uasync:http:refused`.
+   * @cure None is needed: the peer was told by a status.
+   */
+  ERR_HTTP_REQUEST: 'UasyncError';
+  /**
+   * A request was not complete in time; likewise.
+   * @cure Raise `headersTimeout` or `requestTimeout` if such peers are welcome.
+   */
+  ERR_HTTP_REQUEST_TIMEOUT: 'UasyncError';
+  /**
+   * The target or the `Host` of a request is no valid URL; likewise.
+   * @cure None is needed.
+   */
+  ERR_INVALID_URL: 'UasyncError';
+  /**
+   * A handler has not returned a `Response`.
+   * @cure Return one from every branch of it.
+   */
+  ERR_INVALID_RETURN_VALUE: 'TypeError';
 }
 
 /** The codes of errors that this package makes itself: docs/errors.md says what each means. Others are errno names. */
