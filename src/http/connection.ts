@@ -372,7 +372,7 @@ export class HttpConnection
   }
 
   async upgrade(info: RequestInfo): Promise<Upgraded> {
-    const usable = info === this.#info && this.#request !== null && !this.#closed && !this.#upgraded;
+    const usable = info === this.#info && this.#request !== null && !this.closed && !this.#ended;
     if (!usable || this.#answering?.started || !this.#head!.upgrade || this.#arrival.body !== null) {
       throw new UasyncError('ERR_INVALID_STATE', 'The connection cannot be upgraded for this request');
     }

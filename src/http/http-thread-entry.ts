@@ -1,13 +1,19 @@
 /** What each thread of `serveHttpOnThreads` runs. */
+
+import { argValueError } from '../ring/errors.js';
 import type { ThreadContext } from '../threads/thread-context.js';
 import { checkHttp, type HttpOptions } from './options.js';
 import { serveOn, splitTarget } from './serve.js';
+import { tlsSetup } from './tls-transport.js';
 
 /** What the threads are told. */
 export interface HttpThreadData {
   module: string;
   http: HttpOptions;
 }
+
+/** Options that would be without effect: the threads share a listener, and `serveHttpOnThreads` has a signal of its own. */
+const REFUSED = ['signal', 'path', 'fd', 'reusePort'] as const;
 
 /** Serves what a module exports, until the thread is to end. */
 export default async function run(context: ThreadContext<HttpThreadData>): Promise<void> {
@@ -16,6 +22,12 @@ export default async function run(context: ThreadContext<HttpThreadData>): Promi
   const [fetch, exported] = splitTarget(loaded.default ?? { fetch: loaded.fetch });
   const options = { ...exported, ...http };
   const limits = checkHttp(fetch, options);
+  for (const name of REFUSED) {
+    if (options[name] !== undefined)
+      throw argValueError(`options.${name}`, 'is not available on threads', options[name]);
+  }
+  // Made before there is a listener to close.
+  const tls = options.tls === undefined ? undefined : tlsSetup(options.tls);
   const { port = 0, host, address, family, backlog, ipv6Only, noDelay, maxConnections, fastOpen } = options;
   const listener = await context.listen({
     port,
@@ -28,7 +40,7 @@ export default async function run(context: ThreadContext<HttpThreadData>): Promi
     maxConnections,
     fastOpen,
   });
-  const server = serveOn(listener, fetch, options, limits);
+  const server = serveOn(listener, fetch, options, limits, tls);
   // Accepting ends by itself: what was accepted is served.
   if (context.signal.aborted) server.retire();
   else context.signal.addEventListener('abort', () => server.retire());

@@ -11,12 +11,19 @@ export interface BodySource {
   onRoom(): void;
 }
 
+/** Pieces up to this size are copied into a block: a Buffer each would cost far more than its bytes. */
+const SMALL_MAX = 2048;
+const BLOCK_SIZE = 16 * 1024;
+
 export const NO_BYTES = Buffer.alloc(0);
 
 /** The body of a request as it arrives. */
 export class IncomingBody {
   readonly #source: BodySource;
   readonly #chunks: Buffer[] = [];
+  /** Small pieces behind the chunks, as one. */
+  #block: Buffer | null = null;
+  #blockUsed = 0;
   #size = 0;
   #wanted = false;
   /** Whether all of it is kept until its end. */
@@ -59,12 +66,37 @@ export class IncomingBody {
 
   push(chunk: Buffer): void {
     if (this.#dropped || this.#error !== null) return;
-    this.#chunks.push(chunk);
     this.#size += chunk.length;
+    const isFirst = this.#chunks.length === 0 && this.#blockUsed === 0;
+    if (isFirst || chunk.length > SMALL_MAX) {
+      this.#closeBlock();
+      this.#chunks.push(chunk);
+    } else this.#append(chunk);
     if (!this.#collecting) this.#settle();
   }
 
+  #append(piece: Buffer): void {
+    if (this.#blockUsed + piece.length > BLOCK_SIZE) this.#closeBlock();
+    this.#block ??= Buffer.allocUnsafeSlow(BLOCK_SIZE);
+    piece.copy(this.#block, this.#blockUsed);
+    this.#blockUsed += piece.length;
+  }
+
+  /** What is in the block becomes a chunk. */
+  #closeBlock(): void {
+    if (this.#blockUsed === 0) return;
+    const bytes = this.#block!.subarray(0, this.#blockUsed);
+    // One that is nearly empty is used again.
+    if (this.#blockUsed < BLOCK_SIZE / 2) this.#chunks.push(Buffer.from(bytes));
+    else {
+      this.#chunks.push(bytes);
+      this.#block = null;
+    }
+    this.#blockUsed = 0;
+  }
+
   end(): void {
+    if (this.#error !== null) return;
     this.#complete = true;
     this.#settle();
   }
@@ -79,9 +111,16 @@ export class IncomingBody {
   /** What has come and what will is dropped. */
   drop(): void {
     this.#dropped = true;
-    this.#chunks.length = 0;
-    this.#size = 0;
+    this.#clear();
+    this.#settle();
     this.#source.onRoom();
+  }
+
+  #clear(): void {
+    this.#chunks.length = 0;
+    this.#block = null;
+    this.#blockUsed = 0;
+    this.#size = 0;
   }
 
   #settle(): void {
@@ -109,11 +148,12 @@ export class IncomingBody {
   /** The next piece; null at the end. */
   async read(): Promise<Buffer | null> {
     this.#want();
-    while (this.#chunks.length === 0) {
+    while (this.#chunks.length === 0 && this.#blockUsed === 0) {
       if (this.#error !== null) throw this.#error;
       if (this.#complete || this.#dropped) return null;
       await this.#more();
     }
+    if (this.#chunks.length === 0) this.#closeBlock();
     const chunk = this.#chunks.shift()!;
     const hadRoom = this.hasRoom;
     this.#size -= chunk.length;
@@ -125,9 +165,9 @@ export class IncomingBody {
   takeNow(): Buffer | null {
     if (!this.#complete || this.#dropped) return null;
     this.#want();
+    this.#closeBlock();
     const all = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    this.#chunks.length = 0;
-    this.#size = 0;
+    this.#clear();
     return all;
   }
 

@@ -21,7 +21,9 @@ export class PlainTransport implements Transport, Sink {
   readonly #buffers: ReceiveBuffers;
   /** Set once the connection is another's. */
   satisfied = false;
-  #onReleased = NOTHING;
+  #onReleased: (failure?: Error) => void = NOTHING;
+  /** Bytes of a file that is being sent. */
+  #fileBytes = 0;
 
   constructor(connection: Connection, owner: TransportOwner) {
     this.connection = connection;
@@ -39,7 +41,10 @@ export class PlainTransport implements Transport, Sink {
         if (this.satisfied) this.#onReleased();
         else this.#owner.onEnd();
       },
-      (error: Error) => this.#owner.onFailure(error),
+      (error: Error) => {
+        if (this.satisfied) this.#onReleased(error);
+        else this.#owner.onFailure(error);
+      },
     );
   }
 
@@ -68,7 +73,7 @@ export class PlainTransport implements Transport, Sink {
   }
 
   get bufferedAmount(): number {
-    return this.connection.remains.bufferedAmount;
+    return this.connection.remains.bufferedAmount + this.#fileBytes;
   }
 
   get moved(): number {
@@ -82,8 +87,13 @@ export class PlainTransport implements Transport, Sink {
     sender.post(data);
   }
 
-  sendFile(file: OpenFile, offset: number, length: number): Promise<number> {
-    return this.connection.sendFile(file, { offset, length });
+  async sendFile(file: OpenFile, offset: number, length: number): Promise<number> {
+    this.#fileBytes = length;
+    try {
+      return await this.connection.sendFile(file, { offset, length });
+    } finally {
+      this.#fileBytes = 0;
+    }
   }
 
   drained(): Promise<void> {
@@ -95,13 +105,18 @@ export class PlainTransport implements Transport, Sink {
   }
 
   async release(head: Buffer): Promise<Upgraded> {
-    const released = new Promise<void>(resolve => {
-      this.#onReleased = resolve;
+    const released = new Promise<void>((resolve, reject) => {
+      this.#onReleased = failure => (failure === undefined ? resolve() : reject(failure));
     });
     this.satisfied = true;
     this.resume();
-    await released;
     const { connection } = this;
+    try {
+      await released;
+    } catch (error) {
+      await connection.reset();
+      throw error;
+    }
     return { connection, head, toDuplex: () => connection.toDuplex() };
   }
 

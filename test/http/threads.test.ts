@@ -1,8 +1,10 @@
 /** HTTP on several threads, and their replacement without a lost request. */
 import http from 'node:http';
+import https from 'node:https';
 import t from 'tap';
 import { serveHttpOnThreads } from 'uasync/http';
 import { checkLeaks } from '../harness.js';
+import { certificate } from '../net/node-servers.js';
 
 checkLeaks();
 
@@ -48,6 +50,31 @@ t.test('threads serve what a module exports, and are replaced while they do', as
   const after = await get(port, '/id');
   t.notOk(ids.has(after), 'a new thread');
   t.equal(await server.stop(), 0);
+});
+
+const own = certificate();
+
+t.test('threads serve HTTPS', { skip: own === null && 'openssl is not installed' }, async t => {
+  const { key, cert } = own!;
+  const server = await serveHttpOnThreads(APP, {
+    threads: 1,
+    http: { host: '127.0.0.1', tls: { key, cert } },
+  });
+  const { port } = server.address!;
+  const text = await new Promise((resolve, reject) => {
+    const to = { port, host: '127.0.0.1', servername: 'localhost', path: '/x', agent: false, ca: cert };
+    https.get(to, response => response.once('data', chunk => resolve(String(chunk)))).on('error', reject);
+  });
+  t.equal(text, '/x');
+  await t.rejects(get(port, '/x'), 'nothing without TLS');
+  await server.stop();
+});
+
+t.test('options of a module that threads cannot heed', async t => {
+  for (const option of ['signal: new AbortController().signal', 'path: "/x"', 'fd: 0', 'reusePort: true']) {
+    const module = `data:text/javascript,export default { fetch() {}, ${option} }`;
+    await t.rejects(serveHttpOnThreads(module, { threads: 1 }), { code: 'ERR_INVALID_ARG_VALUE' }, option);
+  }
 });
 
 t.test('what is wrong', async t => {

@@ -56,6 +56,46 @@ t.test('what cannot be upgraded', async t => {
   peer.close();
 });
 
+t.test('what a peer that has ended its side has asked for cannot be upgraded', async t => {
+  let code: unknown;
+  const server = await served(t, async (request, info) => {
+    await new Promise<void>(resolve => {
+      request.signal.addEventListener('abort', () => resolve());
+    });
+    code = await info.upgrade().catch(error => error.code);
+    return new Response('x');
+  });
+  const peer = await Peer.connect(server);
+  peer.send(UPGRADE);
+  await until(() => server.stats().active === 1);
+  peer.socket.end();
+  const [answer] = answersIn(await peer.whole());
+  t.equal(answer!.body, 'x');
+  t.equal(code, 'ERR_INVALID_STATE');
+  peer.close();
+});
+
+t.test('upgrade() settles when the peer ends, or goes, with it', async t => {
+  const settled: string[] = [];
+  const server = await served(
+    t,
+    async (_request, info) => {
+      peer.socket.end();
+      const { connection } = await info.upgrade();
+      settled.push(String(await connection.read()));
+      await connection.close();
+      return new Response();
+    },
+    { onError: () => undefined },
+  );
+  const peer = await Peer.connect(server);
+  peer.send(UPGRADE);
+  await peer.whole();
+  peer.close();
+  await until(() => settled.length === 1);
+  t.same(settled, ['null']);
+});
+
 /** A server of WebSockets beside HTTP. */
 async function chat(options: object): Promise<{ server: Server; sockets: WebSocketServer }> {
   const sockets = new WebSocketServer({ noServer: true });
