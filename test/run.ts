@@ -1,6 +1,6 @@
 /**
- * `npm test [-- [--node 26] [name ...]]`: runs the test files, or those with such a part in their names. Prints the
- * failures, why tests were skipped, and last the number of assertions.
+ * `npm test [-- [--node 26] [--backend epoll|io_uring] [name ...]]`: runs the test files, or those with such a part in
+ * their names. Prints the failures, why tests were skipped, and last the number of assertions.
  */
 import { parseArgs } from 'node:util';
 import { nodeOfVersion, THIS_NODE } from './node-versions.js';
@@ -8,9 +8,13 @@ import { endWithTests, type Failure, runFiles, testFiles } from './suite.js';
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
-  options: { node: { type: 'string' } },
+  options: { node: { type: 'string' }, backend: { type: 'string' } },
 });
-const files = testFiles(names);
+const { backend } = options;
+if (backend !== undefined && backend !== 'epoll' && backend !== 'io_uring') {
+  throw new RangeError(`--backend ${backend}: epoll or io_uring`);
+}
+const files = testFiles(names, backend);
 const clear = process.stdout.isTTY ? '\r\x1b[K' : '';
 
 function onFile(ended: number, failure: Failure | undefined): void {

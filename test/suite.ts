@@ -44,13 +44,17 @@ const OF_BOTH = /^(?:loop|net|fs|threads)\/(?!.*(?:locked-memory|failing-calls|n
 
 /**
  * The names of the test files, such as `net/tcp`: all, or those with one of these parts in them. Tests of what both
- * backends do are there twice, the second time as `net/tcp on epoll`.
+ * backends do are there twice, the second time as `net/tcp on epoll`, or once, on the one that is named.
  */
-export function testFiles(parts: string[]): string[] {
+export function testFiles(parts: string[], backend?: string): string[] {
+  const twice = (name: string): string[] => {
+    if (backend === undefined) return [name, name + ON_EPOLL];
+    return backend === 'epoll' ? [name + ON_EPOLL] : [name];
+  };
   return (readdirSync(built('test'), { recursive: true }) as string[])
     .filter(file => file.endsWith('.test.js'))
     .map(file => file.slice(0, -'.test.js'.length))
-    .flatMap(name => (OF_BOTH.test(name) ? [name, name + ON_EPOLL] : [name]))
+    .flatMap(name => (OF_BOTH.test(name) ? twice(name) : [name]))
     .filter(name => parts.length === 0 || parts.some(part => name.includes(part)))
     .sort();
 }
