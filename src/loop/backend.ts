@@ -62,6 +62,11 @@ export interface WakeUp {
   arm(nested: boolean): boolean;
   /** The thread is awake: nothing need wake it. */
   disarm(): void;
+  /**
+   * Has libuv hear of each event once, not for as long as what it watches is readable, which is never read. False if
+   * libuv does not watch it yet: try again once it has slept, or a thread with nothing to do would be woken for ever.
+   */
+  settle(): boolean;
 }
 
 /** A table of memory that operations know in advance. */

@@ -74,7 +74,11 @@ export class RingWakeUp implements WakeUp {
     if (!this.#asleep) return;
     this.#asleep = false;
     this.#ring.cqEventfdToggle(false);
+  }
+
+  settle(): boolean {
     if (!this.#edges) this.#edges = this.#watch.edgeTriggered();
+    return this.#edges;
   }
 
   /** After this nothing wakes. The ring is the caller's to close. */

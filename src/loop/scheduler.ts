@@ -67,6 +67,8 @@ export class Scheduler {
   #seen = 0;
   #busyEnd = 0;
   #closed = false;
+  #settled = false;
+  #settling = false;
 
   /** @param busyPoll in microseconds. */
   constructor(wakeUp: WakeUp, loop: Turning, busyPoll: number) {
@@ -107,6 +109,7 @@ export class Scheduler {
     if (this.#closed) return;
     // What completes within this turn needs no wake-up.
     this.#wakeUp.disarm();
+    if (!this.#settled) this.#settle();
     this.#turn(false);
     const turns = ++this.#burst;
     if (turns === TIMED_FROM) this.#burstEnd = now() + BURST_MS;
@@ -134,6 +137,20 @@ export class Scheduler {
     // What was awaited runs before we get ready to sleep: an answer is on its way the sooner.
     if (this.#loop.completed !== completed) void RESOLVED.then(this.#onSettled);
     else this.#await();
+  };
+
+  /** Until it is done, once in each round of libuv's. */
+  #settle(): void {
+    if (this.#settling) return;
+    this.#settled = this.#wakeUp.settle();
+    if (this.#settled) return;
+    this.#settling = true;
+    setImmediate(this.#settleAgain).unref();
+  }
+
+  readonly #settleAgain = (): void => {
+    this.#settling = false;
+    if (!this.#closed) this.#settle();
   };
 
   readonly #onSettled = (): void => {

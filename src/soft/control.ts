@@ -62,7 +62,8 @@ function expire(ring: SoftRing, entry: Entry): void {
   }
   if (entry.repeats !== 0) entry.repeats--;
   ring.post(entry, ETIME, 0);
-  entry.deadline += entry.interval;
+  // As the kernel counts; one that was held up makes up for nothing, and one without an interval ends no look.
+  entry.deadline = ring.timeouts.now() + Math.max(entry.interval, 1);
   ring.timeouts.add(entry);
 }
 
@@ -150,7 +151,12 @@ export function close(ring: SoftRing, entry: Entry): void {
   }
   // The kernel would let them wait on for what the descriptor has meant, which is out of our reach then.
   for (let other = ring.readiness.anyOf(fd); other !== null; other = ring.readiness.anyOf(fd)) {
-    ring.complete(other, ECANCELED);
+    cancelOne(ring, other);
+  }
+  for (let other = ring.retrying.first; other !== null; ) {
+    const { next } = other;
+    if (other.fd === fd) cancelOne(ring, other);
+    other = next;
   }
   ring.readiness.forget(fd);
   if (ring.files.closesSlowly(entry, fd)) ring.pool.closeFile(entry, finish, fd);

@@ -120,6 +120,8 @@ export class Entry {
     this.expected = -1;
     this.quietLinks = false;
     this.kind = 0;
+    this.interval = 0;
+    this.repeats = 0;
     this.target = 0;
     this.picked = 0;
   }

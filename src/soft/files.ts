@@ -31,7 +31,8 @@ export function finish(ring: SoftRing, entry: Entry, res: number): void {
 /** Moves what is left of a READ or a WRITE. @param position in the file, or -1 for the current one. */
 export function transferInPool(ring: SoftRing, entry: Entry, writes: boolean, position: number): void {
   const job = ring.pool.job(entry, finishTransfer);
-  const { fd, done, opFlags } = entry;
+  const { done, opFlags } = entry;
+  const fd = ring.pool.hold(job, entry.fd);
   const at = position < 0 ? position : position + done;
   const address = entry.addr + done;
   const length = entry.len - done;
@@ -42,7 +43,7 @@ export function transferInPool(ring: SoftRing, entry: Entry, writes: boolean, po
   } else if (position < 0) job.set(writes ? NR_WRITE : NR_READ, fd, address, length);
   else job.set(writes ? NR_PWRITE64 : NR_PREAD64, fd, address, length, at);
   // Direct writes may go side by side.
-  if (writes && !isDirect(ring, fd)) ring.pool.startChange(job, fd);
+  if (writes && !isDirect(ring, entry.fd)) ring.pool.startChange(job, entry.fd);
   else ring.pool.start(job);
 }
 
@@ -59,16 +60,22 @@ function finishTransfer(ring: SoftRing, entry: Entry, res: number): void {
 
 export function fsync(ring: SoftRing, entry: Entry): void {
   const number = entry.opFlags & abi.FSYNC_DATASYNC ? NR_FDATASYNC : NR_FSYNC;
-  ring.pool.start(ring.pool.job(entry, finish).set(number, entry.fd, 0, 0));
+  const { pool } = ring;
+  const job = pool.job(entry, finish);
+  pool.start(job.set(number, pool.hold(job, entry.fd), 0, 0));
 }
 
 export function ftruncate(ring: SoftRing, entry: Entry): void {
-  ring.pool.startChange(ring.pool.job(entry, finish).set(NR_FTRUNCATE, entry.fd, entry.off, 0), entry.fd);
+  const { pool } = ring;
+  const job = pool.job(entry, finish);
+  pool.startChange(job.set(NR_FTRUNCATE, pool.hold(job, entry.fd), entry.off, 0), entry.fd);
 }
 
 export function fallocate(ring: SoftRing, entry: Entry): void {
-  const job = ring.pool.job(entry, finish).set(NR_FALLOCATE, entry.fd, entry.len, entry.off, entry.addr);
-  ring.pool.startChange(job, entry.fd);
+  const { pool } = ring;
+  const job = pool.job(entry, finish);
+  job.set(NR_FALLOCATE, pool.hold(job, entry.fd), entry.len, entry.off, entry.addr);
+  pool.startChange(job, entry.fd);
 }
 
 /** Advice on how a file will be read is taken at once; what has pages read or dropped may wait. */
@@ -79,5 +86,7 @@ export function fadvise(ring: SoftRing, entry: Entry): void {
     ring.complete(entry, libc().syscall(NR_FADVISE64, entry.fd, entry.off, length, opFlags, 0, 0));
     return;
   }
-  ring.pool.start(ring.pool.job(entry, finish).set(NR_FADVISE64, entry.fd, entry.off, length, opFlags));
+  const { pool } = ring;
+  const job = pool.job(entry, finish);
+  pool.start(job.set(NR_FADVISE64, pool.hold(job, entry.fd), entry.off, length, opFlags));
 }

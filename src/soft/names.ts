@@ -27,26 +27,26 @@ function twoPaths(ring: SoftRing, entry: Entry, number: number): void {
   const job = pool.job(entry, finish);
   const from = pool.path(job, entry.addr);
   const to = pool.path(job, entry.off);
-  pool.start(job.set(number, entry.fd, from, entry.len | 0, to, entry.opFlags));
+  pool.start(job.set(number, pool.hold(job, entry.fd), from, entry.len | 0, to, entry.opFlags));
 }
 
 export function symlinkat(ring: SoftRing, entry: Entry): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
   const text = pool.path(job, entry.addr);
-  pool.start(job.set(NR_SYMLINKAT, text, entry.fd, pool.path(job, entry.off)));
+  pool.start(job.set(NR_SYMLINKAT, text, pool.hold(job, entry.fd), pool.path(job, entry.off)));
 }
 
 export function unlinkat(ring: SoftRing, entry: Entry): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
-  pool.start(job.set(NR_UNLINKAT, entry.fd, pool.path(job, entry.addr), entry.opFlags));
+  pool.start(job.set(NR_UNLINKAT, pool.hold(job, entry.fd), pool.path(job, entry.addr), entry.opFlags));
 }
 
 export function mkdirat(ring: SoftRing, entry: Entry): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
-  pool.start(job.set(NR_MKDIRAT, entry.fd, pool.path(job, entry.addr), entry.len));
+  pool.start(job.set(NR_MKDIRAT, pool.hold(job, entry.fd), pool.path(job, entry.addr), entry.len));
 }
 
 export function getxattr(ring: SoftRing, entry: Entry): void {
@@ -70,6 +70,6 @@ function xattr(ring: SoftRing, entry: Entry, number: number, byPath: boolean): v
   const { pool } = ring;
   const job = pool.job(entry, finish);
   const name = pool.path(job, entry.addr);
-  const target = byPath ? pool.path(job, entry.addr3) : entry.fd;
+  const target = byPath ? pool.path(job, entry.addr3) : pool.hold(job, entry.fd);
   pool.start(job.set(number, target, name, entry.off, entry.len, entry.opFlags));
 }

@@ -114,15 +114,15 @@ export class Opens {
     const flags = entry.opFlags | O_CLOEXEC | O_NONBLOCK;
     job.opens = true;
     if (isMainThread) {
-      pool.start(job.set(NR_OPENAT, entry.fd, path, flags, entry.len));
+      pool.start(job.set(NR_OPENAT, pool.hold(job, entry.fd), path, flags, entry.len));
     } else if (entry.fd === AT_FDCWD || pool.bytesOf(job)[0] === SLASH) {
       // Should the worker be terminated before it hears of the descriptor, Node closes it.
       pool.start(job.set(OPENED_BY_NODE, entry.fd, path, flags, entry.len));
     } else {
-      // Node does not open in a directory. It may wait, but leaves no descriptor.
-      const fd = libc().openFile(NR_OPENAT, entry.fd, path, entry.opFlags | O_CLOEXEC, entry.len);
-      pool.drop(job);
-      this.#deliver(entry, fd);
+      // Node does not open in a directory. This may wait for a disk, but leaves no descriptor.
+      const fd = libc().openFile(NR_OPENAT, entry.fd, path, flags, entry.len);
+      this.#ring.hand(entry, null);
+      pool.finish(job.set(NR_OPENAT, entry.fd, path, flags, entry.len), fd);
     }
   }
 
@@ -255,7 +255,7 @@ export class Opens {
     const { pool } = this.#ring;
     const job = pool.job(entry, finish);
     const path = pool.path(job, entry.addr);
-    pool.start(job.set(NR_STATX, entry.fd, path, entry.opFlags, entry.len, entry.off));
+    pool.start(job.set(NR_STATX, pool.hold(job, entry.fd), path, entry.opFlags, entry.len, entry.off));
   }
 
   #statCached({ flags, fd, addr, opFlags, len, off }: Entry): number {

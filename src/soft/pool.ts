@@ -55,6 +55,8 @@ export class Job {
   changes = -1;
   /** Whether it is of use after it is done. */
   kept = false;
+  /** A descriptor of its own: see `Pool.hold`. -1 for none. */
+  held = -1;
   /** Where copies of paths are, and what else it needs in memory. */
   readonly paths: number[] = [];
 
@@ -134,6 +136,18 @@ export class Pool {
     // One that does not fit is too long for the kernel as well, which reads no more of it.
     this.#libc.copyString(this.#long.address(long), address, LONG);
     return this.#long.address(long);
+  }
+
+  /**
+   * A descriptor for the job's call, which stays what it is if the program closes its own before a thread makes the
+   * call: the kernel's ring holds the file likewise. Where none is free it is the program's own.
+   */
+  hold(job: Job, fd: number): number {
+    if (fd < 0) return fd;
+    const copy = this.#libc.duplicate(fd);
+    if (copy < 0) return fd;
+    job.held = copy;
+    return copy;
   }
 
   /** Where a struct iovec is, until the job is done. */
@@ -275,6 +289,11 @@ export class Pool {
       return;
     }
     this.#go();
+    this.finish(job, res);
+  }
+
+  /** A job's call has answered. */
+  finish(job: Job, res: number): void {
     job.kept = false;
     job.finish!(this.#ring, job.entry!, res, job);
     if (!job.kept) this.drop(job);
@@ -282,6 +301,10 @@ export class Pool {
 
   /** A job is of no more use. */
   drop(job: Job): void {
+    if (job.held >= 0) {
+      this.#libc.close(job.held);
+      job.held = -1;
+    }
     job.opens = false;
     job.changes = -1;
     for (const place of job.paths) {

@@ -87,9 +87,11 @@ export class Readiness {
   asked = 0;
   /** Whether there may be events that it has not told yet. */
   more = false;
-  readonly #watches: Watch[] = [];
+  /** By descriptors; null where nothing has waited. */
+  readonly #watches: (Watch | null)[] = [];
   /** Those that were left for the next look, as they had much to say. */
   #unfinished: Watch[] = [];
+  #spare: Watch[] = [];
   readonly #ring: Attempts;
   readonly #memory = Mapping.anonymous(EVENTS_BYTES + EPOLL_EVENT.size);
   readonly #events = new Int32Array(this.#memory.buffer);
@@ -108,8 +110,8 @@ export class Readiness {
   /** Whether others wait already for what an entry wants, which come first. */
   isBehind(entry: Entry, direction: number): boolean {
     if (entry.place === PARKED) return false;
-    const watch = this.#watches[entry.fd];
-    if (watch === undefined) return false;
+    const watch = this.#known(entry.fd);
+    if (watch === null) return false;
     return (direction === TO_READ ? watch.readers.first : watch.writers.first) !== null;
   }
 
@@ -118,8 +120,8 @@ export class Readiness {
    * The end of a stream, errors and urgent data do not end the event that told of them.
    */
   isDrained(entry: Entry): boolean {
-    const watch = this.#watches[entry.fd];
-    return watch === undefined || !watch.special;
+    const watch = this.#known(entry.fd);
+    return watch === null || !watch.special;
   }
 
   /**
@@ -128,8 +130,8 @@ export class Readiness {
    */
   wait(entry: Entry, direction: number): number {
     const watch = this.#watch(entry.fd);
+    const list = direction === TO_READ ? watch.readers : watch.writers;
     if (entry.place !== PARKED) {
-      const list = direction === TO_READ ? watch.readers : watch.writers;
       // Those before it have answered for it.
       if (list.first === null) {
         const events = direction === TO_READ ? POLLIN | POLLPRI | POLLRDHUP : POLLOUT;
@@ -139,6 +141,8 @@ export class Readiness {
       list.push(entry);
       entry.place = PARKED;
     }
+    // One behind others has not tried.
+    if (list.first !== entry) return 0;
     if (direction === TO_READ) watch.readable = false;
     else watch.writable = false;
     return 0;
@@ -170,15 +174,15 @@ export class Readiness {
 
   /** The entries that wait for a descriptor, one of them. */
   anyOf(fd: number): Entry | null {
-    const watch = this.#watches[fd];
-    if (watch === undefined) return null;
+    const watch = this.#known(fd);
+    if (watch === null) return null;
     return watch.readers.first ?? watch.writers.first ?? watch.polls.first;
   }
 
   /** A descriptor is about to be closed; nothing waits for it. */
   forget(fd: number): void {
-    const watch = this.#watches[fd];
-    if (watch !== undefined) this.#reset(watch);
+    const watch = this.#known(fd);
+    if (watch !== null) this.#reset(watch);
   }
 
   #reset(watch: Watch): void {
@@ -192,8 +196,13 @@ export class Readiness {
   #watch(fd: number): Watch {
     const watches = this.#watches;
     // Without holes, so that a look-up stays a plain one.
-    while (watches.length <= fd) watches.push(new Watch(watches.length));
-    return watches[fd]!;
+    while (watches.length <= fd) watches.push(null);
+    watches[fd] ??= new Watch(fd);
+    return watches[fd];
+  }
+
+  #known(fd: number): Watch | null {
+    return this.#watches[fd] ?? null;
   }
 
   /** Has these events told, beside those that are: a negative errno, 0, or 1 if what is so already is told anew. */
@@ -238,7 +247,7 @@ export class Readiness {
   look(timeout: number): void {
     this.asked++;
     const unfinished = this.#unfinished;
-    if (unfinished.length !== 0) this.#unfinished = [];
+    this.#unfinished = this.#spare;
     const wait = unfinished.length === 0 ? timeout : 0;
     const { address } = this.#memory;
     const count = this.#call(NR_EPOLL_PWAIT, this.fd, address, EVENTS_MAX, wait, 0, SIGSET_BYTES);
@@ -258,6 +267,8 @@ export class Readiness {
       watch.queued = false;
       this.#go(watch);
     }
+    unfinished.length = 0;
+    this.#spare = unfinished;
     this.more = count === EVENTS_MAX || this.#unfinished.length !== 0;
   }
 

@@ -1,7 +1,7 @@
 /** RECV, and RECVMSG of one message. */
 import * as abi from '../ring/abi.js';
 import { EAGAIN, EINVAL, ENOBUFS, EOPNOTSUPP } from '../ring/errno.js';
-import { IPPROTO_TCP, SO_PROTOCOL, SOL_SOCKET } from '../ring/socket-abi.js';
+import { IPPROTO_TCP, SO_PROTOCOL, SO_TYPE, SOL_SOCKET } from '../ring/socket-abi.js';
 import { MSG_DONTWAIT, MSG_WAITALL } from '../ring/sqe/sockets.js';
 import { type Entry, OTHER, RUNNING, TCP } from './entry.js';
 import type { Group } from './groups.js';
@@ -36,13 +36,22 @@ function receiveInPlace(ring: SoftRing, entry: Entry): void {
       park(ring, entry);
       return;
     }
-    if (res > 0 && opFlags & MSG_WAITALL && done + res < len && isStream(ring, entry)) {
+    if (res > 0 && opFlags & MSG_WAITALL && done + res < len && goesOn(ring, entry)) {
       entry.done += res;
       continue;
     }
     ring.complete(entry, res >= 0 ? done + res : done > 0 ? done : res);
     return;
   }
+}
+
+const SOCK_STREAM = 1;
+const SOCK_SEQPACKET = 5;
+
+/** Whether MSG_WAITALL goes on after a short receive: of a stream, and of packets that keep their order. */
+function goesOn(ring: SoftRing, entry: Entry): boolean {
+  const failed = ring.calls.option(entry.fd, SOL_SOCKET, SO_TYPE);
+  return failed >= 0 && (ring.calls.value === SOCK_STREAM || ring.calls.value === SOCK_SEQPACKET);
 }
 
 /** Whether it is TCP's socket. */
@@ -71,7 +80,7 @@ function receiveOne(ring: SoftRing, entry: Entry, group: Group): void {
   const address = entry.picked !== 0 ? entry.addr : group.address + group.start;
   if (all) entry.expected = room;
   const res = ring.calls.receive(fd, address + done, room - done, opFlags & ~MSG_WAITALL);
-  if (res > 0 && all && done + res < room && isStream(ring, entry)) {
+  if (res > 0 && all && done + res < room && goesOn(ring, entry)) {
     // It has this buffer until it is full.
     if (entry.picked === 0) {
       entry.len = room;

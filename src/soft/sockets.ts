@@ -59,6 +59,7 @@ export function connect(ring: SoftRing, entry: Entry): void {
   const again = entry.place === TIMED;
   const res = ring.calls.connect(fd, name, length);
   if (res === EINPROGRESS) {
+    entry.list?.remove(entry);
     const failed = ring.wait(entry, TO_WRITE);
     if (failed < 0) ring.complete(entry, failed);
   } else if (res === EAGAIN) {
@@ -69,7 +70,10 @@ export function connect(ring: SoftRing, entry: Entry): void {
     }
     entry.deadline = ring.timeouts.now() + RETRY_NS;
     if (again) ring.timeouts.add(entry);
-    else ring.waitUntil(entry);
+    else {
+      ring.waitUntil(entry);
+      ring.retrying.push(entry);
+    }
   } else {
     ring.complete(entry, res);
   }

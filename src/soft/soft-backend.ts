@@ -32,13 +32,17 @@ class SoftWakeUp {
    */
   arm(_nested: boolean): boolean {
     this.#asleep = true;
-    return !this.#ring.readiness.more && this.#ring.cqReady === 0;
+    return !this.#ring.cqHasOverflow && this.#ring.cqReady === 0;
   }
 
   disarm(): void {
     if (!this.#asleep) return;
     this.#asleep = false;
+  }
+
+  settle(): boolean {
     if (!this.#edges) this.#edges = this.#watch.edgeTriggered();
+    return this.#edges;
   }
 
   close(): void {

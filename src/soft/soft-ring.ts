@@ -8,7 +8,7 @@ import { SQE } from '../ring/structs.js';
 import { Calls } from './calls.js';
 import { Cells } from './cells.js';
 import { Completions } from './completions.js';
-import { CHAINED, Entry, HANDED, PARKED, TIMED } from './entry.js';
+import { CHAINED, Entry, EntryList, HANDED, PARKED, RUNNING, TIMED } from './entry.js';
 import type { Group } from './groups.js';
 import { handlers } from './handlers.js';
 import { Opens } from './opens.js';
@@ -49,6 +49,8 @@ export class SoftRing {
   readonly groups = new Map<number, Group>();
   /** Registered files, by their places; -1 is an empty one. */
   registered: Int32Array = NO_FILES;
+  /** Connects that are tried again after a while: see sockets.ts. */
+  readonly retrying = new EntryList();
   /** Entries that others have: see `hand`. */
   handed = 0;
   closed = false;
@@ -122,7 +124,7 @@ export class SoftRing {
 
   /** Whether there is more to be had by `submitAndGetEvents()` at once. */
   get cqHasOverflow(): boolean {
-    return this.readiness.more;
+    return this.readiness.more && this.waiting.size !== 0;
   }
 
   /** How often the kernel was asked what is ready. */
@@ -357,6 +359,7 @@ export class SoftRing {
     const goesOn = !failed || (entry.flags & abi.SQE_IO_HARDLINK) !== 0;
     if (goesOn) {
       if (linked.linked === null) this.#chains--;
+      linked.place = RUNNING;
       this.#runnable.push(linked);
       return;
     }
@@ -390,6 +393,7 @@ export class SoftRing {
     const { place } = entry;
     if (place === PARKED) this.readiness.leave(entry);
     else if (place === TIMED) {
+      entry.list?.remove(entry);
       if (entry.heapIndex >= 0) this.timeouts.remove(entry);
       const at = this.#counting.length === 0 ? -1 : this.#counting.indexOf(entry);
       if (at >= 0) this.#counting.splice(at, 1);

@@ -73,7 +73,7 @@ t.test('register() by the program', async t => {
       });
     });
     for (const wrong of [{ sockets: true }, 1]) try { register(wrong); } catch (error) { console.log(error.code); }
-  `.replaceAll("'uasync/register'", `'${ROOT}dist/src/node/register.js'`),
+  `.replaceAll("'uasync/register'", `'${ROOT}dist/bundle/register.js'`),
   );
   t.equal(
     stdout,

@@ -124,7 +124,10 @@ class Program {
       [1, abi.TIMEOUT_ABS],
       [1, 0x8000],
     ] as const);
-    this.#step(`${id}: timeout ${ms} ${flags}`, side => side.sqe(id).timeout(ms, 0, flags));
+    this.#step(`${id}: timeout ${ms} ${flags}`, side => {
+      if (ms <= 1) side.due.add(id);
+      side.sqe(id).timeout(ms, 0, flags);
+    });
   }
 
   #poll(): void {

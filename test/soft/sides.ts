@@ -15,6 +15,11 @@ const SOCK_NONBLOCK = 0o4000;
 const MSG_DONTWAIT = 0x40;
 const F_SETFL = 4;
 
+const CQE_F_MORE = 2;
+
+/** Rounds of a millisecond after which a timeout that is due stands behind something that waits. */
+const DUE_ROUNDS = 50;
+
 export const GROUP = 7;
 export const PIECES = 8;
 const BUFFERS = { entries: 8, bufferSize: 64 };
@@ -66,6 +71,8 @@ export class Side {
   /** Pipes: where to read, where to write. */
   readonly pipes: [number, number][] = [];
   readonly completed: Completed[] = [];
+  /** Timeouts whose time has come, and that have not completed. */
+  readonly due = new Set<number>();
   /** Operations whose results are descriptors. */
   readonly accepting = new Set<number>();
   readonly #own: number[] = [];
@@ -146,7 +153,7 @@ export class Side {
 
   /** Submits, and takes in what completes until nothing more does. */
   settle(): void {
-    for (let quiet = 0; quiet < 2; ) {
+    for (let quiet = 0; quiet < 2 || (this.due.size !== 0 && quiet < DUE_ROUNDS); ) {
       this.queues.submitAndWaitTimeout(1, 1);
       if (this.queues.reapQueue(this) === 0) quiet++;
       else quiet = 0;
@@ -158,6 +165,7 @@ export class Side {
       libc().close(res);
       res = 0;
     }
+    if ((flags & CQE_F_MORE) === 0) this.due.delete(id);
     this.completed.push({ id, res, flags });
   }
 
