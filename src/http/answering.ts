@@ -47,6 +47,7 @@ export class Answering {
   done = false;
   /** Whether a handler's failure is being answered. */
   #failing = false;
+  #upgraded = false;
   #observed: ObservedAnswer | null = null;
 
   constructor(owner: AnsweringOwner, head: Head, request: HttpRequest, body: IncomingBody | null) {
@@ -117,13 +118,11 @@ export class Answering {
     this.status = status;
     const isHead = this.head.method === 'HEAD';
     if (source === null) {
-      const known = status === 204 || status === 304 || isHead ? head.declared : 0;
-      outlet.head(
-        head.text(
-          known >= 0 ? known : status === 204 || status === 304 || isHead ? NO_LENGTH : 0,
-          connection,
-        ),
-      );
+      let length = 0;
+      // RFC 9110, 8.6: a 204 has no length.
+      if (status === 204) length = NO_LENGTH;
+      else if (status === 304 || isHead) length = head.declared >= 0 ? head.declared : NO_LENGTH;
+      outlet.head(head.text(length, connection));
     } else if (typeof source === 'string') {
       const length = Buffer.byteLength(source);
       outlet.head(head.text(length, connection));
@@ -211,6 +210,7 @@ export class Answering {
 
   /** The connection speaks another protocol. */
   upgraded(): void {
+    this.#upgraded = true;
     this.#observe(101);
   }
 
@@ -225,11 +225,12 @@ export class Answering {
   #fail(error: unknown): void {
     const owner = this.#owner;
     const { onError } = owner.options;
-    const started = this.started;
+    // Of an upgraded connection no answer is sent.
+    const started = this.started || this.#upgraded;
     // The peer that has gone is the cause of most of what fails then.
-    if (owner.closed) return;
+    if (owner.closed && !this.#upgraded) return;
     requestFailed(this.request, error);
-    if (started)
+    if (this.started)
       owner.cut(new UasyncError('ERR_HTTP_ANSWER', 'The answer has failed halfway', { cause: error }));
     if (this.#failing) {
       printError(error);

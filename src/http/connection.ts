@@ -48,6 +48,8 @@ export class HttpConnection
   #info: RequestInfo | null = null;
   #answering: Answering | null = null;
   #abort: AbortController | null = null;
+  /** What was given up, unanswered. */
+  #givenUp: HttpRequest | null = null;
   /** Whether the peer waits to be asked for its body. */
   #expectsContinue = false;
   /** How much of the body had come when the answer was complete. */
@@ -176,17 +178,18 @@ export class HttpConnection
   answered(): void {
     const body = this.#arrival.body;
     if (this.#closed) return;
+    this.server.noteAnswered();
     if (body === null) this.#next();
     else if (this.#last || this.#expectsContinue) this.#finish();
     else {
       this.#skipFrom = this.#arrival.received;
       this.outlet.flush();
+      body.fail(new UasyncError('ERR_CLOSED', 'The request has been answered'));
       body.drop();
     }
   }
 
   #next(): void {
-    this.server.noteAnswered();
     this.#request = null;
     this.#head = null;
     this.#info = null;
@@ -220,7 +223,7 @@ export class HttpConnection
   // --- The body -----------------------------------------------------------------------------------
 
   onWanted(): void {
-    if (!this.#expectsContinue || this.#closed) return;
+    if (!this.#expectsContinue || this.#closed || this.#answering?.started) return;
     this.#expectsContinue = false;
     this.outlet.head('HTTP/1.1 100 Continue\r\n\r\n');
     this.outlet.flush();
@@ -260,6 +263,7 @@ export class HttpConnection
   isStuck(time: number, limit: number): boolean {
     const body = this.#arrival.body;
     const waits =
+      this.#ended ||
       (body !== null && (body.awaited || this.#answering?.done === true)) ||
       this.transport.bufferedAmount > 0;
     const { moved } = this.transport;
@@ -330,6 +334,7 @@ export class HttpConnection
     this.#request = null;
     // What is answered is not aborted.
     if (this.#answering?.done) return;
+    this.#givenUp = request;
     this.#answering?.cancel(error);
     this.#abort?.abort(error);
   }
@@ -353,9 +358,10 @@ export class HttpConnection
   // --- What a request is asked --------------------------------------------------------------------
 
   signalOf(request: HttpRequest): AbortSignal {
-    if (request !== this.#request) return new AbortController().signal;
+    const isGivenUp = request === this.#givenUp;
+    if (request !== this.#request && !isGivenUp) return new AbortController().signal;
     this.#abort ??= new AbortController();
-    if (this.#ended && !this.#abort.signal.aborted) this.#abort.abort();
+    if (isGivenUp || this.#ended) this.#abort.abort();
     return this.#abort.signal;
   }
 

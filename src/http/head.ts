@@ -1,12 +1,16 @@
 import type { Parser } from './llhttp.js';
 
-/** Letters differ from lower case in this bit; it is set in '-', too. */
+/** Letters differ from lower case in this bit. */
 const LOWER = 0x20;
+const UPPER_A = 0x41;
+const UPPER_Z = 0x5a;
 
 /** Whether the name that begins at `start` of `text` is `name`, which is in lower case and as long. */
 function isNamed(text: string, start: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
-    if ((text.charCodeAt(start + i) | LOWER) !== name.charCodeAt(i)) return false;
+    let code = text.charCodeAt(start + i);
+    if (code >= UPPER_A && code <= UPPER_Z) code |= LOWER;
+    if (code !== name.charCodeAt(i)) return false;
   }
   return true;
 }

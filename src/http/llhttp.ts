@@ -31,6 +31,7 @@ interface Exports {
   _initialize(): void;
   malloc(bytes: number): number;
   llhttp_alloc(type: number): number;
+  llhttp_free(parser: number): void;
   llhttp_reset(parser: number): void;
   llhttp_execute(parser: number, at: number, length: number): number;
   llhttp_get_error_pos(parser: number): number;
@@ -198,6 +199,7 @@ export class Parser {
     this.error = '';
     this.reason = '';
     if (spare.length < SPARE_MAX) spare.push(this);
+    else machine().exports.llhttp_free(this.#address);
   }
 
   get method(): string {

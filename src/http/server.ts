@@ -164,7 +164,11 @@ export class Server {
         // What it was given to send must be taken.
         if (idleTimeout !== 0 && connection.isStuck(time, idleTimeout)) connection.timeOut();
       } else if (phase === IDLE) {
-        if (keepAliveTimeout !== 0 && time - since >= keepAliveTimeout) connection.timeOut();
+        if (connection.transport.bufferedAmount > 0) {
+          // It is idle once its answer has been taken.
+          connection.since = time;
+          if (idleTimeout !== 0 && connection.isStuck(time, idleTimeout)) connection.timeOut();
+        } else if (keepAliveTimeout !== 0 && time - since >= keepAliveTimeout) connection.timeOut();
       } else if (phase === HEAD) {
         if (headersTimeout !== 0 && time - since >= headersTimeout) connection.timeOut();
       } else {

@@ -1,6 +1,6 @@
 /** Files as bodies, and folders: what is sent, what is not, and nothing outside of the root. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { open as nodeOpen } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -326,3 +326,20 @@ t.test(
     t.equal((await ask(await statics(t), '/locked')).status, 404);
   },
 );
+
+t.test('a prefix ends where a name does, and a root that is a link is followed anew', async t => {
+  const link = join(folder, 'current');
+  const releases = ['one', 'two'].map(name => join(folder, name));
+  for (const release of releases) {
+    mkdirSync(release);
+    writeFileSync(join(release, 'a.txt'), release);
+  }
+  symlinkSync(releases[0]!, link);
+  const server = await served(t, serveStatic(link, { prefix: '/assets' }));
+  t.equal((await ask(server, '/assets/a.txt')).body, releases[0]);
+  t.equal((await ask(server, '/assetsa.txt')).status, 404);
+  unlinkSync(link);
+  symlinkSync(releases[1]!, link);
+  t.equal((await ask(server, '/assets/a.txt')).body, releases[1]);
+  t.equal((await ask(server, '/assets/../one/a.txt')).status, 404);
+});

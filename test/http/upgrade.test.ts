@@ -96,6 +96,30 @@ t.test('upgrade() settles when the peer ends, or goes, with it', async t => {
   t.same(settled, ['null']);
 });
 
+t.test('what fails after upgrade() is told to onError', async t => {
+  const errors: unknown[] = [];
+  const server = await served(
+    t,
+    async (_request, info) => {
+      const { connection } = await info.upgrade();
+      await connection.close();
+      throw new Error('after');
+    },
+    {
+      onError: error => {
+        errors.push(error);
+        return undefined;
+      },
+    },
+  );
+  const peer = await Peer.connect(server);
+  peer.send(UPGRADE);
+  t.equal(await peer.whole(), '');
+  peer.close();
+  await until(() => errors.length === 1);
+  t.match(errors, [{ message: 'after' }]);
+});
+
 /** A server of WebSockets beside HTTP. */
 async function chat(options: object): Promise<{ server: Server; sockets: WebSocketServer }> {
   const sockets = new WebSocketServer({ noServer: true });

@@ -1,6 +1,6 @@
 import { constants, readlinkSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import type { FileHandle } from '../../fs/file-handle.js';
 import { open } from '../../fs/open.js';
 import { UasyncError } from '../../ring/errors.js';
@@ -26,24 +26,27 @@ export async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
+/** Whether a path is that of a folder, or of what is in it. */
+function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === sep ? sep : folder + sep);
+}
+
 /** A folder that files are served from, and nothing outside of it. */
 export class Root {
   readonly #folder: string;
-  #real: Promise<string> | null = null;
+  /** Where the folder is, without symbolic links, as it was last found. */
+  #real: string | null = null;
 
   constructor(folder: string) {
-    this.#folder = folder;
+    // '' is no folder, and not the current one.
+    this.#folder = folder === '' ? '' : resolve(folder);
   }
 
-  /** Where the folder is, without symbolic links. */
-  get #path(): Promise<string> {
-    if (this.#real === null) {
-      this.#real = realpath(this.#folder);
-      this.#real.catch(() => {
-        this.#real = null;
-      });
-    }
-    return this.#real;
+  /** Whether a path without symbolic links is in the folder, which may be a link: one that leads elsewhere by now is followed again. */
+  async #holds(path: string): Promise<boolean> {
+    if (this.#real !== null && isBelow(path, this.#real)) return true;
+    this.#real = await realpath(this.#folder);
+    return isBelow(path, this.#real);
   }
 
   /**
@@ -51,21 +54,13 @@ export class Root {
    */
   async open(relative: string): Promise<FileHandle> {
     if (relative.includes('\0')) throw notFound(relative);
-    let root: string;
-    try {
-      root = await this.#path;
-    } catch (error) {
-      throw notFound(relative, error);
-    }
-    const path = join(root, relative);
-    const below = root === sep ? sep : root + sep;
-    if (path !== root && !path.startsWith(below)) throw notFound(relative);
+    const path = join(this.#folder, relative);
+    if (!isBelow(path, this.#folder)) throw notFound(relative);
     const file = await openFile(path);
     try {
-      const real = readlinkSync(`/proc/self/fd/${file.fd}`);
-      if (real === root || real.startsWith(below)) return file;
+      if (await this.#holds(readlinkSync(`/proc/self/fd/${file.fd}`))) return file;
     } catch {
-      // Without /proc it cannot be known where it leads.
+      // The folder is gone, or there is no /proc: it cannot be known where it leads.
     }
     await file.close();
     throw notFound(relative);

@@ -60,7 +60,9 @@ class Folder {
     const { index = 'index.html', dotfiles = false, prefix = '' } = this.#options;
     const { pathname, search } = new URL(request.url);
     if (!pathname.startsWith(prefix)) return missing();
-    const path = decodePath(pathname.slice(prefix.length));
+    const below = pathname.slice(prefix.length);
+    if (below !== '' && !below.startsWith('/') && !prefix.endsWith('/')) return missing();
+    const path = decodePath(below);
     if (path === null || (!dotfiles && /(?:^|\/)\./.test(path))) return missing();
     if (!path.endsWith('/') && path !== '') {
       const found = await this.#found(path, request);
