@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, connect, listen } from 'uasync/net';
+import { libc } from '../../src/ring/libc.js';
+import { AF_UNIX } from '../../src/ring/sockaddr.js';
 import { checkLeaks, scratchFolder } from '../harness.js';
 import { built } from '../programs.js';
 
@@ -18,9 +20,9 @@ const SOCK_DGRAM = 2;
 
 /** A socket file whose socket is gone. */
 async function leaveBehind(path: string, type: number): Promise<void> {
-  const fd = await loop().submit(sqe => sqe.socket(1, type));
+  const fd = libc().socket(AF_UNIX, type, 0);
   await loop().submit(sqe => sqe.bind(fd, { path }));
-  await loop().submit(sqe => sqe.close(fd));
+  libc().close(fd);
 }
 
 /** A process that starts servers when it is told to. */
