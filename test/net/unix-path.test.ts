@@ -109,7 +109,7 @@ t.test('a server that lives keeps its path, whoever asks', async t => {
   t.notOk(existsSync(path));
 
   // Bound, and about to listen
-  const fd = await loop().submit(sqe => sqe.socket(1, SOCK_STREAM));
+  const fd = libc().socket(AF_UNIX, SOCK_STREAM, 0);
   await loop().submit(sqe => sqe.bind(fd, { path }));
   await t.rejects(listen({ path }), { code: 'EADDRINUSE' });
   await loop().submit(sqe => sqe.close(fd));
