@@ -47,7 +47,7 @@ export interface HttpOptions extends Omit<ListenOptions, 'receiveFds' | 'signal'
   requestTimeout?: number | undefined;
   /** How long a connection is kept for the next request. Default 5,000. */
   keepAliveTimeout?: number | undefined;
-  /** A peer that has to send a body, or to take an answer, is given up after this time without a byte. Default 60,000. */
+  /** A peer that has to send a body or to take an answer, or has ended its side, is given up after this time without a byte. Default 60,000. */
   idleTimeout?: number | undefined;
   /** The most bytes of a request's head; default 16,384. */
   maxHeaderSize?: number | undefined;

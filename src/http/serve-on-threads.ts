@@ -13,7 +13,7 @@ import type { HttpOptions } from './options.js';
 export interface HttpThreadsOptions extends Omit<ServeOptions, 'data'> {
   /** How many threads; default one for each core. */
   threads?: number | undefined;
-  /** Where to listen, and the limits: what can be cloned of the options of `serve`. They go before what the module exports. */
+  /** Where to listen, TLS, and the limits: what can be cloned of the options of `serve`. They go before what the module exports. */
   http?: Omit<HttpOptions, 'onError' | 'accessLog' | 'signal' | 'path' | 'fd' | 'reusePort'> | undefined;
 }
 

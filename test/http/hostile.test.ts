@@ -6,7 +6,7 @@ import t from 'tap';
 import { file, Response } from 'uasync/http';
 import { IncomingBody } from '../../src/http/incoming-body.js';
 import { input, Parser } from '../../src/http/llhttp.js';
-import { checkLeaks, collectGarbage, scratchFolder, until } from '../harness.js';
+import { checkLeaks, collectGarbage, scratchFolder, turns, until } from '../harness.js';
 import { answersIn, Peer, served, talk } from './served.js';
 
 checkLeaks();
@@ -123,6 +123,8 @@ t.test('a body that is cancelled while it is read ends', async t => {
   const server = await served(t, async request => {
     const reader = request.body!.getReader();
     const reading = reader.read();
+    // The stream begins to read the body.
+    await turns();
     await reader.cancel();
     return new Response(String((await reading).done));
   });

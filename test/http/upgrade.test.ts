@@ -75,7 +75,7 @@ t.test('what a peer that has ended its side has asked for cannot be upgraded', a
   peer.close();
 });
 
-t.test('upgrade() settles when the peer ends, or goes, with it', async t => {
+t.test('upgrade() resolves while the peer ends its side', async t => {
   const settled: string[] = [];
   const server = await served(
     t,
