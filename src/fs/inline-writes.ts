@@ -24,7 +24,7 @@ export class InlineWrites {
   readonly #device: Device;
   readonly #backoff = new Backoff();
 
-  /** What one call writes, in bytes. What is appended stays in one piece, whoever else appends. write(2) */
+  /** What one call writes, in bytes. An append stays in one piece beside those of other processes. write(2) */
   readonly #piece: number;
 
   /** For a regular file that is not written through. @param flags what it was opened with. */

@@ -172,7 +172,7 @@ export class TlsTransport implements Transport {
     socket.off('end', this.#onEnd);
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
-    // As Node does it: whoever listens for 'data' starts it again.
+    // As Node does it: a listener for 'data' starts it again.
     (socket as { readableFlowing: boolean | null }).readableFlowing = null;
     const all = this.#waiting === null ? head : Buffer.concat([head, this.#waiting]);
     this.#waiting = null;

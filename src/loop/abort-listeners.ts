@@ -27,7 +27,7 @@ class AbortListeners {
     }
   }
 
-  /** Whoever is taken away meanwhile is not told. */
+  /** A listener that is removed meanwhile is not called. */
   handleEvent(): void {
     for (const listener of this.#listeners) listener.onAbort();
   }

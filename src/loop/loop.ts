@@ -32,15 +32,15 @@ import { throwLater } from './uncaught.js';
 /** Whether starts are noted. */
 const watched = tracing || keepsStacks;
 
-/** user_data of requests whose outcome nobody waits for. */
-const NOBODY = -1;
+/** user_data of entries whose completion is only counted. */
+const UNOWNED = -1;
 /** The upper half of the user_data of those that open a descriptor, which is 0 in others. */
 const INSTALLED = 1;
 /** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
 const FOREIGN = -2;
 
 /**
- * After so few submissions the turn reaps at once: what they complete spares a pass through Node's event
+ * After no more submissions than these the turn reaps at once: what they complete saves a pass through Node's event
  * loop. After more of them waiting gathers larger batches.
  */
 const FEW = 2;
@@ -162,16 +162,16 @@ export class Loop extends LoopResources {
     if (this.queues.sqSpaceLeft < count) this.#makeRoom(count);
   }
 
-  /** @internal An entry whose completion nobody waits for. */
+  /** @internal An entry whose completion is only counted. */
   startUnowned(): Sqe {
     const sqe = this.#entry();
     this.#unowned++;
-    return sqe.userDataWords(NOBODY, 0);
+    return sqe.userDataWords(UNOWNED, 0);
   }
 
   /** @internal Gives a registered file a descriptor; see Backend. */
   installFile(index: number): number {
-    const fd = this.executor.installFile(index, NOBODY, INSTALLED);
+    const fd = this.executor.installFile(index, UNOWNED, INSTALLED);
     if (fd === EAGAIN) return fd;
     this.#unowned++;
     this.#scheduler.wake();
@@ -208,8 +208,8 @@ export class Loop extends LoopResources {
       this.soon(() => this.settleExpected(key, 0));
       return;
     }
-    // Only a failure completes, and nobody expects that: the other loop has ended.
-    this.#entry().userDataWords(FOREIGN, NOBODY).skipSuccess().postTo(ringFd, FOREIGN, key);
+    // Only a failure completes, which means that the other loop has ended: it is only counted.
+    this.#entry().userDataWords(FOREIGN, UNOWNED).skipSuccess().postTo(ringFd, FOREIGN, key);
   }
 
   #entry(): Sqe {
@@ -351,7 +351,7 @@ export class Loop extends LoopResources {
 
   /** @internal A completion. */
   onCqe(low: number, high: number, res: number, flags: number): void {
-    if (low === NOBODY) {
+    if (low === UNOWNED) {
       assert(this.#unowned > 0, 'An entry has completed that was not in flight');
       this.#unowned--;
       return;

@@ -33,7 +33,7 @@ export function checkWait(options: WaitOptions | undefined, known: OptionNames =
 
 /**
  * A call that waits for an event (not for an operation of its own), and may give up: by a signal or by
- * a timeout. Whoever settles it calls `settled()` first.
+ * a timeout. What settles it calls `settled()` first.
  */
 export class Waiter<T> implements Deferred<T>, AbortListener {
   resolve!: (value: T) => void;

@@ -9,7 +9,7 @@ import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
 import { bindings, UV_EOF } from './natives.js';
 import type { StreamHandle } from './stream-handle.js';
 
-/** With so many bytes that the stream has not asked for receiving stops, and the peer's window closes. */
+/** Receiving stops when the stream has left this many bytes unread; the peer's window closes then. */
 const UNREAD_MAX = 65536;
 
 const NO_MEMORY = new ArrayBuffer(0);

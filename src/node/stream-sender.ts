@@ -10,16 +10,16 @@ import { Flusher } from './flusher.js';
 import type { RequestDone } from './request-done.js';
 import type { StreamHandle } from './stream-handle.js';
 
-/** From so many bytes on a copy costs more than a call of its own. */
+/** From this many bytes on a copy costs more than a call of its own. */
 const IN_PLACE_MIN = 4096;
 
-/** Up to so many bytes that are not sent yet a write is done when they are copied; more wait to be taken. */
+/** While no more bytes than this are unsent, a write is done once it is copied; others wait until the kernel takes them. */
 export const COPIED_MAX = 65536;
 
 /** Bytes whose write is done when the kernel has taken them all. */
 class Waiting implements Queued<Waiting> {
   readonly bytes: Uint8Array;
-  /** Whom to tell; null if they were reported as written already. */
+  /** The request to settle; null if the bytes were reported as written already. */
   readonly done: RequestDone | null;
   /** How many are in a block, or sent. */
   copied = 0;
@@ -114,7 +114,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     return this.#filled;
   }
 
-  /** So many bytes have been put there. */
+  /** Bytes have been put there. */
   filled(length: number): void {
     this.#filled += length;
     this.#wrote(length);

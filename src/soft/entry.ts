@@ -90,7 +90,7 @@ export class Entry {
   job: Job | null = null;
   /** A FIFO that it has opened, and that has no other end yet; -1 for none. */
   held = -1;
-  /** Whether it is to be given up as soon as it can be. */
+  /** Whether it was asked to stop, and stops as soon as it can. */
   stopping = false;
 
   /** Takes over what an entry of the queue says. */

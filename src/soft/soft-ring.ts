@@ -122,7 +122,7 @@ export class SoftRing {
     return this.waiting.size !== 0;
   }
 
-  /** Whether there is more to be had by `submitAndGetEvents()` at once. */
+  /** Whether another `submitAndGetEvents()` finds more at once. */
   get cqHasOverflow(): boolean {
     return this.readiness.more && this.waiting.size !== 0;
   }

@@ -15,7 +15,7 @@ const datagramErrors = channel('uasync:datagram:error');
 
 /**
  * Subscribers are the user's code, and what happens to a socket happens while the loop reaps: they are called right
- * after, before whoever waits for the socket goes on.
+ * after, before those that wait for the socket go on.
  */
 function publish(to: Channel, message: object): void {
   queueMicrotask(() => to.publish(message));

@@ -250,7 +250,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     }
   }
 
-  /** It is settled, and may be used by whoever reads next. */
+  /** It is settled, and may be used by the next read. */
   clear(): void {
     // Once only: two who had the same would get each other's bytes.
     if (this.owner === null) return;
