@@ -1,8 +1,9 @@
 /**
  * Writes dist/package.json, by which the package's name means its sources for all that is compiled beside them: tests
- * that look inside would else have two copies of it. Users get bundles of them, which test/package.test.ts tries.
+ * that look inside would else have two copies of it. Users get bundles of them, which test/package.test.ts tries;
+ * benchmarks and examples have those too, as a package that is installed.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { built, ROOT } from './programs.js';
 
@@ -30,3 +31,11 @@ function sourceOf(path: string, to: Exports[string]): string {
 const sources = Object.entries(exports).map(([path, to]) => [path, sourceOf(path, to)]);
 const manifest = { name, version, type, exports: Object.fromEntries(sources) };
 writeFileSync(built('package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+
+for (const folder of ['benchmark', 'examples']) {
+  const modules = built(`${folder}/node_modules`);
+  mkdirSync(modules, { recursive: true });
+  rmSync(join(modules, name), { force: true });
+  symlinkSync('../../..', join(modules, name));
+  writeFileSync(built(`${folder}/package.json`), `${JSON.stringify({ type })}\n`);
+}

@@ -5,4 +5,14 @@ const {
   fetch: platformFetch,
 } = { Request, Response, fetch };
 
-export const platform = { Request: PlatformRequest, Response: PlatformResponse, fetch: platformFetch };
+interface Platform {
+  readonly Request: typeof Request;
+  readonly Response: typeof Response;
+  readonly fetch: typeof fetch;
+}
+
+export const platform: Platform = {
+  Request: PlatformRequest,
+  Response: PlatformResponse,
+  fetch: platformFetch,
+};
