@@ -10,7 +10,7 @@ import { node, ours, outcome } from './beside-node.js';
 import { duplicateTree, makeTree, treeOf } from './random-trees.js';
 
 const onDisk = scratchFolder();
-/** Most trees are here: a disk takes its time for so many small files. */
+/** Most trees are here: a disk is slow with many small files. */
 const inMemory = scratchFolder(nodeFs.existsSync('/dev/shm') ? '/dev/shm' : undefined);
 let folder = onDisk;
 checkLeaks();
