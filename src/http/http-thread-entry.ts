@@ -2,7 +2,7 @@
 
 import { argValueError } from '../ring/errors.js';
 import type { ThreadContext } from '../threads/thread-context.js';
-import { checkHttp, type HttpOptions } from './options.js';
+import { checkHttp, type HttpOptions, listenOptions } from './options.js';
 import { serveOn, splitTarget } from './serve.js';
 import { tlsSetup } from './tls-transport.js';
 
@@ -28,18 +28,7 @@ export default async function run(context: ThreadContext<HttpThreadData>): Promi
   }
   // Made before there is a listener to close.
   const tls = options.tls === undefined ? undefined : tlsSetup(options.tls);
-  const { port = 0, host, address, family, backlog, ipv6Only, noDelay, maxConnections, fastOpen } = options;
-  const listener = await context.listen({
-    port,
-    host,
-    address,
-    family,
-    backlog,
-    ipv6Only,
-    noDelay,
-    maxConnections,
-    fastOpen,
-  });
+  const listener = await context.listen(listenOptions(options));
   const server = serveOn(listener, fetch, options, limits, tls);
   // Accepting ends by itself: what was accepted is served.
   if (context.signal.aborted) server.retire();

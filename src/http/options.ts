@@ -1,4 +1,4 @@
-import type { ListenOptions } from '../net/listen/listen.js';
+import { LISTEN_NAMES, type ListenOptions, pickListenOptions } from '../net/listen/options.js';
 import { checkDuration, checkFunction, checkInt, checkObject, checkSignal } from '../ring/check.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import type { RequestInfo } from './request-info.js';
@@ -71,20 +71,10 @@ export interface Limits {
   readonly maxRequestsPerConnection: number;
 }
 
+const { receiveFds: _, ...OF_LISTEN } = LISTEN_NAMES;
+
 const HTTP_OPTIONS = optionNames<HttpOptions>({
-  port: true,
-  host: true,
-  address: true,
-  family: true,
-  path: true,
-  fd: true,
-  backlog: true,
-  reusePort: true,
-  ipv6Only: true,
-  noDelay: true,
-  maxConnections: true,
-  fastOpen: true,
-  signal: true,
+  ...OF_LISTEN,
   onError: true,
   accessLog: true,
   tls: true,
@@ -145,10 +135,7 @@ function bodySize(value: number | undefined): number {
 
 /** The options that `listen` takes. */
 export function listenOptions(options: HttpOptions): ListenOptions {
-  const { port, host, address, family, path, fd, backlog, reusePort, ipv6Only, noDelay } = options;
-  const { maxConnections, fastOpen, signal } = options;
-  const all = { port, host, address, family, path, fd, backlog, reusePort, ipv6Only, noDelay };
-  const given = { ...all, maxConnections, fastOpen, signal };
-  if (port === undefined && path === undefined && fd === undefined) given.port = 0;
-  return given;
+  const given = pickListenOptions(options);
+  const isPlaced = given.port !== undefined || given.path !== undefined || given.fd !== undefined;
+  return isPlaced ? given : { ...given, port: 0 };
 }

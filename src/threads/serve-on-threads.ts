@@ -11,7 +11,7 @@ import { clearTimeout, startTimer } from '../loop/real-timers.js';
 import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
 import { placeOf } from '../net/address/addresses.js';
 import { anyAddress } from '../net/address/resolve.js';
-import { openPort } from '../net/listen/listen.js';
+import { openPort } from '../net/listen/open.js';
 import { type ReservedPort, reservePort } from '../net/socket/reserved-port.js';
 import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
 import { argTypeError, argValueError, closedError } from '../ring/errors.js';

@@ -1,7 +1,7 @@
 /** What a thread and the one that started it say to each other. */
 import type { MessagePort } from 'node:worker_threads';
 import type { LoopStats } from '../loop/loop-stats.js';
-import type { ListenOptions } from '../net/listen/listen.js';
+import type { ListenOptions } from '../net/listen/options.js';
 import type { InetAddress } from '../ring/sockaddr.js';
 import type { ChannelEnd } from './channel-end.js';
 
