@@ -29,6 +29,7 @@ export const NR_GETDENTS64 = ARM64 ? 61 : 217;
 export const NR_EPOLL_CTL = ARM64 ? 21 : 233;
 export const NR_FADVISE64 = ARM64 ? 223 : 221;
 export const NR_TGKILL = ARM64 ? 131 : 234;
+export const NR_SCHED_SETAFFINITY = ARM64 ? 122 : 203;
 export const NR_OPENAT = ARM64 ? 56 : 257;
 export const NR_MKDIRAT = ARM64 ? 34 : 258;
 export const NR_UNLINKAT = ARM64 ? 35 : 263;

@@ -4,7 +4,7 @@ import { libc } from '../../src/ring/libc.js';
 import { Mapping } from '../../src/ring/mapping.js';
 import { writeSockaddr } from '../../src/ring/sockaddr.js';
 import type { Sqe } from '../../src/ring/sqe/index.js';
-import { NR_FCNTL, NR_RECVFROM, NR_SENDTO } from '../../src/ring/syscall-numbers.js';
+import { NR_FCNTL, NR_RECVFROM, NR_SCHED_SETAFFINITY, NR_SENDTO } from '../../src/ring/syscall-numbers.js';
 import { Group } from '../../src/soft/groups.js';
 import { SoftRing } from '../../src/soft/soft-ring.js';
 
@@ -16,6 +16,9 @@ const MSG_DONTWAIT = 0x40;
 const F_SETFL = 4;
 
 const CQE_F_MORE = 2;
+
+/** Packets that follow one another until both ends of a new connection know of it. */
+const HANDSHAKE = 3;
 
 /** Rounds of a millisecond after which a timeout that is due stands behind something that waits. */
 const DUE_ROUNDS = 50;
@@ -56,6 +59,35 @@ function portOf(fd: number): number {
   return bytes.readUInt16BE(2);
 }
 
+/**
+ * Waits until all packets that this thread has sent have arrived. Loopback delivers the packets of one CPU in order,
+ * but where the machine is busy it leaves them to ksoftirqd: after the system call that sent them has returned.
+ */
+class Fence {
+  readonly #fd = libc().socket(AF_INET, SOCK_DGRAM, 0);
+  readonly #memory = Mapping.anonymous(PAGE);
+
+  constructor() {
+    new BigUint64Array(this.#memory.buffer)[0] = 1n;
+    const res = libc().syscall(NR_SCHED_SETAFFINITY, 0, 8, this.#memory.address, 0, 0, 0);
+    if (res < 0) throw new Error(`sched_setaffinity: ${res}`);
+    libc().bind(this.#fd, sockaddr(0));
+    libc().connect(this.#fd, sockaddr(portOf(this.#fd)));
+  }
+
+  pass(): void {
+    for (let i = 0; i < HANDSHAKE; i++) {
+      libc().syscall(NR_SENDTO, this.#fd, this.#memory.address, 1, 0, 0, 0);
+      libc().syscall(NR_RECVFROM, this.#fd, this.#memory.address, 1, 0, 0, 0);
+    }
+  }
+
+  close(): void {
+    libc().close(this.#fd);
+    this.#memory.unmap();
+  }
+}
+
 /** One of the two that run a program. */
 export class Side {
   readonly queues: Queues;
@@ -76,6 +108,7 @@ export class Side {
   /** Operations whose results are descriptors. */
   readonly accepting = new Set<number>();
   readonly #own: number[] = [];
+  readonly #fence = new Fence();
 
   constructor(queues: Queues) {
     this.queues = queues;
@@ -155,6 +188,7 @@ export class Side {
   settle(): void {
     for (let quiet = 0; quiet < 2 || (this.due.size !== 0 && quiet < DUE_ROUNDS); ) {
       this.queues.submitAndWaitTimeout(1, 1);
+      this.#fence.pass();
       if (this.queues.reapQueue(this) === 0) quiet++;
       else quiet = 0;
     }
@@ -175,6 +209,7 @@ export class Side {
     this.queues.close();
     for (const fd of [...this.#own, ...this.conns, ...this.pipes.flat()]) if (fd !== CLOSED) libc().close(fd);
     this.memory.unmap();
+    this.#fence.close();
   }
 }
 
