@@ -29,8 +29,6 @@ export interface Queues {
   readonly enters: number;
   /** What entries point at until they are submitted. */
   readonly scratch: Scratch;
-  /** While above 0, scratch memory is not taken back. */
-  scratchHolds: number;
 
   /** The next free entry, the same cursor every time; null when the queue is full. */
   getSqe(): Sqe | null;

@@ -1,12 +1,12 @@
 import type { InspectOptionsStylized } from 'node:util';
-import * as abi from '../ring/abi.js';
 import { checkInt, checkSignal } from '../ring/check.js';
-import { ETIME, isCancelled } from '../ring/errno.js';
+import { isCancelled } from '../ring/errno.js';
 import { closedError, UasyncError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import { libc } from '../ring/libc.js';
 import { nameOf } from '../ring/op-names.js';
 import { checkOptions, optionNames } from '../ring/options.js';
+import { isSuccess, opensDescriptor, opOf } from '../ring/sqe/draft.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
@@ -41,9 +41,6 @@ export interface IterateOptions {
 const OPTIONS = optionNames<IterateOptions>({ signal: true, highWaterMark: true });
 const HIGH_WATER_MARK = 1024;
 
-/** Operations whose result is a descriptor. */
-const MAKES_DESCRIPTOR = new Set([abi.OP_ACCEPT, abi.OP_OPENAT, abi.OP_OPENAT2, abi.OP_SOCKET]);
-
 type Step = IteratorResult<Completion, undefined>;
 const DONE: Step = { done: true, value: undefined };
 
@@ -54,7 +51,7 @@ interface Waiting {
 
 /** The completions of one operation, see `Loop.iterate`. */
 export class Iteration extends Operation implements AsyncIterableIterator<Completion>, AbortListener {
-  #opcode = abi.OP_NOP;
+  #opcode = 0;
   /** Buffers that the kernel uses until the last completion. */
   kept: ArrayBufferView[] = [];
   readonly #arrived: Completion[] = [];
@@ -79,7 +76,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
     throwIfAborted(signal);
     withDraft(loop, prepare, draft => {
       startDraft(this, draft);
-      this.#opcode = draft.words[0]! & 0xff;
+      this.#opcode = opOf(draft);
       this.kept = draft.kept;
     });
     if (signal === undefined) return;
@@ -113,8 +110,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
     const last = !hasMore(flags);
     if (last) this.#end();
     if (this.#left) this.#discard(res);
-    else if (!last || res >= 0 || (res === ETIME && this.#opcode === abi.OP_TIMEOUT))
-      this.#deliver(res, flags);
+    else if (!last || isSuccess(this.#opcode, res)) this.#deliver(res, flags);
     else this.#error = this.#failure(res);
     if (last) this.#settleAll();
   }
@@ -135,7 +131,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
 
   /** Drops a result. */
   #discard(res: number): void {
-    if (res >= 0 && MAKES_DESCRIPTOR.has(this.#opcode)) libc().close(res);
+    if (res >= 0 && opensDescriptor(this.#opcode)) libc().close(res);
   }
 
   /** What the last completion means. */

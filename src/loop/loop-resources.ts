@@ -1,4 +1,3 @@
-import * as abi from '../ring/abi.js';
 import { FileCalls } from '../ring/file-calls.js';
 import { NameCalls } from '../ring/name-calls.js';
 import { type OpName, opcodeOf } from '../ring/op-names.js';
@@ -115,13 +114,14 @@ export abstract class LoopResources {
 
   /** @internal Memory for what an entry that is prepared elsewhere points at, until `releaseScratch`. */
   holdScratch(): Scratch {
-    this.queues.scratchHolds++;
-    return this.queues.scratch;
+    const { scratch } = this.queues;
+    scratch.holds++;
+    return scratch;
   }
 
   /** @internal */
   releaseScratch(): void {
-    this.queues.scratchHolds--;
+    this.queues.scratch.holds--;
   }
 
   /** @internal The kernel may write to these as long as the loop lives. */
@@ -131,7 +131,7 @@ export abstract class LoopResources {
 
   /** @internal Where other threads' loops `notify` this one: a descriptor of this process, or -1 if they cannot. */
   get mailbox(): number {
-    return this.ops.has(abi.OP_MSG_RING) ? this.queues.fd : -1;
+    return this.supports('msg_ring') ? this.queues.fd : -1;
   }
 
   /** Entries of its submission queue: fewer than asked for where the user may lock no more memory. */

@@ -1,52 +1,35 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { InspectOptionsStylized } from 'node:util';
-import * as abi from '../ring/abi.js';
 import { assert } from '../ring/assert.js';
 import { checkFunction } from '../ring/check.js';
 import { EAGAIN, ECANCELED } from '../ring/errno.js';
-import { closedError, UasyncError } from '../ring/errors.js';
+import { closedError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { type ActiveResource, activeOf, keepsStacks, noteStack } from './active.js';
 import type { Backend } from './backend.js';
 import { BlockPool, sumOf } from './blocks.js';
-import { Callbacks } from './callbacks.js';
 import { makeBackend } from './choose-backend.js';
-import { hasMore } from './completion.js';
-import { Deliveries, type Delivery } from './deliveries.js';
+import type { Delivery } from './deliveries.js';
+import { abandon, cancelAll } from './ending.js';
 import { FixedBlocks } from './fixed-blocks.js';
 import { InlineBudget } from './inline-budget.js';
 import { type IterateOptions, Iteration } from './iteration.js';
 import { type LoopOptions, withDefaults } from './loop-options.js';
 import { LoopResources } from './loop-resources.js';
 import type { LoopStats } from './loop-stats.js';
+import { makeRoom } from './make-room.js';
 import type { Operation } from './operation.js';
-import { OperationTable } from './operation-table.js';
+import { FOREIGN, INSTALLED, OperationTable, UNOWNED } from './operation-table.js';
 import { submitRaw } from './raw.js';
-import { now, setImmediate } from './real-timers.js';
+import { setImmediate } from './real-timers.js';
 import { Reclaim } from './reclaim.js';
 import { Scheduler } from './scheduler.js';
-import { traceCancel, traceEnd, traceStart, traceStarts, tracing } from './trace.js';
-import { throwLater } from './uncaught.js';
+import { traceCancel, traceStart, tracing } from './trace.js';
+import { Turns } from './turns.js';
 
 /** Whether starts are noted. */
 const watched = tracing || keepsStacks;
-
-/** user_data of entries whose completion is only counted. */
-const UNOWNED = -1;
-/** The upper half of the user_data of those that open a descriptor, which is 0 in others. */
-const INSTALLED = 1;
-/** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
-const FOREIGN = -2;
-
-/**
- * After no more submissions than these the turn reaps at once: what they complete saves a pass through Node's event
- * loop. After more of them waiting gathers larger batches.
- */
-const FEW = 2;
-
-/** Loops that were closed although the kernel was not done with these operations: their memory stays. */
-const unfinished = new Map<Loop, Operation[]>();
 
 /**
  * One thread's event loop: a backend that executes entries, the operations in flight on it, and when to submit and
@@ -62,22 +45,11 @@ export class Loop extends LoopResources {
   /** @internal What plain calls may spend before Node's event loop goes round. */
   readonly inline: InlineBudget;
   readonly #operations = new OperationTable();
-  /** Operations that another thread completes, by their keys. */
-  readonly #expected = new Map<number, Operation>();
+  readonly #turns: Turns;
   readonly #scheduler: Scheduler;
-  #eventfdWaits = 0;
-  readonly #callbacks = new Callbacks();
-  readonly #deliveries = new Deliveries();
-  #idle: (() => void)[] = [];
   #onClose: (() => void)[] = [];
   #closed = false;
   #closing = false;
-  #unowned = 0;
-  #turns = 0;
-  /** How many completions were reaped last. */
-  #reaped = 0;
-  /** Whether completions are being delivered. */
-  #reaping = false;
 
   /** @internal Use `loop()`. @param backend another one than it makes itself: for tests. */
   constructor(options: LoopOptions = {}, backend?: Backend) {
@@ -90,8 +62,9 @@ export class Loop extends LoopResources {
       callback => this.callSoon(callback),
     );
     this.blocks = new BlockPool(memory, () => reclaim.start());
-    this.#scheduler = new Scheduler(this.executor.wakeUp, this, busyPoll);
     this.inline = new InlineBudget(inline, inlineWrites === 'adaptive', () => this.#scheduler.yield());
+    this.#turns = new Turns(this.executor, this.#operations, this.inline);
+    this.#scheduler = new Scheduler(this.executor.wakeUp, this.#turns, busyPoll);
     this.fixedBlocks = new FixedBlocks(this.executor.fixedBuffers);
     this.leasedBlocks = new FixedBlocks(this.executor.fixedBuffers);
   }
@@ -99,7 +72,7 @@ export class Loop extends LoopResources {
   /** @internal */
   [custom](depth: number, options: InspectOptionsStylized): string {
     return shown(this, depth, options, this.#closed ? 'closed' : 'open', '', [
-      `${this.#operations.size + this.#unowned} in flight`,
+      `${this.#operations.size} in flight`,
       counted(this.#operations.referenced, 'keeps the process alive', 'keep the process alive'),
       `submitted ${this.#operations.submitted}`,
       `completed ${this.#operations.completed}`,
@@ -112,7 +85,7 @@ export class Loop extends LoopResources {
    * call itself, and nothing else is queued.
    */
   get isQuiet(): boolean {
-    return (this.quiet || this.executor.completesAtOnce) && this.queues.sqReady === 0;
+    return (this.#turns.quiet || this.executor.completesAtOnce) && this.queues.sqReady === 0;
   }
 
   /** Whether `close()` has been called. */
@@ -127,13 +100,13 @@ export class Loop extends LoopResources {
 
   /** @internal How many operations in flight may wait for an eventfd, as those of users may: see WakeUp. */
   get eventfdWaits(): number {
-    return this.#eventfdWaits;
+    return this.#operations.eventfdWaits;
   }
 
   /** @internal */
   set eventfdWaits(count: number) {
     assert(count >= 0, 'More operations have stopped to wait for an eventfd than waited');
-    this.#eventfdWaits = count;
+    this.#operations.eventfdWaits = count;
   }
 
   // --- Starting and cancelling operations ---------------------------------------------------------
@@ -154,7 +127,7 @@ export class Loop extends LoopResources {
   /** Notes what is started for those who look at it. */
   #note(operation: Operation, start: (operation: Operation, key: number) => unknown): void {
     if (tracing) traceStart(operation);
-    if (keepsStacks) noteStack(operation, this.#reaping, start);
+    if (keepsStacks) noteStack(operation, this.#turns.reaping, start);
   }
 
   /** @internal Sees to it that the next `count` entries go in together: a chain must not be cut. */
@@ -165,7 +138,7 @@ export class Loop extends LoopResources {
   /** @internal An entry whose completion is only counted. */
   startUnowned(): Sqe {
     const sqe = this.#entry();
-    this.#unowned++;
+    this.#operations.unowned++;
     return sqe.userDataWords(UNOWNED, 0);
   }
 
@@ -173,7 +146,7 @@ export class Loop extends LoopResources {
   installFile(index: number): number {
     const fd = this.executor.installFile(index, UNOWNED, INSTALLED);
     if (fd === EAGAIN) return fd;
-    this.#unowned++;
+    this.#operations.unowned++;
     this.#scheduler.wake();
     return fd;
   }
@@ -185,19 +158,14 @@ export class Loop extends LoopResources {
    */
   expect(operation: Operation, key: number): void {
     if (this.#closing) throw closedError('The loop');
-    assert(operation.slot === -1, 'An operation was started while it is in flight');
-    this.#operations.add(operation);
-    this.#expected.set(key, operation);
+    this.#operations.expect(operation, key);
     if (watched) this.#note(operation, this.expect);
     this.#scheduler.wake();
   }
 
   /** @internal Completes at once what `expect` has put in flight. Who notifies it later is not heard. */
   settleExpected(key: number, res: number): void {
-    const operation = this.#expected.get(key);
-    if (operation === undefined) return;
-    this.#expected.delete(key);
-    this.onCqe(operation.slot, this.#operations.slots.generation(operation.slot), res, 0);
+    this.#operations.settleExpected(key, res);
     // It may have been all that kept the process alive.
     this.#scheduler.wake();
   }
@@ -221,19 +189,11 @@ export class Loop extends LoopResources {
     return this.queues.getSqe()!;
   }
 
-  /**
-   * The queue is full: submit now. Completions are reaped only if the kernel waits for that. What awaits them
-   * runs before anything else does, and would start more: the thread might never look at its timers again.
-   */
   #makeRoom(count: number): void {
-    for (let tries = 0; tries < 1000; tries++) {
-      this.queues.submitAndGetEvents();
-      if (this.queues.sqSpaceLeft >= count) return;
-      this.#reap();
+    makeRoom(this.queues, count, () => {
+      this.#turns.reap();
       if (this.#closed) throw closedError('The loop');
-      if (this.queues.sqSpaceLeft >= count) return;
-    }
-    throw new UasyncError('ERR_QUEUE_FULL', 'The kernel takes no more submissions');
+    });
   }
 
   /**
@@ -287,96 +247,12 @@ export class Loop extends LoopResources {
     if (this.#operations.setReferenced(operation, referenced)) this.#scheduler.wake();
   }
 
-  /** @internal Whether anything is in flight. */
-  get busy(): boolean {
-    return this.#operations.size !== 0 || this.#unowned !== 0;
-  }
-
   /** @internal Completions delivered so far. */
   get completed(): number {
     return this.#operations.completed;
   }
 
-  /** @internal Whether little has just completed. */
-  get quiet(): boolean {
-    return this.#reaped <= FEW;
-  }
-
-  /** @internal Whether operations in flight keep the process alive. */
-  get alive(): boolean {
-    return this.#operations.referenced > 0;
-  }
-
   // --- Turns --------------------------------------------------------------------------------------
-
-  /**
-   * @internal Submits what is queued, and reaps if that was little, if operations that complete at once are
-   * in flight, or if `reap` asks for it. Returns whether completions were left in the queue.
-   */
-  turn(reap: boolean): boolean {
-    if (this.#closed) return false;
-    this.#turns++;
-    if (reap) this.inline.refill();
-    if (tracing) traceStarts();
-    if (!this.#callbacks.isEmpty) this.#callbacks.run();
-    if (this.#closed) return false;
-    const queued = this.queues.sqReady;
-    const { completesAtOnce } = this.executor;
-    if (queued !== 0 || (reap && this.#hidden && (completesAtOnce || this.queues.cqReady === 0)))
-      this.queues.submitAndGetEvents(reap);
-    if (reap || completesAtOnce || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.#reap();
-    if (this.#closed) return false;
-    if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
-    // From an immediate they are delivered right after this.
-    if (!reap && !this.#deliveries.empty) return true;
-    // What the kernel would not take (EAGAIN, EBUSY) is tried again.
-    return this.queues.cqReady !== 0 || this.queues.sqReady !== 0 || this.queues.cqHasOverflow;
-  }
-
-  /** Whether completions become ready by a system call. */
-  get #hidden(): boolean {
-    return this.queues.taskWorkPending || this.queues.cqHasOverflow;
-  }
-
-  /** What waits for room in the queue is for the next turn: the peers may send faster than it is dealt with. */
-  #reap(): number {
-    const outer = this.#reaping;
-    this.#reaping = true;
-    try {
-      return this.queues.reapQueue(this);
-    } finally {
-      this.#reaping = outer;
-    }
-  }
-
-  /** @internal A completion. */
-  onCqe(low: number, high: number, res: number, flags: number): void {
-    if (low === UNOWNED) {
-      assert(this.#unowned > 0, 'An entry has completed that was not in flight');
-      this.#unowned--;
-      return;
-    }
-    if (low === FOREIGN) {
-      this.settleExpected(high, res);
-      return;
-    }
-    const operation = this.#operations.completing(low, high);
-    if (operation === undefined) return;
-    const more = hasMore(flags);
-    if (tracing) traceEnd(operation, low, res, more);
-    if (!more) this.#operations.remove(operation);
-    try {
-      operation.complete(res, flags);
-    } catch (error) {
-      throwLater(error);
-    }
-  }
-
-  #settleIdle(): void {
-    const idle = this.#idle;
-    this.#idle = [];
-    for (const resolve of idle) resolve();
-  }
 
   /** Calls `callback` in the loop's next turn, in the order of the calls, in the async context of the call. */
   callSoon(callback: () => void): void {
@@ -388,25 +264,15 @@ export class Loop extends LoopResources {
   /** @internal The same for what is not the user's: in any async context. */
   soon(callback: () => void): void {
     if (this.#closed) throw closedError('The loop');
-    this.#callbacks.add(callback);
+    this.#turns.callbacks.add(callback);
     this.#scheduler.wake();
   }
 
   /** @internal Has `delivery` made from an immediate, after those that wait already. */
   deliver(delivery: Delivery): void {
-    this.#deliveries.push(delivery);
+    this.#turns.deliveries.push(delivery);
     // While completions are reaped the turn sees it.
-    if (!this.#reaping) this.#scheduler.wakeLater();
-  }
-
-  /** @internal */
-  get undelivered(): boolean {
-    return !this.#deliveries.empty;
-  }
-
-  /** @internal From an immediate only: delivers what waits. */
-  runDeliveries(): void {
-    this.#deliveries.run();
+    if (!this.#turns.reaping) this.#scheduler.wakeLater();
   }
 
   /**
@@ -416,7 +282,7 @@ export class Loop extends LoopResources {
   poll(): number {
     if (this.#closed) throw closedError('The loop');
     const before = this.#operations.completed;
-    if (this.turn(true) || this.undelivered) this.#scheduler.wakeLater();
+    if (this.#turns.turn(true) || !this.#turns.deliveries.empty) this.#scheduler.wakeLater();
     return this.#operations.completed - before;
   }
 
@@ -426,10 +292,10 @@ export class Loop extends LoopResources {
    */
   async run(): Promise<void> {
     do {
-      if (this.alive) await new Promise<void>(resolve => this.#idle.push(resolve));
+      await this.#turns.untilIdle();
       // What awaited the last operation now runs, and may start others.
       await new Promise(resolve => setImmediate(resolve));
-    } while (this.alive);
+    } while (this.#turns.alive);
   }
 
   /**
@@ -444,13 +310,13 @@ export class Loop extends LoopResources {
   /** Counters, as they are now. */
   stats(): LoopStats {
     return {
-      inFlight: this.#operations.size + this.#unowned,
+      inFlight: this.#operations.size,
       referenced: this.#operations.referenced,
       submitted: this.#operations.submitted,
       completed: this.#operations.completed,
       stale: this.#operations.stale,
       enters: this.queues.enters,
-      turns: this.#turns,
+      turns: this.#turns.count,
       overflow: this.#closed ? 0 : this.queues.cqDropped,
       blocks: sumOf([this.blocks, this.fixedBlocks, this.leasedBlocks].map(pool => pool.stats())),
     };
@@ -471,16 +337,16 @@ export class Loop extends LoopResources {
     if (this.#closing) return;
     this.#closing = true;
     this.inline.end();
-    for (const key of [...this.#expected.keys()]) this.settleExpected(key, ECANCELED);
+    this.#operations.settleAllExpected(ECANCELED);
     this.blocks.close();
-    const done = this.#cancelAll();
+    const done = cancelAll(this, this.executor, this.#operations);
     this.#closed = true;
+    this.#turns.close();
     this.#scheduler.close();
     if (done) for (const callback of this.#onClose) callback();
     this.executor.close();
     if (done) this.#unmap();
-    else this.#abandon();
-    this.#settleIdle();
+    else abandon(this.executor, this.#operations, () => this.#unmap());
   }
 
   #unmap(): void {
@@ -488,30 +354,5 @@ export class Loop extends LoopResources {
     this.blocks.unmap();
     this.fixedBlocks.unmap(false);
     this.leasedBlocks.unmap(true);
-  }
-
-  /** The kernel may still write for an operation that cannot be cancelled: its memory is left mapped. */
-  #abandon(): void {
-    this.executor.whenBack(() => {
-      unfinished.delete(this);
-      this.#unmap();
-    });
-    const operations = [...this.#operations.slots.values()];
-    unfinished.set(this, operations);
-    for (const operation of operations) {
-      this.onCqe(operation.slot, this.#operations.slots.generation(operation.slot), ECANCELED, 0);
-    }
-  }
-
-  #cancelAll(): boolean {
-    const CLOSE_WAIT_MS = 1000;
-    const end = now() + CLOSE_WAIT_MS;
-    do {
-      if (!this.busy && this.queues.sqReady === 0) return true;
-      this.startUnowned().cancelAny(abi.ASYNC_CANCEL_ALL);
-      this.queues.submitAndWaitTimeout(2, 10);
-      this.queues.reapQueue(this);
-    } while (now() < end && this.executor.elsewhere === 0);
-    return !this.busy;
   }
 }

@@ -1,14 +1,34 @@
 import { assert } from '../ring/assert.js';
+import type { CqeSink } from '../ring/cqe.js';
 import { Slots } from '../ring/slots.js';
+import { hasMore } from './completion.js';
 import type { Operation } from './operation.js';
+import { traceEnd, tracing } from './trace.js';
+import { throwLater } from './uncaught.js';
 
-/** The operations in flight on a loop, in slots that their user_data names, and how many they are of each kind. */
-export class OperationTable {
+/** user_data of entries whose completion is only counted. */
+export const UNOWNED = -1;
+/** The upper half of the user_data of those that open a descriptor, which is 0 in others. */
+export const INSTALLED = 1;
+/** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
+export const FOREIGN = -2;
+
+/**
+ * What is in flight on a loop: operations, in slots that their user_data names, and entries that are only counted.
+ * Completions come in here.
+ */
+export class OperationTable implements CqeSink {
   readonly slots = new Slots<Operation>();
-  /** Those that keep the process alive. */
+  /** Operations that another thread completes, by their keys. */
+  readonly #expected = new Map<number, Operation>();
+  /** Entries in flight whose completion is only counted. */
+  unowned = 0;
+  /** Operations that keep the process alive. */
   referenced = 0;
   /** Those that are likely to complete while they are submitted. */
   eager = 0;
+  /** Those that may wait for an eventfd. */
+  eventfdWaits = 0;
   /** Started, in total. */
   submitted = 0;
   /** Completions delivered, in total. */
@@ -16,11 +36,12 @@ export class OperationTable {
   /** Completions that found their operation gone, in total. */
   stale = 0;
 
+  /** What is in flight. */
   get size(): number {
-    return this.slots.size;
+    return this.slots.size + this.unowned;
   }
 
-  /** Puts an operation in flight that is not; its slot. */
+  /** Puts an operation in flight; its slot. */
   add(operation: Operation): number {
     const slot = this.slots.add(operation);
     operation.slot = slot;
@@ -30,16 +51,58 @@ export class OperationTable {
     return slot;
   }
 
-  /** The operation that a completion is for, undefined if it is gone. */
-  completing(slot: number, generation: number): Operation | undefined {
-    const operation = this.slots.get(slot, generation);
-    if (operation === undefined) this.stale++;
-    else this.completed++;
-    return operation;
+  /** Puts one in flight that no entry stands for. */
+  expect(operation: Operation, key: number): void {
+    assert(operation.slot === -1, 'An operation was started while it is in flight');
+    this.add(operation);
+    this.#expected.set(key, operation);
+  }
+
+  /** Completes it, if it is in flight still. */
+  settleExpected(key: number, res: number): void {
+    const operation = this.#expected.get(key);
+    if (operation === undefined) return;
+    this.#expected.delete(key);
+    this.settle(operation, res);
+  }
+
+  settleAllExpected(res: number): void {
+    for (const key of [...this.#expected.keys()]) this.settleExpected(key, res);
+  }
+
+  /** Completes an operation in flight for which no completion comes. */
+  settle(operation: Operation, res: number): void {
+    this.onCqe(operation.slot, this.slots.generation(operation.slot), res, 0);
+  }
+
+  onCqe(low: number, high: number, res: number, flags: number): void {
+    if (low === UNOWNED) {
+      assert(this.unowned > 0, 'An entry has completed that was not in flight');
+      this.unowned--;
+      return;
+    }
+    if (low === FOREIGN) {
+      this.settleExpected(high, res);
+      return;
+    }
+    const operation = this.slots.get(low, high);
+    if (operation === undefined) {
+      this.stale++;
+      return;
+    }
+    this.completed++;
+    const more = hasMore(flags);
+    if (tracing) traceEnd(operation, low, res, more);
+    if (!more) this.#remove(operation);
+    try {
+      operation.complete(res, flags);
+    } catch (error) {
+      throwLater(error);
+    }
   }
 
   /** The last completion of an operation has come: its slot is free. */
-  remove(operation: Operation): void {
+  #remove(operation: Operation): void {
     this.slots.remove(operation.slot);
     operation.slot = -1;
     if (operation.referenced) this.referenced--;

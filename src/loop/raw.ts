@@ -1,4 +1,5 @@
 import { nameOf } from '../ring/op-names.js';
+import { opOf } from '../ring/sqe/draft.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { AbortableOperation, signalOf, throwIfAborted } from './abort.js';
 import { hasMore } from './completion.js';
@@ -19,7 +20,7 @@ class RawOperation extends AbortableOperation<number> {
   /** Starts what `draft` holds. */
   run(draft: Sqe, signal: AbortSignal | undefined): Promise<number> {
     startDraft(this, draft);
-    this.#opcode = draft.words[0]! & 0xff;
+    this.#opcode = opOf(draft);
     this.kept = draft.kept;
     const promise = this.promise();
     this.watch(signal);

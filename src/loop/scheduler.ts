@@ -1,25 +1,6 @@
 import type { WakeUp } from './backend.js';
 import { clearImmediate, nextTick, now, setImmediate } from './real-timers.js';
-
-/** What the scheduler drives. */
-interface Turning {
-  /** Submits, perhaps reaps; returns whether completions are left to reap. */
-  turn(reap: boolean): boolean;
-  /** Whether little has just completed, so that not much more will be queued in this burst. */
-  readonly quiet: boolean;
-  /** Completions so far. */
-  readonly completed: number;
-  /** Whether anything is in flight. */
-  readonly busy: boolean;
-  /** How many operations in flight may wait for an eventfd. */
-  readonly eventfdWaits: number;
-  /** Whether the process must not end. */
-  readonly alive: boolean;
-  /** Whether code outside waits for completions that have been reaped. */
-  readonly undelivered: boolean;
-  /** Tells it. */
-  runDeliveries(): void;
-}
+import type { Turns } from './turns.js';
 
 /**
  * After this many turns in a row without libuv's loop, the next turn goes through `setImmediate`, so that
@@ -48,7 +29,7 @@ const RESOLVED = Promise.resolve();
  * for a while after each completion, and the thread looks at everything again and again instead.
  */
 export class Scheduler {
-  readonly #loop: Turning;
+  readonly #turns: Turns;
   readonly #wakeUp: WakeUp;
   #referenced = false;
   #tickQueued = false;
@@ -71,8 +52,8 @@ export class Scheduler {
   #settling = false;
 
   /** @param busyPoll in microseconds. */
-  constructor(wakeUp: WakeUp, loop: Turning, busyPoll: number) {
-    this.#loop = loop;
+  constructor(wakeUp: WakeUp, turns: Turns, busyPoll: number) {
+    this.#turns = turns;
     this.#busyPoll = busyPoll / 1000;
     this.#wakeUp = wakeUp;
   }
@@ -86,7 +67,7 @@ export class Scheduler {
     }
     this.#tickQueued = true;
     if (this.#burst >= BURST_MAX) this.wakeLater();
-    else if (this.#loop.quiet) void RESOLVED.then(this.#onTick);
+    else if (this.#turns.quiet) void RESOLVED.then(this.#onTick);
     else nextTick(this.#onTick);
   }
 
@@ -116,7 +97,7 @@ export class Scheduler {
     else if (turns % TIMED_EVERY === TIMED_FROM + 1 && now() > this.#burstEnd) {
       this.#burst = BURST_MAX;
     }
-    const { alive } = this.#loop;
+    const { alive } = this.#turns;
     if (alive && !this.#referenced) this.#setReferenced(true);
     // Letting the process go waits for an immediate, as most pauses are short.
     if (alive !== this.#referenced) this.wakeLater();
@@ -130,12 +111,12 @@ export class Scheduler {
     this.#wakeUp.disarm();
     if (this.#burst >= BURST_MAX) this.#tickQueued = false;
     this.#burst = 0;
-    const { completed } = this.#loop;
+    const { completed } = this.#turns;
     this.#turn(true);
-    if (this.#loop.undelivered) this.#deliver();
-    if (this.#loop.alive !== this.#referenced) this.#setReferenced(!this.#referenced);
+    if (!this.#turns.deliveries.empty) this.#deliver();
+    if (this.#turns.alive !== this.#referenced) this.#setReferenced(!this.#referenced);
     // What was awaited runs before we get ready to sleep: an answer is on its way the sooner.
-    if (this.#loop.completed !== completed) void RESOLVED.then(this.#onSettled);
+    if (this.#turns.completed !== completed) void RESOLVED.then(this.#onSettled);
     else this.#await();
   };
 
@@ -163,12 +144,12 @@ export class Scheduler {
     let done = false;
     this.#delivering = true;
     try {
-      this.#loop.runDeliveries();
+      this.#turns.deliveries.run();
       done = true;
     } finally {
       this.#delivering = false;
       // After an exception the next immediate goes on.
-      if (!done || this.#loop.undelivered) this.wakeLater();
+      if (!done || !this.#turns.deliveries.empty) this.wakeLater();
       if (this.#queuedMeanwhile) {
         this.#queuedMeanwhile = false;
         if (!this.#closed) this.#turn(false);
@@ -180,7 +161,7 @@ export class Scheduler {
   #turn(reap: boolean): void {
     let left = true;
     try {
-      left = this.#loop.turn(reap);
+      left = this.#turns.turn(reap);
     } finally {
       if (left) this.wakeLater();
     }
@@ -188,10 +169,10 @@ export class Scheduler {
 
   /** Sleep until something happens, if something can. */
   #await(): void {
-    if (this.#closed || this.#urgent || !this.#loop.busy) return;
+    if (this.#closed || this.#urgent || !this.#turns.busy) return;
     // It must not keep the process alive for what is unreferenced.
-    const expecting = this.#busyPoll !== 0 && this.#loop.alive && this.#isExpecting();
-    if (expecting || !this.#wakeUp.arm(this.#loop.eventfdWaits !== 0)) {
+    const expecting = this.#busyPoll !== 0 && this.#turns.alive && this.#isExpecting();
+    if (expecting || !this.#wakeUp.arm(this.#turns.eventfdWaits !== 0)) {
       this.wakeLater();
       return;
     }
@@ -202,7 +183,7 @@ export class Scheduler {
   /** Whether something has completed so recently that to sleep would be too slow. */
   #isExpecting(): boolean {
     const time = now();
-    const { completed } = this.#loop;
+    const { completed } = this.#turns;
     if (completed === this.#seen) return time < this.#busyEnd;
     this.#seen = completed;
     this.#busyEnd = time + this.#busyPoll;

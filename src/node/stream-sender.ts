@@ -1,11 +1,12 @@
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
+import { sentYielding, startSend } from '../net/socket/block-send.js';
 import { Queue, type Queued } from '../net/socket/queue.js';
-import { EAGAIN, ECANCELED, EINTR, isCancelled } from '../ring/errno.js';
+import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { POLLOUT } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, SHUT_WR } from '../ring/sqe/sockets.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from '../ring/sqe/sockets.js';
 import { Flusher } from './flusher.js';
 import type { RequestDone } from './request-done.js';
 import type { StreamHandle } from './stream-handle.js';
@@ -214,9 +215,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   #start(): void {
     const block = this.#flying!;
     this.#yielding = false;
-    this.loop
-      .start(this)
-      .sendAt(this.#handle.fd, block.address + this.#from, this.#to - this.#from, MSG_NOSIGNAL | MSG_WAITALL);
+    startSend(this, this.#handle.fd, block.address + this.#from, this.#to - this.#from, false);
   }
 
   /** A block with bytes that wait; null if none do, or there is no memory. */
@@ -277,7 +276,7 @@ export class StreamSender extends Operation implements BlockWaiter {
       else this.#settle();
       return;
     }
-    if (this.#yielding && this.error === 0 && isCancelled(res)) res = 0;
+    if (this.#yielding && this.error === 0) res = sentYielding(res);
     if (res >= 0 && this.#flying !== null) {
       this.unsent -= res;
       this.#from += res;

@@ -9,7 +9,7 @@ export { eventfd } from './eventfd.js';
 export * from './flags.js';
 export { Message, type MessageOptions, MSG_CMSG_CLOEXEC, type ReceivedMessage } from './message.js';
 export { type Probe, probe, type Query, query } from './probe.js';
-export type { Restriction, SyncCancelTarget } from './registrations.js';
+export type { Restriction } from './registrations.js';
 export { Ring } from './ring.js';
 export { sendMessage } from './send-message.js';
 export type { RingOptions } from './setup.js';
@@ -67,4 +67,5 @@ export {
   WNOHANG,
 } from './sqe/system.js';
 export { STATX } from './structs.js';
+export type { SyncCancelTarget } from './sync-cancel.js';
 export { WaitRegion } from './wait-region.js';

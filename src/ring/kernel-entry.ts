@@ -2,19 +2,25 @@ import * as abi from './abi.js';
 import { EAGAIN, EBUSY, EINTR, EOPNOTSUPP, ETIME } from './errno.js';
 import { systemError } from './errors.js';
 import type { RingHandle } from './ring-handle.js';
+import type { Scratch } from './scratch.js';
 import { GETEVENTS_ARG, REG_WAIT } from './structs.js';
 import type { SubmissionQueue } from './submission-queue.js';
 
-/** io_uring_enter(2): submitting and waiting, and what its failures mean. */
+/**
+ * io_uring_enter(2): submitting and waiting, and what its failures mean. What entries pointed at in scratch memory has
+ * been copied once the kernel has consumed them all, and is taken back.
+ */
 export class KernelEntry {
   readonly #handle: RingHandle;
   readonly #flags: number;
+  readonly #scratch: Scratch;
   readonly #arg = Buffer.alloc(GETEVENTS_ARG.size);
 
   /** @param flags the ring's SETUP_ flags. */
-  constructor(handle: RingHandle, flags: number) {
+  constructor(handle: RingHandle, flags: number, scratch: Scratch) {
     this.#handle = handle;
     this.#flags = flags;
+    this.#scratch = scratch;
   }
 
   /** Gives the kernel published entries, and may wait; returns how many it took. */
@@ -23,22 +29,22 @@ export class KernelEntry {
     if (this.#flags & abi.SETUP_SQPOLL) {
       // The kernel's thread takes the entries; it only has to be awake.
       flags |= this.#wakeFlag(sq, toSubmit);
-      if (flags === 0) return toSubmit;
+      if (flags === 0) return this.#taken(sq, toSubmit);
     } else if (toSubmit === 0 && !getEvents) {
-      return 0;
+      return this.#taken(sq, 0);
     }
     for (;;) {
       const taken = this.#handle.enter(toSubmit, waitNr, flags);
-      if (taken >= 0) return taken;
+      if (taken >= 0) return this.#taken(sq, taken);
       if (taken === EINTR && waitNr > 0) continue;
-      if (taken === EINTR || taken === EAGAIN || taken === EBUSY) return 0;
+      if (taken === EINTR || taken === EAGAIN || taken === EBUSY) return this.#taken(sq, 0);
       throw systemError(taken, 'io_uring_enter');
     }
   }
 
   /** The same without waiting; one of the entries closes a descriptor that this worker would close when it ends. */
-  enterClosing(toSubmit: number, fd: number): number {
-    return taken(this.#handle.enterClosing(toSubmit, abi.ENTER_GETEVENTS, fd));
+  enterClosing(sq: SubmissionQueue, toSubmit: number, fd: number): number {
+    return this.#limited(sq, this.#handle.enterClosing(toSubmit, abi.ENTER_GETEVENTS, fd));
   }
 
   /** The same with a limit: `timespec` is an address, `minWait` microseconds. */
@@ -53,14 +59,17 @@ export class KernelEntry {
     arg.writeUInt32LE(minWait, GETEVENTS_ARG.min_wait_usec);
     arg.writeBigUInt64LE(BigInt(timespec), GETEVENTS_ARG.ts);
     const flags = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | this.#wakeFlag(sq, toSubmit);
-    return taken(this.#handle.enterArg(toSubmit, waitNr, flags, arg));
+    return this.#limited(sq, this.#handle.enterArg(toSubmit, waitNr, flags, arg));
   }
 
   /** The same on the terms of entry `index` of the wait region. */
   enterByRegion(sq: SubmissionQueue, toSubmit: number, waitNr: number, index: number): number {
     const wait = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | abi.ENTER_EXT_ARG_REG;
     const flags = wait | this.#wakeFlag(sq, toSubmit);
-    return taken(this.#handle.enter(toSubmit, waitNr, flags, index * REG_WAIT.size, REG_WAIT.size));
+    return this.#limited(
+      sq,
+      this.#handle.enter(toSubmit, waitNr, flags, index * REG_WAIT.size, REG_WAIT.size),
+    );
   }
 
   #wakeFlag(sq: SubmissionQueue, toSubmit: number): number {
@@ -69,9 +78,23 @@ export class KernelEntry {
   }
 
   /** Waits until the SQPOLL thread has made room. */
-  waitForRoom(): void {
+  waitForRoom(sq: SubmissionQueue): void {
     const failed = this.#handle.enter(0, 0, abi.ENTER_SQ_WAIT);
     if (failed < 0 && failed !== EINTR) throw systemError(failed, 'io_uring_enter');
+    this.#taken(sq, 0);
+  }
+
+  /** What a wait that may run out has taken. */
+  #limited(sq: SubmissionQueue, result: number): number {
+    if (result >= 0) return this.#taken(sq, result);
+    if (result === ETIME || result === EINTR || result === EAGAIN || result === EBUSY)
+      return this.#taken(sq, 0);
+    throw systemError(result, 'io_uring_enter');
+  }
+
+  #taken(sq: SubmissionQueue, count: number): number {
+    if (sq.look() === 0) this.#scratch.reset();
+    return count;
   }
 
   /** Whether every wait counts as iowait from now on. @param features the kernel's FEAT_ flags. */
@@ -79,11 +102,4 @@ export class KernelEntry {
     if (!(features & abi.FEAT_NO_IOWAIT)) throw systemError(EOPNOTSUPP, 'io_uring_set_iowait');
     this.#handle.setIowait(enabled);
   }
-}
-
-/** What a wait that may run out has taken. */
-function taken(result: number): number {
-  if (result >= 0) return result;
-  if (result === ETIME || result === EINTR || result === EAGAIN || result === EBUSY) return 0;
-  throw systemError(result, 'io_uring_enter');
 }

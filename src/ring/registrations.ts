@@ -1,19 +1,10 @@
 import * as abi from './abi.js';
 import { pinnedAddressOf } from './address.js';
-import {
-  checkArray,
-  checkBytes,
-  checkDuration,
-  checkFd,
-  checkInt,
-  checkObject,
-  checkU32,
-  checkU64,
-} from './check.js';
+import { checkArray, checkBytes, checkFd, checkInt, checkObject, checkU32, checkU64 } from './check.js';
 import { argTypeError, closedError, stateError, systemError } from './errors.js';
-import { checkOptions, optionNames } from './options.js';
 import type { Pins } from './pins.js';
 import * as structs from './structs.js';
+import { type SyncCancelTarget, syncCancelReg } from './sync-cancel.js';
 
 const FILES_MAX = 1 << 20;
 const BUFFERS_MAX = 1 << 14;
@@ -25,28 +16,6 @@ export interface Restriction {
   /** A REGISTER_ value, an OP_ value or SQE_ flags, as the kind says. */
   value: number;
 }
-
-/** What `syncCancel` cancels. */
-export interface SyncCancelTarget {
-  /** The user_data of the operation. */
-  userData?: number | bigint | undefined;
-  /** The descriptor that the operations use. */
-  fd?: number | undefined;
-  /** An OP_ value, 6.6. */
-  op?: number | undefined;
-  /** More ASYNC_CANCEL_ flags, for instance ASYNC_CANCEL_ALL. */
-  flags?: number | undefined;
-  /** Milliseconds to wait for what cannot be cancelled at once; without it there is no limit. */
-  timeout?: number | undefined;
-}
-
-const CANCEL_TARGET = optionNames<SyncCancelTarget>({
-  userData: true,
-  fd: true,
-  op: true,
-  flags: true,
-  timeout: true,
-});
 
 /**
  * What a ring can be told beside its entries: io_uring_register(2), a method for each registration. Every
@@ -358,24 +327,7 @@ export abstract class Registrations {
    * nothing matches, ETIME when the time was up. io_uring_register_sync_cancel(3), 6.0
    */
   syncCancel(target: SyncCancelTarget): number {
-    checkOptions(target, CANCEL_TARGET, 'target');
-    const { userData, fd, op, timeout } = target;
-    let flags = checkU32('target.flags', target.flags ?? 0);
-    const reg = Buffer.alloc(structs.SYNC_CANCEL_REG.size);
-    const fields = structs.SYNC_CANCEL_REG;
-    reg.writeBigUInt64LE(checkU64('target.userData', userData ?? 0), fields.addr);
-    reg.writeInt32LE(fd === undefined ? -1 : checkFd(fd), fields.fd);
-    if (fd !== undefined) flags |= abi.ASYNC_CANCEL_FD;
-    if (op !== undefined) {
-      flags |= abi.ASYNC_CANCEL_OP;
-      reg.writeUInt8(checkInt('target.op', op, 0, 255), fields.opcode);
-    }
-    reg.writeUInt32LE(flags >>> 0, fields.flags);
-    const ms = timeout === undefined ? undefined : checkDuration('target.timeout', timeout);
-    const seconds = ms === undefined ? -1 : Math.floor(ms / 1000);
-    const nanoseconds = ms === undefined ? -1 : Math.floor((ms - seconds * 1000) * 1e6);
-    reg.writeBigInt64LE(BigInt(seconds), fields.timeout);
-    reg.writeBigInt64LE(BigInt(nanoseconds), fields.timeout + 8);
+    const reg = syncCancelReg(target);
     const result = this.register(abi.REGISTER_SYNC_CANCEL, reg, 1);
     if (result < 0) throw systemError(result, 'io_uring_register');
     return result;

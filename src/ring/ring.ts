@@ -13,9 +13,9 @@ import { holdRing, releaseRing } from './open-rings.js';
 import { Pins } from './pins.js';
 import { Registrations } from './registrations.js';
 import { RingHandle } from './ring-handle.js';
-import { RingMemory } from './ring-memory.js';
+import type { RingMemory } from './ring-memory.js';
 import { Scratch } from './scratch.js';
-import { type RingOptions, resizeParams, setupRing } from './setup.js';
+import { type RingOptions, resizedMemory, resizeParams, setupRing } from './setup.js';
 import { Sqe } from './sqe/index.js';
 import { PARAMS } from './structs.js';
 import { SubmissionQueue } from './submission-queue.js';
@@ -40,8 +40,6 @@ export class Ring extends Registrations {
   cq: CompletionQueue;
   /** @internal What entries point at until they are submitted. */
   readonly scratch = new Scratch();
-  /** @internal While above 0, scratch memory is not taken back: an entry is being prepared elsewhere. */
-  scratchHolds = 0;
   /** @internal null where the owner keeps buffers alive itself. */
   readonly pins: Pins | null;
   readonly #sqe: Sqe;
@@ -60,7 +58,7 @@ export class Ring extends Registrations {
     this.features = params.readUInt32LE(PARAMS.features);
     this.#handle = new RingHandle(fd, this.flags, this.features);
     holdRing(this);
-    this.#kernel = new KernelEntry(this.#handle, this.flags);
+    this.#kernel = new KernelEntry(this.#handle, this.flags, this.scratch);
     this.pins = keepBuffers ? new Pins() : null;
     this.#memory = memory;
     this.#sqe = new Sqe(this.scratch);
@@ -159,7 +157,7 @@ export class Ring extends Registrations {
   submit(waitNr = 0): number {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);
     this.#assertOpen();
-    return this.#enter(this.#sq.publish(), waitNr, waitNr > 0);
+    return this.#kernel.enter(this.#sq, this.#sq.publish(), waitNr, waitNr > 0);
   }
 
   /**
@@ -168,7 +166,7 @@ export class Ring extends Registrations {
    */
   submitAndGetEvents(): number {
     this.#assertOpen();
-    return this.#enter(this.#sq.publish(), 0, true);
+    return this.#kernel.enter(this.#sq, this.#sq.publish(), 0, true);
   }
 
   /**
@@ -189,8 +187,7 @@ export class Ring extends Registrations {
 
   /** @internal As `submitAndGetEvents()`; one of the entries closes a descriptor that this worker would close. */
   submitClosing(fd: number): void {
-    this.#kernel.enterClosing(this.#sq.publish(), fd);
-    this.#recycleScratch();
+    this.#kernel.enterClosing(this.#sq, this.#sq.publish(), fd);
   }
 
   /**
@@ -205,9 +202,7 @@ export class Ring extends Registrations {
     this.#assertOpen();
     const sq = this.#sq;
     const toSubmit = sq.publish();
-    const taken = this.#kernel.enterUntil(sq, toSubmit, waitNr, this.#sqe.timespec(timeoutMs), minWait);
-    this.#recycleScratch();
-    return taken;
+    return this.#kernel.enterUntil(sq, toSubmit, waitNr, this.#sqe.timespec(timeoutMs), minWait);
   }
 
   /**
@@ -218,15 +213,7 @@ export class Ring extends Registrations {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);
     checkInt('index', index, 0, 0xffff);
     this.#assertOpen();
-    const taken = this.#kernel.enterByRegion(this.#sq, this.#sq.publish(), waitNr, index);
-    this.#recycleScratch();
-    return taken;
-  }
-
-  #enter(toSubmit: number, waitNr: number, getEvents: boolean): number {
-    const taken = this.#kernel.enter(this.#sq, toSubmit, waitNr, getEvents);
-    this.#recycleScratch();
-    return taken;
+    return this.#kernel.enterByRegion(this.#sq, this.#sq.publish(), waitNr, index);
   }
 
   /**
@@ -236,19 +223,13 @@ export class Ring extends Registrations {
   sqringWait(): void {
     this.#assertOpen();
     if (!(this.flags & abi.SETUP_SQPOLL) || this.sqSpaceLeft > 0) return;
-    this.#kernel.waitForRoom();
-    this.#recycleScratch();
+    this.#kernel.waitForRoom(this.#sq);
   }
 
   /** Whether waits count as iowait, as they do at first. io_uring_set_iowait(3), 6.15 */
   setIowait(enabled: boolean): void {
     this.#assertOpen();
     this.#kernel.setIowait(enabled, this.features);
-  }
-
-  /** What scratch memory holds has been copied once the queue is consumed. */
-  #recycleScratch(): void {
-    if (this.#sq.look() === 0 && this.scratchHolds === 0) this.scratch.reset();
   }
 
   // --- Completion -------------------------------------------------------------------------------
@@ -313,7 +294,7 @@ export class Ring extends Registrations {
 
   /** @internal */
   getEvents(waitNr: number): void {
-    this.#enter(0, waitNr, true);
+    this.#kernel.enter(this.#sq, 0, waitNr, true);
   }
 
   /** Whether work waits for a system call of this thread. SETUP_TASKRUN_FLAG, 5.19 */
@@ -372,16 +353,8 @@ export class Ring extends Registrations {
     if (this.flags & abi.SETUP_NO_MMAP) throw systemError(EINVAL, 'io_uring_register');
     this.#sq.publish();
     this.cq.publish();
-    const failed = this.register(abi.REGISTER_RESIZE_RINGS, params, 1);
-    if (failed < 0) throw systemError(failed, 'io_uring_register');
-    params.writeUInt32LE(this.features, PARAMS.features);
     const old = this.#memory;
-    try {
-      this.#memory = RingMemory.mapped(this.fd, params);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    this.#memory = resizedMemory(this, params);
     this.#sq.retire();
     this.cq.retire();
     this.#sq = new SubmissionQueue(this.#memory, params, this.flags, this.#sqe, this.pins);

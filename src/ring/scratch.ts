@@ -26,6 +26,8 @@ export class Scratch {
   /** The chunk that the last `alloc` came from; `start` is where in it. */
   bytes: Buffer = this.#chunks[0]!.bytes;
   start = 0;
+  /** While above 0 nothing is taken back: an entry is being prepared outside the queue. */
+  holds = 0;
 
   /** Reserves up to 64 KiB, 8-byte aligned, at `bytes[start]`; returns the address. Contents are stale. */
   alloc(length: number): number {
@@ -47,8 +49,9 @@ export class Scratch {
     this.#used = 0;
   }
 
-  /** Takes everything back. Only when no SQE that points here waits to be consumed. */
+  /** Takes everything back, unless it is held. Only when no SQE that points here waits to be consumed. */
   reset(): void {
+    if (this.holds !== 0) return;
     this.#used = 0;
     if (this.#chunk !== 0) {
       this.#chunk = 0;

@@ -1,10 +1,9 @@
 /** io_uring_setup(2): making a ring, and making do with what an older kernel knows. */
-
 import * as abi from './abi.js';
 import { setupError } from './availability.js';
 import { checkInt, checkU32 } from './check.js';
 import { EINVAL } from './errno.js';
-import { argValueError } from './errors.js';
+import { argValueError, systemError } from './errors.js';
 import { libc } from './libc.js';
 import { checkOptions, optionNames } from './options.js';
 import { RingMemory } from './ring-memory.js';
@@ -62,6 +61,14 @@ export interface NewRing {
   /** The kernel's answer, struct io_uring_params. */
   params: Buffer;
   memory: RingMemory;
+}
+
+/** What resizing needs of a ring. */
+interface Resizable {
+  readonly fd: number;
+  readonly features: number;
+  register(opcode: number, arg: Uint8Array | null, count: number): number;
+  close(): void;
 }
 
 /** Makes a ring. */
@@ -125,6 +132,19 @@ function map(fd: number, params: Buffer): RingMemory {
     return RingMemory.mapped(fd, params);
   } catch (error) {
     libc().close(fd);
+    throw error;
+  }
+}
+
+/** Has the kernel make queues of these sizes, with what is in the old ones. Their memory; if that fails, the ring is lost. */
+export function resizedMemory(ring: Resizable, params: Buffer): RingMemory {
+  const failed = ring.register(abi.REGISTER_RESIZE_RINGS, params, 1);
+  if (failed < 0) throw systemError(failed, 'io_uring_register');
+  params.writeUInt32LE(ring.features, PARAMS.features);
+  try {
+    return RingMemory.mapped(ring.fd, params);
+  } catch (error) {
+    ring.close();
     throw error;
   }
 }

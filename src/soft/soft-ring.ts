@@ -39,7 +39,6 @@ const NO_FILES = new Int32Array(0);
 export class SoftRing {
   readonly sqEntries: number;
   readonly scratch = new Scratch();
-  scratchHolds = 0;
   readonly calls = new Calls();
   readonly cells = new Cells();
   readonly waiting = new Waiting();
@@ -253,7 +252,7 @@ export class SoftRing {
 
   /** What scratch memory holds has been used or copied once all entries have started. */
   #recycleScratch(): void {
-    if (this.sqReady === 0 && this.#chains === 0 && this.scratchHolds === 0) this.scratch.reset();
+    if (this.sqReady === 0 && this.#chains === 0) this.scratch.reset();
   }
 
   // --- What handlers call -------------------------------------------------------------------------

@@ -63,10 +63,10 @@ export class MessageQueue {
   }
 
   #begin(length: number, kind: number): number {
-    const at = this.#counters[TAIL]! & (this.capacity - 1);
-    this.#words[at / 4] = length;
-    this.#words[at / 4 + 1] = kind;
-    return at;
+    const start = this.#counters[TAIL]! & (this.capacity - 1);
+    this.#words[start / 4] = length;
+    this.#words[start / 4 + 1] = kind;
+    return start;
   }
 
   #publish(length: number): void {
@@ -81,9 +81,9 @@ export class MessageQueue {
   /** Copies the first message's bytes, and takes it. */
   take(): Uint8Array {
     const { capacity } = this;
-    const at = this.#counters[HEAD]! & (capacity - 1);
-    const length = this.#words[at / 4]!;
-    const from = (at + RECORD_HEADER) & (capacity - 1);
+    const start = this.#counters[HEAD]! & (capacity - 1);
+    const length = this.#words[start / 4]!;
+    const from = (start + RECORD_HEADER) & (capacity - 1);
     const atEnd = capacity - from;
     let bytes: Uint8Array;
     if (length <= atEnd) {

@@ -7,6 +7,7 @@ import { closeFile, closeSocket } from '../../src/loop/close.js';
 import { FixedBlocks } from '../../src/loop/fixed-blocks.js';
 import { Loop } from '../../src/loop/loop.js';
 import { Operation } from '../../src/loop/operation.js';
+import { OperationTable } from '../../src/loop/operation-table.js';
 import { OperationPool } from '../../src/loop/pool.js';
 import { RingBackend } from '../../src/loop/ring-backend.js';
 import { DatagramBuffers } from '../../src/net/datagram/buffers.js';
@@ -84,7 +85,7 @@ t.test('a block is released once, to its pool, and not used after', async t => {
 });
 
 t.test('counters do not go below zero', async t => {
-  t.throws(() => loop().onCqe(-1, 0, 0, 0), BROKEN, 'a completion of what was never started');
+  t.throws(() => new OperationTable().onCqe(-1, 0, 0, 0), BROKEN, 'a completion of what was never started');
   t.throws(() => {
     loop().eventfdWaits--;
   }, BROKEN);

@@ -35,6 +35,13 @@ export class Queue<T extends Queued<T>> {
     return item;
   }
 
+  /** The first that passes `test`, null if none does. */
+  find(test: (item: T) => boolean): T | null {
+    let item = this.first;
+    while (item !== null && !test(item)) item = item.next;
+    return item;
+  }
+
   /** Takes out one that waits. */
   remove(item: T): void {
     if (item === this.first) {

@@ -37,7 +37,7 @@ function copyBytes(source: Memory, from: number, target: Memory, to: number, len
   const { words } = source;
   const into = target.words;
   const end = (from + length) >> 2;
-  for (let at = from >> 2, put = to >> 2; at < end; at++, put++) into[put] = words[at]!;
+  for (let word = from >> 2, put = to >> 2; word < end; word++, put++) into[put] = words[word]!;
 }
 
 /**

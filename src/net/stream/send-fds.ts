@@ -1,15 +1,14 @@
 /** Descriptors over Unix sockets: SCM_RIGHTS, unix(7). */
-
 import { checkWait, type WaitOptions } from '../../loop/waiter.js';
 import { EAGAIN } from '../../ring/errno.js';
 import { argTypeError, closedError, rangeError, stateError, systemError } from '../../ring/errors.js';
-import { POLLOUT } from '../../ring/flags.js';
 import { libc } from '../../ring/libc.js';
 import { Message } from '../../ring/message.js';
 import type { SocketAddress } from '../../ring/sockaddr.js';
 import { SCM_RIGHTS, SOL_SOCKET } from '../../ring/socket-abi.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
 import { CMSGHDR } from '../../ring/structs.js';
+import { untilWritable } from '../socket/block-send.js';
 import { FDS_MAX } from '../socket/received-fds.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
@@ -41,7 +40,7 @@ export async function sendFds(
       if (res >= 0) {
         sent += res;
         sender.bytesWritten += res;
-      } else if (res === EAGAIN) await loop.submit(sqe => sqe.pollAdd(socket, POLLOUT), { signal });
+      } else if (res === EAGAIN) await untilWritable(loop, socket, signal);
       else throw systemError(res, 'sendmsg');
     }
   });

@@ -4,11 +4,9 @@ import { BLOCK_MAX, type Block } from '../../loop/blocks.js';
 import { checkWait } from '../../loop/waiter.js';
 import { withBlock } from '../../loop/with-block.js';
 import { checkFd, checkInt, checkSignal } from '../../ring/check.js';
-import { EAGAIN, isCancelled } from '../../ring/errno.js';
 import { argTypeError, closedError } from '../../ring/errors.js';
-import { POLLOUT } from '../../ring/flags.js';
 import { checkOptions, optionNames } from '../../ring/options.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+import { sentYielding, startSend, untilWritable } from '../socket/block-send.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
 
@@ -84,9 +82,7 @@ class BlockSend extends AbortableOperation<number> {
 
   run(fd: number, { address }: Block, length: number, signal: AbortSignal): Promise<number> {
     this.#yielding = this.loop.blocks.short;
-    this.loop
-      .start(this)
-      .sendAt(fd, address, length, MSG_NOSIGNAL | (this.#yielding ? MSG_DONTWAIT : MSG_WAITALL));
+    startSend(this, fd, address, length, this.#yielding);
     this.watch(signal);
     return this.promise();
   }
@@ -99,7 +95,7 @@ class BlockSend extends AbortableOperation<number> {
   }
 
   complete(res: number): void {
-    if (this.#yielding && !this.loop.closing && (res === EAGAIN || isCancelled(res))) res = 0;
+    if (this.#yielding && !this.loop.closing) res = sentYielding(res);
     this.conclude(res, res);
   }
 }
@@ -126,6 +122,6 @@ async function send(
     at += taken;
     sender.bytesWritten += taken;
     // Others have the block until the peer takes more; what is left is read again.
-    if (taken < filled) await loop.submit(sqe => sqe.pollAdd(socket, POLLOUT), { signal });
+    if (taken < filled) await untilWritable(loop, socket, signal);
   }
 }

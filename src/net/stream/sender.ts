@@ -4,11 +4,12 @@ import { promiseOf } from '../../loop/deferred.js';
 import type { Loop } from '../../loop/loop.js';
 import { pinnedAddress } from '../../loop/pinned.js';
 import { rejectTraced } from '../../loop/traced.js';
-import { EAGAIN, EOPNOTSUPP, isCancelled } from '../../ring/errno.js';
+import { EOPNOTSUPP } from '../../ring/errno.js';
 import { closedError, errorFrom, systemError } from '../../ring/errors.js';
 import { POLLOUT } from '../../ring/flags.js';
 import { UTF8_MAX } from '../../ring/socket-calls.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
+import { sentYielding, startSend } from '../socket/block-send.js';
 import { type ConnectionState, failed } from '../socket/diagnostics.js';
 import { detailsOf } from '../socket/peer-name.js';
 import { Queue } from '../socket/queue.js';
@@ -26,7 +27,7 @@ import {
   ZERO_COPY,
 } from './sender-state.js';
 import { SendingSide } from './sending-side.js';
-import { copyWrites, detachedError, lengthToCopy, NO_BYTES, PendingWrite, rewind, SENT } from './write.js';
+import { blockForText, copyWrites, lengthToCopy, PendingWrite, rewind, SENT } from './write.js';
 import { ZeroCopy } from './zero-copy-send.js';
 
 /**
@@ -53,7 +54,6 @@ export class Sender extends SendingSide implements BlockWaiter {
   deferred = false;
   /** HELD: makes the holder give up. */
   #holder: (() => void) | null = null;
-  #error: Error | null = null;
 
   constructor(loop: Loop, fd: number, peer: string) {
     super(loop, peer);
@@ -76,25 +76,13 @@ export class Sender extends SendingSide implements BlockWaiter {
     this.#zeroCopy.from = bytes;
   }
 
-  /** Why no more can be sent. */
-  override get error(): Error | null {
-    return this.#error;
-  }
-
-  /** Why nothing can be written, if so. */
-  get #refusal(): Error | null {
-    if (this.ended) return closedError('The connection');
-    if (this.#error !== null) return errorFrom(this.#error);
-    return this.loop.closing ? closedError('The loop') : null;
-  }
-
   /** Resolves when the kernel has taken every byte. */
   override write(data: string | Uint8Array): Promise<void> {
-    if (this.ended || this.#error !== null || this.loop.closing) return Promise.reject(this.#refusal);
+    if (this.ended || this.error !== null || this.loop.closing) return Promise.reject(this.refusal);
     if (this.#isFree && isSentNow(this.loop, data, this.#sentAt)) {
       const rest = this.#sendNow(data);
       if (rest === null)
-        return this.#error === null || this.posting ? SENT : Promise.reject(errorFrom(this.#error));
+        return this.error === null || this.posting ? SENT : Promise.reject(errorFrom(this.error));
       data = rest;
     }
     if (typeof data === 'string') {
@@ -127,10 +115,14 @@ export class Sender extends SendingSide implements BlockWaiter {
     return restOf(this.loop, data, sent);
   }
 
-  #push(write: PendingWrite): void {
+  #queue(write: PendingWrite): void {
     this.#writes ??= new Queue();
     this.#writes.push(write);
     this.bufferedAmount += write.length;
+  }
+
+  #push(write: PendingWrite): void {
+    this.#queue(write);
     if (this.#state === IDLE) this.#start();
   }
 
@@ -139,9 +131,9 @@ export class Sender extends SendingSide implements BlockWaiter {
    * written after waits for `release()`. `giveUp` is called if the connection is reset meanwhile.
    */
   hold(giveUp: () => void): Promise<void> {
-    const refusal = this.#refusal;
+    const refusal = this.refusal;
     if (refusal !== null) return Promise.reject(refusal);
-    const write = PendingWrite.of(NO_BYTES, 0, 0);
+    const write = PendingWrite.ofLength(0, 0);
     const promise = promiseOf(write);
     write.holder = giveUp;
     this.#push(write);
@@ -150,13 +142,10 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Takes back a `hold` that waits still: it rejects with `error`. */
   unhold(giveUp: () => void, error: Error): void {
-    const writes = this.#writes;
     // A hold that was refused has never waited.
-    if (writes === null) return;
-    let write = writes.first;
-    while (write !== null && write.holder !== giveUp) write = write.next;
+    const write = this.#writes?.find(({ holder }) => holder === giveUp) ?? null;
     if (write === null) return;
-    writes.remove(write);
+    this.#writes!.remove(write);
     rejectTraced(write, error);
   }
 
@@ -164,25 +153,22 @@ export class Sender extends SendingSide implements BlockWaiter {
   release(error?: Error): void {
     this.#state = followed(this.#state, IDLE);
     this.#holder = null;
-    if (error !== undefined) this.#error ??= error;
-    if (this.#error !== null) this.#drop(this.#error);
+    if (error !== undefined) this.error ??= error;
+    if (this.error !== null) this.#drop(this.error);
     else if (!this.#writes!.empty) this.#start();
     else this.settleDrained();
   }
 
   /** Text goes into the block without a Buffer in between. */
   #writeText(text: string): Promise<void> {
-    const block = this.#state === WAITING ? null : this.loop.blocks.acquire(text.length * UTF8_MAX);
-    if (block === null || text.length === 0 || block.bytes.length < text.length * UTF8_MAX) {
-      if (block !== null) this.loop.blocks.release(block);
-      return this.write(Buffer.from(text));
-    }
+    const block = this.#state === WAITING ? null : blockForText(this.loop.blocks, text);
+    if (block === null) return this.write(Buffer.from(text));
     return this.#writeFilled(block, block.bytes.write(text));
   }
 
   /** Sends the first `length` bytes of a block, which is the sender's from now on. */
   writeBlock(block: Block, length: number): Promise<void> {
-    const refusal = this.#refusal;
+    const refusal = this.refusal;
     if (refusal === null && this.#state === IDLE && this.drained) return this.#writeFilled(block, length);
     // Copied, because the peer may never take the writes before it, and the block must not wait for that.
     const bytes = Buffer.from(block.bytes.subarray(0, length));
@@ -193,9 +179,9 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
   writeAt(address: number, length: number): Promise<void> {
-    const refusal = this.#refusal;
+    const refusal = this.refusal;
     if (refusal !== null) return Promise.reject(refusal);
-    const write = PendingWrite.of(NO_BYTES, length, 0);
+    const write = PendingWrite.ofLength(length, 0);
     const promise = promiseOf(write);
     write.address = address;
     this.#push(write);
@@ -203,11 +189,9 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   #writeFilled(block: Block, length: number): Promise<void> {
-    const write = PendingWrite.of(NO_BYTES, length, length);
+    const write = PendingWrite.ofLength(length, length);
     const promise = this.posting ? SENT : promiseOf(write);
-    this.#writes ??= new Queue();
-    this.#writes.push(write);
-    this.bufferedAmount += length;
+    this.#queue(write);
     this.#block = block;
     this.#send(block.address, length);
     return promise;
@@ -235,8 +219,9 @@ export class Sender extends SendingSide implements BlockWaiter {
     if (end === 0) {
       // Only empty writes, or one whose buffer was detached.
       this.loop.blocks.release(block);
-      if (first.detached) this.#fail(detachedError());
-      else this.#taken();
+      const { failure } = first;
+      if (failure === null) this.#taken();
+      else this.#fail(failure);
       return;
     }
     this.#block = block;
@@ -280,15 +265,12 @@ export class Sender extends SendingSide implements BlockWaiter {
       return;
     }
     const yields = this.#block !== null && this.loop.blocks.short;
-    // MSG_WAITALL: the kernel itself goes on after a short send.
-    this.loop
-      .start(this)
-      .sendAt(this.#fd, address, length, MSG_NOSIGNAL | (yields ? MSG_DONTWAIT : MSG_WAITALL));
+    startSend(this, this.#fd, address, length, yields);
     this.#state = followed(this.#state, yields ? YIELDING : SENDING);
   }
 
   #zeroCopied(zeroCopy: ZeroCopy, res: number): void {
-    if (res === EOPNOTSUPP && this.#error === null && !this.loop.closing) {
+    if (res === EOPNOTSUPP && this.error === null && !this.loop.closing) {
       // As Unix sockets answer.
       zeroCopy.from = Number.POSITIVE_INFINITY;
       this.#send(this.#from, this.#to - this.#from);
@@ -320,15 +302,15 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   complete(res: number): void {
-    const usable = this.#error === null && !this.loop.closing;
+    const usable = this.error === null && !this.loop.closing;
     if (this.#state === POLLING) {
       this.#state = followed(this.#state, IDLE);
       // The next send reports what is wrong with the socket.
       if (usable) this.#taken();
-      else this.#fail(this.#error ?? closedError('The loop'));
+      else this.#fail(this.error ?? closedError('The loop'));
       return;
     }
-    if (this.#state === YIELDING && usable && (res === EAGAIN || isCancelled(res))) res = 0;
+    if (this.#state === YIELDING && usable) res = sentYielding(res);
     if (res >= 0) {
       this.bytesWritten += res;
       this.bufferedAmount -= res;
@@ -346,7 +328,7 @@ export class Sender extends SendingSide implements BlockWaiter {
       this.#block = null;
     }
     this.#zeroCopy?.release();
-    if (this.#error !== null) this.#drop(this.#error);
+    if (this.error !== null) this.#drop(this.error);
     else if (this.loop.closing) this.#fail(closedError('The loop'));
     else if (res < 0) this.#fail(systemError(res, 'write', detailsOf(this.peer)));
     else this.#taken();
@@ -370,7 +352,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   #fail(error: Error): void {
-    this.#error = error;
+    this.error = error;
     if (this.subject !== null) failed(this.subject as ConnectionState, error);
     this.endPipes(error);
     this.#drop(error);
@@ -395,14 +377,14 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   /** Gives up what is unsent: its writes reject. */
   abort(error: Error = closedError('The connection')): void {
-    if (this.#error === null) this.#error = error;
+    if (this.error === null) this.error = error;
     this.endPipes(error);
     if (this.#state === ZERO_COPY) this.loop.cancel(this.#zeroCopy!.send!);
     else if (this.#state === HELD) this.#holder!();
     else if ((IN_FLIGHT & this.#state) !== 0) this.loop.cancel(this);
     else {
       this.#state = followed(this.#state, IDLE);
-      this.#drop(this.#error);
+      this.#drop(this.error);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
-import { closedError } from '../../ring/errors.js';
+import { closedError, errorFrom } from '../../ring/errors.js';
 
 /** The state of the sending side of a connection: counters, pipes that lead there, and who waits for it to drain. */
 export abstract class SendingSide extends Operation {
@@ -10,6 +10,8 @@ export abstract class SendingSide extends Operation {
   bytesWritten = 0;
   /** Bytes of writes that it has not taken. */
   bufferedAmount = 0;
+  /** Why no more can be sent. */
+  error: Error | null = null;
   #ended = false;
   /** Ends each pipe that leads here, as it may wait for bytes that never come. */
   #pipes: Set<(error: Error) => void> | null = null;
@@ -29,9 +31,6 @@ export abstract class SendingSide extends Operation {
   /** Whether nothing is queued or in flight. */
   abstract get idle(): boolean;
 
-  /** Why no more can be sent. */
-  abstract get error(): Error | null;
-
   /** Resolves when the kernel has taken every byte. */
   abstract write(data: string | Uint8Array): Promise<void>;
 
@@ -49,6 +48,13 @@ export abstract class SendingSide extends Operation {
   /** Whether writing has ended: what is written now is refused. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Why nothing can be written, if so: an error of the caller's own. */
+  protected get refusal(): Error | null {
+    if (this.#ended) return closedError('The connection');
+    if (this.error !== null) return errorFrom(this.error);
+    return this.loop.closing ? closedError('The loop') : null;
   }
 
   /** Ends writing: what was written still goes out, and pipes end once they have sent what they have. */

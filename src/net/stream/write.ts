@@ -1,17 +1,14 @@
 /** Writes that the kernel has not taken yet, and copying them into a block. */
+import type { Block, BlockPool } from '../../loop/blocks.js';
 import type { Deferred } from '../../loop/deferred.js';
-import { UasyncError } from '../../ring/errors.js';
+import { stateError } from '../../ring/errors.js';
+import { UTF8_MAX } from '../../ring/socket-calls.js';
 import type { Queue, Queued } from '../socket/queue.js';
 
-export const NO_BYTES = Buffer.alloc(0);
+const NO_BYTES = Buffer.alloc(0);
 
 /** What a write that is sent at once resolves to. */
 export const SENT = Promise.resolve();
-
-/** The error of a write whose bytes are gone. */
-export function detachedError(): UasyncError {
-  return new UasyncError('ERR_INVALID_STATE', 'A buffer was detached while it was being sent');
-}
 
 const NOTHING = (): void => {};
 
@@ -45,6 +42,11 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
     return write;
   }
 
+  /** One whose bytes are elsewhere, or none. */
+  static ofLength(length: number, copied: number): PendingWrite {
+    return PendingWrite.of(NO_BYTES, length, copied);
+  }
+
   /** It is out of its queue, and its caller keeps no reference: settles it, and has it used again. */
   taken(): void {
     const { resolve } = this;
@@ -68,10 +70,24 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
     return this.data.length < this.length && this.data !== NO_BYTES;
   }
 
+  /** Why it cannot be sent, if so. */
+  get failure(): Error | null {
+    return this.detached ? stateError('A buffer was detached while it was being sent') : null;
+  }
+
   /** Whether its bytes are copied, and may leave together with others. */
   get copies(): boolean {
     return this.holder === null && this.address === 0;
   }
+}
+
+/** A block with room for a text; null for an empty text, and if there is none. */
+export function blockForText(blocks: BlockPool, text: string): Block | null {
+  if (text.length === 0) return null;
+  const block = blocks.acquire(text.length * UTF8_MAX);
+  if (block === null || block.bytes.length >= text.length * UTF8_MAX) return block;
+  blocks.release(block);
+  return null;
 }
 
 /** How many bytes can be copied for the next send, up to `max`. */

@@ -1,11 +1,10 @@
-import { isUint8Array } from 'node:util/types';
 import * as abi from '../abi.js';
 import { pinnedAddressOf } from '../address.js';
 import { checkArray, checkBytes, checkInt, checkU16, checkU32, checkUserData } from '../check.js';
-import { argTypeError, argValueError, stateError } from '../errors.js';
+import { argTypeError, stateError } from '../errors.js';
 import type { Scratch } from '../scratch.js';
 import { IOVEC, SQE } from '../structs.js';
-import { bytesIn } from '../views.js';
+import { putPath } from './put-path.js';
 
 /** What a closed ring leaves in its cursor: stores past the end of an array go nowhere. */
 const NOWHERE = new Int32Array(0);
@@ -13,8 +12,6 @@ const NO_PAIRS = new Float64Array(0);
 /** A place before the start of an array, where stores go nowhere too. */
 const BEFORE = -64;
 const TWO_32 = 2 ** 32;
-/** Linux reads at most this much of a path, its NUL included. */
-const PATH_MAX = 4096;
 const NO_EXTRA = [0, 0] as const;
 /** An address where nothing is mapped: an operation whose buffer was not selected fails instead of using another. */
 const NOWHERE_MAPPED = -1;
@@ -224,37 +221,7 @@ export class SqeCore {
 
   /** @internal A NUL-terminated path in scratch memory. */
   path(name: string, path: string | Uint8Array): number {
-    const scratch = this.scratch;
-    let length: number;
-    let address: number;
-    if (typeof path === 'string') {
-      if (path.includes('\0')) throw argValueError(name, 'must be a string without null bytes', path);
-      length = Buffer.byteLength(path);
-      if (length >= PATH_MAX) return this.#longPath();
-      address = scratch.alloc(length + 1);
-      scratch.bytes.write(path, scratch.start, length);
-    } else if (isUint8Array(path)) {
-      // Which complains about a detached one: it must not pass for ''.
-      bytesIn(path);
-      if (path.includes(0)) throw argValueError(name, 'must be a Uint8Array without null bytes', path);
-      length = path.length;
-      if (length >= PATH_MAX) return this.#longPath();
-      address = scratch.alloc(length + 1);
-      scratch.bytes.set(path, scratch.start);
-    } else {
-      throw argTypeError(name, 'of type string or an instance of Uint8Array', path);
-    }
-    scratch.bytes[scratch.start + length] = 0;
-    return address;
-  }
-
-  /** A path that is too long, whatever it says: the kernel shall say so, and not find part of it. */
-  #longPath(): number {
-    const address = this.scratch.alloc(PATH_MAX + 1);
-    const { bytes, start } = this.scratch;
-    bytes.fill('x', start, start + PATH_MAX);
-    bytes[start + PATH_MAX] = 0;
-    return address;
+    return putPath(this.scratch, name, path);
   }
 
   /** @internal addr3, optval. */

@@ -137,6 +137,11 @@ export class SqeTrusted extends SqeRaw {
       .bufferSelect(group);
   }
 
+  /** @internal Cancels everything in flight. */
+  cancelAll(): this {
+    return this.cancelAny(abi.ASYNC_CANCEL_ALL);
+  }
+
   /** @internal Gives a group `count` buffers from `address` on, the first of which is `id`. */
   provideBuffersAt(address: number, bufferSize: number, count: number, group: number, id: number): this {
     return this.prep(abi.OP_PROVIDE_BUFFERS, count, address, bufferSize, id).bufIndex(group);

@@ -1,0 +1,306 @@
+/** `Acceptor`: a listening socket in flight, and the connections that it has accepted. */
+import { Hold } from '../../loop/active.js';
+import { closeSocket } from '../../loop/close.js';
+import { hasMore } from '../../loop/completion.js';
+import type { Loop } from '../../loop/loop.js';
+import { Operation } from '../../loop/operation.js';
+import { own } from '../../loop/owned-descriptors.js';
+import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
+import { Waiter, type WaitOptions } from '../../loop/waiter.js';
+import {
+  EAGAIN,
+  ECANCELED,
+  ECONNABORTED,
+  ECONNRESET,
+  EINTR,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPROTO,
+} from '../../ring/errno.js';
+import { closedError, errorFrom, systemError } from '../../ring/errors.js';
+import { POLLIN } from '../../ring/flags.js';
+import { libc } from '../../ring/libc.js';
+import type { SocketAddress, UnixAddress } from '../../ring/sockaddr.js';
+import { localAddress, placeOf } from '../address/addresses.js';
+import { accepted } from '../socket/diagnostics.js';
+import { type Remains, userOf } from '../socket/forgotten.js';
+import type { SocketFile } from '../socket/socket-file.js';
+import { Connection } from '../stream/connection.js';
+
+/** Errors of accept(2) that belong to a connection that went away before it was accepted, not to the listener. */
+const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
+/** Milliseconds before a listener that ran out of descriptors tries again. */
+const PAUSE_MS = 100;
+/** How many accepted connections wait for `accept`; the rest stay in the kernel's backlog. */
+const UNDELIVERED_MAX = 256;
+
+/** How many connections are accepted in one go. */
+const BURST = 64;
+
+/** @internal What `listen` knows of a socket. */
+export interface ListenerSetup {
+  /** The socket file, which is removed when it closes. */
+  file?: SocketFile | null | undefined;
+  /** The Unix socket's path as the caller gave it. */
+  path?: string | undefined;
+  maxConnections?: number | undefined;
+  receiveFds?: boolean | undefined;
+}
+
+/**
+ * A listening socket with its multishot accept, and the connections that are not asked for yet. `Listener` is
+ * what users see of it, and what is in flight does not keep alive.
+ *
+ * On a socket that is non-blocking, as a worker's own are, it is a multishot poll, and accept4(2). What the kernel
+ * accepts by itself has a descriptor before JavaScript hears of it, and when the worker is terminated in between it
+ * stays open.
+ */
+export class Acceptor extends Operation implements Remains {
+  held: WeakRef<object> | null = null;
+  /** The descriptor, -1 once closed. */
+  fd: number;
+  readonly #waiting: Waiter<Connection>[] = [];
+  readonly #accepted: number[] = [];
+  readonly #max: number;
+  /** Whether it waits by poll and accepts by system calls. */
+  readonly #polls: boolean;
+  /** A Unix socket's own address, which is that of its connections. */
+  readonly #address: UnixAddress | undefined;
+  readonly #receiveFds: boolean;
+  /** Connections that were handed out and are not closed. */
+  #open = 0;
+  #error: Error | null = null;
+  #pause: NodeJS.Timeout | null = null;
+  /** While it pauses. */
+  #hold: Hold | null = null;
+  #pausing = false;
+  /** Whether the last attempt found no descriptor free: it has been said. */
+  #exhausted = false;
+  #onStopped: (() => void) | null = null;
+  /** Whether it accepts no more, but hands out what it has accepted. */
+  #retired = false;
+  #closing: Promise<void> | null = null;
+  readonly #file: SocketFile | null;
+  /** Called once it is closed. */
+  onClosed: (() => void) | null = null;
+
+  constructor(loop: Loop, fd: number, address: SocketAddress, setup: ListenerSetup) {
+    super(loop);
+    this.fd = fd;
+    this.subject = this;
+    this.#polls = libc().isNonBlocking(fd);
+    this.#max = setup.maxConnections ?? Number.POSITIVE_INFINITY;
+    this.#address = 'path' in address ? address : undefined;
+    this.#file = setup.file ?? null;
+    this.#receiveFds = setup.receiveFds ?? false;
+  }
+
+  override get kind(): string {
+    return 'Listener';
+  }
+
+  get object(): object | undefined {
+    return userOf(this);
+  }
+
+  /** What waits: connections that were accepted, and calls. */
+  get waiting(): { accepted: number; calls: number } {
+    return { accepted: this.#accepted.length, calls: this.#waiting.length };
+  }
+
+  /** How many connections are open, if they are counted. */
+  get open(): number {
+    return this.#open;
+  }
+
+  get state(): string {
+    if (this.#closing !== null) return this.fd < 0 ? 'closed' : 'closing';
+    return this.#pause === null ? 'open' : 'pausing: no descriptor is free';
+  }
+
+  get closed(): boolean {
+    return this.#closing !== null;
+  }
+
+  get place(): string | undefined {
+    const address = this.#address ?? localAddress(this.fd);
+    return address === undefined ? undefined : `on ${placeOf(address)}`;
+  }
+
+  override get syscall(): string {
+    return 'accept';
+  }
+
+  accept(options: WaitOptions | undefined): Promise<Connection> {
+    const waiter = new Waiter<Connection>('accept', gone => {
+      this.#waiting.splice(this.#waiting.indexOf(gone), 1);
+    });
+    const promise = waiter.wait(options);
+    this.#waiting.push(waiter);
+    this.#serve();
+    this.arm();
+    return promise;
+  }
+
+  arm(): void {
+    if (this.slot >= 0 || this.#error !== null || this.#pause !== null) return;
+    if (this.#full || this.#retired) return;
+    const sqe = this.loop.start(this);
+    if (this.#polls) sqe.pollMultishot(this.fd, POLLIN);
+    else sqe.multishotAccept(this.fd);
+  }
+
+  /** Whether accepting is paused. */
+  get #full(): boolean {
+    const waiting = this.#accepted.length;
+    return waiting >= UNDELIVERED_MAX || this.#open + waiting >= this.#max;
+  }
+
+  readonly #onClosed = (): void => {
+    this.#open--;
+    if (this.loop.closing) return;
+    this.#serve();
+    this.arm();
+  };
+
+  complete(res: number, flags: number): void {
+    if (this.#polls && res >= 0) this.#take();
+    else this.#note(res);
+    this.#serve();
+    if (hasMore(flags)) {
+      if (!this.#pausing && (this.#full || this.#error !== null)) {
+        this.#pausing = true;
+        this.loop.cancel(this);
+      }
+      return;
+    }
+    this.#pausing = false;
+    if (this.loop.closing) {
+      this.#error ??= closedError('The loop');
+      this.#serve();
+    }
+    if (this.#onStopped !== null) this.#stopped();
+    else this.arm();
+  }
+
+  /** What accept(2) has returned; whether there may be more. */
+  #note(res: number): boolean {
+    if (res >= 0) {
+      if (!this.#polls) own(res);
+      this.#accepted.push(res);
+      this.#exhausted = false;
+      return true;
+    }
+    if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
+    else if (GONE.has(res)) return res !== EAGAIN;
+    else if (res !== ECANCELED) this.#error ??= systemError(res, 'accept');
+    return false;
+  }
+
+  /** Accepts what waits. */
+  readonly #take = (): void => {
+    if (this.#error !== null || this.#closing !== null || this.#pause !== null || this.loop.closing) return;
+    for (let i = 0; i < BURST; i++) {
+      if (this.#full || !this.#note(libc().accept(this.fd))) return;
+    }
+    // The poll does not tell of what is there already.
+    this.loop.callSoon(() => {
+      this.#take();
+      this.#serve();
+    });
+  };
+
+  /** No descriptor is free: trying again at once would spin. */
+  #rest(): void {
+    if (!this.#exhausted) {
+      this.#exhausted = true;
+      process.emitWarning('No file descriptor is free: a listener pauses', 'UasyncWarning', 'UASYNC_EMFILE');
+    }
+    this.#hold ??= new Hold('Listener', 'a free descriptor', () => this.object);
+    if (this.referenced) this.#hold.begin();
+    this.#pause = setTimeout(() => {
+      this.#pause = null;
+      this.#hold?.end();
+      if (this.loop.closing) return;
+      if (this.#polls && this.slot >= 0) this.#take();
+      else this.arm();
+      this.#serve();
+    }, PAUSE_MS);
+    if (!this.referenced) this.#pause.unref();
+  }
+
+  #serve(): void {
+    if (this.#retired && this.slot < 0 && this.#accepted.length === 0) {
+      this.#error ??= closedError('The listener');
+    }
+    while (this.#waiting.length !== 0) {
+      const fd = this.#open < this.#max ? this.#accepted.shift() : undefined;
+      if (fd === undefined && this.#error === null) return;
+      const waiter = this.#waiting.shift()!;
+      waiter.settled();
+      if (fd === undefined) {
+        waiter.fail(errorFrom(this.#error!));
+        continue;
+      }
+      waiter.resolve(this.#connection(fd));
+    }
+  }
+
+  #connection(fd: number): Connection {
+    const limited = this.#max !== Number.POSITIVE_INFINITY;
+    if (limited) this.#open++;
+    const connection = new Connection(this.loop, fd, limited ? this.#onClosed : undefined);
+    connection.remains.direction = '<-';
+    accepted(connection, this);
+    if (this.#address !== undefined) connection.setLocalAddress(this.#address);
+    if (this.#receiveFds) connection.remains.receiveFds();
+    return connection;
+  }
+
+  /** Ends accepting: calls that wait reject, and connections that were not handed out are closed. */
+  close(): Promise<void> {
+    if (this.#closing === null) this.#error = closedError('The listener');
+    else this.#drop();
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  /** Ends accepting, but hands out what has been accepted; calls that wait reject after that. */
+  retire(): Promise<void> {
+    this.#retired ||= this.#closing === null;
+    this.#closing ??= this.#finish();
+    return this.#closing;
+  }
+
+  /** Hands out no more: what was accepted is closed. */
+  #drop(): void {
+    this.#error ??= closedError('The listener');
+    for (const fd of this.#accepted.splice(0)) closeSocket(this.loop, fd).catch(() => {});
+    this.#serve();
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#pause !== null) clearTimeout(this.#pause);
+    this.#hold?.end();
+    await new Promise<void>(resolve => {
+      this.#onStopped = resolve;
+      if (this.slot >= 0) this.loop.cancel(this);
+      else this.#stopped();
+    });
+    this.#file?.remove();
+    const { fd } = this;
+    this.fd = -1;
+    await closeSocket(this.loop, fd);
+    this.onClosed?.();
+  }
+
+  #stopped(): void {
+    const onStopped = this.#onStopped!;
+    this.#onStopped = null;
+    if (this.#error === null) this.#serve();
+    else this.#drop();
+    onStopped();
+  }
+}

@@ -1,0 +1,31 @@
+/** Sends from a block of runtime memory, which its holder gives back when memory is short and the peer takes no more. */
+import type { Loop } from '../../loop/loop.js';
+import type { Operation } from '../../loop/operation.js';
+import { EAGAIN, isCancelled } from '../../ring/errno.js';
+import { POLLOUT } from '../../ring/flags.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+
+/**
+ * Starts a send. The kernel itself goes on after a short one until all is sent (MSG_WAITALL).
+ * @param yields ends it instead with what the socket takes at once.
+ */
+export function startSend(
+  operation: Operation,
+  fd: number,
+  address: number,
+  length: number,
+  yields: boolean,
+): void {
+  const flags = yields ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL | MSG_WAITALL;
+  operation.loop.start(operation).sendAt(fd, address, length, flags);
+}
+
+/** What a send that yields, or was cancelled to do so, has sent: the result of its completion, or a negative errno. */
+export function sentYielding(res: number): number {
+  return res === EAGAIN || isCancelled(res) ? 0 : res;
+}
+
+/** Resolves when a socket takes more. */
+export function untilWritable(loop: Loop, fd: number, signal: AbortSignal): Promise<number> {
+  return loop.submit(sqe => sqe.pollAdd(fd, POLLOUT), { signal });
+}

@@ -1,0 +1,41 @@
+import { isUint8Array } from 'node:util/types';
+import { argTypeError, argValueError } from '../errors.js';
+import type { Scratch } from '../scratch.js';
+import { bytesIn } from '../views.js';
+
+/** Linux reads at most this much of a path, its NUL included. */
+const PATH_MAX = 4096;
+
+/** Copies a path to scratch memory, NUL-terminated; returns its address. `name` is the argument that it comes from. */
+export function putPath(scratch: Scratch, name: string, path: string | Uint8Array): number {
+  let length: number;
+  let address: number;
+  if (typeof path === 'string') {
+    if (path.includes('\0')) throw argValueError(name, 'must be a string without null bytes', path);
+    length = Buffer.byteLength(path);
+    if (length >= PATH_MAX) return putLongPath(scratch);
+    address = scratch.alloc(length + 1);
+    scratch.bytes.write(path, scratch.start, length);
+  } else if (isUint8Array(path)) {
+    // Throws for a detached array, which would otherwise count as ''.
+    bytesIn(path);
+    if (path.includes(0)) throw argValueError(name, 'must be a Uint8Array without null bytes', path);
+    length = path.length;
+    if (length >= PATH_MAX) return putLongPath(scratch);
+    address = scratch.alloc(length + 1);
+    scratch.bytes.set(path, scratch.start);
+  } else {
+    throw argTypeError(name, 'of type string or an instance of Uint8Array', path);
+  }
+  scratch.bytes[scratch.start + length] = 0;
+  return address;
+}
+
+/** Any path that is too long: the kernel rejects it with ENAMETOOLONG. A truncated one could name another file. */
+function putLongPath(scratch: Scratch): number {
+  const address = scratch.alloc(PATH_MAX + 1);
+  const { bytes, start } = scratch;
+  bytes.fill('x', start, start + PATH_MAX);
+  bytes[start + PATH_MAX] = 0;
+  return address;
+}
