@@ -14,7 +14,7 @@ const BELOW: Record<string, readonly string[]> = {
   fs: ['ring', 'loop'],
   threads: ['ring', 'loop', 'net'],
   node: ['ring', 'loop', 'net', 'fs'],
-  http: ['ring', 'loop', 'net', 'fs', 'threads'],
+  http: ['ring', 'loop', 'net', 'fs', 'threads', 'node'],
   doctor: ['ring', 'loop', 'net', 'fs', 'node'],
 };
 

@@ -1,26 +1,16 @@
 import type { InspectOptionsStylized } from 'node:util';
 import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
-import { clearInterval, clearTimeout, now, setInterval, setTimeout } from '../loop/real-timers.js';
+import { clearInterval, now, setInterval } from '../loop/real-timers.js';
 import { placeOf } from '../net/address/addresses.js';
 import type { Listener } from '../net/listen/listener.js';
 import type { Connection } from '../net/stream/connection.js';
-import { checkDuration } from '../ring/check.js';
 import { UasyncError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
-import { checkOptions, optionNames } from '../ring/options.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
+import { authorityOf } from './authority.js';
 import { HEAD, type HttpConnection, IDLE } from './connection.js';
 import type { Handler, HttpOptions, Limits } from './options.js';
-
-/** How to stop a server. */
-export interface HttpStopOptions {
-  /** Milliseconds after which connections are cut whose requests are not answered; default 10,000. */
-  timeout?: number | undefined;
-}
-
-const STOP_OPTIONS = optionNames<HttpStopOptions>({ timeout: true });
-const STOP_TIMEOUT_MS = 10_000;
-const TIMER_MAX = 0x7fffffff;
+import { type HttpStopOptions, stopWithin, TIMER_MAX } from './stopping.js';
 
 /** Counters of a server. */
 export interface HttpStats {
@@ -115,10 +105,7 @@ export class Server {
 
   /** @internal What stands for `Host` in requests that have none. */
   get authority(): string {
-    const { address } = this;
-    if ('path' in address) return 'localhost';
-    if (address.address === '::' || address.address === '0.0.0.0') return `localhost:${address.port}`;
-    return placeOf(address);
+    return authorityOf(this.address);
   }
 
   // --- Connections --------------------------------------------------------------------------------
@@ -283,14 +270,12 @@ export class Server {
    * Resolves when all connections are closed, to the number of those that had to be cut.
    * A second call waits for the first, and may shorten its time.
    */
-  async stop(options: HttpStopOptions = {}): Promise<number> {
-    checkOptions(options, STOP_OPTIONS);
-    const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
-    this.#stopped ??= this.#stop();
-    const timer = setTimeout(() => this.#cutAll(), Math.min(timeout, TIMER_MAX));
-    const cut = await this.#stopped;
-    clearTimeout(timer);
-    return cut;
+  stop(options: HttpStopOptions = {}): Promise<number> {
+    const stop = (): Promise<number> => {
+      this.#stopped ??= this.#stop();
+      return this.#stopped;
+    };
+    return stopWithin(options, stop, () => this.#cutAll());
   }
 
   /** @internal Accepts no more than it has; connections end with their next answer, or when their time is over. */

@@ -59,7 +59,7 @@ export function listenWithHandles(listen: Listen, enabled: () => boolean): Liste
 }
 
 /** Whether it is a server of `node:tls` or `node:http2`, whose native parts read native sockets. */
-function needsNative(server: Server): boolean {
+export function needsNative(server: Server): boolean {
   return 'setSecureContext' in server || 'updateSettings' in server;
 }
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { type Handler, type HttpOptions, type Server, serve } from 'uasync/http';
-import type { InetAddress } from 'uasync/net';
+import type { InetAddress, SocketAddress } from 'uasync/net';
 import { turns } from '../harness.js';
 
 export const HOST = '127.0.0.1';
@@ -47,7 +47,7 @@ export class Peer {
     });
   }
 
-  static async connect(server: Server): Promise<Peer> {
+  static async connect(server: { readonly address: SocketAddress }): Promise<Peer> {
     const { address } = server;
     const to = 'path' in address ? { path: address.path } : { port: address.port, host: HOST };
     const socket = net.connect({ ...to, allowHalfOpen: true });

@@ -1,0 +1,34 @@
+/** How servers stop: their requests have some time. */
+import { clearTimeout, setTimeout } from '../loop/real-timers.js';
+import { checkDuration } from '../ring/check.js';
+import { checkOptions, optionNames } from '../ring/options.js';
+
+/** How to stop a server. */
+export interface HttpStopOptions {
+  /** Milliseconds after which connections are cut whose requests are not answered; default 10,000. */
+  timeout?: number | undefined;
+}
+
+const STOP_OPTIONS = optionNames<HttpStopOptions>({ timeout: true });
+const STOP_TIMEOUT_MS = 10_000;
+export const TIMER_MAX = 0x7fffffff;
+
+/**
+ * Waits until `stop` is done, which counts the connections that were cut.
+ * @param cut called when the time is over.
+ */
+export async function stopWithin(
+  options: HttpStopOptions,
+  stop: () => Promise<number>,
+  cut: () => void,
+): Promise<number> {
+  checkOptions(options, STOP_OPTIONS);
+  const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
+  const stopped = stop();
+  const timer = setTimeout(cut, Math.min(timeout, TIMER_MAX));
+  try {
+    return await stopped;
+  } finally {
+    clearTimeout(timer);
+  }
+}
