@@ -1,5 +1,6 @@
 /** The whole content of a file, piece by piece. */
 import { throwIfAborted } from '../loop/abort.js';
+import { setImmediate } from '../loop/real-timers.js';
 import { argTypeError, stateError, withCode } from '../ring/errors.js';
 import { toBytes } from './arguments.js';
 
@@ -136,6 +137,15 @@ export async function writeBytesTo(
     checkThere(bytes, length);
     at += await write(bytes, at, Math.min(length - at, LARGE_PIECE));
   }
+}
+
+/**
+ * What is done at once could not be aborted: with a signal there is a turn of the event loop before, in which it may be.
+ * @throws AbortError
+ */
+export async function giveTurnToAbort(signal: AbortSignal): Promise<void> {
+  await new Promise(resolve => setImmediate(resolve));
+  throwIfAborted(signal);
 }
 
 /** Bytes that were `length` when they were given may have been detached, or shrunk, while they waited. */

@@ -3,7 +3,7 @@
  * directories and symbolic links, to places where nothing is or a file to be replaced. All else is Node's, entry by
  * entry: large files, other kinds, and whatever fails, so that the errors are Node's.
  */
-import { type CopyOptions, constants, fchmod, futimesSync, promises } from 'node:fs';
+import { type CopyOptions, constants, fchmod, futimesSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Loop } from '../loop/loop.js';
@@ -23,6 +23,7 @@ import { STATX } from '../ring/structs.js';
 import { MODE_BITS } from './arguments.js';
 import { briefCalls, DIRTIED } from './brief-calls.js';
 import { type Device, devicesOf } from './devices.js';
+import { promises } from './node-promises.js';
 import { COPIES_NEW_TREES_AT_ONCE } from './running-node.js';
 import { statsOf } from './stats.js';
 import { type Folder, Share } from './walk.js';

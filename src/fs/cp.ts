@@ -1,5 +1,5 @@
 /** Copies files, and trees of them. */
-import { type CopyOptions, constants, type PathLike, promises } from 'node:fs';
+import { type CopyOptions, constants, type PathLike } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { directoryCalls } from '../ring/directory-calls.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
@@ -16,6 +16,7 @@ import {
   type TreeOptions,
 } from './copy-tree.js';
 import { type Device, devicesOf } from './devices.js';
+import { promises } from './node-promises.js';
 import { lstat } from './path-calls.js';
 import { COPIES_NEW_TREES_AT_ONCE } from './running-node.js';
 import { changingLoop } from './walk.js';

@@ -27,6 +27,7 @@ import { checkBoolean, sizeOf, toData, toMode, toOptions, toViews } from './argu
 import { type ChunkOptions, chunksOf } from './chunks.js';
 import {
   type Content,
+  giveTurnToAbort,
   isPieces,
   type ReadFileOptions,
   type ReadPiece,
@@ -209,7 +210,10 @@ export class FileHandle extends OpenFile {
       }
       const { encoding, signal } = given;
       throwIfAborted(signal);
-      const bytes = await this.inOrder('reads', () => this.#readAll(signal));
+      const bytes = await this.inOrder('reads', async () => {
+        if (signal !== undefined) await giveTurnToAbort(signal);
+        return this.#readAll(signal);
+      });
       return encoding ? bytes.toString(encoding) : bytes;
     });
   }
@@ -229,17 +233,20 @@ export class FileHandle extends OpenFile {
       checkBoolean('options.flush', flush ?? false);
       const write = (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
         this.writePart(bytes, offset, length);
+      throwIfAborted(signal);
       if (isPieces(data)) {
-        throwIfAborted(signal);
+        if (signal !== undefined) await giveTurnToAbort(signal);
         // The pieces may come from this very file: others go in between.
         const ordered = (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
           this.inOrder('writes', () => write(bytes, offset, length));
         return writePiecesTo(ordered, data, encoding, signal);
       }
-      throwIfAborted(signal);
       const bytes = toData(data, encoding, 'data');
       const size = bytes.length;
-      return this.inOrder('writes', () => writeBytesTo(write, bytes, signal, size));
+      return this.inOrder('writes', async () => {
+        if (signal !== undefined) await giveTurnToAbort(signal);
+        return writeBytesTo(write, bytes, signal, size);
+      });
     });
   }
 

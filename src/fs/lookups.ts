@@ -1,8 +1,9 @@
 /** The calls that only look a path up: at once where it is cached, else Node's own, on its thread pool. */
-import { constants, type ObjectEncodingOptions, type PathLike, promises } from 'node:fs';
+import { constants, type ObjectEncodingOptions, type PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { toPath } from './arguments.js';
 import { inlineFiles } from './inline.js';
+import { promises } from './node-promises.js';
 import { mayRead } from './permission.js';
 
 const { F_OK, R_OK, W_OK, X_OK } = constants;

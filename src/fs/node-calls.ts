@@ -2,7 +2,7 @@
  * What the ring has no operation for: Node's own functions, on its thread pool. Nothing is gained, and
  * nothing is missing.
  */
-import { promises } from 'node:fs';
+import { promises } from './node-promises.js';
 
 export const {
   chown,

@@ -4,7 +4,7 @@ import { constants } from 'node:fs';
 import type { Block } from '../loop/blocks.js';
 import { closeFile, closeReadFile } from '../loop/close.js';
 import type { Loop } from '../loop/loop.js';
-import { own } from '../loop/owned-descriptors.js';
+import { disown, own } from '../loop/owned-descriptors.js';
 import { ESPIPE } from '../ring/errno.js';
 import { closedError, systemError, UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
@@ -46,6 +46,8 @@ export abstract class OpenFile extends EventEmitter {
   readonly unbuffered: boolean;
   readonly #nonblocking: boolean;
   readonly #closesAtOnce: boolean;
+  /** Who closes the descriptor if this is lost; null if that is this. */
+  #owner: object | null = null;
 
   /** @internal @param closesAtOnce whether closing it does not wait: a local file that is only read. */
   constructor(loop: Loop, fd: number, flags: number, closesAtOnce = false) {
@@ -109,6 +111,25 @@ export abstract class OpenFile extends EventEmitter {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** @internal Whether calls are pending. */
+  get busy(): boolean {
+    return this.#pending !== 0;
+  }
+
+  /** @internal Gives the descriptor to an owner that closes it when it is lost, which it is not while calls are pending. */
+  giveTo(owner: object): void {
+    this.#owner = owner;
+    forget(this);
+    disown(this.#fd);
+  }
+
+  /** @internal Closes what had been given away, and its owner has released. */
+  closeReleased(): Promise<void> {
+    if (this.#owner !== null) own(this.#fd);
+    this.#owner = null;
     return this.close();
   }
 

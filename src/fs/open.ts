@@ -1,11 +1,12 @@
 /** `open`: from a path and flags to a `FileHandle`. */
-import { constants, type PathLike, promises } from 'node:fs';
+import { constants, type PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { O_ACCMODE } from '../ring/flags.js';
 import { toFlags, toMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
 import { inlineChanges } from './inline-changes.js';
+import { promises } from './node-promises.js';
 import { openPath } from './open-path.js';
 import { mayOpen } from './permission.js';
 

@@ -1,17 +1,11 @@
 /** The calls on paths that have an operation of the ring. Where the kernel is too old for one, Node's. */
-import {
-  type BigIntStats,
-  type MakeDirectoryOptions,
-  type PathLike,
-  promises,
-  type RmDirOptions,
-  type Stats,
-} from 'node:fs';
+import type { BigIntStats, MakeDirectoryOptions, PathLike, RmDirOptions, Stats } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import { checkBoolean, MODE_BITS, toMode, toPath } from './arguments.js';
 import { inlineChanges } from './inline-changes.js';
 import { makeDirectories } from './make-directories.js';
+import { promises } from './node-promises.js';
 import { onPath } from './operations.js';
 import { mayMove, mayRead, maySymlink, mayWrite } from './permission.js';
 import { checkStat, DEFAULTS, type StatOptions } from './stat-options.js';

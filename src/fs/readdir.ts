@@ -1,5 +1,5 @@
 /** What a directory holds, and all that is below it. */
-import { constants, Dirent, type PathLike, promises } from 'node:fs';
+import { constants, Dirent, type PathLike } from 'node:fs';
 import { join } from 'node:path';
 import type { Loop } from '../loop/loop.js';
 import {
@@ -21,6 +21,7 @@ import { textPath } from './arguments.js';
 import { briefCalls } from './brief-calls.js';
 import { type Device, devicesOf } from './devices.js';
 import { SURE } from './inline.js';
+import { promises } from './node-promises.js';
 import { READS_TREES_AT_ONCE } from './running-node.js';
 import { Share, walkingLoop } from './walk.js';
 

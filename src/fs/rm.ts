@@ -1,11 +1,12 @@
 /** Removes files, and trees of them. */
-import { constants, type PathLike, promises, type RmOptions } from 'node:fs';
+import { constants, type PathLike, type RmOptions } from 'node:fs';
 import { DT_DIR, DT_UNKNOWN, directoryCalls, Names } from '../ring/directory-calls.js';
 import { ENOENT } from '../ring/errno.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { toPath } from './arguments.js';
 import { devicesOf } from './devices.js';
+import { promises } from './node-promises.js';
 import { Removal } from './remove-tree.js';
 import { changingLoop } from './walk.js';
 

@@ -1,5 +1,4 @@
 /** Walks through trees by plain calls: whether there may be one, and its share of the thread. */
-import { promises } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { setImmediate } from '../loop/real-timers.js';
@@ -8,6 +7,7 @@ import { closedError } from '../ring/errors.js';
 import { guarded } from '../ring/permission.js';
 import { briefCalls } from './brief-calls.js';
 import type { Device } from './devices.js';
+import { promises } from './node-promises.js';
 
 /**
  * The loop whose budget a walk lives on; undefined where Node does the whole of it: without plain calls, and under

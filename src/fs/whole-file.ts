@@ -1,6 +1,6 @@
 /** Files read and written as a whole. */
 
-import { constants, type PathLike, promises } from 'node:fs';
+import { constants, type PathLike } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
 import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../loop/abort.js';
@@ -10,6 +10,7 @@ import { checkBoolean, toData, toFlags, toMode, toOptions, toPath } from './argu
 import {
   type Content,
   checkThere,
+  giveTurnToAbort,
   isPieces,
   type ReadFileOptions,
   readByNode,
@@ -18,14 +19,16 @@ import {
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
 import { inlineChanges } from './inline-changes.js';
+import { promises } from './node-promises.js';
 import { DEFAULT_MODE, open } from './open.js';
 import { mayOpen } from './permission.js';
 import { readPath } from './read-file.js';
 import { writePath } from './write-file.js';
 
-/** Whether it is a handle of Node's, which Node's own functions read and write. */
+/** Whether it is a handle of Node's, which has its own calls to read and write. */
 function isNodes(path: unknown): path is NodeFileHandle {
-  return typeof path === 'object' && path !== null && 'getAsyncId' in path && 'fd' in path;
+  const isHandle = typeof path === 'object' && path !== null && 'getAsyncId' in path && 'fd' in path;
+  return isHandle && typeof (path as { readFile?: unknown }).readFile === 'function';
 }
 
 /**
@@ -50,7 +53,7 @@ export async function readFile(
 ): Promise<Buffer | string> {
   const given = toOptions<ReadFileOptions>(options);
   if (path instanceof FileHandle) return path.readFile(given);
-  if (isNodes(path)) return promises.readFile(path, given);
+  if (isNodes(path)) return path.readFile(given as object);
   // Into a buffer of the caller's, from Node 24 on.
   if ('buffer' in given) return readByNode(() => promises.readFile(path as string, given));
   const { encoding, flag, signal } = given;
@@ -96,7 +99,8 @@ export async function writeFile(
   const flush = checkBoolean('options.flush', given.flush ?? false);
   const content = isPieces(data) ? data : toData(data, given.encoding, 'data');
   if (path instanceof FileHandle) return path.writeFile(content, given);
-  if (isNodes(path)) return promises.writeFile(path, data as string, options);
+  if (isNodes(path)) return path.writeFile(data as string, options);
+  const size = isUint8Array(content) ? content.length : 0;
   throwIfAborted(given.signal);
   const plain = toPath(path);
   const flags = toFlags(given.flag || 'w');
@@ -104,7 +108,10 @@ export async function writeFile(
   const loop = currentLoop();
   const mode = toMode(given.mode, DEFAULT_MODE);
   if (!isUint8Array(content)) return writeOpened(await open(path, flags, mode), content, given);
-  const size = content.length;
+  if (given.signal !== undefined) {
+    await giveTurnToAbort(given.signal);
+    checkThere(content, size);
+  }
   const changes = inlineChanges(loop);
   const now = flush ? changes.open(plain, flags, mode) : changes.writeFile(plain, flags, mode, content);
   if (now === true) return;

@@ -40,6 +40,15 @@ export interface NativeStream extends NativeHandle {
   finishShutdown(request: unknown, status: number): void;
 }
 
+/** The native part of a `FileHandle`: it closes its descriptor when it is lost. */
+export interface NativeFile {
+  /** Gives the descriptor up, which stays open. */
+  releaseFD(): void;
+  close(): Promise<void>;
+  /** Node 24. */
+  closeSync(): void;
+}
+
 /** The native parts that this package adapts to. */
 export interface Natives {
   readonly stream: StreamWrap;
@@ -61,19 +70,29 @@ export function bindings(): Natives {
   return natives;
 }
 
-function load(): Natives {
+/** The class of native file handles, whose argument is a descriptor. */
+export function nativeFiles(): new (fd: number) => NativeFile {
+  return nativePart('fs').FileHandle as new (
+    fd: number,
+  ) => NativeFile;
+}
+
+function nativePart(name: string): Record<string, unknown> {
   const { binding } = process as unknown as { binding: Binding };
-  const of = (name: string): Record<string, unknown> => quietly(() => binding.call(process, name));
-  const tcp = of('tcp_wrap');
-  const pipe = of('pipe_wrap');
+  return quietly(() => binding.call(process, name));
+}
+
+function load(): Natives {
+  const tcp = nativePart('tcp_wrap');
+  const pipe = nativePart('pipe_wrap');
   return {
-    stream: of('stream_wrap') as unknown as StreamWrap,
+    stream: nativePart('stream_wrap') as unknown as StreamWrap,
     TCP: tcp.TCP as Natives['TCP'],
     tcpConstants: tcp.constants as Record<string, number>,
     Pipe: pipe.Pipe as Natives['Pipe'],
     pipeConstants: pipe.constants as Record<string, number>,
-    JSStream: of('js_stream').JSStream as Natives['JSStream'],
-    UDP: of('udp_wrap').UDP as Natives['UDP'],
+    JSStream: nativePart('js_stream').JSStream as Natives['JSStream'],
+    UDP: nativePart('udp_wrap').UDP as Natives['UDP'],
   };
 }
 

@@ -7,22 +7,25 @@ export interface RegisterOptions {
   servers?: boolean | undefined;
   /** Clients of `node:net`, and so of `node:http`: default true. Those of `node:tls` stay Node's. */
   clients?: boolean | undefined;
+  /** `fs.promises`, with its `FileHandle`s: default true. */
+  fs?: boolean | undefined;
 }
 
-export const REGISTER_OPTIONS = optionNames<RegisterOptions>({ servers: true, clients: true });
+export const REGISTER_OPTIONS = optionNames<RegisterOptions>({ servers: true, clients: true, fs: true });
 
 /** What is wanted now: the methods that were put in place ask each time. */
-export const settings = { servers: false, clients: false };
+export const settings = { servers: false, clients: false, fs: false };
 
 /** What each word of the environment variable stands for. */
 const WORDS: Record<string, RegisterOptions> = {
   net: { servers: true, clients: true },
   servers: { servers: true },
   clients: { clients: true },
+  fs: { fs: true },
 };
 
 /** By default: what is measured to win. */
-const DEFAULTS: RegisterOptions = { servers: true, clients: true };
+export const DEFAULTS: RegisterOptions = { servers: true, clients: true, fs: true };
 
 /** What UASYNC_REGISTER says, undefined words and all; null is 'off'. */
 export function fromEnvironment(value: string | undefined): RegisterOptions | null {
@@ -46,7 +49,7 @@ export function fromEnvironment(value: string | undefined): RegisterOptions | nu
 /** Takes over what is named. @throws TypeError for unknown or wrong options. */
 export function change(options: RegisterOptions): void {
   checkOptions(options, REGISTER_OPTIONS);
-  for (const name of ['servers', 'clients'] as const) {
+  for (const name of Object.keys(settings) as (keyof typeof settings)[]) {
     if (options[name] !== undefined) settings[name] = Boolean(options[name]);
   }
 }

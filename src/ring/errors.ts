@@ -11,6 +11,13 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
+let shownName = 'UasyncError';
+
+/** From now on errors are named as Node's: for programs that know nothing of this package. */
+export function nameErrorsAsNode(): void {
+  shownName = 'Error';
+}
+
 /**
  * Any failure of this package that is not a wrong argument. System errors have the shape of Node's:
  * `code` ('ECONNRESET'), `errno` (negative) and `syscall`, with `address`, `port`, `path` and `dest`
@@ -41,9 +48,9 @@ export class UasyncError extends Error {
     this.code = code;
   }
 
-  /** 'UasyncError' */
+  /** 'UasyncError'; with `uasync/register` for files 'Error', as Node's errors. */
   override get name(): string {
-    return 'UasyncError';
+    return shownName;
   }
 }
 

@@ -40,8 +40,16 @@ interface Outcome {
 const ROOT = new URL('../../../', import.meta.url).pathname;
 const REGISTER = join(ROOT, 'dist/src/node/register.js');
 
-function familyOf(name: string): string | undefined {
-  const rest = name.replace(/^test-/, '');
+/** Files of `fs` that use its promises count as theirs. */
+const USES_FS_PROMISES = /fs\/promises|fs\.promises|fsPromises|\bpromises\b.*require\('fs'\)/;
+
+function familyOf(path: string): string | undefined {
+  const rest = basename(path)
+    .replace(/\.m?js$/, '')
+    .replace(/^test-/, '');
+  if (/^(fs|file|filehandle)-(?!promises)/.test(rest)) {
+    return USES_FS_PROMISES.test(readFileSync(path, 'utf8')) ? 'fs-promises' : undefined;
+  }
   // The longest that fits: http2 is not http.
   return FAMILIES.filter(family => rest.startsWith(`${family}-`) || rest === family).sort(
     (a, b) => b.length - a.length,
@@ -53,9 +61,9 @@ function filesOf(families: readonly string[]): string[] {
   for (const folder of FOLDERS) {
     for (const name of readdirSync(join(values.source, 'test', folder)).sort()) {
       if (!/\.m?js$/.test(name)) continue;
-      const family = familyOf(name.replace(/\.m?js$/, ''));
-      if (family !== undefined && families.includes(family))
-        files.push(join(values.source, 'test', folder, name));
+      const path = join(values.source, 'test', folder, name);
+      const family = familyOf(path);
+      if (family !== undefined && families.includes(family)) files.push(path);
     }
   }
   return files.filter(file => basename(file).includes(values.only));

@@ -6,24 +6,10 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { scratchFolder } from '../harness.js';
 import { ROOT } from '../programs.js';
+import { registered } from './registered.js';
 
 const folder = scratchFolder();
-let programs = 0;
-
-/** Runs a program with `uasync/register`; what it prints. */
-async function run(
-  program: string,
-  { env = {}, args = [] as string[], kind = 'mjs' } = {},
-): Promise<{ stdout: string; stderr: string }> {
-  const file = join(folder, `program-${programs++}.${kind}`);
-  writeFileSync(file, program);
-  const { NODE_OPTIONS, ...others } = process.env;
-  return promisify(execFile)(process.execPath, [...args, '--import', 'uasync/register', file], {
-    cwd: ROOT,
-    env: { ...others, UASYNC_REGISTER: '', ...env },
-    timeout: 100_000,
-  });
-}
+const run = registered(folder);
 
 const KIND = `const kind = socket => socket._handle.constructor.name;`;
 const ECHO = `
@@ -77,7 +63,7 @@ t.test('register() by the program', async t => {
   );
   t.equal(
     stdout,
-    '{"servers":false,"clients":true}\nERR_INVALID_ARG_VALUE\nERR_INVALID_ARG_TYPE\nTCP TcpHandle\n',
+    '{"servers":false,"clients":true,"fs":true}\nERR_INVALID_ARG_VALUE\nERR_INVALID_ARG_TYPE\nTCP TcpHandle\n',
   );
 });
 

@@ -1,0 +1,177 @@
+/**
+ * `FileHandle` of `node:fs/promises` on the loop. The class stays Node's: a handle can be transferred to a worker, given
+ * to `fs.createReadStream`, and closes its descriptor when it is lost. Its native handle is replaced by one that closes
+ * on the loop, and its calls are served by a handle of uasync/fs.
+ */
+import { closeSync } from 'node:fs';
+import type { FileHandle as Opened } from '../fs/api.js';
+import type { FileHandle as OwnHandle } from '../fs/file-handle.js';
+import { promises as stock } from '../fs/node-promises.js';
+import { disown } from '../loop/owned-descriptors.js';
+import { libc } from '../ring/libc.js';
+import { type NativeFile, nativeFiles } from './natives.js';
+
+/** Makes a handle of uasync/fs one of Node's. */
+export type Returning = (file: Opened) => object;
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+type NodeHandle = { readonly fd: number };
+type NodeClass = new (native: NativeFile) => NodeHandle;
+
+/** What is served by uasync/fs. The rest is Node's: it uses these calls, or the descriptor. */
+const CALLS = [
+  'appendFile',
+  'datasync',
+  'read',
+  'readFile',
+  'readv',
+  'stat',
+  'sync',
+  'truncate',
+  'write',
+  'writeFile',
+  'writev',
+] as const;
+
+/** A class that extends this adds its fields to what is given. */
+class Given {
+  constructor(object: object) {
+    // biome-ignore lint/correctness/noConstructorReturn: that is its purpose.
+    return object;
+  }
+}
+
+/** A field of Node's handles, which only this file sees. */
+class Served extends Given {
+  readonly #file: OwnHandle;
+
+  constructor(handle: object, file: OwnHandle) {
+    super(handle);
+    this.#file = file;
+  }
+
+  /** What serves a handle; null for one that is closed, transferred, or Node's. */
+  static by(handle: unknown): OwnHandle | null {
+    if (typeof handle !== 'object' || handle === null || !(#file in handle)) return null;
+    return (handle as unknown as NodeHandle).fd < 0 ? null : handle.#file;
+  }
+}
+
+/** Node's class of native handles, extended by one that closes on the loop. */
+function closingOnLoop(Native: ReturnType<typeof nativeFiles>): new (file: OwnHandle) => NativeFile {
+  const LoopFile = class extends Native {
+    readonly #file: OwnHandle;
+
+    constructor(file: OwnHandle) {
+      super(file.fd);
+      this.#file = file;
+      file.giveTo(this);
+    }
+
+    override close(): Promise<void> {
+      // What is pending uses the descriptor still.
+      this.releaseFD();
+      return this.#file.closeReleased();
+    }
+
+    /** Node 24. */
+    override closeSync(): void {
+      if (this.#file.busy) this.close().catch(() => {});
+      else super.closeSync();
+    }
+  };
+  Object.defineProperty(LoopFile, 'name', { value: Native.name });
+  return LoopFile;
+}
+
+function keyOf(object: object, description: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(object).find(symbol => symbol.description === description);
+}
+
+/** Has the calls of Node's class served by uasync/fs, for the handles that are. */
+function serve(prototype: Record<PropertyKey, unknown>, transfer: symbol): void {
+  for (const name of CALLS) {
+    const own = prototype[name] as Method;
+    replace(prototype, name, function (this: unknown, ...args: unknown[]): unknown {
+      const file = Served.by(this);
+      return file === null ? own.apply(this, args) : (file[name] as Method)(...args);
+    });
+  }
+  const own = prototype[transfer] as Method;
+  replace(prototype, transfer, function (this: unknown, ...args: unknown[]): unknown {
+    if (Served.by(this)?.busy) {
+      throw new DOMException('Cannot transfer FileHandle while in use', 'DataCloneError');
+    }
+    return own.apply(this, args);
+  });
+}
+
+function replace(target: object, key: PropertyKey, value: Method): void {
+  const before = Object.getOwnPropertyDescriptor(target, key)!;
+  Object.defineProperty(value, 'name', { value: (before.value as Method).name, configurable: true });
+  Object.defineProperty(value, 'length', { value: (before.value as Method).length, configurable: true });
+  Object.defineProperty(target, key, { ...before, value });
+}
+
+/** How handles become Node's here; null, and a warning, if Node has changed what that needs. */
+export async function nodeHandles(): Promise<Returning | null> {
+  try {
+    return await adapted();
+  } catch (error) {
+    process.emitWarning(
+      `FileHandle of node:fs/promises stays as it is: on Node ${process.version} ${(error as Error).message}`,
+      'UasyncWarning',
+      'UASYNC_REGISTER',
+    );
+    return null;
+  }
+}
+
+async function adapted(): Promise<Returning> {
+  // Node's class has no other way to it.
+  const sample = await stock.open('/');
+  try {
+    const Native = nativeFiles();
+    const HandleClass = sample.constructor as NodeClass;
+    const prototype = HandleClass.prototype as unknown as Record<PropertyKey, unknown>;
+    const transfer = keyOf(prototype, 'messaging_transfer_symbol');
+    const missing = [...CALLS, transfer ?? 'transfer'].find(name => typeof prototype[name] !== 'function');
+    if (missing !== undefined) throw new Error(`${String(missing)} is missing`);
+    const own = keyOf(sample, 'kHandle');
+    if (own === undefined || (sample as unknown as Record<symbol, object>)[own]?.constructor !== Native) {
+      throw new Error('handles have no native handle of the known class');
+    }
+    await tried(HandleClass, Native, sample.fd);
+    const LoopFile = closingOnLoop(Native);
+    serve(prototype, transfer!);
+    return file => {
+      const served = file as unknown as OwnHandle;
+      return new Served(new HandleClass(new LoopFile(served)), served);
+    };
+  } finally {
+    await sample.close();
+  }
+}
+
+/** Has a handle made of a descriptor, and closed. */
+async function tried(
+  HandleClass: NodeClass,
+  Native: ReturnType<typeof nativeFiles>,
+  fd: number,
+): Promise<void> {
+  let closed = 0;
+  const copy = libc().duplicate(fd);
+  const native = new (class extends Native {
+    override async close(): Promise<void> {
+      closed++;
+      this.releaseFD();
+      closeSync(copy);
+    }
+  })(copy);
+  // It is the native handle's from now on.
+  disown(copy);
+  const handle = new HandleClass(native) as NodeHandle & { close(): Promise<void> };
+  const open = handle.fd;
+  await handle.close();
+  if (open < 0 || closed !== 1 || handle.fd >= 0) throw new Error('handles are not closed as they were');
+}

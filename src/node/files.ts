@@ -1,0 +1,95 @@
+/**
+ * `fs.promises` on the loop: its functions are replaced in place by those of uasync/fs, which is loaded at the first
+ * call. What uasync/fs leaves to Node stays as it is.
+ */
+import nodeFs from 'node:fs';
+import { promises as stock } from '../fs/node-promises.js';
+import { loop } from '../loop/current.js';
+import { nameErrorsAsNode } from '../ring/errors.js';
+import { nodeHandles, type Returning } from './file-handles.js';
+import { later } from './later.js';
+
+type Api = typeof import('../fs/index.js').default;
+type Call = (...args: unknown[]) => unknown;
+
+/** What takes a path, in the order of Node's documentation. `open` is replaced too: see `openOnLoop`. */
+const CALLS = [
+  'access',
+  'appendFile',
+  'chmod',
+  'cp',
+  'link',
+  'lstat',
+  'mkdir',
+  'readFile',
+  'readdir',
+  'readlink',
+  'realpath',
+  'rename',
+  'rm',
+  'rmdir',
+  'stat',
+  'symlink',
+  'truncate',
+  'unlink',
+  'writeFile',
+] as const;
+
+const load = later<{ default: Api }>('../fs/index.js', './fs.js');
+
+let api: Api | null = null;
+let refused = false;
+
+/** uasync/fs, loaded when it is first needed; null where the loop cannot run, and Node's own functions are used. */
+function loaded(): Api | null {
+  if (api !== null || refused) return api;
+  try {
+    loop();
+    api = load()?.default ?? null;
+  } catch {
+    refused = true;
+  }
+  return api;
+}
+
+/** How handles of uasync/fs become Node's; null where they cannot. */
+let returning: Returning | null | undefined;
+let adapting: Promise<Returning | null> | undefined;
+
+async function openOnLoop(api: Api, ...args: Parameters<Api['open']>): Promise<unknown> {
+  if (returning === undefined) {
+    adapting ??= nodeHandles();
+    returning = await adapting;
+  }
+  return returning === null ? stock.open(...args) : returning(await api.open(...args));
+}
+
+/** Replaces the functions. @param enabled asked at each call. */
+export function putFilesOn(enabled: () => boolean): void {
+  nameErrorsAsNode();
+  for (const name of CALLS) {
+    const own = stock[name] as Call;
+    replace(name, own, (...args) => {
+      const calls = enabled() ? loaded() : null;
+      return calls === null ? own(...args) : (calls[name] as Call)(...args);
+    });
+  }
+  replace('open', stock.open as Call, (...args) => {
+    const calls = enabled() ? loaded() : null;
+    return calls === null
+      ? (stock.open as Call)(...args)
+      : openOnLoop(calls, ...(args as Parameters<Api['open']>));
+  });
+}
+
+/** Gives `fs.promises` another function that looks as its own. */
+function replace(name: keyof typeof stock, own: Call, value: Call): void {
+  Object.defineProperty(value, 'name', { value: name, configurable: true });
+  Object.defineProperty(value, 'length', { value: own.length, configurable: true });
+  Object.defineProperty(nodeFs.promises, name, {
+    value,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
+}

@@ -1,0 +1,30 @@
+/** Programs that know nothing of uasync, run with `uasync/register`. */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ROOT } from '../programs.js';
+
+/** How a program is run. */
+export interface RunOptions {
+  env?: NodeJS.ProcessEnv;
+  args?: string[];
+  kind?: 'mjs' | 'cjs';
+}
+
+/** Runs programs from files in a folder; what they print. */
+export function registered(
+  folder: string,
+): (program: string, options?: RunOptions) => Promise<{ stdout: string; stderr: string }> {
+  let programs = 0;
+  return (program, { env = {}, args = [], kind = 'mjs' } = {}) => {
+    const file = join(folder, `program-${programs++}.${kind}`);
+    writeFileSync(file, program);
+    const { NODE_OPTIONS, ...others } = process.env;
+    return promisify(execFile)(process.execPath, [...args, '--import', 'uasync/register', file], {
+      cwd: ROOT,
+      env: { ...others, UASYNC_REGISTER: '', ...env },
+      timeout: 100_000,
+    });
+  };
+}
