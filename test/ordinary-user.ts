@@ -39,9 +39,9 @@ export function runLocked(memlock: number, ...program: string[]): Promise<Ended>
   return run([`--memlock=${memlock}:${memlock}`], program);
 }
 
-/** Runs the source of a module as that user, with the memory that loops need. */
-export function evalAsUser(source: string): Promise<Ended> {
-  return run(['--memlock=8388608:8388608'], ['--input-type=module', '--eval', source]);
+/** Runs a program as that user, with the memory that loops need. */
+export function runAsUser(...program: string[]): Promise<Ended> {
+  return run(['--memlock=8388608:8388608'], program);
 }
 
 async function run(limits: string[], program: string[]): Promise<Ended> {
@@ -54,19 +54,18 @@ async function run(limits: string[], program: string[]): Promise<Ended> {
   }
 }
 
-/** The same with the source of a module, which prints JSON. */
-export async function evalLocked<T>(memlock: number, source: string): Promise<T> {
-  const { stdout, stderr, code } = await runLocked(memlock, '--input-type=module', '--eval', source);
+/** The same with a program that prints JSON. */
+export async function foundLocked<T>(memlock: number, ...program: string[]): Promise<T> {
+  const { stdout, stderr, code } = await runLocked(memlock, ...program);
   if (code !== 0) throw new Error(`exit code ${code}: ${stderr}`);
   return JSON.parse(stdout) as T;
 }
 
-/** Starts the source of a module: its first line, and what ends its standard input and resolves to its exit code. */
+/** Starts a program: its first line, and what ends its standard input and resolves to its exit code. */
 export function startLocked(
   memlock: number,
-  source: string,
+  ...program: string[]
 ): { firstLine: Promise<string>; end: () => Promise<number> } {
-  const program = ['--input-type=module', '--eval', source];
   const args = command([`--memlock=${memlock}:${memlock}`], program);
   const child = spawn('setpriv', args, { ...settings, stdio: ['pipe', 'pipe', 'inherit'] });
   const exit = once(child, 'exit').then(([code]) => code as number);

@@ -100,29 +100,10 @@ t.test('without a free descriptor no socket is made, and the next one is', async
   });
 });
 
-/** Binds a Unix datagram socket, and ends without closing it: its file stays. */
-const LEAVE_SOCKET = `
-  import('uasync/net').then(async ({ bind }) => {
-    await bind({ path: process.argv[1] });
-    process.exit();
-  });`;
-
-const SERVER = `
-  const { parentPort } = require('node:worker_threads');
-  import('uasync/net').then(async ({ listen }) => {
-    const server = await listen({ port: 0, host: '127.0.0.1' });
-    parentPort.postMessage(server.address.port);
-    parentPort.once('message', () => server.close());
-    parentPort.unref();
-    for await (const conn of server) {
-      (async () => { for await (const chunk of conn) await conn.write(chunk); })().catch(() => {});
-    }
-  });`;
-
 t.test('workers with a server each', async t => {
   await Promise.all(
     [1, 2, 3].map(async id => {
-      const worker = new Worker(SERVER, { eval: true });
+      const worker = new Worker(built('test/fixtures/echo-worker.js'));
       const [port] = await once(worker, 'message');
       const socket = net.connect(port, '127.0.0.1');
       socket.write(`to worker ${id}`);
@@ -139,7 +120,7 @@ t.test('workers with a server each', async t => {
 
 t.test('a worker that is terminated under load does no harm', async t => {
   for (let round = 0; round < 3; round++) {
-    const worker = new Worker(SERVER, { eval: true });
+    const worker = new Worker(built('test/fixtures/echo-worker.js'));
     const [port] = await once(worker, 'message');
     const sockets = Array.from({ length: 20 }, () => {
       const socket = net.connect(port, '127.0.0.1');
@@ -156,7 +137,7 @@ t.test('a worker that is terminated under load does no harm', async t => {
 });
 
 t.test('a worker that is terminated leaves no socket behind', async t => {
-  const worker = new Worker(SERVER, { eval: true });
+  const worker = new Worker(built('test/fixtures/echo-worker.js'));
   const [port] = await once(worker, 'message');
   const socket = net.connect(port, '127.0.0.1');
   socket.write('x');
@@ -183,7 +164,7 @@ t.test('a worker that is terminated while it opens and closes sockets leaves non
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
   const stale = join(scratchFolder(), 'stale');
-  await output(process.execPath, ['-e', LEAVE_SOCKET, stale]);
+  await output(process.execPath, [built('test/fixtures/leave-socket.js'), stale]);
   const before = openSockets();
   const worker = new Worker(built('test/fixtures/terminated-midway.js'), { workerData: { port, stale } });
   await once(worker, 'message');

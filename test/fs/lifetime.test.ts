@@ -17,6 +17,7 @@ import {
   turns,
   until,
 } from '../harness.js';
+import { built } from '../programs.js';
 
 const folder = scratchFolder();
 checkLeaks();
@@ -118,19 +119,11 @@ t.test('a loop that is closed: calls in flight reject, and later ones work', asy
 });
 
 t.test('the end of the process, and of the loop, while large files are read in place', async t => {
-  const program = `
-    import * as fs from 'uasync/fs';
-    const path = ${JSON.stringify(large)};
-    const handle = await fs.open(path);
-    for (let i = 0; i < 15; i++) {
-      fs.readFile(path);
-      handle.chunks({ size: 1 << 20 }).next();
-    }
-    setTimeout(() => process.exit(7), Math.random() * 10);
-  `;
-  const script = program.replace("'uasync/fs'", JSON.stringify(import.meta.resolve('uasync/fs')));
   for (let i = 0; i < 3; i++) {
-    const { status, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+    const { status, signal } = spawnSync(process.execPath, [
+      built('test/fixtures/exits-while-reading.js'),
+      large,
+    ]);
     t.strictSame([status, signal], [7, null]);
   }
   const reads = Array.from({ length: 20 }, () => fs.readFile(large));
@@ -195,33 +188,8 @@ t.test('a queue of one entry is enough', async t => {
 
 t.test('a worker that is terminated with hundreds of calls in flight', async t => {
   const before = openFds();
-  const code = `
-    import { parentPort } from 'node:worker_threads';
-    import * as fs from 'uasync/fs';
-    const path = ${JSON.stringify(large)};
-    const handle = await fs.open(path);
-    // Where the file system has no O_DIRECT, an ordinary one.
-    const direct = await fs.open(path, fs.constants.O_DIRECT).catch(() => fs.open(path));
-    const busy = async i => {
-      for (;;) {
-        await handle.read(Buffer.alloc(100_000), 0, 100_000, i * 1000);
-        await direct.read(Buffer.alloc(100_000), 0, 100_000, 4096);
-        for await (const chunk of direct.chunks({ lease: true })) if (chunk.length < 100) break;
-        await fs.readFile(path);
-        if (i % 10 === 0) await fs.writeFile(path + '-' + i, Buffer.alloc(20_000, i));
-        await fs.stat(path);
-      }
-    };
-    for (let i = 0; i < 300; i++) busy(i);
-    setTimeout(() => parentPort.postMessage('busy'), 20);
-  `;
-  const script = join(folder, 'worker.mjs');
-  nodeFs.writeFileSync(
-    script,
-    code.replaceAll("'uasync/fs'", JSON.stringify(import.meta.resolve('uasync/fs'))),
-  );
   for (let i = 0; i < 3; i++) {
-    const worker = new Worker(script);
+    const worker = new Worker(built('test/fixtures/busy-files-worker.js'), { workerData: large });
     await once(worker, 'message');
     await worker.terminate();
   }

@@ -85,31 +85,16 @@ function checkOwn(call: string, mine: Outcome, set: string): void {
 }
 
 t.test('without leave for addons the error says so', async t => {
-  const program = `import('uasync').then(({ loop }) => loop()).catch(({ code, message }) => console.log(code, message));`;
   const run = (flags: string[]): Promise<string> =>
-    output(NODE, [...OPTIONS, '--no-warnings', ...flags, '--input-type=module', '-e', program]);
+    output(NODE, [...OPTIONS, '--no-warnings', ...flags, built('test/fixtures/permission-loop.js')]);
   t.match(await run([MODEL, ...PROJECT]), /^ERR_IO_URING_UNAVAILABLE .*native addon.*--allow-addons/);
   t.match(await run(['--no-addons']), /^ERR_IO_URING_UNAVAILABLE .*native addon.*without --no-addons/);
   t.equal(await run(LOADS), '');
 });
 
 t.test('the network, where the running Node guards it', async t => {
-  const program = `
-    import { bind, connect, listen } from 'uasync/net';
-    const calls = {
-      connect: () => connect({ port: 9, host: '127.0.0.1' }),
-      'connect by name': () => connect({ port: 9, host: 'localhost' }),
-      'connect to a path': () => connect({ path: '/no/such/socket' }),
-      listen: () => listen({ port: 0, host: '127.0.0.1' }),
-      'listen at a path': () => listen({ path: '\\0uasync-permission-' + process.pid }),
-      bind: () => bind({ host: '127.0.0.1' }),
-    };
-    for (const [name, call] of Object.entries(calls)) {
-      try { await (await call()).close(); console.log(name, 'ok'); }
-      catch (error) { console.log(name, error.code, error.permission, error.resource); }
-    }`;
   const run = async (flags: string[]): Promise<string[]> => {
-    const args = [...LOADS, ...flags, '--input-type=module', '-e', program];
+    const args = [...LOADS, ...flags, built('test/fixtures/permission-net.js')];
     return (await output(NODE, [...OPTIONS, ...args])).trim().split('\n');
   };
   const free = [/ECONNREFUSED/, /ECONNREFUSED/, /ENOENT/, /ok/, /ok/, /ok/];

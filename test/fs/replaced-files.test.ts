@@ -6,6 +6,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
 import { checkLeaks, scratchFolder } from '../harness.js';
+import { built } from '../programs.js';
 
 const folder = scratchFolder(nodeFs.existsSync('/dev/shm') ? '/dev/shm' : undefined);
 checkLeaks();
@@ -19,16 +20,8 @@ t.test('a file that is replaced is read whole', async t => {
   const [one, other] = ['a'.repeat(5000), 'b'.repeat(40_000)];
   nodeFs.writeFileSync(path, one);
   const state = new Int32Array(new SharedArrayBuffer(8));
-  const replace = `
-    const { writeFileSync, renameSync } = require('node:fs');
-    const { path, contents, state } = require('node:worker_threads').workerData;
-    for (let i = 0; Atomics.load(state, 0) === 0; i++) {
-      writeFileSync(path + '.new', contents[i % 2]);
-      renameSync(path + '.new', path);
-      Atomics.store(state, 1, i);
-    }`;
   const workerData = { path, contents: [one, other], state };
-  const worker = new Worker(replace, { eval: true, workerData });
+  const worker = new Worker(built('test/fixtures/replaces-worker.js'), { workerData });
   while (Atomics.load(state, 1) < 2) await new Promise(resolve => setTimeout(resolve, 1));
   const wrong = new Set<string>();
   for (let i = 0; i < READS; i++) {

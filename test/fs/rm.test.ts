@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { loop } from 'uasync';
 import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+import { built } from '../programs.js';
 import { type Any, byBoth } from './agreement.js';
 import { ours, outcome } from './beside-node.js';
 import { makeTree, treeOf } from './random-trees.js';
@@ -198,21 +199,7 @@ t.test('a directory that is replaced by a link to another leads nowhere', async 
   for (let i = 0; i < 20; i++) nodeFs.writeFileSync(join(victim, `${i}`), '');
   const at = join(folder, 'raced');
   const state = new Int32Array(new SharedArrayBuffer(8));
-  // Swaps the directories of the tree for links, and back, all the while.
-  const swap = `
-    const { renameSync, symlinkSync, unlinkSync } = require('node:fs');
-    const { at, victim, state } = require('node:worker_threads').workerData;
-    const attempt = call => { try { call(); } catch {} };
-    Atomics.store(state, 1, 1);
-    while (Atomics.load(state, 0) === 0) {
-      for (const name of ['a', 'b', 'c']) {
-        attempt(() => renameSync(at + '/' + name, at + '/' + name + '-away'));
-        attempt(() => symlinkSync(victim, at + '/' + name));
-        attempt(() => unlinkSync(at + '/' + name));
-        attempt(() => renameSync(at + '/' + name + '-away', at + '/' + name));
-      }
-    }`;
-  const worker = new Worker(swap, { eval: true, workerData: { at, victim, state } });
+  const worker = new Worker(built('test/fixtures/swaps-worker.js'), { workerData: { at, victim, state } });
   while (Atomics.load(state, 1) === 0) await new Promise(resolve => setTimeout(resolve, 5));
   let removed = 0;
   for (let i = 0; i < 20; i++) {

@@ -6,6 +6,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
 import { checkLeaks, openFds, scratchFolder } from '../harness.js';
+import { built } from '../programs.js';
 
 const folder = scratchFolder();
 checkLeaks();
@@ -53,26 +54,11 @@ t.test('so it is where no call is made at once, and after the loop', async t => 
 });
 
 t.test('a worker that is terminated meanwhile leaves nothing open', async t => {
-  const program = `
-    const { truncateSync, unlinkSync, writeFileSync } = require('node:fs');
-    const { workerData } = require('node:worker_threads');
-    const { open } = require('uasync/fs');
-    (async () => {
-      const handles = [];
-      for (let i = 0; i < 100; i++) {
-        const path = workerData.folder + '/in-worker';
-        writeFileSync(path, '');
-        truncateSync(path, ${LARGE});
-        handles.push(await open(path, 'r+'));
-        unlinkSync(path);
-      }
-      for (const handle of handles) handle.close();
-      Atomics.store(workerData.state, 0, 1);
-      for (;;);
-    })();`;
   const before = openFds();
   const state = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(program, { eval: true, workerData: { folder, state } });
+  const worker = new Worker(built('test/fixtures/closes-worker.js'), {
+    workerData: { folder, size: LARGE, state },
+  });
   while (Atomics.load(state, 0) === 0) await new Promise(resolve => setTimeout(resolve, 1));
   await worker.terminate();
   t.strictSame(openFds(), before);

@@ -4,7 +4,7 @@ import { type ActiveResource, loop, signals, sleep } from 'uasync';
 import { listen } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
 import { HOST, pair } from '../net/sockets.js';
-import { output } from '../programs.js';
+import { built, output } from '../programs.js';
 
 checkLeaks();
 
@@ -57,22 +57,9 @@ t.test('an object is found as long as it lives', async t => {
   await listener.close();
 });
 
-/** What a process that was told to trace says of itself. */
-const PROGRAM = `
-  const { loop, sleep } = await import('uasync');
-  const { listen } = await import('uasync/net');
-  async function whoWaits() { await sleep(50); }
-  async function whoListens() { return await listen({ port: 0, host: '127.0.0.1' }); }
-  const server = await whoListens();
-  const sleeping = whoWaits();
-  console.log(JSON.stringify(loop().active().map(({ kind, stack }) => ({ kind, stack }))));
-  await sleeping;
-  await server.close();
-`;
-
 t.test('with UASYNC_TRACE=1 it says where each was started', async t => {
   const env = { ...process.env, UASYNC_TRACE: '1' };
-  const printed = await output(process.execPath, ['--input-type=module', '-e', PROGRAM], env);
+  const printed = await output(process.execPath, [built('test/fixtures/active.js')], env);
   const found = JSON.parse(printed) as ActiveResource[];
   t.match(found.find(({ kind }) => kind === 'Timer')!.stack, /^ +at [\s\S]*whoWaits/);
   t.match(found.find(({ kind }) => kind === 'Listener')!.stack, /whoListens/);

@@ -6,6 +6,7 @@ import { loop } from 'uasync';
 import { openPipe } from 'uasync/net';
 import { eventfd, Ring, SETUP_DEFER_TASKRUN, SETUP_SINGLE_ISSUER } from 'uasync/ring';
 import { checkLeaks } from '../harness.js';
+import { built } from '../programs.js';
 
 checkLeaks();
 
@@ -45,11 +46,7 @@ t.test('an eventfd that a ring of one’s own signals, again and again', async t
 
 t.test('an eventfd that another thread writes to: read raw, polled, and as a pipe', async t => {
   const counter = eventfd();
-  const program = `
-    const { parentPort, workerData } = require('node:worker_threads');
-    const one = new BigUint64Array([1n]);
-    parentPort.on('message', () => setTimeout(() => require('node:fs').writeSync(workerData, one), 2));`;
-  const worker = new Worker(program, { eval: true, workerData: counter });
+  const worker = new Worker(built('test/fixtures/eventfd-writer.js'), { workerData: counter });
   const count = new BigUint64Array(1);
   const pipe = openPipe(counter, { autoClose: false });
   for (let i = 0; i < 4; i++) {

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { loop } from 'uasync';
 import { checkLeaks } from '../harness.js';
-import { ROOT } from '../programs.js';
+import { built, ROOT } from '../programs.js';
 
 /** Whether Node has a ring of its own: libuv has from Node 22 on, and aborts when its calls fail. */
 const nodeHasRing = readdirSync('/proc/self/fd').some(fd => {
@@ -35,30 +35,14 @@ const env = { ...process.env, NODE_OPTIONS: '' };
 const settings = { cwd: ROOT, env, encoding: 'utf8', timeout: 200_000, killSignal: 'SIGKILL' } as const;
 
 /** Runs a program of which calls fail, as in `call:error=EIO:when=1..9`; what it printed. */
-async function runWith(failing: string, source: string): Promise<string> {
+async function runWith(failing: string, ...program: string[]): Promise<string> {
   const call = failing.slice(0, failing.indexOf(':'));
   const strace = ['-f', '-qq', '-o', '/dev/null', '-e', `trace=${call}`, '-e', `inject=${failing}`];
-  const node = [process.execPath, '--input-type=module', '--eval', source];
-  return (await promisify(execFile)('strace', [...strace, ...node], settings)).stdout;
+  return (await promisify(execFile)('strace', [...strace, process.execPath, ...program], settings)).stdout;
 }
 
-/** Turns of every kind: right away, in a burst, and after a sleep. */
-const TURNS = `
-  import { loop, nop, sleep } from 'uasync';
-  let failures = 0;
-  const onError = error => {
-    if (error.syscall !== 'io_uring_enter') throw error;
-    failures++;
-  };
-  process.on('uncaughtException', onError).on('unhandledRejection', onError);
-  for (let i = 0; i < 3; i++) {
-    await nop();
-    await sleep(1);
-    await Promise.all(Array.from({ length: 10 }, () => nop()));
-    await new Promise(resolve => setTimeout(resolve, 1));
-  }
-  const { inFlight, submitted, completed, enters } = loop().stats();
-  console.log(JSON.stringify({ inFlight, submitted, completed, failures, often: enters > 20 }));`;
+const TURNS = built('test/fixtures/failing-turns.js');
+const STARTS = built('test/fixtures/failing-starts.js');
 
 for (const error of ['EAGAIN', 'EBUSY', 'EINTR']) {
   t.test(`${error}: what was not submitted is, later`, { skip: skipEnter }, async t => {
@@ -72,49 +56,8 @@ t.test('an error that the loop cannot handle is told, and does not end it', { sk
   t.strictSame(result, { inFlight: 0, submitted: 36, completed: 36, failures: 19, often: true });
 });
 
-/** Makes a loop until it can be made; what the failures were, and what they have left. */
-const MAKING = `
-  import { readdirSync, openSync, closeSync } from 'node:fs';
-  import { createRequire } from 'node:module';
-  import { loop, nop, uasyncAvailable } from 'uasync';
-  const fds = () => readdirSync('/proc/self/fd').length;
-  const attempt = () => {
-    try {
-      loop();
-      return 'made';
-    } catch ({ code, syscall }) {
-      return syscall + ' ' + code;
-    }
-  };`;
-
 t.test('no descriptor for one of its parts: nothing of the others stays', async t => {
-  const source = `${MAKING}
-    const koffi = createRequire(process.cwd() + '/')('koffi');
-    const RLIMIT_NOFILE = 7;
-    const setrlimit = koffi.load(null).func('setrlimit', 'int', ['int', 'void *']);
-    uasyncAvailable();
-    const before = fds();
-    setrlimit(RLIMIT_NOFILE, new BigUint64Array([64n, 64n]));
-    const held = [];
-    const fill = () => {
-      try {
-        for (;;) held.push(openSync('/dev/null'));
-      } catch {}
-    };
-    const results = [];
-    for (let free = 0; free < 2; free++) {
-      for (let i = 0; i < 5; i++) {
-        fill();
-        for (let j = 0; j < free; j++) closeSync(held.pop());
-        results.push(attempt());
-      }
-    }
-    for (const fd of held) closeSync(fd);
-    const after = fds();
-    await nop();
-    console.log(JSON.stringify({ results, left: after - before }));`;
-  const node = ['--input-type=module', '--eval', source];
-  const { results, left } = JSON.parse(execFileSync(process.execPath, node, settings));
+  const { results, left } = JSON.parse(execFileSync(process.execPath, [STARTS, 'descriptors'], settings));
   t.equal(left, 0);
   t.equal(results.length, 10);
   t.notOk(results.slice(0, 5).includes('made'), 'without any');
@@ -122,15 +65,7 @@ t.test('no descriptor for one of its parts: nothing of the others stays', async 
 });
 
 t.test('the kernel refuses a part of it: nothing of the others stays', { skip }, async t => {
-  const source = `${MAKING}
-    attempt();
-    const before = fds();
-    const results = [attempt(), attempt(), attempt()];
-    const left = fds() - before;
-    while (attempt() !== 'made');
-    await nop();
-    console.log(JSON.stringify({ results, left }));`;
-  const { results, left } = JSON.parse(await runWith('io_uring_register:error=ENOMEM:when=1..24', source));
+  const { results, left } = JSON.parse(await runWith('io_uring_register:error=ENOMEM:when=1..24', STARTS));
   t.strictSame(new Set(results), new Set(['io_uring_register ENOMEM']));
   t.equal(left, 0);
 });

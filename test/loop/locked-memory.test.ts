@@ -1,7 +1,7 @@
 /** Loops of users who may lock little memory: rings and registered buffers count. */
 import t from 'tap';
 import { ringsAreCounted } from '../../src/ring/locked-memory.js';
-import { evalLocked, noOrdinaryUser, startLocked } from '../ordinary-user.js';
+import { foundLocked, noOrdinaryUser, startLocked } from '../ordinary-user.js';
 import { built } from '../programs.js';
 import '../patience.js';
 
@@ -9,29 +9,13 @@ const MIB = 1024 * 1024;
 
 const skip = ringsAreCounted() ? noOrdinaryUser() : 'this kernel does not count rings as locked memory';
 
-const INTERNAL = `
-  import { readFileSync } from 'node:fs';
-  import { Loop } from ${JSON.stringify(built('src/loop/loop.js'))};
-  import { ReceiveBuffers } from ${JSON.stringify(built('src/net/stream/receive-buffers.js'))};
-  import { DatagramBuffers } from ${JSON.stringify(built('src/net/datagram/buffers.js'))};`;
+const PROGRAM = built('test/fixtures/locked-memory.js');
 
 t.test('64 loops of one user in 8 MiB, with all that they register', { skip }, async t => {
-  const found = await evalLocked<{ entries: number[]; indices: number[]; pinned: number }>(
+  const found = await foundLocked<{ entries: number[]; indices: number[]; pinned: number }>(
     8 * MIB,
-    `${INTERNAL}
-    const loops = [];
-    const indices = [];
-    for (let i = 0; i < 64; i++) {
-      const loop = new Loop();
-      loops.push(loop);
-      ReceiveBuffers.of(loop);
-      DatagramBuffers.of(loop);
-      // As large transfers with O_DIRECT do.
-      for (let j = 0; j < 8; j++) indices.push(loop.fixedBlocks.acquire().index);
-    }
-    const pinned = Number(/VmPin:\\s*(\\d+)/.exec(readFileSync('/proc/self/status', 'latin1'))[1]);
-    console.log(JSON.stringify({ entries: loops.map(({ entries }) => entries), indices, pinned }));
-    process.exit();`,
+    PROGRAM,
+    'many loops',
   );
   t.equal(found.entries.length, 64);
   t.ok(
@@ -46,12 +30,7 @@ t.test('64 loops of one user in 8 MiB, with all that they register', { skip }, a
 t.test('many processes of one user at a time', { skip }, async t => {
   // As 20 of them have in 8 MiB. Each waits until all have their loops.
   const count = 5;
-  const processes = Array.from({ length: count }, () =>
-    startLocked(
-      (8 * MIB * count) / 20,
-      "import { sleep } from 'uasync'; await sleep(1); console.log('up'); await new Promise(r => process.stdin.on('end', r).resume());",
-    ),
-  );
+  const processes = Array.from({ length: count }, () => startLocked((8 * MIB * count) / 20, PROGRAM, 'one'));
   t.same(await Promise.all(processes.map(({ firstLine }) => firstLine)), Array(count).fill('up'));
   t.same(await Promise.all(processes.map(({ end }) => end())), Array(count).fill(0));
 });

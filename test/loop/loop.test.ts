@@ -2,22 +2,25 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { callSoon, loop, nop, sleep, uasyncAvailable } from 'uasync';
+import {
+  SETUP_COOP_TASKRUN,
+  SETUP_DEFER_TASKRUN,
+  SETUP_SINGLE_ISSUER,
+  SETUP_TASKRUN_FLAG,
+} from '../../src/ring/abi.js';
 import { checkLeaks, openFds, until } from '../harness.js';
-import { built, PLAIN_NODE } from '../programs.js';
+import { built, PLAIN_NODE, ROOT } from '../programs.js';
 
 checkLeaks();
 
-/** Runs a program in a process of its own. */
-function run(source: string): string {
-  const code = `import { loop, nop, sleep, callSoon } from 'uasync';\n${source}`;
-  const [node, ...options] = PLAIN_NODE;
-  return execFileSync(node, [...options, '--input-type=module', '--eval', code], {
-    cwd: fileURLToPath(new URL('../../../', import.meta.url)),
-    // Without the loader that tap gives to every process.
+/** Runs one of the programs of loops.ts in a process of its own. */
+function run(kind: string, option = ''): string {
+  const [env, ...args] = PLAIN_NODE;
+  return execFileSync(env, [...args, built('test/fixtures/loops.js'), kind, option], {
+    cwd: ROOT,
     encoding: 'utf8',
     timeout: 200_000,
   });
@@ -59,15 +62,7 @@ t.test('operations in sequence do not starve timers', async t => {
 });
 
 t.test('sleep is idle time to Node', t => {
-  const measure = (): string =>
-    run(`
-    await nop();
-    // Node says nothing before its own loop has gone round.
-    await new Promise(resolve => setTimeout(resolve, 20));
-    const before = performance.eventLoopUtilization();
-    await sleep(200);
-    console.log(performance.eventLoopUtilization(before).idle);
-  `);
+  const measure = (): string => run('idle time');
   let idle = measure();
   // A busy machine may have the process wait for a core, which is no idle time.
   for (let tries = 1; tries < 10 && !(Number(idle) > 150); tries++) idle = measure();
@@ -76,20 +71,9 @@ t.test('sleep is idle time to Node', t => {
 });
 
 t.test('rings of older kernels wake the thread as well', t => {
-  const newer = 'abi.SETUP_DEFER_TASKRUN | abi.SETUP_TASKRUN_FLAG';
-  for (const without of [newer, `${newer} | abi.SETUP_COOP_TASKRUN | abi.SETUP_SINGLE_ISSUER`]) {
-    const printed = run(`
-      const { Loop } = await import('${built('src/loop/loop.js')}');
-      const abi = await import('${built('src/ring/abi.js')}');
-      const { RingBackend } = await import('${built('src/loop/ring-backend.js')}');
-      const backend = new RingBackend(64, 128, ${without});
-      const old = new Loop({}, backend);
-      console.log((backend.queues.flags & (${without})) === 0);
-      for (let i = 0; i < 20; i++) {
-        await old.submit(sqe => sqe.timeout(5)).catch(error => console.log(error.code));
-      }
-      old.close();
-    `);
+  const newer = SETUP_DEFER_TASKRUN | SETUP_TASKRUN_FLAG;
+  for (const without of [newer, newer | SETUP_COOP_TASKRUN | SETUP_SINGLE_ISSUER]) {
+    const printed = run('older ring', String(without));
     t.equal(printed, `true\n${'ETIME\n'.repeat(20)}`);
   }
   t.end();
@@ -97,54 +81,26 @@ t.test('rings of older kernels wake the thread as well', t => {
 
 t.test('busyPoll keeps the thread awake for a while after each completion', t => {
   /** Turns in 250 ms of waiting after a completion, and in the 150 ms after those. */
-  const turns = (options: string): number[] =>
-    JSON.parse(
-      run(`
-        loop(${options});
-        const waiting = sleep(500);
-        await nop();
-        const turns = [loop().stats().turns];
-        for (const ms of [250, 150]) {
-          await new Promise(resolve => setTimeout(resolve, ms));
-          turns.push(loop().stats().turns);
-        }
-        console.log(JSON.stringify([turns[1] - turns[0], turns[2] - turns[1]]));
-        await waiting;
-      `),
-    );
+  const turns = (busyPoll: number): number[] => JSON.parse(run('turns while waiting', String(busyPoll)));
   /** The counts of the first run that is as it should be, or of the tenth: V8's tasks are turns too, and a
    * busy machine may give the process no time. */
-  const first = (options: string, right: (counts: number[]) => boolean): number[] => {
-    let counts = turns(options);
-    for (let tries = 1; tries < 10 && !right(counts); tries++) counts = turns(options);
+  const first = (busyPoll: number, right: (counts: number[]) => boolean): number[] => {
+    let counts = turns(busyPoll);
+    for (let tries = 1; tries < 10 && !right(counts); tries++) counts = turns(busyPoll);
     return counts;
   };
-  const [asleep] = first('{}', ([asleep]) => asleep! < 20);
+  const [asleep] = first(0, ([asleep]) => asleep! < 20);
   t.ok(asleep! < 20, `${asleep} turns`);
-  const [awake, later] = first('{ busyPoll: 100_000 }', ([awake, later]) => awake! > 100 && later! < 20);
+  const [awake, later] = first(100_000, ([awake, later]) => awake! > 100 && later! < 20);
   t.ok(awake! > 100, `${awake} turns`);
   t.ok(later! < 20, `${later} turns when nothing has completed for long`);
   t.end();
 });
 
 t.test('busyPoll starves neither timers nor the end of the process', t => {
-  const printed = run(`
-    loop({ busyPoll: 1_000_000 });
-    await nop();
-    let ticks = 0;
-    const timer = setInterval(() => ticks++, 5);
-    while (ticks < 3) await sleep(10);
-    clearInterval(timer);
-    console.log('ticked');
-    const { turns } = loop().stats();
-    process.once('exit', () => console.log(loop().stats().turns - turns < 100));
-  `);
+  const printed = run('timers under busyPoll');
   t.equal(printed, 'ticked\ntrue\n');
-  const codes = run(`
-    for (const busyPoll of [-1, 1_000_001, 1.5, '1']) {
-      try { loop({ busyPoll }); } catch (error) { console.log(error.code); }
-    }
-  `);
+  const codes = run('wrong busyPoll');
   t.match(codes, /^(ERR_OUT_OF_RANGE\n){3}ERR_INVALID_ARG_TYPE\n$/);
   t.end();
 });
@@ -254,78 +210,30 @@ t.test('run resolves when nothing is in flight', async t => {
 });
 
 t.test('a program ends when its I/O does', async t => {
-  t.equal(run('await nop(); await sleep(1); console.log("end")'), 'end\n');
-  t.equal(run('console.log("end"); loop();'), 'end\n', 'a loop alone holds nothing');
-  t.equal(run('sleep(30).then(() => console.log("end"))'), 'end\n', 'what is in flight does');
-  t.equal(run('process.on("exit", () => console.log("end")); sleep(1e6); process.exit()'), 'end\n');
+  t.equal(run('ends after I/O'), 'end\n');
+  t.equal(run('ends with a loop'), 'end\n', 'a loop alone holds nothing');
+  t.equal(run('ends after what is in flight'), 'end\n', 'what is in flight does');
+  t.equal(run('exits amid I/O'), 'end\n');
 });
 
 t.test('an error in a callback is an uncaught exception, and the others run', async t => {
-  const source = `
-    process.on('uncaughtException', error => console.log(error.message));
-    callSoon(() => { throw new Error('one') });
-    callSoon(() => console.log('two'));
-    await sleep(5);`;
-  t.strictSame(run(source).trim().split('\n').sort(), ['one', 'two']);
+  t.strictSame(run('callbacks that throw').trim().split('\n').sort(), ['one', 'two']);
 });
 
 t.test('an idle loop uses no CPU', async t => {
   // V8's tasks (marking, sweeping) wake libuv's loop too, and that is a turn each. They end, which a loop
   // that wakes itself does not: there is a window without them.
-  const source = `
-    for (let windows = 0; windows < 10; windows++) {
-      const waiting = sleep(400);
-      await sleep(20);
-      const before = process.cpuUsage();
-      const turns = loop().stats().turns;
-      await waiting;
-      const { user, system } = process.cpuUsage(before);
-      const used = [user + system, loop().stats().turns - turns];
-      if ((used[0] >= 40_000 || used[1] > 3) && windows < 9) continue;
-      console.log(JSON.stringify(used));
-      break;
-    }`;
-  const [cpu, turns] = JSON.parse(run(source));
+  const [cpu, turns] = JSON.parse(run('idle'));
   t.ok(cpu < 40_000, `${cpu} us of CPU in 380 ms`);
   t.ok(turns <= 3, `${turns} turns`);
 });
 
 t.test('a closed loop rejects what is in flight, and a new one takes over', async t => {
-  const source = `
-    const waiting = sleep(1e6).catch(error => error.code);
-    await nop();
-    const first = loop();
-    first.close();
-    first.close();
-    console.log(await waiting, first.closed, loop() !== first);
-    await nop();
-    try { await first.submit(sqe => sqe.nop()) } catch (error) { console.log(error.code) }
-    try { first.poll() } catch (error) { console.log(error.code) }`;
-  t.equal(run(source), 'ERR_CLOSED true true\nERR_CLOSED\nERR_CLOSED\n');
+  t.equal(run('closed loop'), 'ERR_CLOSED true true\nERR_CLOSED\nERR_CLOSED\n');
 });
 
 t.test('closing a loop settles everything on it, and frees its descriptors', async t => {
-  const source = `
-    import { listen, connect } from 'uasync/net';
-    import { open } from 'uasync/fs';
-    import { readdirSync } from 'node:fs';
-    const fds = () => readdirSync('/proc/self/fd').length;
-    await nop();
-    const server = await listen({ port: 0, host: '127.0.0.1' });
-    const [a, b] = await Promise.all([connect(server.address.port ? { port: server.address.port, host: '127.0.0.1' } : {}), server.accept()]);
-    const file = await open('/dev/zero');
-    const code = promise => promise.then(() => 'resolved', error => error.code);
-    const pending = [server.accept(), a.read(), a.readInto(Buffer.alloc(4)), a.write(Buffer.alloc(64 << 20)), sleep(1e6)].map(code);
-    const reading = code(file.read(Buffer.alloc(1 << 30)));
-    await nop();
-    const before = fds();
-    loop().close();
-    console.log((await Promise.all(pending)).join());
-    console.log(await reading);
-    console.log(await code(a.write('x')), await code(server.accept()));
-    await Promise.all([a.close(), b.close(), server.close(), file.close()]);
-    console.log(before - fds());`;
-  const [settled, reading, later, freed] = run(source).trim().split('\n');
+  const [settled, reading, later, freed] = run('closed under everything').trim().split('\n');
   t.equal(settled, 'ERR_CLOSED,ERR_CLOSED,ERR_CLOSED,ERR_CLOSED,ERR_CLOSED');
   t.match(reading, /ERR_CLOSED|ECANCELED|resolved/);
   t.equal(later, 'ERR_CLOSED ERR_CLOSED');
@@ -360,16 +268,9 @@ t.test('what prepare does besides is no part of its operation', async t => {
 
 t.test('each worker has a loop of its own', async t => {
   const before = openFds();
-  const source = `
-    const { parentPort } = require('node:worker_threads');
-    import('uasync').then(async ({ nop, sleep, loop }) => {
-      await Promise.all(Array.from({ length: 1000 }, () => nop()));
-      await sleep(2);
-      parentPort.postMessage(loop().stats().completed);
-    });`;
   const counts = await Promise.all(
     Array.from({ length: 4 }, async () => {
-      const worker = new Worker(source, { eval: true });
+      const worker = new Worker(built('test/fixtures/loop-worker.js'), { workerData: 'operations' });
       const ended = new Promise(resolve => worker.once('exit', resolve));
       const count = await new Promise((resolve, reject) =>
         worker.once('message', resolve).once('error', reject),
@@ -384,21 +285,8 @@ t.test('each worker has a loop of its own', async t => {
 });
 
 t.test('a worker that makes loop after loop hears of its end once', async t => {
-  const source = `
-    const { parentPort } = require('node:worker_threads');
-    import('uasync').then(async ({ nop, loop }) => {
-      const before = process.listenerCount('exit');
-      const listeners = [];
-      // Of more than ten listeners Node would warn.
-      for (let i = 0; i < 12; i++) {
-        await nop();
-        listeners.push(process.listenerCount('exit') - before);
-        loop().close();
-      }
-      parentPort.postMessage(listeners);
-    });`;
   const before = openFds();
-  const worker = new Worker(source, { eval: true });
+  const worker = new Worker(built('test/fixtures/loop-worker.js'), { workerData: 'many loops' });
   const ended = new Promise(resolve => worker.once('exit', resolve));
   const listeners = await new Promise((resolve, reject) =>
     worker.once('message', resolve).once('error', reject),
@@ -413,19 +301,7 @@ t.test('a worker that makes loop after loop hears of its end once', async t => {
 });
 
 t.test('a worker that ends closes the last of its loops', async t => {
-  const source = `
-    const { parentPort } = require('node:worker_threads');
-    import('uasync').then(async ({ nop, sleep, loop }) => {
-      for (let i = 0; i < 3; i++) {
-        loop().close();
-        await nop();
-      }
-      sleep(1e6).catch(() => {});
-      const last = loop();
-      process.on('exit', () => parentPort.postMessage(last.closed));
-      process.exit();
-    });`;
-  const worker = new Worker(source, { eval: true });
+  const worker = new Worker(built('test/fixtures/loop-worker.js'), { workerData: 'exits' });
   const closed = await new Promise((resolve, reject) =>
     worker.once('message', resolve).once('error', reject),
   );
@@ -434,14 +310,7 @@ t.test('a worker that ends closes the last of its loops', async t => {
 
 t.test('a worker can be terminated with operations in flight', async () => {
   for (let round = 0; round < 5; round++) {
-    const source = `
-      const { parentPort } = require('node:worker_threads');
-      import('uasync').then(async ({ nop, sleep }) => {
-        for (let i = 0; i < 100; i++) sleep(1e6);
-        parentPort.postMessage('go');
-        for (;;) await nop();
-      });`;
-    const worker = new Worker(source, { eval: true });
+    const worker = new Worker(built('test/fixtures/loop-worker.js'), { workerData: 'busy' });
     await once(worker, 'message');
     await worker.terminate();
   }

@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { allocPinned, loop } from 'uasync';
 import { checkLeaks, collectGarbage } from '../harness.js';
+import { built } from '../programs.js';
 
 checkLeaks();
 
@@ -64,13 +65,11 @@ t.test('the memory of collected ones is used again, and is zero again', async t 
 });
 
 t.test('a thread that ends gives its pages back', async t => {
-  const code = `
-    import('uasync').then(({ allocPinned, loop }) => {
-      loop();
-      globalThis.kept = allocPinned(32 << 20).fill(1);
-    });`;
   const run = async (): Promise<void> => {
-    const [exitCode] = await once(new Worker(code, { eval: true }), 'exit');
+    const [exitCode] = await once(
+      new Worker(built('test/fixtures/loop-worker.js'), { workerData: 'pinned' }),
+      'exit',
+    );
     t.equal(exitCode, 0);
   };
   await run();

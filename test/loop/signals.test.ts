@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { signals } from 'uasync';
 import { turns } from '../harness.js';
-import { output } from '../programs.js';
+import { built, output } from '../programs.js';
 
 function kill(name: NodeJS.Signals): void {
   process.kill(process.pid, name);
@@ -79,15 +79,9 @@ t.test('an abort ends it', async t => {
 });
 
 t.test('it keeps the process alive only when asked to', async t => {
-  const program = (ref: string): string[] => [
-    '--input-type=module',
-    '-e',
-    `import { signals } from 'uasync';
-     const iterator = signals('SIGTERM')${ref}; console.log('ready');
-     iterator.next().then(({ value }) => { console.log(value); iterator.return(); });`,
-  ];
-  t.equal(await output(process.execPath, program('')), 'ready\n');
-  const child = spawn(process.execPath, program('.ref()'), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = built('test/fixtures/waits-for-signal.js');
+  t.equal(await output(process.execPath, [program]), 'ready\n');
+  const child = spawn(process.execPath, [program, 'ref'], { stdio: ['ignore', 'pipe', 'inherit'] });
   let printed = '';
   child.stdout.setEncoding('utf8').on('data', text => {
     printed += text;
@@ -104,10 +98,6 @@ t.test('wrong names, and other threads', async t => {
   t.throws(() => signals('SIGKILL'), { code: 'ERR_INVALID_ARG_VALUE' });
   t.throws(() => signals('SIGUSR2', 15 as never), { code: 'ERR_INVALID_ARG_VALUE' });
   t.throws(() => signals('SIGUSR2', { signal: {} as never }), { code: 'ERR_INVALID_ARG_TYPE' });
-  const worker = new Worker(
-    `import('uasync').then(({ signals }) => { try { signals('SIGTERM'); } catch (error) {
-      require('node:worker_threads').parentPort.postMessage(error.code); } });`,
-    { eval: true },
-  );
+  const worker = new Worker(built('test/fixtures/signals-worker.js'));
   t.equal((await once(worker, 'message'))[0], 'ERR_UNSUPPORTED');
 });

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
@@ -50,22 +49,12 @@ t.test('what they had mapped is unmapped once they are gone', async t => {
 });
 
 t.test('between the opening of a descriptor and its hook, or its closing', async t => {
-  const code = `
-    const { workerData } = require('node:worker_threads');
-    import(workerData.module).then(({ libc }) => {
-      const calls = libc();
-      Atomics.store(workerData.began, 0, 1);
-      for (;;) calls.close(calls.eventfd());
-    });`;
   const eventfds = (): number => readdirSync('/proc/self/fd').filter(isEventfd).length;
   loop();
   let before = -1;
   for (let i = 0; i < 8; i++) {
-    const workerData = {
-      module: pathToFileURL(built('src/ring/libc.js')).href,
-      began: new Int32Array(new SharedArrayBuffer(4)),
-    };
-    const worker = new Worker(code, { eval: true, workerData });
+    const workerData = { began: new Int32Array(new SharedArrayBuffer(4)) };
+    const worker = new Worker(built('test/fixtures/eventfds-worker.js'), { workerData });
     while (Atomics.load(workerData.began, 0) === 0) await setImmediate();
     await setTimeout(Math.random() * 3);
     await worker.terminate();

@@ -1,31 +1,14 @@
 /** `NODE_DEBUG=uasync`: a line for each start, completion and cancel. */
 import { execFile } from 'node:child_process';
 import t from 'tap';
-import { ROOT } from '../programs.js';
+import { built, ROOT } from '../programs.js';
 import '../patience.js';
-
-const PROGRAM = `
-  const { sleep, loop } = await import('uasync');
-  const { connect, listen } = await import('uasync/net');
-  const { mkdir } = await import('uasync/fs');
-  loop({ inline: false });
-  const server = await listen({ port: 0, host: '127.0.0.1' });
-  const client = await connect(server.address);
-  const served = await server.accept();
-  const reading = served.read();
-  await client.write('hello');
-  await reading;
-  await sleep(1);
-  await mkdir('/proc/nothing').catch(() => {});
-  await sleep(60_000, { signal: AbortSignal.timeout(20) }).catch(() => {});
-  await Promise.all([client.close(), served.close(), server.close()]);
-`;
 
 /** What the program says on its standard error, with this NODE_DEBUG. */
 function traced(sections: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const env = { ...process.env, NODE_DEBUG: sections };
-    const args = ['--input-type=module', '-e', PROGRAM];
+    const args = [built('test/fixtures/traced.js')];
     execFile(process.execPath, args, { cwd: ROOT, env, timeout: 200_000 }, (error, _stdout, stderr) => {
       if (error === null) resolve(stderr);
       else reject(error);

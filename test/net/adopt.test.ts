@@ -219,22 +219,12 @@ t.test('what is no such socket stays the caller’s', async t => {
   await Promise.all([client.close(), conn.close()]);
 });
 
-const SERVER = `
-  const { listen } = await import(${JSON.stringify(built('src/net/index.js'))});
-  const server = await listen({ fd: 3 });
-  console.log(JSON.stringify(server.address));
-  const conn = await server.accept();
-  await conn.write(await conn.readExactly(4));
-  await conn.close();
-  await server.close();
-`;
-
 t.test('a child serves on its parent’s socket, after it and beside it', async t => {
   const fd = socket(AF_INET, STREAM);
   await loop().submit(sqe => sqe.bind(fd, ANY));
   await loop().submit(sqe => sqe.listen(fd, 9));
   for (let round = 0; round < 2; round++) {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', SERVER], {
+    const child = spawn(process.execPath, [built('test/fixtures/serves-fd.js'), 'listens'], {
       stdio: ['ignore', 'pipe', 'inherit', fd],
     });
     const exit = once(child, 'close');
@@ -250,20 +240,11 @@ t.test('a child serves on its parent’s socket, after it and beside it', async 
   closeSync(fd);
 });
 
-const INETD = `
-  const { openConnection } = await import(${JSON.stringify(built('src/net/index.js'))});
-  const { fstatSync, statSync } = await import('node:fs');
-  const conn = openConnection(0);
-  await conn.write('you said ' + await conn.readUntil('\\n'));
-  await conn.close();
-  process.exitCode = fstatSync(0).rdev === statSync('/dev/null').rdev ? 0 : 1;
-`;
-
 t.test('standard input that is a connection, as inetd’s services have', async t => {
   const server = await listen({ port: 0, host: HOST });
   const client = net.connect((server.address as InetAddress).port, HOST);
   const conn = await server.accept();
-  const child = spawn(process.execPath, ['--input-type=module', '-e', INETD], {
+  const child = spawn(process.execPath, [built('test/fixtures/serves-fd.js'), 'inetd'], {
     stdio: [conn.fd, 'inherit', 'inherit'],
   });
   const exit = once(child, 'close');
@@ -279,15 +260,7 @@ t.test('standard input that is a connection, as inetd’s services have', async 
 t.test('an adopted socket ends with the worker that adopted it', async t => {
   const fd = socket(AF_INET, STREAM);
   await loop().submit(sqe => sqe.bind(fd, ANY));
-  const worker = new Worker(
-    `
-    import { parentPort, workerData } from 'node:worker_threads';
-    import { listen } from ${JSON.stringify(built('src/net/index.js'))};
-    const server = await listen({ fd: workerData });
-    parentPort.postMessage(server.address.port);
-    `,
-    { eval: true, workerData: fd, execArgv: ['--input-type=module'] },
-  );
+  const worker = new Worker(built('test/fixtures/adopts-worker.js'), { workerData: fd });
   const [port] = await once(worker, 'message');
   await worker.terminate();
   t.throws(() => closeSync(fd), { code: 'EBADF' });

@@ -6,7 +6,7 @@ import { loop } from 'uasync';
 import { bind, type DatagramSocket } from 'uasync/net';
 import { SendLimit } from '../../src/net/datagram/send-limit.js';
 import { checkLeaks, collectGarbage, scratchFolder, seededRandom, turns } from '../harness.js';
-import { output } from '../programs.js';
+import { built, output } from '../programs.js';
 import { type Ending, HOST, portOf, texts } from './sockets.js';
 
 checkLeaks();
@@ -264,48 +264,15 @@ t.test('sockets closed at random moments leak nothing', async t => {
   t.strictSame([inFlight, blocks.used], [0, 0]);
 });
 
+const PROGRAM = built('test/fixtures/datagram-loops.js');
+
 t.test('many sends at once wait for memory, and all go out', async t => {
   // A process of its own, whose loop has little of it.
-  const program = `
-    import { loop } from 'uasync';
-    import { bind } from 'uasync/net';
-    const MIB = 1 << 20;
-    loop({ memory: MIB });
-    const path = '\\0uasync-memory-' + process.pid;
-    const server = await bind({ path, sendBufferSize: 8 * MIB });
-    const client = await bind({ path: '', sendBufferSize: 8 * MIB });
-    const sends = Array.from({ length: 200 }, () => client.send(Buffer.alloc(60000), path));
-    let got = 0;
-    while (got < 200) got += (await server.recvMany()).filter(({ data }) => data.length === 60000).length;
-    await Promise.all(sends);
-    console.log(got, loop().stats().blocks.mapped <= MIB, loop().stats().blocks.used);
-    await server.close();
-    await client.close();`;
-  t.equal(await output(process.execPath, ['--input-type=module', '-e', program]), '200 true 0\n');
+  t.equal(await output(process.execPath, [PROGRAM, 'memory']), '200 true 0\n');
 });
 
 t.test('what a peer has no room for holds no memory, and can be given up with the loop', async t => {
-  const program = `
-    import { loop } from 'uasync';
-    import { bind } from 'uasync/net';
-    const MIB = 1 << 20;
-    loop({ memory: MIB });
-    const [client, deaf, live] = await Promise.all(Array.from({ length: 3 }, () => bind({ path: '' })));
-    const { path } = deaf.address;
-    for (let full = false; !full; ) {
-      const sender = await bind({ path: '' });
-      full = await sender.send(Buffer.alloc(60000), path, { timeout: 30 }).then(() => false, () => true);
-      await sender.close();
-    }
-    const list = Array.from({ length: 200 }, () => ({ data: Buffer.alloc(60000), path }));
-    const sending = client.sendMany(list);
-    const alone = client.send(Buffer.alloc(60000), path);
-    await client.send(Buffer.alloc(60000, 'y'), live.address.path);
-    console.log(String((await live.recv()).data.subarray(0, 3)));
-    loop().close();
-    console.log(await alone.catch(error => error.code));
-    console.log(await sending.catch(error => error.code + ' ' + (error.sent + error.failures.length)));`;
-  const printed = await output(process.execPath, ['--input-type=module', '-e', program]);
+  const printed = await output(process.execPath, [PROGRAM, 'deaf']);
   t.equal(printed, 'yyy\nERR_CLOSED\nERR_CLOSED 200\n');
 });
 
@@ -337,34 +304,14 @@ t.test('more datagrams in one turn than there are buffers', async t => {
 });
 
 t.test('loop.close() under a socket', async t => {
-  const program = `
-    import { loop } from 'uasync';
-    import { bind } from 'uasync/net';
-    const socket = await bind({ host: '127.0.0.1' });
-    const calls = [socket.recv(), socket.recvMany(), socket.send('x', 9, '127.0.0.1')];
-    loop().close();
-    console.log((await Promise.allSettled(calls)).map(({ reason }) => reason?.code).join());
-    await socket.close();
-    const again = await bind({ host: '127.0.0.1' });
-    await again.send('new loop', again.address.port);
-    console.log(String((await again.recv()).data));
-    await again.close();`;
-  const printed = await output(process.execPath, ['--input-type=module', '-e', program]);
+  const printed = await output(process.execPath, [PROGRAM, 'closed']);
   t.match(printed, /^ERR_CLOSED,ERR_CLOSED,(ERR_CLOSED)?\nnew loop\n$/);
 });
-
-const SERVER = `
-  const { parentPort } = require('node:worker_threads');
-  import('uasync/net').then(async ({ bind }) => {
-    const socket = await bind({ host: '127.0.0.1' });
-    parentPort.postMessage(socket.address.port);
-    for await (const { data, address, port } of socket) socket.send(data, port, address).catch(() => {});
-  });`;
 
 t.test('a worker that is terminated under load does no harm, and leaves no descriptor', async t => {
   for (let round = 0; round < 4; round++) {
     await using client = await bind({ host: HOST });
-    const worker = new Worker(SERVER, { eval: true });
+    const worker = new Worker(built('test/fixtures/datagram-echo-worker.js'));
     const [port] = await once(worker, 'message');
     for (let i = 0; i < 200; i++) await client.send(Buffer.alloc(1000, round), port, HOST);
     t.equal((await client.recv()).data[0], round);

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import t from 'tap';
 import { bind, type Datagram, type DatagramSocket } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
-import { output } from '../programs.js';
+import { built, output } from '../programs.js';
 import { HOST, noIPv6, portOf } from './sockets.js';
 
 checkLeaks();
@@ -227,18 +227,9 @@ function noNamespace(): string | false {
 
 t.test('interfaces are those of the network namespace', { skip: noIPv6 || noNamespace() }, async t => {
   // /sys still shows those of the namespace that it was mounted in.
-  const program = `
-    import { bind } from 'uasync/net';
-    const socket = await bind({ host: '::' });
-    socket.addMembership('ff02::1:1', '::%uasync0').setMulticastInterface('::%uasync0');
-    const address = 'fe80::7';
-    const bound = await bind({ host: address + '%uasync0' });
-    console.log(bound.address.address === address + '%uasync0');
-    await socket.send('x', bound.address.port, address + '%uasync0');
-    console.log((await bound.recv()).address === address + '%uasync0');
-    await Promise.all([socket.close(), bound.close()]);`;
+  const program = built('test/fixtures/namespaced-interface.js');
   const shell = `ip link set lo up && ip link add name uasync0 type veth peer name uasync1 index 77 &&
     ip addr add fe80::7/64 dev uasync0 nodad && ip link set uasync0 up && ip link set uasync1 up &&
-    exec "$0" --input-type=module -e "$1"`;
+    exec "$0" "$1"`;
   t.equal(await output('unshare', ['-n', 'sh', '-c', shell, process.execPath, program]), 'true\ntrue\n');
 });

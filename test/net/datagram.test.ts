@@ -7,7 +7,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import { bind } from 'uasync/net';
 import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
-import { output } from '../programs.js';
+import { built, output } from '../programs.js';
 import { HOST, noIPv6, portOf, texts } from './sockets.js';
 
 checkLeaks();
@@ -135,12 +135,7 @@ t.test('answers that are awaited one by one leave together, in order and whole',
 
 t.test('what was sent leaves before process.exit(), and before a close', async t => {
   await using server = await bind({ host: HOST });
-  const program = `
-    const { bind } = await import('uasync/net');
-    const client = await bind({ host: '${HOST}' });
-    for (let i = 0; i < 20; i++) await client.send(Buffer.from([i]), ${portOf(server)}, '${HOST}');
-    process.exit();`;
-  await output(process.execPath, ['--input-type=module', '-e', program]);
+  await output(process.execPath, [built('test/fixtures/datagram-exit.js'), String(portOf(server))]);
   for (let i = 0; i < 20; i++) t.equal((await server.recv()).data[0], i);
   const client = await bind({ host: HOST });
   for (let i = 0; i < 20; i++) await client.send(Buffer.from([i]), portOf(server), HOST);
@@ -326,8 +321,7 @@ t.test('a socket file that was left behind is replaced, another file is not', as
   writeFileSync(`${folder}/file`, 'text');
   const path = `${folder}/socket`;
   const { spawnSync } = await import('node:child_process');
-  const program = `import('uasync/net').then(async ({ bind }) => { await bind({ path: ${JSON.stringify(path)} }); process.kill(process.pid, 'SIGKILL'); })`;
-  spawnSync(process.execPath, ['-e', program]);
+  spawnSync(process.execPath, [built('test/fixtures/leave-socket.js'), path, 'killed']);
   t.ok(existsSync(path));
   const server = await bind({ path });
   await server.close();

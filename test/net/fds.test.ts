@@ -244,18 +244,17 @@ t.test('a listener is handed over, and its connections take descriptors', async 
   await second.close();
 });
 
-const RECEIVER = `
-  const { connect } = await import(${JSON.stringify(built('src/net/index.js'))});
-  const conn = await connect({ path: process.argv[1], receiveFds: true });
-  const { data, fds, truncated } = await conn.recvFds();
-  console.log(JSON.stringify([String(data), fds.length, truncated]));
-`;
-
 t.test('where no descriptor is free some are lost, and it is said', async t => {
   const path = join(folder, 'few');
   await using server = await listen({ path });
-  const command = 'ulimit -n 120; exec "$0" --input-type=module -e "$1" "$2"';
-  const printed = output('/bin/sh', ['-c', command, process.execPath, RECEIVER, path]);
+  const command = 'ulimit -n 120; exec "$0" "$1" "$2"';
+  const printed = output('/bin/sh', [
+    '-c',
+    command,
+    process.execPath,
+    built('test/fixtures/receives-fds.js'),
+    path,
+  ]);
   await using conn = await server.accept();
   const fd = openSync(file, 'r');
   await conn.sendFds(new Array(250).fill(fd), 'many');
@@ -269,17 +268,7 @@ t.test('where no descriptor is free some are lost, and it is said', async t => {
 t.test('those of a terminated worker are closed', async t => {
   const path = join(folder, 'worker');
   await using server = await listen({ path });
-  const worker = new Worker(
-    `
-    import { parentPort, workerData } from 'node:worker_threads';
-    import { connect } from ${JSON.stringify(built('src/net/index.js'))};
-    const conn = await connect({ path: workerData, receiveFds: true });
-    await conn.peek(1);
-    parentPort.postMessage('they are here');
-    await conn.peek(1000);
-    `,
-    { eval: true, workerData: path, execArgv: ['--input-type=module'] },
-  );
+  const worker = new Worker(built('test/fixtures/receives-fds-worker.js'), { workerData: path });
   const conn = await server.accept();
   // A connection ends when the last descriptor of it is closed.
   const [reader, writer] = await pair(t);

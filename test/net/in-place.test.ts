@@ -5,6 +5,7 @@ import t from 'tap';
 import { allocPinned, loop, sleep } from 'uasync';
 import { type Connection, connect, listen } from 'uasync/net';
 import { checkLeaks, collectGarbage, seededRandom, turns, withoutInline } from '../harness.js';
+import { built } from '../programs.js';
 import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
 checkLeaks();
@@ -285,26 +286,10 @@ t.test('readers of both kinds see every byte once, in order, whatever is given u
 
 t.test('a loop that is closed under them, and a thread that ends with them', async t => {
   const server = await listen({ port: 0, host: HOST });
-  const code = `
-    const { workerData, parentPort } = require('node:worker_threads');
-    (async () => {
-      const { allocPinned, loop } = await import('uasync');
-      const { connect } = await import('uasync/net');
-      const conn = await connect(workerData);
-      const reading = conn.readInto(allocPinned(65536));
-      const writing = conn.write(allocPinned(50_000_000));
-      reading.catch(() => {});
-      writing.catch(() => {});
-      parentPort.once('message', () => {
-        loop().close();
-        Promise.allSettled([reading, writing]).then(results => {
-          parentPort.postMessage(results.map(({ reason }) => reason.code));
-        });
-      });
-      parentPort.postMessage('reads and writes');
-    })();`;
   const start = (): Worker =>
-    new Worker(code, { eval: true, workerData: { port: portOf(server), host: HOST } });
+    new Worker(built('test/fixtures/in-place-worker.js'), {
+      workerData: { port: portOf(server), host: HOST },
+    });
   const closing = start();
   await once(closing, 'message');
   closing.postMessage('close');

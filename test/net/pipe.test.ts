@@ -18,7 +18,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import { openPipe, type Pipe } from 'uasync/net';
 import { checkLeaks, makeFifo, openFds, scratchFolder, seededRandom, turns } from '../harness.js';
-import { output } from '../programs.js';
+import { built, output } from '../programs.js';
 
 checkLeaks();
 
@@ -296,14 +296,7 @@ for (const [name, flags] of [
 }
 
 t.test('a child that inherits standard input gets what was not read', async t => {
-  const program = `import { spawn } from 'node:child_process';
-    import { stdin } from 'uasync/net';
-    const head = Buffer.alloc(3);
-    await stdin().readInto(head);
-    await stdin().close();
-    process.stdout.write('read ' + head + '\\n');
-    spawn('cat', { stdio: 'inherit' });`;
-  t.equal(await shell("printf 'abcdef' | $NODE", program), 'read abc\ndef');
+  t.equal(await shell("printf 'abcdef' | $NODE", 'hands on'), 'read abc\ndef');
 });
 
 t.test('files, /dev/null, and descriptors that are not for it', async t => {
@@ -365,25 +358,12 @@ t.test('closing leaves the descriptor open if it is to', async t => {
   await writer.close();
 });
 
-const ECHO = `import { stdin, stdout, stderr } from 'uasync/net';
-  let length = 0;
-  for await (const chunk of stdin()) { length += chunk.length; await stdout().write(chunk); }
-  await stderr().write('read ' + length + '\\n');`;
+const PROGRAM = built('test/fixtures/standard-streams.js');
 
-/** Writes a program into a file of its own, outside the project: it names this package by a URL. */
-function scriptOf(program: string): string {
-  const script = join(folder, `${count++}.mjs`);
-  writeFileSync(
-    script,
-    program.replaceAll("'uasync/net'", JSON.stringify(import.meta.resolve('uasync/net'))),
-  );
-  return script;
-}
-
-/** Runs a shell command in which $NODE is a program, by default one that echoes its standard input. */
-function shell(command: string, program = ECHO): Promise<string> {
-  const run = command.replaceAll('$NODE', '"$0" "$1"');
-  return output('sh', ['-c', run, process.execPath, scriptOf(program)]);
+/** Runs a shell command in which $NODE is one of the programs of standard-streams.ts. */
+function shell(command: string, kind = 'echo'): Promise<string> {
+  const run = command.replaceAll('$NODE', '"$0" "$1" "$2"');
+  return output('sh', ['-c', run, process.execPath, PROGRAM, kind]);
 }
 
 t.test('standard input from a pipe, a file and /dev/null', async t => {
@@ -396,31 +376,26 @@ t.test('standard input from a pipe, a file and /dev/null', async t => {
 });
 
 t.test('output that nobody reads any more is an error', async t => {
-  const program = `import { stdout } from 'uasync/net';
-    try { for (;;) await stdout().write('x'.repeat(10000)); }
-    catch (error) { console.error(error.code); }`;
-  t.equal(await shell('($NODE | head -c 5 > /dev/null) 2>&1', program), 'EPIPE\n');
+  t.equal(await shell('($NODE | head -c 5 > /dev/null) 2>&1', 'writes on'), 'EPIPE\n');
 });
 
 t.test('a process with a read that waits ends when it wants to', async t => {
-  const begin = `import { stdin } from 'uasync/net'; stdin()`;
-  const waits = '.read().catch(() => {}); setTimeout(() => { console.log("end"); ';
   // A sleeping writer keeps the pipe open: the read is in flight to the last.
   const silence = '(sleep 20 & echo $! > PID) | $NODE; kill $(cat PID)'.replaceAll(
     'PID',
     `'${join(folder, 'pid')}'`,
   );
-  t.equal(await shell(silence, `${begin}${waits} process.exit(); }, 20);`), 'end\n');
-  t.equal(await shell(silence, `${begin}.unref()${waits} }, 20);`), 'end\n');
+  t.equal(await shell(silence, 'exits while it reads'), 'end\n');
+  t.equal(await shell(silence, 'ends while it reads'), 'end\n');
 });
 
 const noScript = existsSync('/usr/bin/script') ? false : 'this machine has no script(1)';
 
 t.test('a terminal: lines, its end, and an exit while it waits', { skip: noScript }, async t => {
-  const terminal = async (program: string, ...input: string[]): Promise<string> => {
+  const terminal = async (kind: string, ...input: string[]): Promise<string> => {
     // script(1) hands its command to a shell.
-    const child = spawn('script', ['-qec', '"$NODE" "$SCRIPT"', '/dev/null'], {
-      env: { ...process.env, SHELL: '/bin/sh', NODE: process.execPath, SCRIPT: scriptOf(program) },
+    const child = spawn('script', ['-qec', '"$NODE" "$PROGRAM" "$KIND"', '/dev/null'], {
+      env: { ...process.env, SHELL: '/bin/sh', NODE: process.execPath, PROGRAM, KIND: kind },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     let printed = '';
@@ -432,37 +407,16 @@ t.test('a terminal: lines, its end, and an exit while it waits', { skip: noScrip
     await once(child, 'close');
     return printed;
   };
-  const lines = await terminal(
-    `import { stdin, stdout } from 'uasync/net';
-     let line;
-     while (await stdout().write('> '), line = await stdin().read()) await stdout().write('got ' + line);
-     await stdout().write('end of input\\n');`,
-    'first\n',
-    'second\n',
-  );
+  const lines = await terminal('prompts', 'first\n', 'second\n');
   t.match(lines, /got first\r\n.*got second\r\n.*end of input/s);
-  const exits = await terminal(
-    `import { stdin, stdout } from 'uasync/net';
-     await stdout().write('waiting\\n');
-     let ticks = 0; setInterval(() => { if (++ticks === 5) { console.log('ticked'); process.exit(); } }, 5);
-     await stdin().read();`,
-  );
+  const exits = await terminal('exits at a terminal');
   t.match(exits, /waiting\r\nticked/);
 });
 
 t.test('in a worker: EPIPE, and an end while a read waits', async t => {
   const [readFd, writeFd] = fifo();
   const [keptFd, otherFd] = fifo();
-  const worker = new Worker(
-    `const { parentPort, workerData: [readFd, writeFd, keptFd] } = require('node:worker_threads');
-     import('uasync/net').then(async ({ openPipe }) => {
-       await openPipe(readFd).close();
-       const code = await openPipe(writeFd, { autoClose: false }).write('x').catch(error => error.code);
-       openPipe(keptFd).read();
-       setTimeout(() => parentPort.postMessage(code), 20);
-     });`,
-    { eval: true, workerData: [readFd, writeFd, keptFd] },
-  );
+  const worker = new Worker(built('test/fixtures/pipe-worker.js'), { workerData: [readFd, writeFd, keptFd] });
   const [code] = await once(worker, 'message');
   t.equal(code, 'EPIPE');
   await worker.terminate();
@@ -482,22 +436,7 @@ t.test('in a worker: EPIPE, and an end while a read waits', async t => {
 
 t.test('what a worker has closed is not closed again when it ends', async t => {
   const path = makeFifo(folder, 'reused');
-  const worker = new Worker(
-    `const { parentPort, workerData: path } = require('node:worker_threads');
-     const { constants, openSync } = require('node:fs');
-     const warnings = [];
-     process.on('warning', ({ message }) => warnings.push(message));
-     import('uasync/net').then(async ({ openPipe }) => {
-       const fds = [];
-       for (let i = 0; i < 2; i++) {
-         fds.push(openSync(path, constants.O_RDWR));
-         await openPipe(fds[i]).close();
-       }
-       setImmediate(() => parentPort.postMessage({ fds, warnings }));
-       parentPort.once('message', () => {});
-     });`,
-    { eval: true, workerData: path },
-  );
+  const worker = new Worker(built('test/fixtures/closes-pipes-worker.js'), { workerData: path });
   const [{ fds, warnings }] = await once(worker, 'message');
   t.strictSame(warnings, [], 'Node knows of the closes');
   // The lowest number that is free is the next one's.

@@ -4,19 +4,9 @@ import net from 'node:net';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { checkLeaks } from '../harness.js';
+import { built } from '../programs.js';
 
 checkLeaks();
-
-const ECHO = `
-  import('uasync/net').then(async ({ listen }) => {
-    const listener = await listen({ port: 0, host: '127.0.0.1' });
-    require('node:worker_threads').parentPort.postMessage(listener.address.port);
-    for await (const peer of listener) {
-      (async () => {
-        for await (const bytes of peer) await peer.write(bytes);
-      })().catch(() => {});
-    }
-  });`;
 
 /** Connects until it is refused; resolves when all that were connected have heard of an end. */
 async function connectUntilRefused(port: number): Promise<number> {
@@ -42,7 +32,7 @@ async function connectUntilRefused(port: number): Promise<number> {
 t.test('a worker that accepts is terminated', async t => {
   let clients = 0;
   for (let round = 0; round < 6; round++) {
-    const worker = new Worker(ECHO, { eval: true });
+    const worker = new Worker(built('test/fixtures/echo-worker.js'));
     const [port] = await once(worker, 'message');
     const lanes = Array.from({ length: 10 }, () => connectUntilRefused(port));
     await new Promise(resolve => setTimeout(resolve, 20 + Math.random() * 30));

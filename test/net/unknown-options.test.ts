@@ -118,8 +118,7 @@ t.test('every call of uasync', async t => {
   for (const [name, call] of calls) await t.rejects(async () => call(), unknown, name);
   channel.close();
   // A loop is made once.
-  const script = `import { loop } from ${JSON.stringify(built('src/index.js'))}; loop({ surprise: 1 });`;
-  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+  const { stderr } = spawnSync(process.execPath, [built('test/fixtures/wrong-loop.js')]);
   t.match(String(stderr), unknown.message);
 });
 

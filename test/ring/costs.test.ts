@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { Ring } from 'uasync/ring';
 import { collectGarbage } from '../harness.js';
+import { built } from '../programs.js';
 
 function run(ring: Ring, operations: number): void {
   const sink = { onCqe(): void {} };
@@ -29,22 +30,12 @@ t.test('ten million NOPs leave no garbage, and enter the kernel once a batch', a
 });
 
 t.test('several threads have a ring each', async t => {
-  const code = `
-    const { parentPort, workerData } = require('node:worker_threads');
-    import('uasync/ring').then(({ Ring }) => {
-      const ring = new Ring(64);
-      let sum = 0;
-      for (let i = 0; i < 20_000; i++) {
-        ring.getSqe().nop().userData(i * workerData);
-        ring.submit();
-        sum += ring.copyCqes(1)[0].userData;
-      }
-      ring.close();
-      parentPort.postMessage(sum);
-    });`;
   const ids = [1, 2, 3, 4];
   const sums = await Promise.all(
-    ids.map(async id => (await once(new Worker(code, { eval: true, workerData: id }), 'message'))[0]),
+    ids.map(
+      async id =>
+        (await once(new Worker(built('test/fixtures/ring-worker.js'), { workerData: id }), 'message'))[0],
+    ),
   );
   const one = (19_999 * 20_000) / 2;
   t.strictSame(

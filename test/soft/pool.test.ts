@@ -156,35 +156,9 @@ t.test('opening a FIFO without a writer can be cancelled', t => cancelOpening(t,
 t.test('more files are read at once than there may be descriptors', async t => {
   const path = join(folder, 'often');
   nodeFs.writeFileSync(path, 'often');
-  const program = `
-    import { loop } from 'uasync';
-    import { readFile } from 'uasync/fs';
-    loop({ inline: false });
-    const all = await Promise.all(Array.from({ length: 3000 }, () => readFile(${JSON.stringify(path)}, 'utf8')));
-    console.log(all.length, loop().backend, all.every(text => text === 'often'));`;
-  const node = [process.execPath, '--input-type=module', '-e', program];
+  const node = [process.execPath, built('test/fixtures/many-reads.js'), path];
   t.equal(await output('prlimit', ['--nofile=1024:1024', ...node]), '3000 epoll true\n');
 });
-
-/** Everything that a worker does here, the pool does. */
-const WORKER = `
-  const { parentPort, workerData } = require('node:worker_threads');
-  (async () => {
-    const { loop } = await import('uasync');
-    const { open, readFile, writeFile } = await import('uasync/fs');
-    loop({ inline: false });
-    parentPort.postMessage(loop().backend);
-    for (;;) {
-      await Promise.all(Array.from({ length: 12 }, async (_, i) => {
-        const path = workerData + '/worker-' + i;
-        const file = await open(path, 'w+');
-        await file.write('x');
-        await file.close();
-        await writeFile(path, 'y');
-        await readFile(path);
-      }));
-    }
-  })();`;
 
 t.test('a sandbox without openat2, preadv2 or pwritev2', async t => {
   const deny = built('test/fixtures/deny-io-uring.js');
@@ -200,7 +174,7 @@ t.test('a sandbox without openat2, preadv2 or pwritev2', async t => {
 t.test('what the pool opens for a worker that is terminated is closed', async t => {
   const before = openFds();
   for (let i = 0; i < 5; i++) {
-    const worker = new Worker(WORKER, { eval: true, workerData: folder });
+    const worker = new Worker(built('test/fixtures/pool-worker.js'), { workerData: folder });
     const [backend] = await once(worker, 'message');
     if (i === 0) t.equal(backend, 'epoll');
     await new Promise(resolve => setTimeout(resolve, 2 * i));

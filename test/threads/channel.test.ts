@@ -363,24 +363,15 @@ t.test('a call that waits can be given up, and then keeps nothing alive', async 
   await b.close();
 });
 
+const CHANNELS = built('test/fixtures/channels.js');
+
 t.test('an open channel alone does not keep a process alive; a receiver does', async t => {
-  const idle = `const { Channel, channelPair } = await import('uasync');
-    const [a, b] = channelPair(); new Channel(a); new Channel(b); console.log('end');`;
-  t.equal(await output(process.execPath, ['--input-type=module', '-e', idle]), 'end\n');
-  const waits = `const { Channel, channelPair } = await import('uasync');
-    const [a, b] = channelPair().map(end => new Channel(end));
-    setTimeout(() => b.send('late'), 100).unref(); console.log(await a.recv());`;
-  t.equal(await output(process.execPath, ['--input-type=module', '-e', waits]), 'late\n');
+  t.equal(await output(process.execPath, [CHANNELS, 'idle']), 'end\n');
+  t.equal(await output(process.execPath, [CHANNELS, 'waits']), 'late\n');
 });
 
 t.test('a loop that is closed ends its channels', async t => {
-  const program = `const { Channel, channelPair, loop } = await import('uasync');
-    const [a] = channelPair().map(end => new Channel(end));
-    const waiting = a.recv().catch(error => console.log(error.code, error.message));
-    setTimeout(() => loop().close(), 20);
-    await waiting;
-    await a.send(1).catch(error => console.log(error.code));`;
-  const printed = await output(process.execPath, ['--input-type=module', '-e', program]);
+  const printed = await output(process.execPath, [CHANNELS, 'closed loop']);
   t.equal(printed, 'ERR_CLOSED The loop is closed\nERR_CLOSED\n');
 });
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import t from 'tap';
 import { type InetAddress, serveOnThreads, type ThreadStart } from 'uasync/net';
 import { checkLeaks, until } from '../harness.js';
-import { output } from '../programs.js';
+import { built, output } from '../programs.js';
 import { ask, closed, MODULE, open, portOf, reachAll, start } from '../thread-server.js';
 
 checkLeaks();
@@ -88,11 +88,10 @@ t.test('a stop waits for open connections, then ends them', async t => {
 
 t.test('a start that takes too long is given up, and its threads end', async t => {
   // A process of its own: it ends when nothing is left, and what Node loses with a thread that loads is its.
-  const program = `
-    import('uasync/net').then(({ serveOnThreads }) =>
-      serveOnThreads(2, ${JSON.stringify(MODULE)}, { data: { mode: 'never' }, timeout: 50 })
-    ).catch(({ code, syscall }) => console.log(code, syscall));`;
-  t.equal(await output(process.execPath, ['-e', program]), 'ETIMEDOUT serve\n');
+  t.equal(
+    await output(process.execPath, [built('test/fixtures/start-given-up.js'), MODULE]),
+    'ETIMEDOUT serve\n',
+  );
 
   const controller = new AbortController();
   const reason = new Error('no more');
