@@ -3,9 +3,15 @@ import { AbortableOperation } from '../loop/abort.js';
 import type { Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
+import { isInterrupted } from '../ring/errno.js';
 
 class BlockOperation extends AbortableOperation<number> {
-  #syscall = '';
+  #writes = false;
+  #fd = -1;
+  #address = 0;
+  #buffer = -1;
+  #length = 0;
+  #position = 0;
 
   override get kind(): string {
     return 'File';
@@ -16,7 +22,7 @@ class BlockOperation extends AbortableOperation<number> {
   }
 
   override get syscall(): string {
-    return this.#syscall;
+    return this.#writes ? 'write' : 'read';
   }
 
   run(
@@ -26,17 +32,29 @@ class BlockOperation extends AbortableOperation<number> {
     { from, length, position }: Piece,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    this.#syscall = writes ? 'write' : 'read';
-    const sqe = this.loop.start(this);
-    const address = block.address + from;
-    if (writes) sqe.writeAt(fd, address, length, position, block.index);
-    else sqe.readAt(fd, address, length, position, block.index);
+    this.#writes = writes;
+    this.#fd = fd;
+    this.#address = block.address + from;
+    this.#buffer = block.index;
+    this.#length = length;
+    this.#position = position;
+    this.#start();
     const promise = this.promise();
     this.watch(signal);
     return promise;
   }
 
+  #start(): void {
+    const sqe = this.loop.start(this);
+    if (this.#writes) sqe.writeAt(this.#fd, this.#address, this.#length, this.#position, this.#buffer);
+    else sqe.readAt(this.#fd, this.#address, this.#length, this.#position, this.#buffer);
+  }
+
   complete(res: number): void {
+    if (isInterrupted(res) && !this.loop.closing && !this.aborted) {
+      this.#start();
+      return;
+    }
     this.conclude(res, res);
     operations.give(this);
   }

@@ -3,7 +3,7 @@ import type { Block, BlockWaiter } from '../loop/blocks.js';
 import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation, PromiseOperation } from '../loop/operation.js';
-import { isCancelled } from '../ring/errno.js';
+import { isCancelled, isInterrupted } from '../ring/errno.js';
 import { closedError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { pathText } from './arguments.js';
@@ -12,6 +12,12 @@ import { type DirectWaiter, giveDirect, takeDirect } from './direct-files.js';
 /** One operation of a chain. */
 class Step extends Operation {
   res = 0;
+
+  /** The bytes that it has moved, none if it was interrupted, or a negative errno. */
+  get moved(): number {
+    return isInterrupted(this.res) ? 0 : this.res;
+  }
+
   readonly #done: (step: Step) => void;
 
   constructor(loop: Loop, done: (step: Step) => void) {
@@ -105,9 +111,22 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
   #stepDone(): void {
     if (--this.#pending !== 0) return;
     const { res } = this.#open;
+    if (isInterrupted(res) && !this.loop.closing) {
+      this.#again();
+      return;
+    }
     if (res >= 0 && !this.loop.closing) this.used();
     else if (res >= 0 || (isCancelled(res) && this.loop.closing)) this.fail(closedError('The loop'));
     else this.fail(failureOf(res, 'open', { path: pathText(this.path) }));
+  }
+
+  /** It could not be opened, and the others have not begun. */
+  #again(): void {
+    try {
+      this.start(this.block!);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   #finish(): void {

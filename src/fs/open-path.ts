@@ -11,18 +11,31 @@ import { FileOperation } from './operations.js';
 type Path = string | Uint8Array;
 
 class OpenOperation extends FileOperation<number> {
+  #flags = 0;
+  #mode = 0;
+
   override get syscall(): string {
     return 'open';
   }
 
   run(path: Path, flags: number, mode: number): Promise<number> {
     this.path = path;
-    // Tried at once, it would be opened with O_NONBLOCK: a FIFO must wait for its other end.
-    this.loop.start(this).openPath(path, flags, mode).async();
+    this.#flags = flags;
+    this.#mode = mode;
+    this.#start();
     return this.promise();
   }
 
+  #start(): void {
+    // Tried at once, it would be opened with O_NONBLOCK: a FIFO must wait for its other end.
+    this.loop.start(this).openPath(this.path!, this.#flags, this.#mode).async();
+  }
+
   complete(res: number): void {
+    if (this.isAgain(res)) {
+      this.#start();
+      return;
+    }
     this.conclude(res, res);
     opens.give(this);
   }
@@ -54,16 +67,24 @@ class WorkerOpenOperation extends FileOperation<number> implements DirectWaiter 
   placeGiven(index: number): void {
     this.#index = index;
     try {
-      this.loop.start(this).openPathDirect(this.path!, this.#flags, this.#mode, index).async();
+      this.#start();
     } catch (error) {
       giveDirect(this.loop, index);
       this.reject(error);
     }
   }
 
+  #start(): void {
+    this.loop.start(this).openPathDirect(this.path!, this.#flags, this.#mode, this.#index).async();
+  }
+
   complete(res: number): void {
     if (res >= 0 && !this.loop.closing) {
       this.#install();
+      return;
+    }
+    if (this.isAgain(res)) {
+      this.#start();
       return;
     }
     // One that is open is closed with the ring.

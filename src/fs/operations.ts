@@ -5,6 +5,7 @@ import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
 import { OperationPool } from '../loop/pool.js';
 import { traced } from '../loop/traced.js';
+import { isInterrupted } from '../ring/errno.js';
 import type { UasyncError } from '../ring/errors.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import { pathText } from './arguments.js';
@@ -28,6 +29,11 @@ export abstract class FileOperation<T> extends AbortableOperation<T> {
     return true;
   }
 
+  /** Whether it was interrupted, and is tried again as libuv does it. */
+  protected isAgain(res: number): boolean {
+    return isInterrupted(res) && !this.loop.closing;
+  }
+
   protected override error(res: number): UasyncError {
     const { path, dest } = this;
     return failureOf(res, this.syscall, {
@@ -40,6 +46,7 @@ export abstract class FileOperation<T> extends AbortableOperation<T> {
 /** An operation that is not worth a class of its own. */
 class OtherOperation extends FileOperation<number> {
   #syscall = '';
+  #prepare: ((sqe: Sqe) => void) | null = null;
 
   override get syscall(): string {
     return this.#syscall;
@@ -50,11 +57,17 @@ class OtherOperation extends FileOperation<number> {
     this.path = path;
     this.dest = dest;
     prepare(this.loop.start(this));
+    this.#prepare = prepare;
     return this.promise();
   }
 
   complete(res: number): void {
+    if (this.isAgain(res)) {
+      this.#prepare!(this.loop.start(this));
+      return;
+    }
     this.conclude(res, res);
+    this.#prepare = null;
     this.path = null;
     this.dest = null;
     others.give(this);

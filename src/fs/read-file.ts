@@ -52,7 +52,7 @@ class ReadFileOperation extends FileChain<Result> {
   }
 
   protected override used(): void {
-    const count = this.first.res;
+    const count = this.first.moved;
     if (count < 0 || (count > 0 && this.second.res === 0)) this.close();
     else this.#goOn();
   }
@@ -67,7 +67,7 @@ class ReadFileOperation extends FileChain<Result> {
   /** There is more, or nothing at all: the file stays open, and the caller goes on with it and with the block. */
   #goOn(): void {
     const encoding = this.#encoding;
-    const rest = readOn(this.loop, this.path, this.file, this.block!, this.first.res, this.second.res);
+    const rest = readOn(this.loop, this.path, this.file, this.block!, this.first.moved, this.second.moved);
     this.file = -1;
     this.block = null;
     this.resolve((encoding ? rest.then(all => all.toString(encoding)) : rest) as never);

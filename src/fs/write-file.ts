@@ -51,7 +51,7 @@ class WriteFileOperation extends FileChain<void> {
   }
 
   protected override used(): void {
-    const count = this.first.res;
+    const count = this.first.moved;
     if (count < 0 || count === this.#total) {
       this.close();
       return;

@@ -58,6 +58,11 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> implemen
     this.loop.cancel(this);
   }
 
+  /** Whether the signal that is watched has been aborted. */
+  protected get aborted(): boolean {
+    return this.#signal?.aborted ?? false;
+  }
+
   /** The last completion has come: stop watching. Returns the error that a negative `res` means. */
   protected settle(res: number): UasyncError | undefined {
     const signal = this.#signal;

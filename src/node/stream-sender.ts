@@ -1,7 +1,7 @@
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
-import { sentYielding, startSend } from '../net/socket/block-send.js';
+import { sentBy, startSend } from '../net/socket/block-send.js';
 import { Queue, type Queued } from '../net/socket/queue.js';
 import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { POLLOUT } from '../ring/flags.js';
@@ -276,11 +276,12 @@ export class StreamSender extends Operation implements BlockWaiter {
       else this.#settle();
       return;
     }
-    if (this.#yielding && this.error === 0) res = sentYielding(res);
+    const usable = this.error === 0 && !this.loop.closing;
+    if (usable) res = sentBy(res, this.#yielding);
     if (res >= 0 && this.#flying !== null) {
       this.unsent -= res;
       this.#from += res;
-      if (this.#from < this.#to && this.error === 0 && !this.loop.closing) {
+      if (this.#from < this.#to && usable) {
         if (this.#yielding) this.#yield();
         else this.#start();
         return;

@@ -46,3 +46,8 @@ export const ERESTARTSYS = -512;
 export function isCancelled(res: number): boolean {
   return res === ECANCELED || res === EINTR || res === ERESTARTSYS;
 }
+
+/** Whether a thread of the kernel was interrupted before it had done anything: unless it was cancelled, it is tried again. */
+export function isInterrupted(res: number): boolean {
+  return res === EINTR || res === ERESTARTSYS;
+}

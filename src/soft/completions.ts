@@ -27,7 +27,7 @@ export class Completions {
   }
 
   post(low: number, high: number, res: number, flags: number): void {
-    if (this.ready > this.#mask) this.#grow();
+    if (((this.posted - this.#head) | 0) > this.#mask) this.#grow();
     const at = (this.posted & this.#mask) << 2;
     const words = this.#words;
     words[at] = low;

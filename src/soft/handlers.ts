@@ -1,5 +1,5 @@
 import * as abi from '../ring/abi.js';
-import { EOPNOTSUPP } from '../ring/errno.js';
+import { EINVAL, EOPNOTSUPP } from '../ring/errno.js';
 import { asyncCancel, close, nop, timeout } from './control.js';
 import type { Entry } from './entry.js';
 import { fadvise, fallocate, fsync, ftruncate } from './files.js';
@@ -16,13 +16,22 @@ import {
 } from './names.js';
 import { pollAdd } from './polls.js';
 import { receive, receiveMessage } from './receive.js';
+import { refusalOf } from './refusals.js';
 import { send, sendMessage } from './send.js';
 import { accept, bind, connect, listen } from './sockets.js';
 import type { SoftRing } from './soft-ring.js';
 import { read, write } from './transfers.js';
 
+/** Flags of entries that are not the last of a chain. */
+export const LINKS = abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
+/** Flags of entries that are understood. */
+const FLAGS = LINKS | abi.SQE_FIXED_FILE | abi.SQE_ASYNC | abi.SQE_BUFFER_SELECT | abi.SQE_CQE_SKIP_SUCCESS;
+
 /** Tries what an entry says, or goes on with it. */
 export type Handler = (ring: SoftRing, entry: Entry) => void;
+
+/** What executes an opcode; null where there is nothing. */
+export type Handlers = readonly (Handler | null)[];
 
 /** The network could not say when it is done with memory that it sends without a copy: as Unix sockets answer. */
 function unsupported(ring: SoftRing, entry: Entry): void {
@@ -67,11 +76,16 @@ const REFUSED: typeof KNOWN = [
   [abi.OP_SENDMSG_ZC, unsupported],
 ];
 
-/** What executes an opcode; null where there is nothing. */
-export const handlers: readonly (Handler | null)[] = Array.from(
+export const handlers: Handlers = Array.from(
   { length: abi.OP_LAST },
   (_, op) => [...KNOWN, ...REFUSED].find(([known]) => known === op)?.[1] ?? null,
 );
 
 /** The opcodes that are executed. */
 export const OPS: ReadonlySet<number> = new Set(KNOWN.map(([op]) => op));
+
+/** 0, or what an entry fails with that is not understood. */
+export function refused(entry: Entry): number {
+  const known = entry.op < handlers.length && handlers[entry.op] !== null && (entry.flags & ~FLAGS) === 0;
+  return known ? refusalOf(entry) : EINVAL;
+}

@@ -4,6 +4,7 @@ import { libc, type Watch } from '../ring/libc.js';
 import type { Mapping } from '../ring/mapping.js';
 import { limitOf } from '../ring/proc.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { Faults } from './faults.js';
 import { Group, type GroupOptions } from './groups.js';
 import { OPS } from './handlers.js';
 import { SoftRing } from './soft-ring.js';
@@ -69,7 +70,7 @@ export class SoftBackend {
   readonly completesAtOnce = true;
 
   constructor(entries: number, cqEntries: number) {
-    this.queues = new SoftRing(entries, cqEntries);
+    this.queues = new SoftRing(entries, cqEntries, Faults.asked());
     try {
       this.wakeUp = new SoftWakeUp(this.queues);
     } catch (error) {

@@ -1,29 +1,25 @@
 import * as abi from '../ring/abi.js';
 import type { CqeSink } from '../ring/cqe.js';
-import { EBADF, ECANCELED, EINVAL } from '../ring/errno.js';
+import { EBADF } from '../ring/errno.js';
 import { libc } from '../ring/libc.js';
 import { Scratch } from '../ring/scratch.js';
-import { Sqe } from '../ring/sqe/index.js';
-import { SQE } from '../ring/structs.js';
+import type { Sqe } from '../ring/sqe/index.js';
 import { Calls } from './calls.js';
 import { Cells } from './cells.js';
+import { Chains } from './chains.js';
 import { Completions } from './completions.js';
-import { CHAINED, Entry, EntryList, HANDED, PARKED, RUNNING, TIMED } from './entry.js';
+import { Counting } from './counting.js';
+import { CHAINED, Entry, EntryList, HANDED, PARKED, TIMED } from './entry.js';
+import type { Faults } from './faults.js';
 import type { Group } from './groups.js';
-import { handlers } from './handlers.js';
+import { type Handlers, handlers, LINKS, refused } from './handlers.js';
 import { Opens } from './opens.js';
 import { Pool } from './pool.js';
 import { Readiness } from './readiness.js';
 import { MessageBatch } from './receive-messages.js';
-import { refusalOf } from './refusals.js';
+import { Submissions } from './submissions.js';
 import { Timeouts } from './timeouts.js';
 import { Waiting } from './waiting.js';
-
-/** Words of an entry, as a shift. */
-const SHIFT = 4;
-const LINKS = abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
-/** Flags of entries that are understood. */
-const FLAGS = LINKS | abi.SQE_FIXED_FILE | abi.SQE_ASYNC | abi.SQE_BUFFER_SELECT | abi.SQE_CQE_SKIP_SUCCESS;
 
 const NO_FILES = new Int32Array(0);
 
@@ -37,9 +33,8 @@ const NO_FILES = new Int32Array(0);
  * tried again by the same handler.
  */
 export class SoftRing {
-  readonly sqEntries: number;
   readonly scratch = new Scratch();
-  readonly calls = new Calls();
+  readonly calls: Calls;
   readonly cells = new Cells();
   readonly waiting = new Waiting();
   readonly readiness: Readiness;
@@ -53,35 +48,29 @@ export class SoftRing {
   /** Entries that others have: see `hand`. */
   handed = 0;
   closed = false;
-  readonly #sqe: Sqe;
-  readonly #words: Int32Array;
-  readonly #mask: number;
+  readonly #submissions: Submissions;
   readonly #completions: Completions;
+  readonly #handlers: Handlers;
   readonly #free: Entry[] = [];
   #messages: MessageBatch | null = null;
   #pool: Pool | null = null;
   #files: Opens | null = null;
-  /** Timeouts that wait for completions, too. */
-  readonly #counting: Entry[] = [];
-  /** Completions that were of timeouts, modulo 2^32: those do not count. */
-  #timedOut = 0;
-  #head = 0;
-  #tail = 0;
-  /** Links of what has completed, to be started. */
-  readonly #runnable: Entry[] = [];
-  /** Chains whose later entries have not started: scratch memory holds what they point at. */
-  #chains = 0;
+  readonly #counting: Counting;
+  readonly #chains = new Chains(this);
   readonly #kept: ArrayBufferView[] = [];
   #onBack: (() => void) | null = null;
 
-  /** @param entries,cqEntries are rounded up to powers of two. */
-  constructor(entries: number, cqEntries: number) {
-    this.sqEntries = powerOfTwo(entries);
-    this.#mask = this.sqEntries - 1;
-    this.#words = new Int32Array(this.sqEntries << SHIFT);
-    this.#sqe = new Sqe(this.scratch);
-    this.#sqe.use(this.#words, SHIFT);
-    this.#completions = new Completions(powerOfTwo(cqEntries));
+  /**
+   * @param entries,cqEntries are rounded up to powers of two.
+   * @param faults what goes wrong, for tests.
+   */
+  constructor(entries: number, cqEntries: number, faults: Faults | null = null) {
+    this.#submissions = new Submissions(powerOfTwo(entries), this.scratch);
+    const size = powerOfTwo(cqEntries);
+    this.#completions = faults === null ? new Completions(size) : faults.completions(size);
+    this.#counting = new Counting(this, this.#completions);
+    this.calls = faults === null ? new Calls() : faults.calls;
+    this.#handlers = faults === null ? handlers : faults.handlers(handlers);
     this.readiness = new Readiness(this);
     try {
       this.timeouts = new Timeouts(this);
@@ -101,12 +90,16 @@ export class SoftRing {
     return this.#completions.entries;
   }
 
+  get sqEntries(): number {
+    return this.#submissions.entries;
+  }
+
   get sqReady(): number {
-    return (this.#tail - this.#head) | 0;
+    return this.#submissions.ready;
   }
 
   get sqSpaceLeft(): number {
-    return this.sqEntries - this.sqReady;
+    return this.#submissions.entries - this.#submissions.ready;
   }
 
   get cqReady(): number {
@@ -132,17 +125,7 @@ export class SoftRing {
   }
 
   getSqe(): Sqe | null {
-    if (this.sqReady > this.#mask) return null;
-    const sqe = this.#sqe;
-    if (sqe.kept.length !== 0) this.#keep();
-    sqe.moveTo((this.#tail & this.#mask) << SHIFT);
-    this.#tail = (this.#tail + 1) | 0;
-    return sqe;
-  }
-
-  /** Operations of the loop keep their own buffers. */
-  #keep(): void {
-    this.#sqe.kept = [];
+    return this.#submissions.get();
   }
 
   /** @param look whether to find out what has become ready, too. */
@@ -179,54 +162,35 @@ export class SoftRing {
     this.#files?.refill();
     let first: Entry | null = null;
     let last: Entry | null = null;
-    while (this.#head !== this.#tail) {
+    const submissions = this.#submissions;
+    while (submissions.ready !== 0) {
       const entry = this.#free.pop() ?? new Entry();
-      entry.decode(this.#words, (this.#head & this.#mask) << SHIFT);
-      this.#head = (this.#head + 1) | 0;
+      submissions.take(entry);
       if (last !== null) {
         last.linked = entry;
         entry.place = CHAINED;
       } else first = entry;
       last = entry;
       // A chain ends with the submission, too.
-      if (entry.flags & LINKS && this.#head !== this.#tail) continue;
+      if (entry.flags & LINKS && submissions.ready !== 0) continue;
       if (first === last) this.#start(entry);
-      else this.#startChain(first!);
+      else if (this.#chains.begin(first!)) this.#start(first!);
       last = null;
     }
-    if (this.#counting.length !== 0) this.#endCounted();
+    if (this.#counting.some) this.#counting.end();
     this.#recycleScratch();
     return count;
-  }
-
-  /** All of a chain fails if one of its entries cannot be understood. */
-  #startChain(first: Entry): void {
-    let wrong = false;
-    for (let entry: Entry | null = first; entry !== null; entry = entry.linked) {
-      if (refused(entry) !== 0) wrong = true;
-    }
-    if (!wrong) {
-      this.#chains++;
-      this.#start(first);
-      return;
-    }
-    for (let entry: Entry | null = first; entry !== null; ) {
-      const next: Entry | null = entry.linked;
-      entry.linked = null;
-      this.#post(entry, refused(entry) || ECANCELED, 0);
-      this.#release(entry);
-      entry = next;
-    }
   }
 
   #start(entry: Entry): void {
     const failed = refused(entry);
     if (failed !== 0) this.complete(entry, failed);
-    else this.#run(entry);
-    while (this.#runnable.length !== 0) this.#run(this.#runnable.shift()!);
+    else this.run(entry);
+    this.#chains.runNext();
   }
 
-  #run(entry: Entry): void {
+  /** Begins an entry. */
+  run(entry: Entry): void {
     if (entry.flags & abi.SQE_FIXED_FILE) {
       const fd = this.registered[entry.fd] ?? -1;
       if (fd < 0) {
@@ -235,24 +199,29 @@ export class SoftRing {
       }
       entry.fd = fd;
     }
-    handlers[entry.op]!(this, entry);
+    this.#handlers[entry.op]!(this, entry);
   }
 
-  /** Tries again what has waited. */
+  /** Tries again what has waited, for its descriptor or for a time. */
   attempt(entry: Entry): void {
-    handlers[entry.op]!(this, entry);
+    this.#handlers[entry.op]!(this, entry);
   }
 
   #look(timeout: number): void {
     this.readiness.look(timeout);
-    while (this.#runnable.length !== 0) this.#run(this.#runnable.shift()!);
-    if (this.#counting.length !== 0) this.#endCounted();
+    this.#follow();
+  }
+
+  /** Starts what is linked behind entries that have completed, and ends what has waited for those. */
+  #follow(): void {
+    this.#chains.runNext();
+    if (this.#counting.some) this.#counting.end();
     this.#recycleScratch();
   }
 
   /** What scratch memory holds has been used or copied once all entries have started. */
   #recycleScratch(): void {
-    if (this.sqReady === 0 && this.#chains === 0) this.scratch.reset();
+    if (this.sqReady === 0 && this.#chains.waiting === 0) this.scratch.reset();
   }
 
   // --- What handlers call -------------------------------------------------------------------------
@@ -276,22 +245,7 @@ export class SoftRing {
 
   /** A timeout ends with 0 once `count` others have completed. */
   waitForCompletions(entry: Entry, count: number): void {
-    entry.target = (this.#completions.posted - this.#timedOut + count) | 0;
-    this.#counting.push(entry);
-  }
-
-  #endCounted(): void {
-    const counted = (this.#completions.posted - this.#timedOut) | 0;
-    for (let i = 0; i < this.#counting.length; ) {
-      const entry = this.#counting[i]!;
-      if (((counted - entry.target) | 0) >= 0) this.complete(entry, 0);
-      else i++;
-    }
-  }
-
-  /** The time of an entry has come. */
-  expired(entry: Entry): void {
-    handlers[entry.op]!(this, entry);
+    this.#counting.add(entry, count);
   }
 
   /** The kernel's timer has gone off. */
@@ -341,40 +295,24 @@ export class SoftRing {
     if (failed && entry.flags & abi.SQE_CQE_SKIP_SUCCESS) entry.quietLinks = true;
     if (failed || !(entry.flags & abi.SQE_CQE_SKIP_SUCCESS)) this.#post(entry, res, flags);
     const { linked } = entry;
-    if (linked !== null) this.#proceed(entry, linked, failed);
+    if (linked !== null) this.#chains.proceed(entry, linked, failed);
     this.#release(entry);
   }
 
   /** As `complete`, from elsewhere than a handler: what is linked behind it starts. */
   settle(entry: Entry, res: number): void {
     this.complete(entry, res);
-    while (this.#runnable.length !== 0) this.#run(this.#runnable.shift()!);
-    if (this.#counting.length !== 0) this.#endCounted();
-    this.#recycleScratch();
+    this.#follow();
   }
 
-  #proceed(entry: Entry, linked: Entry, failed: boolean): void {
-    entry.linked = null;
-    const goesOn = !failed || (entry.flags & abi.SQE_IO_HARDLINK) !== 0;
-    if (goesOn) {
-      if (linked.linked === null) this.#chains--;
-      linked.place = RUNNING;
-      this.#runnable.push(linked);
-      return;
-    }
-    this.#chains--;
-    const quiet = entry.quietLinks;
-    for (let rest: Entry | null = linked; rest !== null; ) {
-      const next: Entry | null = rest.linked;
-      rest.linked = null;
-      if (!quiet) this.#post(rest, ECANCELED, 0);
-      this.#release(rest);
-      rest = next;
-    }
+  /** An entry of a chain completes that never begins. @param quiet without a completion. */
+  skip(entry: Entry, res: number, quiet: boolean): void {
+    if (!quiet) this.#post(entry, res, 0);
+    this.#release(entry);
   }
 
   #post(entry: Entry, res: number, flags: number): void {
-    if (entry.op === abi.OP_TIMEOUT) this.#timedOut = (this.#timedOut + 1) | 0;
+    if (entry.op === abi.OP_TIMEOUT) this.#counting.timedOut();
     this.#completions.post(entry.low, entry.high, res, flags);
   }
 
@@ -394,8 +332,7 @@ export class SoftRing {
     else if (place === TIMED) {
       entry.list?.remove(entry);
       if (entry.heapIndex >= 0) this.timeouts.remove(entry);
-      const at = this.#counting.length === 0 ? -1 : this.#counting.indexOf(entry);
-      if (at >= 0) this.#counting.splice(at, 1);
+      if (this.#counting.some) this.#counting.remove(entry);
     } else if (place === HANDED) this.handed--;
     else return;
     entry.place = 0;
@@ -425,7 +362,7 @@ export class SoftRing {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.#sqe.retire();
+    this.#submissions.retire();
     this.readiness.close();
     this.timeouts.close();
     this.scratch.unmap();
@@ -438,15 +375,6 @@ export class SoftRing {
   }
 }
 
-/** 0, or what an entry fails with that is not understood. */
-function refused(entry: Entry): number {
-  const known = entry.op < handlers.length && handlers[entry.op] !== null && (entry.flags & ~FLAGS) === 0;
-  return known ? refusalOf(entry) : EINVAL;
-}
-
 function powerOfTwo(value: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(value, 1)));
 }
-
-// The layout that `decode` relies on.
-if (SQE.size !== 4 << SHIFT) throw new Error('unexpected ABI');

@@ -21,7 +21,7 @@ const TIMER_AT = TIMESPEC.size;
 
 /** What is to happen when the time of an entry has come. */
 export interface TimeoutOwner {
-  expired(entry: Entry): void;
+  attempt(entry: Entry): void;
 }
 
 /**
@@ -71,7 +71,7 @@ export class Timeouts {
     return seconds * NS_PER_S + (words[(at >> 2) + 2]! >>> 0);
   }
 
-  /** Has `expired` called at `entry.deadline`. */
+  /** Has `attempt` called at `entry.deadline`. */
   add(entry: Entry): void {
     entry.place = TIMED;
     const heap = this.#heap;
@@ -99,7 +99,7 @@ export class Timeouts {
     while (heap.length !== 0 && heap[0]!.deadline <= now) {
       const entry = heap[0]!;
       this.remove(entry);
-      this.#owner.expired(entry);
+      this.#owner.attempt(entry);
     }
     this.#setTimer();
   }

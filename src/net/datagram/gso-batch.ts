@@ -2,7 +2,7 @@
 import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';
 import { OperationPool } from '../../loop/pool.js';
-import { EINVAL, EIO, EMSGSIZE } from '../../ring/errno.js';
+import { EINTR, EINVAL, EIO, EMSGSIZE } from '../../ring/errno.js';
 import { systemError } from '../../ring/errors.js';
 import { MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
 import { CONTROL_MAX, segmentControl } from './ancillary.js';
@@ -141,8 +141,8 @@ export class GsoBatches implements GsoBatchOwner {
     if (res < 0) {
       route.invalidate();
       // Longer than the route's MTU, or no checksums in hardware: alone they may pass.
-      const alone = batch.count > 1 && (res === EINVAL || res === EIO || res === EMSGSIZE);
-      if (alone) this.#sendAlone(batch);
+      const tooLong = batch.count > 1 && (res === EINVAL || res === EIO || res === EMSGSIZE);
+      if (tooLong || res === EINTR) this.#sendAlone(batch);
       else this.#sender.refused(systemError(res, 'send', route.destination.details));
     }
     this.#release(batch);

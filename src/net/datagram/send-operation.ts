@@ -4,7 +4,7 @@ import type { Deferred } from '../../loop/deferred.js';
 import { Operation } from '../../loop/operation.js';
 import { OperationPool } from '../../loop/pool.js';
 import { rejectTraced } from '../../loop/traced.js';
-import { EAGAIN } from '../../ring/errno.js';
+import { EAGAIN, EINTR } from '../../ring/errno.js';
 import type { Destination } from './destination.js';
 import type { LimitedSend, SendLimit } from './send-limit.js';
 
@@ -21,8 +21,8 @@ export interface SendOutcome {
 export interface SendOwner {
   /** The kernel has taken one of `length` bytes. */
   validated(destination: Destination, length: number, changes: number): void;
-  /** The kernel had no room for it; false if that is its end. */
-  retry(send: DatagramSend): boolean;
+  /** The kernel had no room for it, or was interrupted; false if that is its end. */
+  retry(send: DatagramSend, res: number): boolean;
   /** The kernel is done with it, and it is settled. */
   completed(send: DatagramSend, destination: Destination | null): void;
   errorOf(res: number, send: DatagramSend): Error;
@@ -66,7 +66,7 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
 
   complete(res: number): void {
     const sender = this.sender!;
-    if (res === EAGAIN && sender.retry(this)) return;
+    if ((res === EAGAIN || res === EINTR) && sender.retry(this, res)) return;
     const { destination } = this;
     if (res >= 0 && destination !== null) sender.validated(destination, this.proves, this.changes);
     this.releaseBlock();

@@ -276,11 +276,16 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   /**
    * A Unix socket had no room (UDP waits by itself). Left to wait, the kernel (6.18) would send an empty
    * datagram in the end, having consumed the data at the first attempt; and no poll tells when an unconnected
-   * peer has room. So it is tried again after a while. False if it is to fail.
+   * peer has room. So it is tried again after a while, and at once if it was interrupted. False if it is to fail.
    */
-  retry(send: DatagramSend): boolean {
-    if (!this.#isUnix || this.#closed || this.#loop.closing) return false;
+  retry(send: DatagramSend, res: number): boolean {
+    if (this.#closed || this.#loop.closing) return false;
     if (send.limit !== null && send.limit.error() !== null) return false;
+    if (res === EINTR) {
+      this.#prepare(send, send.block!);
+      return true;
+    }
+    if (!this.#isUnix) return false;
     this.#inFlight--;
     this.#backlog.add(send);
     // A peer that does not read holds no memory of the loop's.

@@ -1,7 +1,7 @@
 /** Sends from a block of runtime memory, which its holder gives back when memory is short and the peer takes no more. */
 import type { Loop } from '../../loop/loop.js';
 import type { Operation } from '../../loop/operation.js';
-import { EAGAIN, isCancelled } from '../../ring/errno.js';
+import { EAGAIN, EINTR, isCancelled } from '../../ring/errno.js';
 import { POLLOUT } from '../../ring/flags.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
 
@@ -20,9 +20,14 @@ export function startSend(
   operation.loop.start(operation).sendAt(fd, address, length, flags);
 }
 
-/** What a send that yields, or was cancelled to do so, has sent: the result of its completion, or a negative errno. */
-export function sentYielding(res: number): number {
-  return res === EAGAIN || isCancelled(res) ? 0 : res;
+/**
+ * What a send has sent, from the result of its completion; a negative errno if it has failed. One that was interrupted
+ * has sent nothing.
+ * @param yields whether it ends with what the socket takes, or was cancelled to do so.
+ */
+export function sentBy(res: number, yields: boolean): number {
+  const none = res === EINTR || (yields && (res === EAGAIN || isCancelled(res)));
+  return none ? 0 : res;
 }
 
 /** Resolves when a socket takes more. */

@@ -1,12 +1,15 @@
 /** `Connection.sendFile`: part of a file, through blocks of runtime memory. */
 import { AbortableOperation } from '../../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../../loop/blocks.js';
+import type { Loop } from '../../loop/loop.js';
 import { checkWait } from '../../loop/waiter.js';
 import { withBlock } from '../../loop/with-block.js';
 import { checkFd, checkInt, checkSignal } from '../../ring/check.js';
+import { EINTR } from '../../ring/errno.js';
 import { argTypeError, closedError } from '../../ring/errors.js';
 import { checkOptions, optionNames } from '../../ring/options.js';
-import { sentYielding, startSend, untilWritable } from '../socket/block-send.js';
+import type { Sqe } from '../../ring/sqe/index.js';
+import { sentBy, startSend, untilWritable } from '../socket/block-send.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
 
@@ -95,8 +98,19 @@ class BlockSend extends AbortableOperation<number> {
   }
 
   complete(res: number): void {
-    if (this.#yielding && !this.loop.closing) res = sentYielding(res);
+    if (!this.loop.closing) res = sentBy(res, this.#yielding);
     this.conclude(res, res);
+  }
+}
+
+/** Reads, again if a thread of the kernel was interrupted at it. */
+async function read(loop: Loop, prepare: (sqe: Sqe) => void, signal: AbortSignal): Promise<number> {
+  for (;;) {
+    try {
+      return await loop.submit(prepare, { signal });
+    } catch (error) {
+      if ((error as { errno?: number }).errno !== EINTR) throw error;
+    }
   }
 }
 
@@ -114,7 +128,7 @@ async function send(
     const piece = async (block: Block): Promise<number> => {
       const { address, bytes } = block;
       const want = Math.min(left, bytes.length);
-      filled = await loop.submit(sqe => sqe.readAt(file, address, want, offset + at), { signal });
+      filled = await read(loop, sqe => sqe.readAt(file, address, want, offset + at), signal);
       return filled === 0 ? 0 : new BlockSend(loop).run(socket, block, filled, signal);
     };
     const taken = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);

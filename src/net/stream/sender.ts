@@ -9,7 +9,7 @@ import { closedError, errorFrom, systemError } from '../../ring/errors.js';
 import { POLLOUT } from '../../ring/flags.js';
 import { UTF8_MAX } from '../../ring/socket-calls.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
-import { sentYielding, startSend } from '../socket/block-send.js';
+import { sentBy, startSend } from '../socket/block-send.js';
 import { type ConnectionState, failed } from '../socket/diagnostics.js';
 import { detailsOf } from '../socket/peer-name.js';
 import { Queue } from '../socket/queue.js';
@@ -310,7 +310,7 @@ export class Sender extends SendingSide implements BlockWaiter {
       else this.#fail(this.error ?? closedError('The loop'));
       return;
     }
-    if (this.#state === YIELDING && usable) res = sentYielding(res);
+    if (usable) res = sentBy(res, this.#state === YIELDING);
     if (res >= 0) {
       this.bytesWritten += res;
       this.bufferedAmount -= res;

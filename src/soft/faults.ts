@@ -1,0 +1,185 @@
+/**
+ * Faults, for tests: what a kernel may do and seldom does. The environment variable UASYNC_FAULTS has them injected;
+ * without it a ring is made of its plain parts.
+ */
+import { threadId } from 'node:worker_threads';
+import * as abi from '../ring/abi.js';
+import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
+import { argValueError } from '../ring/errors.js';
+import type { Completions } from './completions.js';
+import { type Entry, HANDED, PARKED, RUNNING } from './entry.js';
+import { FaultyCalls, LateCompletions } from './faulty-parts.js';
+import { isDirect } from './files.js';
+import { type Handler, type Handlers, LINKS } from './handlers.js';
+import type { SoftRing } from './soft-ring.js';
+
+const VARIABLE = 'UASYNC_FAULTS';
+/** The share of operations that something goes wrong with, for each fault that they may have. */
+const RATE = 0.06;
+/** How much later than it should an operation begins, at most, in nanoseconds. */
+const DELAY_NS = 2e6;
+
+/** Operations that a signal may interrupt before they have done anything. signal(7) */
+const INTERRUPTED: ReadonlySet<number> = new Set([
+  abi.OP_ACCEPT,
+  abi.OP_RECV,
+  abi.OP_RECVMSG,
+  abi.OP_SEND,
+  abi.OP_SENDMSG,
+  abi.OP_READ,
+  abi.OP_WRITE,
+  abi.OP_OPENAT,
+  abi.OP_FSYNC,
+  abi.OP_FTRUNCATE,
+  abi.OP_FALLOCATE,
+]);
+/** Operations that begin when they should. */
+const PROMPT: ReadonlySet<number> = new Set([abi.OP_TIMEOUT, abi.OP_ASYNC_CANCEL]);
+/** Entries for which fewer bytes than asked for are a failure. */
+const WHOLE = LINKS | abi.SQE_CQE_SKIP_SUCCESS;
+
+/** An operation that begins later, and those on the same descriptor that come after it. */
+class Delay {
+  readonly entries: Entry[] = [];
+}
+
+/** The faults of one ring, the same again for the same seed if the operations are the same. */
+export class Faults {
+  readonly calls: FaultyCalls;
+  readonly #random: () => number;
+  #completions: LateCompletions | null = null;
+  #plain: Handlers = [];
+  readonly #delays = new Map<Entry, Delay>();
+  readonly #byFd = new Map<number, Delay>();
+
+  constructor(seed: number) {
+    this.#random = randomFrom(seed);
+    this.calls = new FaultyCalls(this.#random, RATE);
+  }
+
+  /** Those that the environment asks for. */
+  static asked(): Faults | null {
+    const seed = process.env[VARIABLE];
+    if (seed === undefined || seed === '') return null;
+    if (!/^\d{1,10}$/.test(seed))
+      throw argValueError(VARIABLE, 'must be a whole number of up to 10 digits', seed);
+    return new Faults(Number(seed) + threadId);
+  }
+
+  /** A completion queue that hands some completions over later than others. */
+  completions(entries: number): Completions {
+    this.#completions = new LateCompletions(entries, this.#random, RATE);
+    return this.#completions;
+  }
+
+  /** These handlers, and what may go wrong with them. */
+  handlers(plain: Handlers): Handlers {
+    this.#plain = plain;
+    return plain.map((handler, op) => handler && this.#faulty(op, handler));
+  }
+
+  #faulty(op: number, handler: Handler): Handler {
+    return (ring, entry) => {
+      const delay = this.#delays.get(entry);
+      if (delay !== undefined) this.#end(ring, delay);
+      else if (entry.place !== RUNNING || PROMPT.has(op)) this.#attempt(ring, entry, handler);
+      else if (!this.#isDelayed(ring, entry)) this.#begin(ring, entry, handler);
+    };
+  }
+
+  #happens(): boolean {
+    return this.#random() < RATE;
+  }
+
+  // --- What goes wrong ----------------------------------------------------------------------------
+
+  #begin(ring: SoftRing, entry: Entry, handler: Handler): void {
+    const { op, flags, ioprio, len } = entry;
+    if (flags & LINKS) this.#completions!.keepPrompt(entry.low);
+    const picks = (op === abi.OP_RECV || op === abi.OP_RECVMSG) && (ioprio & abi.RECV_MULTISHOT) !== 0;
+    if (INTERRUPTED.has(op) && this.#happens()) ring.complete(entry, EINTR);
+    else if (picks && this.#happens()) ring.complete(entry, ENOBUFS);
+    else {
+      const moves = op === abi.OP_READ || op === abi.OP_WRITE;
+      if (moves && (flags & WHOLE) === 0 && len > 1 && this.#happens() && mayBeCut(ring, entry.fd)) {
+        entry.len = Math.ceil(this.#random() * len);
+      }
+      this.#attempt(ring, entry, handler);
+    }
+  }
+
+  #attempt(ring: SoftRing, entry: Entry, handler: Handler): void {
+    const { calls } = this;
+    calls.cut = false;
+    handler(ring, entry);
+    // No event tells of what is there already.
+    if (calls.cut && entry.place === PARKED) ring.readiness.goOn(entry);
+  }
+
+  // --- Delays -------------------------------------------------------------------------------------
+
+  #isDelayed(ring: SoftRing, entry: Entry): boolean {
+    const { fd } = entry;
+    const before = this.#byFd.get(fd);
+    if (before === undefined && !this.#happens()) return false;
+    const delay = before ?? new Delay();
+    ring.hand(entry, target => this.#stop(ring, target, delay));
+    // What it points at must stay.
+    ring.scratch.holds++;
+    delay.entries.push(entry);
+    this.#delays.set(entry, delay);
+    if (before !== undefined) return true;
+    // Paths have no order.
+    if (fd >= 0) this.#byFd.set(fd, delay);
+    this.#await(ring, entry, ring.timeouts.now() + this.#random() * DELAY_NS);
+    return true;
+  }
+
+  #await({ timeouts }: SoftRing, entry: Entry, deadline: number): void {
+    entry.deadline = deadline;
+    timeouts.add(entry);
+    entry.place = HANDED;
+  }
+
+  #end(ring: SoftRing, delay: Delay): void {
+    this.#byFd.delete(delay.entries[0]!.fd);
+    for (const entry of delay.entries) {
+      this.#delays.delete(entry);
+      ring.leave(entry);
+      this.#begin(ring, entry, this.#plain[entry.op]!);
+      ring.scratch.holds--;
+    }
+  }
+
+  #stop(ring: SoftRing, entry: Entry, delay: Delay): boolean {
+    const { entries } = delay;
+    const isFirst = entries[0] === entry;
+    entries.splice(entries.indexOf(entry), 1);
+    this.#delays.delete(entry);
+    ring.scratch.holds--;
+    if (isFirst) {
+      ring.timeouts.remove(entry);
+      if (entries.length === 0) this.#byFd.delete(entry.fd);
+      else this.#await(ring, entries[0]!, entry.deadline);
+    }
+    ring.settle(entry, ECANCELED);
+    return true;
+  }
+}
+
+/** Whether a descriptor is one of a file, of which any number of bytes may be read or written. */
+function mayBeCut(ring: SoftRing, fd: number): boolean {
+  return ring.files.isFile(fd) && !isDirect(ring, fd);
+}
+
+/** Numbers from 0 to 1. */
+function randomFrom(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    // mulberry32
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,148 @@
+/** Parts of a ring that something goes wrong with: see faults.ts. */
+import { CQE_F_BUFFER } from '../ring/abi.js';
+import type { CqeSink } from '../ring/cqe.js';
+import { EAGAIN } from '../ring/errno.js';
+import { SO_TYPE, SOL_SOCKET } from '../ring/socket-abi.js';
+import { Calls } from './calls.js';
+import { Completions } from './completions.js';
+
+const SOCK_STREAM = 1;
+/** What is read from other files than sockets in units has smaller ones. */
+const UNIT_MAX = 64;
+
+/** System calls that do less than they could, or say EAGAIN when they could do something. */
+export class FaultyCalls extends Calls {
+  /** Whether that was so since this was set to false. */
+  cut = false;
+  readonly #random: () => number;
+  readonly #rate: number;
+
+  constructor(random: () => number, rate: number) {
+    super();
+    this.#random = random;
+    this.#rate = rate;
+  }
+
+  override receive(fd: number, address: number, length: number, flags: number): number {
+    return this.#denied() ? EAGAIN : super.receive(fd, address, this.#length(fd, length), flags);
+  }
+
+  override send(
+    fd: number,
+    address: number,
+    length: number,
+    flags: number,
+    name: number,
+    nameLength: number,
+  ): number {
+    if (this.#denied()) return EAGAIN;
+    return super.send(fd, address, this.#length(fd, length), flags, name, nameLength);
+  }
+
+  override receiveMessage(fd: number, header: number, flags: number): number {
+    return this.#denied() ? EAGAIN : super.receiveMessage(fd, header, flags);
+  }
+
+  override sendMessage(fd: number, header: number, flags: number): number {
+    return this.#denied() ? EAGAIN : super.sendMessage(fd, header, flags);
+  }
+
+  override read(fd: number, address: number, length: number, position: number, flags: number): number {
+    return this.#denied() ? EAGAIN : super.read(fd, address, this.#length(fd, length), position, flags);
+  }
+
+  override write(fd: number, address: number, length: number, position: number, flags: number): number {
+    return this.#denied() ? EAGAIN : super.write(fd, address, this.#length(fd, length), position, flags);
+  }
+
+  #denied(): boolean {
+    const denied = this.#random() < this.#rate;
+    if (denied) this.cut = true;
+    return denied;
+  }
+
+  /** How much of `length` to ask for: all of a datagram. */
+  #length(fd: number, length: number): number {
+    if (length < 2 || this.#random() >= this.#rate) return length;
+    const isSocket = this.option(fd, SOL_SOCKET, SO_TYPE) >= 0;
+    if (isSocket ? this.value !== SOCK_STREAM : length <= UNIT_MAX) return length;
+    this.cut = true;
+    return Math.ceil(this.#random() * length);
+  }
+}
+
+interface Completion {
+  low: number;
+  high: number;
+  res: number;
+  flags: number;
+  /** The call of `drain` that hands it over. */
+  turn: number;
+}
+
+/** How many calls of `drain` a completion waits for, at most. */
+const LATE_MAX = 4;
+
+/**
+ * Completions of which some come later than others. What has an order keeps it: those of one operation, those that name
+ * buffers, as buffers are filled in that order, and those of chains.
+ */
+export class LateCompletions extends Completions {
+  readonly #random: () => number;
+  readonly #rate: number;
+  readonly #waiting: Completion[] = [];
+  /** The lower half of user_data of those that are not late. */
+  readonly #prompt = new Set<number>();
+  #turn = 0;
+
+  constructor(entries: number, random: () => number, rate: number) {
+    super(entries);
+    this.#random = random;
+    this.#rate = rate;
+  }
+
+  override get ready(): number {
+    return super.ready + this.#waiting.length;
+  }
+
+  /** The next completion with this user_data, of which this is the lower half, is not late. */
+  keepPrompt(low: number): void {
+    this.#prompt.add(low);
+  }
+
+  override drain(sink: CqeSink): number {
+    const turn = ++this.#turn;
+    super.drain(this);
+    let count = 0;
+    // The sink may drain it too.
+    for (let i = 0; i < this.#waiting.length; ) {
+      const { low, high, res, flags } = this.#waiting[i]!;
+      if (this.#waiting[i]!.turn > turn || this.#isBehind(i)) i++;
+      else {
+        this.#waiting.splice(i, 1);
+        count++;
+        sink.onCqe(low, high, res, flags);
+        i = 0;
+      }
+    }
+    return count;
+  }
+
+  /** What has completed by now. */
+  onCqe(low: number, high: number, res: number, flags: number): void {
+    const late = !this.#prompt.delete(low) && this.#random() < this.#rate;
+    const turn = this.#turn + (late ? Math.ceil(this.#random() * LATE_MAX) : 0);
+    this.#waiting.push({ low, high, res, flags, turn });
+  }
+
+  /** Whether one before it has to come first. */
+  #isBehind(index: number): boolean {
+    const { low, high, flags } = this.#waiting[index]!;
+    for (let i = 0; i < index; i++) {
+      const other = this.#waiting[i]!;
+      if (other.low === low && other.high === high) return true;
+      if (flags & other.flags & CQE_F_BUFFER) return true;
+    }
+    return false;
+  }
+}
