@@ -124,7 +124,8 @@ export function checkLeaks(): void {
 /** A generator of random numbers whose seed is printed, so that a failure can be repeated. */
 export function seededRandom(test: { comment(text: string): void }): () => number {
   const seed = Number(process.env.UASYNC_SEED ?? Math.floor(Math.random() * 2 ** 32));
-  test.comment(`UASYNC_SEED=${seed}`);
+  const { UASYNC_FAULTS } = process.env;
+  test.comment(`UASYNC_SEED=${seed}${UASYNC_FAULTS === undefined ? '' : ` UASYNC_FAULTS=${UASYNC_FAULTS}`}`);
   let state = seed | 0;
   return () => {
     // mulberry32

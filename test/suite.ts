@@ -12,6 +12,8 @@ import { built, ROOT } from './programs.js';
 const { tap } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   tap: { 'node-arg': string[]; jobs: number; timeout: number };
 };
+/** Seconds that a file may take. */
+const TIMEOUT = Number(process.env.TAP_TIMEOUT ?? tap.timeout);
 const LOGS = join(ROOT, '.tap', 'failed');
 
 /** The assertions of a file or of several. */
@@ -39,22 +41,29 @@ export interface Results extends Counts {
 /** Marks a run of a file whose loops run on epoll: the backend that they have where io_uring is denied. */
 const ON_EPOLL = ' on epoll';
 
+/** Marks a run of a fuzzer on epoll with faults injected. */
+const UNDER_FAULT = ' under fault';
+const FUZZERS = /^(?:net|fs)\/.*fuzz$/;
+
 /** Tests of what both backends do, but for those of the ring's own limits and system calls. */
 const OF_BOTH = /^(?:loop|net|fs|threads)\/(?!.*(?:locked-memory|failing-calls|no-threads|fuzz))/;
 
 /**
  * The names of the test files, such as `net/tcp`: all, or those with one of these parts in them. Tests of what both
- * backends do are there twice, the second time as `net/tcp on epoll`, or once, on the one that is named.
+ * backends do are there twice, the second time as `net/tcp on epoll`, or once, on the one that is named. Fuzzers are there
+ * as `net/fuzz under fault` too.
  */
 export function testFiles(parts: string[], backend?: string): string[] {
-  const twice = (name: string): string[] => {
+  const runs = (name: string): string[] => {
+    if (FUZZERS.test(name)) return [name, name + UNDER_FAULT];
+    if (!OF_BOTH.test(name)) return [name];
     if (backend === undefined) return [name, name + ON_EPOLL];
     return backend === 'epoll' ? [name + ON_EPOLL] : [name];
   };
   return (readdirSync(built('test'), { recursive: true }) as string[])
     .filter(file => file.endsWith('.test.js'))
     .map(file => file.slice(0, -'.test.js'.length))
-    .flatMap(name => (OF_BOTH.test(name) ? twice(name) : [name]))
+    .flatMap(runs)
     .filter(name => parts.length === 0 || parts.some(part => name.includes(part)))
     .sort();
 }
@@ -102,12 +111,13 @@ interface Ended {
 }
 
 async function runFile({ program, env }: NodeVersion, name: string): Promise<Ended> {
-  const file = name.replace(ON_EPOLL, '');
+  const file = name.replace(ON_EPOLL, '').replace(UNDER_FAULT, '');
   const args = [...tap['node-arg'], built(`test/${file}.test.js`)];
   const backend = file === name ? {} : { UASYNC_BACKEND: 'epoll' };
   // Node 26 reads these in a thread, so that a descriptor of its own opens and closes while tests count theirs.
-  const own = { TAP_TIMEOUT: String(tap.timeout), NODE_EXTRA_CA_CERTS: undefined };
-  const child = start(program, args, { ...env, ...backend, ...own });
+  const own = { TAP_TIMEOUT: String(TIMEOUT), NODE_EXTRA_CA_CERTS: undefined };
+  const faults = name.endsWith(UNDER_FAULT) ? { UASYNC_FAULTS: `${Math.floor(Math.random() * 1e9)}` } : {};
+  const child = start(program, args, { ...env, ...backend, ...faults, ...own });
   let printed = '';
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding('utf8').on('data', text => {
@@ -115,7 +125,7 @@ async function runFile({ program, env }: NodeVersion, name: string): Promise<End
     });
   }
   // tap ends what takes longer by itself, unless it hangs in one turn of its loop.
-  const timer = setTimeout(() => child.kill('SIGKILL'), (tap.timeout + 20) * 1000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), (TIMEOUT + 20) * 1000);
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   clearTimeout(timer);
   const counts = countsIn(printed);

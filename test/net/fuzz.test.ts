@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
 import { type Connection, connect, type Listener, listen, type WaitOptions } from 'uasync/net';
+import { fuzzing, fuzzTimeout } from '../fuzzing.js';
 import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
 import { HOST, portOf } from './sockets.js';
 
@@ -15,8 +16,8 @@ checkLeaks();
 
 /** As the loop's option `inline`. */
 const MODES = [true, false, 'random'] as const;
-const SECONDS = Number(process.env.UASYNC_FUZZ_SECONDS ?? 3) / MODES.length;
-const timeout = (SECONDS + 250) * 1000;
+const SECONDS = 3;
+const timeout = fuzzTimeout(SECONDS);
 t.setTimeout(timeout * 2);
 const PERIOD = 65_536;
 /** The stream repeats after a period; this is more of it than a read may have at once. */
@@ -193,7 +194,7 @@ function withInline(inline: (typeof MODES)[number]): void {
 for (const inline of MODES) {
   t.test(`conversations of random calls, inline: ${inline}`, { timeout }, async t => {
     withInline(inline);
-    const end = performance.now() + SECONDS * 1000;
+    const goesOn = fuzzing(SECONDS, 1 / MODES.length);
     let bytes = 0;
     const converse = async (): Promise<void> => {
       const server = await listen({ port: 0, host: HOST });
@@ -220,7 +221,7 @@ for (const inline of MODES) {
       await server.close();
     };
     const forever = async (): Promise<void> => {
-      while (performance.now() < end) await converse();
+      while (goesOn()) await converse();
     };
     await Promise.all(Array.from({ length: 6 }, forever));
     t.comment(`${bytes} bytes`);
@@ -228,7 +229,7 @@ for (const inline of MODES) {
 
   t.test(`connections that end in the middle of random calls, inline: ${inline}`, { timeout }, async t => {
     withInline(inline);
-    const end = performance.now() + (SECONDS * 1000) / 2;
+    const goesOn = fuzzing(SECONDS, 0.5 / MODES.length);
     let ended = 0;
     const converse = async (): Promise<void> => {
       const server = await listen({ port: 0, host: HOST });
@@ -254,7 +255,7 @@ for (const inline of MODES) {
       ended++;
     };
     const forever = async (): Promise<void> => {
-      while (performance.now() < end) await converse();
+      while (goesOn()) await converse();
     };
     await Promise.all(Array.from({ length: 6 }, forever));
     t.comment(`${ended} connections`);
