@@ -3,9 +3,11 @@ import type { Delivery } from '../loop/deliveries.js';
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { Queue, type Queued } from '../net/socket/queue.js';
-import type { Piece } from '../net/socket/slab.js';
+import { type Piece, receivedPiece, receiveInto } from '../net/socket/slab.js';
 import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
-import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
+import { modeAfter, PROVIDED, receivesByCalls } from '../net/stream/receive-mode.js';
+import { EAGAIN, ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
+import { POLLIN } from '../ring/flags.js';
 import { bindings, UV_EOF } from './natives.js';
 import type { StreamHandle } from './stream-handle.js';
 
@@ -23,8 +25,8 @@ class Chunk implements Piece, Queued<Chunk> {
 }
 
 /**
- * The receiving side of a handle: a multishot receive, whose completions are handed to Node's `onread` one by one.
- * While the stream does not read, what comes waits here.
+ * The receiving side of a handle: a multishot receive, whose completions are handed to Node's `onread` one by one, or
+ * polls and calls while chunks are large (see `receive-mode`). While the stream does not read, what comes waits here.
  */
 export class StreamReceiver extends Operation implements Delivery {
   /** Bytes that the stream has been given. */
@@ -40,6 +42,9 @@ export class StreamReceiver extends Operation implements Delivery {
   #reading = false;
   #ended = false;
   #pausing = false;
+  #mode = PROVIDED;
+  /** Whether a poll is in flight, after which a call receives. */
+  #polling = false;
   #userBuffer: Uint8Array | null = null;
   #onStopped: (() => void) | null = null;
   #stopped = false;
@@ -108,20 +113,30 @@ export class StreamReceiver extends Operation implements Delivery {
   #arm(): void {
     if (this.slot >= 0 || this.#ended || this.#stopped || this.loop.closing) return;
     if (this.#unread >= UNREAD_MAX) return;
-    this.loop.start(this).recvMultishot(this.#handle.fd, this.#buffers.group);
+    this.#polling = receivesByCalls(this.#mode);
+    const entry = this.loop.start(this);
+    if (this.#polling) entry.pollAdd(this.#handle.fd, POLLIN);
+    else entry.recvMultishot(this.#handle.fd, this.#buffers.group);
   }
 
   complete(res: number, flags: number): void {
-    if (res > 0) {
+    if (this.#polling) {
+      this.#polling = false;
+      if (res > 0) res = this.#receiveByCall();
+      if (res <= 0) this.#noBytes(res);
+    } else if (res > 0) {
       if (this.#stopped) this.#buffers.drop(res, flags);
-      else this.#received(res, flags);
+      else {
+        const chunk = new Chunk();
+        this.#buffers.takePiece(res, flags, chunk);
+        this.#received(chunk);
+      }
     } else {
       if (hasBuffer(flags)) this.#buffers.giveBack(flags);
-      const over = res !== ENOBUFS && res !== EINTR && res !== ECANCELED;
-      if (over && !this.#stopped) this.#end(res === 0 ? UV_EOF : res);
+      this.#noBytes(res);
     }
     if (hasMore(flags)) {
-      if (this.#unread >= UNREAD_MAX && !this.#reading) this.#cancel();
+      if (receivesByCalls(this.#mode) || (this.#unread >= UNREAD_MAX && !this.#reading)) this.#cancel();
       return;
     }
     this.#pausing = false;
@@ -132,16 +147,32 @@ export class StreamReceiver extends Operation implements Delivery {
     } else if (this.#reading) this.#arm();
   }
 
+  /** Receives what is there; what the stream does not want to read stays in the kernel. */
+  #receiveByCall(): number {
+    if (!this.#reading) return EAGAIN;
+    const chunk = new Chunk();
+    const res = receiveInto(this.loop.socketCalls, this.#handle.fd);
+    if (res > 0) {
+      receivedPiece(res, chunk);
+      this.#received(chunk);
+    }
+    return res;
+  }
+
+  #noBytes(res: number): void {
+    const over = res !== ENOBUFS && res !== EINTR && res !== ECANCELED && res !== EAGAIN;
+    if (over && !this.#stopped) this.#end(res === 0 ? UV_EOF : res);
+  }
+
   #cancel(): void {
     if (this.#pausing) return;
     this.#pausing = true;
     this.loop.cancel(this);
   }
 
-  #received(length: number, flags: number): void {
-    const chunk = new Chunk();
-    this.#buffers.takePiece(length, flags, chunk);
-    this.#unread += length;
+  #received(chunk: Chunk): void {
+    if (this.loop.inline.enabled) this.#mode = modeAfter(this.#mode, chunk.length);
+    this.#unread += chunk.length;
     this.#push(chunk);
   }
 

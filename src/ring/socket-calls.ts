@@ -3,7 +3,7 @@
 import { libc } from './libc.js';
 import { Mapping } from './mapping.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from './sqe/sockets.js';
-import { NR_SENDTO } from './syscall-numbers.js';
+import { NR_RECVFROM, NR_SENDTO } from './syscall-numbers.js';
 
 /** What is larger gains nothing: the copy into this memory costs what the ring does. */
 export const SEND_MAX = 16384;
@@ -31,6 +31,11 @@ export class SocketCalls {
   /** Sends bytes that are where the kernel may read them; how many the socket has taken, or a negative errno. */
   sendAt(fd: number, address: number, length: number): number {
     return this.#call(NR_SENDTO, fd, address, length, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+  }
+
+  /** Receives what is there, to where the kernel may write it; how many bytes, or a negative errno. recv(2) */
+  receiveAt(fd: number, address: number, length: number): number {
+    return this.#call(NR_RECVFROM, fd, address, length, MSG_DONTWAIT, 0, 0);
   }
 
   /** As `send`, of a datagram to an address. sendto(2) */

@@ -1,11 +1,15 @@
 /** Received bytes, copied into slabs that several chunks share. */
 import { markAsUntransferable } from 'node:worker_threads';
+import { addressOf } from '../../ring/address.js';
 import { libc } from '../../ring/libc.js';
+import type { SocketCalls } from '../../ring/socket-calls.js';
 
 /** Up to this size chunks are cut from the small slab. */
 const SMALL = 1024;
 const SMALL_SLAB = 16 * 1024;
 const LARGE_SLAB = 512 * 1024;
+/** The least room for bytes that the kernel writes to the large slab itself. */
+const ROOM_MIN = 64 * 1024;
 /** Up to this size a loop over words is faster than a call that makes a view of the source first. */
 const WORDWISE_MAX = 256;
 
@@ -48,6 +52,8 @@ function copyBytes(source: Memory, from: number, target: Memory, to: number, len
 class Slab {
   readonly #size: number;
   #memory = memoryOf(Buffer.alloc(0));
+  /** Where it begins, once that has been asked for. */
+  #address = 0;
   /** How much of it is taken. */
   #used: number;
 
@@ -69,16 +75,39 @@ class Slab {
 
   /** As `copy`; where in `buffer` it is. */
   copyTo(source: Memory, start: number, length: number): number {
-    if (this.#used + length > this.#size) {
-      if (this.#size === LARGE_SLAB && !kept) keepFreedSlabs();
-      const bytes = Buffer.allocUnsafeSlow(this.#size);
-      // Other chunks share it, so it must not be transferred to another thread.
-      markAsUntransferable(bytes.buffer);
-      this.#memory = memoryOf(bytes);
-      this.#used = 0;
-    }
+    if (this.#used + length > this.#size) this.#renew();
     const used = this.#used;
     copyBytes(source, start, this.#memory, used, length);
+    this.#used = used + length;
+    return used;
+  }
+
+  #renew(): void {
+    if (this.#size === LARGE_SLAB && !kept) keepFreedSlabs();
+    const bytes = Buffer.allocUnsafeSlow(this.#size);
+    // Other chunks share it, so it must not be transferred to another thread.
+    markAsUntransferable(bytes.buffer);
+    this.#memory = memoryOf(bytes);
+    this.#address = 0;
+    this.#used = 0;
+  }
+
+  /** Makes room for `least` bytes, which the kernel is to write at `freeAddress`; how many there is room for. */
+  makeRoom(least: number): number {
+    // `ArrayBuffer.prototype.transfer` may have taken the memory away, and freed it since.
+    if (this.#used + least > this.#size || this.#memory.bytes.length === 0) this.#renew();
+    if (this.#address === 0) this.#address = addressOf(this.#memory.bytes);
+    return this.#size - this.#used;
+  }
+
+  /** Where the room begins. Right after `makeRoom` only. */
+  get freeAddress(): number {
+    return this.#address + this.#used;
+  }
+
+  /** Takes `length` bytes that the kernel has written there; where in `buffer` they are. */
+  takeRoom(length: number): number {
+    const used = this.#used;
     this.#used = used + length;
     return used;
   }
@@ -116,6 +145,29 @@ export function copyChunk(source: Memory, start: number, length: number, last: B
   const slab = length <= SMALL ? small : large;
   slab.align();
   return slab.copy(source, start, length);
+}
+
+/**
+ * Receives what is there into memory that chunks are cut from: how many bytes, which `receivedChunk` or
+ * `receivedPiece` then takes, or a negative errno.
+ */
+export function receiveInto(calls: SocketCalls, fd: number): number {
+  large.align();
+  const room = large.makeRoom(ROOM_MIN);
+  return calls.receiveAt(fd, large.freeAddress, room);
+}
+
+/** The bytes that `receiveInto` has received last, as a Buffer of the user's own. */
+export function receivedChunk(length: number): Buffer {
+  const at = large.takeRoom(length);
+  return Buffer.from(large.buffer, at, length);
+}
+
+/** As `receivedChunk`, as memory that `piece` then names. */
+export function receivedPiece(length: number, piece: Piece): void {
+  piece.offset = large.takeRoom(length);
+  piece.buffer = large.buffer;
+  piece.length = length;
 }
 
 /** Bytes without a Buffer around them yet. */

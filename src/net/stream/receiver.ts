@@ -11,12 +11,14 @@ import { type Discard, Ending } from './ending.js';
 import { ReadQueue, type ReadQueueOwner } from './read-queue.js';
 import { ALL, CHUNK, INTO, Reader, type ReaderOwner, type ReadValue, type Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
+import { receiveFor, settle, takesCalls } from './receive-call.js';
+import { LARGE, modeAfter, PROVIDED, receivesByCalls } from './receive-mode.js';
 import type { Sender } from './sender.js';
 
 /**
  * The receiving side of a connection: one multishot receive that stays armed once the first read has asked for data.
- * For a read into pinned memory it makes room for one that fills just that memory. `ReadQueue` has the readers and the
- * unread bytes.
+ * For a read into pinned memory it makes room for one that fills just that memory, and for chunks that are large for
+ * calls of their own (see `receive-mode`). `ReadQueue` has the readers and the unread bytes.
  */
 export class Receiver extends Operation implements ReaderOwner {
   bytesRead = 0;
@@ -27,8 +29,11 @@ export class Receiver extends Operation implements ReaderOwner {
   /** The memory that the kernel fills in place. If the loop ends meanwhile, the kernel may still write to it. */
   target: Uint8Array | null = null;
   #pausing = false;
-  /** Whether a poll is in flight, after which `fds` receives. */
+  /** Whether a poll is in flight, after which `fds` or a call receives. */
   #polling = false;
+  #mode = PROVIDED;
+  /** Whether the last reader takes calls. */
+  #callable = false;
   /** Set once reading has ended on this side. */
   #ending: Ending | null = null;
 
@@ -63,6 +68,7 @@ export class Receiver extends Operation implements ReaderOwner {
   /** Settles a reader once what it asks for is there. */
   start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
     const promise = reader.wait(options);
+    this.#callable = takesCalls(reader);
     this.#reads.add(reader);
     this.#arm();
     return promise;
@@ -139,12 +145,44 @@ export class Receiver extends Operation implements ReaderOwner {
       return;
     }
     if (reads.fds !== null) {
-      this.#polling = true;
-      this.loop.start(this).pollAdd(this.#fd, POLLIN);
+      this.#poll();
       return;
     }
     if (reads.bytes.length !== 0 && !reads.bytes.hasRoom(reads.wanted)) return;
-    this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
+    if (this.#byCalls) this.#receiveByCalls();
+    else this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
+  }
+
+  #poll(): void {
+    this.#polling = true;
+    this.loop.start(this).pollAdd(this.#fd, POLLIN);
+  }
+
+  get #byCalls(): boolean {
+    return this.#callable && receivesByCalls(this.#mode);
+  }
+
+  /** Receives for those that wait, as long as something is there. What comes without a reader stays in the kernel. */
+  #receiveByCalls(): void {
+    const reads = this.#reads;
+    for (let reader = reads.first; reader !== null; reader = reads.first) {
+      if (reader.detached) {
+        reads.serve();
+        continue;
+      }
+      if (!takesCalls(reader) || !this.loop.inline.take(LARGE)) break;
+      const res = receiveFor(reader, this.loop.socketCalls, this.#fd);
+      if (res === EAGAIN || res === EINTR) break;
+      if (res <= 0) {
+        this.#noBytes(res);
+        reads.serve();
+        return;
+      }
+      this.bytesRead += res;
+      this.#mode = modeAfter(this.#mode, res);
+      settle(reads, reader, res);
+    }
+    if (reads.first !== null) this.#poll();
   }
 
   /** Has the kernel put what comes next where the first reader wants it. recv(2) */
@@ -207,8 +245,10 @@ export class Receiver extends Operation implements ReaderOwner {
   /** Bytes with or without descriptors have come, or the end. */
   #readable(res: number): void {
     this.#polling = false;
-    if (this.#ending === null) {
-      const got = res > 0 ? this.#reads.fds!.receive() : res;
+    const { fds } = this.#reads;
+    // Without descriptors what is there is received by the next call.
+    if (this.#ending === null && (fds !== null || res < 0)) {
+      const got = res > 0 ? fds!.receive() : res;
       if (typeof got === 'number') {
         if (got !== EAGAIN) this.#noBytes(got);
       } else {
@@ -238,7 +278,8 @@ export class Receiver extends Operation implements ReaderOwner {
     }
     if (hasMore(flags)) {
       const { bytes } = this.#reads;
-      if (this.#ending === null && bytes.length !== 0 && bytes.isFull(this.#reads.wanted)) this.#pause();
+      if (this.#ending !== null) return;
+      if (this.#byCalls || (bytes.length !== 0 && bytes.isFull(this.#reads.wanted))) this.#pause();
       return;
     }
     this.#rearm(res > 0);
@@ -261,6 +302,7 @@ export class Receiver extends Operation implements ReaderOwner {
 
   #received(length: number, flags: number): void {
     this.bytesRead += length;
+    if (this.#callable && this.loop.inline.enabled) this.#mode = modeAfter(this.#mode, length);
     const reads = this.#reads;
     const reader = reads.first;
     if (reader !== null && reader.asks === INTO && !reader.detached && reader.wish.room >= length) {

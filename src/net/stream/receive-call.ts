@@ -1,0 +1,24 @@
+/** Receiving by a call of its own, straight to where the reader has the bytes. */
+import { addressOf } from '../../ring/address.js';
+import type { SocketCalls } from '../../ring/socket-calls.js';
+import { receivedChunk, receiveInto } from '../socket/slab.js';
+import type { ReadQueue } from './read-queue.js';
+import { CHUNK, INTO, type Reader } from './reader.js';
+import { LARGE } from './receive-mode.js';
+
+/** Whether a reader can have what such a call receives. */
+export function takesCalls(reader: Reader): boolean {
+  return reader.asks === CHUNK || (reader.asks === INTO && reader.wish.room >= LARGE);
+}
+
+/** Receives what is there for such a reader: how many bytes, or a negative errno. recv(2) */
+export function receiveFor(reader: Reader, calls: SocketCalls, fd: number): number {
+  const { target, room } = reader.wish;
+  return target === null ? receiveInto(calls, fd) : calls.receiveAt(fd, addressOf(target), room);
+}
+
+/** Settles the first reader with what was just received for it. */
+export function settle(reads: ReadQueue, reader: Reader, length: number): void {
+  if (reader.asks === INTO) reads.filled(length);
+  else reads.give(receivedChunk(length));
+}
