@@ -6,13 +6,13 @@ import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../../ring/errno.
 import { type ErrorDetails, errorFrom, systemError } from '../../ring/errors.js';
 import { POLLIN } from '../../ring/flags.js';
 import type { FdReceiver } from '../socket/received-fds.js';
-import { TCP_CLOSE, tcpInfo } from '../socket/tcp-info.js';
 import { type Discard, Ending } from './ending.js';
 import { ReadQueue, type ReadQueueOwner } from './read-queue.js';
 import { ALL, CHUNK, INTO, Reader, type ReaderOwner, type ReadValue, type Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import { receiveFor, settle, takesCalls } from './receive-call.js';
 import { LARGE, modeAfter, PROVIDED, receivesByCalls } from './receive-mode.js';
+import { wasReset } from './reset.js';
 import type { Sender } from './sender.js';
 
 /**
@@ -219,7 +219,7 @@ export class Receiver extends Operation implements ReaderOwner {
 
   #noBytes(res: number): void {
     if (res === 0) {
-      if (this.#wasReset) this.#fail(ECONNRESET);
+      if (wasReset(this.#fd, this.#owner.madeSender, this.bytesRead)) this.#fail(ECONNRESET);
       else this.#reads.ended = true;
     } else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#fail(res);
   }
@@ -229,17 +229,6 @@ export class Receiver extends Operation implements ReaderOwner {
     const error = systemError(res, 'read', this.#owner.peerDetails);
     this.#reads.error = error;
     this.#owner.onFailed(error);
-  }
-
-  /**
-   * Whether the end is that of a reset: the kernel reports a reset once, and a send may have got the report. If the
-   * peer had ended its side before, that end would count as one of the bytes received.
-   */
-  get #wasReset(): boolean {
-    const { madeSender } = this.#owner;
-    if (madeSender === null || (madeSender.idle && madeSender.error === null)) return false;
-    const info = tcpInfo(this.#fd);
-    return info !== null && info.state === TCP_CLOSE && info.bytesReceived <= this.bytesRead;
   }
 
   /** Bytes with or without descriptors have come, or the end. */
