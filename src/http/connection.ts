@@ -291,8 +291,8 @@ export class HttpConnection
       this.#finish();
       return;
     }
+    if (this.#arrival.body !== null) this.#arrival.break(400, 'incomplete');
     const gone = new UasyncError('ECONNRESET', 'The peer has ended its side');
-    this.#arrival.body?.fail(gone);
     this.#abort?.abort(gone);
     // It may take its answer still, or be gone: then what is sent finds out.
     this.transport.connection.whenClosed().then(() => this.cut(gone), NOTHING);

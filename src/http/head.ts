@@ -35,6 +35,11 @@ function versionAt(text: string, end: number): number {
   return (text.charCodeAt(at + 5) - ZERO) * 10 + text.charCodeAt(at + 7) - ZERO;
 }
 
+/** What stands between the values of several headers with this name, which is in lower case. RFC 9113, 8.2.3 */
+export function separatorOf(name: string): string {
+  return name === 'cookie' ? '; ' : ', ';
+}
+
 /** The head of a request: its text as it came, and where names and values are in it. */
 export class Head {
   readonly method: string;
@@ -128,7 +133,7 @@ export class Head {
       const start = this.#spans[i]!;
       if (this.#spans[i + 1]! - start !== name.length || !isNamed(this.#text, start, name)) continue;
       const value = this.#value(i);
-      found = found === null ? value : `${found}, ${value}`;
+      found = found === null ? value : found + separatorOf(name) + value;
     }
     return found;
   }

@@ -1,5 +1,5 @@
 import { withCode } from '../ring/errors.js';
-import type { Head } from './head.js';
+import { type Head, separatorOf } from './head.js';
 
 /** The characters of a token. RFC 9110, 5.6.2 */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -160,7 +160,7 @@ export class HttpHeaders {
     const list = this.#list;
     let found: string | null = null;
     for (let i = 0; i < list.length; i += 2) {
-      if (list[i] === lower) found = found === null ? list[i + 1]! : `${found}, ${list[i + 1]}`;
+      if (list[i] === lower) found = found === null ? list[i + 1]! : found + separatorOf(lower) + list[i + 1];
     }
     return found;
   }
@@ -198,7 +198,7 @@ export class HttpHeaders {
     for (let i = 0; i < list.length; i += 2) {
       const name = list[i]!;
       const before = name === SET_COOKIE ? undefined : at.get(name);
-      if (before !== undefined) before[1] += `, ${list[i + 1]}`;
+      if (before !== undefined) before[1] += separatorOf(name) + list[i + 1];
       else {
         const pair: [string, string] = [name, list[i + 1]!];
         at.set(name, pair);

@@ -49,6 +49,8 @@ const makers: [what: string, make: (Class: Any) => Any][] = [
           ['a', '2'],
           ['Set-Cookie', 'x'],
           ['set-cookie', 'y'],
+          ['Cookie', 'a=1'],
+          ['cookie', 'b=2'],
         ],
       }),
   ],

@@ -174,14 +174,21 @@ t.test('the signal of a request that was given up is aborted, however late it is
   t.equal(aborted, true);
 });
 
-t.test('names of headers with characters that are no letters', async t => {
+t.test('several cookies, and names of headers with characters that are no letters', async t => {
   const server = await served(t, ({ headers }) => {
-    return Response.json([headers.get('x_api_key'), headers.get('x^a'), headers.get('x~a')]);
+    return Response.json([
+      headers.get('x_api_key'),
+      headers.get('x^a'),
+      headers.get('x~a'),
+      headers.get('cookie'),
+    ]);
   });
   const [answer] = answersIn(
-    await talk(server, ['GET / HTTP/1.1\r\nHost: a\r\nX_API_Key: 1\r\nX^A: 2\r\nConnection: close\r\n\r\n']),
+    await talk(server, [
+      'GET / HTTP/1.1\r\nHost: a\r\nX_API_Key: 1\r\nX^A: 2\r\nCookie: a=1\r\nCookie: b=2\r\nConnection: close\r\n\r\n',
+    ]),
   );
-  t.equal(answer!.body, '["1","2",null]');
+  t.equal(answer!.body, '["1","2",null,"a=1; b=2"]');
 });
 
 t.test('an answer counts though its request was not read; a 204 has no length', async t => {

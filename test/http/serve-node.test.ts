@@ -1,19 +1,19 @@
 /** Servers of `node:http` on the loop: frameworks, timeouts, and the end. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { createRequire } from 'node:module';
 import type net from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import express from 'express';
 import fastify from 'fastify';
 import t from 'tap';
 import { type NodeServer, type ServeNodeOptions, serveNode } from 'uasync/http';
 import { checkLeaks, scratchFolder, until } from '../harness.js';
+import { certificate } from '../net/node-servers.js';
 import { ROOT } from '../programs.js';
 import { answersIn, type Ending, HOST, Peer } from './served.js';
 
@@ -259,16 +259,12 @@ t.test('options of listen', async t => {
   );
 });
 
-t.test('https stays with the native handles that its TLS needs', async t => {
-  const key = join(folder, 'key.pem');
-  const cert = join(folder, 'cert.pem');
-  await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-keyout', key, '-out', cert, '-subj', '/CN=localhost'],
-  ]);
-  const stock = https.createServer(
-    { key: readFileSync(key), cert: readFileSync(cert) },
-    (request, response) => response.end(request.socket.remoteAddress),
+const own = certificate();
+const noOpenssl = own === null && 'openssl is not installed';
+
+t.test('https stays with the native handles that its TLS needs', { skip: noOpenssl }, async t => {
+  const stock = https.createServer({ key: own!.key, cert: own!.cert }, (request, response) =>
+    response.end(request.socket.remoteAddress),
   );
   const server = await listening(t, stock);
   t.equal(server.url.protocol, 'https:');

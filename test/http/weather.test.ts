@@ -45,6 +45,21 @@ t.test('requestTimeout and idleTimeout: of a body that does not come', async t =
   }
 });
 
+t.test('a body that the peer ends its side within is refused', async t => {
+  const errors: unknown[] = [];
+  const server = await served(t, async request => new Response(await request.text()), {
+    onError: error => {
+      errors.push(error);
+      return undefined;
+    },
+  });
+  for (const body of ['Content-Length: 9\r\n\r\nhalf', 'Transfer-Encoding: chunked\r\n\r\n9\r\nhalf']) {
+    const [answer] = answersIn(await talk(server, [`POST / HTTP/1.1\r\nHost: a\r\n${body}`], true));
+    t.same([answer!.status, answer!.headers.get('connection')], [400, 'close']);
+  }
+  t.match(errors, Array(2).fill({ code: 'ERR_HTTP_BODY', status: 400 }));
+});
+
 t.test('idleTimeout: of a peer that does not take its answer', async t => {
   const server = await served(t, () => new Response(new Uint8Array(64 << 20)), { idleTimeout: 60 });
   const peer = await Peer.connect(server);
