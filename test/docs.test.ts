@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { scratchFolder } from './harness.js';
-import { output, ROOT } from './programs.js';
+import { built, output, ROOT } from './programs.js';
 
 const files = [
   'README.md',
@@ -24,8 +24,8 @@ const files = [
   'CHANGELOG.md',
   ...readdirSync(`${ROOT}docs`).map(name => `docs/${name}`),
 ].filter(name => name.endsWith('.md'));
-// Inside the project, so that its own name resolves.
-const folder = join(ROOT, 'dist', `docs-${process.pid}`);
+// Where the package's name means its bundles, as it does to users.
+const folder = built(`examples/docs-${process.pid}`);
 mkdirSync(folder, { recursive: true });
 t.teardown(() => rmSync(folder, { recursive: true }));
 // What blocks leave among the temporary files goes too.
