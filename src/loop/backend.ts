@@ -97,6 +97,11 @@ export interface Backend {
    * @param low,high user_data; `high` is one that no other entry has.
    */
   installFile(index: number, low: number, high: number): number;
+  /**
+   * Closes a socket that nothing is in flight on, and that does not linger, without an entry; EAGAIN where an entry is
+   * the better way, else its result.
+   */
+  closeSocket(fd: number): number;
   /** Makes a table of `count` registered files that begins empty. */
   registerFiles(count: number): void;
   /** At most `count` operations on files may wait at once without holding up others. */

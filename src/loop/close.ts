@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { assert } from '../ring/assert.js';
-import { ECANCELED } from '../ring/errno.js';
+import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SO_LINGER, SOL_SOCKET } from '../ring/socket-abi.js';
@@ -56,6 +56,8 @@ class CloseFileOperation extends CloseOperation {
   }
 }
 
+const CLOSED = Promise.resolve();
+
 /** struct linger: off. socket(7) */
 const NO_LINGER = new Uint8Array(8);
 
@@ -88,6 +90,10 @@ async function closeStdio(fd: number): Promise<void> {
 export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<void> {
   assert(fd >= 0, 'A socket was closed twice');
   if (fd <= STDIO_MAX) return closeStdio(fd);
+  if (!loop.closing && !lingers) {
+    const res = loop.closeSocket(fd);
+    if (res !== EAGAIN) return res < 0 ? Promise.reject(systemError(res, 'close')) : CLOSED;
+  }
   // At once: it must be closed exactly once, and a worker may be terminated at any time.
   if (loop.closing || (!isMainThread && !lingers)) return closeNow(fd, lingers);
   return socketCloses.take(loop).run(fd, lingers);

@@ -90,6 +90,11 @@ export abstract class LoopResources {
     return this.executor.installsFiles;
   }
 
+  /** @internal Closes a socket without an entry, or EAGAIN; see Backend. */
+  closeSocket(fd: number): number {
+    return this.executor.closeSocket(fd);
+  }
+
   /** @internal Makes a table of `count` registered files, which begins empty. */
   registerFiles(count: number): void {
     this.executor.registerFiles(count);

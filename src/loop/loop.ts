@@ -324,7 +324,7 @@ export class Loop extends LoopResources {
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** @internal Has `callback` called before the ring goes: buffer rings end there. */
+  /** @internal Has `callback` called when the kernel is done with all operations: buffer rings end there. */
   onClose(callback: () => void): void {
     this.#onClose.push(callback);
   }
@@ -343,10 +343,20 @@ export class Loop extends LoopResources {
     this.#closed = true;
     this.#turns.close();
     this.#scheduler.close();
-    if (done) for (const callback of this.#onClose) callback();
+    if (done) this.#endBuffers();
     this.executor.close();
     if (done) this.#unmap();
-    else abandon(this.executor, this.#operations, () => this.#unmap());
+    else abandon(this.executor, this.#operations, () => this.#endLate());
+  }
+
+  #endBuffers(): void {
+    for (const callback of this.#onClose) callback();
+  }
+
+  /** The backend is done with the last operation, which was given up. */
+  #endLate(): void {
+    this.#endBuffers();
+    this.#unmap();
   }
 
   #unmap(): void {

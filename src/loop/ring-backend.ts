@@ -1,7 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { BufRing } from '../ring/buf-ring.js';
-import { EINVAL, ENOMEM } from '../ring/errno.js';
+import { EAGAIN, EINVAL, ENOMEM } from '../ring/errno.js';
 import { UasyncError } from '../ring/errors.js';
 import { probeOps } from '../ring/probe.js';
 import type { Ring } from '../ring/ring.js';
@@ -66,6 +66,10 @@ export class RingBackend implements Backend {
 
   installFile(index: number, low: number, high: number): number {
     return this.queues.installFile(index, low, high);
+  }
+
+  closeSocket(_fd: number): number {
+    return EAGAIN;
   }
 
   registerFiles(count: number): void {

@@ -59,8 +59,6 @@ export class Entry {
   quietLinks = false;
   /** The flags that name the provided buffer that it keeps until it has completed; 0 if there is none. */
   picked = 0;
-  /** TCP or OTHER; 0 where it is not known. */
-  kind = 0;
   /** Of a multishot RECVMSG: bytes of each buffer that are for the address and for control messages. */
   nameRoom = 0;
   controlRoom = 0;
@@ -119,7 +117,6 @@ export class Entry {
     this.done = 0;
     this.expected = -1;
     this.quietLinks = false;
-    this.kind = 0;
     this.interval = 0;
     this.repeats = 0;
     this.target = 0;

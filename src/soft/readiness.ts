@@ -49,6 +49,8 @@ class Watch {
   writable = true;
   /** Whether it has said something beside data, so that a short read is not the end of it. */
   special = false;
+  /** What it is: TCP or OTHER; 0 where it is not known. */
+  kind = 0;
   /** Whether it waits to go on, in `#unfinished`. */
   queued = false;
   readonly readers = new EntryList();
@@ -182,7 +184,19 @@ export class Readiness {
   /** A descriptor is about to be closed; nothing waits for it. */
   forget(fd: number): void {
     const watch = this.#known(fd);
-    if (watch !== null) this.#reset(watch);
+    if (watch === null) return;
+    watch.kind = 0;
+    this.#reset(watch);
+  }
+
+  /** TCP or OTHER, as `learn` was told; 0 where it is not known. */
+  kindOf(fd: number): number {
+    return this.#known(fd)?.kind ?? 0;
+  }
+
+  /** What kind of socket a descriptor is of. */
+  learn(fd: number, kind: number): void {
+    this.#watch(fd).kind = kind;
   }
 
   #reset(watch: Watch): void {
@@ -210,9 +224,12 @@ export class Readiness {
     const all = watch.events | events | EPOLLET;
     if (all === watch.events && !watch.idle) return 0;
     let failed = ENOENT;
-    if (watch.events !== 0) failed = this.#control(EPOLL_CTL_MOD, watch, all);
+    if (watch.events !== 0) {
+      failed = this.#control(EPOLL_CTL_MOD, watch, all);
+      // Closed by other code since.
+      if (failed === ENOENT) watch.kind = 0;
+    }
     if (failed === ENOENT) {
-      // Never registered, or closed by other code since.
       this.#reset(watch);
       failed = this.#control(EPOLL_CTL_ADD, watch, events | EPOLLET);
       if (failed === EEXIST) failed = this.#control(EPOLL_CTL_MOD, watch, events | EPOLLET);

@@ -54,13 +54,14 @@ function goesOn(ring: SoftRing, entry: Entry): boolean {
   return failed >= 0 && (ring.calls.value === SOCK_STREAM || ring.calls.value === SOCK_SEQPACKET);
 }
 
-/** Whether it is TCP's socket. */
-function isStream(ring: SoftRing, entry: Entry): boolean {
-  if (entry.kind === 0) {
-    const failed = ring.calls.option(entry.fd, SOL_SOCKET, SO_PROTOCOL);
-    entry.kind = failed >= 0 && ring.calls.value === IPPROTO_TCP ? TCP : OTHER;
-  }
-  return entry.kind === TCP;
+/** Whether a socket is TCP's: TCP or OTHER. */
+export function kindOf({ readiness, calls }: SoftRing, fd: number): number {
+  const known = readiness.kindOf(fd);
+  if (known !== 0) return known;
+  const failed = calls.option(fd, SOL_SOCKET, SO_PROTOCOL);
+  const kind = failed >= 0 && calls.value === IPPROTO_TCP ? TCP : OTHER;
+  readiness.learn(fd, kind);
+  return kind;
 }
 
 function receiveSelected(ring: SoftRing, entry: Entry): void {
@@ -114,7 +115,7 @@ function receiveMany(ring: SoftRing, entry: Entry, group: Group): void {
     }
     ring.post(entry, res, group.take(res));
     // Of TCP's a short read says that nothing is left.
-    if (res < room && ring.readiness.isDrained(entry) && isStream(ring, entry)) {
+    if (res < room && ring.readiness.isDrained(entry) && kindOf(ring, fd) === TCP) {
       park(ring, entry);
       return;
     }

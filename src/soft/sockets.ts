@@ -6,7 +6,7 @@ import { libc } from '../ring/libc.js';
 import { NR_ACCEPT4, NR_BIND, NR_LISTEN } from '../ring/syscall-numbers.js';
 import { type Entry, PARKED, RUNNING, TIMED } from './entry.js';
 import { TO_READ, TO_WRITE } from './readiness.js';
-import { goOnLater } from './receive.js';
+import { goOnLater, kindOf } from './receive.js';
 import type { SoftRing } from './soft-ring.js';
 
 /** How many connections one accept takes before others have their turn. */
@@ -34,6 +34,8 @@ export function accept(ring: SoftRing, entry: Entry): void {
       parkAccept(ring, entry);
       return;
     }
+    // What a listener accepts is what it is itself.
+    if (res >= 0) ring.readiness.learn(res, kindOf(ring, fd));
     if (!many || res < 0) {
       ring.complete(entry, res);
       return;

@@ -1,4 +1,4 @@
-import { EINVAL, EMFILE } from '../ring/errno.js';
+import { EAGAIN, EINVAL, EMFILE } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { libc, type Watch } from '../ring/libc.js';
 import type { Mapping } from '../ring/mapping.js';
@@ -69,14 +69,23 @@ export class SoftBackend {
   readonly sendsToAddress = true;
   readonly completesAtOnce = true;
 
+  readonly #faults = Faults.asked();
+
   constructor(entries: number, cqEntries: number) {
-    this.queues = new SoftRing(entries, cqEntries, Faults.asked());
+    this.queues = new SoftRing(entries, cqEntries, this.#faults);
     try {
       this.wakeUp = new SoftWakeUp(this.queues);
     } catch (error) {
       this.queues.close();
       throw error;
     }
+  }
+
+  /** Nothing is gained by an entry; injected faults are of entries. */
+  closeSocket(fd: number): number {
+    if (this.#faults !== null) return EAGAIN;
+    this.queues.readiness.forget(fd);
+    return libc().close(fd);
   }
 
   installFile(_index: number, _low: number, _high: number): number {

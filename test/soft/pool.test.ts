@@ -7,7 +7,9 @@ import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
+import { connect, listen } from 'uasync/net';
 import { checkLeaks, makeFifo, openFds, scratchFolder, turns, until } from '../harness.js';
+import { HOST, portOf } from '../net/sockets.js';
 import { built, output } from '../programs.js';
 
 process.env.UASYNC_BACKEND = 'epoll';
@@ -134,6 +136,38 @@ t.test('a loop that is closed: its memory and what it opens stay until the threa
   await until(() => openFds() <= before);
   t.notOk(nodeFs.existsSync(join(folder, 'never')));
   nodeFs.closeSync(fd);
+});
+
+/** Bytes in memory of mappings as large as the buffers of a loop's sockets. proc_pid_smaps(5) */
+function residentBytes(): number {
+  const areas = nodeFs.readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  const numberOf = (area: string, name: string): number =>
+    Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(area)?.[1] ?? 0) * 1024;
+  const ours = areas.filter(area => /^VmFlags:.* nr/m.test(area) && numberOf(area, 'Size') >= 8 << 20);
+  return ours.reduce((sum, area) => sum + numberOf(area, 'Rss'), 0);
+}
+
+t.test('a loop that is closed: the buffers of its sockets go when the threads are done', async t => {
+  loop().close();
+  const first = loop({ inline: false });
+  const server = await listen({ port: 0, host: HOST });
+  const client = await connect({ port: portOf(server), host: HOST });
+  const conn = await server.accept();
+  // Larger ones are received without these buffers.
+  const piece = Buffer.alloc(4096);
+  for (let i = 0; i < 800; i++) {
+    await client.write(piece);
+    await conn.readExactly(piece.length);
+  }
+  const letGo = await blockPool();
+  const pending = open(folder).catch(error => error.code);
+  await Promise.all([client.reset(), conn.reset(), server.close()]);
+  const before = residentBytes();
+  t.ok(before > 1 << 20, `${before} bytes`);
+  first.close();
+  t.equal(await pending, 'ERR_CLOSED');
+  await letGo();
+  await until(() => before - residentBytes() > 1 << 20);
 });
 
 async function cancelOpening(t: Test, flags: number): Promise<void> {
