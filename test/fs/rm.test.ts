@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { loop } from 'uasync';
-import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
+import { checkLeaks, scratchFolder, seededRandom, turns } from '../harness.js';
 import { built } from '../programs.js';
 import { type Any, byBoth } from './agreement.js';
 import { ours, outcome } from './beside-node.js';
@@ -34,23 +34,10 @@ async function agree(
 }
 
 /** Waits until nothing more goes: Node goes on with the rest of a tree after it has said that something failed. */
-async function settled(at: string): Promise<void> {
-  for (let last = '', same = 0; same < 3; await new Promise(resolve => setTimeout(resolve, 5))) {
-    const now = visible(at);
-    same = now === last ? same + 1 : 0;
-    last = now;
-  }
-}
-
-/** The names in a tree, as far as this user may list them. */
-function visible(at: string): string {
-  try {
-    const entries = nodeFs.readdirSync(at, { withFileTypes: true });
-    return entries
-      .map(entry => `${entry.name}(${entry.isDirectory() ? visible(join(at, entry.name)) : ''})`)
-      .join();
-  } catch {
-    return '';
+async function settled(): Promise<void> {
+  const calling = (): boolean => process.getActiveResourcesInfo().some(kind => kind.startsWith('FSReq'));
+  for (let idle = 0; idle < 3; await turns(1)) {
+    idle = calling() || loop().stats().inFlight !== 0 ? 0 : idle + 1;
   }
 }
 
@@ -158,7 +145,7 @@ t.test('what may not be removed', async t => {
       if (root) seteuid!(65534);
       try {
         const result = await outcome(() => api.rm(join(at, 'tree'), { recursive: true, force: true }));
-        await settled(at);
+        await settled();
         // Which of several entries it is that Node comes to first is a matter of its threads.
         const { code, errno } = (result as Any).error ?? {};
         return name === 'tree' ? { code, errno } : result;

@@ -289,7 +289,10 @@ t.test('drained() that is given up leaves nothing behind', async t => {
   await giveUp(1000);
   const before = process.memoryUsage().heapUsed;
   await giveUp(4000);
-  t.ok(process.memoryUsage().heapUsed - before < 4000 * 200, 'not one waiter');
+  const grown = (): number => process.memoryUsage().heapUsed - before;
+  // What finalizers hold goes with a later collection.
+  for (let tries = 0; tries < 20 && grown() >= 4000 * 200; tries++) await giveUp(1);
+  t.ok(grown() < 4000 * 200, 'not one waiter');
   await t.rejects(a.drained({ timeout: 1 }), { code: 'ETIMEDOUT', syscall: 'write' });
   const drained = t.rejects(a.drained(), { code: 'ERR_CLOSED' });
   await a.reset();
@@ -402,13 +405,19 @@ t.test('a pipe whose other side closes ends, and sends what it was sending', asy
   while (back.bufferedAmount === 0) await send();
   // What gathers now lies in another buffer than what is under way.
   await useBuffers(300_000);
-  const sent = await send();
+  let sent = await send();
+  // What the pipe has written, be it sent or not: the rest has gathered.
+  const written = (): number => back.bytesWritten + back.bufferedAmount;
+  while (written() === sent) sent = await send();
+  const underWay = written();
   const closing = back.close();
   await t.rejects(piping, { code: 'ERR_CLOSED' });
   await useBuffers(10_000_000);
   const arrived = await readAll(server);
-  t.ok(arrived.length >= sent - 20_000);
-  t.ok(data.subarray(0, arrived.length).equals(arrived));
+  t.ok(arrived.length >= underWay, `${arrived.length} of ${underWay} bytes`);
+  // What the pipe had no room for is unread.
+  const rest = await front.readExactly(sent - arrived.length);
+  t.ok(Buffer.concat([arrived, rest]).equals(data.subarray(0, sent)));
   await closing;
 });
 
