@@ -15,6 +15,7 @@ import { guardKoffi, sharedMemory } from './koffi-guard.js';
 import { ownUrl } from './own-url.js';
 import { NR_GETTID, NR_IO_URING_ENTER, NR_IO_URING_REGISTER, NR_TGKILL } from './syscall-numbers.js';
 import type { Place } from './thread-records.js';
+import { transferCalls } from './transfer-calls.js';
 import { type Watch, watcher } from './watcher.js';
 
 export type { Watch } from './watcher.js';
@@ -135,6 +136,12 @@ export interface Libc {
   recv(fd: number, bytes: Uint8Array, flags: number): number;
   /** Sends bytes where they are; with MSG_DONTWAIT it does not block. send(2) */
   send(fd: number, bytes: Uint8Array, flags: number): number;
+  /** Receives to an address; with MSG_DONTWAIT it does not block. recv(2) */
+  receiveAt(fd: number, address: number, length: number, flags: number): number;
+  /** As `send`, from an address. */
+  sendAt(fd: number, address: number, length: number, flags: number): number;
+  /** Waits for events, milliseconds at most; `events` is the address of `count` struct epoll_event. epoll_wait(2) */
+  epollWait(fd: number, events: number, count: number, timeout: number): number;
   /** What a socket has sent and its peer has not acknowledged, or of a Unix socket not read. SIOCOUTQ, tcp(7) */
   unacknowledged(fd: number): number;
   /** `header` is a struct msghdr; with MSG_DONTWAIT it does not block. sendmsg(2) */
@@ -387,5 +394,6 @@ function wrap(koffi: Koffi): Libc {
       return true;
     },
     ...descriptorCalls(koffi, lib),
+    ...transferCalls(koffi, lib),
   };
 }

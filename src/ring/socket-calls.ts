@@ -3,7 +3,7 @@
 import { libc } from './libc.js';
 import { Mapping } from './mapping.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from './sqe/sockets.js';
-import { NR_RECVFROM, NR_SENDTO } from './syscall-numbers.js';
+import { NR_SENDTO } from './syscall-numbers.js';
 
 /** What is larger gains nothing: the copy into this memory costs what the ring does. */
 export const SEND_MAX = 16384;
@@ -13,47 +13,49 @@ export const UTF8_MAX = 3;
 export const TEXT_MAX = Math.floor(SEND_MAX / UTF8_MAX);
 
 const SOCKADDR_MAX = 128;
+const FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT;
 
 /** The calls of one thread, from memory that they share: the kernel is done with it when a call returns. */
 export class SocketCalls {
   readonly #memory = Mapping.anonymous(SEND_MAX + SOCKADDR_MAX);
   readonly #bytes = Buffer.from(this.#memory.buffer);
-  readonly #call = libc().syscall;
+  readonly #libc = libc();
   /** How many bytes the last call had to send. */
   length = 0;
 
   /** Sends at most SEND_MAX bytes; how many the socket has taken, or a negative errno. send(2) */
   send(fd: number, bytes: Uint8Array): number {
     this.#bytes.set(bytes);
-    return this.#send(fd, bytes.length, 0, 0);
+    return this.#send(fd, bytes.length);
   }
 
   /** Sends bytes that are where the kernel may read them; how many the socket has taken, or a negative errno. */
   sendAt(fd: number, address: number, length: number): number {
-    return this.#call(NR_SENDTO, fd, address, length, MSG_NOSIGNAL | MSG_DONTWAIT, 0, 0);
+    return this.#libc.sendAt(fd, address, length, FLAGS);
   }
 
   /** Receives what is there, to where the kernel may write it; how many bytes, or a negative errno. recv(2) */
   receiveAt(fd: number, address: number, length: number): number {
-    return this.#call(NR_RECVFROM, fd, address, length, MSG_DONTWAIT, 0, 0);
+    return this.#libc.receiveAt(fd, address, length, MSG_DONTWAIT);
   }
 
   /** As `send`, of a datagram to an address. sendto(2) */
   sendTo(fd: number, bytes: Uint8Array, address: Uint8Array): number {
     this.#bytes.set(bytes);
     this.#bytes.set(address, SEND_MAX);
-    return this.#send(fd, bytes.length, this.#memory.address + SEND_MAX, address.length);
+    const { address: memory } = this.#memory;
+    this.length = bytes.length;
+    return this.#libc.syscall(NR_SENDTO, fd, memory, bytes.length, FLAGS, memory + SEND_MAX, address.length);
   }
 
   /** As `send`, of at most TEXT_MAX characters in UTF-8. */
   sendText(fd: number, text: string): number {
-    return this.#send(fd, this.#bytes.write(text, 0, SEND_MAX), 0, 0);
+    return this.#send(fd, this.#bytes.write(text, 0, SEND_MAX));
   }
 
-  #send(fd: number, length: number, name: number, nameLength: number): number {
+  #send(fd: number, length: number): number {
     this.length = length;
-    const flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-    return this.#call(NR_SENDTO, fd, this.#memory.address, length, flags, name, nameLength);
+    return this.#libc.sendAt(fd, this.#memory.address, length, FLAGS);
   }
 
   /** The last `count` bytes of what the last call had to send, in memory of their own. */

@@ -39,7 +39,6 @@ export const NR_READLINKAT = ARM64 ? 78 : 267;
 export const NR_FCHMODAT = ARM64 ? 53 : 268;
 export const NR_FALLOCATE = ARM64 ? 47 : 285;
 export const NR_RENAMEAT2 = ARM64 ? 276 : 316;
-export const NR_EPOLL_PWAIT = ARM64 ? 22 : 281;
 export const NR_TIMERFD_CREATE = ARM64 ? 85 : 283;
 export const NR_TIMERFD_SETTIME = ARM64 ? 86 : 286;
 export const NR_ACCEPT4 = ARM64 ? 242 : 288;

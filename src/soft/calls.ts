@@ -12,7 +12,6 @@ import {
   NR_PREADV2,
   NR_PWRITEV2,
   NR_READ,
-  NR_RECVFROM,
   NR_RECVMSG,
   NR_SENDMSG,
   NR_SENDTO,
@@ -39,11 +38,12 @@ export class Calls {
   readonly #call = this.#libc.syscall;
 
   receive(fd: number, address: number, length: number, flags: number): number {
-    return this.#call(NR_RECVFROM, fd, address, length, flags | MSG_DONTWAIT, 0, 0);
+    return this.#libc.receiveAt(fd, address, length, flags | MSG_DONTWAIT);
   }
 
   /** @param name where an address is, or 0. */
   send(fd: number, address: number, length: number, flags: number, name: number, nameLength: number): number {
+    if (name === 0) return this.#libc.sendAt(fd, address, length, flags | MSG_DONTWAIT);
     return this.#call(NR_SENDTO, fd, address, length, flags | MSG_DONTWAIT, name, nameLength);
   }
 

@@ -2,6 +2,7 @@ import { EEXIST, ENOENT } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import {
   EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
   EPOLLET,
   POLLERR,
@@ -14,7 +15,7 @@ import {
 import { libc } from '../ring/libc.js';
 import { Mapping } from '../ring/mapping.js';
 import { EPOLL_EVENT } from '../ring/structs.js';
-import { NR_EPOLL_CREATE1, NR_EPOLL_CTL, NR_EPOLL_PWAIT } from '../ring/syscall-numbers.js';
+import { NR_EPOLL_CREATE1, NR_EPOLL_CTL } from '../ring/syscall-numbers.js';
 import { type Entry, EntryList, PARKED } from './entry.js';
 
 const EPOLL_CLOEXEC = 0o2000000;
@@ -34,8 +35,6 @@ const WORDS = EPOLL_EVENT.size >> 2;
 const DATA = EPOLL_EVENT.data >> 2;
 /** Stands for the timer where events have a descriptor. */
 const TIMER = -1;
-/** Bytes of a signal set, for epoll_pwait(2). */
-const SIGSET_BYTES = 8;
 
 /** A descriptor that entries wait for, or have waited for. */
 class Watch {
@@ -51,6 +50,8 @@ class Watch {
   special = false;
   /** What it is: TCP or OTHER; 0 where it is not known. */
   kind = 0;
+  /** Whether other processes may have it too: closing it here does not end its registration. */
+  shared = false;
   /** Whether it waits to go on, in `#unfinished`. */
   queued = false;
   readonly readers = new EntryList();
@@ -97,7 +98,7 @@ export class Readiness {
   readonly #ring: Attempts;
   readonly #memory = Mapping.anonymous(EVENTS_BYTES + EPOLL_EVENT.size);
   readonly #events = new Int32Array(this.#memory.buffer);
-  readonly #call = libc().syscall;
+  readonly #libc = libc();
 
   constructor(ring: Attempts) {
     this.#ring = ring;
@@ -185,8 +186,15 @@ export class Readiness {
   forget(fd: number): void {
     const watch = this.#known(fd);
     if (watch === null) return;
+    if (watch.shared && watch.events !== 0) this.#control(EPOLL_CTL_DEL, watch, 0);
     watch.kind = 0;
+    watch.shared = false;
     this.#reset(watch);
+  }
+
+  /** Other processes may have what a descriptor is of, as listeners often are: it is taken out before it is closed. */
+  share(fd: number): void {
+    this.#watch(fd).shared = true;
   }
 
   /** TCP or OTHER, as `learn` was told; 0 where it is not known. */
@@ -248,7 +256,15 @@ export class Readiness {
     words[at] = events;
     words[at + DATA] = low;
     words[at + DATA + 1] = high;
-    return this.#call(NR_EPOLL_CTL, this.fd, operation, fd, this.#memory.address + EVENTS_BYTES, 0, 0);
+    return this.#libc.syscall(
+      NR_EPOLL_CTL,
+      this.fd,
+      operation,
+      fd,
+      this.#memory.address + EVENTS_BYTES,
+      0,
+      0,
+    );
   }
 
   /** Has `expire` called when a timer of the kernel's goes off. */
@@ -267,7 +283,7 @@ export class Readiness {
     this.#unfinished = this.#spare;
     const wait = unfinished.length === 0 ? timeout : 0;
     const { address } = this.#memory;
-    const count = this.#call(NR_EPOLL_PWAIT, this.fd, address, EVENTS_MAX, wait, 0, SIGSET_BYTES);
+    const count = this.#libc.epollWait(this.fd, address, EVENTS_MAX, wait);
     for (let i = 0; i < count; i++) {
       const at = i * WORDS;
       // Within attempts others are registered, by the words behind the events.

@@ -47,6 +47,7 @@ export function accept(ring: SoftRing, entry: Entry): void {
 
 function parkAccept(ring: SoftRing, entry: Entry): void {
   const failed = entry.ioprio & abi.ACCEPT_DONTWAIT ? EAGAIN : ring.wait(entry, TO_READ);
+  ring.readiness.share(entry.fd);
   if (failed < 0) ring.complete(entry, failed);
 }
 

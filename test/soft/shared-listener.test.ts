@@ -1,0 +1,47 @@
+/** A listener that another process goes on with: its connections do not wake the one that has closed it. */
+import { once } from 'node:events';
+import net from 'node:net';
+import t from 'tap';
+import { ECANCELED } from '../../src/ring/errno.js';
+import { POLLIN } from '../../src/ring/flags.js';
+import { libc } from '../../src/ring/libc.js';
+import { SoftRing } from '../../src/soft/soft-ring.js';
+import '../patience.js';
+
+const AF_INET = 2;
+const SOCK_STREAM = 1;
+
+t.test('closed here, it is out of the epoll instance', async t => {
+  const fd = libc().socket(AF_INET, SOCK_STREAM, 0);
+  const address = new Uint8Array(16);
+  address.set([AF_INET, 0, 0, 0, 127, 0, 0, 1]);
+  t.equal(libc().bind(fd, address), 0);
+  t.equal(libc().listen(fd, 8), 0);
+  libc().getsockname(fd, address, new Uint32Array([address.length]));
+  const port = address[2]! * 256 + address[3]!;
+  // As another process has it.
+  const other = libc().duplicate(fd);
+
+  const ring = new SoftRing(8, 8);
+  ring.getSqe()!.userData(1).multishotAccept(fd);
+  ring.submitAndGetEvents();
+  ring.getSqe()!.userData(2).close(fd);
+  ring.submitAndGetEvents();
+  const results = new Map<number, number>();
+  ring.reapQueue({ onCqe: (low, _high, res) => void results.set(low, res) });
+  t.strictSame(
+    [...results],
+    [
+      [1, ECANCELED],
+      [2, 0],
+    ],
+  );
+
+  const client = net.connect(port, '127.0.0.1');
+  await once(client, 'connect');
+  t.equal(ring.calls.poll(other, POLLIN), POLLIN, 'a connection waits for the other process');
+  t.equal(ring.calls.poll(ring.readiness.fd, POLLIN), 0, 'and does not wake this one');
+  client.destroy();
+  ring.close();
+  libc().close(other);
+});
