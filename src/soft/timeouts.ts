@@ -106,7 +106,8 @@ export class Timeouts {
 
   #setTimer(): void {
     if (this.#heap.length === 0) return;
-    const { deadline } = this.#heap[0]!;
+    // One before the start of the clock is as good as any other that is past; the kernel refuses to be set to it.
+    const deadline = Math.max(this.#heap[0]!.deadline, 1);
     if (deadline >= this.#set) return;
     this.#set = deadline;
     const seconds = Math.floor(deadline / NS_PER_S);
@@ -114,8 +115,7 @@ export class Timeouts {
     const words = this.#words;
     words[at] = seconds;
     words[at + 1] = Math.floor(seconds / TWO_32);
-    // 0 would disarm it.
-    words[at + 2] = Math.max(deadline - seconds * NS_PER_S, 1);
+    words[at + 2] = deadline - seconds * NS_PER_S;
     words[at + 3] = 0;
     libc().syscall(NR_TIMERFD_SETTIME, this.fd, TFD_TIMER_ABSTIME, this.#memory.address + TIMER_AT, 0, 0, 0);
   }
