@@ -6,7 +6,7 @@ import { Queue, type Queued } from '../net/socket/queue.js';
 import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { POLLOUT } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, SHUT_WR } from '../ring/sqe/sockets.js';
+import { SHUT_WR } from '../ring/sqe/sockets.js';
 import { Flusher } from './flusher.js';
 import type { RequestDone } from './request-done.js';
 import type { StreamHandle } from './stream-handle.js';
@@ -103,7 +103,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     const { length } = bytes;
     if (length < IN_PLACE_MIN || !this.#empty || this.#busy || this.#ending !== null) return 0;
     if (!this.loop.inline.take(length)) return 0;
-    const res = libc().send(this.#handle.fd, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const res = this.loop.socketCalls.sendInPlace(this.#handle.fd, bytes);
     // A failure is that of the next send.
     if (res <= 0) return 0;
     this.bytesWritten += res;

@@ -29,6 +29,11 @@ export class SocketCalls {
     return this.#send(fd, bytes.length);
   }
 
+  /** Sends bytes of any number from where they are; how many the socket has taken, or a negative errno. send(2) */
+  sendInPlace(fd: number, bytes: Uint8Array): number {
+    return libc().send(fd, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+  }
+
   /** Sends bytes that are where the kernel may read them; how many the socket has taken, or a negative errno. */
   sendAt(fd: number, address: number, length: number): number {
     return this.#libc.sendAt(fd, address, length, FLAGS);

@@ -19,7 +19,9 @@ t.test('send is not waited for; bufferedAmount and drained() tell', async t => {
   a.send(data);
   a.send('');
   a.send([' and ', Buffer.from('text')]);
-  t.equal(a.bufferedAmount, data.length + 9);
+  // The kernel takes a part of it at once.
+  t.equal(a.bufferedAmount + a.bytesWritten, data.length + 9);
+  t.ok(a.bufferedAmount > 10_000_000);
   let drained = false;
   const draining = a.drained().then(() => {
     drained = true;

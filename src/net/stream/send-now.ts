@@ -14,17 +14,27 @@ export function isSentNow(loop: Loop, data: string | Uint8Array, sentAt: number)
   return data.length <= (typeof data === 'string' ? TEXT_MAX : SEND_MAX) && loop.inline.take(data.length);
 }
 
+/**
+ * Whether this is so much that a call of its own is cheaper in any case: it sends from where the bytes are, and the ring
+ * from a copy.
+ */
+export function isSentInPlace(loop: Loop, data: string | Uint8Array): boolean {
+  return typeof data !== 'string' && data.length > SEND_MAX && loop.inline.take(data.length);
+}
+
 /** Sends what the socket takes at once: how many bytes, or a negative errno if it has failed. send(2) */
 export function sendNow(loop: Loop, fd: number, data: string | Uint8Array): number {
   const calls = loop.socketCalls;
-  const res = typeof data === 'string' ? calls.sendText(fd, data) : calls.send(fd, data);
+  let res: number;
+  if (typeof data === 'string') res = calls.sendText(fd, data);
+  else res = data.length > SEND_MAX ? calls.sendInPlace(fd, data) : calls.send(fd, data);
   return res === EAGAIN || res === EINTR ? 0 : res;
 }
 
 /** What is left to send after `sendNow` has sent part of it; null if nothing is. */
 export function restOf(loop: Loop, data: string | Uint8Array, sent: number): string | Uint8Array | null {
-  const { length } = loop.socketCalls;
-  if (sent === length) return null;
   if (sent === 0) return data;
-  return typeof data === 'string' ? loop.socketCalls.rest(length - sent) : data.subarray(sent);
+  if (typeof data !== 'string') return sent === data.length ? null : data.subarray(sent);
+  const { length } = loop.socketCalls;
+  return sent === length ? null : loop.socketCalls.rest(length - sent);
 }

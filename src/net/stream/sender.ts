@@ -13,7 +13,7 @@ import { sentBy, startSend } from '../socket/block-send.js';
 import { type ConnectionState, failed } from '../socket/diagnostics.js';
 import { detailsOf } from '../socket/peer-name.js';
 import { Queue } from '../socket/queue.js';
-import { isSentNow, restOf, sendNow } from './send-now.js';
+import { isSentInPlace, isSentNow, restOf, sendNow } from './send-now.js';
 import {
   followed,
   HELD,
@@ -79,7 +79,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   /** Resolves when the kernel has taken every byte. */
   override write(data: string | Uint8Array): Promise<void> {
     if (this.ended || this.error !== null || this.loop.closing) return Promise.reject(this.refusal);
-    if (this.#isFree && isSentNow(this.loop, data, this.#sentAt)) {
+    if (this.#isFree && this.#isSentNow(data)) {
       const rest = this.#sendNow(data);
       if (rest === null)
         return this.error === null || this.posting ? SENT : Promise.reject(errorFrom(this.error));
@@ -101,6 +101,11 @@ export class Sender extends SendingSide implements BlockWaiter {
   /** Whether no write is queued or in flight. */
   get #isFree(): boolean {
     return this.#state === IDLE && this.drained && !this.deferred;
+  }
+
+  #isSentNow(data: string | Uint8Array): boolean {
+    if (isSentNow(this.loop, data, this.#sentAt)) return true;
+    return this.#zeroCopy === null && isSentInPlace(this.loop, data);
   }
 
   /** Sends what the socket takes at once; what is left, null if nothing. */
