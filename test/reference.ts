@@ -251,6 +251,7 @@ export const ENTRIES = [
   { name: 'uasync/ring', file: 'ring/index.d.ts' },
   { name: 'uasync/register', file: 'node/register.d.ts' },
   { name: 'uasync/node/net', file: 'node/net.d.ts' },
+  { name: 'uasync/node/dgram', file: 'node/dgram.d.ts' },
 ] as const;
 
 /** docs/reference.md as it should be. */

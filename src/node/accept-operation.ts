@@ -5,27 +5,12 @@ import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { own } from '../loop/owned-descriptors.js';
 import { clearTimeout, setTimeout } from '../loop/real-timers.js';
-import {
-  EAGAIN,
-  ECANCELED,
-  ECONNABORTED,
-  ECONNRESET,
-  EINTR,
-  EMFILE,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
-  EPROTO,
-} from '../ring/errno.js';
+import { isExhausted, isGone, PAUSE_MS } from '../net/listen/accept-errors.js';
+import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { POLLIN } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
 import type { StreamHandle } from './stream-handle.js';
 
-/** Errors that belong to a connection which went away before it was accepted. */
-const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN, ECANCELED]);
-const EXHAUSTED = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM]);
-/** Milliseconds before a listener that ran out of descriptors tries again. */
-const PAUSE_MS = 100;
 /** How many connections are accepted in one go. */
 const BURST = 64;
 
@@ -81,9 +66,10 @@ export class AcceptOperation extends Operation implements Delivery {
       this.#deliver(res);
       return true;
     }
-    if (EXHAUSTED.has(res)) this.#rest();
-    else if (!GONE.has(res)) this.#deliver(res);
-    return GONE.has(res) && res !== EAGAIN;
+    const gone = isGone(res) || res === ECANCELED;
+    if (isExhausted(res)) this.#rest();
+    else if (!gone) this.#deliver(res);
+    return gone && res !== EAGAIN;
   }
 
   #take(): void {

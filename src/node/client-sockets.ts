@@ -1,8 +1,9 @@
 /** `net.Socket.connect` on the loop: the socket is given a handle before Node would make a native one. */
 import type { Socket } from 'node:net';
+import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
 import { availableLoop } from './available.js';
 import { isForHttp2 } from './http2.js';
-import { bindings } from './natives.js';
+import { bindings, symbolOf } from './natives.js';
 import { PipeHandle } from './pipe-handle.js';
 import { TcpHandle } from './tcp-handle.js';
 
@@ -29,7 +30,7 @@ export interface SocketMethods {
 
 /** The key of the method that gives a socket another handle, for the next address of several. */
 export function reinitializeKey(prototype: object): symbol | undefined {
-  return Object.getOwnPropertySymbols(prototype).find(symbol => symbol.description === 'kReinitializeHandle');
+  return symbolOf(prototype, 'kReinitializeHandle');
 }
 
 export function socketMethods(prototype: object): SocketMethods {
@@ -53,7 +54,7 @@ export function withHandles({ connect, reinitialize }: SocketMethods, enabled: (
     connect(...args) {
       const socket = this as unknown as PrivateSocket;
       const fresh = !socket.encrypted && !socket._parent && (!socket._handle || socket.destroyed);
-      const loop = fresh && enabled() && !isForHttp2() ? availableLoop() : null;
+      const loop = fresh && enabled() && !isForHttp2() ? availableLoop(ReceiveBuffers) : null;
       if (loop === null) return connect.apply(this, args);
       const before = socket._handle;
       socket._handle = null;

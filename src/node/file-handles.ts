@@ -9,7 +9,7 @@ import type { FileHandle as OwnHandle } from '../fs/file-handle.js';
 import { promises as stock } from '../fs/node-promises.js';
 import { disown } from '../loop/owned-descriptors.js';
 import { libc } from '../ring/libc.js';
-import { type NativeFile, nativeFiles } from './natives.js';
+import { type NativeFile, nativeFiles, symbolOf } from './natives.js';
 
 /** Makes a handle of uasync/fs one of Node's. */
 export type Returning = (file: Opened) => object;
@@ -84,10 +84,6 @@ function closingOnLoop(Native: ReturnType<typeof nativeFiles>): new (file: OwnHa
   return LoopFile;
 }
 
-function keyOf(object: object, description: string): symbol | undefined {
-  return Object.getOwnPropertySymbols(object).find(symbol => symbol.description === description);
-}
-
 /** Has the calls of Node's class served by uasync/fs, for the handles that are. */
 function serve(prototype: Record<PropertyKey, unknown>, transfer: symbol): void {
   for (const name of CALLS) {
@@ -134,10 +130,10 @@ async function adapted(): Promise<Returning> {
     const Native = nativeFiles();
     const HandleClass = sample.constructor as NodeClass;
     const prototype = HandleClass.prototype as unknown as Record<PropertyKey, unknown>;
-    const transfer = keyOf(prototype, 'messaging_transfer_symbol');
+    const transfer = symbolOf(prototype, 'messaging_transfer_symbol');
     const missing = [...CALLS, transfer ?? 'transfer'].find(name => typeof prototype[name] !== 'function');
     if (missing !== undefined) throw new Error(`${String(missing)} is missing`);
-    const own = keyOf(sample, 'kHandle');
+    const own = symbolOf(sample, 'kHandle');
     if (own === undefined || (sample as unknown as Record<symbol, object>)[own]?.constructor !== Native) {
       throw new Error('handles have no native handle of the known class');
     }

@@ -5,7 +5,8 @@ import { TcpHandle } from './tcp-handle.js';
 
 const inherited = Function.prototype[Symbol.hasInstance];
 
-function count(native: object, ours: abstract new (...args: never[]) => object): void {
+/** Has handles of a class count as native ones of another. */
+export function countAs(native: object, ours: abstract new (...args: never[]) => object): void {
   Object.defineProperty(native, Symbol.hasInstance, {
     configurable: true,
     value(this: unknown, value: unknown): boolean {
@@ -19,10 +20,10 @@ function count(native: object, ours: abstract new (...args: never[]) => object):
 
 let counted = false;
 
-/** Makes it so. */
+/** Makes it so for streams. */
 export function countAsNative(): void {
   if (counted) return;
   counted = true;
-  count(bindings().TCP, TcpHandle);
-  count(bindings().Pipe, PipeHandle);
+  countAs(bindings().TCP, TcpHandle);
+  countAs(bindings().Pipe, PipeHandle);
 }

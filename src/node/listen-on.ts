@@ -2,6 +2,7 @@ import type { Server } from 'node:net';
 import { disown } from '../loop/owned-descriptors.js';
 import type { ListeningSocket } from '../net/listen/open.js';
 import { getIntOption } from '../net/socket/options.js';
+import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
 import { systemError, withCode } from '../ring/errors.js';
 import { AF_UNIX } from '../ring/sockaddr.js';
 import { SO_DOMAIN, SOL_SOCKET } from '../ring/socket-abi.js';
@@ -31,7 +32,7 @@ export function listenOn(server: Server, socket: ListeningSocket, backlog: numbe
   }
   const { fd, file, path } = socket;
   const isUnix = getIntOption(fd, SOL_SOCKET, SO_DOMAIN) === AF_UNIX;
-  const loop = needsNative(server) || !netFits() ? null : availableLoop();
+  const loop = needsNative(server) || !netFits() ? null : availableLoop(ReceiveBuffers);
   let handle: { close(callback?: () => void): void };
   if (loop === null) handle = nativeHandle(fd, isUnix);
   else {

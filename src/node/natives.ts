@@ -27,6 +27,7 @@ export interface NativeHandle {
   open(fd: number): number;
   close(callback?: () => void): void;
   getAsyncId(): number;
+  getProviderType(): number;
 }
 
 /** A class of native handles. */
@@ -57,7 +58,7 @@ export interface Natives {
   readonly Pipe: NativeClass & { readonly prototype: object };
   readonly pipeConstants: Record<string, number>;
   readonly JSStream: new () => NativeStream;
-  readonly UDP: new () => NativeHandle;
+  readonly UDP: (new () => NativeHandle) & { readonly prototype: object };
 }
 
 type Binding = (name: string) => Record<string, unknown>;
@@ -104,6 +105,8 @@ export function nodeModule<T = Record<string, never>>(name: string): T {
 /** Private parts are deprecated: with --pending-deprecation Node would warn of a use that is not the program's. */
 function quietly<T>(call: () => T): T {
   const flags = process as { noDeprecation?: boolean };
+  // With --no-deprecation it cannot be set.
+  if (flags.noDeprecation) return call();
   const own = Object.hasOwn(flags, 'noDeprecation');
   const before = flags.noDeprecation;
   flags.noDeprecation = true;
@@ -113,6 +116,11 @@ function quietly<T>(call: () => T): T {
     if (own) flags.noDeprecation = before!;
     else delete flags.noDeprecation;
   }
+}
+
+/** The symbol of an object by which Node keeps something private; undefined if there is none. */
+export function symbolOf(object: object, description: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(object).find(symbol => symbol.description === description);
 }
 
 /** What libuv says at the end of a stream. */

@@ -1,12 +1,10 @@
 import { chmodSync, statSync, unlinkSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 import type { Loop } from '../loop/loop.js';
 import { isFilePath } from '../net/address/unix-path.js';
 import { EBADF, EINVAL, ENOENT } from '../ring/errno.js';
 import { libc } from '../ring/libc.js';
 import { AF_UNIX, SOCKADDR_MAX, writeSockaddr } from '../ring/sockaddr.js';
-import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../ring/sqe/sockets.js';
-import { bindings, type Request } from './natives.js';
+import { bindings, type NativeClass, type Request } from './natives.js';
 import { SocketHandle } from './socket-handle.js';
 import type { StreamHandle } from './stream-handle.js';
 
@@ -22,37 +20,24 @@ const WRITE_BY_ALL = 0o222;
 export class PipeHandle extends SocketHandle {
   /** The file to remove when it closes. */
   #path: string | null = null;
-  readonly #listens: boolean;
 
   constructor(loop: Loop, listens = false, trigger?: number) {
-    super(loop, listens ? 'PIPESERVERWRAP' : 'PIPEWRAP', trigger);
-    this.#listens = listens;
+    super(loop, 'PIPE', listens, trigger);
   }
 
-  override get kind(): string {
-    return this.#listens ? 'Server' : 'Socket';
-  }
-
-  override getProviderType(): number {
-    return providerType();
+  protected override get native(): { Native: NativeClass; kinds: Record<string, number> } {
+    const { Pipe, pipeConstants } = bindings();
+    return { Native: Pipe, kinds: pipeConstants };
   }
 
   protected override accepted(loop: Loop): StreamHandle {
     return new PipeHandle(loop, false, this.getAsyncId());
   }
 
-  #open(): number {
-    if (this.fd >= 0) return 0;
-    const type = SOCK_STREAM | SOCK_CLOEXEC | (this.#listens && !isMainThread ? SOCK_NONBLOCK : 0);
-    const fd = libc().socket(AF_UNIX, type, 0);
-    if (fd >= 0) this.adopt(fd);
-    return Math.min(fd, 0);
-  }
-
   bind(path: string): number {
     const name = sockaddrOf(path);
     if (typeof name === 'number') return name;
-    let failed = this.#open();
+    let failed = this.openSocket(AF_UNIX);
     if (failed >= 0) failed = libc().bind(this.fd, name);
     // As libuv has it.
     if (failed === ENOENT) return EACCES;
@@ -63,7 +48,7 @@ export class PipeHandle extends SocketHandle {
   connect(request: Request, path: string): number {
     const name = sockaddrOf(path);
     if (typeof name === 'number') return name;
-    const failed = this.#open();
+    const failed = this.openSocket(AF_UNIX);
     return failed < 0 ? failed : this.connectTo(request, 'PIPECONNECTWRAP', name);
   }
 
@@ -102,16 +87,4 @@ function sockaddrOf(path: string): Buffer | number {
   } catch {
     return path.includes('\0') && isFilePath(path) ? EINVAL : ENAMETOOLONG;
   }
-}
-
-let provider: number | undefined;
-
-function providerType(): number {
-  if (provider === undefined) {
-    const { Pipe, pipeConstants } = bindings();
-    const native = new Pipe(pipeConstants.SOCKET!) as unknown as PipeHandle;
-    provider = native.getProviderType();
-    native.close();
-  }
-  return provider;
 }

@@ -1,30 +1,44 @@
-/** Whether Node's `net` can be put on the loop here, found out when the first socket is made. */
+/** Whether a module of Node's can be put on the loop here, found out when its first socket is made. */
 import { bridge } from './bridges.js';
 import { faultOfNet } from './self-test.js';
 
-let fits: boolean | undefined;
-
-/** Looks at the running Node once, and bridges what needs that. One warning says why, if it does not fit. */
-export function netFits(): boolean {
-  if (fits !== undefined) return fits;
-  const fault = faultOfNet() ?? faultOfBridges();
-  fits = fault === null;
-  if (!fits) {
-    process.emitWarning(
-      `node:net stays as it is: on Node ${process.version} ${fault}`,
-      'UasyncWarning',
-      'UASYNC_REGISTER',
-    );
-  }
-  return fits;
+/**
+ * Looks at the running Node once, and bridges what needs that. One warning says why, if it does not fit.
+ * @param fault tells what keeps the module from the loop. @param prepare without it no socket may be there; what it throws is a fault.
+ */
+export function fitting<Args extends unknown[]>(
+  module: string,
+  fault: (...args: Args) => string | null,
+  prepare: () => void,
+): (...args: Args) => boolean {
+  let fits: boolean | undefined;
+  return (...args) => {
+    if (fits !== undefined) return fits;
+    // What the test makes is Node's.
+    fits = false;
+    const found = faultOf(() => {
+      const missing = fault(...args);
+      if (missing === null) prepare();
+      return missing;
+    });
+    fits = found === null;
+    if (!fits) {
+      process.emitWarning(
+        `${module} stays as it is: on Node ${process.version} ${found}`,
+        'UasyncWarning',
+        'UASYNC_REGISTER',
+      );
+    }
+    return fits;
+  };
 }
 
-/** No socket may be on the loop while a bridge is missing. */
-function faultOfBridges(): string | null {
+function faultOf(call: () => string | null): string | null {
   try {
-    bridge();
-    return null;
+    return call();
   } catch (error) {
     return `it fails: ${(error as Error).message}`;
   }
 }
+
+export const netFits: () => boolean = fitting('node:net', faultOfNet, bridge);

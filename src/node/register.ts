@@ -1,10 +1,12 @@
 /**
- * uasync/register: Node's own `net` and `fs.promises` on the loop, for the whole process.
+ * uasync/register: Node's own `net`, `dgram` and `fs.promises` on the loop, for the whole process.
  * `node --import uasync/register app.js`, or imported before anything else.
  */
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
+import { putDatagramsOn } from './datagram-sockets.js';
 import { putFilesOn } from './files.js';
+import { nodeModule } from './natives.js';
 import { putOn } from './put-on.js';
 import { netFits } from './ready.js';
 import { change, DEFAULTS, fromEnvironment, type RegisterOptions, settings } from './settings.js';
@@ -13,7 +15,7 @@ export type { RegisterOptions } from './settings.js';
 
 /**
  * Puts Node's modules on the loop, or takes them off again for what is made from now on. Importing this module has done
- * that already, as `UASYNC_REGISTER` says: `off`, or some of `net`, `servers`, `clients`, `fs`, with commas between them.
+ * that already, as `UASYNC_REGISTER` says: `off`, or some of `net`, `servers`, `clients`, `dgram`, `fs`, with commas between them.
  * Where the loop cannot run, and with `--permission`, nothing changes.
  * @returns what is on the loop from now on.
  * @throws TypeError for unknown options.
@@ -25,6 +27,7 @@ export function register(options: RegisterOptions = DEFAULTS): RegisterOptions {
 }
 
 let netOn = false;
+let datagramsOn = false;
 let filesOn = false;
 
 /** Puts methods in place for what is wanted now and was not before. They ask what is wanted each time. */
@@ -36,6 +39,10 @@ function install(): void {
       clients: () => settings.clients && netFits(),
       servers: () => settings.servers && netFits(),
     });
+  }
+  if (!datagramsOn && settings.dgram) {
+    datagramsOn = true;
+    putDatagramsOn(nodeModule<typeof import('node:dgram')>('dgram').Socket.prototype, () => settings.dgram);
   }
   if (!filesOn && settings.fs) {
     filesOn = true;

@@ -11,11 +11,7 @@ import { ownerSymbol } from './stream-handle.js';
 
 /** Why `net` cannot be put on the loop here; null if it can. */
 export function faultOfNet(): string | null {
-  try {
-    return missing() ?? probe();
-  } catch (error) {
-    return `it fails: ${(error as Error).message}`;
-  }
+  return missing() ?? probe();
 }
 
 function missing(): string | null {

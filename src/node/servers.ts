@@ -1,6 +1,7 @@
 /** `net.Server.listen` on the loop: the server is given a bound handle before Node would make a native one. */
 import type { Server } from 'node:net';
 import type { Loop } from '../loop/loop.js';
+import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
 import { availableLoop } from './available.js';
 import { nodeModule } from './natives.js';
 import { PipeHandle } from './pipe-handle.js';
@@ -29,7 +30,7 @@ export function listenWithHandles(listen: Listen, enabled: () => boolean): Liste
   return function (address, port, addressType, backlog, fd, flags) {
     const server = this as unknown as PrivateServer;
     const native = server._handle || typeof fd === 'number' || needsNative(this) || isSharing();
-    const loop = native || !enabled() ? null : availableLoop();
+    const loop = native || !enabled() ? null : availableLoop(ReceiveBuffers);
     if (loop !== null) {
       const isPath = port === -1 && addressType === -1;
       if (!isPath && !address) {

@@ -7,25 +7,33 @@ export interface RegisterOptions {
   servers?: boolean | undefined;
   /** Clients of `node:net`, and so of `node:http`: default true. Those of `node:tls` stay Node's. */
   clients?: boolean | undefined;
+  /** Sockets of `node:dgram`: default false. Those of the workers of a cluster stay Node's. */
+  dgram?: boolean | undefined;
   /** `fs.promises`, with its `FileHandle`s: default true. */
   fs?: boolean | undefined;
 }
 
-export const REGISTER_OPTIONS = optionNames<RegisterOptions>({ servers: true, clients: true, fs: true });
+export const REGISTER_OPTIONS = optionNames<RegisterOptions>({
+  servers: true,
+  clients: true,
+  dgram: true,
+  fs: true,
+});
 
 /** What is wanted now: the methods that were put in place ask each time. */
-export const settings = { servers: false, clients: false, fs: false };
+export const settings = { servers: false, clients: false, dgram: false, fs: false };
 
 /** What each word of the environment variable stands for. */
 const WORDS: Record<string, RegisterOptions> = {
   net: { servers: true, clients: true },
   servers: { servers: true },
   clients: { clients: true },
+  dgram: { dgram: true },
   fs: { fs: true },
 };
 
 /** By default: what is measured to win. */
-export const DEFAULTS: RegisterOptions = { servers: true, clients: true, fs: true };
+export const DEFAULTS: RegisterOptions = { servers: true, clients: true, dgram: false, fs: true };
 
 /** What UASYNC_REGISTER says, undefined words and all; null is 'off'. */
 export function fromEnvironment(value: string | undefined): RegisterOptions | null {

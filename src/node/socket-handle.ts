@@ -1,16 +1,19 @@
 import { AsyncResource } from 'node:async_hooks';
+import { isMainThread } from 'node:worker_threads';
 import type { Loop } from '../loop/loop.js';
 import { EINVAL } from '../ring/errno.js';
 import { libc } from '../ring/libc.js';
-import { SHUT_RDWR } from '../ring/sqe/sockets.js';
+import { SHUT_RDWR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../ring/sqe/sockets.js';
 import { AcceptOperation } from './accept-operation.js';
 import { ConnectOperation } from './connect-operation.js';
-import type { Request } from './natives.js';
+import type { NativeClass, NativeHandle, Request } from './natives.js';
 import { RequestDone } from './request-done.js';
 import { StreamHandle } from './stream-handle.js';
 
 /** The async context of the program's start. */
 const NO_CALL = new AsyncResource('uasync.accept');
+
+const providers = new Map<NativeClass, number>();
 
 /** What TCP and Unix sockets have in common beside their bytes: they listen, and connect. */
 export abstract class SocketHandle extends StreamHandle {
@@ -18,8 +21,50 @@ export abstract class SocketHandle extends StreamHandle {
   onconnection: (status: number, handle?: StreamHandle) => void = () => {};
   /** A failed `bind` that shows later, as libuv has it. */
   protected delayedError = 0;
+  readonly #listens: boolean;
   #accepting: AcceptOperation | null = null;
   #connecting: ConnectOperation | null = null;
+
+  /** @param name how async_hooks name it, without what it does. @param trigger see `StreamHandle`. */
+  constructor(loop: Loop, name: string, listens: boolean, trigger: number | undefined) {
+    super(loop, `${name}${listens ? 'SERVER' : ''}WRAP`, trigger);
+    this.#listens = listens;
+  }
+
+  override get kind(): string {
+    return this.#listens ? 'Server' : 'Socket';
+  }
+
+  /** Node's own class of such handles, and what its instances are made with. */
+  protected abstract get native(): { Native: NativeClass; kinds: Record<string, number> };
+
+  protected override newNative(): NativeHandle {
+    const { Native, kinds } = this.native;
+    return new Native((this.#listens ? kinds.SERVER : kinds.SOCKET)!);
+  }
+
+  /** The number of Node's own handles among async resources. */
+  override getProviderType(): number {
+    const { Native } = this.native;
+    let provider = providers.get(Native);
+    if (provider === undefined) {
+      const native = this.newNative();
+      provider = native.getProviderType();
+      native.close();
+      providers.set(Native, provider);
+    }
+    return provider;
+  }
+
+  /** Makes the socket if there is none yet; 0 or a negative errno. */
+  protected openSocket(family: number): number {
+    if (this.fd >= 0) return 0;
+    // Non-blocking, a listening one polls: see `AcceptOperation`.
+    const type = SOCK_STREAM | SOCK_CLOEXEC | (this.#listens && !isMainThread ? SOCK_NONBLOCK : 0);
+    const fd = libc().socket(family, type, 0);
+    if (fd >= 0) this.adopt(fd);
+    return Math.min(fd, 0);
+  }
 
   /** A handle for an accepted connection. */
   protected abstract accepted(loop: Loop): StreamHandle;
@@ -77,7 +122,7 @@ export abstract class SocketHandle extends StreamHandle {
     } else then();
   }
 
-  override yieldTo(): void {
+  protected override yieldTo(): void {
     super.yieldTo();
     this.#accepting?.stop(() => {});
   }

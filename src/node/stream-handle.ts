@@ -7,13 +7,12 @@ import { setResetOnClose } from '../net/socket/options.js';
 import { EBADF, ECANCELED } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
-import { bindings, type NativeHandle, type Request } from './natives.js';
+import { makeNative, type Twinned, twinOf } from './native-twin.js';
+import { bindings, type NativeHandle, type Request, symbolOf } from './natives.js';
+import { encodingOf, joined, lengthOf, mostOf, type Part, UTF8_MAX } from './parts.js';
 import { RequestDone } from './request-done.js';
 import { StreamReceiver } from './stream-receiver.js';
 import { COPIED_MAX, StreamSender } from './stream-sender.js';
-
-/** UTF-8 takes at most three bytes for each UTF-16 unit. */
-const UTF8_MAX = 3;
 
 /** How long a destroyed stream goes on sending what it has reported as written, in milliseconds. */
 const LINGER_MS = 30_000;
@@ -24,14 +23,11 @@ interface Owner {
   readonly destroyed?: boolean;
 }
 
-/** A chunk of `writev`: bytes, or text. */
-type Part = Uint8Array | string;
-
 /**
  * What `net.Socket` asks of its `_handle`: a connected stream socket on the loop, or one yet to be connected. The
  * protocol is that of Node's native handles, with libuv's error numbers.
  */
-export abstract class StreamHandle implements Subject {
+export abstract class StreamHandle implements Subject, Twinned {
   /** Set by the stream. */
   reading = false;
   /** The stream's: it gets what comes, and the state of Node's `stream_wrap` says what it is. */
@@ -276,8 +272,18 @@ export abstract class StreamHandle implements Subject {
     return 0;
   }
 
+  /** A new native handle of this kind, without a socket. */
+  protected abstract newNative(): NativeHandle;
+
+  [makeNative](): NativeHandle | null {
+    if (this.fd < 0) return null;
+    this.yieldTo();
+    this.twin ??= twinOf(this.fd, this.newNative());
+    return this.twin;
+  }
+
   /** Node has a native handle of this socket: nothing more is received here. */
-  yieldTo(): void {
+  protected yieldTo(): void {
     this.#receiver?.stop(nothing);
   }
 
@@ -355,36 +361,6 @@ function written(length: number): number {
   return 0;
 }
 
-function lengthOf(chunks: Uint8Array[]): number {
-  let length = 0;
-  for (const chunk of chunks) length += chunk.length;
-  return length;
-}
-
-/** The most bytes that chunks can have, which alternate with their encodings. */
-function mostOf(chunks: Part[]): number {
-  let length = 0;
-  for (let i = 0; i < chunks.length; i += 2) {
-    const chunk = chunks[i]!;
-    length += typeof chunk === 'string' ? chunk.length * UTF8_MAX : chunk.length;
-  }
-  return length;
-}
-
-function joined(chunks: Part[], allBuffers: boolean): Uint8Array {
-  if (allBuffers) return Buffer.concat(chunks as Uint8Array[]);
-  const parts: Uint8Array[] = [];
-  for (let i = 0; i < chunks.length; i += 2) {
-    const chunk = chunks[i]!;
-    parts.push(typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(chunks[i + 1] as string)) : chunk);
-  }
-  return Buffer.concat(parts);
-}
-
-function encodingOf(name: string): BufferEncoding {
-  return name === 'buffer' ? 'utf8' : (name as BufferEncoding);
-}
-
 let owner: symbol | undefined;
 
 /** The symbol under which Node's handles name their streams. */
@@ -392,7 +368,7 @@ export function ownerSymbol(): symbol | undefined {
   if (owner === undefined) {
     const { TCP, tcpConstants } = bindings();
     const probe = new TCP(tcpConstants.SOCKET!);
-    owner = Object.getOwnPropertySymbols(probe).find(symbol => symbol.description === 'owner_symbol');
+    owner = symbolOf(probe, 'owner_symbol');
     probe.close();
   }
   return owner;

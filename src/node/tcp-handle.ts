@@ -1,17 +1,9 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { isMainThread } from 'node:worker_threads';
 import type { Loop } from '../loop/loop.js';
 import { localAddress, remoteAddress } from '../net/address/addresses.js';
 import { EADDRINUSE, EBADF, EINVAL, ENOTCONN } from '../ring/errno.js';
 import { libc } from '../ring/libc.js';
-import {
-  AF_INET,
-  AF_INET6,
-  inetAddress,
-  SOCKADDR_MAX,
-  type SocketAddress,
-  writeSockaddr,
-} from '../ring/sockaddr.js';
+import { AF_INET, AF_INET6 } from '../ring/sockaddr.js';
 import {
   IP_TOS,
   IPPROTO_IP,
@@ -28,8 +20,9 @@ import {
   TCP_KEEPINTVL,
   TCP_NODELAY,
 } from '../ring/socket-abi.js';
-import { SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../ring/sqe/sockets.js';
-import { bindings, type Request } from './natives.js';
+import { type AddressOut, inetName, putAddress } from './inet-names.js';
+import { intOption, setIntOption } from './int-option.js';
+import { bindings, type NativeClass, type Request } from './natives.js';
 import { SocketHandle } from './socket-handle.js';
 import type { StreamHandle } from './stream-handle.js';
 
@@ -40,44 +33,21 @@ const REUSE_PORT = 2;
 const KEEP_ALIVE_INTERVAL = 1;
 const KEEP_ALIVE_COUNT = 10;
 
-/** Where an address is put. */
-interface AddressOut {
-  address?: string;
-  family?: string;
-  port?: number;
-}
-
 /** In place of Node's native `TCP`. */
 export class TcpHandle extends SocketHandle {
   #family = 0;
-  readonly #listens: boolean;
 
   constructor(loop: Loop, listens = false, trigger?: number) {
-    super(loop, listens ? 'TCPSERVERWRAP' : 'TCPWRAP', trigger);
-    this.#listens = listens;
+    super(loop, 'TCP', listens, trigger);
   }
 
-  override get kind(): string {
-    return this.#listens ? 'Server' : 'Socket';
-  }
-
-  override getProviderType(): number {
-    return providerType();
+  protected override get native(): { Native: NativeClass; kinds: Record<string, number> } {
+    const { TCP, tcpConstants } = bindings();
+    return { Native: TCP, kinds: tcpConstants };
   }
 
   protected override accepted(loop: Loop): StreamHandle {
     return new TcpHandle(loop, false, this.getAsyncId());
-  }
-
-  #open(family: number): number {
-    if (this.fd >= 0) return 0;
-    // Non-blocking, a listening one polls: see `AcceptOperation`.
-    const type = SOCK_STREAM | SOCK_CLOEXEC | (this.#listens && !isMainThread ? SOCK_NONBLOCK : 0);
-    const fd = libc().socket(family, type, 0);
-    if (fd < 0) return fd;
-    this.#family = family;
-    this.adopt(fd);
-    return 0;
   }
 
   bind(address: string, port: number | undefined, flags = 0): number {
@@ -89,9 +59,9 @@ export class TcpHandle extends SocketHandle {
   }
 
   #bind(family: number, address: string, port: number, flags: number): number {
-    const name = sockaddrOf(address, port);
+    const name = inetName(address, port);
     if (name === null) return EINVAL;
-    let failed = this.#open(family);
+    let failed = this.openSocket(family);
     if (failed < 0) return failed;
     failed = this.#set(SOL_SOCKET, SO_REUSEADDR, 1);
     if (failed >= 0 && flags & REUSE_PORT) failed = this.#set(SOL_SOCKET, SO_REUSEPORT, 1);
@@ -107,7 +77,7 @@ export class TcpHandle extends SocketHandle {
   }
 
   override listen(backlog: number): number {
-    const failed = this.#open(AF_INET);
+    const failed = this.openSocket(AF_INET);
     return failed < 0 ? failed : super.listen(backlog);
   }
 
@@ -120,19 +90,19 @@ export class TcpHandle extends SocketHandle {
   }
 
   #connect(family: number, request: Request, address: string, port: number): number {
-    const name = sockaddrOf(address, port);
+    const name = inetName(address, port);
     if (name === null) return EINVAL;
-    const failed = this.#open(family);
+    const failed = this.openSocket(family);
     return failed < 0 ? failed : this.connectTo(request, 'TCPCONNECTWRAP', name);
   }
 
   getsockname(out: AddressOut): number {
     if (this.delayedError !== 0) return this.delayedError;
-    return this.fd < 0 ? EBADF : fill(out, localAddress(this.fd), EINVAL);
+    return this.fd < 0 ? EBADF : putAddress(out, localAddress(this.fd), EINVAL);
   }
 
   getpeername(out: AddressOut): number {
-    return this.fd < 0 ? EBADF : fill(out, remoteAddress(this.fd), ENOTCONN);
+    return this.fd < 0 ? EBADF : putAddress(out, remoteAddress(this.fd), ENOTCONN);
   }
 
   setNoDelay(enable: boolean): number {
@@ -157,10 +127,9 @@ export class TcpHandle extends SocketHandle {
 
   getTypeOfService(): number {
     if (this.fd < 0) return EBADF;
-    const value = Buffer.alloc(4);
-    const [level, name] = this.#isIPv6 ? [IPPROTO_IPV6, IPV6_TCLASS] : [IPPROTO_IP, IP_TOS];
-    const failed = libc().getsockopt(this.fd, level!, name!, value, new Uint32Array([4]));
-    return failed < 0 ? failed : value.readInt32LE();
+    return this.#isIPv6
+      ? intOption(this.fd, IPPROTO_IPV6, IPV6_TCLASS)
+      : intOption(this.fd, IPPROTO_IP, IP_TOS);
   }
 
   get #isIPv6(): boolean {
@@ -173,41 +142,6 @@ export class TcpHandle extends SocketHandle {
   }
 
   #set(level: number, name: number, value: number): number {
-    if (this.fd < 0) return EBADF;
-    option.writeInt32LE(value);
-    return libc().setsockopt(this.fd, level, name, option);
+    return setIntOption(this.fd, level, name, value);
   }
-}
-
-const option = Buffer.alloc(4);
-
-/** A socket address as bytes; null for one that is none. */
-function sockaddrOf(address: string, port: number): Buffer | null {
-  const bytes = Buffer.alloc(SOCKADDR_MAX);
-  try {
-    return bytes.subarray(0, writeSockaddr(bytes, 0, inetAddress(address, Number(port))));
-  } catch {
-    return null;
-  }
-}
-
-function fill(out: AddressOut, address: SocketAddress | undefined, failed: number): number {
-  if (address === undefined || 'path' in address) return failed;
-  out.address = address.address;
-  out.family = address.family;
-  out.port = address.port;
-  return 0;
-}
-
-let provider: number | undefined;
-
-/** The number of Node's own TCP handles among async resources. */
-function providerType(): number {
-  if (provider === undefined) {
-    const { TCP, tcpConstants } = bindings();
-    const native = new TCP(tcpConstants.SOCKET!) as unknown as TcpHandle;
-    provider = native.getProviderType();
-    native.close();
-  }
-  return provider;
 }

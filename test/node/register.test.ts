@@ -63,7 +63,7 @@ t.test('register() by the program', async t => {
   );
   t.equal(
     stdout,
-    '{"servers":false,"clients":true,"fs":true}\nERR_INVALID_ARG_VALUE\nERR_INVALID_ARG_TYPE\nTCP TcpHandle\n',
+    '{"servers":false,"clients":true,"dgram":false,"fs":true}\nERR_INVALID_ARG_VALUE\nERR_INVALID_ARG_TYPE\nTCP TcpHandle\n',
   );
 });
 

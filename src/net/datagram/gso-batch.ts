@@ -29,8 +29,8 @@ export interface GsoBatchSender {
 
 const pool = new OperationPool(GsoBatch);
 
-/** What was taken leaves even if the program calls `process.exit()` in the same turn. */
-const flushAtExit = perLoop(loop => {
+/** What is queued leaves even if the program calls `process.exit()` in the same turn. */
+export const flushAtExit = perLoop(loop => {
   // Before the loop of a worker is closed.
   process.prependOnceListener('exit', () => {
     if (!loop.closing) loop.poll();

@@ -8,28 +8,14 @@ import { ECANCELED, EINTR, ENOBUFS } from '../../ring/errno.js';
 import { closedError, errorFrom, systemError } from '../../ring/errors.js';
 import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
 import { MSG_TRUNC } from '../../ring/sqe/sockets.js';
-import { RECVMSG_OUT } from '../../ring/structs.js';
 import { datagramFailed } from '../socket/diagnostics.js';
 import type { Remains } from '../socket/forgotten.js';
-import { copyChunk } from '../socket/slab.js';
-import { CONTROL_MAX, type PacketInfo, readControl } from './ancillary.js';
+import { CONTROL_MAX } from './ancillary.js';
 import { DatagramBuffers } from './buffers.js';
 import type { Destination } from './destination.js';
-import { peerAt } from './peers.js';
+import { type Datagram, datagramIn } from './received.js';
 
-/** A datagram that has arrived. */
-export interface Datagram extends PacketInfo {
-  /** Its bytes, yours to keep. */
-  data: Buffer;
-  /** Who sent it: a numeric address, or for a Unix socket its path ('' if it has none). */
-  address: string;
-  /** The sender's port; 0 for a Unix socket. */
-  port: number;
-  /** Of the sender's address. */
-  family: 'IPv4' | 'IPv6' | 'Unix';
-  /** Whether it was longer than the room for it: the rest is lost. */
-  truncated: boolean;
-}
+export type { Datagram } from './received.js';
 
 /** What waits for datagrams: one, a step of an iteration, or as many as are there. */
 type Received = Datagram | Datagram[] | IteratorResult<Datagram, undefined>;
@@ -257,22 +243,7 @@ export class DatagramReceiver extends Operation {
       this.overflowed++;
       return;
     }
-    const { words, bytes } = this.#buffers;
-    const start = this.#buffers.startOf(flags);
-    const word = start >> 2;
-    const nameAt = start + RECVMSG_OUT.size;
-    const controlAt = nameAt + SOCKADDR_MAX;
-    const payloadAt = this.#ancillary ? controlAt + CONTROL_MAX : controlAt;
-    const length = words[word + (RECVMSG_OUT.payloadlen >> 2)]!;
-    const room = Math.min(this.#maxSize, start + this.#buffers.size - payloadAt);
-    const { address, port, family } = peerAt(bytes, words, nameAt, words[word]!);
-    const data = copyChunk(this.#buffers, payloadAt, Math.min(length, room), undefined);
-    const datagram: Datagram = { data, address, port, family, truncated: length > room };
-    if (this.#ancillary) {
-      const controlLength = words[word + (RECVMSG_OUT.controllen >> 2)]!;
-      readControl(bytes, controlAt, controlAt + controlLength, datagram);
-    }
-    this.#deliver(datagram);
+    this.#deliver(datagramIn(this.#buffers, flags, this.#maxSize, this.#ancillary));
   }
 
   #deliver(datagram: Datagram): void {

@@ -89,18 +89,33 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
    * at once, and the datagram leaves with others in the next turn.
    */
   sendPlain(data: Uint8Array, destination: Destination): Promise<number> {
-    const { length } = data;
-    const sent = this.#sendNow(data, destination);
-    if (sent !== null) return sent;
-    if (this.peer === null && this.#waiting.length === 0) {
-      const route = this.#routes.of(destination);
-      if (route.isValid(length) && this.#batches.take(data, route)) return Promise.resolve(length);
-    }
+    const taken = this.take(data, destination);
+    if (taken !== null) return this.#settled(taken, destination);
     return this.send(data, destination, undefined, undefined);
   }
 
-  /** Sends a datagram by a plain call, if none is queued before it and the socket takes it; else null. */
-  #sendNow(data: Uint8Array, destination: Destination | null): Promise<number> | null {
+  /**
+   * Takes a datagram that is not empty without a promise: its length, a negative errno, or null if only `send` or
+   * `sendFor` can send it.
+   */
+  take(data: Uint8Array, destination: Destination | null): number | null {
+    const { length } = data;
+    const sent = this.#sendNow(data, destination);
+    if (sent !== null || destination === null) return sent;
+    if (this.peer === null && this.#waiting.length === 0) {
+      const route = this.#routes.of(destination);
+      if (route.isValid(length) && this.#batches.take(data, route)) return length;
+    }
+    return null;
+  }
+
+  #settled(sent: number, destination: Destination | null): Promise<number> {
+    if (sent >= 0) return Promise.resolve(sent);
+    return Promise.reject(systemError(sent, 'send', (destination ?? this.peer)?.details));
+  }
+
+  /** Sends a datagram by a plain call, if none is queued before it and the socket does not have to wait; else null. */
+  #sendNow(data: Uint8Array, destination: Destination | null): number | null {
     // While the socket is being connected, the ring keeps the order.
     if (!this.#isFree || (destination === null && this.peer === null)) return null;
     if (this.#isUnix && this.#backlog.has(destination)) return null;
@@ -111,11 +126,11 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
       destination === null ? calls.send(this.#fd, data) : calls.sendTo(this.#fd, data, destination.bytes);
     if (sent >= 0) {
       if (destination !== null && !this.#isUnix) this.#routes.of(destination).validated(data.length);
-      return Promise.resolve(sent);
+      return sent;
     }
     if (sent === EAGAIN || sent === EINTR) return null;
     if (destination !== null && !this.#isUnix) this.#routes.of(destination).invalidate();
-    return Promise.reject(systemError(sent, 'send', (destination ?? this.peer)?.details));
+    return sent;
   }
 
   /** Whether no datagram is queued or in flight. */
@@ -149,7 +164,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   ): Promise<number> {
     if (control === undefined && limit === undefined) {
       const sent = this.#sendNow(data, destination);
-      if (sent !== null) return sent;
+      if (sent !== null) return this.#settled(sent, destination);
     }
     const send = sends.take(this.#loop);
     send.proves = control === undefined ? data.length : 0;

@@ -7,18 +7,7 @@ import { Operation } from '../../loop/operation.js';
 import { own } from '../../loop/owned-descriptors.js';
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../../loop/waiter.js';
-import {
-  EAGAIN,
-  ECANCELED,
-  ECONNABORTED,
-  ECONNRESET,
-  EINTR,
-  EMFILE,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
-  EPROTO,
-} from '../../ring/errno.js';
+import { EAGAIN, ECANCELED } from '../../ring/errno.js';
 import { closedError, errorFrom, systemError } from '../../ring/errors.js';
 import { POLLIN } from '../../ring/flags.js';
 import { libc } from '../../ring/libc.js';
@@ -28,11 +17,8 @@ import { accepted } from '../socket/diagnostics.js';
 import { type Remains, userOf } from '../socket/forgotten.js';
 import type { SocketFile } from '../socket/socket-file.js';
 import { Connection } from '../stream/connection.js';
+import { isExhausted, isGone, PAUSE_MS } from './accept-errors.js';
 
-/** Errors of accept(2) that belong to a connection that went away before it was accepted, not to the listener. */
-const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
-/** Milliseconds before a listener that ran out of descriptors tries again. */
-const PAUSE_MS = 100;
 /** How many accepted connections wait for `accept`; the rest stay in the kernel's backlog. */
 const UNDELIVERED_MAX = 256;
 
@@ -193,8 +179,8 @@ export class Acceptor extends Operation implements Remains {
       this.#exhausted = false;
       return true;
     }
-    if (res === EMFILE || res === ENFILE || res === ENOBUFS || res === ENOMEM) this.#rest();
-    else if (GONE.has(res)) return res !== EAGAIN;
+    if (isExhausted(res)) this.#rest();
+    else if (isGone(res)) return res !== EAGAIN;
     else if (res !== ECANCELED) this.#error ??= systemError(res, 'accept');
     return false;
   }

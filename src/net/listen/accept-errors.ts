@@ -1,0 +1,28 @@
+/** What errors of accept(2) mean: that belongs to the connection or to the process more often than to the listener. */
+import {
+  EAGAIN,
+  ECONNABORTED,
+  ECONNRESET,
+  EINTR,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  EPROTO,
+} from '../../ring/errno.js';
+
+const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
+const EXHAUSTED = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM]);
+
+/** Milliseconds before a listener that ran out of descriptors or memory tries again: at once it would spin. */
+export const PAUSE_MS = 100;
+
+/** Whether the connection went away before it was accepted, or there was none. */
+export function isGone(errno: number): boolean {
+  return GONE.has(errno);
+}
+
+/** Whether there was no descriptor, or no memory, for the connection. */
+export function isExhausted(errno: number): boolean {
+  return EXHAUSTED.has(errno);
+}

@@ -1,0 +1,122 @@
+/** The socket options of a UDP handle, as Node's native one has them. */
+import { getSystemErrorMap } from 'node:util';
+import {
+  membership,
+  outgoingInterface,
+  type SocketOption,
+  sourceMembership,
+} from '../net/datagram/multicast.js';
+import { EBADF, EINVAL } from '../ring/errno.js';
+import { interfaceIndex } from '../ring/interfaces.js';
+import { libc } from '../ring/libc.js';
+import {
+  IP_MULTICAST_LOOP,
+  IP_MULTICAST_TTL,
+  IP_TTL,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPV6_MULTICAST_HOPS,
+  IPV6_MULTICAST_LOOP,
+  IPV6_UNICAST_HOPS,
+  SO_BROADCAST,
+  SO_RCVBUF,
+  SO_SNDBUF,
+  SOL_SOCKET,
+} from '../ring/socket-abi.js';
+import { intOption, setIntOption } from './int-option.js';
+
+const INT_MAX = 0x7fffffff;
+
+/** What can be set on a UDP handle. Results are 0 or a negative errno. */
+export abstract class UdpOptions {
+  abstract fd: number;
+  protected abstract get isIPv6(): boolean;
+  /** Binds what has no socket yet. */
+  protected abstract bound(): number;
+
+  protected set(level: number, name: number, value: number): number {
+    return setIntOption(this.fd, level, name, value);
+  }
+
+  /** One of two options, by the family of the socket. */
+  #setByFamily(name: number, name6: number, value: number): number {
+    return this.isIPv6 ? this.set(IPPROTO_IPV6, name6, value) : this.set(IPPROTO_IP, name, value);
+  }
+
+  #setOption(option: () => SocketOption): number {
+    let found: SocketOption;
+    try {
+      found = option();
+    } catch {
+      return EINVAL;
+    }
+    const { level, name, value } = found;
+    if (typeof value === 'number') return this.set(level, name, value);
+    return this.fd < 0 ? EBADF : libc().setsockopt(this.fd, level, name, value);
+  }
+
+  #setMembership(option: () => SocketOption): number {
+    const failed = this.bound();
+    return failed < 0 ? failed : this.#setOption(option);
+  }
+
+  addMembership(group: string, at?: string): number {
+    return this.#setMembership(() => membership(true, group, interfaceOf(at)));
+  }
+
+  dropMembership(group: string, at?: string): number {
+    return this.#setMembership(() => membership(false, group, interfaceOf(at)));
+  }
+
+  addSourceSpecificMembership(source: string, group: string, at?: string): number {
+    return this.#setMembership(() => sourceMembership(true, source, group, interfaceOf(at)));
+  }
+
+  dropSourceSpecificMembership(source: string, group: string, at?: string): number {
+    return this.#setMembership(() => sourceMembership(false, source, group, interfaceOf(at)));
+  }
+
+  setMulticastInterface(address: string): number {
+    return this.#setOption(() => outgoingInterface(interfaceOf(address)!));
+  }
+
+  setMulticastTTL(ttl: number): number {
+    if (!(ttl >= 0 && ttl <= 255)) return EINVAL;
+    return this.#setByFamily(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, ttl);
+  }
+
+  setMulticastLoopback(enable: number): number {
+    return this.#setByFamily(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, enable);
+  }
+
+  setBroadcast(enable: number): number {
+    return this.set(SOL_SOCKET, SO_BROADCAST, enable);
+  }
+
+  setTTL(ttl: number): number {
+    if (!(ttl >= 1 && ttl <= 255)) return EINVAL;
+    return this.#setByFamily(IP_TTL, IPV6_UNICAST_HOPS, ttl);
+  }
+
+  /** Sets the size of a buffer, or reads it if that is 0; undefined on failure, which `context` then describes. */
+  bufferSize(size: number, receives: boolean, context: object): number | undefined {
+    const name = receives ? SO_RCVBUF : SO_SNDBUF;
+    let result = size > INT_MAX ? EINVAL : intOption(this.fd, SOL_SOCKET, name);
+    if (result >= 0 && size !== 0) {
+      const failed = this.set(SOL_SOCKET, name, size);
+      result = failed < 0 ? failed : size;
+    }
+    if (result >= 0) return result;
+    const [code, message] = getSystemErrorMap().get(result) ?? [];
+    const syscall = receives ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
+    Object.assign(context, { errno: result, code, message, syscall });
+    return undefined;
+  }
+}
+
+/** An interface as it was given, but for the scope of one that is not there: libuv takes that for the system's choice. */
+function interfaceOf(given: string | undefined | null): string | undefined {
+  const [address, scope] = String(given ?? '').split('%');
+  if (scope === undefined || /^\d+$/.test(scope) || interfaceIndex(scope) !== 0) return given ?? undefined;
+  return address;
+}
