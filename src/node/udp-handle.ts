@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { isIPv4, isIPv6 } from 'node:net';
+import { isUint8Array } from 'node:util/types';
 import type { Loop } from '../loop/loop.js';
 import type { Subject } from '../loop/operation.js';
 import { own } from '../loop/owned-descriptors.js';
@@ -9,16 +10,15 @@ import type { Destination } from '../net/datagram/destination.js';
 import { inetDestination } from '../net/datagram/destination-cache.js';
 import { flushAtExit } from '../net/datagram/gso-batch.js';
 import type { Datagram } from '../net/datagram/received.js';
-import type { SendOutcome } from '../net/datagram/send-operation.js';
 import { DatagramSender } from '../net/datagram/sender.js';
-import { EBADF, ECANCELED, EEXIST, EINVAL, EMSGSIZE, ENOTCONN } from '../ring/errno.js';
-import type { UasyncError } from '../ring/errors.js';
+import { EBADF, EEXIST, EINVAL, EMSGSIZE, ENOTCONN } from '../ring/errno.js';
 import { libc } from '../ring/libc.js';
 import { AF_INET, AF_INET6 } from '../ring/sockaddr.js';
 import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET } from '../ring/socket-abi.js';
 import { SOCK_CLOEXEC, SOCK_DGRAM } from '../ring/sqe/sockets.js';
 import { SOCKADDR_IN } from '../ring/structs.js';
 import { type AddressOut, inetName, putAddress } from './inet-names.js';
+import { LateDatagram } from './late-datagram.js';
 import { makeNative, type Twinned, twinOf } from './native-twin.js';
 import { bindings, type NativeHandle, type Request } from './natives.js';
 import { RequestDone } from './request-done.js';
@@ -49,28 +49,6 @@ export type SendArguments = [request: Request, list: ArrayBufferView[], count: n
 
 /** What is told about datagrams and errors: functions of `dgram`. */
 type OnMessage = (length: number, handle: object, bytes?: Buffer, sender?: object) => void;
-
-/** A datagram that was not taken at once. */
-class LateDatagram implements SendOutcome {
-  readonly #handle: UdpHandle;
-  /** Null if the socket has no callback for it. */
-  readonly #done: RequestDone | null;
-
-  constructor(handle: UdpHandle, done: RequestDone | null) {
-    this.#handle = handle;
-    this.#done = done;
-  }
-
-  sent(length: number): void {
-    this.#handle.left(length);
-    this.#done?.settle(0);
-  }
-
-  failed(length: number, error: Error): void {
-    this.#handle.left(length);
-    this.#done?.settle((error as UasyncError).errno ?? ECANCELED);
-  }
-}
 
 /**
  * In place of Node's native `UDP`. Sockets for IPv6 are given `bind6`, `connect6` and `send6` as `bind`, `connect` and
@@ -396,7 +374,7 @@ function destinationOf(family: number, address: string, port: number): Destinati
 /** The parts of a datagram in one piece. */
 function joined(list: ArrayBufferView[], count: number): Uint8Array {
   const [first] = list;
-  if (count === 1 && first instanceof Uint8Array) return first;
+  if (count === 1 && isUint8Array(first)) return first;
   const parts = list.slice(0, count).map(part => Buffer.from(part.buffer, part.byteOffset, part.byteLength));
   return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
