@@ -31,7 +31,7 @@ export abstract class FileOperation<T> extends AbortableOperation<T> {
 
   /** Whether it was interrupted, and is tried again as libuv does it. */
   protected isAgain(res: number): boolean {
-    return isInterrupted(res) && !this.loop.closing;
+    return isInterrupted(res) && !this.loop.closing && !this.aborted;
   }
 
   protected override error(res: number): UasyncError {

@@ -65,14 +65,22 @@ class StatOperation extends FileOperation<unknown> implements BlockWaiter {
       return;
     }
     this.#block = block;
-    this.loop.start(this).statxAt(this.#fd, this.path ?? '', this.#flags, this.#mask, block.address);
+    this.#ask(block);
     this.watch(this.#signal);
     this.#signal = undefined;
   }
 
+  #ask({ address }: Block): void {
+    this.loop.start(this).statxAt(this.#fd, this.path ?? '', this.#flags, this.#mask, address);
+  }
+
   complete(res: number): void {
-    const error = this.settle(res);
     const block = this.#block!;
+    if (this.isAgain(res)) {
+      this.#ask(block);
+      return;
+    }
+    const error = this.settle(res);
     if (error !== undefined) this.fail(error);
     else this.resolve(this.#decode(block.words));
     this.loop.blocks.release(block);

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { assert } from '../ring/assert.js';
-import { EAGAIN, ECANCELED } from '../ring/errno.js';
+import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SO_LINGER, SOL_SOCKET } from '../ring/socket-abi.js';
@@ -36,7 +36,8 @@ class CloseOperation extends PromiseOperation<void> {
       // A loop that has given up waiting leaves it to the kernel: the number may be another's by the time it is free.
       res = this.loop.closed ? 0 : closeWithoutWaiting(this.#fd, this.#waits);
     }
-    if (res < 0) this.reject(systemError(res, 'close'));
+    // Interrupted, it has closed the descriptor all the same.
+    if (res < 0 && res !== EINTR) this.reject(systemError(res, 'close'));
     else this.resolve();
     this.giveBack();
   }

@@ -8,7 +8,7 @@
  */
 
 import { isMainThread } from 'node:worker_threads';
-import { EIO } from './errno.js';
+import { EINTR, EIO } from './errno.js';
 import type { Libc } from './libc.js';
 import { NR_IO_URING_ENTER, NR_IO_URING_SETUP } from './syscall-numbers.js';
 
@@ -149,7 +149,10 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
     },
     close(fd) {
       if (fd >= first) remove(env, closeHook, copy + fd);
-      return close(fd) === -1 ? -errno() : 0;
+      if (close(fd) !== -1) return 0;
+      const failed = -errno();
+      // It is closed all the same. close(2)
+      return failed === EINTR ? 0 : failed;
     },
     closeInPool(fd, done) {
       if (fd >= first) remove(env, closeHook, copy + fd);

@@ -1,9 +1,8 @@
 /** Operations on time and on other operations. */
 import * as abi from '../ring/abi.js';
-import { EALREADY, EBADF, ECANCELED, EINVAL, ENOENT, ETIME } from '../ring/errno.js';
+import { EALREADY, EBADF, ECANCELED, EINTR, EINVAL, ENOENT, ETIME } from '../ring/errno.js';
 import { libc } from '../ring/libc.js';
 import { type Entry, HANDED, RUNNING, TIMED } from './entry.js';
-import { finish } from './files.js';
 import type { SoftRing } from './soft-ring.js';
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME } from './timeouts.js';
 
@@ -137,6 +136,11 @@ function cancelOne(ring: SoftRing, target: Entry): number {
 
 // --- Closing --------------------------------------------------------------------------------------
 
+/** Interrupted, a thread has closed the descriptor all the same. close(2) */
+function finishClose(ring: SoftRing, entry: Entry, res: number): void {
+  ring.settle(entry, res === EINTR ? 0 : res);
+}
+
 /** Closes a descriptor, or with a number in `file` a registered file. */
 export function close(ring: SoftRing, entry: Entry): void {
   let { fd } = entry;
@@ -159,6 +163,6 @@ export function close(ring: SoftRing, entry: Entry): void {
     other = next;
   }
   ring.readiness.forget(fd);
-  if (ring.files.closesSlowly(entry, fd)) ring.pool.closeFile(entry, finish, fd);
+  if (ring.files.closesSlowly(entry, fd)) ring.pool.closeFile(entry, finishClose, fd);
   else ring.complete(entry, libc().close(fd));
 }

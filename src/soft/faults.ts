@@ -6,6 +6,7 @@ import { threadId } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
 import { argValueError } from '../ring/errors.js';
+import { libc } from '../ring/libc.js';
 import type { Completions } from './completions.js';
 import { type Entry, HANDED, PARKED, RUNNING } from './entry.js';
 import { FaultyCalls, LateCompletions } from './faulty-parts.js';
@@ -32,6 +33,17 @@ const INTERRUPTED: ReadonlySet<number> = new Set([
   abi.OP_FSYNC,
   abi.OP_FTRUNCATE,
   abi.OP_FALLOCATE,
+  abi.OP_FADVISE,
+  abi.OP_STATX,
+  abi.OP_RENAMEAT,
+  abi.OP_LINKAT,
+  abi.OP_SYMLINKAT,
+  abi.OP_UNLINKAT,
+  abi.OP_MKDIRAT,
+  abi.OP_GETXATTR,
+  abi.OP_SETXATTR,
+  abi.OP_FGETXATTR,
+  abi.OP_FSETXATTR,
 ]);
 /** Operations that begin when they should. */
 const PROMPT: ReadonlySet<number> = new Set([abi.OP_TIMEOUT, abi.OP_ASYNC_CANCEL]);
@@ -99,7 +111,11 @@ export class Faults {
     const picks = (op === abi.OP_RECV || op === abi.OP_RECVMSG) && (ioprio & abi.RECV_MULTISHOT) !== 0;
     if (INTERRUPTED.has(op) && this.#happens()) ring.complete(entry, EINTR);
     else if (picks && this.#happens()) ring.complete(entry, ENOBUFS);
-    else {
+    else if (op === abi.OP_CLOSE && entry.file === 0 && this.#happens()) {
+      // The descriptor is closed all the same.
+      ring.readiness.forget(entry.fd);
+      ring.complete(entry, libc().close(entry.fd) || EINTR);
+    } else {
       const moves = op === abi.OP_READ || op === abi.OP_WRITE;
       if (moves && (flags & WHOLE) === 0 && len > 1 && this.#happens() && mayBeCut(ring, entry.fd)) {
         entry.len = Math.ceil(this.#random() * len);
