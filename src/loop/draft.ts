@@ -42,9 +42,12 @@ export function startDraft(operation: Operation, draft: Sqe): void {
 function check(loop: Loop, draft: Sqe): void {
   const group = groupOf(draft);
   if (group >= 0 && loop.ownsGroup(group)) {
-    throw new UasyncError('ERR_RESERVED_GROUP', `Buffer group ${group} is the runtime's own`);
+    throw new UasyncError('ERR_RESERVED_GROUP', `Buffer group ${group} is reserved for the runtime`);
   }
   if (namesFiles(draft)) {
-    throw new UasyncError('ERR_RESERVED_FILES', 'Registered files are for a Ring of your own');
+    throw new UasyncError(
+      'ERR_RESERVED_FILES',
+      'The registered files of a loop are reserved for the runtime: use a Ring of your own',
+    );
   }
 }

@@ -140,7 +140,10 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
       if (this.#signal?.aborted) return new AbortError(this.#signal);
       if (this.loop.closing) return closedError('The loop');
       if (this.#full) {
-        return new UasyncError('ERR_QUEUE_FULL', `${this.#highWaterMark} completions waited to be taken`);
+        return new UasyncError(
+          'ERR_QUEUE_FULL',
+          `The iteration fell behind: ${this.#highWaterMark} completions wait to be taken`,
+        );
       }
     }
     return failureOf(res, this.syscall);

@@ -13,5 +13,8 @@ export function makeRoom(queues: Queues, count: number, reap: () => void): void 
     reap();
     if (queues.sqSpaceLeft >= count) return;
   }
-  throw new UasyncError('ERR_QUEUE_FULL', 'The kernel takes no more submissions');
+  throw new UasyncError(
+    'ERR_QUEUE_FULL',
+    'The submission queue is full, and the kernel accepts no more entries',
+  );
 }

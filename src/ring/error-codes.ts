@@ -117,7 +117,7 @@ export interface ErrorCodes {
    */
   ERR_INVALID_ARG_TYPE: 'TypeError';
   /**
-   * An argument has a value that makes no sense; or an option is not known.
+   * An argument has a value that is not allowed, or an option is unknown.
    * @cure The message says what is allowed, and which option may have been meant.
    */
   ERR_INVALID_ARG_VALUE: 'TypeError';
