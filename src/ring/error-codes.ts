@@ -186,6 +186,11 @@ export interface ErrorCodes {
    * @cure Return one from every branch of it.
    */
   ERR_INVALID_RETURN_VALUE: 'TypeError';
+  /**
+   * A server of Node's was started a second time.
+   * @cure Close it first, or make another one.
+   */
+  ERR_SERVER_ALREADY_LISTEN: 'Error';
 }
 
 /** The codes of errors that this package makes itself: docs/errors.md says what each means. Others are errno names. */
