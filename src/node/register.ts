@@ -15,7 +15,7 @@ export type { RegisterOptions } from './settings.js';
 
 /**
  * Puts Node's modules on the loop, or takes them off again for what is made from now on. Importing this module has done
- * that already, as `UASYNC_REGISTER` says: `off`, or some of `net`, `servers`, `clients`, `dgram`, `fs`, with commas between them.
+ * that already, as `UASYNC_REGISTER` says: `off`, `all`, or some of `net`, `servers`, `clients`, `dgram`, `fs`, with commas between them.
  * Where the loop cannot run, and with `--permission`, nothing changes.
  * @returns what is on the loop from now on.
  * @throws TypeError for unknown options.

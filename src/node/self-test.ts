@@ -11,7 +11,11 @@ import { ownerSymbol } from './stream-handle.js';
 
 /** Why `net` cannot be put on the loop here; null if it can. */
 export function faultOfNet(): string | null {
-  return missing() ?? probe();
+  try {
+    return missing() ?? probe();
+  } catch (error) {
+    return `it fails: ${(error as Error).message}`;
+  }
 }
 
 function missing(): string | null {

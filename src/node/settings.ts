@@ -3,9 +3,9 @@ import { checkOptions, optionNames } from '../ring/options.js';
 
 /** What `register` puts on the loop. What is not named is left as it is. */
 export interface RegisterOptions {
-  /** Servers of `node:net`, and so of `node:http`: default true. Those of `node:tls` stay Node's. */
+  /** Servers of `node:net`, and so of `node:http`: default false. Those of `node:tls` stay Node's. */
   servers?: boolean | undefined;
-  /** Clients of `node:net`, and so of `node:http`: default true. Those of `node:tls` stay Node's. */
+  /** Clients of `node:net`, and so of `node:http`: default false. Those of `node:tls` stay Node's. */
   clients?: boolean | undefined;
   /** Sockets of `node:dgram`: default false. Those of the workers of a cluster stay Node's. */
   dgram?: boolean | undefined;
@@ -25,6 +25,7 @@ export const settings = { servers: false, clients: false, dgram: false, fs: fals
 
 /** What each word of the environment variable stands for. */
 const WORDS: Record<string, RegisterOptions> = {
+  all: { servers: true, clients: true, dgram: true, fs: true },
   net: { servers: true, clients: true },
   servers: { servers: true },
   clients: { clients: true },
@@ -33,7 +34,7 @@ const WORDS: Record<string, RegisterOptions> = {
 };
 
 /** By default: what is measured to win. */
-export const DEFAULTS: RegisterOptions = { servers: true, clients: true, dgram: false, fs: true };
+export const DEFAULTS: RegisterOptions = { servers: false, clients: false, dgram: false, fs: true };
 
 /** What UASYNC_REGISTER says, undefined words and all; null is 'off'. */
 export function fromEnvironment(value: string | undefined): RegisterOptions | null {

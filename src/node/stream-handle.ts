@@ -207,8 +207,11 @@ export abstract class StreamHandle implements Subject, Twinned {
     return made;
   }
 
-  /** Sends bytes for code that is not Node's: `onDone` is called with 0 or a negative errno, in the handle's context. */
-  writeThrough(bytes: Uint8Array, onDone: (status: number) => void): void {
+  /**
+   * Sends bytes for code that is not Node's: `onDone` is called later with 0 or a negative errno, in the handle's
+   * context. Returns whether they were copied, so that this does not wait for the peer.
+   */
+  writeThrough(bytes: Uint8Array, onDone: (status: number) => void): boolean {
     const { sender } = this;
     const room = this.#room(bytes.length);
     const request: Request = { oncomplete: status => onDone(status as number) };
@@ -217,9 +220,12 @@ export abstract class StreamHandle implements Subject, Twinned {
       room.set(bytes, sender.at);
       sender.filled(bytes.length);
       done.settle(0);
-    } else if (this.fd < 0) done.settle(EBADF);
+      return true;
+    }
+    if (this.fd < 0) done.settle(EBADF);
     else if (sender.error !== 0) done.settle(sender.error);
     else sender.later(bytes, done);
+    return false;
   }
 
   get bytesWritten(): number {

@@ -65,8 +65,14 @@ function streamOver(handle: StreamHandle, socket: PrivateTlsSocket): NativeStrea
     closed = true;
     handle.close(callback);
   };
+  const close = closeOnceWritten(handle);
   stream.onwrite = (request, chunks) => {
-    handle.writeThrough(Buffer.concat(chunks), status => stream.finishWrite(request, status));
+    const copied = handle.writeThrough(Buffer.concat(chunks), status => {
+      // TLS goes on with what it has encrypted meanwhile.
+      stream.finishWrite(request, status);
+      if (copied) close.written();
+    });
+    if (copied) close.writing();
     return 0;
   };
   stream.onshutdown = request => {
@@ -86,6 +92,27 @@ function streamOver(handle: StreamHandle, socket: PrivateTlsSocket): NativeStrea
     return undefined;
   };
   return stream;
+}
+
+/**
+ * Has a handle closed once it has the bytes that TLS has encrypted for it. TLS gives them piece by piece, each when the
+ * one before is done, and a native handle is done with most at once. What waits for the peer is not waited for.
+ */
+function closeOnceWritten(handle: StreamHandle): { writing(): void; written(): void } {
+  const { close } = handle;
+  let pending = 0;
+  let closing: (() => void) | null = null;
+  handle.close = callback => {
+    if (closing !== null) return;
+    closing = () => close.call(handle, callback);
+    if (pending === 0) closing();
+  };
+  return {
+    writing: () => void pending++,
+    written: () => {
+      if (--pending === 0) closing?.();
+    },
+  };
 }
 
 function nothing(): void {}

@@ -35,7 +35,8 @@ t.test('http and net are on the loop', async t => {
   t.equal(stderr, '');
 });
 
-t.test('UASYNC_REGISTER switches it off, or parts of it', async t => {
+t.test('UASYNC_REGISTER switches it off, or parts of it; by default only files are on the loop', async t => {
+  t.equal((await run(ECHO, { env: { UASYNC_REGISTER: '' } })).stdout, 'TCP TCP\n');
   t.equal((await run(ECHO, { env: { UASYNC_REGISTER: 'off' } })).stdout, 'TCP TCP\n');
   t.equal((await run(ECHO, { env: { UASYNC_REGISTER: 'clients' } })).stdout, 'TCP TCP\n');
   t.equal((await run(ECHO, { env: { UASYNC_REGISTER: 'servers' } })).stdout, 'TcpHandle TcpHandle\n');
@@ -63,7 +64,7 @@ t.test('register() by the program', async t => {
   );
   t.equal(
     stdout,
-    '{"servers":false,"clients":true,"dgram":false,"fs":true}\nERR_INVALID_ARG_VALUE\nERR_INVALID_ARG_TYPE\nTCP TcpHandle\n',
+    '{"servers":false,"clients":true,"dgram":true,"fs":true}\nERR_INVALID_ARG_VALUE\nERR_INVALID_ARG_TYPE\nTCP TcpHandle\n',
   );
 });
 
@@ -274,6 +275,36 @@ t.test('TLS over a socket on the loop', async t => {
     });
   `);
   t.same(stdout.trim().split('\n').sort(), ['TcpHandle 300000 true 127.0.0.1', 'over https']);
+});
+
+t.test('TLS over a socket on the loop: what was written is sent before destroy()', async t => {
+  const keys = join(folder, 'keys');
+  const { stdout } = await run(`
+    import { once } from 'node:events';
+    import { readFileSync } from 'node:fs';
+    import net from 'node:net';
+    import tls from 'node:tls';
+    const key = readFileSync('${keys}/key.pem');
+    const cert = readFileSync('${keys}/cert.pem');
+    for (const size of [100, 40_000]) {
+      const server = net.createServer(raw => {
+        const secure = new tls.TLSSocket(raw, { isServer: true, key, cert });
+        let length = 0;
+        secure.on('error', () => {});
+        secure.on('data', data => { length += data.length; });
+        secure.on('close', () => { console.log(length); server.close(); });
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const raw = net.connect(server.address().port, '127.0.0.1');
+      await once(raw, 'connect');
+      const secure = tls.connect({ socket: raw, ca: cert, servername: 'localhost' });
+      await once(secure, 'secureConnect');
+      secure.write(Buffer.alloc(size));
+      secure.destroy();
+      await once(server, 'close');
+    }
+  `);
+  t.equal(stdout, '100\n40000\n');
 });
 
 t.test('a cluster shares its port', async t => {

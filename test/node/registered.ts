@@ -1,4 +1,4 @@
-/** Programs that know nothing of uasync, run with `uasync/register`. */
+/** Programs that know nothing of uasync, run with `uasync/register`: by default with all of it. */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ export function registered(
     const { NODE_OPTIONS, ...others } = process.env;
     return promisify(execFile)(process.execPath, [...args, '--import', 'uasync/register', file], {
       cwd: ROOT,
-      env: { ...others, UASYNC_REGISTER: '', ...env },
+      env: { ...others, UASYNC_REGISTER: 'all', ...env },
       timeout: 100_000,
     });
   };
