@@ -123,7 +123,7 @@ setTimeout(() => setInterval(end, 50).unref(), 950).unref();
 }
 
 async function isCommand(test: Test, line: string): Promise<void> {
-  if (ELSEWHERE.test(line)) return;
+  if (ELSEWHERE.test(line.replace(/^[A-Z_]+=\S+ /, ''))) return;
   const [command, ...args] = line.split(' ');
   if (command === 'openssl') {
     if (hasOpenssl) await output(command, args, process.env, folder);
