@@ -32,6 +32,8 @@ const LATE = new UasyncError(
   'The peer takes nothing of its answer, or sends nothing of its body',
 );
 
+const GONE = new UasyncError('ECONNRESET', 'The peer has ended its side, or has gone');
+
 const NOTHING = (): void => {};
 
 /** One peer: its requests are parsed, served and answered one after the other. */
@@ -65,7 +67,10 @@ export class HttpConnection
   #moved = 0;
   #movedAt = 0;
   #last = false;
+  /** Whether the peer has ended its side, and all that it has sent has been received; whether it has ended at all. */
   #ended = false;
+  #hasEnded = false;
+  #watched = false;
   #closed = false;
   #cut = false;
   #upgraded = false;
@@ -264,6 +269,7 @@ export class HttpConnection
     const body = this.#arrival.body;
     const waits =
       this.#ended ||
+      this.#hasEnded ||
       (body !== null && (body.awaited || this.#answering?.done === true)) ||
       this.transport.bufferedAmount > 0;
     const { moved } = this.transport;
@@ -292,10 +298,21 @@ export class HttpConnection
       return;
     }
     if (this.#arrival.body !== null) this.#arrival.break(400, 'incomplete');
-    const gone = new UasyncError('ECONNRESET', 'The peer has ended its side');
-    this.#abort?.abort(gone);
+    this.#abort?.abort(GONE);
     // It may take its answer still, or be gone: then what is sent finds out.
-    this.transport.connection.whenClosed().then(() => this.cut(gone), NOTHING);
+    this.watch();
+  }
+
+  /** From now on it is noticed that the peer goes, though nothing is received. */
+  watch(): void {
+    if (this.#watched || this.#closed || this.#upgraded) return;
+    this.#watched = true;
+    const { connection } = this.transport;
+    connection.whenEnded().then(() => {
+      this.#hasEnded = true;
+      this.#abort?.abort(GONE);
+    }, NOTHING);
+    connection.whenClosed().then(() => this.onFailure(GONE), NOTHING);
   }
 
   onFailure(error: Error): void {
@@ -361,7 +378,7 @@ export class HttpConnection
     const isGivenUp = request === this.#givenUp;
     if (request !== this.#request && !isGivenUp) return new AbortController().signal;
     this.#abort ??= new AbortController();
-    if (isGivenUp || this.#ended) this.#abort.abort();
+    if (isGivenUp || this.#ended || this.#hasEnded) this.#abort.abort();
     return this.#abort.signal;
   }
 

@@ -6,7 +6,7 @@ const GATHER_MAX = 64 * 1024;
 /** Up to this size bytes are copied, to leave together with the head before them. */
 const JOIN_MAX = 64 * 1024;
 /** While the peer has not taken this many bytes its next answer waits. */
-const HIGH_WATER = 256 * 1024;
+const HIGH_WATER = 64 * 1024;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const BEYOND_ASCII = /[^\x00-\x7f]/;

@@ -51,7 +51,10 @@ export class PlainTransport implements Transport, Sink {
   // --- As a sink ----------------------------------------------------------------------------------
 
   take(length: number, flags: number): boolean {
-    if (length > INPUT_SIZE || !this.#owner.takes) return false;
+    if (length > INPUT_SIZE || !this.#owner.takes) {
+      this.#owner.watch();
+      return false;
+    }
     this.#buffers.takeInto(input(), 0, length, flags);
     this.#owner.parse(length);
     return true;

@@ -103,7 +103,10 @@ export class TlsTransport implements Transport {
       input().set(waiting.subarray(0, length));
       this.#owner.parse(length);
     }
-    if (this.#waiting !== null) this.#socket.pause();
+    if (this.#waiting !== null) {
+      this.#socket.pause();
+      this.#owner.watch();
+    }
     else {
       if (this.#socket.isPaused()) this.#socket.resume();
       if (this.#ended) this.#owner.onEnd();

@@ -14,6 +14,8 @@ export interface TransportOwner {
   parse(length: number): void;
   /** The peer has ended its side. */
   onEnd(): void;
+  /** What comes is not taken, and the end may not be seen. */
+  watch(): void;
   /** The connection has failed. */
   onFailure(error: Error): void;
 }

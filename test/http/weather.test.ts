@@ -45,6 +45,39 @@ t.test('requestTimeout and idleTimeout: of a body that does not come', async t =
   }
 });
 
+t.test('requestTimeout: of a body that comes byte by byte', async t => {
+  const server = await served(t, async request => new Response(await request.text()), {
+    requestTimeout: 60,
+    onError: () => undefined,
+  });
+  const peer = await Peer.connect(server);
+  peer.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
+  const trickle = setInterval(() => peer.send('x'), 5);
+  const [answer] = answersIn(await peer.whole());
+  clearInterval(trickle);
+  peer.close();
+  t.equal(answer!.status, 408);
+});
+
+t.test('a peer that resets is noticed though its body is not read', async t => {
+  let aborted = false;
+  const server = await served(t, request => {
+    request.signal.addEventListener('abort', () => {
+      aborted = true;
+    });
+    return new Promise<Response>(() => {});
+  });
+  const peer = await Peer.connect(server);
+  const large = 1 << 20;
+  peer.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${large}\r\n\r\n${'x'.repeat(large)}`);
+  await until(() => server.stats().active === 1);
+  await delay(50);
+  peer.socket.resetAndDestroy();
+  await until(() => server.stats().connections === 0);
+  await until(() => aborted);
+  t.equal(server.stats().cut, 1);
+});
+
 t.test('a body that the peer ends its side within is refused', async t => {
   const errors: unknown[] = [];
   const server = await served(t, async request => new Response(await request.text()), {
