@@ -106,8 +106,7 @@ export class TlsTransport implements Transport {
     if (this.#waiting !== null) {
       this.#socket.pause();
       this.#owner.watch();
-    }
-    else {
+    } else {
       if (this.#socket.isPaused()) this.#socket.resume();
       if (this.#ended) this.#owner.onEnd();
     }
