@@ -8,6 +8,7 @@ import { type BodySource, IncomingBody } from './incoming-body.js';
 import { requestRefused } from './observe.js';
 import type { Handler, HttpOptions } from './options.js';
 import { Outlet } from './outlet.js';
+import { HEAD, IDLE, type Phase, Progress, SERVING } from './phase.js';
 import { HttpRequest, type RequestOwner } from './request.js';
 import { type InfoSource, RequestInfo } from './request-info.js';
 import { refusal } from './response-head.js';
@@ -21,11 +22,6 @@ const SKIP_MAX = 256 * 1024;
 
 /** After this many pipelined requests Node's event loop goes round. */
 const BURST_MAX = 64;
-
-/** What a connection waits for, and since when. */
-export const IDLE = 0;
-export const HEAD = 1;
-export const SERVING = 2;
 
 const LATE = new UasyncError(
   'ETIMEDOUT',
@@ -59,13 +55,11 @@ export class HttpConnection
   #count = 0;
   /** Requests that were answered since others had their turn. */
   #burst = 0;
-  phase: typeof IDLE | typeof HEAD | typeof SERVING = HEAD;
+  phase: Phase = HEAD;
   /** When the phase began, and when the request did, by the server's clock. */
   since: number;
   begun = 0;
-  /** Bytes moved, and when that was seen last. */
-  #moved = 0;
-  #movedAt = 0;
+  readonly #progress = new Progress();
   #last = false;
   /** Whether the peer has ended its side, and all that it has sent has been received; whether it has ended at all. */
   #ended = false;
@@ -143,7 +137,7 @@ export class HttpConnection
     this.#refuse(status, code);
   }
 
-  #enter(phase: typeof this.phase): void {
+  #enter(phase: Phase): void {
     this.phase = phase;
     this.since = this.server.time;
   }
@@ -272,12 +266,7 @@ export class HttpConnection
       this.#hasEnded ||
       (body !== null && (body.awaited || this.#answering?.done === true)) ||
       this.transport.bufferedAmount > 0;
-    const { moved } = this.transport;
-    if (!waits || moved !== this.#moved) {
-      this.#moved = moved;
-      this.#movedAt = time;
-    }
-    return waits && time - this.#movedAt >= limit;
+    return this.#progress.isStuck(waits, this.transport.moved, time, limit);
   }
 
   /** Whether bytes of the request's body are to come. */

@@ -8,8 +8,9 @@ import { UasyncError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { authorityOf } from './authority.js';
-import { HEAD, type HttpConnection, IDLE } from './connection.js';
+import type { HttpConnection } from './connection.js';
 import type { Handler, HttpOptions, Limits } from './options.js';
+import { HEAD, IDLE } from './phase.js';
 import { type HttpStopOptions, stopWithin, TIMER_MAX } from './stopping.js';
 
 /** Counters of a server. */
