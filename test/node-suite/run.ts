@@ -74,7 +74,10 @@ function run(file: string, registered: boolean, id: number): Promise<Outcome> {
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_TEST_DIR: scratch, TEST_THREAD_ID: String(id) };
   delete env.NODE_OPTIONS;
   // Not --import: with that Node loads a program later, and messages of its parent may come too early.
-  if (registered) env.NODE_OPTIONS = `--require=${REGISTER}`;
+  if (registered) {
+    env.NODE_OPTIONS = `--require=${REGISTER}`;
+    env.UASYNC_REGISTER = 'all';
+  }
   return new Promise(resolve => {
     const child = spawn(values.node, [...flags, file], {
       env,

@@ -150,6 +150,51 @@ t.test('close() waits for calls that are pending, and no descriptor stays open',
   t.equal(stdout, 'standard output opens a descriptor\n1048576 0\n0\n0\n');
 });
 
+t.test('workers that are terminated leave no descriptors of handles or datagram sockets', async t => {
+  const worker = `
+    const { parentPort } = require('node:worker_threads');
+    const dgram = require('node:dgram');
+    const { open } = require('node:fs/promises');
+    const path = '${folder}/terminated';
+    (async () => {
+      const kept = [await open(path), await open(path)];
+      const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1', () => {
+        socket.send('on its way', socket.address().port, '127.0.0.1');
+        parentPort.postMessage('ready');
+        kept.pop().close();
+      });
+      for (;;) {
+        const handle = await open(path);
+        await handle.readFile();
+        await handle.close();
+      }
+    })();`;
+  const { stdout } = await run(
+    `
+    const { readdirSync, writeFileSync } = require('node:fs');
+    const { Worker } = require('node:worker_threads');
+    const fds = () => readdirSync('/proc/self/fd').length;
+    console.log('standard output opens a descriptor');
+    writeFileSync('${folder}/terminated', 'text');
+    const one = async () => {
+      const worker = new Worker(${JSON.stringify(worker)}, { eval: true });
+      await new Promise(resolve => worker.once('message', resolve));
+      await worker.terminate();
+    };
+    (async () => {
+      await one();
+      const before = fds();
+      for (let i = 0; i < 5; i++) await one();
+      while (fds() > before) await new Promise(resolve => setTimeout(resolve, 5));
+      console.log('none');
+    })();
+  `,
+    // The worker is made from a string: what is imported comes too late for it.
+    { kind: 'cjs', args: ['--require', `${ROOT}dist/bundle/register.js`] },
+  );
+  t.equal(stdout, 'standard output opens a descriptor\nnone\n');
+});
+
 t.test('a signal that is aborted in the same turn rejects, also what would be done at once', async t => {
   const { stdout } = await run(`
     import { open, readFile, writeFile } from 'node:fs/promises';
