@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ROOT } from '../programs.js';
+import { PLAIN_NODE, ROOT } from '../programs.js';
 
 /** How a program is run. */
 export interface RunOptions {
@@ -20,10 +20,10 @@ export function registered(
   return (program, { env = {}, args = [], kind = 'mjs' } = {}) => {
     const file = join(folder, `program-${programs++}.${kind}`);
     writeFileSync(file, program);
-    const { NODE_OPTIONS, ...others } = process.env;
-    return promisify(execFile)(process.execPath, [...args, '--import', 'uasync/register', file], {
+    const [command, ...node] = PLAIN_NODE;
+    return promisify(execFile)(command, [...node, ...args, '--import', 'uasync/register', file], {
       cwd: ROOT,
-      env: { ...others, UASYNC_REGISTER: 'all', ...env },
+      env: { ...process.env, UASYNC_REGISTER: 'all', ...env },
       timeout: 100_000,
     });
   };
