@@ -213,10 +213,10 @@ export class HttpConnection
     if (this.#closed || this.#request !== null) return;
     this.#enter(IDLE);
     this.#arrival.goOn();
-    if (this.#request !== null) return;
+    if (this.#ended) this.#endInput();
+    if (this.#request !== null || this.#closed) return;
     this.outlet.flush();
     this.transport.resume();
-    if (this.#ended && this.#request === null) this.#finish();
   };
 
   // --- The body -----------------------------------------------------------------------------------
@@ -231,6 +231,7 @@ export class HttpConnection
   onRoom(): void {
     if (this.#closed) return;
     this.#arrival.goOn();
+    if (this.#ended) this.#endInput();
     this.transport.resume();
   }
 
@@ -277,19 +278,20 @@ export class HttpConnection
   onEnd(): void {
     this.#ended = true;
     if (this.#closed || this.#upgraded) return;
-    if (this.#request === null) {
-      if (!this.#arrival.underWay) this.#finish();
-      else this.#refuse(400, 'HPE_INVALID_EOF_STATE');
-      return;
-    }
-    if (this.#answering?.done) {
-      this.#finish();
-      return;
-    }
-    if (this.#arrival.body !== null) this.#arrival.break(400, 'incomplete');
+    this.#endInput();
     this.#abort?.abort(GONE);
     // It may take its answer still, or be gone: then what is sent finds out.
-    this.watch();
+    if (this.#request !== null) this.watch();
+  }
+
+  /** All that the peer has sent has been received: what is incomplete, once that has been parsed, will never be. */
+  #endInput(): void {
+    if (this.#arrival.hasRest) return;
+    if (this.#request === null) {
+      if (this.#arrival.underWay) this.#refuse(400, 'HPE_INVALID_EOF_STATE');
+      else this.#finish();
+    } else if (this.#answering?.done) this.#finish();
+    else if (this.#arrival.body !== null) this.#arrival.break(400, 'incomplete');
   }
 
   /** From now on it is noticed that the peer goes, though nothing is received. */
