@@ -28,6 +28,8 @@ export function pollAdd(ring: SoftRing, entry: Entry): void {
   }
   const isNew = entry.place === RUNNING;
   const result = ring.waitForEvents(entry, wanted);
+  // A listener that other threads have too.
+  if (multishot) ring.readiness.share(entry.fd);
   if (result === EPERM) ring.complete(entry, found & wanted);
   else if (result < 0) ring.complete(entry, result);
   else if ((found & wanted) !== 0 && tells(entry, found & wanted, isNew, result)) {

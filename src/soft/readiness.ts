@@ -232,13 +232,11 @@ export class Readiness {
     const all = watch.events | events | EPOLLET;
     if (all === watch.events && !watch.idle) return 0;
     let failed = ENOENT;
-    if (watch.events !== 0) {
-      failed = this.#control(EPOLL_CTL_MOD, watch, all);
-      // Closed by other code since.
-      if (failed === ENOENT) watch.kind = 0;
-    }
+    if (watch.events !== 0) failed = this.#control(EPOLL_CTL_MOD, watch, all);
     if (failed === ENOENT) {
       this.#reset(watch);
+      // Perhaps other code has closed it since, and the number means something else.
+      watch.kind = 0;
       failed = this.#control(EPOLL_CTL_ADD, watch, events | EPOLLET);
       if (failed === EEXIST) failed = this.#control(EPOLL_CTL_MOD, watch, events | EPOLLET);
       if (failed === 0) watch.events = events | EPOLLET;

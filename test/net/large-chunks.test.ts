@@ -147,6 +147,62 @@ t.test('memory that was taken away is not received into', async t => {
   t.ok(data.equals(await readAll(conn)));
 });
 
+t.test('small chunks, too: the next of another connection has memory of its own', async t => {
+  const [socket, conn] = await peers(t);
+  const [other, reader] = await peers(t);
+  socket.write('chunk');
+  const chunk = (await conn.read())!;
+  const stream = new ReadableStream({ type: 'bytes', start: controller => take(controller, chunk) });
+  other.write('of another');
+  t.equal(String(await reader.read()), 'of another');
+  await stream.cancel();
+});
+
+/** Before Node 24 a byte stream takes the memory of what it is given. */
+function take(controller: ReadableByteStreamController, chunk: Buffer): void {
+  try {
+    controller.enqueue(chunk as Uint8Array<ArrayBuffer>);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
+t.test('a read of another kind comes first, and the last has given up', async t => {
+  const asks: Record<string, (conn: Connection) => Promise<unknown>> = {
+    readExactly: conn => conn.readExactly(500_000),
+    readUntil: conn => conn.readUntil('\n', { max: 600_000 }),
+    peek: conn => conn.peek(100_000),
+  };
+  for (const [name, ask] of Object.entries(asks)) {
+    const [socket, conn] = await largePeers(t);
+    const first = ask(conn);
+    await t.rejects(conn.read({ timeout: 1 }), { code: 'ETIMEDOUT' });
+    const data = pattern(600_000).fill(10, 550_000, 550_001);
+    for (let at = 0; at < 550_000; at++) if (data[at] === 10) data[at] = 11;
+    socket.write(data);
+    t.ok(((await first) as Buffer).length >= 100_000, name);
+  }
+});
+
+t.test('a pipe into a connection that reads large chunks ends when that is reset', async t => {
+  const [socket, conn] = await largePeers(t);
+  const [, from] = await peers(t);
+  const piped = t.rejects(from.pipeTo(conn), { code: /EPIPE|ECONNRESET/ });
+  // It reads on, and then waits no more.
+  await receiveMany(socket, conn, 200 * KB);
+  socket.resetAndDestroy();
+  await piped;
+});
+
+t.test('the same, where they become large while it is piped', async t => {
+  const [socket, conn] = await peers(t);
+  const [, from] = await peers(t);
+  const piped = t.rejects(from.pipeTo(conn), { code: /EPIPE|ECONNRESET/ });
+  await receiveMany(socket, conn, 200 * KB);
+  socket.resetAndDestroy();
+  await piped;
+});
+
 t.test('reads of all kinds, in any order', async t => {
   const random = seededRandom(t);
   const below = (n: number): number => Math.floor(random() * n);

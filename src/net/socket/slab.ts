@@ -75,11 +75,16 @@ class Slab {
 
   /** As `copy`; where in `buffer` it is. */
   copyTo(source: Memory, start: number, length: number): number {
-    if (this.#used + length > this.#size) this.#renew();
+    if (this.#used + length > this.#size || this.#taken) this.#renew();
     const used = this.#used;
     copyBytes(source, start, this.#memory, used, length);
     this.#used = used + length;
     return used;
+  }
+
+  /** Whether a user has taken the memory away: before Node 24, byte streams and `ArrayBuffer.prototype.transfer` do. */
+  get #taken(): boolean {
+    return this.#memory.bytes.length === 0;
   }
 
   #renew(): void {
@@ -94,8 +99,7 @@ class Slab {
 
   /** Makes room for `least` bytes, which the kernel is to write at `freeAddress`; how many there is room for. */
   makeRoom(least: number): number {
-    // `ArrayBuffer.prototype.transfer` may have taken the memory away, and freed it since.
-    if (this.#used + least > this.#size || this.#memory.bytes.length === 0) this.#renew();
+    if (this.#used + least > this.#size || this.#taken) this.#renew();
     if (this.#address === 0) this.#address = addressOf(this.#memory.bytes);
     return this.#size - this.#used;
   }
@@ -121,6 +125,7 @@ class Slab {
   canExtend(last: Buffer, length: number): boolean {
     return (
       last.buffer === this.#memory.bytes.buffer &&
+      !this.#taken &&
       last.byteOffset + last.length === this.#used &&
       this.#used + length <= this.#size
     );

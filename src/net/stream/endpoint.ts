@@ -175,10 +175,10 @@ export class Endpoint implements ReceiverOwner, Remains {
     if (this.fd >= 0 && !this.loop.closing) this.#watchNow();
   }
 
-  /** A pipe begins that leads here: does a read tell if the peer goes? Perhaps one that begins in this turn. */
+  /** A pipe leads here: does a receive tell if the peer goes? Perhaps one that begins in this turn. */
   watchWhilePiped(): void {
     queueMicrotask(() => {
-      if (this.sender.piped && this.receiver.slot < 0 && !this.closed) this.watchPeer();
+      if (this.sender.piped && !this.receiver.armed && !this.closed) this.watchPeer();
     });
   }
 
@@ -207,13 +207,14 @@ export class Endpoint implements ReceiverOwner, Remains {
 
   /** Resolves when the connection is over. */
   async over(options: WaitOptions | undefined): Promise<void> {
-    if (this.fd >= 0 && !this.loop.closing && !this.receiver.failed) await this.#watchNow().over(options);
+    if (this.fd >= 0 && !this.loop.closing && this.receiver.error === null)
+      await this.#watchNow().over(options);
   }
 
   /** Aborted when it is. */
   get signal(): AbortSignal {
     if (this.#watch !== null) return this.#watch.signal;
-    if (this.fd >= 0 && !this.loop.closing && !this.receiver.failed) return this.#watchNow().signal;
+    if (this.fd >= 0 && !this.loop.closing && this.receiver.error === null) return this.#watchNow().signal;
     this.#finished ??= AbortSignal.abort(this.receiver.error ?? closedError('The connection'));
     return this.#finished;
   }
@@ -221,7 +222,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   /** Nothing is left to do with the socket once both sides have ended, or it has failed. */
   #endItself(): void {
     if (this.#closing !== null) return;
-    if (!this.receiver.failed && !(this.#ended && this.#peerEnded)) return;
+    if (this.receiver.error === null && !(this.#ended && this.#peerEnded)) return;
     this.#endedItself = true;
     this.#closing = this.drain().then(() => this.#release());
   }
@@ -327,7 +328,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     const atOnce = drop || this.linger === 0 || unconnected || sender.error !== null;
     const over = receiver.finished || (atOnce && receiver.slot < 0);
     // As most connections end: the peer has, and all is sent; or the connection has failed.
-    if (sender.idle && over && (sender.error === null || receiver.failed)) {
+    if (sender.idle && over && (sender.error === null || receiver.error !== null)) {
       receiver.stop(NOTHING);
       return this.#release();
     }

@@ -78,7 +78,7 @@ export class LingeringClose implements Discard {
     this.#lingerMs = linger === null ? LINGER_MS : linger * 1000;
     this.#onDone = onDone;
     // A receive in flight would have taken what has arrived.
-    this.#sending = receiver.hasUnread || (receiver.slot < 0 && isUnread(fd));
+    this.#sending = receiver.unreadBytes !== 0 || (!receiver.armed && isUnread(fd));
     const idle = !this.#sending && sender.idle && isIdle(fd);
     receiver.discard(this, this.#onStopped);
     if (idle) {

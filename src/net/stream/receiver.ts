@@ -122,11 +122,6 @@ export class Receiver extends Operation implements ReaderOwner {
     return this.#reads.bytes.length;
   }
 
-  /** Whether bytes wait here to be read. */
-  get hasUnread(): boolean {
-    return this.#reads.bytes.length !== 0;
-  }
-
   // --- Receiving ----------------------------------------------------------------------------------
 
   #arm(): void {
@@ -159,7 +154,13 @@ export class Receiver extends Operation implements ReaderOwner {
   }
 
   get #byCalls(): boolean {
-    return this.#callable && receivesByCalls(this.#mode);
+    const { first } = this.#reads;
+    return (first === null ? this.#callable : takesCalls(first)) && receivesByCalls(this.#mode);
+  }
+
+  /** Whether a receive is in flight that stays there, and tells if the peer resets the connection. */
+  get armed(): boolean {
+    return this.slot >= 0 && !this.#polling && !this.#byCalls;
   }
 
   /** Receives for those that wait, as long as something is there. What comes without a reader stays in the kernel. */
@@ -179,6 +180,7 @@ export class Receiver extends Operation implements ReaderOwner {
         return;
       }
       this.bytesRead += res;
+      if (res > LARGE) this.loop.inline.take(res - LARGE, 0);
       this.#mode = modeAfter(this.#mode, res);
       settle(reads, reader, res);
     }
@@ -291,7 +293,10 @@ export class Receiver extends Operation implements ReaderOwner {
 
   #received(length: number, flags: number): void {
     this.bytesRead += length;
-    if (this.#callable && this.loop.inline.enabled) this.#mode = modeAfter(this.#mode, length);
+    if (this.#callable && this.loop.inline.enabled) {
+      this.#mode = modeAfter(this.#mode, length);
+      if (this.#byCalls) this.#owner.watchWhilePiped();
+    }
     const reads = this.#reads;
     const reader = reads.first;
     if (reader !== null && reader.asks === INTO && !reader.detached && reader.wish.room >= length) {
@@ -333,10 +338,6 @@ export class Receiver extends Operation implements ReaderOwner {
   /** How the connection has failed, if it has. */
   get error(): Error | null {
     return this.#reads.error;
-  }
-
-  get failed(): boolean {
-    return this.#reads.error !== null;
   }
 
   /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
@@ -393,4 +394,6 @@ export interface ReceiverOwner extends ReadQueueOwner {
   /** What an error says of the peer. */
   readonly peerDetails: ErrorDetails | undefined;
   onFailed(error: Error): void;
+  /** No receive stays in flight from now on: if a pipe leads here, it needs to be told otherwise that the peer goes. */
+  watchWhilePiped(): void;
 }
