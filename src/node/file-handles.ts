@@ -3,11 +3,12 @@
  * to `fs.createReadStream`, and closes its descriptor when it is lost. Its native handle is replaced by one that closes
  * on the loop, and its calls are served by a handle of uasync/fs.
  */
-import { closeSync } from 'node:fs';
 import type { FileHandle as Opened } from '../fs/api.js';
 import type { FileHandle as OwnHandle } from '../fs/file-handle.js';
 import { promises as stock } from '../fs/node-promises.js';
 import { disown } from '../loop/owned-descriptors.js';
+import { EBADF } from '../ring/errno.js';
+import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { type NativeFile, nativeFiles, symbolOf } from './natives.js';
 
@@ -44,23 +45,33 @@ class Given {
 /** A field of Node's handles, which only this file sees. */
 class Served extends Given {
   readonly #file: OwnHandle;
+  readonly #native: LoopFile;
 
-  constructor(handle: object, file: OwnHandle) {
+  constructor(handle: object, file: OwnHandle, native: LoopFile) {
     super(handle);
     this.#file = file;
+    this.#native = native;
   }
 
   /** What serves a handle; null for one that is closed, transferred, or Node's. */
   static by(handle: unknown): OwnHandle | null {
     if (typeof handle !== 'object' || handle === null || !(#file in handle)) return null;
-    return (handle as unknown as NodeHandle).fd < 0 ? null : handle.#file;
+    return (handle as unknown as NodeHandle).fd < 0 || handle.#native.gone ? null : handle.#file;
   }
 }
 
+/** A native handle that closes on the loop. */
+interface LoopFile extends NativeFile {
+  /** Whether Node has closed it by itself. */
+  readonly gone: boolean;
+}
+
 /** Node's class of native handles, extended by one that closes on the loop. */
-function closingOnLoop(Native: ReturnType<typeof nativeFiles>): new (file: OwnHandle) => NativeFile {
+function closingOnLoop(Native: ReturnType<typeof nativeFiles>): new (file: OwnHandle) => LoopFile {
   const LoopFile = class extends Native {
     readonly #file: OwnHandle;
+    /** A web stream that is cancelled has it closed by Node 20, and its number may be another file's from then on. */
+    gone = false;
 
     constructor(file: OwnHandle) {
       super(file.fd);
@@ -68,7 +79,13 @@ function closingOnLoop(Native: ReturnType<typeof nativeFiles>): new (file: OwnHa
       file.giveTo(this);
     }
 
-    override close(): Promise<void> {
+    override shutdown(request: object): number {
+      this.gone = true;
+      return super.shutdown(request);
+    }
+
+    override async close(): Promise<void> {
+      if (this.gone) throw systemError(EBADF, 'close');
       // What is pending uses the descriptor still.
       this.releaseFD();
       return this.#file.closeReleased();
@@ -138,11 +155,12 @@ async function adapted(): Promise<Returning> {
       throw new Error('handles have no native handle of the known class');
     }
     await tried(HandleClass, Native, sample.fd);
-    const LoopFile = closingOnLoop(Native);
+    const Closing = closingOnLoop(Native);
     serve(prototype, transfer!);
     return file => {
       const served = file as unknown as OwnHandle;
-      return new Served(new HandleClass(new LoopFile(served)), served);
+      const native = new Closing(served);
+      return new Served(new HandleClass(native), served, native);
     };
   } finally {
     await sample.close();
@@ -161,7 +179,7 @@ async function tried(
     override async close(): Promise<void> {
       closed++;
       this.releaseFD();
-      closeSync(copy);
+      libc().close(copy);
     }
   })(copy);
   // It is the native handle's from now on.

@@ -48,6 +48,8 @@ export interface NativeFile {
   close(): Promise<void>;
   /** Node 24. */
   closeSync(): void;
+  /** Ends its stream, which closes it. */
+  shutdown(request: object): number;
 }
 
 /** The native parts that this package adapts to. */

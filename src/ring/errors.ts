@@ -16,6 +16,8 @@ let shownName = 'UasyncError';
 /** From now on errors are named as Node's: for programs that know nothing of this package. */
 export function nameErrorsAsNode(): void {
   shownName = 'Error';
+  // What `inspect` shows.
+  Object.defineProperty(UasyncError, 'name', { value: shownName });
 }
 
 /**

@@ -53,6 +53,38 @@ t.test('paths, handles and streams do what they do without it', async t => {
   t.equal(ours.stderr, stock.stderr);
 });
 
+t.test('a web stream that is cancelled closes the file, and the number is not closed again', async t => {
+  const { stdout, stderr } = await run(`
+    import fs from 'node:fs';
+    import { open, writeFile } from 'node:fs/promises';
+    const path = '${folder}/streamed';
+    await writeFile(path, 'x'.repeat(1e6));
+    let lost = 0;
+    for (let i = 0; i < 20; i++) {
+      const handle = await open(path);
+      const reader = handle.readableWebStream().getReader();
+      await reader.read();
+      const ending = [reader.cancel(), handle.close()].map(promise => promise.catch(() => {}));
+      const others = [];
+      for (let k = 0; k < 5; k++) {
+        others.push(fs.openSync(path));
+        await null;
+      }
+      await Promise.all(ending);
+      for (const fd of others) {
+        try {
+          fs.closeSync(fd);
+        } catch {
+          lost++;
+        }
+      }
+    }
+    console.log('lost', lost);
+  `);
+  t.equal(stdout, 'lost 0\n');
+  t.notMatch(stderr, /Warning: File descriptor|Error/);
+});
+
 t.test('none of the requests to the threads of Node are made', async t => {
   const { stdout } = await run(`
     import { createHook } from 'node:async_hooks';
