@@ -1,12 +1,15 @@
 /** `serveNode`: a server of `node:http` on the loop. */
 import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
-import type { RequestListener, ServerResponse, Server as StockServer } from 'node:http';
+import type { ServerResponse, Server as StockServer } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
 import net, { type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { InspectOptionsStylized } from 'node:util';
 import { throwIfAborted } from '../loop/abort.js';
 import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
-import { setImmediate } from '../loop/real-timers.js';
+import type { Loop } from '../loop/loop.js';
+import { clearInterval, now, setImmediate, setInterval } from '../loop/real-timers.js';
 import { givenPath, localAddress, placeOf } from '../net/address/addresses.js';
 import { openListening } from '../net/listen/open.js';
 import { LISTEN_NAMES, type ListenOptions, pickListenOptions } from '../net/listen/options.js';
@@ -29,15 +32,55 @@ export interface ServeNodeOptions extends Omit<ListenOptions, 'maxConnections' |
 const { maxConnections: _, receiveFds: __, ...OF_LISTEN } = LISTEN_NAMES;
 const OPTIONS = optionNames<ServeNodeOptions>(OF_LISTEN);
 
-/** Node tells by this one that an answer is complete. */
-interface Finished {
-  server: unknown;
+/** What Node publishes when the head of a request is complete, before any handler runs. */
+interface Started {
+  socket: Answering;
+  response: ServerResponse;
 }
-const FINISHED = 'http.server.response.finish';
+const STARTED = channel('http.server.request.start');
 
-/** A socket, and the answer that Node is sending by it. */
+/** How often a server that stops looks for connections that became idle, in milliseconds. */
+const SWEEP_MS = 50;
+
+/** A socket, and what Node keeps on it. */
 interface Answering extends Socket {
+  /** The answer that is being sent. */
   _httpMessage?: ServerResponse | null;
+  /** Null after an upgrade. */
+  parser?: object | null;
+  /** Of one that speaks TLS: the socket below. */
+  _parent?: Answering | null;
+}
+
+/** What is known of a connection. */
+class Conversation {
+  /** The answer to the newest request. Those to pipelined ones before it are sent first. */
+  answer: ServerResponse | null = null;
+  /** That one says `Connection: close` because the server stops. */
+  isLast = false;
+  /** When the server, while it stops, first saw the next head incomplete; 0 if it has not. */
+  incompleteSince = 0;
+
+  /** A response is still to be made or sent, or bytes are. */
+  isBusy(socket: Answering): boolean {
+    return socket.writableLength > 0 || (this.answer !== null && !this.answer.writableFinished);
+  }
+
+  /** Closes the connection after the newest answer. Node would drop those behind one that closes it. */
+  endAfterAnswer(): void {
+    const { answer } = this;
+    if (answer === null || answer.headersSent || !answer.shouldKeepAlive) return;
+    answer.shouldKeepAlive = false;
+    this.isLast = true;
+  }
+
+  /** A request has come; `answer` is for it. */
+  next(answer: ServerResponse): void {
+    if (this.isLast) this.answer!.shouldKeepAlive = true;
+    this.isLast = false;
+    this.incompleteSince = 0;
+    this.answer = answer;
+  }
 }
 
 const NOTHING = (): void => {};
@@ -50,7 +93,10 @@ export class NodeServer {
   readonly address: SocketAddress;
   /** Resolves when it has closed, by `stop()` or its own `close()`, and its connections have. */
   readonly closed: Promise<void>;
-  readonly #sockets = new Set<Answering>();
+  /** Those over TLS once they are secure; until then the sockets below. */
+  readonly #sockets = new Map<Answering, Conversation>();
+  /** Of HTTP/2. */
+  readonly #sessions = new Set<ServerHttp2Session>();
   #stopped: Promise<number> | null = null;
   #closed = false;
   #cut = 0;
@@ -60,9 +106,15 @@ export class NodeServer {
     this.server = server;
     this.address = address;
     server.on('connection', this.#track);
+    server.on('secureConnection', this.#track);
+    server.on('session', this.#trackSession);
+    STARTED.subscribe(this.#onStarted);
     this.closed = new Promise(resolve => {
       server.once('close', () => {
         server.off('connection', this.#track);
+        server.off('secureConnection', this.#track);
+        server.off('session', this.#trackSession);
+        STARTED.unsubscribe(this.#onStarted);
         this.#closed = true;
         resolve();
       });
@@ -79,13 +131,33 @@ export class NodeServer {
 
   /** Its URL. Of a Unix socket it names no place, and of one that listens on all addresses the host is 'localhost'. */
   get url(): URL {
-    const scheme = 'setSecureContext' in this.server ? 'https' : 'http';
+    const scheme = this.#isSecure ? 'https' : 'http';
     return new URL(`${scheme}://${authorityOf(this.address)}/`);
   }
 
+  get #isSecure(): boolean {
+    return 'setSecureContext' in this.server;
+  }
+
   readonly #track = (socket: Answering): void => {
-    this.#sockets.add(socket);
+    if (socket._parent) this.#sockets.delete(socket._parent);
+    this.#sockets.set(socket, new Conversation());
     socket.once('close', () => this.#sockets.delete(socket));
+  };
+
+  readonly #trackSession = (session: ServerHttp2Session): void => {
+    if (this.#stopped !== null) session.close();
+    this.#sessions.add(session);
+    session.once('close', () => this.#sessions.delete(session));
+  };
+
+  readonly #onStarted = (message: unknown): void => {
+    const { socket, response } = message as Started;
+    // The channel is for all servers of the thread.
+    const conversation = this.#sockets.get(socket);
+    if (conversation === undefined) return;
+    conversation.next(response);
+    if (this.#stopped !== null) conversation.endAfterAnswer();
   };
 
   /**
@@ -103,30 +175,59 @@ export class NodeServer {
   }
 
   async #stop(): Promise<number> {
+    // Its server may listen again by now.
+    if (this.#closed) return 0;
     const { server } = this;
-    const closeIdle = (): void => server.closeIdleConnections?.();
-    const onFinished = (message: unknown): void => {
-      // It is idle once Node has dealt with that.
-      if ((message as Finished).server === server) setImmediate(closeIdle);
-    };
-    const finished = channel(FINISHED);
-    finished.subscribe(onFinished);
-    server.prependListener('request', sayLast);
-    if (server.listening) server.close();
-    for (const socket of this.#sockets) {
-      // Node counts those that have said nothing as busy.
-      if (socket.bytesRead === 0) socket.destroy();
-      const answer = socket._httpMessage;
-      if (answer && !answer.headersSent) answer.setHeader('Connection', 'close');
-    }
+    for (const conversation of this.#sockets.values()) conversation.endAfterAnswer();
+    for (const session of this.#sessions) session.close();
+    if (server.listening) this.#closingIdle(() => server.close());
+    this.#sweep();
+    // Not all that becomes idle tells: an answer may be complete before its request is.
+    const sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     await this.closed;
-    finished.unsubscribe(onFinished);
-    server.off('request', sayLast);
+    clearInterval(sweeping);
     return this.#cut;
   }
 
+  /**
+   * Calls a function of Node's that closes idle connections. Node takes those for idle, too, whose answers are complete
+   * but not sent, or wait for those of earlier requests.
+   */
+  #closingIdle(close: () => void): void {
+    const busy: Answering[] = [];
+    for (const [socket, conversation] of this.#sockets) {
+      if (!conversation.isBusy(socket)) continue;
+      socket.destroy = stay;
+      busy.push(socket);
+    }
+    close();
+    for (const socket of busy) delete (socket as Partial<Answering>).destroy;
+  }
+
+  /** Closes the connections that have no request under way. */
+  #sweep(): void {
+    const { server } = this;
+    this.#closingIdle(() => server.closeIdleConnections?.());
+    const time = now();
+    for (const [socket, conversation] of this.#sockets) {
+      if (this.#isSilent(socket)) socket.destroy();
+      else if (socket.parser && !conversation.isBusy(socket) && conversation.answer?.req.complete !== false) {
+        // A head has begun. Node no longer looks at its time once a server is closed.
+        conversation.incompleteSince ||= time;
+        const { headersTimeout } = server;
+        if (headersTimeout > 0 && time - conversation.incompleteSince >= headersTimeout) socket.destroy();
+      }
+    }
+  }
+
+  /** Nothing has come by it, or with TLS its handshake is not complete. Node counts those as busy. */
+  #isSilent(socket: Answering): boolean {
+    if (socket.bytesRead === 0) return true;
+    return this.#isSecure && socket instanceof net.Socket && !(socket instanceof TLSSocket);
+  }
+
   #cutAll(): void {
-    for (const socket of this.#sockets) {
+    for (const socket of this.#sockets.keys()) {
       if (!socket.destroyed) this.#cut++;
       socket.destroy();
     }
@@ -161,9 +262,29 @@ export class NodeServer {
   }
 }
 
-const sayLast: RequestListener = (_request, response) => {
-  response.setHeader('Connection', 'close');
-};
+/** In place of a socket's `destroy`. */
+function stay<T>(this: T): T {
+  return this;
+}
+
+/** Servers by the loop that their sockets are on. */
+const ON_LOOP = new WeakMap<Loop, Set<NodeServer>>();
+
+/** Has a server end with the loop. Its sockets would only fall silent. */
+function endWith(loop: Loop, server: NodeServer): void {
+  const servers = ON_LOOP.get(loop) ?? new Set();
+  if (!ON_LOOP.has(loop)) {
+    ON_LOOP.set(loop, servers);
+    loop.onClose(() => {
+      // `close()` of the loop is still under way.
+      setImmediate(() => {
+        for (const one of servers) one.stop({ timeout: 0 }).catch(NOTHING);
+      });
+    });
+  }
+  servers.add(server);
+  server.closed.then(() => servers.delete(server), NOTHING);
+}
 
 /**
  * Listens with a server of `node:http` (Express, Fastify, Koa and others make one), whose connections are on the loop.
@@ -181,6 +302,9 @@ export async function serveNode(server: StockServer, options: ServeNodeOptions =
     const address = givenPath(socket.path) ?? localAddress(socket.fd)!;
     listenOn(server, socket, options.backlog ?? 511);
     const made = new NodeServer(server, address);
+    // Native handles have none.
+    const { loop } = (server as unknown as { _handle: { loop?: Loop } })._handle;
+    if (loop !== undefined) endWith(loop, made);
     if (worker !== undefined) {
       const forget = closeOnDisconnect(worker, async () => void (await made.stop()));
       made.closed.then(forget, NOTHING);

@@ -3,16 +3,19 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, existsSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import http2 from 'node:http2';
 import https from 'node:https';
 import { createRequire } from 'node:module';
-import type net from 'node:net';
+import net from 'node:net';
 import { join } from 'node:path';
+import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import express from 'express';
 import fastify from 'fastify';
 import t from 'tap';
+import { loop } from 'uasync';
 import { type NodeServer, type ServeNodeOptions, serveNode } from 'uasync/http';
-import { checkLeaks, scratchFolder, until } from '../harness.js';
+import { checkLeaks, scratchFolder, standstill, until } from '../harness.js';
 import { certificate } from '../net/node-servers.js';
 import { ROOT } from '../programs.js';
 import { answersIn, type Ending, HOST, Peer } from './served.js';
@@ -198,6 +201,103 @@ t.test('stop: what is silent or idle ends, what is asked is answered', async t =
   for (const peer of [silent, idle, asked, begun]) peer.close();
 });
 
+t.test('stop waits for answers that are complete but not sent', async t => {
+  // More than the kernel takes.
+  const large = Buffer.alloc(24 << 20, 'a');
+  const responses = new Map<string, http.ServerResponse>();
+  const stock = http.createServer((request, response) => {
+    responses.set(request.url!, response);
+    if (request.url!.startsWith('/large')) response.end(large);
+    if (request.url === '/begun') response.write('be');
+  });
+  const server = await listening(t, stock);
+  const [slow, pipelining, other] = (await Promise.all(
+    Array.from({ length: 3 }, () => Peer.connect(server)),
+  )) as [Peer, Peer, Peer];
+  slow.socket.pause();
+  pipelining.socket.pause();
+  slow.send(GET.replace('/ ', '/large '));
+  pipelining.send(GET.replace('/ ', '/large-first ') + GET.replace('/ ', '/behind '));
+  other.send(GET.replace('/ ', '/begun '));
+  await until(() => responses.size === 4);
+  for (const path of ['/large', '/behind']) {
+    const { socket } = responses.get(path)!.req;
+    await standstill(() => socket.writableLength);
+    t.ok(socket.writableLength > 0);
+  }
+
+  const stopping = server.stop({ timeout: 60_000 });
+  responses.get('/begun')!.end('gun');
+  await other.whole();
+  responses.get('/behind')!.end('behind');
+  slow.socket.resume();
+  pipelining.socket.resume();
+  const [answer, ...more] = answersIn(await slow.whole());
+  t.same([answer!.body.length, more.length], [large.length, 0]);
+  t.same(
+    answersIn(await pipelining.whole()).map(({ body }) => body.length),
+    [large.length, 'behind'.length],
+  );
+  t.equal(await stopping, 0);
+  for (const peer of [slow, other, pipelining]) peer.close();
+});
+
+t.test('stop answers pipelined requests, and closes after the last', async t => {
+  const responses = new Map<string, http.ServerResponse>();
+  const stock = http.createServer((request, response) => responses.set(request.url!, response));
+  const server = await listening(t, stock);
+  const peer = await Peer.connect(server);
+  peer.send(GET.replace('/ ', '/a ') + GET.replace('/ ', '/b '));
+  await until(() => responses.has('/b'));
+  const stopping = server.stop({ timeout: 60_000 });
+  peer.send(GET.replace('/ ', '/c '));
+  await until(() => responses.has('/c'));
+  for (const path of ['/b', '/a', '/c']) responses.get(path)!.end(path);
+  t.same(
+    answersIn(await peer.whole()).map(({ body, headers }) => [body, headers.get('connection')]),
+    [
+      ['/a', 'keep-alive'],
+      ['/b', 'keep-alive'],
+      ['/c', 'close'],
+    ],
+  );
+  t.equal(await stopping, 0);
+  peer.close();
+});
+
+t.test('stop closes what becomes idle without an answer', async t => {
+  const stock = http.createServer((_request, response) => response.end('early'));
+  const server = await listening(t, stock);
+  const peer = await Peer.connect(server);
+  peer.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n');
+  await peer.until(received => received.endsWith('early'));
+  const stopping = server.stop({ timeout: 60_000 });
+  peer.send('body');
+  await peer.whole();
+  t.equal(await stopping, 0);
+  peer.close();
+});
+
+t.test('stop waits for heads that have begun, up to headersTimeout', async t => {
+  const stock = http.createServer({ connectionsCheckingInterval: 1 << 30, headersTimeout: 60_000 });
+  stock.on('checkContinue', (_request, response) => response.end('checked'));
+  const server = await listening(t, stock);
+  const sockets: net.Socket[] = [];
+  stock.on('connection', socket => sockets.push(socket));
+  const [whole, half] = await Promise.all([Peer.connect(server), Peer.connect(server)]);
+  for (const peer of [whole, half]) peer.send('GET / HTTP/1.1\r\nHost: a\r\n');
+  await until(() => sockets.length === 2 && sockets.every(({ bytesRead }) => bytesRead > 0));
+  const stopping = server.stop({ timeout: 60_000 });
+  whole.send('Expect: 100-continue\r\n\r\n');
+  const [answer] = answersIn(await whole.whole());
+  t.same([answer!.body, answer!.headers.get('connection')], ['checked', 'close']);
+  t.equal(half.ended, false);
+  stock.headersTimeout = 1;
+  t.equal(await half.whole(), '');
+  t.equal(await stopping, 0);
+  for (const peer of [whole, half]) peer.close();
+});
+
 t.test('stop({ timeout }) cuts what is left; close() and a signal stop, too', async t => {
   const stock = http.createServer(() => {});
   stock.on('upgrade', (_request, socket) => socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n'));
@@ -219,12 +319,39 @@ t.test('stop({ timeout }) cuts what is left; close() and a signal stop, too', as
   stock.close();
   await again.closed;
   t.equal(await again.stop(), 0);
+  const second = await listening(t, stock);
+  stock.close();
+  await second.closed;
 
   const controller = new AbortController();
   const third = await listening(t, stock, { host: HOST, signal: controller.signal });
+  t.equal(await second.stop(), 0);
+  t.equal(stock.listening, true);
   controller.abort();
   await third.closed;
   await t.rejects(serveNode(stock, { signal: controller.signal }), { name: 'AbortError' });
+});
+
+t.test('it ends when the loop is closed', async t => {
+  const stock = http.createServer((request, response) => {
+    if (request.url === '/') response.end('x');
+  });
+  const server = await listening(t, stock);
+  const [idle, busy] = await Promise.all([Peer.connect(server), Peer.connect(server)]);
+  idle.send(GET);
+  await idle.until(received => received.endsWith('x'));
+  const asked = once(stock, 'request');
+  busy.send(GET.replace('/ ', '/never '));
+  await asked;
+  loop().close();
+  await server.closed;
+  await Promise.all([idle.whole(), busy.whole()]);
+  await t.rejects(Peer.connect(server), { code: 'ECONNREFUSED' });
+  t.equal(await server.stop(), 1);
+  for (const peer of [idle, busy]) peer.close();
+
+  const again = await listening(t, stock);
+  t.equal(await (await fetch(again.url)).text(), 'x');
 });
 
 t.test('options of listen', async t => {
@@ -276,6 +403,58 @@ t.test('https stays with the native handles that its TLS needs', { skip: noOpens
   t.equal(await server.stop(), 0);
 });
 
+t.test(
+  'stop of https: what is silent or shakes hands ends, what is asked is answered',
+  { skip: noOpenssl },
+  async t => {
+    const responses: http.ServerResponse[] = [];
+    const stock = https.createServer({ key: own!.key, cert: own!.cert }, (_request, response) => {
+      responses.push(response);
+    });
+    const server = await listening(t, stock);
+    const raw: net.Socket[] = [];
+    stock.on('connection', socket => raw.push(socket as net.Socket));
+    let secured = 0;
+    stock.on('secureConnection', () => secured++);
+    const { port } = server.address as net.AddressInfo;
+    const connect = (): tls.TLSSocket => tls.connect({ port, host: HOST, rejectUnauthorized: false });
+    const [idle, asked] = [connect(), connect()];
+    const shaking = net.connect(port, HOST);
+    for (const socket of [idle, shaking]) socket.resume().on('error', () => {});
+    const closed = Promise.all([idle, shaking].map(socket => once(socket, 'close')));
+    shaking.write(Buffer.from([22, 3, 1]));
+    asked.write(GET);
+    await until(() => secured === 2 && responses.length === 1 && raw.length === 3);
+    await until(() => raw.every(({ bytesRead, destroyed }) => bytesRead > 0 || destroyed));
+    const stopping = server.stop({ timeout: 60_000 });
+    await closed;
+    responses[0]!.end('answered');
+    let received = '';
+    for await (const chunk of asked.setEncoding('latin1')) received += chunk;
+    const [answer] = answersIn(received);
+    t.same([answer!.body, answer!.headers.get('connection')], ['answered', 'close']);
+    t.equal(await stopping, 0);
+  },
+);
+
+t.test('stop of http2 ends sessions after their streams', async t => {
+  const streams: http2.ServerHttp2Stream[] = [];
+  const stock = http2.createServer().on('stream', stream => streams.push(stream));
+  const server = await listening(t, stock as unknown as http.Server);
+  const [idle, asked] = [http2.connect(server.url), http2.connect(server.url)];
+  const closed = [idle, asked].map(session => once(session, 'close'));
+  const request = asked.request({ ':path': '/' });
+  await Promise.all([once(idle, 'remoteSettings'), until(() => streams.length === 1)]);
+  const stopping = server.stop({ timeout: 60_000 });
+  await closed[0];
+  streams[0]!.end('answered');
+  let body = '';
+  for await (const chunk of request.setEncoding('latin1')) body += chunk;
+  t.equal(body, 'answered');
+  await closed[1];
+  t.equal(await stopping, 0);
+});
+
 /** What a program prints, and how it ends. */
 async function run(program: string): Promise<{ code: number; stdout: string; stderr: string }> {
   const file = join(folder, `program-${Math.random()}.mjs`);
@@ -291,6 +470,7 @@ async function run(program: string): Promise<{ code: number; stdout: string; std
 t.test('a handler that throws or rejects does what it does in stock Node', async t => {
   const program = (listen: string, path: string, handled: boolean): string => `
     import http from 'node:http';
+import http2 from 'node:http2';
     import { serveNode } from 'uasync/http';
     let asked;
     const onError = name => process.on(name, error => {
@@ -352,6 +532,7 @@ t.test('in a worker thread, and in workers of a cluster', async t => {
   const { code, stdout, stderr } = await run(`
     import cluster from 'node:cluster';
     import http from 'node:http';
+import http2 from 'node:http2';
     import { serveNode } from 'uasync/http';
     if (cluster.isPrimary) {
       const workers = [cluster.fork(), cluster.fork()];
