@@ -7,7 +7,6 @@ import net, { type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { InspectOptionsStylized } from 'node:util';
 import { throwIfAborted } from '../loop/abort.js';
-import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import type { Loop } from '../loop/loop.js';
 import { clearInterval, now, setImmediate, setInterval } from '../loop/real-timers.js';
 import { givenPath, localAddress, placeOf } from '../net/address/addresses.js';
@@ -21,7 +20,7 @@ import { counted, custom, shown } from '../ring/inspect.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
 import { authorityOf } from './authority.js';
-import { type HttpStopOptions, stopWithin } from './stopping.js';
+import { type HttpStopOptions, stopOnAbort, stopWithin } from './stopping.js';
 
 /** Where a server of `node:http` listens. Its limits and timeouts are its own. */
 export interface ServeNodeOptions extends Omit<ListenOptions, 'maxConnections' | 'receiveFds' | 'signal'> {
@@ -44,8 +43,6 @@ const SWEEP_MS = 50;
 
 /** A socket, and what Node keeps on it. */
 interface Answering extends Socket {
-  /** The answer that is being sent. */
-  _httpMessage?: ServerResponse | null;
   /** Null after an upgrade. */
   parser?: object | null;
   /** Of one that speaks TLS: the socket below. */
@@ -249,17 +246,6 @@ export class NodeServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
-
-  /** @internal Stops when `signal` is aborted. */
-  stopOn(signal: AbortSignal): void {
-    const listener = { onAbort: () => void this.stop().catch(NOTHING) };
-    if (signal.aborted) {
-      listener.onAbort();
-      return;
-    }
-    listenForAbort(signal, listener);
-    this.closed.then(() => ignoreAbort(signal, listener), NOTHING);
-  }
 }
 
 /** In place of a socket's `destroy`. */
@@ -312,6 +298,6 @@ export async function serveNode(server: StockServer, options: ServeNodeOptions =
     return [made, once(server, 'listening')];
   });
   await listening;
-  if (options.signal !== undefined) made.stopOn(options.signal);
+  if (options.signal !== undefined) stopOnAbort(made, options.signal);
   return made;
 }

@@ -6,6 +6,7 @@ import { HttpConnection } from './connection.js';
 import { checkHttp, type Handler, type HttpOptions, type Limits, listenOptions } from './options.js';
 import { PlainTransport } from './plain-transport.js';
 import { Server } from './server.js';
+import { stopOnAbort } from './stopping.js';
 import { type TlsSetup, TlsTransport, tlsSetup } from './tls-transport.js';
 
 /** Options and handler in one, as a module may export them. */
@@ -26,7 +27,7 @@ export async function serve(handler: Handler | ServeTarget, options?: HttpOption
   // Made before there is a listener to close.
   const tls = all.tls === undefined ? undefined : tlsSetup(all.tls);
   const server = serveOn(await listen(listenOptions(all)), fetch, all, limits, tls);
-  if (all.signal !== undefined) server.stopOn(all.signal);
+  if (all.signal !== undefined) stopOnAbort(server, all.signal);
   return server;
 }
 

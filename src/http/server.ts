@@ -1,5 +1,4 @@
 import type { InspectOptionsStylized } from 'node:util';
-import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { clearInterval, now, setInterval } from '../loop/real-timers.js';
 import { placeOf } from '../net/address/addresses.js';
 import type { Listener } from '../net/listen/listener.js';
@@ -308,16 +307,5 @@ export class Server {
   /** As `stop()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
-  }
-
-  /** @internal Stops when `signal` is aborted. */
-  stopOn(signal: AbortSignal): void {
-    const listener = { onAbort: () => void this.stop().catch(NOTHING) };
-    if (signal.aborted) {
-      listener.onAbort();
-      return;
-    }
-    listenForAbort(signal, listener);
-    this.closed.then(() => ignoreAbort(signal, listener), NOTHING);
   }
 }

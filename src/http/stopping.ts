@@ -1,4 +1,5 @@
 /** How servers stop: their requests have some time. */
+import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import { checkDuration } from '../ring/check.js';
 import { checkOptions, optionNames } from '../ring/options.js';
@@ -31,4 +32,23 @@ export async function stopWithin(
   } finally {
     clearTimeout(timer);
   }
+}
+
+const NOTHING = (): void => {};
+
+/** What can be stopped. */
+interface Stoppable {
+  readonly closed: Promise<void>;
+  stop(): Promise<number>;
+}
+
+/** Stops a server when `signal` is aborted. */
+export function stopOnAbort(server: Stoppable, signal: AbortSignal): void {
+  const listener = { onAbort: () => void server.stop().catch(NOTHING) };
+  if (signal.aborted) {
+    listener.onAbort();
+    return;
+  }
+  listenForAbort(signal, listener);
+  server.closed.then(() => ignoreAbort(signal, listener), NOTHING);
 }
