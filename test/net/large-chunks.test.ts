@@ -35,7 +35,7 @@ async function peers(t: Test): Promise<[net.Socket, Connection]> {
   return [socket, conn];
 }
 
-/** The peer sends so many bytes while a read waits for them; how many operations that took. */
+/** The peer sends `size` bytes while a read waits for them. Returns the number of operations that this took. */
 async function receive(socket: net.Socket, conn: Connection, size: number): Promise<number> {
   const { submitted } = loop().stats();
   let reading = conn.read();

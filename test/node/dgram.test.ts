@@ -88,7 +88,7 @@ t.test('sockets do what they do without it', async t => {
     gone.close();
     refused.connect(port, '127.0.0.1');
     await once(refused, 'connect');
-    refused.send('nobody there');
+    refused.send('refused');
     say((await once(refused, 'error'))[0]);
     refused.close();
     const controller = new AbortController();

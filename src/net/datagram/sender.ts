@@ -291,7 +291,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   /**
    * A Unix socket had no room (UDP waits by itself). Left to wait, the kernel (6.18) would send an empty
    * datagram in the end, having consumed the data at the first attempt; and no poll tells when an unconnected
-   * peer has room. So it is tried again after a while, and at once if it was interrupted. False if it is to fail.
+   * peer has room. So it is tried again after a while, and at once if it was interrupted. Returns
+   * false if the send has failed for good.
    */
   retry(send: DatagramSend, res: number): boolean {
     if (this.#closed || this.#loop.closing) return false;

@@ -136,7 +136,7 @@ const small = new Slab(SMALL_SLAB);
 const large = new Slab(LARGE_SLAB);
 
 /**
- * A Buffer of the user's own with these bytes. If it is to follow `last`, and can lie right behind it,
+ * A Buffer of the user's own with these bytes. If `last` is given, and they can lie right behind it,
  * the result is one Buffer with the bytes of both, and `last` is not needed any more.
  */
 export function copyChunk(source: Memory, start: number, length: number, last: Buffer | undefined): Buffer {
