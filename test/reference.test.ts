@@ -6,6 +6,7 @@ import * as files from 'uasync/fs';
 import * as net from 'uasync/net';
 import * as ring from 'uasync/ring';
 import { ROOT } from './programs.js';
+import { LISTING, publicApi } from './public-api.js';
 import { documented, ENTRIES, reference } from './reference.js';
 import './patience.js';
 
@@ -38,6 +39,25 @@ t.test('what is exported is documented', async t => {
 t.test('docs/reference.md is up to date: npm run reference writes it', async t => {
   t.equal(read('docs/reference.md'), reference());
 });
+
+t.test(
+  'a change of the public API changes its listing: npm run reference writes it, CHANGELOG.md says it',
+  async t => {
+    const [listed, now] = [read(LISTING), publicApi()];
+    t.equal(now, listed);
+    // All entry points, overloads, the types of options, and what a base class without a public name has.
+    for (const part of [
+      '// uasync/node/dgram',
+      'lstat(path: PathLike, options: StatOptions & {',
+      'maxBodySize?: number',
+      "ERR_LOOP_EXISTS: 'UasyncError'",
+      'setLinger(seconds: number | null): this;',
+      'export declare const OP_NOP = 0;',
+    ]) {
+      t.ok(listed.includes(part), part);
+    }
+  },
+);
 
 t.test('what uasync/fs has besides the names of node:fs/promises is in docs/fs.md', async t => {
   const node = await import('node:fs/promises');

@@ -1,6 +1,6 @@
 /**
  * docs/reference.md, made of the doc comments in the declarations that are shipped: `npm run reference`
- * writes it, and test/reference.test.ts compares.
+ * writes it, docs/errors.md and the listing of the public API. test/reference.test.ts compares.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import * as ring from 'uasync/ring';
 import { errorTable } from './error-table.js';
 import { ROOT } from './programs.js';
+import { LISTING, publicApi } from './public-api.js';
 
 /** A public name, or a member of one. */
 interface Documented {
@@ -289,4 +290,5 @@ export function reference(): string {
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
   writeFileSync(`${ROOT}docs/reference.md`, reference());
   writeFileSync(`${ROOT}docs/errors.md`, errorTable());
+  writeFileSync(`${ROOT}${LISTING}`, publicApi());
 }
