@@ -43,22 +43,23 @@ const ON_EPOLL = ' on epoll';
 
 /** Marks a run of a fuzzer on epoll with faults injected. */
 const UNDER_FAULT = ' under fault';
-const FUZZERS = /^(?:net|fs|http)\/.*fuzz$/;
+/** What runs so too: fuzzers, and comparisons of trees with Node's. */
+const FAULTED = /^(?:(?:net|fs|http)\/.*fuzz|fs\/(?:rm|cp|differential))$/;
 
 /** Tests of what both backends do, but for those of the ring's own limits and system calls. */
 const OF_BOTH = /^(?:loop|net|fs|threads)\/(?!.*(?:locked-memory|failing-calls|no-threads|fuzz))/;
 
 /**
  * The names of the test files, such as `net/tcp`: all, or those with one of these parts in them. Tests of what both
- * backends do are there twice, the second time as `net/tcp on epoll`, or once, on the one that is named. Fuzzers are there
- * as `net/fuzz under fault` too.
+ * backends do are there twice, the second time as `net/tcp on epoll`, or once, on the one that is named. Fuzzers and
+ * some others are there as `net/fuzz under fault` too.
  */
 export function testFiles(parts: string[], backend?: string): string[] {
   const runs = (name: string): string[] => {
-    if (FUZZERS.test(name)) return [name, name + UNDER_FAULT];
-    if (!OF_BOTH.test(name)) return [name];
-    if (backend === undefined) return [name, name + ON_EPOLL];
-    return backend === 'epoll' ? [name + ON_EPOLL] : [name];
+    const faulted = FAULTED.test(name) ? [name + UNDER_FAULT] : [];
+    if (!OF_BOTH.test(name)) return [name, ...faulted];
+    if (backend === undefined) return [name, name + ON_EPOLL, ...faulted];
+    return [backend === 'epoll' ? name + ON_EPOLL : name, ...faulted];
   };
   // Not of what is built: Node 20 follows the links there, into the project again.
   return (readdirSync(join(ROOT, 'test'), { recursive: true }) as string[])

@@ -218,11 +218,14 @@ export class TreeCopy {
       const failed = this.#makeDirectory(to, names);
       if (failed !== 0 && (failed !== EEXIST || (errorOnExist && !force))) return false;
       const target = calls.openDirectory(to.fd, names.name);
-      if (target < 0) return false;
+      const device = target < 0 ? null : this.#devices.local(target);
       try {
+        if (device === null) {
+          // As if it had not been tried: Node gives no mode to a directory that was there.
+          if (failed === 0) calls.rmdir(to.fd, names.name);
+          return false;
+        }
         if (failed === EEXIST && !this.#isOther(source, target)) return false;
-        const device = this.#devices.local(target);
-        if (device === null) return false;
         const name = names.text();
         const inner = { fd: source, path: join(from.path, name), device: sourceDevice };
         const filled = { fd: target, path: join(to.path, name), device };
@@ -231,7 +234,7 @@ export class TreeCopy {
         if (failed === 0) await changeMode(this.#loop, filled, mode & MODE_BITS);
         return true;
       } finally {
-        calls.close(target);
+        if (target >= 0) calls.close(target);
       }
     } finally {
       calls.close(source);

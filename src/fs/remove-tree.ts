@@ -17,6 +17,7 @@ import {
   ENOTDIR,
   ENOTEMPTY,
   EPERM,
+  isInterrupted,
 } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { AT_REMOVEDIR } from '../ring/sqe/paths.js';
@@ -86,7 +87,7 @@ export class Removal {
     if (type === DT_DIR) return this.#removeDirectory(from, names);
     if (this.#share.spent) await this.#share.next();
     let result = this.#unlink(from.fd, names);
-    if (result === EAGAIN) result = await this.#later(from.fd, names, 0);
+    if (result === EAGAIN || isInterrupted(result)) result = await this.#later(from.fd, names, 0);
     // A directory may have taken the place of the file that was to be removed.
     if (result === EISDIR && this.#options.recursive) return this.#removeDirectory(from, names);
     if (result < 0) throw systemError(result, 'unlink', { path: pathOf(from, names) });
@@ -184,7 +185,7 @@ export class Removal {
       return this.#later(directory, names, AT_REMOVEDIR);
     const result = this.#calls.rmdir(directory, names.name);
     this.#brief.end(device);
-    return result;
+    return isInterrupted(result) ? this.#later(directory, names, AT_REMOVEDIR) : result;
   }
 
   /** Removes an entry by the backend; 0 or a negative errno. */
@@ -202,7 +203,7 @@ export class Removal {
   /** Opens a directory of a directory; its descriptor or a negative errno. */
   async #open(directory: number, names: Names, path: string): Promise<number> {
     const fd = this.#calls.openDirectory(directory, names.name);
-    if (fd !== EAGAIN) return fd;
+    if (fd !== EAGAIN && !isInterrupted(fd)) return fd;
     await warm(path);
     this.#share.check();
     return this.#calls.openDirectoryWaiting(directory, names.name);

@@ -1,9 +1,10 @@
-import { FileCalls } from '../ring/file-calls.js';
-import { NameCalls } from '../ring/name-calls.js';
+import type { FileCalls } from '../ring/file-calls.js';
+import type { NameCalls } from '../ring/name-calls.js';
 import { type OpName, opcodeOf } from '../ring/op-names.js';
 import type { Scratch } from '../ring/scratch.js';
-import { SocketCalls } from '../ring/socket-calls.js';
+import type { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { DirectCalls } from '../soft/faulty-direct-calls.js';
 import type { Backend, Queues } from './backend.js';
 import type { BackendKind } from './choose-backend.js';
 import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
@@ -21,6 +22,7 @@ export abstract class LoopResources {
   protected readonly queues: Queues;
   /** The opcodes that its backend executes, by OP_ value. */
   readonly ops: ReadonlySet<number>;
+  readonly #direct = new DirectCalls();
   #calls: FileCalls | null = null;
   #nameCalls: NameCalls | null = null;
   #socketCalls: SocketCalls | null = null;
@@ -39,19 +41,19 @@ export abstract class LoopResources {
 
   /** @internal The plain calls on files, made when first needed. */
   get calls(): FileCalls {
-    this.#calls ??= new FileCalls();
+    this.#calls ??= this.#direct.files();
     return this.#calls;
   }
 
   /** @internal The plain calls that change names, made when first needed. */
   get nameCalls(): NameCalls {
-    this.#nameCalls ??= new NameCalls();
+    this.#nameCalls ??= this.#direct.names();
     return this.#nameCalls;
   }
 
   /** @internal The plain calls on sockets, made when first needed. */
   get socketCalls(): SocketCalls {
-    this.#socketCalls ??= new SocketCalls();
+    this.#socketCalls ??= this.#direct.sockets();
     return this.#socketCalls;
   }
 

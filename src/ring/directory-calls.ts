@@ -7,7 +7,7 @@
 
 import { constants } from 'node:fs';
 import { addressOf } from './address.js';
-import { EAGAIN } from './errno.js';
+import { EAGAIN, isInterrupted } from './errno.js';
 import { O_CLOEXEC, O_PATH, RESOLVE_CACHED } from './flags.js';
 import { libc } from './libc.js';
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from './sqe/paths.js';
@@ -188,9 +188,15 @@ export class DirectoryCalls {
 
   /** Lists what comes next in an open directory; the bytes of it, 0 at the end. getdents64(2) */
   list(fd: number, names: Names): number {
-    const length = this.#call(NR_GETDENTS64, fd, names.address, NAMES_SIZE, 0, 0, 0);
+    let length: number;
+    do length = this.getdents(fd, names.address);
+    while (isInterrupted(length));
     names.filled(Math.max(length, 0));
     return length;
+  }
+
+  protected getdents(fd: number, address: number): number {
+    return this.#call(NR_GETDENTS64, fd, address, NAMES_SIZE, 0, 0, 0);
   }
 
   /** Lists an open directory from its beginning again. lseek(2) */
@@ -272,6 +278,11 @@ export class DirectoryCalls {
 }
 
 let calls: DirectoryCalls | undefined;
+
+/** Has a thread make its calls by these: for tests. */
+export function replaceDirectoryCalls(others: DirectoryCalls): void {
+  calls = others;
+}
 
 /** The calls of this thread, made when first needed. */
 export function directoryCalls(): DirectoryCalls {

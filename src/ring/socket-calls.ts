@@ -26,7 +26,7 @@ export class SocketCalls {
   /** Sends at most SEND_MAX bytes; how many the socket has taken, or a negative errno. send(2) */
   send(fd: number, bytes: Uint8Array): number {
     this.#bytes.set(bytes);
-    return this.#send(fd, bytes.length);
+    return this.put(fd, bytes.length);
   }
 
   /** Sends bytes of any number from where they are; how many the socket has taken, or a negative errno. send(2) */
@@ -55,10 +55,11 @@ export class SocketCalls {
 
   /** As `send`, of at most TEXT_MAX characters in UTF-8. */
   sendText(fd: number, text: string): number {
-    return this.#send(fd, this.#bytes.write(text, 0, SEND_MAX));
+    return this.put(fd, this.#bytes.write(text, 0, SEND_MAX));
   }
 
-  #send(fd: number, length: number): number {
+  /** Sends the first bytes of the shared memory. */
+  protected put(fd: number, length: number): number {
     this.length = length;
     return this.#libc.sendAt(fd, this.#memory.address, length, FLAGS);
   }

@@ -2,11 +2,10 @@
  * Faults, for tests: what a kernel may do and seldom does. The environment variable UASYNC_FAULTS has them injected;
  * without it a ring is made of its plain parts.
  */
-import { threadId } from 'node:worker_threads';
 import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
-import { argValueError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { Chance } from './chance.js';
 import type { Completions } from './completions.js';
 import { type Entry, HANDED, PARKED, RUNNING } from './entry.js';
 import { FaultyCalls, LateCompletions } from './faulty-parts.js';
@@ -14,9 +13,6 @@ import { isDirect } from './files.js';
 import { type Handler, type Handlers, LINKS } from './handlers.js';
 import type { SoftRing } from './soft-ring.js';
 
-const VARIABLE = 'UASYNC_FAULTS';
-/** The share of operations that something goes wrong with, for each fault that they may have. */
-const RATE = 0.06;
 /** How much later than it should an operation begins, at most, in nanoseconds. */
 const DELAY_NS = 2e6;
 
@@ -58,29 +54,26 @@ class Delay {
 /** The faults of one ring, the same again for the same seed if the operations are the same. */
 export class Faults {
   readonly calls: FaultyCalls;
-  readonly #random: () => number;
+  readonly #chance: Chance;
   #completions: LateCompletions | null = null;
   #plain: Handlers = [];
   readonly #delays = new Map<Entry, Delay>();
   readonly #byFd = new Map<number, Delay>();
 
-  constructor(seed: number) {
-    this.#random = randomFrom(seed);
-    this.calls = new FaultyCalls(this.#random, RATE);
+  constructor(chance: Chance) {
+    this.#chance = chance;
+    this.calls = new FaultyCalls(chance);
   }
 
   /** Those that the environment asks for. */
   static asked(): Faults | null {
-    const seed = process.env[VARIABLE];
-    if (seed === undefined || seed === '') return null;
-    if (!/^\d{1,10}$/.test(seed))
-      throw argValueError(VARIABLE, 'must be a whole number of up to 10 digits', seed);
-    return new Faults(Number(seed) + threadId);
+    const chance = Chance.asked(0);
+    return chance === null ? null : new Faults(chance);
   }
 
   /** A completion queue that hands some completions over later than others. */
   completions(entries: number): Completions {
-    this.#completions = new LateCompletions(entries, this.#random, RATE);
+    this.#completions = new LateCompletions(entries, this.#chance);
     return this.#completions;
   }
 
@@ -99,26 +92,22 @@ export class Faults {
     };
   }
 
-  #happens(): boolean {
-    return this.#random() < RATE;
-  }
-
   // --- What goes wrong ----------------------------------------------------------------------------
 
   #begin(ring: SoftRing, entry: Entry, handler: Handler): void {
     const { op, flags, ioprio, len } = entry;
     if (flags & LINKS) this.#completions!.keepPrompt(entry.low);
     const picks = (op === abi.OP_RECV || op === abi.OP_RECVMSG) && (ioprio & abi.RECV_MULTISHOT) !== 0;
-    if (INTERRUPTED.has(op) && this.#happens()) ring.complete(entry, EINTR);
-    else if (picks && this.#happens()) ring.complete(entry, ENOBUFS);
-    else if (op === abi.OP_CLOSE && entry.file === 0 && this.#happens()) {
+    if (INTERRUPTED.has(op) && this.#chance.happens()) ring.complete(entry, EINTR);
+    else if (picks && this.#chance.happens()) ring.complete(entry, ENOBUFS);
+    else if (op === abi.OP_CLOSE && entry.file === 0 && this.#chance.happens()) {
       // The descriptor is closed all the same.
       ring.readiness.forget(entry.fd);
       ring.complete(entry, libc().close(entry.fd) || EINTR);
     } else {
       const moves = op === abi.OP_READ || op === abi.OP_WRITE;
-      if (moves && (flags & WHOLE) === 0 && len > 1 && this.#happens() && mayBeCut(ring, entry.fd)) {
-        entry.len = Math.ceil(this.#random() * len);
+      if (moves && (flags & WHOLE) === 0 && len > 1 && this.#chance.happens() && mayBeCut(ring, entry.fd)) {
+        entry.len = this.#chance.part(len);
       }
       this.#attempt(ring, entry, handler);
     }
@@ -137,7 +126,7 @@ export class Faults {
   #isDelayed(ring: SoftRing, entry: Entry): boolean {
     const { fd } = entry;
     const before = this.#byFd.get(fd);
-    if (before === undefined && !this.#happens()) return false;
+    if (before === undefined && !this.#chance.happens()) return false;
     const delay = before ?? new Delay();
     ring.hand(entry, target => this.#stop(ring, target, delay));
     // What it points at must stay.
@@ -147,7 +136,7 @@ export class Faults {
     if (before !== undefined) return true;
     // Paths have no order.
     if (fd >= 0) this.#byFd.set(fd, delay);
-    this.#await(ring, entry, ring.timeouts.now() + this.#random() * DELAY_NS);
+    this.#await(ring, entry, ring.timeouts.now() + this.#chance.random() * DELAY_NS);
     return true;
   }
 
@@ -186,16 +175,4 @@ export class Faults {
 /** Whether a descriptor is one of a file, of which any number of bytes may be read or written. */
 function mayBeCut(ring: SoftRing, fd: number): boolean {
   return ring.files.isFile(fd) && !isDirect(ring, fd);
-}
-
-/** Numbers from 0 to 1. */
-function randomFrom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    // mulberry32
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -4,6 +4,7 @@ import type { CqeSink } from '../ring/cqe.js';
 import { EAGAIN } from '../ring/errno.js';
 import { SO_TYPE, SOL_SOCKET } from '../ring/socket-abi.js';
 import { Calls } from './calls.js';
+import type { Chance } from './chance.js';
 import { Completions } from './completions.js';
 
 const SOCK_STREAM = 1;
@@ -14,13 +15,11 @@ const UNIT_MAX = 64;
 export class FaultyCalls extends Calls {
   /** Whether that was so since this was set to false. */
   cut = false;
-  readonly #random: () => number;
-  readonly #rate: number;
+  readonly #chance: Chance;
 
-  constructor(random: () => number, rate: number) {
+  constructor(chance: Chance) {
     super();
-    this.#random = random;
-    this.#rate = rate;
+    this.#chance = chance;
   }
 
   override receive(fd: number, address: number, length: number, flags: number): number {
@@ -56,18 +55,18 @@ export class FaultyCalls extends Calls {
   }
 
   #denied(): boolean {
-    const denied = this.#random() < this.#rate;
+    const denied = this.#chance.happens();
     if (denied) this.cut = true;
     return denied;
   }
 
   /** How much of `length` to ask for: all of a datagram. */
   #length(fd: number, length: number): number {
-    if (length < 2 || this.#random() >= this.#rate) return length;
+    if (length < 2 || !this.#chance.happens()) return length;
     const isSocket = this.option(fd, SOL_SOCKET, SO_TYPE) >= 0;
     if (isSocket ? this.value !== SOCK_STREAM : length <= UNIT_MAX) return length;
     this.cut = true;
-    return Math.ceil(this.#random() * length);
+    return this.#chance.part(length);
   }
 }
 
@@ -88,17 +87,15 @@ const LATE_MAX = 4;
  * buffers, as buffers are filled in that order, and those of chains.
  */
 export class LateCompletions extends Completions {
-  readonly #random: () => number;
-  readonly #rate: number;
+  readonly #chance: Chance;
   readonly #waiting: Completion[] = [];
   /** The lower half of user_data of those that are not late. */
   readonly #prompt = new Set<number>();
   #turn = 0;
 
-  constructor(entries: number, random: () => number, rate: number) {
+  constructor(entries: number, chance: Chance) {
     super(entries);
-    this.#random = random;
-    this.#rate = rate;
+    this.#chance = chance;
   }
 
   override get ready(): number {
@@ -130,8 +127,8 @@ export class LateCompletions extends Completions {
 
   /** What has completed by now. */
   onCqe(low: number, high: number, res: number, flags: number): void {
-    const late = !this.#prompt.delete(low) && this.#random() < this.#rate;
-    const turn = this.#turn + (late ? Math.ceil(this.#random() * LATE_MAX) : 0);
+    const late = !this.#prompt.delete(low) && this.#chance.happens();
+    const turn = this.#turn + (late ? this.#chance.part(LATE_MAX) : 0);
     this.#waiting.push({ low, high, res, flags, turn });
   }
 
