@@ -8,6 +8,8 @@ const SPENT_MS = 1;
 const TIMED_EVERY = 64;
 /** Bytes that are copied for the price of a unit. */
 const UNIT_BYTES = 8192;
+/** The most bytes of an answer, see `takeAnswer`. */
+const ANSWER_BYTES = 2 * UNIT_BYTES;
 
 /**
  * Calls that do not wait are made at once, without a look at anything else. The budget bounds them, so that a
@@ -20,6 +22,8 @@ export class InlineBudget {
   #look = UNITS - TIMED_EVERY;
   /** When it was first looked at in this turn, or 0. */
   #since = 0;
+  /** How many answers may be sent beside the budget. */
+  #answers = 0;
 
   #mode: boolean | 'random';
   #writes: boolean;
@@ -61,6 +65,22 @@ export class InlineBudget {
     return true;
   }
 
+  /**
+   * As `take`, for a call that sends. As many answers as completions were handed out cost no budget:
+   * they are bounded by what arrived, and sending them later would cost the same.
+   */
+  takeAnswer(bytes: number): boolean {
+    if (this.#answers === 0 || bytes > ANSWER_BYTES) return this.take(bytes);
+    if (this.#mode === 'random' && Math.random() < 0.5) return false;
+    this.#answers--;
+    return true;
+  }
+
+  /** Completions were handed out on a backend where a send that is submitted is a call, too. */
+  allowAnswers(count: number): void {
+    if (this.#mode !== false) this.#answers = count;
+  }
+
   #lookAtClock(): void {
     const time = now();
     if (this.#since === 0) this.#since = time;
@@ -73,6 +93,7 @@ export class InlineBudget {
     this.#mode = false;
     this.#writes = false;
     this.#left = 0;
+    this.#answers = 0;
   }
 
   /** Node's event loop has been round. */

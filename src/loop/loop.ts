@@ -81,11 +81,11 @@ export class Loop extends LoopResources {
   }
 
   /**
-   * @internal Whether a plain call made now saves a submission: little is going on, or the submission would be such a
-   * call itself, and nothing else is queued.
+   * @internal Whether a plain call made now saves a submission: little is going on and nothing else is queued, or the
+   * submission would be such a call itself.
    */
   get isQuiet(): boolean {
-    return (this.#turns.quiet || this.executor.completesAtOnce) && this.queues.sqReady === 0;
+    return this.executor.completesAtOnce || (this.#turns.quiet && this.queues.sqReady === 0);
   }
 
   /** Whether `close()` has been called. */

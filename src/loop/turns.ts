@@ -79,6 +79,8 @@ export class Turns {
     if (queued !== 0 || (reap && this.#hidden && (completesAtOnce || queues.cqReady === 0)))
       queues.submitAndGetEvents(reap);
     if (reap || completesAtOnce || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.reap();
+    // Not for what the turn itself has queued: sends that are awaited one after the other keep to the budget.
+    if (reap && completesAtOnce) this.#inline.allowAnswers(this.#reaped);
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // From an immediate they are delivered right after this.

@@ -201,7 +201,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   /** Sends what the socket takes at once; whether that was all. */
   #sendNow(block: Block): boolean {
     const length = this.#to;
-    if (!this.loop.inline.take(length)) return false;
+    if (!this.loop.inline.takeAnswer(length)) return false;
     const res = this.loop.socketCalls.sendAt(this.#handle.fd, block.address, length);
     if (res < 0) {
       if (res !== EAGAIN && res !== EINTR) this.#fail(res);

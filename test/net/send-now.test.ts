@@ -212,3 +212,39 @@ t.test('datagrams of one turn arrive in their order, and a refused one rejects a
   const refused = { code: 'EACCES', syscall: 'send', address: '127.255.255.255', port };
   await t.rejects(client.send(Buffer.from('x'), port, '127.255.255.255'), refused);
 });
+
+t.test('on epoll answers to what has just arrived are sent at once, however many they are', async t => {
+  loop().close();
+  loop({ inline: true, backend: 'epoll' });
+  const server = await listen({ port: 0, host: HOST });
+  // Together more than the budget of a turn, and less than the buffers that are received into, which they fill evenly.
+  const [count, message] = [350, Buffer.alloc(4096, 'x')];
+  const peers: net.Socket[] = [];
+  const echoes: Promise<void>[] = [];
+  for (let i = 0; i < count; i++) {
+    peers.push(net.connect(portOf(server), HOST));
+    const connection = await server.accept();
+    const echo = async () => {
+      for await (const chunk of connection) await connection.write(chunk);
+    };
+    echoes.push(echo());
+  }
+  await turns();
+  const exchange = async () => {
+    const answers = peers.map(async peer => {
+      for (let length = 0; length < message.length; ) {
+        const [chunk] = (await once(peer, 'data')) as [Buffer];
+        length += chunk.length;
+      }
+    });
+    for (const peer of peers) peer.write(message);
+    await Promise.all(answers);
+  };
+  await exchange();
+  const before = loop().stats().submitted;
+  await exchange();
+  t.equal(loop().stats().submitted, before);
+  for (const peer of peers) peer.end();
+  await Promise.all(echoes);
+  await server.close();
+});

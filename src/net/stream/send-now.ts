@@ -11,7 +11,9 @@ import { SEND_MAX, TEXT_MAX } from '../../ring/socket-calls.js';
  */
 export function isSentNow(loop: Loop, data: string | Uint8Array, sentAt: number): boolean {
   if (sentAt === loop.completed || !loop.isQuiet || data.length === 0) return false;
-  return data.length <= (typeof data === 'string' ? TEXT_MAX : SEND_MAX) && loop.inline.take(data.length);
+  return (
+    data.length <= (typeof data === 'string' ? TEXT_MAX : SEND_MAX) && loop.inline.takeAnswer(data.length)
+  );
 }
 
 /**
