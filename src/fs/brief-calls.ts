@@ -46,9 +46,14 @@ class BriefCalls {
     return this.#take(device, bytes, calls);
   }
 
+  /** Whether a device has been slow just now. */
+  isSlow(device: Device): boolean {
+    return device.breaker.isOpen(now());
+  }
+
   /** As `begin`, for a call that only reads. */
   beginReading(device: Device, calls: number): boolean {
-    return !device.breaker.isOpen(now()) && this.#take(device, 0, calls);
+    return !this.isSlow(device) && this.#take(device, 0, calls);
   }
 
   #take(device: Device, bytes: number, calls: number): boolean {

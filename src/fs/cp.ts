@@ -53,9 +53,13 @@ export async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): 
   }
 }
 
-/** A directory that can be copied by plain calls; undefined if it is none. */
+/** A directory that can be copied by plain calls; undefined if it is none, or on a device that is slow now. */
 function openSource(loop: Loop, path: string, { dereference }: TreeOptions): Placed | undefined {
-  return loop.inline.take() ? openPlaced(loop, path, dereference) : undefined;
+  if (!loop.inline.take()) return undefined;
+  const source = openPlaced(loop, path, dereference);
+  if (source === undefined || !briefCalls(loop).isSlow(source.device)) return source;
+  directoryCalls().close(source.fd);
+  return undefined;
 }
 
 /** A cached directory of a local file system. Its attributes are in `loop.calls.statx` then. */

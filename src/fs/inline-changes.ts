@@ -169,21 +169,22 @@ class InlineChanges {
     return this.#loop.inline.writes && this.#backoff.tries;
   }
 
-  /** Looks a path up in the dentry cache: 0, or an error that is sure, or EAGAIN. */
+  /** Looks a path up in the dentry cache: 0, or an error that is sure, or EAGAIN, also where changes may wait now. */
   #look(path: Path, follow: boolean): number {
     const calls = this.#calls;
     const fd = calls.locate(path, follow);
     if (fd < 0) return SURE.has(fd) ? fd : EAGAIN;
     const device = devicesOf(this.#loop).local(fd);
     calls.close(fd);
-    if (device === null) return EAGAIN;
+    // What is refused in the end needs no more looks for a while.
+    if (device === null || !device.defers || briefCalls(this.#loop).isSlow(device)) return EAGAIN;
     this.#device = device;
     return 0;
   }
 
   /** Whether a look has found something; if not, they become rarer. */
   #isCached(found: number): boolean {
-    if (found === 0 && this.#device.defers) {
+    if (found === 0) {
       this.#backoff.taken();
       return true;
     }

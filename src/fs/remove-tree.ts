@@ -5,7 +5,14 @@
 import { constants } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { setTimeout } from '../loop/real-timers.js';
-import { DT_DIR, directoryCalls, type Names, releaseNames, takeNames } from '../ring/directory-calls.js';
+import {
+  DT_DIR,
+  DT_UNKNOWN,
+  directoryCalls,
+  Names,
+  releaseNames,
+  takeNames,
+} from '../ring/directory-calls.js';
 import {
   EAGAIN,
   EBUSY,
@@ -37,6 +44,8 @@ const LARGE = 4 << 20;
 /** What one removal takes, in calls: of a name that is sure to be cached, and of another. */
 const CACHED_CALLS = 2;
 const CALLS = 4;
+/** Files of a directory that the backend removes at a time. */
+const LATER_MAX = 32;
 /** How often a directory is listed again that has something in it after all of it was removed. */
 const LISTS_MAX = 8;
 
@@ -69,11 +78,15 @@ export class Removal {
   }
 
   /** Removes the current entry of a list, trying again what may pass. */
-  async remove(from: Folder, names: Names, type: number): Promise<void> {
+  remove(from: Folder, names: Names, type: number): Promise<void> {
+    return this.#repeat(() => this.#removeOnce(from, names, type));
+  }
+
+  async #repeat(attempt: () => Promise<void>): Promise<void> {
     const { maxRetries, retryDelay } = this.#options;
     for (let retries = 1; ; retries++) {
       try {
-        return await this.#removeOnce(from, names, type);
+        return await attempt();
       } catch (error) {
         const errno = (error as { errno?: number }).errno ?? 0;
         if (errno === ENOENT) return;
@@ -86,9 +99,19 @@ export class Removal {
   async #removeOnce(from: Folder, names: Names, type: number): Promise<void> {
     if (type === DT_DIR) return this.#removeDirectory(from, names);
     if (this.#share.spent) await this.#share.next();
-    let result = this.#unlink(from.fd, names);
-    if (result === EAGAIN || isInterrupted(result)) result = await this.#later(from.fd, names, 0);
-    // A directory may have taken the place of the file that was to be removed.
+    const result = this.#unlink(from.fd, names);
+    if (isLeft(result)) return this.#removeLater(from, names.copy());
+    return this.#removed(result, from, names);
+  }
+
+  /** Has the backend remove a file. */
+  async #removeLater(from: Folder, name: Buffer): Promise<void> {
+    const result = await this.#later(from.fd, name, 0);
+    if (result < 0) await this.#removed(result, from, Names.of(name));
+  }
+
+  /** What has become of a file. A directory may have taken its place. */
+  async #removed(result: number, from: Folder, names: Names): Promise<void> {
     if (result === EISDIR && this.#options.recursive) return this.#removeDirectory(from, names);
     if (result < 0) throw systemError(result, 'unlink', { path: pathOf(from, names) });
   }
@@ -125,6 +148,10 @@ export class Removal {
     const names = takeNames();
     let removed = 0;
     let failure: { error: unknown; name: Buffer } | undefined;
+    const fails = (error: unknown, name: Buffer): void => {
+      if (failure === undefined || name.compare(failure.name) < 0) failure = { error, name };
+    };
+    const later: Promise<void>[] = [];
     try {
       let listed = await this.#share.listFirst(directory, names, this.#device);
       for (; ; listed = calls.list(fd, names)) {
@@ -132,16 +159,26 @@ export class Removal {
         if (listed === 0) break;
         while (names.next()) {
           removed++;
-          if (names.type !== DT_DIR && this.#unlink(fd, names) === 0) continue;
-          try {
-            await this.remove(directory, names, names.type);
-          } catch (error) {
-            const name = names.copy();
-            if (failure === undefined || name.compare(failure.name) < 0) failure = { error, name };
+          if (this.#share.spent) await this.#share.next();
+          const { type } = names;
+          const mayBeDirectory = type === DT_DIR || type === DT_UNKNOWN;
+          const result = type === DT_DIR ? EISDIR : this.#unlink(fd, names);
+          if (result === 0) continue;
+          const name = names.copy();
+          // A directory is removed alone: each takes a descriptor.
+          if (mayBeDirectory || !isLeft(result)) {
+            await this.remove(directory, names, type).catch(error => fails(error, name));
+            continue;
           }
+          later.push(
+            this.#repeat(() => this.#removeLater(directory, name)).catch(error => fails(error, name)),
+          );
+          // All of them, so that those that follow are submitted together.
+          if (later.length === LATER_MAX) await Promise.all(later.splice(0));
         }
       }
     } finally {
+      await Promise.all(later);
       releaseNames(names);
     }
     if (failure !== undefined) throw failure.error;
@@ -182,15 +219,14 @@ export class Removal {
     if (this.#share.spent) await this.#share.next();
     const device = this.#device;
     if (!this.#brief.begin(device, DIRTIED, 0, CACHED_CALLS))
-      return this.#later(directory, names, AT_REMOVEDIR);
+      return this.#later(directory, names.copy(), AT_REMOVEDIR);
     const result = this.#calls.rmdir(directory, names.name);
     this.#brief.end(device);
-    return isInterrupted(result) ? this.#later(directory, names, AT_REMOVEDIR) : result;
+    return isInterrupted(result) ? this.#later(directory, names.copy(), AT_REMOVEDIR) : result;
   }
 
   /** Removes an entry by the backend; 0 or a negative errno. */
-  async #later(directory: number, names: Names, flags: number): Promise<number> {
-    const name = names.copy();
+  async #later(directory: number, name: Buffer, flags: number): Promise<number> {
     try {
       return await onFd(this.#loop, 'unlink', sqe => sqe.unlinkat(directory, name, flags));
     } catch (error) {
@@ -208,6 +244,11 @@ export class Removal {
     this.#share.check();
     return this.#calls.openDirectoryWaiting(directory, names.name);
   }
+}
+
+/** Whether a plain call leaves the removal to the backend. */
+function isLeft(result: number): boolean {
+  return result === EAGAIN || isInterrupted(result);
 }
 
 function pathOf(from: Folder, names: Names): string {

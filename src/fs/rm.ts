@@ -5,6 +5,7 @@ import { ENOENT } from '../ring/errno.js';
 import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { STATX } from '../ring/structs.js';
 import { toPath } from './arguments.js';
+import { briefCalls } from './brief-calls.js';
 import { devicesOf } from './devices.js';
 import { promises } from './node-promises.js';
 import { Removal } from './remove-tree.js';
@@ -43,6 +44,8 @@ function removal(path: PathLike, given: RmOptions | undefined): Promise<void> | 
   const isDirectory = (loop.calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFDIR;
   calls.close(fd);
   if (device === null || (isDirectory && !options.recursive)) return undefined;
+  // Node removes many at a time.
+  if (isDirectory && briefCalls(loop).isSlow(device)) return undefined;
   const type = isDirectory ? DT_DIR : DT_UNKNOWN;
   return new Removal(loop, options, device).remove({ fd: AT_FDCWD, path: '' }, name, type);
 }

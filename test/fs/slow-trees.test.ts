@@ -12,7 +12,11 @@ const folder = scratchFolder();
 const CALLS = ['fchmod', 'symlinkat', 'mkdirat', 'unlinkat'];
 
 /** How often the thread itself made each of these calls. The first two of each take 50 ms, and the first six lists. */
-async function calls(t: Test, inlineWrites: string): Promise<Record<string, number> | undefined> {
+async function calls(
+  t: Test,
+  inlineWrites: string,
+  removing: RegExp,
+): Promise<Record<string, number> | undefined> {
   const at = join(folder, inlineWrites);
   const log = `${at}.log`;
   mkdirSync(at);
@@ -22,7 +26,9 @@ async function calls(t: Test, inlineWrites: string): Promise<Record<string, numb
   const args = ['-qq', '-o', log, '-e', `trace=${CALLS},getdents64,write`, ...slow, ...program];
   try {
     const { stdout } = await promisify(execFile)('strace', args);
-    t.equal(stdout, 'read\n20,20,20\n', 'all of it was done');
+    const [read, done, removals] = stdout.split('\n');
+    t.equal(`${read} ${done}`, 'read 20,20,20', 'all of it was done');
+    t.match(removals, removing, 'entries that two removals submitted, and by how many system calls');
   } catch (error) {
     if (!/ENOENT|ptrace|Operation not permitted|inject/.test(String(error))) throw error;
     t.comment('strace cannot be used here');
@@ -39,13 +45,13 @@ async function calls(t: Test, inlineWrites: string): Promise<Record<string, numb
 }
 
 t.test('a device that is slow is left alone for a while', async t => {
-  const counts = await calls(t, 'adaptive');
+  const counts = await calls(t, 'adaptive', /^\d+,\d 0,0$/);
   if (counts === undefined) return;
   for (const [name, count] of Object.entries(counts)) t.ok(count > 0 && count <= 2, `${count} of ${name}`);
 });
 
 t.test('inlineWrites: never makes none of these calls', async t => {
-  const counts = await calls(t, 'never');
+  const counts = await calls(t, 'never', /^0,0 0,0$/);
   if (counts === undefined) return;
   for (const [name, count] of Object.entries(counts)) t.equal(count, 0, name);
 });
