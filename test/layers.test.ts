@@ -137,3 +137,10 @@ t.test(
     }
   },
 );
+
+t.test(
+  'no getter or setter is private: V8 calls its runtime for each use, which costs as much as a small system call',
+  async t => {
+    for (const [file, text] of sources()) t.notMatch(text, /^\s*(?:static )?(?:get|set) #/m, file);
+  },
+);

@@ -71,33 +71,33 @@ class InlineChanges {
   }
 
   unlink(path: Path): true | undefined {
-    if (!this.#tries || !this.#mayFree(path) || !this.#begin()) return undefined;
+    if (!this.#tries() || !this.#mayFree(path) || !this.#begin()) return undefined;
     return this.#ended(this.#loop.nameCalls.unlink(path), 'unlink', path);
   }
 
   chmod(path: Path, mode: number): true | undefined {
-    if (!this.#tries || !this.#isCached(this.#look(path, true)) || this.#isCopied) return undefined;
+    if (!this.#tries() || !this.#isCached(this.#look(path, true)) || this.#isCopied()) return undefined;
     if (!this.#begin()) return undefined;
     return this.#ended(this.#loop.nameCalls.chmod(path, mode), 'chmod', path);
   }
 
   rmdir(path: Path): true | undefined {
-    if (!this.#tries || !this.#mayFree(path) || !this.#begin()) return undefined;
+    if (!this.#tries() || !this.#mayFree(path) || !this.#begin()) return undefined;
     return this.#ended(this.#loop.nameCalls.rmdir(path), 'rmdir', path);
   }
 
   link(from: Path, to: Path): true | undefined {
-    if (!this.#tries || !this.#isCached(this.#look(from, false)) || this.#isCopied) return undefined;
+    if (!this.#tries() || !this.#isCached(this.#look(from, false)) || this.#isCopied()) return undefined;
     if (!this.#mayMake(to)) return undefined;
     return this.#ended(this.#loop.nameCalls.link(from, to), 'link', from, to);
   }
 
   rename(from: Path, to: Path): true | undefined {
     // ext4 starts to write what replaces a file.
-    if (!this.#tries || !this.#isCached(this.#look(from, false)) || this.#isLarge) return undefined;
+    if (!this.#tries() || !this.#isCached(this.#look(from, false)) || this.#isLarge()) return undefined;
     const found = this.#look(to, false);
     const replaces = found === 0;
-    if (replaces ? this.#isLarge || !this.#begin() : !this.#mayMake(to)) return undefined;
+    if (replaces ? this.#isLarge() || !this.#begin() : !this.#mayMake(to)) return undefined;
     const failed = this.#loop.nameCalls.rename(from, to, replaces);
     // What is there was not looked at: then it is the backend's.
     return this.#ended(failed < 0 && !replaces ? EAGAIN : failed, 'rename', from, to);
@@ -128,7 +128,7 @@ class InlineChanges {
   }
 
   #open(path: Path, flags: number, mode: number): number | undefined {
-    if ((flags & ~FLAGS) !== 0 || !this.#tries) return undefined;
+    if ((flags & ~FLAGS) !== 0 || !this.#tries()) return undefined;
     const brief = briefCalls(this.#loop);
     for (let tries = 0; tries < 2; tries++) {
       const found = (flags & O_EXCL) !== 0 ? EAGAIN : this.#look(path, (flags & O_NOFOLLOW) === 0);
@@ -151,8 +151,8 @@ class InlineChanges {
   #openFound(path: Path, flags: number, mode: number): number | undefined {
     const calls = this.#calls;
     const device = this.#device;
-    if (!this.#isRegular) return undefined;
-    if ((device.copiesUp || (flags & O_TRUNC) !== 0) && this.#isLarge) return undefined;
+    if (!this.#isRegular()) return undefined;
+    if ((device.copiesUp || (flags & O_TRUNC) !== 0) && this.#isLarge()) return undefined;
     if (!this.#begin()) return undefined;
     const fd = calls.openAny(path, flags | O_NONBLOCK, mode & MODE_BITS);
     briefCalls(this.#loop).end(device);
@@ -165,7 +165,7 @@ class InlineChanges {
   }
 
   /** Whether it is worth a look. */
-  get #tries(): boolean {
+  #tries(): boolean {
     return this.#loop.inline.writes && this.#backoff.tries;
   }
 
@@ -194,33 +194,33 @@ class InlineChanges {
 
   /** Whether a name may be made now: its folder is cached. Then the call must follow. */
   #mayMake(path: Path): boolean {
-    if (!this.#tries) return false;
+    if (!this.#tries()) return false;
     const folder = folderOf(path);
     return folder !== '' && this.#isCached(this.#look(folder, true)) && this.#begin();
   }
 
   /** Whether a name may go: what it names is cached, and little is freed. */
   #mayFree(path: Path): boolean {
-    return this.#isCached(this.#look(path, false)) && !this.#isLarge;
+    return this.#isCached(this.#look(path, false)) && !this.#isLarge();
   }
 
   #begin(): boolean {
     return briefCalls(this.#loop).begin(this.#device, DIRTIED, COST);
   }
 
-  get #isRegular(): boolean {
+  #isRegular(): boolean {
     return (this.#calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFREG;
   }
 
   /** Whether what was looked up is a file whose content takes long to free or to copy. */
-  get #isLarge(): boolean {
+  #isLarge(): boolean {
     const { statx } = this.#calls;
     return statx[STATX.stx_size / 4 + 1]! !== 0 || statx[STATX.stx_size / 4]! > FREED_MAX;
   }
 
   /** Whether any change of what was looked up may first copy all of it, and there is much. */
-  get #isCopied(): boolean {
-    return this.#device.copiesUp && this.#isLarge;
+  #isCopied(): boolean {
+    return this.#device.copiesUp && this.#isLarge();
   }
 
   /** What a call has come to. */

@@ -92,8 +92,8 @@ export abstract class OpenFile extends EventEmitter {
       });
     }
     const fd = this.#fd;
-    const closesSlowly = this.#closesSlowly;
-    const writes = closesSlowly || this.#closesAtOnce ? null : this.#inlineWrites;
+    const closesSlowly = this.#closesSlowly();
+    const writes = closesSlowly || this.#closesAtOnce ? null : this.#inlineWrites();
     this.#fd = -1;
     if (closesSlowly) await closeFile(this.#loop, fd, true);
     else if (this.#closesAtOnce) await closeReadFile(fd);
@@ -101,7 +101,7 @@ export abstract class OpenFile extends EventEmitter {
   }
 
   /** Whether closing it may free much, or begin to write much: ext4 does with what was cut to nothing before. */
-  get #closesSlowly(): boolean {
+  #closesSlowly(): boolean {
     if (this.#loop.closing || this.#loop.calls.statFd(this.#fd) !== 0) return false;
     const { statx } = this.#loop.calls;
     const isFile = (statx[STATX.stx_mode / 4]! & constants.S_IFMT) === constants.S_IFREG;
@@ -220,7 +220,7 @@ export abstract class OpenFile extends EventEmitter {
   }
 
   /** How writes are made at once; null if none is, for now or at all. */
-  get #inlineWrites(): InlineWrites | null {
+  #inlineWrites(): InlineWrites | null {
     // What was begun before, the backend may not have done.
     if (this.#changes !== 0 || !this.#loop.inline.writes) return null;
     if (this.#writes === undefined) this.#writes = InlineWrites.of(this.#loop, this.#fd, this.#flags);
@@ -230,12 +230,12 @@ export abstract class OpenFile extends EventEmitter {
   /** What is written at once, in bytes. */
   #writeInline({ bytes, offset, length, position }: Transfer, size: number): number {
     if (length === 0 || bytes.length < size) return 0;
-    return this.#inlineWrites?.write(this.#fd, bytes, offset, length, position) ?? 0;
+    return this.#inlineWrites()?.write(this.#fd, bytes, offset, length, position) ?? 0;
   }
 
   /** @internal Cuts the file or fills it up at once; whether it did. */
   protected truncateInline(size: number): boolean {
-    return this.#order.idle && (this.#inlineWrites?.truncate(this.#fd, size) ?? false);
+    return this.#order.idle && (this.#inlineWrites()?.truncate(this.#fd, size) ?? false);
   }
 
   /**

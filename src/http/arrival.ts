@@ -48,10 +48,10 @@ export class Arrival {
 
   /** Whether more of what arrives can be parsed now. */
   get takes(): boolean {
-    return this.#rest === null && this.#mayParse;
+    return this.#rest === null && this.#mayParse();
   }
 
-  get #mayParse(): boolean {
+  #mayParse(): boolean {
     const { body } = this;
     return body === null ? this.#owner.canBegin : body.hasRoom && !this.#owner.closed;
   }
@@ -79,7 +79,7 @@ export class Arrival {
 
   /** Parses what has waited for the end of the last request, or for room. */
   goOn(): void {
-    while (this.#rest !== null && this.#mayParse) {
+    while (this.#rest !== null && this.#mayParse()) {
       const rest = this.#rest;
       const length = Math.min(rest.length, this.body === null ? REST_PIECE : INPUT_SIZE);
       input().set(rest.subarray(0, length));
@@ -92,7 +92,7 @@ export class Arrival {
   /** Parses to the end of a request; returns how far. */
   #consume(to: number): number {
     let at = 0;
-    while (at < to && this.#mayParse) {
+    while (at < to && this.#mayParse()) {
       if (this.#parser === null) {
         this.#parser = Parser.acquire();
         this.#owner.onFirstByte();

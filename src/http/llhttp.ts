@@ -224,7 +224,7 @@ export class Parser {
     current = this;
     const code = exports.llhttp_execute(this.#address, inputAt + from, to - from);
     if (!hadHead) {
-      const end = this.headComplete ? this.#headEnd : before + to - from;
+      const end = this.headComplete ? this.#headEnd() : before + to - from;
       if (end > before) this.text += input.latin1Slice(from, from + end - before);
     }
     let stopped = to;
@@ -232,7 +232,7 @@ export class Parser {
       stopped = exports.llhttp_get_error_pos(this.#address) - inputAt;
     }
     if (this.headComplete) {
-      const begin = hadHead ? from : Math.max(from + this.#headEnd - before, from);
+      const begin = hadHead ? from : Math.max(from + this.#headEnd() - before, from);
       this.#framing += stopped - begin - (this.bodyLength - bodyBefore);
     }
     if (code === OK || (this.complete && (code === PAUSED || code === PAUSED_UPGRADE))) return stopped;
@@ -242,7 +242,7 @@ export class Parser {
     return -1;
   }
 
-  get #headEnd(): number {
+  #headEnd(): number {
     return this.spans.length === 0 ? this.urlEnd + VERSION_LENGTH : this.spans[this.spans.length - 1]!;
   }
 

@@ -104,17 +104,17 @@ export class HttpRequest {
     return 'half';
   }
 
-  get #read(): Body {
+  #read(): Body {
     this.#body ??= new Body(this.#incoming);
     return this.#body;
   }
 
-  get #type(): string | null {
+  #type(): string | null {
     return this.headers.get('content-type');
   }
 
   get body(): Request['body'] {
-    return this.#incoming === null ? null : (this.#read.stream as Request['body']);
+    return this.#incoming === null ? null : (this.#read().stream as Request['body']);
   }
 
   get bodyUsed(): boolean {
@@ -122,32 +122,32 @@ export class HttpRequest {
   }
 
   async text(): Promise<string> {
-    return this.#read.text();
+    return this.#read().text();
   }
 
   async json(): Promise<unknown> {
-    return this.#read.json();
+    return this.#read().json();
   }
 
   async bytes(): Promise<Uint8Array> {
-    return this.#read.bytes();
+    return this.#read().bytes();
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#read.arrayBuffer();
+    return this.#read().arrayBuffer();
   }
 
   async blob(): Promise<Blob> {
-    return this.#read.blob(this.#type);
+    return this.#read().blob(this.#type());
   }
 
   async formData(): Promise<FormData> {
-    return this.#read.formData(this.#type);
+    return this.#read().formData(this.#type());
   }
 
   /** A second request with the same content. */
   clone(): HttpRequest {
-    const body = this.#read.tee();
+    const body = this.#read().tee();
     const clone = new HttpRequest(this.#head, this.#url, this.#incoming, this.#owner);
     clone.#first = this.#first;
     clone.#headers = this.#headers === null ? null : this.#headers.copy();

@@ -146,7 +146,7 @@ export class HttpResponse {
     return false;
   }
 
-  get #read(): Body {
+  #read(): Body {
     if (this.#body === null) {
       this.#body = new Body(this.#source);
       if (this.#sent) this.#body.take();
@@ -154,13 +154,13 @@ export class HttpResponse {
     return this.#body;
   }
 
-  get #type(): string | null {
+  #type(): string | null {
     return this.#implied ?? (this.#headers === null ? null : this.#headers.get('content-type'));
   }
 
   /** The body as a stream; null if there is none. */
   get body(): Response['body'] {
-    return this.#source === null ? null : (this.#read.stream as Response['body']);
+    return this.#source === null ? null : (this.#read().stream as Response['body']);
   }
 
   /** Whether the body has been read, or sent. */
@@ -170,37 +170,37 @@ export class HttpResponse {
 
   /** The body as text. */
   async text(): Promise<string> {
-    return this.#read.text();
+    return this.#read().text();
   }
 
   /** The body parsed as JSON. */
   async json(): Promise<unknown> {
-    return this.#read.json();
+    return this.#read().json();
   }
 
   /** The body as bytes. */
   async bytes(): Promise<Uint8Array> {
-    return this.#read.bytes();
+    return this.#read().bytes();
   }
 
   /** The body as an ArrayBuffer. */
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#read.arrayBuffer();
+    return this.#read().arrayBuffer();
   }
 
   /** The body as a Blob of its `Content-Type`. */
   async blob(): Promise<Blob> {
-    return this.#read.blob(this.#type);
+    return this.#read().blob(this.#type());
   }
 
   /** The body as a form. */
   async formData(): Promise<FormData> {
-    return this.#read.formData(this.#type);
+    return this.#read().formData(this.#type());
   }
 
   /** A second response with the same content. */
   clone(): HttpResponse {
-    const body = this.#read.tee();
+    const body = this.#read().tee();
     const clone = new HttpResponse(null, { status: this.#status, statusText: this.#statusText });
     clone.#headers = this.#headers === null ? null : this.#headers.copy();
     clone.#source = this.#source === null ? null : body.source;

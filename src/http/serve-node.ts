@@ -128,11 +128,11 @@ export class NodeServer {
 
   /** Its URL. Of a Unix socket it names no place, and of one that listens on all addresses the host is 'localhost'. */
   get url(): URL {
-    const scheme = this.#isSecure ? 'https' : 'http';
+    const scheme = this.#isSecure() ? 'https' : 'http';
     return new URL(`${scheme}://${authorityOf(this.address)}/`);
   }
 
-  get #isSecure(): boolean {
+  #isSecure(): boolean {
     return 'setSecureContext' in this.server;
   }
 
@@ -220,7 +220,7 @@ export class NodeServer {
   /** Nothing has come by it, or with TLS its handshake is not complete. Node counts those as busy. */
   #isSilent(socket: Answering): boolean {
     if (socket.bytesRead === 0) return true;
-    return this.#isSecure && socket instanceof net.Socket && !(socket instanceof TLSSocket);
+    return this.#isSecure() && socket instanceof net.Socket && !(socket instanceof TLSSocket);
   }
 
   #cutAll(): void {

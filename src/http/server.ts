@@ -120,7 +120,7 @@ export class Server {
         this.time = now();
         const made = make(connection);
         if (!made.closed) this.#connections.add(made);
-        this.#looking ??= setInterval(this.#look, this.#every).unref();
+        this.#looking ??= setInterval(this.#look, this.#every()).unref();
       }
     } catch (error) {
       // It was closed, or its socket has failed: what is open goes on.
@@ -130,7 +130,7 @@ export class Server {
   }
 
   /** Milliseconds between two looks at the connections. */
-  get #every(): number {
+  #every(): number {
     const { headersTimeout, requestTimeout, keepAliveTimeout, idleTimeout } = this.limits;
     const times = [headersTimeout, requestTimeout, keepAliveTimeout, idleTimeout].filter(ms => ms !== 0);
     return Math.min(Math.max(Math.min(...times) / LOOKS, LOOK_MIN_MS), LOOK_MAX_MS);
@@ -139,7 +139,7 @@ export class Server {
   /** Looks for peers that are late. */
   readonly #look = (): void => {
     const time = now();
-    const late = time - this.#lookedAt > this.#every * 2;
+    const late = time - this.#lookedAt > this.#every() * 2;
     this.#lookedAt = time;
     this.time = time;
     // Held up, it has yet to receive what peers have sent meanwhile: the next look decides.

@@ -6,34 +6,45 @@ export interface Delivery {
   deliver(): void;
 }
 
+/** A list that was longer than this is not kept for the next time. */
+const KEPT_MAX = 4096;
+
 /**
  * Completions that go to callbacks of Node's own classes. They are delivered from an immediate, one after the other in
  * the order in which they came, and between two of them ticks and microtasks run, as between the callbacks of libuv.
  */
 export class Deliveries {
-  #waiting: Delivery[] = [];
-  #delivering: Delivery[] = [];
+  // The lists are filled again and again: to shorten an array is a call out of JavaScript, and frees its memory.
+  #waiting: (Delivery | null)[] = [];
+  #waitingCount = 0;
+  #delivering: (Delivery | null)[] = [];
+  #count = 0;
   #next = 0;
 
   get empty(): boolean {
-    return this.#waiting.length === 0 && this.#next === this.#delivering.length;
+    return this.#waitingCount === 0 && this.#next === this.#count;
   }
 
   push(delivery: Delivery): void {
-    this.#waiting.push(delivery);
+    this.#waiting[this.#waitingCount++] = delivery;
   }
 
   /** Delivers what waits now; what comes meanwhile waits for the next call. After an exception the rest does. */
   run(): void {
-    if (this.#next === this.#delivering.length) {
+    if (this.#next === this.#count) {
       const done = this.#delivering;
-      done.length = 0;
       this.#delivering = this.#waiting;
-      this.#waiting = done;
+      this.#count = this.#waitingCount;
+      this.#waiting = done.length > KEPT_MAX ? [] : done;
+      this.#waitingCount = 0;
       this.#next = 0;
     }
-    while (this.#next < this.#delivering.length) {
-      this.#delivering[this.#next++]!.deliver();
+    const delivering = this.#delivering;
+    while (this.#next < this.#count) {
+      const next = this.#next++;
+      const delivery = delivering[next]!;
+      delivering[next] = null;
+      delivery.deliver();
       runTicks();
     }
   }

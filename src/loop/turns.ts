@@ -76,7 +76,7 @@ export class Turns {
     if (this.#closed) return false;
     const queued = queues.sqReady;
     const { completesAtOnce } = this.#backend;
-    if (queued !== 0 || (reap && this.#hidden && (completesAtOnce || queues.cqReady === 0)))
+    if (queued !== 0 || (reap && this.#hidden() && (completesAtOnce || queues.cqReady === 0)))
       queues.submitAndGetEvents(reap);
     if (reap || completesAtOnce || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.reap();
     // Not for what the turn itself has queued: sends that are awaited one after the other keep to the budget.
@@ -90,7 +90,7 @@ export class Turns {
   }
 
   /** Whether completions become ready by a system call. */
-  get #hidden(): boolean {
+  #hidden(): boolean {
     return this.#queues.taskWorkPending || this.#queues.cqHasOverflow;
   }
 

@@ -72,11 +72,11 @@ export class StreamSender extends Operation implements BlockWaiter {
     return 'write';
   }
 
-  get #busy(): boolean {
+  #busy(): boolean {
     return this.slot >= 0 || this.#waitsForBlock;
   }
 
-  get #empty(): boolean {
+  #empty(): boolean {
     return this.#block === null && this.#flying === null && this.#waiting.empty;
   }
 
@@ -101,7 +101,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   /** Sends a large write from where it is, as far as the socket takes it at once; how many bytes that was. */
   sendInPlace(bytes: Uint8Array): number {
     const { length } = bytes;
-    if (length < IN_PLACE_MIN || !this.#empty || this.#busy || this.#ending !== null) return 0;
+    if (length < IN_PLACE_MIN || !this.#empty() || this.#busy() || this.#ending !== null) return 0;
     if (!this.loop.inline.take(length)) return 0;
     const res = this.loop.socketCalls.sendInPlace(this.#handle.fd, bytes);
     // A failure is that of the next send.
@@ -140,18 +140,18 @@ export class StreamSender extends Operation implements BlockWaiter {
   shutdown(done: RequestDone): void {
     this.#ending = done;
     if (this.error !== 0) this.#ended(this.error);
-    else if (this.#empty) this.#drained();
-    else if (!this.#dirty && !this.#busy) this.flush();
+    else if (this.#empty()) this.#drained();
+    else if (!this.#dirty && !this.#busy()) this.flush();
   }
 
   /** Sends what was reported as written, and drops the rest: `onDrained` is called when nothing is left. */
   finish(onDrained: () => void): void {
     this.#cancelWaiting(ECANCELED);
     if (this.#ending !== null) this.#ended(ECANCELED);
-    if (this.#empty || this.error !== 0) this.#whenIdle(onDrained);
+    if (this.#empty() || this.error !== 0) this.#whenIdle(onDrained);
     else {
       this.#onDrained = onDrained;
-      if (!this.#busy) this.flush();
+      if (!this.#busy()) this.flush();
     }
   }
 
@@ -169,7 +169,7 @@ export class StreamSender extends Operation implements BlockWaiter {
 
   flush(): void {
     this.#dirty = false;
-    if (!this.#busy && this.error === 0) this.#send();
+    if (!this.#busy() && this.error === 0) this.#send();
   }
 
   #send(): void {

@@ -122,17 +122,19 @@ export class TcpHandle extends SocketHandle {
 
   setTypeOfService(value: number): number {
     if (this.fd < 0) return EBADF;
-    return this.#isIPv6 ? this.#set(IPPROTO_IPV6, IPV6_TCLASS, value) : this.#set(IPPROTO_IP, IP_TOS, value);
+    return this.#isIPv6()
+      ? this.#set(IPPROTO_IPV6, IPV6_TCLASS, value)
+      : this.#set(IPPROTO_IP, IP_TOS, value);
   }
 
   getTypeOfService(): number {
     if (this.fd < 0) return EBADF;
-    return this.#isIPv6
+    return this.#isIPv6()
       ? intOption(this.fd, IPPROTO_IPV6, IPV6_TCLASS)
       : intOption(this.fd, IPPROTO_IP, IP_TOS);
   }
 
-  get #isIPv6(): boolean {
+  #isIPv6(): boolean {
     if (this.#family === 0) {
       const address = localAddress(this.fd);
       const isIPv6 = address !== undefined && 'family' in address && address.family === 'IPv6';

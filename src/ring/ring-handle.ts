@@ -68,14 +68,14 @@ export class RingHandle {
     else this.#always |= abi.ENTER_NO_IOWAIT;
   }
 
-  get #registered(): boolean {
+  #registered(): boolean {
     return (this.#always & abi.ENTER_REGISTERED_RING) !== 0;
   }
 
   /** io_uring_register(2); returns its result or -errno. */
   register(opcode: number, arg: Uint8Array | null, count: number): number {
     this.assertOpen();
-    const byIndex = this.#registered && this.#features & abi.FEAT_REG_REG_RING;
+    const byIndex = this.#registered() && this.#features & abi.FEAT_REG_REG_RING;
     const how = byIndex ? abi.REGISTER_USE_REGISTERED_RING : 0;
     return this.#libc.ioUringRegister(byIndex ? this.#name : this.fd, opcode | how, arg, count);
   }
@@ -83,7 +83,7 @@ export class RingHandle {
   /** @throws UasyncError EEXIST when it is registered. */
   registerFd(): void {
     this.assertOpen();
-    if (this.#registered) throw systemError(EEXIST, 'io_uring_register');
+    if (this.#registered()) throw systemError(EEXIST, 'io_uring_register');
     const update = Buffer.alloc(16);
     update.writeUInt32LE(0xffffffff, RSRC_UPDATE2.offset);
     update.writeBigUInt64LE(BigInt(this.fd), RSRC_UPDATE2.data);
@@ -96,7 +96,7 @@ export class RingHandle {
   /** @throws UasyncError EINVAL when it is not registered, or has no descriptor. */
   unregisterFd(): void {
     this.assertOpen();
-    if (!this.#registered || this.fd < 0) throw systemError(EINVAL, 'io_uring_register');
+    if (!this.#registered() || this.fd < 0) throw systemError(EINVAL, 'io_uring_register');
     const failed = this.#unregister();
     if (failed < 0) throw systemError(failed, 'io_uring_register');
     this.#name = this.fd;
@@ -111,14 +111,14 @@ export class RingHandle {
 
   /** The descriptor was closed by other code, and is another ring's by now: this handle must not touch it. */
   lose(): void {
-    if (this.#registered) this.#unregister();
+    if (this.#registered()) this.#unregister();
     this.#name = -1;
     this.fd = -1;
     this.#always = 0;
   }
 
   close(): void {
-    if (this.#registered) this.#unregister();
+    if (this.#registered()) this.#unregister();
     this.#name = -1;
     this.#always = 0;
     if (this.fd < 0) return;

@@ -24,7 +24,7 @@ export class Counting {
     return this.#entries.length !== 0;
   }
 
-  get #counted(): number {
+  #counted(): number {
     return (this.#completions.posted - this.#timedOut) | 0;
   }
 
@@ -35,7 +35,7 @@ export class Counting {
 
   /** A timeout ends with 0 once `count` others have completed. */
   add(entry: Entry, count: number): void {
-    entry.target = (this.#counted + count) | 0;
+    entry.target = (this.#counted() + count) | 0;
     this.#entries.push(entry);
   }
 
@@ -48,7 +48,7 @@ export class Counting {
   end(): void {
     for (let i = 0; i < this.#entries.length; ) {
       const entry = this.#entries[i]!;
-      if (((this.#counted - entry.target) | 0) >= 0) this.#ring.complete(entry, 0);
+      if (((this.#counted() - entry.target) | 0) >= 0) this.#ring.complete(entry, 0);
       else i++;
     }
   }

@@ -84,7 +84,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
 
   /** Whether nothing can be sent any more: `close()` has been called here or there, or the other thread ended. */
   get closed(): boolean {
-    return this.#closed || this.#gone;
+    return this.#closed || this.#gone();
   }
 
   /** @internal */
@@ -93,7 +93,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       this,
       depth,
       options,
-      this.#closed ? 'closed' : this.#gone ? 'closed by the other end' : 'open',
+      this.#closed ? 'closed' : this.#gone() ? 'closed by the other end' : 'open',
       '',
       [
         !this.#closed && !this.#incoming.empty && 'messages waiting',
@@ -104,7 +104,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     );
   }
 
-  get #gone(): boolean {
+  #gone(): boolean {
     return this.#deserted || this.#theirs.closed;
   }
 
@@ -222,13 +222,13 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       }
       this.#mine.wants = wants;
       // For what happened just before, no wake-up will come.
-      if (!this.#ready) return;
+      if (!this.#ready()) return;
     }
   }
 
   /** Whether one of the calls that wait could be served. */
-  get #ready(): boolean {
-    if (this.#gone) return true;
+  #ready(): boolean {
+    if (this.#gone()) return true;
     if (this.#receiving.length !== 0 && !this.#incoming.empty) return true;
     return this.#sending.length !== 0 && this.#outgoing.room >= this.#mine.needed;
   }
@@ -236,7 +236,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   #serve(): void {
     const receiving = this.#receiving;
     // Looked at before the queue: what was sent before the end comes before the end.
-    const gone = this.#gone;
+    const gone = this.#gone();
     let taken = false;
     while (receiving.length !== 0 && this.#credit > 0 && !this.#incoming.empty) {
       this.#credit--;

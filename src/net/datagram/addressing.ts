@@ -108,7 +108,7 @@ export class DatagramAddressing {
     if (this.#domain === AF_UNIX) {
       if (address !== undefined) return unixDestination(address);
     } else if (port !== undefined) {
-      if (address === undefined) return inetDestination(this.#loopback, checkInt('port', port, 0, 65535))!;
+      if (address === undefined) return inetDestination(this.#loopback(), checkInt('port', port, 0, 65535))!;
       if (typeof address !== 'string') throw argTypeError('address', 'of type string', address);
       return inetDestination(address, port) ?? undefined;
     } else if (address !== undefined) {
@@ -119,12 +119,12 @@ export class DatagramAddressing {
   }
 
   /** This host, as the socket reaches it. */
-  get #loopback(): string {
-    return this.#reachesIPv4 ? '127.0.0.1' : '::1';
+  #loopback(): string {
+    return this.#reachesIPv4() ? '127.0.0.1' : '::1';
   }
 
   /** Whether IPv4 can be sent to: an IPv6 socket with an IPv6 address of its own cannot. */
-  get #reachesIPv4(): boolean {
+  #reachesIPv4(): boolean {
     if (this.#domain === AF_INET) return true;
     const { address = '::' } = (this.local ?? {}) as { address?: string };
     return !this.#ipv6Only && (address === '::' || address.startsWith('::ffff:'));
@@ -133,7 +133,7 @@ export class DatagramAddressing {
   /** The first address of a name that this socket can reach. */
   async lookUp(name: string, port: number, options?: WaitOptions): Promise<Destination> {
     const addresses = await resolve(name, port, options);
-    const only = this.#domain === AF_INET ? 'IPv4' : this.#reachesIPv4 ? undefined : 'IPv6';
+    const only = this.#domain === AF_INET ? 'IPv4' : this.#reachesIPv4() ? undefined : 'IPv6';
     const found = addresses.find(({ family }) => only === undefined || family === only);
     if (found === undefined) throw new UasyncError('ENOTFOUND', `${name} has no ${only} address`);
     return inetDestination(found.address, port)!;
@@ -143,7 +143,7 @@ export class DatagramAddressing {
   async peerOf(to: number, host: string | undefined): Promise<Destination> {
     const port = checkInt('port', to, 1, 65535);
     if (host !== undefined && typeof host !== 'string') throw argTypeError('host', 'of type string', host);
-    const address = host ?? this.#loopback;
+    const address = host ?? this.#loopback();
     return inetDestination(address, port) ?? this.lookUp(address, port);
   }
 }

@@ -204,7 +204,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
       typeof to === 'number' &&
       typeof address === 'string' &&
       options === undefined &&
-      this.#plain
+      this.#plain()
     ) {
       const destination = knownDestination(address, to);
       if (destination !== undefined) return this.#sender.sendPlain(data, destination);
@@ -213,7 +213,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   }
 
   /** Whether nothing stands in the way of a datagram to an IP address. */
-  get #plain(): boolean {
+  #plain(): boolean {
     return this.domain !== AF_UNIX && !this.closed && !this.#receiver.failed;
   }
 

@@ -85,24 +85,24 @@ export class DatagramReceiver extends Operation {
 
   /** The next datagram. */
   one(user: object, options: WaitOptions | undefined): Promise<Datagram> {
-    if (this.#ready) return Promise.resolve(this.#shift());
+    if (this.#ready()) return Promise.resolve(this.#shift());
     return this.#wait(user, ONE, options) as Promise<Datagram>;
   }
 
   /** The next step of an iteration, which ends when the socket is closed. */
   step(user: object): Promise<IteratorResult<Datagram, undefined>> {
-    if (this.#ready) return Promise.resolve({ value: this.#shift(), done: false });
+    if (this.#ready()) return Promise.resolve({ value: this.#shift(), done: false });
     return this.#wait(user, STEP, undefined) as Promise<IteratorResult<Datagram, undefined>>;
   }
 
   /** All that are there, at least one and at most `max`. */
   many(user: object, max: number, options: WaitOptions | undefined): Promise<Datagram[]> {
-    if (this.#ready) return Promise.resolve(this.#take(max));
+    if (this.#ready()) return Promise.resolve(this.#take(max));
     return this.#wait(user, max, options) as Promise<Datagram[]>;
   }
 
   /** Whether a call is served at once. */
-  get #ready(): boolean {
+  #ready(): boolean {
     return this.#first < this.#queue.length && this.#waiting.length === 0;
   }
 

@@ -117,7 +117,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   /** Sends a datagram by a plain call, if none is queued before it and the socket does not have to wait; else null. */
   #sendNow(data: Uint8Array, destination: Destination | null): number | null {
     // While the socket is being connected, the ring keeps the order.
-    if (!this.#isFree || (destination === null && this.peer === null)) return null;
+    if (!this.#isFree() || (destination === null && this.peer === null)) return null;
     if (this.#isUnix && this.#backlog.has(destination)) return null;
     if (!isSentNow(this.#loop, data, this.#sentAt)) return null;
     this.#sentAt = this.#loop.completed;
@@ -134,8 +134,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   }
 
   /** Whether no datagram is queued or in flight. */
-  get #isFree(): boolean {
-    return this.#idle && this.#waiting.length === 0 && !this.#closed;
+  #isFree(): boolean {
+    return this.#idle() && this.#waiting.length === 0 && !this.#closed;
   }
 
   /** The socket is about to change: sends what is queued first, and forgets what was learned. */
@@ -322,7 +322,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
 
   /** Reports the end of `stop` once nothing is in flight. */
   settle(): void {
-    if (this.#idle) this.#onStopped?.();
+    if (this.#idle()) this.#onStopped?.();
   }
 
   /** How many datagrams the kernel has not taken. */
@@ -330,7 +330,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     return this.#inFlight + this.#batches.inFlight + this.#waiting.length;
   }
 
-  get #idle(): boolean {
+  #idle(): boolean {
     return this.#inFlight === 0 && this.#batches.inFlight === 0;
   }
 
@@ -374,7 +374,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     this.#closed = true;
     this.#drop(this.#waiting.splice(0));
     this.#drop(this.#backlog.close());
-    if (this.#idle) {
+    if (this.#idle()) {
       onStopped();
       return;
     }

@@ -132,14 +132,14 @@ export class Acceptor extends Operation implements Remains {
 
   arm(): void {
     if (this.slot >= 0 || this.#error !== null || this.#pause !== null) return;
-    if (this.#full || this.#retired) return;
+    if (this.#full() || this.#retired) return;
     const sqe = this.loop.start(this);
     if (this.#polls) sqe.pollMultishot(this.fd, POLLIN);
     else sqe.multishotAccept(this.fd);
   }
 
   /** Whether accepting is paused. */
-  get #full(): boolean {
+  #full(): boolean {
     const waiting = this.#accepted.length;
     return waiting >= UNDELIVERED_MAX || this.#open + waiting >= this.#max;
   }
@@ -156,7 +156,7 @@ export class Acceptor extends Operation implements Remains {
     else this.#note(res);
     this.#serve();
     if (hasMore(flags)) {
-      if (!this.#pausing && (this.#full || this.#error !== null)) {
+      if (!this.#pausing && (this.#full() || this.#error !== null)) {
         this.#pausing = true;
         this.loop.cancel(this);
       }
@@ -189,7 +189,7 @@ export class Acceptor extends Operation implements Remains {
   readonly #take = (): void => {
     if (this.#error !== null || this.#closing !== null || this.#pause !== null || this.loop.closing) return;
     for (let i = 0; i < BURST; i++) {
-      if (this.#full || !this.#note(libc().accept(this.fd))) return;
+      if (this.#full() || !this.#note(libc().accept(this.fd))) return;
     }
     // The poll does not tell of what is there already.
     this.loop.callSoon(() => {

@@ -52,6 +52,8 @@ function copyBytes(source: Memory, from: number, target: Memory, to: number, len
 class Slab {
   readonly #size: number;
   #memory = memoryOf(Buffer.alloc(0));
+  /** The memory that the last copy is in: to ask a Buffer for it each time would be a call out of JavaScript. */
+  buffer = this.#memory.bytes.buffer as ArrayBuffer;
   /** Where it begins, once that has been asked for. */
   #address = 0;
   /** How much of it is taken. */
@@ -68,14 +70,9 @@ class Slab {
     return this.#memory.bytes.subarray(used, used + length);
   }
 
-  /** The memory that the last copy is in. */
-  get buffer(): ArrayBuffer {
-    return this.#memory.bytes.buffer as ArrayBuffer;
-  }
-
   /** As `copy`; where in `buffer` it is. */
   copyTo(source: Memory, start: number, length: number): number {
-    if (this.#used + length > this.#size || this.#taken) this.#renew();
+    if (this.#used + length > this.#size || this.#taken()) this.#renew();
     const used = this.#used;
     copyBytes(source, start, this.#memory, used, length);
     this.#used = used + length;
@@ -83,7 +80,7 @@ class Slab {
   }
 
   /** Whether a user has taken the memory away: before Node 24, byte streams and `ArrayBuffer.prototype.transfer` do. */
-  get #taken(): boolean {
+  #taken(): boolean {
     return this.#memory.bytes.length === 0;
   }
 
@@ -93,13 +90,14 @@ class Slab {
     // Other chunks share it, so it must not be transferred to another thread.
     markAsUntransferable(bytes.buffer);
     this.#memory = memoryOf(bytes);
+    this.buffer = bytes.buffer as ArrayBuffer;
     this.#address = 0;
     this.#used = 0;
   }
 
   /** Makes room for `least` bytes, which the kernel is to write at `freeAddress`; how many there is room for. */
   makeRoom(least: number): number {
-    if (this.#used + least > this.#size || this.#taken) this.#renew();
+    if (this.#used + least > this.#size || this.#taken()) this.#renew();
     if (this.#address === 0) this.#address = addressOf(this.#memory.bytes);
     return this.#size - this.#used;
   }
@@ -124,8 +122,8 @@ class Slab {
   /** Whether the next chunk would lie right behind `last`. */
   canExtend(last: Buffer, length: number): boolean {
     return (
-      last.buffer === this.#memory.bytes.buffer &&
-      !this.#taken &&
+      last.buffer === this.buffer &&
+      !this.#taken() &&
       last.byteOffset + last.length === this.#used &&
       this.#used + length <= this.#size
     );

@@ -184,43 +184,43 @@ export class ConnectionDuplex extends Duplex {
     return this.destroyed;
   }
 
-  get #local(): Partial<InetAddress> {
+  #local(): Partial<InetAddress> {
     return ((this.destroyed ? undefined : this.#connection.localAddress) ?? {}) as Partial<InetAddress>;
   }
 
-  get #remote(): Partial<InetAddress> {
+  #remote(): Partial<InetAddress> {
     if (!this.destroyed) this.#peer ??= this.#connection.remoteAddress as Partial<InetAddress> | undefined;
     return this.#peer ?? {};
   }
 
   /** This end's numeric address; undefined for a Unix socket, and once destroyed. */
   get localAddress(): string | undefined {
-    return this.#local.address;
+    return this.#local().address;
   }
 
   /** This end's port. */
   get localPort(): number | undefined {
-    return this.#local.port;
+    return this.#local().port;
   }
 
   /** 'IPv4' or 'IPv6' */
   get localFamily(): string | undefined {
-    return this.#local.family;
+    return this.#local().family;
   }
 
   /** The peer's numeric address; undefined for a Unix socket, and once destroyed unless it was asked for before. */
   get remoteAddress(): string | undefined {
-    return this.#remote.address;
+    return this.#remote().address;
   }
 
   /** The peer's port. */
   get remotePort(): number | undefined {
-    return this.#remote.port;
+    return this.#remote().port;
   }
 
   /** 'IPv4' or 'IPv6' */
   get remoteFamily(): string | undefined {
-    return this.#remote.family;
+    return this.#remote().family;
   }
 
   /** Bytes that have arrived. */
@@ -235,24 +235,24 @@ export class ConnectionDuplex extends Duplex {
 
   /** This end's address. */
   address(): Partial<InetAddress> {
-    const { address, family, port } = this.#local;
+    const { address, family, port } = this.#local();
     return address === undefined ? {} : ({ address, family, port } as Partial<InetAddress>);
   }
 
-  get #isTcp(): boolean {
+  #isTcp(): boolean {
     return !this.#connection.closed && this.localFamily !== undefined;
   }
 
   /** TCP_NODELAY, tcp(7); nothing on a Unix socket, as a net.Socket has it. */
   setNoDelay(enable = true): this {
-    if (this.#isTcp) this.#connection.setNoDelay(Boolean(enable));
+    if (this.#isTcp()) this.#connection.setNoDelay(Boolean(enable));
     return this;
   }
 
   /** `delay` is in milliseconds, as a net.Socket has it; nothing on a Unix socket. */
   setKeepAlive(enable = false, delay = 0): this {
     const idle = Math.min(Math.floor(delay / 1000), KEEP_ALIVE_MAX);
-    if (this.#isTcp) this.#connection.setKeepAlive(Boolean(enable), idle > 0 ? { idle } : {});
+    if (this.#isTcp()) this.#connection.setKeepAlive(Boolean(enable), idle > 0 ? { idle } : {});
     return this;
   }
 
@@ -295,7 +295,7 @@ export class ConnectionDuplex extends Duplex {
 
   /** @internal It lies under a TLS socket, which asks it what it asks a net.Socket, and ends it in its own time. */
   [onWrapped](handle: WrapperHandle): void {
-    handle.getpeername = out => succeed(Object.assign(out, this.#remote));
+    handle.getpeername = out => succeed(Object.assign(out, this.#remote()));
     handle.getsockname = out => succeed(Object.assign(out, this.address()));
     handle.setNoDelay = enable => succeed(this.setNoDelay(enable));
     handle.setKeepAlive = (enable, delay) => succeed(this.setKeepAlive(enable, delay * 1000));

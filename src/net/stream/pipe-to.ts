@@ -79,7 +79,7 @@ class Forwarding implements Sink, BlockWaiter {
     if (!taken) return false;
     this.#length += length;
     this.#wanted -= length;
-    if (!this.#sending && !this.#soon) {
+    if (!this.#sending() && !this.#soon) {
       // With what else has come in this batch.
       this.#soon = true;
       queueMicrotask(this.#onGathered);
@@ -87,7 +87,7 @@ class Forwarding implements Sink, BlockWaiter {
     return true;
   }
 
-  get #sending(): boolean {
+  #sending(): boolean {
     return this.#leaving !== 0;
   }
 
@@ -98,7 +98,7 @@ class Forwarding implements Sink, BlockWaiter {
 
   #copy(length: number, flags: number): boolean {
     // While memory is short no block waits for a peer that may take nothing: the bytes stay in the queue.
-    if (this.#sending && this.#blocks.short) return false;
+    if (this.#sending() && this.#blocks.short) return false;
     const block = this.#block ?? this.#blocks.acquire(length);
     if (block === null) return false;
     if (block.bytes.length - this.#length < length) {
@@ -112,7 +112,7 @@ class Forwarding implements Sink, BlockWaiter {
   }
 
   drain(queue: ReceiveQueue): void {
-    if (queue.length === 0 || this.#sending || this.#waiting || this.#length !== 0) return;
+    if (queue.length === 0 || this.#sending() || this.#waiting || this.#length !== 0) return;
     if (this.error !== null || this.#receiver.loop.closing) return;
     const wanted = Math.min(queue.length, BLOCK_MAX, this.#wanted);
     if (wanted === 0) return;
@@ -182,12 +182,12 @@ class Forwarding implements Sink, BlockWaiter {
   };
 
   #settleIdle(): void {
-    if (!this.#sending) this.#onIdle?.();
+    if (!this.#sending()) this.#onIdle?.();
   }
 
   /** Resolves when all that was taken has been sent, or could not be. */
   idle(): Promise<void> {
-    if (!this.#sending && this.#length === 0) return Promise.resolve();
+    if (!this.#sending() && this.#length === 0) return Promise.resolve();
     return new Promise(resolve => {
       this.#onIdle = resolve;
     });

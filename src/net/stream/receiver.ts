@@ -144,7 +144,7 @@ export class Receiver extends Operation implements ReaderOwner {
       return;
     }
     if (reads.bytes.length !== 0 && !reads.bytes.hasRoom(reads.wanted)) return;
-    if (this.#byCalls) this.#receiveByCalls();
+    if (this.#byCalls()) this.#receiveByCalls();
     else this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
@@ -153,14 +153,14 @@ export class Receiver extends Operation implements ReaderOwner {
     this.loop.start(this).pollAdd(this.#fd, POLLIN);
   }
 
-  get #byCalls(): boolean {
+  #byCalls(): boolean {
     const { first } = this.#reads;
     return (first === null ? this.#callable : takesCalls(first)) && receivesByCalls(this.#mode);
   }
 
   /** Whether a receive is in flight that stays there, and tells if the peer resets the connection. */
   get armed(): boolean {
-    return this.slot >= 0 && !this.#polling && !this.#byCalls;
+    return this.slot >= 0 && !this.#polling && !this.#byCalls();
   }
 
   /** Receives for those that wait, as long as something is there. What comes without a reader stays in the kernel. */
@@ -270,7 +270,7 @@ export class Receiver extends Operation implements ReaderOwner {
     if (hasMore(flags)) {
       const { bytes } = this.#reads;
       if (this.#ending !== null) return;
-      if (this.#byCalls || (bytes.length !== 0 && bytes.isFull(this.#reads.wanted))) this.#pause();
+      if (this.#byCalls() || (bytes.length !== 0 && bytes.isFull(this.#reads.wanted))) this.#pause();
       return;
     }
     this.#rearm(res > 0);
@@ -295,7 +295,7 @@ export class Receiver extends Operation implements ReaderOwner {
     this.bytesRead += length;
     if (this.#callable && this.loop.inline.enabled) {
       this.#mode = modeAfter(this.#mode, length);
-      if (this.#byCalls) this.#owner.watchWhilePiped();
+      if (this.#byCalls()) this.#owner.watchWhilePiped();
     }
     const reads = this.#reads;
     const reader = reads.first;

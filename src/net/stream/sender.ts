@@ -79,7 +79,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   /** Resolves when the kernel has taken every byte. */
   override write(data: string | Uint8Array): Promise<void> {
     if (this.ended || this.error !== null || this.loop.closing) return Promise.reject(this.refusal);
-    if (this.#isFree && this.#isSentNow(data)) {
+    if (this.#isFree() && this.#isSentNow(data)) {
       const rest = this.#sendNow(data);
       if (rest === null)
         return this.error === null || this.posting ? SENT : Promise.reject(errorFrom(this.error));
@@ -99,7 +99,7 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   /** Whether no write is queued or in flight. */
-  get #isFree(): boolean {
+  #isFree(): boolean {
     return this.#state === IDLE && this.drained && !this.deferred;
   }
 
