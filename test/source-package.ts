@@ -1,6 +1,6 @@
 /**
  * Writes dist/package.json, by which the package's name means its sources for all that is compiled beside them: tests
- * that look inside would else have two copies of it. Users get bundles of them, which test/package.test.ts tries;
+ * that look inside would else have two copies of it. Users get bundles of them, which test/package/package.test.ts tries;
  * benchmarks, examples and the programs that tests start have those too, as a package that is installed: they start in
  * less than half of the time. So does tap as one file.
  */

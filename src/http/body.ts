@@ -224,14 +224,14 @@ export class Body {
     return JSON.parse(await this.text());
   }
 
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+  async bytes(): Promise<Uint8Array> {
     const isTheirs = isUint8Array(this.#source);
     const buffer = await this.buffer();
     return isTheirs ? new Uint8Array(buffer) : own(buffer);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
+    return (await this.bytes()).buffer as ArrayBuffer;
   }
 
   async blob(type: string | null): Promise<Blob> {

@@ -149,7 +149,7 @@ export class DirectoryCalls {
   readonly #libc = libc();
   readonly #call = this.#libc.syscall;
   /** What `stat` has found, a struct statx in words. */
-  readonly statx = this.#words.subarray(STATX_AT >> 2, (STATX_AT + STATX.size) >> 2);
+  readonly statx: Uint32Array = this.#words.subarray(STATX_AT >> 2, (STATX_AT + STATX.size) >> 2);
 
   /** A directory by its path, if that is in the dentry cache; else EAGAIN. openat2(2), 5.12 */
   openPath(path: string | Uint8Array, follow: boolean): number {

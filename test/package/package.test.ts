@@ -1,24 +1,26 @@
 /** The package as `npm pack` makes it, in a folder that has nothing else but its dependencies. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import t from 'tap';
-import { scratchFolder } from './harness.js';
-import { output, ROOT } from './programs.js';
-import './patience.js';
+import { scratchFolder } from '../harness.js';
+import { output, ROOT } from '../programs.js';
+import { pack, TYPED_PROGRAM, tsconfig } from './packed.js';
+import '../patience.js';
 
 type Conditions = Record<string, string>;
 
 const folder = scratchFolder();
 const modules = join(folder, 'node_modules');
 const installed = join(modules, 'uasync');
+let tarball = '';
 
 t.before(async () => {
   mkdirSync(installed, { recursive: true });
-  const npm = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder];
-  const tarball = (await output('npm', npm)).trim().split('\n').at(-1)!;
-  await output('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1']);
+  tarball = await pack(folder);
+  await output('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1']);
   const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
     dependencies: Conditions;
   };
@@ -53,6 +55,51 @@ t.test('publint has nothing to say', async t => {
     messages.map(message => formatMessage(message, pkg)),
     [],
   );
+});
+
+t.test('arethetypeswrong has nothing to say of what the supported Nodes and compilers do', async t => {
+  // Programs that bundlers take, and nothing imports: without types.
+  const excludeEntrypoints = ['thread-entry', 'http-thread-entry'];
+  const data = createPackageFromTarballData(readFileSync(tarball));
+  const analysis = await checkPackage(data, { excludeEntrypoints });
+  if (analysis.types === false) throw new Error('the package has no types');
+  const problems = analysis.problems.filter(problem => {
+    // Every Node that is supported loads ESM by require, and TypeScript knows that from 5.8 on.
+    if (problem.kind === 'CJSResolvesToESM') return false;
+    // Node 10 knew no "exports"; TypeScript 7 has no such mode any more.
+    return !('resolutionKind' in problem && problem.resolutionKind === 'node10');
+  });
+  t.same(problems, []);
+  t.ok(Object.keys(analysis.entrypoints).length > 7);
+});
+
+for (const resolution of ['nodenext', 'bundler'] as const) {
+  t.test(`TypeScript without skipLibCheck, ${resolution} resolution`, async t => {
+    const project = join(folder, resolution);
+    const types = join(modules, '@types');
+    mkdirSync(project);
+    if (!existsSync(types)) symlinkSync(join(ROOT, 'node_modules/@types'), types);
+    const files = {
+      'package.json': '{ "type": "module" }',
+      'program.ts': TYPED_PROGRAM,
+      'tsconfig.json': tsconfig(resolution),
+    };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(project, name), text);
+    t.equal(await output(join(ROOT, 'node_modules/.bin/tsc'), ['-p', project]), '');
+  });
+}
+
+t.test('no declaration uses what TypeScript 5.6 does not know', async t => {
+  // Typed arrays have a type parameter from 5.7 on. `npm run test:package` runs the old compilers themselves.
+  const generic = /\b(?:\w+Array|Buffer|DataView)<(?:ArrayBuffer|SharedArrayBuffer)/;
+  const files = (readdirSync(installed, { recursive: true }) as string[]).filter(file =>
+    file.endsWith('.d.ts'),
+  );
+  t.ok(files.length > 8);
+  for (const file of files) {
+    const text = readFileSync(join(installed, file), 'utf8');
+    if (generic.test(text)) t.fail(`${file} has ${generic.exec(text)![0]}>`);
+  }
 });
 
 t.test('entry points share one loop', async t => {
