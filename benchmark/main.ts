@@ -2,6 +2,7 @@
  * `npm run bench`: scenarios under benchmark/scenarios, each taken in turns by uasync and its peers.
  * `npm run bench -- --help` says what it can be told.
  */
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SingleBar } from 'cli-progress';
@@ -9,6 +10,7 @@ import { probe } from 'uasync/ring';
 import { check } from './check.js';
 import { sourceFile } from './compile.js';
 import { describeMachine, machineLine } from './machine.js';
+import { isThisNode, nodeOfVersion } from './node-versions.js';
 import { titleOf } from './peers.js';
 import { pinned } from './processes.js';
 import { familyOf, RESULTS, type ScenarioResult, storedResults, writeResults } from './results.js';
@@ -22,6 +24,7 @@ const HELP = `npm run bench -- [options]
   --filter NAMES   only these scenarios, such as 'tcp.*,fs.stat'; without it the quick ones
   --full           every scenario, and more and longer rounds
   --peers NAMES    these peers, such as 'uasync,bun*', or all; without it ${DEFAULT_PEERS}
+  --node VERSION   the Node that is measured, as 26, from npm; without it the one that runs this
   --rounds N       rounds that count (3, or 5 with --full)
   --seconds S      the length of a round (0.3, or 0.5 with --full)
   --json FILE      writes what was measured
@@ -36,6 +39,7 @@ const { values: options } = parseArgs({
     filter: { type: 'string' },
     full: { type: 'boolean', default: false },
     peers: { type: 'string', default: DEFAULT_PEERS },
+    node: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     json: { type: 'string' },
@@ -177,7 +181,19 @@ async function main(): Promise<void> {
   if (options.check) await checkAll(scenarios, results);
 }
 
+/** Runs this program again on another Node, whose figures are those of every peer that is Node. */
+function runOn(version: string): number {
+  if (!/^\d+(\.\d+){0,2}$/.test(version)) {
+    console.error(`--node ${version}: a version such as 26 is needed`);
+    return 1;
+  }
+  const { program, env } = nodeOfVersion(version);
+  const args = [...process.execArgv, ...process.argv.slice(1)];
+  return spawnSync(program, args, { stdio: 'inherit', env }).status ?? 1;
+}
+
 process.once('SIGINT', () => process.exit(130));
+if (options.node !== undefined && !isThisNode(options.node)) process.exit(runOn(options.node));
 await main().catch(error => {
   console.error(error.message);
   process.exit(1);

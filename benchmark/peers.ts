@@ -1,6 +1,8 @@
 /** The servers that are measured beside each other, and how each is started. */
 import { existsSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { compile, script, sourceFile } from './compile.js';
+import { installedNode, isThisNode } from './node-versions.js';
 import { NotInstalled } from './scenario.js';
 
 /** A server that takes a port and a host, and says `listening on HOST:PORT`. */
@@ -32,6 +34,20 @@ export function node(source: string, ...args: string[]): string[] {
   return [process.execPath, script(source), ...args];
 }
 
+/** As `node`, by another version of Node. */
+export function nodeOf(version: string, source: string, ...args: string[]): string[] {
+  const program = isThisNode(version) ? process.execPath : installedNode(version);
+  if (program === undefined) throw new NotInstalled('npm run bench:setup installs it');
+  return [program, script(source), ...args];
+}
+
+/** A program for Node's own modules, which `uasync/register` puts on uasync. */
+export function registered(modules: string, source: string): string[] {
+  const [program, ...rest] = node(source);
+  const preload = pathToFileURL(sourceFile('dist/bundle/register.js')).href;
+  return ['env', `UASYNC_REGISTER=${modules}`, program!, '--import', preload, ...rest];
+}
+
 export function bun(source: string, ...args: string[]): string[] {
   return [runtime('bun', 'bin/bun'), script(source), ...args];
 }
@@ -60,6 +76,7 @@ export const TCP_PEERS: Peer[] = [
   { name: 'c-libuv', command: () => [compile('benchmark/peers/tcp/libuv.c', 'uv')] },
   ...onBoth(() => node('examples/tcp-echo.ts')),
   { name: 'node', command: () => node('benchmark/peers/tcp/node-callback.ts') },
+  { name: 'register', command: () => registered('net', 'benchmark/peers/tcp/node-callback.ts') },
   { name: 'node-pipe', command: () => node('benchmark/peers/tcp/node-pipe.ts') },
   { name: 'node-await', command: () => node('benchmark/peers/tcp/node-await.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/tcp/bun.ts') },
@@ -86,6 +103,7 @@ export const UDP_PEERS: Peer[] = [
   ...onBoth(() => node('examples/udp-echo.ts')),
   { name: 'uasync-many', command: () => node('benchmark/peers/udp/uasync-many.ts') },
   { name: 'node', command: () => node('benchmark/peers/udp/node-dgram.ts') },
+  { name: 'register', command: () => registered('dgram', 'benchmark/peers/udp/node-dgram.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/udp/bun.ts') },
   { name: 'bun-node', command: () => bun('benchmark/peers/udp/node-dgram.ts') },
   { name: 'deno', command: () => deno('benchmark/peers/udp/deno.ts') },
@@ -97,6 +115,7 @@ export const HTTP_PEERS: Peer[] = [
   { name: 'uasync-node', command: () => node('benchmark/peers/http/uasync-http.ts') },
   { name: 'uasync-bare', command: () => node('examples/http-hello.ts') },
   { name: 'node', command: () => node('benchmark/peers/http/node-http.ts') },
+  { name: 'register', command: () => registered('net', 'benchmark/peers/http/node-http.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/http/bun.ts') },
   { name: 'bun-node', command: () => bun('benchmark/peers/http/node-http.ts') },
   { name: 'deno', command: () => deno('benchmark/peers/http/deno.ts') },
@@ -127,6 +146,7 @@ export const TITLES: Record<string, string> = {
   'uasync-bare': 'uasync, no node:http',
   'uasync-node': 'uasync, node:http',
   node: 'Node',
+  register: 'Node, register',
   'node-pipe': 'Node, pipe',
   'node-await': 'Node, await',
   'node-sync': 'Node, sync',
@@ -138,5 +158,7 @@ export const TITLES: Record<string, string> = {
 };
 
 export function titleOf(peer: string): string {
+  const [, whose, version] = /^(uasync|node)-(\d+)$/.exec(peer) ?? [];
+  if (version !== undefined) return whose === 'node' ? `Node ${version}` : `uasync, ${version}`;
   return TITLES[peer] ?? peer;
 }

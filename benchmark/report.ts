@@ -54,10 +54,11 @@ function tableOf(kind: string, results: ScenarioResult[], names: string[]): stri
   const cell = CELLS[kind];
   if (cell === undefined) throw new Error(`no table of ${kind}: ${Object.keys(CELLS).join(', ')}`);
   const others = names.filter(name => name !== 'uasync');
+  const isOurs = names.includes('uasync');
   const rows = results.map(result => {
     const ours = peerOf(result, 'uasync');
     const shown = (peer: Measured | undefined): string => (peer === undefined ? '' : cell(peer));
-    const row = [result.title, shown(ours)];
+    const row = isOurs ? [result.title, shown(ours)] : [result.title];
     if (kind === 'cpu') {
       const reference = referenceOf(result);
       row.push(ours === undefined ? '' : percent(ours.kernel));
@@ -65,7 +66,7 @@ function tableOf(kind: string, results: ScenarioResult[], names: string[]): stri
     }
     return [...row, ...others.map(name => shown(peerOf(result, name)))];
   });
-  const own = kind === 'cpu' ? ['uasync', 'of that kernel', 'ratio'] : ['uasync'];
+  const own = kind === 'cpu' ? ['uasync', 'of that kernel', 'ratio'] : isOurs ? ['uasync'] : [];
   return markdown(['', ...own, ...others.map(titleOf)], rows);
 }
 

@@ -62,7 +62,7 @@ export interface Scenario {
 export class NotInstalled extends Error {}
 
 /** What the others are compared with: the first of these that a scenario has. */
-export const REFERENCES = ['c-uring', 'c', 'node'] as const;
+export const REFERENCES = ['c-uring', 'c', 'node', 'node-24'] as const;
 
 /** What a run has unless it is told otherwise: what is ours, the reference in C, and stock Node. */
 export const DEFAULT_PEERS = 'uasync,uasync-epoll,uasync-pinned,c-uring,c,node';

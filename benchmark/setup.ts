@@ -1,10 +1,13 @@
 /**
  * `npm run bench:setup`: installs the peers of the benchmarks. Runtimes from npm go into
- * benchmark/node_modules, and never into the package itself; compilers come from the system's packages.
+ * benchmark/node_modules, and never into the package itself, other versions of Node into node_modules/.nodes;
+ * compilers come from the system's packages.
  */
 import { spawnSync } from 'node:child_process';
 import { sourceFile } from './compile.js';
+import { nodeOfVersion } from './node-versions.js';
 import { RUNTIMES, runtimePackage } from './peers.js';
+import { NODES } from './scenarios/versions.js';
 
 const DEBIAN = ['gcc', 'libc6-dev', 'liburing-dev', 'libuv1-dev', 'golang-go', 'fio'];
 
@@ -30,6 +33,8 @@ run(
   ],
   ...packages,
 );
+
+for (const version of NODES) console.log(`> Node ${version}: ${nodeOfVersion(version).program}`);
 
 if (spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status !== 0) {
   console.log(`There is no apt-get here: install a C compiler, liburing, libuv, Go and fio for their peers`);

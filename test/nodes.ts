@@ -1,6 +1,6 @@
 /** `npm run test:nodes [-- 22 26]`: the whole suite on each of these versions of Node. */
 import { spawnSync } from 'node:child_process';
-import { nodeOfVersion } from './node-versions.js';
+import { nodeOfVersion } from '../benchmark/node-versions.js';
 import { built } from './programs.js';
 
 const versions = process.argv.length > 2 ? process.argv.slice(2) : ['20', '22', '24', '26'];

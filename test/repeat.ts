@@ -4,7 +4,7 @@
  * tests that fail by chance.
  */
 import { parseArgs } from 'node:util';
-import { nodeOfVersion, THIS_NODE } from './node-versions.js';
+import { nodeOfVersion, THIS_NODE } from '../benchmark/node-versions.js';
 import { endWithTests, runFiles, start, testFiles } from './suite.js';
 
 const { values: options, positionals: names } = parseArgs({

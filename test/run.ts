@@ -3,7 +3,7 @@
  * their names. Prints the failures, why tests were skipped, and last the number of assertions.
  */
 import { parseArgs } from 'node:util';
-import { nodeOfVersion, THIS_NODE } from './node-versions.js';
+import { nodeOfVersion, THIS_NODE } from '../benchmark/node-versions.js';
 import { endWithTests, type Failure, runFiles, testFiles } from './suite.js';
 
 const { values: options, positionals: names } = parseArgs({

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { NodeVersion } from './node-versions.js';
+import type { NodeVersion } from '../benchmark/node-versions.js';
 import { built, ROOT } from './programs.js';
 
 const { tap } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {

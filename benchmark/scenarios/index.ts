@@ -10,6 +10,7 @@ import { start } from './start.js';
 import { tcp } from './tcp.js';
 import { threads } from './threads.js';
 import { udp } from './udp.js';
+import { versions } from './versions.js';
 
 export const SCENARIOS: Scenario[] = [
   ...tcp,
@@ -22,4 +23,5 @@ export const SCENARIOS: Scenario[] = [
   ...threads,
   ...seeds,
   ...start,
+  ...versions,
 ];

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { installedNode } from '../../benchmark/node-versions.js';
 import { type Results, readResults, writeResults } from '../../benchmark/results.js';
 import { matcher } from '../../benchmark/scenario.js';
 import { SCENARIOS } from '../../benchmark/scenarios/index.js';
@@ -17,6 +18,8 @@ function bench(...args: string[]): { status: number | null; printed: string } {
   });
   return { status, printed: stdout + stderr };
 }
+
+const READS = ['--filter', 'start.readfile', '--seconds', '0.1'];
 
 t.test('patterns choose names', async t => {
   const names = ['tcp.churn', 'tcp.seeds.1x1', 'tcp.seeds.1x128', 'udp.echo.64', 'xtcp.churn'];
@@ -33,7 +36,10 @@ t.test('scenarios have names of their own, and ours in them', async t => {
   t.equal(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
   for (const { name, contenders } of SCENARIOS) {
     const peers = contenders.map(({ name }) => name);
-    t.ok(peers.includes('uasync'), name);
+    t.ok(
+      peers.some(peer => /^uasync(-\d+)?$/.test(peer)),
+      name,
+    );
     t.equal(new Set(peers).size, peers.length);
   }
 });
@@ -48,6 +54,17 @@ t.test('--list shows what was chosen', async t => {
   t.match(printed, /uasync bun bun-node\n/);
 });
 
+t.test('--node runs it on that Node', async t => {
+  const running = process.versions.node.split('.')[0]!;
+  // One that the suite has installed; no test installs any.
+  const other = ['26', '24', '22'].find(version => version !== running && installedNode(version));
+  for (const version of other === undefined ? [running] : [running, other]) {
+    const { status, printed } = bench(...['--node', version, '--peers', 'node', '--rounds', '1'], ...READS);
+    t.equal(status, 0);
+    t.match(printed, new RegExp(`node ${version}\\.`));
+  }
+});
+
 t.test('what makes no sense is said, and fails', async t => {
   for (const [args, message] of [
     [['--filter', 'no.such'], /no scenario or no peer/],
@@ -55,6 +72,7 @@ t.test('what makes no sense is said, and fails', async t => {
     [['--rounds', '0'], /--rounds 0: a positive number/],
     [['--seconds', 'x'], /--seconds x: a positive number/],
     [['--save', '--filter', 'tcp.churn'], /--save: this is only a part of tcp/],
+    [['--node', 'newest'], /--node newest: a version such as 26/],
     [['--nonsense'], /--nonsense/],
   ] as const) {
     const { status, printed } = bench(...args);
