@@ -1,7 +1,7 @@
 /**
- * The io_uring ABI as data: every name is the one in `linux/io_uring.h` less its
- * `IORING_` (or `IOSQE_`, `IOU_`) prefix, with the kernel that brought it beside it.
- * `test/ring/abi.test.ts` compares all of them with the header through a C compiler.
+ * The io_uring ABI as data. Every name is the one in `linux/io_uring.h` without its `IORING_` (or `IOSQE_`, `IOU_`)
+ * prefix. The comment beside it names the first kernel that has it. `test/ring/abi.test.ts` compares all of them with
+ * the header through a C compiler.
  */
 
 // Opcodes: enum io_uring_op
@@ -81,7 +81,7 @@ export const SQE_ASYNC = 1 << 4; // 5.6
 export const SQE_BUFFER_SELECT = 1 << 5; // 5.7
 export const SQE_CQE_SKIP_SUCCESS = 1 << 6; // 5.17
 
-// The bits of those flags, which restrictions name
+// Bit numbers of those flags, for restrictions
 export const SQE_FIXED_FILE_BIT = 0;
 export const SQE_IO_DRAIN_BIT = 1;
 export const SQE_IO_LINK_BIT = 2;
@@ -169,7 +169,7 @@ export const CQE_F_32 = 1 << 15; // 6.18
 export const CQE_F_TSTAMP_HW = 1 << 16; // 6.17
 export const CQE_BUFFER_SHIFT = 16;
 
-// Flags of single operations, in the field the man page of each op names
+// Flags of single operations, in the field that the man page of each operation names
 export const FSYNC_DATASYNC = 1 << 0; // 5.1
 export const TIMEOUT_ABS = 1 << 0; // 5.5
 export const TIMEOUT_UPDATE = 1 << 1; // 5.11

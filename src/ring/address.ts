@@ -8,8 +8,8 @@ const bases = new WeakMap<ArrayBufferLike, number>();
 const pinned = new WeakSet<ArrayBufferLike>();
 
 /**
- * The address of a view's first byte. Reading `view.buffer` moves a small typed array out of V8's heap,
- * and V8 never moves a backing store, so the address stays right for as long as the buffer lives.
+ * The address of a view's first byte. Reading `view.buffer` moves a small typed array out of V8's heap, and V8
+ * never moves a backing store. The address is therefore valid for as long as the buffer lives.
  * @throws UasyncError ERR_INVALID_STATE when the buffer is detached.
  */
 export function addressOf(view: ArrayBufferView): number {
@@ -23,15 +23,14 @@ export function addressOf(view: ArrayBufferView): number {
   return base + view.byteOffset;
 }
 
-/** Where a buffer begins, if its address has been asked for before; else 0. */
+/** The address of a buffer if it has been asked for before; else 0. */
 export function knownAddressOf(buffer: ArrayBufferLike): number {
   return bases.get(buffer) ?? 0;
 }
 
 /**
- * The address of a view that the kernel may write to. Its buffer is marked untransferable: a
- * `postMessage` that took it away meanwhile would leave the kernel writing to memory that another
- * thread may free.
+ * The address of a view that the kernel may write to. Marks its buffer as untransferable: if `postMessage` transferred
+ * it meanwhile, the kernel would write to memory that another thread may free.
  */
 export function pinnedAddressOf(view: ArrayBufferView): number {
   checkBytes('view', view);
@@ -44,13 +43,15 @@ export function pinnedAddressOf(view: ArrayBufferView): number {
   return address;
 }
 
-/** Memory of C's, as `allocPinned` gives, is marked from the start: marked again, Node 24 aborts at its end. */
+/**
+ * Memory that C owns, as from `allocPinned`, is marked from the start. Marking it again makes Node 24 abort at exit.
+ */
 function isMarked(buffer: ArrayBuffer): boolean {
   const { isMarkedAsUntransferable } = workers as { isMarkedAsUntransferable?: (object: object) => boolean };
   return isMarkedAsUntransferable?.(buffer) ?? false;
 }
 
-/** An empty view has no byte to point at, but a detached one, which looks the same, is a mistake. */
+/** An empty view has no byte to point at. A detached one looks the same, but is an error. */
 function addressOfEmpty(buffer: ArrayBufferLike): number {
   try {
     new Uint8Array(buffer);

@@ -6,7 +6,7 @@ import { systemError, THREADS_CAUSE, THREADS_CURE, UasyncError } from './errors.
 import { lockedMemory } from './locked-memory.js';
 import { kernelIsAtLeast, readProc } from './proc.js';
 
-/** Whether a seccomp filter is on this process. proc(5) */
+/** Whether this process runs under a seccomp filter. proc(5) */
 export function seccompActive(): boolean {
   return /^Seccomp:\s*2/m.test(readProc('/proc/self/status'));
 }
@@ -28,7 +28,7 @@ const KIB = 1024;
 export const MEMLOCK_CURE =
   'raise the limit: ulimit -l unlimited in a shell, LimitMEMLOCK=infinity in a systemd unit, --ulimit memlock=-1 with Docker';
 
-/** Why the kernel has no memory for a ring, or for what is registered with one. */
+/** Why the kernel has no memory for a ring, or for a registration. */
 function noMemory(): Refusal {
   const locked = lockedMemory();
   if (locked === null) {
@@ -101,7 +101,7 @@ export function refusalOf(errno: number, syscall = 'io_uring_setup'): Refusal | 
   }
 }
 
-/** Errors after which no ring can be created, whatever its parameters. */
+/** Errors that mean that no ring can be created, whatever its parameters. */
 const UNAVAILABLE = new Set([ENOSYS, EPERM, ENOMEM]);
 
 /**

@@ -13,17 +13,17 @@ import { BUF, BUF_REG, BUF_STATUS } from './structs.js';
 
 const PAGE = 4096;
 
-/** What a ring of provided buffers is made of. */
+/** Options of a ring of provided buffers. */
 export interface BufRingOptions {
-  /** The group that `bufferSelect` and `recvMultishot` name; one ring a group. */
+  /** The group id for `bufferSelect` and `recvMultishot`. A group has one buffer ring. */
   group: number;
-  /** How many buffers: a power of two, at most 32768. */
+  /** The number of buffers: a power of two, at most 32768. */
   entries: number;
-  /** The size of each, in bytes. */
+  /** The size of each buffer, in bytes. */
   bufferSize: number;
-  /** How many of them the kernel has from the start; default all. The others are given to it by `recycle`. */
+  /** How many of them the kernel gets at the start; default all. `recycle` hands it the others. */
   provided?: number | undefined;
-  /** PBUF_RING_INC (6.12): the kernel fills a buffer piece by piece. */
+  /** PBUF_RING_INC (6.12): the kernel fills a buffer incrementally. */
   flags?: number | undefined;
 }
 
@@ -36,20 +36,19 @@ const OPTIONS = optionNames<BufRingOptions>({
 });
 
 /**
- * Buffers in runtime memory that the kernel picks from when data is there,
- * io_uring_setup_buf_ring(3), 5.19. A completion with CQE_F_BUFFER names the one it used, which is the
- * caller's until `recycle()`.
+ * Buffers in runtime memory from which the kernel picks one when data arrives, io_uring_setup_buf_ring(3), 5.19. A
+ * completion with CQE_F_BUFFER names the buffer it used. That buffer belongs to the caller until `recycle()`.
  */
 export class BufRing {
   /** The group id that operations name. */
   readonly group: number;
-  /** How many buffers there are. */
+  /** The number of buffers. */
   readonly entries: number;
   /** The size of each buffer, in bytes. */
   readonly bufferSize: number;
-  /** How many of them the kernel had from the start. */
+  /** How many of them the kernel had at the start. */
   readonly provided: number;
-  /** All buffers, one behind the other: buffer `id` starts at `id * bufferSize`. */
+  /** All buffers, contiguous: buffer `id` starts at `id * bufferSize`. */
   readonly bytes: Buffer;
   readonly #ring: Ring;
   readonly #mapping: Mapping;
@@ -62,8 +61,8 @@ export class BufRing {
 
   /**
    * Maps the buffers and registers the group with the ring. io_uring_setup_buf_ring(3), 5.19
-   * @throws UasyncError EEXIST when the group is taken, EINVAL on a kernel without buffer rings,
-   * ERR_IO_URING_UNAVAILABLE when the user may lock no more memory (a page, from Linux 6.14 on).
+   * @throws UasyncError EEXIST when the group exists, EINVAL on a kernel without buffer rings, ERR_IO_URING_UNAVAILABLE
+   * when the user may not lock more memory (a page, from Linux 6.14 on).
    */
   constructor(ring: Ring, options: BufRingOptions) {
     if (!(ring instanceof Ring)) throw argTypeError('ring', 'an instance of Ring', ring);
@@ -113,12 +112,12 @@ export class BufRing {
     ]);
   }
 
-  /** Where `bytes` begin. */
+  /** The address of `bytes`. */
   get address(): number {
     return this.#buffers;
   }
 
-  /** Gives a buffer back; the kernel sees it after `publish()`. io_uring_buf_ring_add(3) */
+  /** Returns a buffer; the kernel sees it after `publish()`. io_uring_buf_ring_add(3) */
   recycle(id: number): void {
     if (!this.#open) throw closedError('The buffer ring');
     if (typeof id !== 'number' || (id & this.#mask) !== id) checkInt('id', id, 0, this.entries - 1);
@@ -133,13 +132,13 @@ export class BufRing {
     this.#tail = (this.#tail + 1) & 0xffff;
   }
 
-  /** Shows the kernel what was given back. io_uring_buf_ring_advance(3) */
+  /** Makes the recycled buffers visible to the kernel. io_uring_buf_ring_advance(3) */
   publish(): void {
     if (!this.#open) throw closedError('The buffer ring');
     Atomics.store(this.#halves, BUF.resv >> 1, this.#tail);
   }
 
-  /** Buffers that the kernel has and has not used. io_uring_buf_ring_available(3), 6.8 */
+  /** The number of buffers that the kernel can still use. io_uring_buf_ring_available(3), 6.8 */
   get available(): number {
     if (!this.#open) throw closedError('The buffer ring');
     const status = Buffer.alloc(BUF_STATUS.size);
@@ -149,14 +148,14 @@ export class BufRing {
     return (this.#tail - status.readUInt32LE(BUF_STATUS.head)) & 0xffff;
   }
 
-  /** The buffer that a completion's flags name. */
+  /** The buffer id in a completion's flags. */
   static idOf(flags: number): number {
     return checkU32('flags', flags) >>> abi.CQE_BUFFER_SHIFT;
   }
 
   /**
-   * Unregisters the group: no operation that uses it may be in flight. `bytes` reads as zeros from now on;
-   * its pages go back to the system. io_uring_free_buf_ring(3)
+   * Unregisters the group. No operation that uses it may be in flight. From now on `bytes` reads as zeros, and its
+   * pages return to the system. io_uring_free_buf_ring(3)
    */
   close(): void {
     if (!this.#open) return;

@@ -1,4 +1,4 @@
-/** Checks of public arguments, made before anything reaches the kernel. Errors have Node's codes. */
+/** Checks of public arguments, made before any reach the kernel. Errors have Node's codes. */
 import { isInt32Array, isUint8Array } from 'node:util/types';
 import { argTypeError, rangeError } from './errors.js';
 
@@ -16,7 +16,7 @@ export function checkFd(fd: number): number {
   return fd;
 }
 
-/** An unsigned 32-bit integer, as flags and lengths are. Signed bit patterns are taken too. */
+/** An unsigned 32-bit integer, for flags and lengths. Accepts signed bit patterns too. */
 export function checkU32(name: string, value: number): number {
   if (typeof value !== 'number' || (value | 0) !== value) checkInt(name, value, -0x80000000, 0xffffffff);
   return value;
@@ -32,7 +32,7 @@ export function checkU64(name: string, value: number | bigint): bigint {
   return BigInt(checkInt(name, value, 0, Number.MAX_SAFE_INTEGER));
 }
 
-/** A value that a completion carries back: a number from 0 to 2^53 - 1 or a bigint below 2^64. */
+/** A value that a completion returns: a number from 0 to 2^53 - 1 or a bigint below 2^64. */
 export function checkUserData(name: string, value: number | bigint): void {
   if (typeof value !== 'number' || (value | 0) !== value || value < 0) checkU64(name, value);
 }
@@ -50,7 +50,7 @@ export function checkOffset(name: string, value: number): number {
   return value;
 }
 
-/** Milliseconds, with fractions: from 0 to 2^53 - 1. */
+/** Milliseconds, with fractions, from 0 to 2^53 - 1. */
 export function checkDuration(name: string, ms: number): number {
   if (typeof ms !== 'number') throw argTypeError(name, 'of type number', ms);
   if (!(ms >= 0 && ms <= Number.MAX_SAFE_INTEGER)) {
@@ -59,7 +59,7 @@ export function checkDuration(name: string, ms: number): number {
   return ms;
 }
 
-/** Milliseconds, with fractions, as whole microseconds in 32 bits. */
+/** Converts milliseconds, with fractions, to whole microseconds in 32 bits. */
 export function microseconds(name: string, ms: number): number {
   if (checkDuration(name, ms) > 0xffffffff / 1000) throw rangeError(name, '<= 4294967', ms);
   return Math.round(ms * 1000);
@@ -73,13 +73,13 @@ export function checkBytes(name: string, value: ArrayBufferView): ArrayBufferVie
   return value;
 }
 
-/** A `Uint8Array` (so a `Buffer` too), of whatever realm. */
+/** A `Uint8Array` (so a `Buffer` too) of any realm. */
 export function checkUint8Array(name: string, value: Uint8Array): Uint8Array {
   if (!isUint8Array(value)) throw argTypeError(name, 'an instance of Uint8Array', value);
   return value;
 }
 
-/** An `Int32Array`, of whatever realm. */
+/** An `Int32Array` of any realm. */
 export function checkInt32Array(name: string, value: Int32Array): Int32Array {
   if (!isInt32Array(value)) throw argTypeError(name, 'an instance of Int32Array', value);
   return value;
@@ -102,7 +102,7 @@ export function checkFunction(name: string, value: unknown): void {
   if (typeof value !== 'function') throw argTypeError(name, 'of type function', value);
 }
 
-/** An object that says whether it is aborted, which is all that the calls of `fs.promises` ask; or undefined. */
+/** An object with a property `aborted`, which is all that the calls of `fs.promises` use; or undefined. */
 export function checkAborted(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (signal !== undefined && (signal === null || typeof signal !== 'object' || !('aborted' in signal))) {
     throw argTypeError('options.signal', 'an instance of AbortSignal', signal);
@@ -110,7 +110,7 @@ export function checkAborted(signal: AbortSignal | undefined): AbortSignal | und
   return signal;
 }
 
-/** An `AbortSignal`, or what can be listened to as to one; or undefined. */
+/** An `AbortSignal`, or an object that takes listeners as one does; or undefined. */
 export function checkSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   if (checkAborted(signal) === undefined) return undefined;
   const { addEventListener, removeEventListener } = signal!;

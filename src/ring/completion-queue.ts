@@ -9,11 +9,11 @@ import { CQ_OFF, CQE, PARAMS } from './structs.js';
 const GONE = new Int32Array(0);
 
 /**
- * The completion queue, as the kernel and we share it: it moves the tail, we the head. Both wrap at 2^32.
- * A completion takes one slot; in a ring with SETUP_CQE_MIXED those with CQE_F_32 take two.
+ * The completion queue that we share with the kernel: the kernel moves the tail, we move the head. Both wrap at 2^32. A
+ * completion takes one slot. In a ring with SETUP_CQE_MIXED a completion with CQE_F_32 takes two.
  */
 export class CompletionQueue {
-  /** How many slots it has. */
+  /** The number of slots. */
   readonly entries: number;
   readonly #pins: Pins | null;
   readonly #headAt: number;
@@ -22,14 +22,14 @@ export class CompletionQueue {
   readonly #flagsAt: number;
   readonly #cqesAt: number;
   readonly #mask: number;
-  /** Words of a slot, as a shift. */
+  /** Words per slot, as a shift. */
   readonly #shift: number;
-  /** The flags that say that a completion takes two slots; none where all are of one size. */
+  /** The flags that mark a completion of two slots; 0 where all have one size. */
   readonly #twice: number;
   #words: Int32Array;
   #head: number;
 
-  /** `pins` lets go of the buffers of what has completed. */
+  /** `pins` releases the buffers of completed operations. */
   constructor(memory: RingMemory, params: Buffer, flags: number, pins: Pins | null) {
     const at = (field: number): number => params.readUInt32LE(PARAMS.cq_off + field) >> 2;
     const words = memory.words;
@@ -48,7 +48,7 @@ export class CompletionQueue {
     this.#head = Atomics.load(words, this.#headAt);
   }
 
-  /** Slots that wait for us. */
+  /** Slots that wait to be reaped. */
   get ready(): number {
     return (Atomics.load(this.#words, this.#tailAt) - this.#head) | 0;
   }
@@ -58,7 +58,7 @@ export class CompletionQueue {
     return this.#words;
   }
 
-  /** Where the next completion will be in `words`; -1 when there is no room for one. */
+  /** The index in `words` of the next completion; -1 when the queue has no room for one. */
   get nextAt(): number {
     this.publish();
     const tail = Atomics.load(this.#words, this.#tailAt);
@@ -67,25 +67,25 @@ export class CompletionQueue {
       : this.#cqesAt + ((tail & this.#mask) << this.#shift);
   }
 
-  /** Completions that the kernel could not keep. */
+  /** Completions that the kernel has lost. */
   get dropped(): number {
     return this.#words[this.#overflowAt]! >>> 0;
   }
 
-  /** Gives the slots of what was taken back to the kernel. */
+  /** Returns the slots of reaped completions to the kernel. */
   publish(): void {
     if (this.#words !== GONE) Atomics.store(this.#words, this.#headAt, this.#head);
   }
 
-  /** Up to where completions can be taken now. */
+  /** The index up to which completions can be reaped now. */
   #tail(): number {
     const tail = Atomics.load(this.#words, this.#tailAt);
-    // 6.18 miscounts when a completion of two slots finds one left: an old one may be shown again.
+    // 6.18 miscounts when a two-slot completion finds one slot left: an old completion may appear again.
     if (this.#twice !== 0 && ((tail - this.#head) | 0) >= this.entries - 1) this.#pins?.keepAll();
     return tail;
   }
 
-  /** Takes the next completion before `tail`: where its words are, or -1. */
+  /** Takes the next completion before `tail`. Returns the index of its words, or -1. */
   #take(tail: number): number {
     for (;;) {
       const head = this.#head;
@@ -101,25 +101,27 @@ export class CompletionQueue {
     }
   }
 
-  /** Hands what is there to `sink`; returns how many. The sink may close or resize the ring, or drain it. */
+  /**
+   * Passes all waiting completions to `sink`; returns their number. The sink may close or resize the ring, or drain it.
+   */
   drain(sink: CqeSink): number {
     const words = this.#words;
     const tail = this.#tail();
     let count = 0;
     try {
-      // Our head moves before the sink runs, so that a drain inside it goes on from there.
+      // The head moves before the sink runs, so that a nested drain continues from there.
       for (let at = this.#take(tail); at >= 0; at = this.#take(tail)) {
         count++;
         sink.onCqe(words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!);
       }
     } finally {
-      // Also if the sink throws: what it has seen is not seen again.
+      // Also when the sink throws: it does not see the same completions again.
       if (count !== 0) this.publish();
     }
     return count;
   }
 
-  /** Takes one completion into `cqe`; false when there is none. Its slot is not given back yet. */
+  /** Copies one completion into `cqe`; false when there is none. Does not return its slot yet. */
   next(cqe: Cqe): boolean {
     const words = this.#words;
     const at = this.#take(this.#tail());
@@ -138,7 +140,7 @@ export class CompletionQueue {
     return true;
   }
 
-  /** Whether completions count on a registered eventfd. */
+  /** Whether completions signal a registered eventfd. */
   toggleEventfd(enabled: boolean): void {
     if (this.#flagsAt === 0) throw systemError(EOPNOTSUPP, 'io_uring_cq_eventfd_toggle');
     const flags = Atomics.load(this.#words, this.#flagsAt) & ~abi.CQ_EVENTFD_DISABLED;
@@ -149,7 +151,7 @@ export class CompletionQueue {
     return !(Atomics.load(this.#words, this.#flagsAt) & abi.CQ_EVENTFD_DISABLED);
   }
 
-  /** After this it is empty. */
+  /** Leaves the queue empty for good. */
   retire(): void {
     this.#words = GONE;
   }

@@ -3,18 +3,18 @@ import type { CompletionQueue } from './completion-queue.js';
 import type { Cqe, CqeSink } from './cqe.js';
 import { argTypeError } from './errors.js';
 
-/** What taking completions needs of a ring. */
+/** What reaping needs of a ring. */
 export interface CompletionSource {
   readonly cq: CompletionQueue;
   readonly closed: boolean;
   readonly cqEntries: number;
   readonly cqReady: number;
   readonly cqHasOverflow: boolean;
-  /** Has the kernel post completions, overflow included; waits until `waitNr` are there. */
+  /** Makes the kernel post completions, including overflowed ones; waits until there are `waitNr`. */
   getEvents(waitNr: number): void;
 }
 
-/** Hands completions to `sink`, with `overflown` also those that overflowed; returns how many. */
+/** Passes completions to `sink`; with `overflown` also those that overflowed. Returns their number. */
 export function reap(ring: CompletionSource, sink: CqeSink, overflown: boolean): number {
   if (typeof sink?.onCqe !== 'function') throw argTypeError('sink', 'an object with onCqe()', sink);
   let count = 0;
@@ -33,11 +33,11 @@ export function forEachCqe(ring: CompletionSource, fn: (cqe: Cqe) => void): numb
   let count = 0;
   do {
     waitFor(ring, 0);
-    // No more than are there now: `fn` may submit.
+    // No more than there are now: `fn` may submit.
     for (let left = ring.cq.ready; left > 0 && !ring.closed; left--) {
       const cqe = emptyCqe();
       if (!ring.cq.next(cqe)) break;
-      // Given back one by one, so that what `fn` throws leaves the rest in the queue.
+      // Returned one by one, so that an exception from `fn` leaves the rest in the queue.
       ring.cq.publish();
       count++;
       fn(cqe);
@@ -46,7 +46,7 @@ export function forEachCqe(ring: CompletionSource, fn: (cqe: Cqe) => void): numb
   return count;
 }
 
-/** All completions in the queue, in new objects, after waiting until `waitNr` are there. */
+/** Waits until there are `waitNr` completions. Returns all of the queue, in new objects. */
 export function copyNewCqes(ring: CompletionSource, waitNr: number): Cqe[] {
   checkInt('waitNr', waitNr, 0, 0x7fffffff);
   waitFor(ring, waitNr);
@@ -55,7 +55,7 @@ export function copyNewCqes(ring: CompletionSource, waitNr: number): Cqe[] {
   return cqes;
 }
 
-/** Completions into the objects of `into`, at most as many as it has; returns how many. */
+/** Copies completions into the objects of `into`, at most `into.length`. Returns their number. */
 export function copyCqesInto(ring: CompletionSource, into: Cqe[], waitNr: number): number {
   checkInt('waitNr', waitNr, 0, into.length);
   waitFor(ring, waitNr);
@@ -74,7 +74,7 @@ export function copyCqesInto(ring: CompletionSource, into: Cqe[], waitNr: number
   return count;
 }
 
-/** Blocks until `count` completions are there; entries filled before are not submitted. */
+/** Blocks until there are `count` completions. Does not submit entries that were filled before. */
 function waitFor(ring: CompletionSource, count: number): void {
   if (count > ring.cqEntries) checkInt('waitNr', count, 0, ring.cqEntries);
   if (ring.cqReady < count) ring.getEvents(count);

@@ -2,13 +2,13 @@ const TWO_32 = 2 ** 32;
 
 /** One completion, as `copyCqes` returns it. */
 export interface Cqe {
-  /** The value its submission carried: a number, or a bigint from 2^53 on. */
+  /** The user_data of its submission: a number, or a bigint from 2^53 on. */
   userData: number | bigint;
   /** The operation's result: what the system call would return, or a negative errno. */
   res: number;
   /** CQE_F_ flags; the upper half is the buffer id if CQE_F_BUFFER is set. */
   flags: number;
-  /** The two more values of a completion of 32 bytes: SETUP_CQE32, or CQE_F_32 in a mixed ring. */
+  /** The two extra values of a 32-byte completion: SETUP_CQE32, or CQE_F_32 in a mixed ring. */
   bigCqe?: [number | bigint, number | bigint];
 }
 
@@ -19,8 +19,8 @@ export function joinUserData(low: number, high: number): number | bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
-/** Takes completions one by one, without an object for each. */
+/** Receives completions one by one, without an object for each. */
 export interface CqeSink {
-  /** `low` and `high` are the halves of user_data, signed. It may use the ring. */
+  /** `low` and `high` are the halves of user_data, signed. The method may use the ring. */
   onCqe(low: number, high: number, res: number, flags: number): void;
 }

@@ -1,10 +1,11 @@
 /**
- * The calls that open descriptors, and the one that closes them.
+ * The calls that open and close descriptors.
  *
- * A worker may be terminated whenever a JavaScript function is called or a loop goes round, and then no more
- * JavaScript runs. What it has open is closed by hooks of its environment. So that no descriptor is open without a
- * hook, nor has one after it was closed (its number may be another thread's), each of these functions is one straight
- * line from the system call to the hook, with calls of native functions only: not even methods of a Set.
+ * A worker may be terminated whenever it calls a JavaScript function or starts a loop iteration, and then it runs no
+ * more JavaScript. Hooks of its environment close the descriptors that it has open. A descriptor must never be open
+ * without a hook, and must not have one after it was closed, when another thread may have its number. Therefore each of
+ * these functions runs straight from the system call to the hook and calls native functions only: not even methods of a
+ * Set.
  */
 
 import { isMainThread } from 'node:worker_threads';
@@ -56,14 +57,14 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
   const { env } = koffi.node;
   // void hook(void *arg): close(2) takes its one argument from the same register.
   const closeHook = lib.symbol('close');
-  // close(2) looks at 32 bits of it: those above tell our hooks from those of another copy of this package in the
-  // same thread.
+  // close(2) uses the low 32 bits only. The high bits distinguish our hooks from those of another copy of this package
+  // in the same thread.
   const copy = Math.floor(Math.random() * 2 ** 20) * 2 ** 32;
-  // Standard input, output and error stay the process's, and all of the main thread's go with it anyway.
+  // Standard input, output and error belong to the process. The main thread's descriptors end with the process.
   const first = isMainThread ? Number.POSITIVE_INFINITY : STDIO_MAX + 1;
 
-  // A hook is removed before it is added: Node aborts when there are two alike, and the one of a number that code
-  // outside has closed is still there.
+  // Removes a hook before adding it: Node aborts when there are two equal ones, and the hook of a descriptor that
+  // outside code has closed still exists.
   return {
     ioUringSetup(entries, params, opens) {
       const fd = setup(NR_IO_URING_SETUP, entries, params);
@@ -151,7 +152,7 @@ export function descriptorCalls(koffi: Koffi, lib: Lib): Pick<Libc, Calls> {
       if (fd >= first) remove(env, closeHook, copy + fd);
       if (close(fd) !== -1) return 0;
       const failed = -errno();
-      // It is closed all the same. close(2)
+      // The descriptor is closed nevertheless. close(2)
       return failed === EINTR ? 0 : failed;
     },
     closeInPool(fd, done) {

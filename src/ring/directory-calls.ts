@@ -1,8 +1,7 @@
 /**
- * System calls on what is in a directory, for walks through trees: names stay the bytes that the kernel has
- * listed, and everything is relative to the open directory, so that a path that is changed meanwhile leads nowhere
- * else. All of it is synchronous: the memory is the garbage collector's, and the kernel is done with it when a call
- * returns.
+ * System calls on the entries of a directory, for walks through trees. Names stay the bytes that the kernel listed.
+ * Everything is relative to the open directory, so that a path that changes meanwhile cannot lead elsewhere. All calls
+ * are synchronous: they use garbage-collected memory, which the kernel no longer needs once a call has returned.
  */
 
 import { constants } from 'node:fs';
@@ -40,7 +39,7 @@ export const DT_SOCK = 12;
 
 const PATH_MAX = 4096;
 const NAMES_SIZE = 8192;
-/** Lists of names that are kept for the next walk. */
+/** How many name lists are kept for later walks. */
 const POOLED_MAX = 32;
 
 const DOT = 46;
@@ -51,15 +50,15 @@ const PATH_AT = 512;
 const TEXT_AT = PATH_AT + PATH_MAX;
 const SIZE = TEXT_AT + PATH_MAX;
 
-/** The names that one call has listed, one after the other. getdents64(2) */
+/** The names that one call has listed, contiguous. getdents64(2) */
 export class Names {
   readonly bytes: Buffer;
   readonly address: number;
   #length = 0;
   #next = 0;
-  /** What kind of file the current one is, DT_; DT_UNKNOWN where the file system does not say. */
+  /** The type of the current entry, DT_; DT_UNKNOWN where the file system does not report it. */
   type = DT_UNKNOWN;
-  /** Where in `bytes` the current name begins; a NUL ends it. */
+  /** The start of the current name in `bytes`; a NUL ends it. */
   at = 0;
 
   constructor(size = NAMES_SIZE) {
@@ -67,7 +66,7 @@ export class Names {
     this.address = addressOf(this.bytes);
   }
 
-  /** A path in the place of a name. */
+  /** A path instead of a listed name. */
   static of(path: string | Uint8Array): Names {
     const bytes = typeof path === 'string' ? Buffer.from(path) : path;
     const names = new Names(bytes.length + 1);
@@ -76,13 +75,13 @@ export class Names {
     return names;
   }
 
-  /** @internal What the kernel has filled. */
+  /** @internal Sets the length that the kernel has filled. */
   filled(length: number): void {
     this.#length = length;
     this.#next = 0;
   }
 
-  /** Goes on to the next name, past `.` and `..`; false at the end of what was listed. */
+  /** Moves to the next name, skipping `.` and `..`; false at the end of the list. */
   next(): boolean {
     const { bytes } = this;
     while (this.#next < this.#length) {
@@ -99,23 +98,23 @@ export class Names {
     return false;
   }
 
-  /** Where the kernel finds the current name. */
+  /** The address of the current name. */
   get name(): number {
     return this.address + this.at;
   }
 
-  /** Bytes of the current name. */
+  /** The length of the current name in bytes. */
   get length(): number {
-    // What is behind the NUL, up to eight bytes, is undefined.
+    // Up to eight bytes after the NUL are undefined.
     return this.bytes.indexOf(0, this.at) - this.at;
   }
 
-  /** The current name; what is not UTF-8 in it as U+FFFD. */
+  /** The current name as text; invalid UTF-8 becomes U+FFFD. */
   text(): string {
     return this.bytes.toString('utf8', this.at, this.at + this.length);
   }
 
-  /** Whether the current name is UTF-8. */
+  /** Whether the current name is valid UTF-8. */
   get isText(): boolean {
     const { bytes } = this;
     for (let at = this.at; bytes[at] !== 0; at++) {
@@ -132,7 +131,7 @@ export class Names {
 
 const pooled: Names[] = [];
 
-/** Memory for a list of names, which `releaseNames` takes back. */
+/** Takes memory for a list of names. Return it with `releaseNames`. */
 export function takeNames(): Names {
   return pooled.pop() ?? new Names();
 }
@@ -141,17 +140,17 @@ export function releaseNames(names: Names): void {
   if (pooled.length < POOLED_MAX) pooled.push(names);
 }
 
-/** The calls of a thread; results are values, or negative errnos. `name` is an address, as of `Names`. */
+/** The calls of a thread. Results are values, or negative errnos. `name` is an address, as in `Names`. */
 export class DirectoryCalls {
   readonly #bytes = Buffer.allocUnsafeSlow(SIZE).fill(0);
   readonly #address = addressOf(this.#bytes);
   readonly #words = new Uint32Array(this.#bytes.buffer);
   readonly #libc = libc();
   readonly #call = this.#libc.syscall;
-  /** What `stat` has found, a struct statx in words. */
+  /** The result of `stat`, a struct statx in words. */
   readonly statx: Uint32Array = this.#words.subarray(STATX_AT >> 2, (STATX_AT + STATX.size) >> 2);
 
-  /** A directory by its path, if that is in the dentry cache; else EAGAIN. openat2(2), 5.12 */
+  /** Opens a directory by its path if that is in the dentry cache; else EAGAIN. openat2(2), 5.12 */
   openPath(path: string | Uint8Array, follow: boolean): number {
     const at = this.path(path);
     return at === 0
@@ -159,34 +158,36 @@ export class DirectoryCalls {
       : this.#openCached(AT_FDCWD, at, O_DIRECTORY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
   }
 
-  /** A directory in another, if it is in the dentry cache; else EAGAIN. What is a symbolic link is none. */
+  /**
+   * Opens a directory in another one if it is in the dentry cache; else EAGAIN. A symbolic link does not count as one.
+   */
   openDirectory(directory: number, name: number): number {
     return this.#openCached(directory, name, O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK);
   }
 
-  /** The same, even if the call has to wait for the device. openat(2) */
+  /** As `openDirectory`, but waits for the device if necessary. openat(2) */
   openDirectoryWaiting(directory: number, name: number): number {
     const flags = O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     return this.#libc.openFile(NR_OPENAT, directory, name, flags, 0);
   }
 
-  /** A file to read, as `openDirectory`. A FIFO does not hold it up. */
+  /** Opens a file for reading, as `openDirectory`. Does not block on a FIFO. */
   openFile(directory: number, name: number): number {
     return this.#openCached(directory, name, O_NOFOLLOW | O_NONBLOCK);
   }
 
-  /** A descriptor to ask about an entry only, as `openDirectory`. O_PATH, open(2) */
+  /** Opens a descriptor that only identifies an entry, as `openDirectory`. O_PATH, open(2) */
   locate(directory: number, name: number): number {
     return this.#openCached(directory, name, O_NOFOLLOW | O_PATH);
   }
 
-  /** A new file to write; EEXIST if there is one. */
+  /** Creates a file for writing; EEXIST if it exists. */
   createFile(directory: number, name: number, mode: number): number {
     const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     return this.#libc.openFile(NR_OPENAT, directory, name, flags, mode);
   }
 
-  /** Lists what comes next in an open directory; the bytes of it, 0 at the end. getdents64(2) */
+  /** Lists the next entries of an open directory. Returns the number of bytes, 0 at the end. getdents64(2) */
   list(fd: number, names: Names): number {
     let length: number;
     do length = this.getdents(fd, names.address);
@@ -199,12 +200,12 @@ export class DirectoryCalls {
     return this.#call(NR_GETDENTS64, fd, address, NAMES_SIZE, 0, 0, 0);
   }
 
-  /** Lists an open directory from its beginning again. lseek(2) */
+  /** Restarts the listing of an open directory. lseek(2) */
   rewind(fd: number): void {
     this.#libc.setPosition(fd, 0);
   }
 
-  /** The attributes of an entry, as the kernel has them, of a symbolic link itself; see `statx`. statx(2) */
+  /** Reads the attributes of an entry into `statx` without asking a server, of a symbolic link its own. statx(2) */
   stat(directory: number, name: number): number {
     const flags = AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC;
     return this.#call(NR_STATX, directory, name, flags, STATX_BASIC_STATS, this.#address + STATX_AT, 0);
@@ -225,7 +226,7 @@ export class DirectoryCalls {
     return this.#call(NR_MKDIRAT, directory, name, mode, 0, 0, 0);
   }
 
-  /** What a symbolic link says; undefined if it cannot be read. readlinkat(2) */
+  /** Reads the target of a symbolic link; undefined on failure. readlinkat(2) */
   readLink(directory: number, name: number): Buffer | undefined {
     const length = this.#call(NR_READLINKAT, directory, name, this.#address + TEXT_AT, PATH_MAX, 0, 0);
     return length > 0 && length < PATH_MAX
@@ -233,7 +234,7 @@ export class DirectoryCalls {
       : undefined;
   }
 
-  /** Makes a symbolic link that says `text`. symlinkat(2) */
+  /** Creates a symbolic link with the target `text`. symlinkat(2) */
   symlink(text: string, directory: number, name: number): number {
     const at = this.path(text);
     return at === 0 ? EAGAIN : this.#libc.symlink(at, directory, name);
@@ -258,7 +259,7 @@ export class DirectoryCalls {
     this.#libc.close(fd);
   }
 
-  /** Where a path is for the next call; 0 if it is too long. */
+  /** Copies a path for the next call and returns its address; 0 if it is too long. */
   path(path: string | Uint8Array): number {
     const bytes = this.#bytes;
     const most = typeof path === 'string' ? path.length * 3 : path.length;
@@ -279,12 +280,12 @@ export class DirectoryCalls {
 
 let calls: DirectoryCalls | undefined;
 
-/** Has a thread make its calls by these: for tests. */
+/** Replaces the calls of this thread: for tests. */
 export function replaceDirectoryCalls(others: DirectoryCalls): void {
   calls = others;
 }
 
-/** The calls of this thread, made when first needed. */
+/** The calls of this thread, created on first use. */
 export function directoryCalls(): DirectoryCalls {
   calls ??= new DirectoryCalls();
   return calls;

@@ -1,4 +1,4 @@
-/** Errors of the kernel that this package tells apart, as completions carry them: negative. errno(3) */
+/** Kernel errors that this package distinguishes, negative as in completions. errno(3) */
 export const EPERM = -1;
 export const ESRCH = -3;
 export const ENOENT = -2;
@@ -39,15 +39,18 @@ export const ECONNREFUSED = -111;
 export const EALREADY = -114;
 export const EINPROGRESS = -115;
 export const ECANCELED = -125;
-/** Never seen by system calls: what a thread of the kernel that is interrupted in `open` completes with. */
+/** System calls never return it: an io-wq worker that is interrupted in `open` completes with it. */
 export const ERESTARTSYS = -512;
 
-/** Whether an operation says that it was cancelled, before it began or while it waited. */
+/** Whether an operation was cancelled, before it started or while it waited. */
 export function isCancelled(res: number): boolean {
   return res === ECANCELED || res === EINTR || res === ERESTARTSYS;
 }
 
-/** Whether a thread of the kernel was interrupted before it had done anything: unless it was cancelled, it is tried again. */
+/**
+ * Whether an io-wq worker was interrupted before it had done anything. Unless it was cancelled, the operation is
+ * retried.
+ */
 export function isInterrupted(res: number): boolean {
   return res === EINTR || res === ERESTARTSYS;
 }

@@ -13,7 +13,7 @@ export interface ErrorDetails {
 
 let shownName = 'UasyncError';
 
-/** From now on errors are named as Node's: for programs that know nothing of this package. */
+/** Gives errors the names that Node's have, for programs that do not know this package. */
 export function nameErrorsAsNode(): void {
   shownName = 'Error';
   // What `inspect` shows.
@@ -34,15 +34,18 @@ export class UasyncError extends Error {
   declare syscall?: string;
   /** The address, for example the destination of a connect. */
   declare address?: string;
-  /** The port that goes with it. */
+  /** The port of `address`. */
   declare port?: number;
-  /** The file or Unix socket it was about. */
+  /** The file or Unix socket of the failed call. */
   declare path?: string;
-  /** The second file, of calls that take two. */
+  /** The second file, for calls with two. */
   declare dest?: string;
-  /** What Node's permission model forbids, with code ERR_ACCESS_DENIED: 'FileSystemRead', 'FileSystemWrite', 'Net'. */
+  /**
+   * The scope that Node's permission model denies, with code ERR_ACCESS_DENIED: 'FileSystemRead', 'FileSystemWrite',
+   * 'Net'.
+   */
   declare permission?: string;
-  /** What it was about: a path, an address. */
+  /** The denied resource: a path or an address. */
   declare resource?: string;
 
   constructor(code: string, message: string, details?: ErrorDetails) {
@@ -50,19 +53,19 @@ export class UasyncError extends Error {
     this.code = code;
   }
 
-  /** 'UasyncError'; with `uasync/register` for files 'Error', as Node's errors. */
+  /** 'UasyncError'. With `uasync/register` for files 'Error', as for Node's errors. */
   override get name(): string {
     return shownName;
   }
 }
 
-/** libuv's table lacks some of Linux's errors; Node's os constants know those by name only. */
+/** libuv's table lacks some of Linux's errors. Node's os constants have only their names. */
 let names: Map<number, [name: string, message: string]> | undefined;
 
 function describe(errno: number): [name: string, message: string] {
   if (names === undefined) {
     names = new Map(getSystemErrorMap());
-    // Neither knows it, and a ring that is not enabled yet answers with it.
+    // Neither has it. A ring that is not enabled yet fails with it.
     names.set(-77, ['EBADFD', 'file descriptor in bad state']);
     for (const [name, value] of Object.entries(osConstants.errno)) {
       if (!names.has(-value)) names.set(-value, [name, name.toLowerCase()]);
@@ -102,20 +105,22 @@ function failure(
 }
 
 /**
- * An error for a negative errno, worded as Node words it: network errors as
- * `connect ECONNREFUSED 127.0.0.1:80`, the others as `ENOENT: no such file or directory, open 'x'`.
+ * An error for a negative errno, with Node's message: network errors as `connect ECONNREFUSED 127.0.0.1:80`, others as
+ * `ENOENT: no such file or directory, open 'x'`.
  */
 export function systemError(errno: number, syscall: string, details?: ErrorDetails): UasyncError {
   return failure(describe(errno), errno, syscall, details);
 }
 
-/** What keeps a process from starting threads, and what to do about it. clone(2) */
+/** Why a process cannot start threads, and how to fix it. clone(2) */
 export const THREADS_CAUSE =
   'no thread can be started: the user has as many processes and threads as RLIMIT_NPROC allows, or the container as many as pids.max';
 export const THREADS_CURE =
   'raise the limit: ulimit -u in a shell, LimitNPROC or TasksMax in a systemd unit, --pids-limit with Docker';
 
-/** The error of an operation for which the kernel could start no worker thread. `cause` is how it says so. */
+/**
+ * The error of an operation for which the kernel could not start a worker thread. `cause` is the kernel's own error.
+ */
 export function noThreadError(syscall: string, details?: ErrorDetails): UasyncError {
   const cause = systemError(ECANCELED, syscall, details);
   return failure(['EAGAIN', `${THREADS_CAUSE}: ${THREADS_CURE}`], EAGAIN, syscall, { ...details, cause });
@@ -125,7 +130,7 @@ export function noThreadError(syscall: string, details?: ErrorDetails): UasyncEr
 const FIELDS = ['errno', 'syscall', 'address', 'port', 'path', 'dest', 'permission', 'resource'] as const;
 
 /**
- * The same error for one more caller: a connection fails once, and each call that it fails has an error of its own,
+ * A copy of an error for one more caller. A connection fails once, but each call that fails with it gets its own error,
  * with the first as its `cause`.
  */
 export function errorFrom(cause: Error): Error {
@@ -137,22 +142,22 @@ export function errorFrom(cause: Error): Error {
   return error;
 }
 
-/** The error of a call whose own `timeout` has passed. Without an `errno`, as the kernel has not said so. */
+/** The error of a call whose own `timeout` has expired. It has no `errno`: the kernel did not report it. */
 export function timeoutError(syscall: string, details?: ErrorDetails): UasyncError {
   return failure(['ETIMEDOUT', 'the timeout has passed'], undefined, syscall, details);
 }
 
-/** The error of a call on something that was closed, or that was closed while the call waited. */
+/** The error of a call on a closed object, or on one that was closed while the call waited. */
 export function closedError(what: string): UasyncError {
   return new UasyncError('ERR_CLOSED', `${what} is closed`);
 }
 
-/** The error of a call that does not fit the state of what it is called on. */
+/** The error of a call that the current state of its object does not allow. */
 export function stateError(message: string): UasyncError {
   return new UasyncError('ERR_INVALID_STATE', message);
 }
 
-/** An error that Node would throw, with the `code` that Node gives it. */
+/** Adds the `code` that Node gives an error. */
 export function withCode<E extends Error>(error: E, code: string): E & { code: string } {
   Object.defineProperty(error, 'code', { value: code, enumerable: true, writable: true, configurable: true });
   return error as E & { code: string };
@@ -172,7 +177,7 @@ function received(value: unknown): string {
   return `type ${typeof value} (${inspect(value)})`;
 }
 
-/** A value as text. `inspect` fails at a DataView of a detached buffer. */
+/** A value as text. `inspect` throws for a DataView of a detached buffer. */
 function inspected(value: unknown, options?: InspectOptions): string {
   try {
     return inspect(value, options);
@@ -181,7 +186,7 @@ function inspected(value: unknown, options?: InspectOptions): string {
   }
 }
 
-/** What Node calls a name with a dot. */
+/** How Node describes a name with a dot. */
 function kind(name: string): string {
   return name.includes('.') ? 'property' : 'argument';
 }

@@ -1,7 +1,7 @@
 /**
- * Plain system calls on files. Those that look up and read never wait: each either does its work from the caches of
- * the kernel or answers EAGAIN, and then the same work goes through the ring. One call costs 0.2 us; an operation that the kernel
- * hands to its worker threads costs 20.
+ * Plain system calls on files. Lookups and reads never wait: a call either does its work from the kernel's caches, or
+ * returns EAGAIN, and the ring does the same work. A call costs 0.2 us; an operation that the kernel hands to its
+ * worker threads costs 20.
  */
 
 import { constants } from 'node:fs';
@@ -30,21 +30,21 @@ import {
 const { O_NOFOLLOW } = constants;
 const F_SETFL = 4;
 const RUSAGE_THREAD = 1;
-/** The file system writes everything through. statfs(2) */
+/** The file system writes synchronously. statfs(2) */
 const ST_SYNCHRONOUS = 16;
-/** What is known of the attributes is enough: no question to a file server. statx(2) */
+/** Use cached attributes; do not ask a file server. statx(2) */
 const AT_STATX_DONT_SYNC = 0x4000;
-/** An id of the mount that no other one ever has: Linux 6.8. */
+/** A mount id that is never reused: Linux 6.8. */
 const STATX_MNT_ID_UNIQUE = 0x4000;
 const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID_UNIQUE;
 
-/** Bytes up to which a copy costs less than to find the address of memory that is used once. */
+/** Up to this size, copying costs less than finding the address of memory that is used once. */
 const COPY_MAX = 16384;
 
-// Where things are in the memory of the calls.
+// Offsets in the memory of the calls.
 const STATX_AT = 0;
 const IOVEC_AT = STATX_AT + STATX.size;
-/** The struct iovec of one byte behind what is read, which goes to SPARE_AT. */
+/** The struct iovec of the extra byte after the data, which goes to SPARE_AT. */
 const BEYOND_AT = IOVEC_AT + IOVEC.size;
 const HOW_AT = BEYOND_AT + IOVEC.size;
 const STATFS_AT = HOW_AT + 32;
@@ -57,9 +57,9 @@ const SIZE = BYTES_AT + COPY_MAX;
 
 const TWO_32 = 2 ** 32;
 
-/** The calls of one thread, over memory that they share: what one has answered is there until the next. */
+/** The calls of one thread. They share memory: a result is valid until the next call. */
 export class FileCalls {
-  /** What `statPath` or `statFd` has found, a struct statx in words. */
+  /** The result of `statPath` or `statFd`, a struct statx in words. */
   readonly statx: Uint32Array;
   readonly #memory: Mapping;
   readonly #bytes: Buffer;
@@ -81,9 +81,9 @@ export class FileCalls {
   }
 
   /**
-   * Opens a path, relative to the current directory, if all of it is in the dentry cache; the descriptor or a
-   * negative errno, EAGAIN if it is not. Before 5.12 ENOSYS or EINVAL. openat2(2)
-   * @param flags without O_CREAT, O_TRUNC and O_TMPFILE. What may wait for a peer (a FIFO) needs O_NONBLOCK.
+   * Opens a path, relative to the current directory, if all of it is in the dentry cache. Returns the descriptor or a
+   * negative errno, EAGAIN if it is not cached. Before 5.12 ENOSYS or EINVAL. openat2(2)
+   * @param flags without O_CREAT, O_TRUNC and O_TMPFILE. A file whose open may wait for a peer (a FIFO) needs O_NONBLOCK.
    */
   open(path: string | Uint8Array, flags: number): number {
     return putPath(this.#bytes, PATH_AT, path) ? this.#open(flags) : EAGAIN;
@@ -95,19 +95,19 @@ export class FileCalls {
     return this.#libc.openFile(NR_OPENAT2, AT_FDCWD, address + PATH_AT, address + HOW_AT, OPEN_HOW.size);
   }
 
-  /** A descriptor for what a path names, to ask about it only, as `open`. O_PATH, open(2) */
+  /** Opens a descriptor that only identifies a path, as `open`. O_PATH, open(2) */
   locate(path: string | Uint8Array, follow: boolean): number {
     return this.open(path, follow ? O_PATH : O_PATH | O_NOFOLLOW);
   }
 
-  /** As `locate` of the path that was located or opened last. */
+  /** As `locate`, for the path that was located or opened last. */
   openAgain(flags: number): number {
     return this.#open(flags);
   }
 
   /**
-   * Opens a path, or makes a file there, cached or not; the descriptor or a negative errno. openat(2)
-   * @param mode permissions of a file that is made, less the umask.
+   * Opens or creates a file, cached or not. Returns the descriptor or a negative errno. openat(2)
+   * @param mode permissions of a new file, before the umask.
    */
   openAny(path: string | Uint8Array, flags: number, mode: number): number {
     if (!putPath(this.#bytes, PATH_AT, path)) return EAGAIN;
@@ -115,35 +115,35 @@ export class FileCalls {
     return this.#libc.openFile(NR_OPENAT, AT_FDCWD, address + PATH_AT, flags | O_CLOEXEC, mode);
   }
 
-  /** The attributes of an open file, as the kernel has them; 0 or a negative errno. statx(2) */
+  /** Reads the attributes of an open file without asking a server; 0 or a negative errno. statx(2) */
   statFd(fd: number): number {
     const { address } = this.#memory;
-    // A NUL stands at the end of the path's part.
+    // The byte before the link's part is the NUL at the end of the path's part.
     const empty = address + LINK_AT - 1;
     const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
     return this.#call(NR_STATX, fd, empty, flags, MASK, address + STATX_AT, 0);
   }
 
-  /** Whether the calling process may; 0 or a negative errno. faccessat2(2), 5.8 */
+  /** Whether the calling process has access; 0 or a negative errno. faccessat2(2), 5.8 */
   access(fd: number, mode: number): number {
     const empty = this.#memory.address + LINK_AT - 1;
     return this.#call(NR_FACCESSAT2, fd, empty, mode, AT_EMPTY_PATH, 0, 0);
   }
 
-  /** The type of the file system that an open file is on, a magic number. fstatfs(2) */
+  /** The type of an open file's file system, a magic number. fstatfs(2) */
   fileSystem(fd: number): number {
     const failed = this.#call(NR_FSTATFS, fd, this.#memory.address + STATFS_AT, 0, 0, 0, 0);
     return failed < 0 ? failed : this.#words[(STATFS_AT + STATFS.f_type) >> 2]!;
   }
 
-  /** Whether the file system that `fileSystem` was asked about writes everything through. */
+  /** Whether the file system of the last `fileSystem` call writes synchronously. */
   get synchronous(): boolean {
     return (this.#words[(STATFS_AT + STATFS.f_flags) >> 2]! & ST_SYNCHRONOUS) !== 0;
   }
 
   /**
-   * What a symbolic link says; its length or a negative errno: see `link`. readlinkat(2)
-   * @param path '' for the link itself that `locate` has opened.
+   * Reads the target of a symbolic link; its length or a negative errno: see `link`. readlinkat(2)
+   * @param path '' for the link that `locate` has opened.
    */
   readLink(fd: number, path: string): number {
     const { address } = this.#memory;
@@ -157,11 +157,11 @@ export class FileCalls {
   }
 
   /**
-   * Reads what is in the page cache into `bytes[offset]`, from `position` or (-1) the current one. The number of
-   * bytes, fewer than `length` where the file or what is cached of it ends, or a negative errno: EAGAIN if it
-   * would wait, EOPNOTSUPP if the file cannot be read so. preadv2(2) with RWF_NOWAIT, 4.14
-   * @param flags 0 to wait: for what is in memory anyway.
-   * @param beyond 1 to read one byte more, which is counted only: whether the file ends at `length`.
+   * Reads from the page cache into `bytes[offset]`, at `position` or (-1) the current one. Returns the number of bytes,
+   * fewer than `length` where the file or its cached part ends, or a negative errno: EAGAIN if it would wait,
+   * EOPNOTSUPP if the file does not support such reads. preadv2(2) with RWF_NOWAIT, 4.14
+   * @param flags 0 to wait: for files that are in memory anyway.
+   * @param beyond 1 to read and count one byte more, which is discarded: it tells whether the file ends at `length`.
    */
   read(
     fd: number,
@@ -183,15 +183,15 @@ export class FileCalls {
     return count;
   }
 
-  /** As `read`, into memory at an address. */
+  /** As `read`, to an address. */
   readAt(fd: number, address: number, length: number, position: number): number {
     return this.#move(NR_PREADV2, fd, address, length, position, RWF_NOWAIT, 0);
   }
 
   /**
-   * Writes `bytes[offset]` and what follows at `position` or (-1) the current one; the number of bytes or a negative
-   * errno. It waits, if it must. pwritev2(2)
-   * @param flags RWF_NOWAIT for EAGAIN instead, where the file system can say so.
+   * Writes `bytes[offset]` and what follows at `position` or (-1) the current one. Returns the number of bytes or a
+   * negative errno. It waits if necessary. pwritev2(2)
+   * @param flags RWF_NOWAIT for EAGAIN instead, where the file system supports that.
    */
   write(
     fd: number,
@@ -229,28 +229,28 @@ export class FileCalls {
     return this.#call(call, fd, this.#memory.address + IOVEC_AT, 1 + beyond, position, 0, flags);
   }
 
-  /** Cuts a file, or fills it up with zeros; 0 or a negative errno. ftruncate(2) */
+  /** Truncates a file, or extends it with zeros; 0 or a negative errno. ftruncate(2) */
   truncate(fd: number, length: number): number {
     return this.#call(NR_FTRUNCATE, fd, length, 0, 0, 0, 0);
   }
 
-  /** How often this thread has waited in a system call. getrusage(2), ru_nvcsw */
+  /** How often this thread has blocked in a system call. getrusage(2), ru_nvcsw */
   timesWaited(): number {
     this.#call(NR_GETRUSAGE, RUSAGE_THREAD, this.#memory.address + RUSAGE_AT, 0, 0, 0, 0);
     return this.#words[(RUSAGE_AT + RUSAGE.ru_nvcsw) >> 2]!;
   }
 
-  /** Takes O_NONBLOCK back. fcntl(2) */
+  /** Sets the file's status flags, to clear O_NONBLOCK. fcntl(2) */
   setFlags(fd: number, flags: number): number {
     return this.#call(NR_FCNTL, fd, F_SETFL, flags, 0, 0, 0);
   }
 
-  /** Closes a file: what was only read or located does not wait. close(2) */
+  /** Closes a file. This does not wait for one that was only read or located. close(2) */
   close(fd: number): number {
     return this.#libc.close(fd);
   }
 
-  /** Gives the memory back. */
+  /** Unmaps the memory. */
   unmap(): void {
     this.#memory.unmap();
   }

@@ -1,6 +1,6 @@
 /**
- * A descriptor, or a registered file: what an operation works on. It is one number, so that hot paths carry no
- * object: a registered file is the complement of its index.
+ * A descriptor, or a registered file: the target of an operation. It is one number, so that hot paths carry no object.
+ * A registered file is the complement of its index.
  */
 export type FileRef = number;
 

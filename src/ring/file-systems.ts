@@ -1,4 +1,4 @@
-/** Types of file systems, as statfs(2) has them. */
+/** File system types as statfs(2) reports them. */
 export const EXT4 = 0xef53;
 export const XFS = 0x58465342;
 export const BTRFS = 0x9123683e;
@@ -11,7 +11,7 @@ const BCACHEFS = 0xca451a4e;
 const SQUASHFS = 0x73717368;
 const EROFS = 0xe0f5e1e2;
 
-/** Those whose attributes are in memory, or on a local disk's cache. Others may ask a server. */
+/** File systems whose attributes are in memory or in the cache of a local disk. Others may ask a server. */
 export const LOCAL: ReadonlySet<number> = new Set([
   EXT4,
   XFS,
@@ -26,7 +26,7 @@ export const LOCAL: ReadonlySet<number> = new Set([
   EROFS,
 ]);
 
-/** What is no file: sockets, pipes, eventfd and its like, /proc, /sys, terminals. */
+/** Not regular files: sockets, pipes, eventfds and the like, /proc, /sys, terminals. */
 export const NO_FILES: ReadonlySet<number> = new Set([
   0x534f434b, 0x50495045, 0x09041934, 0x9fa0, 0x62656572, 0x1cd1,
 ]);

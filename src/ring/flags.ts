@@ -1,6 +1,6 @@
-/** Flags of the system calls that operations stand for, in Linux's numbers: those that Node has no constant for. */
+/** Flags of the system calls behind the operations, with Linux's values, where Node has no constant. */
 
-// poll(2): what to poll for, and what comes of it
+// poll(2): events to poll for, and events that occurred
 export const POLLIN = 0x1;
 export const POLLPRI = 0x2;
 export const POLLOUT = 0x4;
@@ -8,7 +8,7 @@ export const POLLERR = 0x8;
 export const POLLHUP = 0x10;
 export const POLLRDHUP = 0x2000;
 
-// epoll_ctl(2): operations; events are those of poll(2), and these
+// epoll_ctl(2): operations. Events are those of poll(2), and these
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;

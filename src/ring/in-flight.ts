@@ -1,12 +1,12 @@
 const FIRST_CAPACITY = 256;
-/** Up to this user_data, which most programs stay below, counts are found by index. */
+/** Counts of user_data below this, which most programs use, are found by index. */
 const DIRECT = 4096;
-/** A count of zero is a free place. */
+/** A count of zero marks a free place. */
 const FREE = 0;
 
 /**
- * How many operations are in flight by user_data. Small ones are indices into an array; others go into a
- * hash table in typed arrays, with open addressing. It allocates only to grow.
+ * Counts operations in flight by user_data. Small values are indices into an array. Others go into a hash table in
+ * typed arrays, with open addressing. It allocates only to grow.
  */
 export class InFlight {
   readonly #direct = new Int32Array(DIRECT);
@@ -16,7 +16,7 @@ export class InFlight {
   #mask = FIRST_CAPACITY - 1;
   #used = 0;
 
-  /** Where a user_data is, or would be. */
+  /** The place of a user_data, or where it would go. */
   #find(low: number, high: number): number {
     const counts = this.#counts;
     let at = (Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b) >>> 8) & this.#mask;
@@ -26,7 +26,7 @@ export class InFlight {
     return at;
   }
 
-  /** One more. */
+  /** Adds one. */
   add(low: number, high: number): void {
     if (high === 0 && low >>> 0 < DIRECT) this.#direct[low]!++;
     else this.#addHashed(low, high);
@@ -43,7 +43,7 @@ export class InFlight {
     if (this.#used * 2 > this.#mask) this.#grow();
   }
 
-  /** One less; whether it was the last. One that is not there is none of ours. */
+  /** Removes one; returns whether it was the last. Ignores a user_data that is not counted. */
   remove(low: number, high: number): boolean {
     if (high !== 0 || low >>> 0 >= DIRECT) return this.#removeHashed(low, high);
     const left = this.#direct[low]! - 1;
@@ -62,7 +62,7 @@ export class InFlight {
     return true;
   }
 
-  /** Moves what follows a place that became free, where it would no longer be found. */
+  /** Moves the entries that follow a freed place, which a search would no longer find. */
   #close(gap: number): void {
     let free = gap;
     for (let at = (gap + 1) & this.#mask; this.#counts[at] !== FREE; at = (at + 1) & this.#mask) {

@@ -1,20 +1,20 @@
-/** What `util.inspect` shows of this package's objects: the class, its state, and what waits, on one line. */
+/** What `util.inspect` shows of this package's objects: the class, the state, and what waits, on one line. */
 import { type InspectOptionsStylized, inspect } from 'node:util';
 
 /** The name of the method that `util.inspect` calls. */
 export const custom: typeof inspect.custom = inspect.custom;
 
-/** Numbers that stand by themselves, not those of an address or a path. */
+/** Separate numbers, not those in an address or a path. */
 const NUMBER = /(?<![^\s(])-?\d+(?=$|[\s,)])/g;
 
-/** Something to say, or nothing. */
+/** A text, or nothing. */
 type Part = string | false | undefined;
 
 /**
- * The object as text. Below the depth that was asked for it is its name only.
+ * The object as text. Below the requested depth, only its name.
  * @param state 'open', 'closed' and the like.
  * @param place its addresses, descriptor or path.
- * @param parts what else there is to say; what is empty is left out.
+ * @param parts further text; empty parts are left out.
  */
 export function shown(
   object: object,

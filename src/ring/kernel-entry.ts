@@ -7,8 +7,8 @@ import { GETEVENTS_ARG, REG_WAIT } from './structs.js';
 import type { SubmissionQueue } from './submission-queue.js';
 
 /**
- * io_uring_enter(2): submitting and waiting, and what its failures mean. What entries pointed at in scratch memory has
- * been copied once the kernel has consumed them all, and is taken back.
+ * io_uring_enter(2): submitting, waiting, and the meaning of its errors. Once the kernel has consumed all entries, it
+ * has copied what they pointed at in scratch memory, and the memory is reused.
  */
 export class KernelEntry {
   readonly #handle: RingHandle;
@@ -23,11 +23,11 @@ export class KernelEntry {
     this.#scratch = scratch;
   }
 
-  /** Gives the kernel published entries, and may wait; returns how many it took. */
+  /** Submits published entries, and may wait. Returns how many the kernel took. */
   enter(sq: SubmissionQueue, toSubmit: number, waitNr: number, getEvents: boolean): number {
     let flags = getEvents ? abi.ENTER_GETEVENTS : 0;
     if (this.#flags & abi.SETUP_SQPOLL) {
-      // The kernel's thread takes the entries; it only has to be awake.
+      // The SQPOLL thread takes the entries. It only has to be awake.
       flags |= this.#wakeFlag(sq, toSubmit);
       if (flags === 0) return this.#taken(sq, toSubmit);
     } else if (toSubmit === 0 && !getEvents) {
@@ -42,12 +42,12 @@ export class KernelEntry {
     }
   }
 
-  /** The same without waiting; one of the entries closes a descriptor that this worker would close when it ends. */
+  /** As `enter`, without waiting. One of the entries closes a descriptor that this worker would close when it ends. */
   enterClosing(sq: SubmissionQueue, toSubmit: number, fd: number): number {
     return this.#limited(sq, this.#handle.enterClosing(toSubmit, abi.ENTER_GETEVENTS, fd));
   }
 
-  /** The same with a limit: `timespec` is an address, `minWait` microseconds. */
+  /** As `enter`, with a limit. `timespec` is an address, `minWait` is in microseconds. */
   enterUntil(
     sq: SubmissionQueue,
     toSubmit: number,
@@ -62,7 +62,7 @@ export class KernelEntry {
     return this.#limited(sq, this.#handle.enterArg(toSubmit, waitNr, flags, arg));
   }
 
-  /** The same on the terms of entry `index` of the wait region. */
+  /** As `enter`, with the terms of entry `index` of the wait region. */
   enterByRegion(sq: SubmissionQueue, toSubmit: number, waitNr: number, index: number): number {
     const wait = abi.ENTER_GETEVENTS | abi.ENTER_EXT_ARG | abi.ENTER_EXT_ARG_REG;
     const flags = wait | this.#wakeFlag(sq, toSubmit);
@@ -84,7 +84,7 @@ export class KernelEntry {
     this.#taken(sq, 0);
   }
 
-  /** What a wait that may run out has taken. */
+  /** The result of a wait that may time out. */
   #limited(sq: SubmissionQueue, result: number): number {
     if (result >= 0) return this.#taken(sq, result);
     if (result === ETIME || result === EINTR || result === EAGAIN || result === EBUSY)

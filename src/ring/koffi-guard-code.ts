@@ -1,14 +1,14 @@
 /**
- * The machine code of koffi-guard.ts. Each line has an instruction, as it is in memory, and what it says.
- * Names stand for offsets in the page that holds the code: `WORDS` and `STRINGS`.
+ * The machine code of koffi-guard.ts. Each line has an instruction's bytes, as in memory, and its assembly text. Names
+ * stand for offsets in the page that holds the code: `WORDS` and `STRINGS`.
  */
 
 /** 64-bit words at the beginning of the page, in this order. */
 export const WORDS = [
-  /** napi_create_function, napi_run_script: what koffi would call. */
+  /** napi_create_function, napi_run_script: the functions that koffi would call. */
   'createFunction',
   'runScript',
-  /** The table of virtual functions of every napi_env, and the one that koffi's get. */
+  /** The virtual function table of every napi_env, and the replacement for koffi's. */
   'oldVtable',
   'newVtable',
   /** napi_get_value_string_utf8, napi_get_global, napi_get_named_property. */
@@ -19,7 +19,7 @@ export const WORDS = [
   'shared',
 ] as const;
 
-/** What follows them, by offsets. */
+/** Strings after the words, with their offsets. */
 export const STRINGS: readonly [at: number, text: string][] = [
   [64, 'Object\0'],
   [72, 'prototype\0'],
@@ -27,7 +27,7 @@ export const STRINGS: readonly [at: number, text: string][] = [
   [96, 'dispose\0'],
 ];
 
-/** Where the functions begin, and where there is room for the new table. */
+/** The offsets of the functions, and of the new table. */
 export const CODE_AT = { createFunction: 128, alwaysTrue: 192, runScript: 208 } as const;
 export const VTABLE_AT = 2048;
 

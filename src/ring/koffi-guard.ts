@@ -1,34 +1,34 @@
 /**
  * Keeps koffi from aborting the process while a worker is stopping.
  *
- * From the moment `worker.terminate()` is called, Node refuses most Node-API calls of the worker's addons: whatever
- * creates or changes an object, and napi_throw too. node-addon-api, which koffi is built with, throws when a call
- * fails, and takes a throw that fails for fatal: the process aborts. No `catch` helps. (It has a switch for this,
- * NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS, but only when it is compiled.)
+ * Once `worker.terminate()` has been called, Node refuses most Node-API calls of the worker's addons: all that create
+ * or change an object, and napi_throw too. node-addon-api, which koffi is built with, throws when a call fails, and
+ * treats a throw that fails as fatal: the process aborts. No `catch` helps. (It has a switch for this,
+ * NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS, but only at compile time.)
  *
- * The refusal is one virtual function of the addon's napi_env, `can_call_into_js`. It guards calls that may run
- * JavaScript, but is asked before those that never do, which are all that koffi makes. So koffi's napi_env gets a
- * table of virtual functions in which it is always true; V8 itself still stops the worker at the next JavaScript
- * function. The environment is made while koffi is being loaded, when it must be protected already. Therefore two of
- * koffi's imports are redirected: napi_create_function, the first that it calls, exchanges the table, and
- * napi_run_script does without a script. See koffi-guard-code.ts.
+ * One virtual function of the addon's napi_env refuses: `can_call_into_js`. It guards calls that may run JavaScript,
+ * but Node also asks it before calls that never do, and koffi makes only those. So koffi's napi_env gets a virtual
+ * function table in which it always returns true; V8 itself still stops the worker at the next JavaScript function. The
+ * environment is created while koffi loads, and must be protected by then. Therefore two of koffi's imports are
+ * redirected: napi_create_function, the first one that it calls, replaces the table, and napi_run_script avoids running
+ * a script. See koffi-guard-code.ts.
  *
- * This happens once in a process, in the thread that loads koffi first, and stays: koffi is not unloaded from then
- * on. Only koffi is changed, not Node, and not other addons. Where anything is not as expected (an unknown
- * architecture, a koffi without lazy binding, no executable memory), nothing is changed.
+ * This happens once per process, in the thread that loads koffi first, and is permanent: koffi is not unloaded any
+ * more. Only koffi is changed, not Node, and not other addons. Where anything is unexpected (an unknown architecture, a
+ * koffi without lazy binding, no executable memory), nothing is changed.
  */
 import { CODE_AT, codeFor, STRINGS, VTABLE_AT, WORDS } from './koffi-guard-code.js';
 
 type Koffi = typeof import('koffi');
 type Lib = ReturnType<Koffi['load']>;
 
-/** The imports that are redirected. */
+/** The redirected imports. */
 const IMPORTS = ['napi_create_function', 'napi_run_script'] as const;
 const VTABLE = '_ZTV15node_napi_env__';
 const CAN_CALL_INTO_JS = '_ZNK15node_napi_env__16can_call_into_jsEv';
-/** Words of a vtable before the first function, which objects point to: the offset to the top, and type_info. */
+/** Words of a vtable before its first function, which objects point to: the offset to the top, and type_info. */
 const VTABLE_HEADER = 2;
-/** More than there are: what comes behind is copied with it, and not used. */
+/** More than the table has. The words after it are copied too, but not used. */
 const VTABLE_WORDS = 24;
 
 const RTLD_LAZY = 1;
@@ -40,7 +40,7 @@ const PROT_READ_EXEC = 5;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_NORESERVE = 0x4000;
 const PAGE = 4096;
-/** Pages that are not used take no memory. */
+/** Unused pages take no memory. */
 const SHARED_BYTES = 2 ** 20;
 
 /** Words of struct link_map, <link.h>. */
@@ -49,7 +49,7 @@ const LINK_MAP = { base: 0, name: 1, dynamic: 2, next: 3, words: 4 } as const;
 const DT = { null: 0, pltrelsz: 2, strtab: 5, symtab: 6, strsz: 10, jmprel: 23 } as const;
 const RELA_WORDS = 3;
 const SYMBOL_BYTES = 24;
-/** More than koffi's code and data take: an import that was never called points there. */
+/** More than koffi's code and data take. An import that was never called points into that range. */
 const IMAGE_MAX = 2 ** 26;
 
 /** Native memory. */
@@ -75,7 +75,7 @@ class Memory {
   }
 }
 
-/** A shared library that is loaded; addresses. */
+/** A loaded shared library; addresses. */
 interface Image {
   base: number;
   name: number;
@@ -99,7 +99,7 @@ function findKoffi(lib: Lib, memory: Memory): Image[] {
   return found;
 }
 
-/** Where an image keeps the addresses of these functions, which it imports. elf(5) */
+/** The places where an image keeps the addresses of these imported functions. elf(5) */
 function findSlots(memory: Memory, { base, dynamic }: Image, names: readonly string[]): BigUint64Array[] {
   const tags = new Map<number, number>();
   for (let at = dynamic; ; at += 16) {
@@ -107,7 +107,7 @@ function findSlots(memory: Memory, { base, dynamic }: Image, names: readonly str
     if (Number(tag) === DT.null) break;
     tags.set(Number(tag), Number(value));
   }
-  // glibc has turned them into addresses, musl leaves them offsets.
+  // glibc has relocated them to addresses, musl leaves them as offsets.
   const pointer = (tag: number): number => {
     const value = tags.get(tag) ?? 0;
     return value < base ? base + value : value;
@@ -133,7 +133,7 @@ function findSlots(memory: Memory, { base, dynamic }: Image, names: readonly str
   return slots;
 }
 
-/** Makes the page with the code and what it needs; its address, or 0 where there can be none. */
+/** Creates the page with the code and its data; its address, or 0 if that is impossible. */
 function makePage(lib: Lib, memory: Memory): number {
   const code = codeFor(process.arch);
   const vtable = addressOf(lib, VTABLE);
@@ -167,7 +167,7 @@ function makePage(lib: Lib, memory: Memory): number {
     : 0;
 }
 
-/** 0 if there is none. dlsym(3) */
+/** 0 if there is no such function. dlsym(3) */
 function addressOf(lib: Lib, name: string): number {
   try {
     return Number(lib.symbol(name));
@@ -176,12 +176,12 @@ function addressOf(lib: Lib, name: string): number {
   }
 }
 
-/** Protects koffi, unless it is protected. Returns whether it is. */
+/** Protects koffi, unless it is protected. Returns whether it is protected now. */
 export function guardKoffi(koffi: Koffi, lib: Lib): boolean {
   const vtable = addressOf(lib, VTABLE);
   if (vtable === 0) return false;
   const env = new BigUint64Array(koffi.view(koffi.node.env as unknown as bigint, 8));
-  // Another thread has done it before this one loaded koffi.
+  // Another thread did it before this one loaded koffi.
   if (Number(env[0]) !== vtable + VTABLE_HEADER * 8) return true;
   const memory = new Memory(koffi, lib);
   const images = findKoffi(lib, memory);
@@ -190,7 +190,7 @@ export function guardKoffi(koffi: Koffi, lib: Lib): boolean {
   return guarded;
 }
 
-/** The memory that threads share, which a guarded environment leads to; null in one that is not. */
+/** The memory that threads share, found through a guarded environment; null in one that is not guarded. */
 export function sharedMemory(koffi: Koffi, lib: Lib): ArrayBuffer | null {
   const words = (address: number | bigint, count: number): BigUint64Array =>
     new BigUint64Array(koffi.view(BigInt(address), count * 8));
@@ -213,11 +213,11 @@ function guardImage(lib: Lib, memory: Memory, image: Image): boolean {
     const unresolved = value > image.base && value < image.base + IMAGE_MAX;
     return !unresolved && value !== addressOf(lib, IMPORTS[i]!);
   });
-  // Another thread has done it since.
+  // Another thread did it meanwhile.
   if (redirected.every(Boolean)) return true;
   const page = makePage(lib, memory);
   if (page === 0) return false;
-  // Unloaded, it would come back unprotected.
+  // If it were unloaded and loaded again, it would be unprotected.
   const dlopen = lib.func('dlopen', 'intptr_t', ['intptr_t', 'int']);
   if (dlopen(image.name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE) === 0) return false;
   Atomics.store(slots[1]!, 0, BigInt(page + CODE_AT.runScript));

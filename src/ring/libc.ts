@@ -1,9 +1,9 @@
 /**
- * The one file that knows koffi. Everything that crosses from JavaScript into C goes through here:
- * the three io_uring system calls, memory mapping, the socket calls that have no opcode (or had none
- * before), and the wake-up from libuv. Each call returns its result, or a negative errno.
+ * The only file that uses koffi. Everything that crosses from JavaScript into C goes through it: the three io_uring
+ * system calls, memory mapping, socket calls that have no opcode (or had none in older kernels), and the wake-up from
+ * libuv. Each call returns its result, or a negative errno.
  *
- * koffi is loaded on first use, so that importing this package is harmless where it cannot run.
+ * koffi is loaded on first use: importing this package is harmless where koffi cannot run.
  */
 
 import { constants } from 'node:fs';
@@ -32,7 +32,7 @@ const MAP_NORESERVE = 0x4000;
 const MAP_POPULATE = 0x8000;
 const MADV_DONTNEED = 4;
 const MADV_DONTFORK = 10;
-/** A word of the shared memory, in the first page behind what thread-records.ts has there. */
+/** A word of the shared memory, in the first page after the words of thread-records.ts. */
 const FIRST_AT = 4092;
 const SIOCOUTQ = 0x5411;
 const SEEK_SET = 0;
@@ -47,14 +47,14 @@ const LOCK_NB = 4;
 /** The longest name of a network interface, with the NUL at its end. */
 const IF_NAMESIZE = 16;
 
-/** What is called when a call in libuv's pool has returned; `error` if it was not made. */
+/** Called when a call in libuv's pool has returned; with `error` if the call was not made. */
 export type PoolCallback = (error: unknown, value: number) => void;
 
 /** The calls, bound to libc. Memory arguments are views; sizes are in bytes. */
 export interface Libc {
   /** @param opens whether the result is a descriptor. */
   ioUringSetup(entries: number, params: Uint8Array, opens: boolean): number;
-  /** `arg` is 0, or with IORING_ENTER_EXT_ARG_REG an offset, and `argSize` then what is there. */
+  /** `arg` is 0, or with IORING_ENTER_EXT_ARG_REG an offset; `argSize` is the size of the argument there. */
   ioUringEnter(
     fd: number,
     toSubmit: number,
@@ -64,28 +64,28 @@ export interface Libc {
     argSize: number,
   ): number;
   /**
-   * Submits one entry, whose completion is the next one and will be at `words[at]`, with `mark` as the upper half of
-   * its user_data: a descriptor that it opens is closed when the environment goes. Its result, or a negative errno.
+   * Submits one entry, whose completion must be the next one, at `words[at]`, with `mark` as the upper half of its
+   * user_data. If it opens a descriptor, that is closed when the environment ends. Its result, or a negative errno.
    */
   enterOpening(ring: number, flags: number, words: Int32Array, at: number, mark: number): number;
-  /** Submits entries, one of which closes `fd`: it is not closed again when the environment goes. */
+  /** Submits entries, one of which closes `fd`. The environment's end does not close it again. */
   enterClosing(ring: number, toSubmit: number, flags: number, fd: number): number;
   /** io_uring_enter(2) with IORING_ENTER_EXT_ARG: `arg` is a struct io_uring_getevents_arg. */
   ioUringEnterArg(fd: number, toSubmit: number, minComplete: number, flags: number, arg: Uint8Array): number;
   ioUringRegister(fd: number, opcode: number, arg: Uint8Array | null, count: number): number;
-  /** Any system call of up to six arguments, the first and the last of 32 bits. syscall(2) */
+  /** Any system call with up to six arguments, the first and the last of 32 bits. syscall(2) */
   syscall(number: number, a: number, b: number, c: number, d: number, e: number, f: number): number;
-  /** Which of `count` descriptors are ready now; `address` is that of their struct pollfd[]. poll(2) */
+  /** Checks which of `count` descriptors are ready now; `address` is that of their struct pollfd[]. poll(2) */
   poll(address: number, count: number): number;
-  /** The time on a clock, into a struct timespec at an address. clock_gettime(2) */
+  /** Writes the time of a clock into a struct timespec at an address. clock_gettime(2) */
   clockGettime(clock: number, address: number): number;
   /** Copies memory, by addresses. memcpy(3) */
   copy(to: number, from: number, length: number): void;
   /**
-   * Has a thread of libuv's pool make a system call of up to six arguments, the last of 32 bits. `done` is called
-   * on this thread, with a value for `poolResult`. When this environment ends before, its end waits for the call, and
-   * `done` is not called. Each call that has not returned costs 256 KiB from the ninth on.
-   * @throws if there are 256 of them.
+   * Makes a system call with up to six arguments, the last of 32 bits, in a thread of libuv's pool. `done` is called on
+   * this thread, with a value for `poolResult`. If this environment ends first, it waits for the call, and does not call
+   * `done`. Each pending call costs 256 KiB from the ninth on.
+   * @throws if 256 of them are pending.
    */
   syscallInPool(
     number: number,
@@ -97,32 +97,35 @@ export interface Libc {
     f: number,
     done: PoolCallback,
   ): void;
-  /** The result of a call in the pool, or a negative errno. Within `done` only. */
+  /** The result of a call in the pool, or a negative errno. Only valid within `done`. */
   poolResult(value: number): number;
-  /** As `close`, in the pool; see `syscallInPool`. The descriptor is not closed again when the environment goes. */
+  /** As `close`, in the pool; see `syscallInPool`. The environment's end does not close the descriptor again. */
   closeInPool(fd: number, done: PoolCallback): void;
-  /** Copies a string of `size` bytes at most, with the NUL at its end, by addresses; whether there was one. memccpy(3) */
+  /** Copies a string of at most `size` bytes, including its NUL, by addresses; whether a NUL was found. memccpy(3) */
   copyString(to: number, from: number, size: number): boolean;
-  /** Maps part of a ring's fd, and writes it down in `place`; the address, or a negative errno. */
+  /** Maps part of a ring's fd, and records it in `place`; the address, or a negative errno. */
   mmapRing(fd: number, length: number, offset: number, place: Place): number;
-  /** Maps zeroed private memory that costs nothing until it is touched. */
+  /** Maps zeroed private memory, which takes no pages until it is touched. */
   mmapAnonymous(length: number, place: Place): number;
   munmap(address: number, length: number, place: Place): number;
   /** Drops the pages of private memory, which then reads as zeros. madvise(2) */
   madviseDontneed(address: number, length: number): number;
   /**
-   * Has the C library keep freed memory of up to twice `bytes` for what is allocated next, instead of
-   * returning it and having it faulted in again. glibc raises its thresholds when a mapping of that size
-   * is freed (mallopt(3), M_MMAP_THRESHOLD), as any program's large buffer would do; musl does nothing.
+   * Makes the C library keep freed blocks of up to twice `bytes` for later allocations, instead of returning them to
+   * the system and faulting them in again. glibc raises its thresholds when a mapping of that size is freed
+   * (mallopt(3), M_MMAP_THRESHOLD), as any program's large buffer would do; musl does nothing.
    */
   keepFreedMemory(bytes: number): void;
-  /** An ArrayBuffer over memory that C owns; it is the caller's to stop using before it is unmapped. */
+  /** An ArrayBuffer over memory that C owns. The caller must stop using it before it is unmapped. */
   view(address: number, length: number): ArrayBuffer;
-  /** Where an ArrayBuffer's first byte is. */
+  /** The address of an ArrayBuffer's first byte. */
   addressOf(buffer: ArrayBufferLike): number;
-  /** In a worker, what this opens is closed when its environment goes, and so are rings and what `accept`, `eventfd`, `openFile` and `duplicate` open. */
+  /**
+   * In a worker, the environment's end closes what this opens; likewise rings, and what `accept`, `eventfd`, `openFile`
+   * and `duplicate` open.
+   */
   socket(domain: number, type: number, protocol: number): number;
-  /** Takes a connection; EAGAIN if none waits and the socket is non-blocking. accept4(2) */
+  /** Accepts a connection; EAGAIN if there is none and the socket is non-blocking. accept4(2) */
   accept(listener: number): number;
   bind(fd: number, address: Uint8Array): number;
   listen(fd: number, backlog: number): number;
@@ -134,77 +137,83 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
   shutdown(fd: number, how: number): number;
   recv(fd: number, bytes: Uint8Array, flags: number): number;
-  /** Sends bytes where they are; with MSG_DONTWAIT it does not block. send(2) */
+  /** Sends bytes in place; with MSG_DONTWAIT it does not block. send(2) */
   send(fd: number, bytes: Uint8Array, flags: number): number;
   /** Receives to an address; with MSG_DONTWAIT it does not block. recv(2) */
   receiveAt(fd: number, address: number, length: number, flags: number): number;
   /** As `send`, from an address. */
   sendAt(fd: number, address: number, length: number, flags: number): number;
-  /** Waits for events, milliseconds at most; `events` is the address of `count` struct epoll_event. epoll_wait(2) */
+  /**
+   * Waits for events, up to `timeout` milliseconds; `events` is the address of `count` struct epoll_event.
+   * epoll_wait(2)
+   */
   epollWait(fd: number, events: number, count: number, timeout: number): number;
-  /** What a socket has sent and its peer has not acknowledged, or of a Unix socket not read. SIOCOUTQ, tcp(7) */
+  /** Bytes that a socket has sent and its peer has not acknowledged; of a Unix socket, not read. SIOCOUTQ, tcp(7) */
   unacknowledged(fd: number): number;
   /** `header` is a struct msghdr; with MSG_DONTWAIT it does not block. sendmsg(2) */
   sendmsg(fd: number, header: Uint8Array, flags: number): number;
   /** The same for recvmsg(2). */
   recvmsg(fd: number, header: Uint8Array, flags: number): number;
-  /** The index of a network interface, 0 if there is none of that name. if_nametoindex(3) */
+  /** The index of a network interface, 0 if there is none with that name. if_nametoindex(3) */
   interfaceIndex(name: string): number;
-  /** The name of a network interface, null if there is none of that index. if_indextoname(3) */
+  /** The name of a network interface, null if there is none with that index. if_indextoname(3) */
   interfaceName(index: number): string | null;
-  /** A counter that wakes who polls it, eventfd(2). */
+  /** A counter that becomes readable, to wake a poller. eventfd(2) */
   eventfd(): number;
-  /** A pipe whose ends do not wait: reading, then writing. pipe2(2) */
+  /** Creates a non-blocking pipe. `ends` gets the read end, then the write end. pipe2(2) */
   pipe(ends: Int32Array): number;
   /**
-   * Opens a file, openat(2) or openat2(2), or anything else by a system call whose result is a descriptor and whose
-   * arguments have these types.
-   * @param number the system call's.
-   * @param path where a path is.
-   * @param flags openat's, or where a struct open_how is; `last` is the mode, or the size of that.
+   * Opens a file, openat(2) or openat2(2), or makes any other system call with arguments of these types whose result is
+   * a descriptor.
+   * @param number the system call's number.
+   * @param path the address of a path.
+   * @param flags openat's flags, or the address of a struct open_how; `last` is the mode, or that struct's size.
    */
   openFile(number: number, directory: number, path: number, flags: number, last: number): number;
-  /** Makes a symbolic link; `text` and `name` are addresses. symlinkat(2) */
+  /** Creates a symbolic link; `text` and `name` are addresses. symlinkat(2) */
   symlink(text: number, directory: number, name: number): number;
-  /** It is not closed again when the environment goes. */
+  /** Closes a descriptor, which the environment's end then does not close again. */
   close(fd: number): number;
-  /** Another descriptor of the same file, which programs that are started do not get. fcntl(2), F_DUPFD_CLOEXEC */
+  /** Another descriptor of the same file, which child processes do not inherit. fcntl(2), F_DUPFD_CLOEXEC */
   duplicate(fd: number): number;
-  /** Whether calls on it do not wait. fcntl(2), O_NONBLOCK */
+  /** Whether calls on it do not block. fcntl(2), O_NONBLOCK */
   isNonBlocking(fd: number): boolean;
-  /** Has calls on a socket not wait. */
+  /** Makes calls on a socket non-blocking. */
   setNonBlocking(fd: number): number;
-  /** Keeps a descriptor from programs that are started. fcntl(2), FD_CLOEXEC */
+  /** Keeps child processes from inheriting a descriptor. fcntl(2), FD_CLOEXEC */
   setCloseOnExec(fd: number): number;
-  /** Locks a file or directory against others who do; EAGAIN if one of them holds it. flock(2) */
+  /** Takes an exclusive lock on a file or directory; EAGAIN if another process holds one. flock(2) */
   flock(fd: number): number;
-  /** Makes `to` mean what `fd` does; what it meant before is closed. dup2(2) */
+  /** Makes `to` a duplicate of `fd`; closes what `to` was before. dup2(2) */
   replace(to: number, fd: number): number;
-  /** Where a file's current position is, lseek(2) with SEEK_CUR. */
+  /** The current position of a file. lseek(2) with SEEK_CUR */
   position(fd: number): number;
-  /** Moves it, lseek(2) with SEEK_SET. */
+  /** Sets the position of a file. lseek(2) with SEEK_SET */
   setPosition(fd: number, position: number): number;
   /**
-   * Has libuv's loop go round while `fd` is readable. Nothing is called back: what is to run then is a
-   * pending (even an unreferenced) `setImmediate`.
+   * Keeps libuv's loop iterating while `fd` is readable. It calls nothing: the code that reacts is a pending (even an
+   * unreferenced) `setImmediate`.
    */
   watchReadable(fd: number): Watch;
   /**
-   * Closes `fd` when this worker's environment goes, also by `worker.terminate()`, which runs no JavaScript. Once,
-   * however often this is called. What the main thread has open goes with the process.
+   * Closes `fd` when this worker's environment ends, also by `worker.terminate()`, which runs no JavaScript. Calling it
+   * again has no effect. The main thread's descriptors end with the process.
    */
   closeAtExit(fd: number): void;
-  /** Takes that back, before `fd` is closed by other means than `close`. */
+  /** Cancels `closeAtExit`, before `fd` is closed by other means than `close`. */
   keepAtExit(fd: number): void;
-  /** Memory of zeros that all threads of the process have; null where koffi could not be guarded. */
+  /** Zeroed memory that all threads of the process share; null where koffi could not be guarded. */
   readonly sharedMemory: ArrayBuffer | null;
-  /** Whether this is the first call of it in the process, in whichever thread; where they share no memory, in this one. */
+  /**
+   * Whether this is its first call in the process, by any thread; where threads share no memory, the first in this
+   * thread.
+   */
   isFirst(): boolean;
   /** This thread's id. gettid(2) */
   threadId(): number;
-  /** Whether this process has such a thread. tgkill(2) */
+  /** Whether this process has a thread with this id. tgkill(2) */
   threadExists(id: number): boolean;
-  /** Whether another thread can be started now: starts one, which ends at once. pthread_create(3) */
+  /** Whether another thread can be started now: starts one, which exits at once. pthread_create(3) */
   canStartThread(): boolean;
 }
 
@@ -219,7 +228,7 @@ export function libc(): Libc {
   return bound;
 }
 
-/** koffi is a native addon, and those may be forbidden. */
+/** koffi is a native addon, which the process may forbid. */
 function addonsDisabled(cause: unknown): UasyncError {
   const cure = process.permission === undefined ? 'without --no-addons' : 'with --allow-addons';
   return new UasyncError(
@@ -253,7 +262,7 @@ function bind(): Libc {
 function wrap(koffi: Koffi): Libc {
   const lib = koffi.load(null);
   guardKoffi(koffi, lib);
-  // Ints only: koffi converts each argument, and 64-bit ones cost more.
+  // Only ints: koffi converts each argument, and 64-bit ones cost more.
   const enter = lib.func('syscall', 'int', ['int', 'int', 'uint', 'uint', 'uint', 'int', 'int']);
   const enterArg = lib.func('syscall', 'int', ['long', 'int', 'uint', 'uint', 'uint', 'void *', 'size_t']);
   const register = lib.func('syscall', 'int', ['long', 'int', 'uint', 'void *', 'uint']);
@@ -323,7 +332,7 @@ function wrap(koffi: Koffi): Libc {
     syscallInPool: syscallOfAddresses.async,
     poolResult: result,
     copyString: (to, from, size) => memccpy(to, from, 0, size) !== 0,
-    // From mmap to the note, and from the note to munmap, is a straight line: see descriptor-calls.ts.
+    // From mmap to the record, and from the record to munmap, is a straight line: see descriptor-calls.ts.
     mmapRing(fd, length, offset, { words, at }) {
       words[at + 1] = length;
       const address = mmap(0, length, PROT_READ_WRITE, MAP_SHARED | MAP_POPULATE, fd, offset);
@@ -345,7 +354,7 @@ function wrap(koffi: Koffi): Libc {
     madviseDontneed: (address, length) => result(madvise(address, length, MADV_DONTNEED)),
     keepFreedMemory: bytes => free(malloc(bytes)),
     view: (address, length) => koffi.view(BigInt(address), length),
-    // A SharedArrayBuffer itself is nothing koffi knows; a view of it is.
+    // koffi does not accept a SharedArrayBuffer, but does accept a view of one.
     addressOf: buffer => Number(koffi.address(new Uint8Array(buffer))),
     bind: (fd, address) => result(bindTo(fd, address, address.byteLength)),
     listen: (fd, backlog) => result(listen(fd, backlog)),
@@ -384,7 +393,7 @@ function wrap(koffi: Koffi): Libc {
     sharedMemory: shared,
     isFirst: () => shared === null || Atomics.exchange(new Int32Array(shared, FIRST_AT, 1), 0, 1) === 0,
     threadId: () => syscall(NR_GETTID, 0, 0, 0, 0, 0, 0),
-    // Denied, it may exist.
+    // If the call is denied, the thread may exist.
     threadExists: id => result(syscall(NR_TGKILL, process.pid, id, 0, 0, 0, 0)) !== ESRCH,
     canStartThread() {
       const thread = new BigUint64Array(1);

@@ -1,7 +1,7 @@
 /**
- * Memory that the kernel counts against RLIMIT_MEMLOCK: registered buffers always, and before 5.12 and
- * from 6.14 on also rings and rings of provided buffers. The limit is each process's own, but what it is
- * compared with is what all processes of the user have together.
+ * Memory that the kernel counts against RLIMIT_MEMLOCK: registered buffers always, and before 5.12 and from 6.14 on
+ * also rings and rings of provided buffers. Each process has its own limit, but the kernel compares it with the total
+ * of all processes of the user.
  */
 import { ENOMEM } from './errno.js';
 import { kernelIsAtLeast, limitOf, procField, readProc } from './proc.js';
@@ -12,22 +12,22 @@ const CAP_IPC_LOCK = 14;
 const ALL_UIDS = /^\s*0\s+0\s+4294967295$/;
 
 /**
- * The part of the limit that the buffers one process registers may take: 256 KiB of the usual 8 MiB. Buffers
- * make transfers cheaper, but without a ring nothing works, and other processes need theirs.
+ * The share of the limit that one process may use for registered buffers: 256 KiB of the usual 8 MiB. Buffers make
+ * transfers cheaper, but nothing works without a ring, and other processes need theirs.
  */
 const BUFFERS_SHARE = 1 / 32;
 
-/** What is known of the memory that this process may lock, and has locked. */
+/** How much memory this process may lock, and has locked. */
 export interface LockedMemory {
-  /** The limit in bytes; null if there is none, or none that this process is held to. */
+  /** The limit in bytes; null if there is none, or none that applies to this process. */
   limit: number | null;
-  /** What this process has locked as far as the kernel shows it, in bytes: rings are not in it. */
+  /** Bytes that this process has locked, as far as the kernel reports them: rings are not included. */
   used: number;
 }
 
 const UNKNOWN: LockedMemory = { limit: null, used: 0 };
 
-/** Looks it up; null where /proc cannot be read. */
+/** Reads it from /proc; null where /proc cannot be read. */
 export function lockedMemory(): LockedMemory | null {
   const status = readProc('/proc/self/status');
   if (status === '') return null;
@@ -44,7 +44,7 @@ function isPrivileged(status: string): boolean {
   return ((effective >> BigInt(CAP_IPC_LOCK)) & 1n) === 1n && ALL_UIDS.test(readProc('/proc/self/uid_map'));
 }
 
-/** Whether this kernel counts rings. */
+/** Whether this kernel counts rings as locked memory. */
 export function ringsAreCounted(): boolean {
   return !kernelIsAtLeast(5, 12) || kernelIsAtLeast(6, 14);
 }
@@ -56,14 +56,14 @@ export function mayRegister(bytes: number): boolean {
 }
 
 /**
- * The memory of a ring that was closed stays counted for a moment, as the kernel frees it behind our back: some
- * 30 ms. These pauses, in milliseconds, are long enough.
+ * The memory of a closed ring stays counted for a moment, about 30 ms, because the kernel frees it asynchronously.
+ * These pauses, in milliseconds, are long enough.
  */
 const PAUSES = 25;
 const PAUSE_MS = 10;
 const never = new Int32Array(new SharedArrayBuffer(4));
 
-/** Does `make` again and again for a quarter of a second if it fails for want of memory. */
+/** Retries `make` for a quarter of a second while it fails for lack of memory. */
 export function patiently<T>(make: () => T): T {
   for (let pauses = 0; ; pauses++) {
     try {

@@ -3,11 +3,11 @@ import { libc } from './libc.js';
 import { givePlace, type Place, takePlace } from './thread-records.js';
 
 /**
- * Memory outside the JavaScript heap. The kernel may write to it whatever the garbage collector does
- * and whenever a worker ends; it goes away only by `unmap()`.
+ * Memory outside the JavaScript heap. The kernel may write to it regardless of the garbage collector and of when a
+ * worker ends. Only `unmap()` frees it.
  */
 export class Mapping {
-  /** Where it starts. User addresses are below 2^47 unless asked for higher, so a double holds them. */
+  /** The start. User addresses are below 2^47 unless a higher one is requested, so a double holds them. */
   readonly address: number;
   /** In bytes. */
   readonly length: number;
@@ -43,14 +43,14 @@ export class Mapping {
     return new Mapping(address, length, place);
   }
 
-  /** Gives the pages back, but not the addresses: the memory reads as zeros, and views of it stay valid. */
+  /** Frees the pages but not the addresses: the memory reads as zeros, and views of it stay valid. */
   discard(): void {
     libc().madviseDontneed(this.address, this.length);
   }
 
   /**
-   * Gives the memory back. The caller sees to it that the kernel is done with it and that no view of
-   * `buffer` is used again: touching one would fault.
+   * Frees the memory. The caller ensures that the kernel is done with it and that no view of `buffer` is used again:
+   * touching one would fault.
    */
   unmap(): void {
     if (!this.#mapped) return;

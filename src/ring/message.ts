@@ -5,27 +5,26 @@ import { checkOptions, optionNames } from './options.js';
 import { readSockaddr, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from './sockaddr.js';
 import { IOVEC, MSGHDR, RECVMSG_OUT } from './structs.js';
 
-/** Every receive asks for it, and the kernel reports it. recv(2) */
+/** Every receive sets this flag, and the kernel returns it. recv(2) */
 export const MSG_CMSG_CLOEXEC = 0x40000000;
 
-/** What a message is made of. */
+/** The parts of a message. */
 export interface MessageOptions {
   /**
-   * The data: where to send from (a string stands for its UTF-8), or where to receive to. A multishot
-   * receive takes none.
+   * The data: what to send (a string stands for its UTF-8), or where to receive to. A multishot receive takes none.
    */
   buffers?: readonly (ArrayBufferView | string)[] | undefined;
-  /** The address to send to; `true` makes room for a sender's address. */
+  /** The address to send to; `true` reserves space for a sender's address. */
   address?: SocketAddress | true | undefined;
-  /** Ancillary data to send, or how many bytes of it to make room for. cmsg(3) */
+  /** Ancillary data to send, or how many bytes to reserve for it. cmsg(3) */
   control?: Uint8Array | number | undefined;
 }
 
 const OPTIONS = optionNames<MessageOptions>({ buffers: true, address: true, control: true });
 
 /**
- * A struct msghdr with everything that it points at, for `sendmsg` and `recvmsg`. The kernel writes to it
- * until the operation has completed, so it is used for one at a time.
+ * A struct msghdr and everything that it points at, for `sendmsg` and `recvmsg`. The kernel writes to it until the
+ * operation has completed, so use it for one operation at a time.
  */
 export class Message {
   /** @internal struct msghdr */
@@ -33,7 +32,7 @@ export class Message {
   readonly #name = Buffer.alloc(SOCKADDR_MAX);
   readonly #control: Uint8Array;
   readonly #iov: Buffer;
-  /** @internal All that the kernel may touch. */
+  /** @internal All memory that the kernel may touch. */
   readonly parts: ArrayBufferView[];
 
   constructor(options: MessageOptions) {
@@ -86,9 +85,9 @@ export class Message {
   }
 
   /**
-   * Reads a completion of `recvmsgMultishot` with this message out of its provided buffer,
+   * Parses a completion of `recvmsgMultishot` with this message from its provided buffer,
    * io_uring_recvmsg_validate(3) and its siblings.
-   * @param start where in `bytes` the buffer begins. @param length the completion's result.
+   * @param start the offset of the buffer in `bytes`. @param length the completion's result.
    */
   parse(bytes: Buffer, start: number, length: number): ReceivedMessage {
     if (!Buffer.isBuffer(bytes)) throw argTypeError('bytes', 'an instance of Buffer', bytes);
@@ -117,9 +116,9 @@ export interface ReceivedMessage {
   address: SocketAddress | null;
   /** Ancillary data: cmsghdr structs, cmsg(3). */
   control: Buffer;
-  /** What fitted into the buffer. */
+  /** The part of the message that fitted into the buffer. */
   payload: Buffer;
-  /** How long it was. */
+  /** The full length of the message. */
   length: number;
   /** MSG_ flags, for instance MSG_TRUNC. */
   flags: number;

@@ -1,6 +1,6 @@
 /**
- * System calls that change what names there are: each is 0 or a negative errno, EAGAIN for a path that is too long
- * for them. They hardly ever wait on a local file system, but they may: see src/fs/inline-changes.ts.
+ * System calls that create, remove and rename paths. Each returns 0 or a negative errno, EAGAIN for a path that is too
+ * long for them. On a local file system they hardly ever wait, but they may: see src/fs/inline-changes.ts.
  */
 
 import { EAGAIN } from './errno.js';
@@ -10,7 +10,7 @@ import { PATH_MAX, putPath } from './path-bytes.js';
 import { AT_FDCWD, AT_REMOVEDIR } from './sqe/paths.js';
 import { NR_FCHMODAT, NR_LINKAT, NR_MKDIRAT, NR_RENAMEAT2, NR_UNLINKAT } from './syscall-numbers.js';
 
-/** Fails with EEXIST instead of replacing what is there. renameat2(2) */
+/** Fail with EEXIST instead of replacing an existing path. renameat2(2) */
 const RENAME_NOREPLACE = 1;
 
 type Path = string | Uint8Array;
@@ -42,7 +42,7 @@ export class NameCalls {
     return this.#call(NR_UNLINKAT, AT_FDCWD, this.#one, AT_REMOVEDIR, 0, 0, 0);
   }
 
-  /** rename(2) @param replaces whether it may replace what is there. */
+  /** rename(2) @param replaces whether it may replace an existing path. */
   rename(from: Path, to: Path, replaces: boolean): number {
     if (!this.#two(from, to)) return EAGAIN;
     const flags = replaces ? 0 : RENAME_NOREPLACE;
@@ -71,7 +71,7 @@ export class NameCalls {
     return putPath(this.#bytes, 0, one) && putPath(this.#bytes, PATH_MAX, other);
   }
 
-  /** Gives the memory back. */
+  /** Unmaps the memory. */
   unmap(): void {
     this.#memory.unmap();
   }

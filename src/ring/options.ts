@@ -1,16 +1,16 @@
-/** What options a call takes: one that is unknown, or misspelled, is an error rather than ignored. */
+/** The options that a call takes. An unknown or misspelled option is an error rather than ignored. */
 import { argTypeError, argValueError } from './errors.js';
 
 /** The names of a call's options. */
 export type OptionNames = ReadonlySet<string>;
 
-/** All names of the interface `T`, and no others: the compiler compares them. */
+/** All names of the interface `T` and no others, which the compiler checks. */
 export function optionNames<T>(names: Record<keyof T, true>): OptionNames {
   return new Set(Object.keys(names));
 }
 
 /**
- * Checks that `options` is an object with no other options than those; one that is undefined is not given.
+ * Checks that `options` is an object without unknown options. An option that is undefined counts as absent.
  * @throws TypeError ERR_INVALID_ARG_TYPE, or ERR_INVALID_ARG_VALUE with the name.
  */
 export function checkOptions(options: object, known: OptionNames, name = 'options'): void {
@@ -18,7 +18,7 @@ export function checkOptions(options: object, known: OptionNames, name = 'option
   for (const option in options) if (!known.has(option)) refuse(options, option, known, name);
 }
 
-/** Throws if one of `others` is given, which mean nothing beside `option`. */
+/** Throws if one of `others` is given, which have no meaning together with `option`. */
 export function checkAlone<T extends object>(
   options: T,
   option: string,
@@ -39,7 +39,7 @@ function refuse(options: object, option: string, known: OptionNames, name: strin
   throw argValueError(`${name}.${option}`, reason, value);
 }
 
-/** What was probably meant: the same but for case, or for two letters. */
+/** The option that was probably meant: equal except for case, or for up to two letters. */
 function nearest(option: string, known: OptionNames): string | undefined {
   const word = option.toLowerCase();
   let nearest: string | undefined;
@@ -53,7 +53,7 @@ function nearest(option: string, known: OptionNames): string | undefined {
   return nearest;
 }
 
-/** How many letters have to be put in, left out or replaced to make one word of the other (Levenshtein). */
+/** The number of letters to insert, delete or replace to turn one word into the other (Levenshtein). */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

@@ -1,6 +1,6 @@
 /**
- * Node's permission model (`--permission`) guards what goes through Node. What goes through the ring asks here
- * before, call by call, as `process.permission.drop` may take back what was allowed. Without the flag all of this is
+ * Node's permission model (`--permission`) checks what goes through Node. Operations that go through the ring check
+ * here first, call by call, because `process.permission.drop` may revoke a permission. Without the flag all of this is
  * one constant.
  */
 import { type ErrorDetails, UasyncError } from './errors.js';
@@ -13,28 +13,28 @@ const has: Has | undefined = model?.has.bind(model);
 /** Whether the model is on: a flag of the process. */
 export const guarded = has !== undefined;
 
-/** Whether what is forbidden is reported only. */
+/** Whether denied accesses are only reported. */
 const auditOnly =
   guarded && [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ').includes('--permission-audit');
 
-/** Node 26 guards the network too: `--allow-net`. */
+/** Node 26 restricts the network too: `--allow-net`. */
 const guardsNet = guarded && !auditOnly && process.allowedNodeEnvironmentFlags.has('--allow-net');
 
 const NAMES = { 'fs.read': 'FileSystemRead', 'fs.write': 'FileSystemWrite', net: 'Net' } as const;
 
-/** What may be done: to a path, or at all. */
+/** The kinds of access: to a path, or in general. */
 export type Scope = keyof typeof NAMES;
 
-/** Whether the model allows it; without a path, all of it. True where the model is off. */
+/** Whether the model allows it; without a path, whether it allows all of it. True where the model is off. */
 export function allows(scope: Scope, path?: string | Uint8Array): boolean {
   if (has === undefined) return true;
   if (path === undefined || typeof path === 'string') return has(scope, path);
-  // Node is asked by text. For bytes that are none the answer could be that for another path.
+  // Node takes text. For bytes that are not UTF-8, it could answer for another path.
   const text = Buffer.from(path).toString();
   return Buffer.from(text).equals(path) && has(scope, text);
 }
 
-/** The error of what the model forbids, as Node words it. */
+/** The error of a denied access, with Node's message. */
 export function accessDenied(scope: Scope, resource: string): UasyncError {
   const flag = `--allow-${scope.replace('.', '-')}`;
   const error = new UasyncError(
@@ -46,13 +46,13 @@ export function accessDenied(scope: Scope, resource: string): UasyncError {
   return error;
 }
 
-/** Throws if the model forbids what Node has no call for. Without a path all of it has to be allowed. */
+/** Throws if the model denies an operation that Node has no call for. Without a path all of it must be allowed. */
 export function checkAllowed(scope: Scope, path?: string | Uint8Array): void {
   if (!guarded || auditOnly || allows(scope, path)) return;
   throw accessDenied(scope, path === undefined ? '' : Buffer.from(path as Uint8Array).toString());
 }
 
-/** Throws if the model forbids the network, which Unix sockets belong to. */
+/** Throws if the model denies the network, which includes Unix sockets. */
 export function checkNet(syscall: string, { address, port, path }: ErrorDetails): void {
   if (!guardsNet || allows('net')) return;
   const error = accessDenied('net', address ?? path ?? '');

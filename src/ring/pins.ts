@@ -5,15 +5,15 @@ import { SQE } from './structs.js';
 /**
  * Keeps the buffers that the kernel uses in place alive until their operations have completed.
  *
- * A completion names its operation by user_data alone, which the caller chooses and may use twice. So
- * operations in flight are counted by it, those without buffers too, and buffers are let go when the count
- * of theirs comes to zero. Sharing one user_data between operations keeps a buffer longer than need be; only
- * a message of another ring that has it could end that early.
+ * A completion names its operation only by user_data, which the caller chooses and may use twice. Therefore operations
+ * in flight are counted by user_data, including those without buffers, and buffers are released when the count drops to
+ * zero. Operations that share a user_data keep a buffer longer than necessary. Only a message from another ring with
+ * the same user_data could release it too early.
  */
 export class Pins {
   readonly #inFlight = new InFlight();
   readonly #kept = new Map<number | bigint, Set<ArrayBufferView>>();
-  /** Buffers of entries that wait in the submission queue, by the entry's index. */
+  /** Buffers of entries in the submission queue, by the entry's index. */
   readonly #queued = new Map<number, ArrayBufferView[]>();
   #keepsAll = false;
 
@@ -40,7 +40,7 @@ export class Pins {
     for (const buffer of buffers) kept.add(buffer);
   }
 
-  /** A completion with this user_data will come that no entry asked for. */
+  /** Expect a completion with this user_data that no entry of this ring requested. */
   expect(low: number, high: number): void {
     this.#inFlight.add(low, high);
   }
@@ -51,12 +51,12 @@ export class Pins {
     if (last && this.#kept.size !== 0 && !this.#keepsAll) this.#kept.delete(joinUserData(low, high));
   }
 
-  /** From now on completions are no proof: what is kept stays until the ring is closed. */
+  /** From now on completions prove nothing: buffers are kept until the ring is closed. */
   keepAll(): void {
     this.#keepsAll = true;
   }
 
-  /** User_data that keep buffers, and entries that wait with some. */
+  /** User_data that keep buffers, and queued entries with buffers. */
   get size(): number {
     return this.#kept.size + this.#queued.size;
   }

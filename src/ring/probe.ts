@@ -7,11 +7,11 @@ import { patiently } from './locked-memory.js';
 import { Ring } from './ring.js';
 import { PROBE, PROBE_OP, QUERY_HDR, QUERY_OPCODE } from './structs.js';
 
-/** What io_uring offers here. */
+/** The io_uring features of this machine. */
 export interface Probe {
-  /** Whether a ring can be made at all. */
+  /** Whether a ring can be created at all. */
   available: boolean;
-  /** Why not, if so, with the likely cause and the cure. */
+  /** If not, the error with the likely cause and the fix. */
   reason?: UasyncError;
   /** FEAT_ flags; 0 when unavailable. */
   features: number;
@@ -20,8 +20,8 @@ export interface Probe {
 }
 
 /**
- * Asks the kernel what it offers, io_uring_get_probe(3). It never throws: where io_uring is refused,
- * `available` is false and `reason` says why.
+ * Queries the kernel's features, io_uring_get_probe(3). It never throws: where io_uring is refused, `available` is
+ * false and `reason` says why.
  */
 export function probe(): Probe {
   let ring: Ring;
@@ -39,11 +39,11 @@ export function probe(): Probe {
   }
 }
 
-/** What the kernel says of itself, REGISTER_QUERY. Masks have 64 bits. */
+/** The kernel's description of itself, REGISTER_QUERY. Masks have 64 bits. */
 export interface Query {
-  /** How many opcodes it has: those below are known to it. */
+  /** The number of opcodes: the kernel knows those below. */
   opcodes: number;
-  /** How many registrations. */
+  /** The number of registration opcodes. */
   registrations: number;
   /** FEAT_ flags. */
   features: bigint;
@@ -56,8 +56,8 @@ export interface Query {
 }
 
 /**
- * Asks the kernel, without a ring, what it knows; null where it cannot answer, before 6.18 or where
- * io_uring is refused. io_uring_register_query(3)
+ * Queries the kernel's features without a ring; null where it cannot answer, before 6.18 or where io_uring is refused.
+ * io_uring_register_query(3)
  */
 export function query(): Query | null {
   const answer = Buffer.alloc(QUERY_OPCODE.size);
@@ -77,7 +77,7 @@ export function query(): Query | null {
   };
 }
 
-/** The opcodes that the ring's kernel has. */
+/** The opcodes that the ring's kernel supports. */
 export function probeOps(ring: Ring): ReadonlySet<number> {
   const bytes = Buffer.alloc(PROBE.size + 256 * PROBE_OP.size);
   const ops = new Set<number>();

@@ -1,4 +1,4 @@
-/** What the system says of itself and of this process, proc(5). */
+/** What the system reports about itself and this process, proc(5). */
 
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
@@ -24,7 +24,7 @@ export function kernelIsAtLeast(major: number, minor: number): boolean {
   return runningMajor > major || (runningMajor === major && runningMinor >= minor);
 }
 
-/** A field of a file such as /proc/self/status; '' where there is none. */
+/** A field of a file such as /proc/self/status; '' if there is none. */
 export function procField(text: string, name: string): string {
   return new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
 }
@@ -35,7 +35,7 @@ export interface Limit {
   hard: number | null;
 }
 
-/** A limit of this process by its name in /proc/self/limits; null where that cannot be read. */
+/** A limit of this process by its name in /proc/self/limits; null if that cannot be read. */
 export function limitOf(name: string): Limit | null {
   const line = readProc('/proc/self/limits')
     .split('\n')

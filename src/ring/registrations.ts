@@ -13,16 +13,16 @@ const BUFFERS_MAX = 1 << 14;
 export interface Restriction {
   /** A RESTRICTION_ value. */
   kind: number;
-  /** A REGISTER_ value, an OP_ value or SQE_ flags, as the kind says. */
+  /** A REGISTER_ value, an OP_ value or SQE_ flags, depending on the kind. */
   value: number;
 }
 
 /**
- * What a ring can be told beside its entries: io_uring_register(2), a method for each registration. Every
- * method throws the kernel's error, with syscall 'io_uring_register'.
+ * The registrations of a ring, io_uring_register(2), with a method for each. Every method throws the kernel's error,
+ * with syscall 'io_uring_register'.
  */
 export abstract class Registrations {
-  /** Registered buffers by index: the kernel has their pages, and they stay alive. */
+  /** Registered buffers by index. The kernel uses their pages, so they stay alive. */
   readonly #buffers: (ArrayBufferView | null)[] = [];
 
   /** @internal Counts completions to come. */
@@ -37,7 +37,7 @@ export abstract class Registrations {
   /** @internal io_uring_register(2); the result, or a negative errno. */
   abstract register(opcode: number, arg: Uint8Array | null, count: number): number;
 
-  /** What an argument points to: an address alone keeps nothing from being collected. */
+  /** Views that an argument points to: an address alone does not protect them from being collected. */
   protected pointedTo: unknown = null;
 
   /** @param pointedTo views whose addresses are in `arg`. */
@@ -66,9 +66,9 @@ export abstract class Registrations {
   }
 
   /**
-   * Registers buffers for `readFixed` and similar: the kernel maps their pages once. `null` leaves a slot
-   * empty. With `tags`, one for each, a completion with that user_data says when the kernel is done with a
-   * buffer that was replaced or unregistered; 0 is no tag.
+   * Registers buffers for `readFixed` and similar: the kernel maps their pages once. `null` leaves a slot empty. With
+   * `tags`, one for each, the kernel posts a completion with that user_data when it is done with a buffer that was
+   * replaced or unregistered; 0 is no tag.
    * io_uring_register_buffers(3), io_uring_register_buffers_tags(3), 5.13
    */
   registerBuffers(buffers: readonly (ArrayBufferView | null)[], tags?: readonly (number | bigint)[]): void {
@@ -78,7 +78,7 @@ export abstract class Registrations {
     this.#buffers.splice(0, this.#buffers.length, ...buffers);
   }
 
-  /** Makes a table of `count` empty slots for buffers. io_uring_register_buffers_sparse(3), 5.19 */
+  /** Creates a table of `count` empty buffer slots. io_uring_register_buffers_sparse(3), 5.19 */
   registerBuffersSparse(count: number): void {
     checkInt('count', count, 1, BUFFERS_MAX);
     this.#do(abi.REGISTER_BUFFERS2, this.#sparse(count), structs.RSRC_REGISTER.size);
@@ -86,7 +86,7 @@ export abstract class Registrations {
   }
 
   /**
-   * Replaces registered buffers from `offset` on; operations under way finish with the old ones.
+   * Replaces registered buffers, starting at `offset`; operations in flight finish with the old ones.
    * io_uring_register_buffers_update_tag(3), 5.13
    */
   updateBuffers(
@@ -106,8 +106,8 @@ export abstract class Registrations {
   }
 
   /**
-   * Has the registered buffers of another ring of this process too, or `count` of them from `from` on as
-   * its own from `to` on (6.13, with REGISTER_DST_REPLACE where it has buffers).
+   * Shares the registered buffers of another ring of this process, or copies `count` of them from index `from` to its own
+   * index `to` (6.13, with REGISTER_DST_REPLACE if this ring has buffers).
    * io_uring_clone_buffers(3), io_uring_clone_buffers_offset(3), 6.12
    */
   cloneBuffers(source: Registrations, flags = 0, from = 0, to = 0, count = 0): void {
@@ -134,7 +134,7 @@ export abstract class Registrations {
     return BigUint64Array.from(tags, (tag, i) => checkU64(`tags[${i}]`, tag));
   }
 
-  /** Each tag is the user_data of a completion to come. */
+  /** Each tag is the user_data of a future completion. */
   #expect(tags: BigUint64Array): void {
     const words = new Int32Array(tags.buffer);
     for (let i = 0; i < words.length; i += 2) {
@@ -193,8 +193,8 @@ export abstract class Registrations {
   }
 
   /**
-   * Registers descriptors for `fixedFile()`; -1 leaves a slot empty. With `tags`, one for each, a completion
-   * with that user_data says when the kernel is done with a file that was replaced or unregistered.
+   * Registers descriptors for `fixedFile()`; -1 leaves a slot empty. With `tags`, one for each, the kernel posts a
+   * completion with that user_data when it is done with a file that was replaced or unregistered.
    * io_uring_register_files(3), io_uring_register_files_tags(3), 5.13
    */
   registerFiles(fds: readonly number[], tags?: readonly (number | bigint)[]): void {
@@ -203,14 +203,14 @@ export abstract class Registrations {
     else this.#registerTagged(abi.REGISTER_FILES2, table, fds.length, tags);
   }
 
-  /** Makes a table of `count` empty slots for files. io_uring_register_files_sparse(3), 5.19 */
+  /** Creates a table of `count` empty file slots. io_uring_register_files_sparse(3), 5.19 */
   registerFilesSparse(count: number): void {
     checkInt('count', count, 1, FILES_MAX);
     this.#do(abi.REGISTER_FILES2, this.#sparse(count), structs.RSRC_REGISTER.size);
   }
 
   /**
-   * Replaces registered files from `offset` on: -1 empties a slot, -2 leaves it. Returns how many.
+   * Replaces registered files, starting at `offset`: -1 empties a slot, -2 keeps it. Returns the number of updates.
    * io_uring_register_files_update(3), io_uring_register_files_update_tag(3), 5.13
    */
   updateFiles(offset: number, fds: readonly number[], tags?: readonly (number | bigint)[]): number {
@@ -230,7 +230,7 @@ export abstract class Registrations {
     this.#do(abi.UNREGISTER_FILES, null, 0);
   }
 
-  /** Which slots the kernel may choose for FILE_INDEX_ALLOC. io_uring_register_file_alloc_range(3), 6.0 */
+  /** Sets the slots that the kernel may choose for FILE_INDEX_ALLOC. io_uring_register_file_alloc_range(3), 6.0 */
   registerFileAllocRange(offset: number, length: number): void {
     const range = Buffer.alloc(structs.FILE_INDEX_RANGE.size);
     range.writeUInt32LE(checkInt('offset', offset, 0, FILES_MAX), structs.FILE_INDEX_RANGE.off);
@@ -240,12 +240,12 @@ export abstract class Registrations {
 
   // --- Notification, credentials, rules -------------------------------------------------------------
 
-  /** Counts completions on an eventfd(2), so that a poll of it wakes. io_uring_register_eventfd(3) */
+  /** Signals completions on an eventfd(2), which wakes its pollers. io_uring_register_eventfd(3) */
   registerEventfd(fd: number): void {
     this.#do(abi.REGISTER_EVENTFD, this.#int(checkFd(fd)), 1);
   }
 
-  /** As `registerEventfd`, but only those that did not complete at once. io_uring_register_eventfd_async(3) */
+  /** As `registerEventfd`, except for operations that complete inline. io_uring_register_eventfd_async(3) */
   registerEventfdAsync(fd: number): void {
     this.#do(abi.REGISTER_EVENTFD_ASYNC, this.#int(checkFd(fd)), 1);
   }
@@ -261,7 +261,7 @@ export abstract class Registrations {
     return bytes;
   }
 
-  /** Keeps this thread's credentials; returns the id for `personality()`. io_uring_register_personality(3) */
+  /** Registers this thread's credentials; returns the id for `personality()`. io_uring_register_personality(3) */
   registerPersonality(): number {
     return this.#do(abi.REGISTER_PERSONALITY, null, 0);
   }
@@ -272,7 +272,7 @@ export abstract class Registrations {
   }
 
   /**
-   * Allows only what the rules allow, from `enableRings()` on; the ring was made with SETUP_R_DISABLED.
+   * Restricts the ring to what the rules allow, from `enableRings()` on. The ring must have SETUP_R_DISABLED.
    * io_uring_register_restrictions(3), 5.10
    */
   registerRestrictions(rules: readonly Restriction[]): void {
@@ -288,14 +288,14 @@ export abstract class Registrations {
     this.#do(abi.REGISTER_RESTRICTIONS, bytes, rules.length);
   }
 
-  /** Starts a ring that was made with SETUP_R_DISABLED. io_uring_enable_rings(3), 5.10 */
+  /** Enables a ring that was created with SETUP_R_DISABLED. io_uring_enable_rings(3), 5.10 */
   enableRings(): void {
     this.#do(abi.REGISTER_ENABLE_RINGS, null, 0);
   }
 
   // --- Workers, cancellation, time ------------------------------------------------------------------
 
-  /** The CPUs that worker threads run on. io_uring_register_iowq_aff(3), 5.14 */
+  /** Sets the CPUs that worker threads run on. io_uring_register_iowq_aff(3), 5.14 */
   registerIowqAffinity(cpus: readonly number[]): void {
     checkArray('cpus', cpus, 'numbers');
     const mask = Buffer.alloc(128);
@@ -312,8 +312,8 @@ export abstract class Registrations {
   }
 
   /**
-   * The most worker threads for files and similar (bounded) and for the rest (unbounded); 0 leaves one as
-   * it is. Returns what they were. io_uring_register_iowq_max_workers(3), 5.15
+   * Sets the maximum number of worker threads for files and similar (bounded) and for the rest (unbounded); 0 keeps a
+   * value. Returns the previous values. io_uring_register_iowq_max_workers(3), 5.15
    */
   registerIowqMaxWorkers(bounded: number, unbounded: number): [bounded: number, unbounded: number] {
     const max = 0x7fffffff;
@@ -323,8 +323,8 @@ export abstract class Registrations {
   }
 
   /**
-   * Cancels, and waits until it is done. Returns how many with ASYNC_CANCEL_ALL, else 0; throws ENOENT when
-   * nothing matches, ETIME when the time was up. io_uring_register_sync_cancel(3), 6.0
+   * Cancels operations, and waits until that is done. Returns their number with ASYNC_CANCEL_ALL, else 0; throws ENOENT
+   * if nothing matches, ETIME on timeout. io_uring_register_sync_cancel(3), 6.0
    */
   syncCancel(target: SyncCancelTarget): number {
     const reg = syncCancelReg(target);
@@ -347,7 +347,7 @@ export abstract class Registrations {
     this.#do(abi.UNREGISTER_NAPI, Buffer.alloc(structs.NAPI.size), 1);
   }
 
-  /** The clock of waits with a timeout: 1 CLOCK_MONOTONIC, 7 CLOCK_BOOTTIME. io_uring_register_clock(3), 6.12 */
+  /** Sets the clock of waits with a timeout: 1 CLOCK_MONOTONIC, 7 CLOCK_BOOTTIME. io_uring_register_clock(3), 6.12 */
   registerClock(clockId: number): void {
     const clock = Buffer.alloc(structs.CLOCK_REGISTER.size);
     clock.writeUInt32LE(checkInt('clockId', clockId, 0, 255), structs.CLOCK_REGISTER.clockid);

@@ -4,9 +4,9 @@ import { closedError, systemError } from './errors.js';
 import { type Libc, libc } from './libc.js';
 import { RSRC_UPDATE2 } from './structs.js';
 
-/** A ring as system calls know it: by its descriptor, or by its index among this thread's registered ones. */
+/** A ring as system calls name it: by its descriptor, or by its index among this thread's registered rings. */
 export class RingHandle {
-  /** The descriptor; -1 once closed, and in a ring that has none. */
+  /** The descriptor; -1 once closed, and in a ring without one. */
   fd: number;
   /** How many times io_uring_enter(2) was called. */
   enters = 0;
@@ -15,10 +15,10 @@ export class RingHandle {
   readonly #features: number;
   /** The descriptor or the index; -1 once closed. */
   #name: number;
-  /** ENTER_ flags of every call. */
+  /** ENTER_ flags for every call. */
   #always = 0;
 
-  /** @param name what io_uring_setup(2) gave for a ring with these SETUP_ and FEAT_ flags. */
+  /** @param name the result of io_uring_setup(2) for a ring with these SETUP_ and FEAT_ flags. */
   constructor(name: number, flags: number, features: number) {
     this.#name = name;
     this.#features = features;
@@ -80,7 +80,7 @@ export class RingHandle {
     return this.#libc.ioUringRegister(byIndex ? this.#name : this.fd, opcode | how, arg, count);
   }
 
-  /** @throws UasyncError EEXIST when it is registered. */
+  /** @throws UasyncError EEXIST if it is registered already. */
   registerFd(): void {
     this.assertOpen();
     if (this.#registered()) throw systemError(EEXIST, 'io_uring_register');
@@ -93,7 +93,7 @@ export class RingHandle {
     this.#always |= abi.ENTER_REGISTERED_RING;
   }
 
-  /** @throws UasyncError EINVAL when it is not registered, or has no descriptor. */
+  /** @throws UasyncError EINVAL if it is not registered, or has no descriptor. */
   unregisterFd(): void {
     this.assertOpen();
     if (!this.#registered() || this.fd < 0) throw systemError(EINVAL, 'io_uring_register');
@@ -109,7 +109,7 @@ export class RingHandle {
     return this.register(abi.UNREGISTER_RING_FDS, update, 1);
   }
 
-  /** The descriptor was closed by other code, and is another ring's by now: this handle must not touch it. */
+  /** Other code has closed the descriptor, and another ring may have it by now: this handle must not touch it. */
   lose(): void {
     if (this.#registered()) this.#unregister();
     this.#name = -1;

@@ -8,7 +8,7 @@ const PAGE = 4096;
 /** More than the kernel's own header of both queues. */
 const HEADER_BYTES = 1024;
 
-/** The words of an SQE, and of a CQE, as shifts: rings with 128-byte SQEs or 32-byte CQEs have wider ones. */
+/** The size of an SQE, and of a CQE, in words as a shift. Rings with 128-byte SQEs or 32-byte CQEs have larger ones. */
 export function sqeShift(flags: number): number {
   return flags & abi.SETUP_SQE128 ? 5 : 4;
 }
@@ -32,7 +32,7 @@ export class RingMemory {
     this.sqes = new Int32Array(entries.buffer);
   }
 
-  /** Maps what the kernel made, from the ring's descriptor. `params` is its answer to io_uring_setup(2). */
+  /** Maps the kernel's memory through the ring's descriptor. `params` is the result of io_uring_setup(2). */
   static mapped(fd: number, params: Buffer): RingMemory {
     const flags = params.readUInt32LE(PARAMS.flags);
     const sqEntries = params.readUInt32LE(PARAMS.sq_entries);
@@ -52,7 +52,7 @@ export class RingMemory {
     }
   }
 
-  /** Memory of ours for the kernel to use, SETUP_NO_MMAP: its addresses are written into `params`. */
+  /** Maps our own memory for the kernel, SETUP_NO_MMAP, and writes the addresses into `params`. */
   static lent(sqEntries: number, cqEntries: number, params: Buffer): RingMemory {
     const flags = params.readUInt32LE(PARAMS.flags);
     const ringBytes = HEADER_BYTES + (cqEntries << cqeShift(flags)) * 4 + sqEntries * 4;
@@ -63,7 +63,7 @@ export class RingMemory {
     return new RingMemory(rings, entries);
   }
 
-  /** No view of it may be used again. */
+  /** No view of the memory may be used afterwards. */
   unmap(): void {
     this.#rings.unmap();
     this.#entries.unmap();

@@ -23,11 +23,11 @@ import { SubmissionQueue } from './submission-queue.js';
 /**
  * A submission queue and a completion queue shared with the kernel, io_uring(7).
  *
- * Entries are filled through `getSqe()` and reach the kernel with `submit()`; completions come back
- * through `copyCqes()`. One thread uses a ring; there may be many rings.
+ * Entries are filled through `getSqe()` and submitted with `submit()`; `copyCqes()` returns completions. A ring belongs
+ * to one thread; a thread may have several rings.
  */
 export class Ring extends Registrations {
-  /** The SETUP_ flags that the kernel agreed to. */
+  /** The SETUP_ flags that the kernel accepted. */
   readonly flags: number;
   /** The FEAT_ flags of this kernel. */
   readonly features: number;
@@ -38,18 +38,18 @@ export class Ring extends Registrations {
   #sq: SubmissionQueue;
   /** @internal */
   cq: CompletionQueue;
-  /** @internal What entries point at until they are submitted. */
+  /** @internal Memory that entries point at until they are submitted. */
   readonly scratch = new Scratch();
-  /** @internal null where the owner keeps buffers alive itself. */
+  /** @internal null if the owner keeps buffers alive itself. */
   readonly pins: Pins | null;
   readonly #sqe: Sqe;
-  /** @internal Memory that goes with the ring. */
+  /** @internal Memory that is freed with the ring. */
   readonly owned: Mapping[] = [];
 
   /**
-   * @param entries the size of the submission queue: rounded up to a power of two, at most 32768.
-   * @throws UasyncError ERR_IO_URING_UNAVAILABLE with cause and cure where the kernel refuses io_uring;
-   * the kernel's error (EINVAL, ENOMEM …) otherwise.
+   * @param entries the size of the submission queue, rounded up to a power of two, at most 32768.
+   * @throws UasyncError ERR_IO_URING_UNAVAILABLE with cause and fix where the kernel refuses io_uring; otherwise the
+   * kernel's error (EINVAL, ENOMEM …).
    */
   constructor(entries: number, options: RingOptions = {}, keepBuffers = true) {
     super();
@@ -81,8 +81,8 @@ export class Ring extends Registrations {
   }
 
   /**
-   * The ring's descriptor; it is readable while completions wait. -1 once closed, and in a ring that has
-   * none (SETUP_REGISTERED_FD_ONLY).
+   * The ring's descriptor; readable while there are completions. -1 once closed, and in a ring without one
+   * (SETUP_REGISTERED_FD_ONLY).
    */
   get fd(): number {
     return this.#handle.fd;
@@ -98,12 +98,12 @@ export class Ring extends Registrations {
     return this.#handle.enters;
   }
 
-  /** How many entries the submission queue holds. */
+  /** The size of the submission queue. */
   get sqEntries(): number {
     return this.#sq.entries;
   }
 
-  /** How many entries the completion queue holds; the kernel keeps what comes beyond. */
+  /** The size of the completion queue; the kernel keeps completions that exceed it. */
   get cqEntries(): number {
     return this.cq.entries;
   }
@@ -111,8 +111,8 @@ export class Ring extends Registrations {
   // --- Submission -------------------------------------------------------------------------------
 
   /**
-   * The next free entry, a NOP with user_data 0 until it is filled, or null when the queue is full:
-   * `submit()` makes room. It is the same cursor every time. io_uring_get_sqe(3)
+   * The next free entry, initially a NOP with user_data 0, or null when the queue is full and needs a `submit()`. Every
+   * call returns the same cursor. io_uring_get_sqe(3)
    */
   getSqe(): Sqe | null {
     const sq = this.#sq;
@@ -120,8 +120,8 @@ export class Ring extends Registrations {
   }
 
   /**
-   * As `getSqe()`, an entry of 128 bytes, for `uringCmd128` and `nop128`. The ring has SETUP_SQE_MIXED
-   * (6.19), where such an entry takes the place of two, or SETUP_SQE128. io_uring_get_sqe128(3)
+   * As `getSqe()`, for an entry of 128 bytes, for `uringCmd128` and `nop128`. The ring needs SETUP_SQE_MIXED (6.19),
+   * where such an entry takes two slots, or SETUP_SQE128. io_uring_get_sqe128(3)
    */
   getSqe128(): Sqe | null {
     this.#assertOpen();
@@ -143,16 +143,16 @@ export class Ring extends Registrations {
     return this.#sq.look();
   }
 
-  /** Entries that `getSqe()` can still give. io_uring_sq_space_left(3) */
+  /** Free entries that `getSqe()` can still return. io_uring_sq_space_left(3) */
   get sqSpaceLeft(): number {
     return this.sqEntries - this.sqReady;
   }
 
   /**
-   * Gives the filled entries to the kernel; with `waitNr` it also waits until that many completions are
-   * there. Returns how many entries the kernel took. It takes fewer, and the rest stay queued, when it is
-   * out of memory (EAGAIN) or wants completions reaped first (EBUSY), or at an entry that is itself
-   * wrong, unless SETUP_SUBMIT_ALL is set. io_uring_submit(3), io_uring_submit_and_wait(3)
+   * Submits the filled entries; with `waitNr` it also waits for that many completions. Returns the number of entries
+   * that the kernel took. It takes fewer, and the rest stay queued, when it is out of memory (EAGAIN), when completions
+   * must be reaped first (EBUSY), or at an invalid entry unless SETUP_SUBMIT_ALL is set. io_uring_submit(3),
+   * io_uring_submit_and_wait(3)
    */
   submit(waitNr = 0): number {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);
@@ -161,8 +161,8 @@ export class Ring extends Registrations {
   }
 
   /**
-   * Gives the filled entries to the kernel and has it post what has completed, overflow included,
-   * without waiting. One system call. io_uring_submit_and_get_events(3)
+   * Submits the filled entries and makes the kernel post completions, including overflowed ones, without waiting. One
+   * system call. io_uring_submit_and_get_events(3)
    */
   submitAndGetEvents(): number {
     this.#assertOpen();
@@ -170,15 +170,15 @@ export class Ring extends Registrations {
   }
 
   /**
-   * @internal Gives a registered file a descriptor, which is closed when this worker ends in whatever way. The
-   * descriptor, or a negative errno: EAGAIN asks to try again, and no completion comes. The ring has
-   * SETUP_DEFER_TASKRUN, so that no other completion comes between. 6.8
-   * @param low,high user_data; `high` is one that no other entry has.
+   * @internal Installs a descriptor for a registered file, which is closed when this worker ends in any way. Returns the
+   * descriptor, or a negative errno: EAGAIN means to try again, and that no completion comes. The ring must have
+   * SETUP_DEFER_TASKRUN, so that no other completion comes in between. 6.8
+   * @param low,high user_data; no other entry may have this `high`.
    */
   installFile(index: number, low: number, high: number): number {
     if (this.sqReady !== 0) this.submitAndGetEvents();
     const at = this.cq.nextAt;
-    // While some overflow, new ones queue behind them.
+    // While some overflow, new ones queue after them.
     if (at < 0 || this.sqReady !== 0 || this.cqHasOverflow) return EAGAIN;
     this.getSqe()!.userDataWords(low, high).fixedFdInstall(index);
     this.#sq.publish();
@@ -191,8 +191,8 @@ export class Ring extends Registrations {
   }
 
   /**
-   * As `submit(waitNr)`, but waits for at most `timeoutMs` milliseconds. With `minWaitMs` it returns after
-   * that long if at least one completion is there (6.12).
+   * As `submit(waitNr)`, but waits at most `timeoutMs` milliseconds. With `minWaitMs` it returns after that time if there
+   * is at least one completion (6.12).
    * io_uring_submit_and_wait_timeout(3), 5.11; io_uring_submit_and_wait_min_timeout(3)
    */
   submitAndWaitTimeout(waitNr: number, timeoutMs: number, minWaitMs = 0): number {
@@ -206,8 +206,8 @@ export class Ring extends Registrations {
   }
 
   /**
-   * As `submitAndWaitTimeout`, with what entry `index` of the ring's `WaitRegion` says: the kernel copies
-   * nothing. io_uring_submit_and_wait_reg(3), 6.13
+   * As `submitAndWaitTimeout`, with the terms of entry `index` of the ring's `WaitRegion`, which the kernel does not
+   * need to copy. io_uring_submit_and_wait_reg(3), 6.13
    */
   submitAndWaitReg(waitNr: number, index: number): number {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);
@@ -217,7 +217,7 @@ export class Ring extends Registrations {
   }
 
   /**
-   * Waits until the SQPOLL thread has made room in a full submission queue; other rings do not wait.
+   * Waits until the SQPOLL thread has made room in a full submission queue. Other rings return at once.
    * io_uring_sqring_wait(3), 5.10
    */
   sqringWait(): void {
@@ -226,7 +226,7 @@ export class Ring extends Registrations {
     this.#kernel.waitForRoom(this.#sq);
   }
 
-  /** Whether waits count as iowait, as they do at first. io_uring_set_iowait(3), 6.15 */
+  /** Sets whether waits count as iowait; initially they do. io_uring_set_iowait(3), 6.15 */
   setIowait(enabled: boolean): void {
     this.#assertOpen();
     this.#kernel.setIowait(enabled, this.features);
@@ -235,43 +235,43 @@ export class Ring extends Registrations {
   // --- Completion -------------------------------------------------------------------------------
 
   /**
-   * Completions that wait in the queue, without those that overflowed. In a ring with SETUP_CQE_MIXED,
-   * the slots they take. io_uring_cq_ready(3)
+   * Completions in the queue, without overflowed ones. In a ring with SETUP_CQE_MIXED, the number of slots that they
+   * take. io_uring_cq_ready(3)
    */
   get cqReady(): number {
     this.#assertOpen();
     return this.cq.ready;
   }
 
-  /** Whether completions wait in the kernel for room in the queue. io_uring_cq_has_overflow(3) */
+  /** Whether the kernel holds completions that did not fit into the queue. io_uring_cq_has_overflow(3) */
   get cqHasOverflow(): boolean {
     this.#assertOpen();
     return (this.#sq.flags & abi.SQ_CQ_OVERFLOW) !== 0;
   }
 
-  /** Completions that the kernel lost for want of memory: 0 on every kernel with FEAT_NODROP. */
+  /** Completions that the kernel lost for lack of memory: 0 on every kernel with FEAT_NODROP. */
   get cqDropped(): number {
     this.#assertOpen();
     return this.cq.dropped;
   }
 
   /**
-   * Hands all completions in the queue to `sink`, those that overflowed included, and returns how many.
-   * The sink may submit, reap again, and close or resize the ring.
+   * Passes all completions to `sink`, including overflowed ones; returns their number. The sink may submit, reap again,
+   * and close or resize the ring.
    */
   reap(sink: CqeSink): number {
     this.#assertOpen();
     return reap(this, sink, true);
   }
 
-  /** @internal The same without those that overflowed: see `cqHasOverflow`. */
+  /** @internal The same without overflowed ones: see `cqHasOverflow`. */
   reapQueue(sink: CqeSink): number {
     this.#assertOpen();
     return reap(this, sink, false);
   }
 
   /**
-   * Calls `fn` with each completion in the queue, those that overflowed included; returns how many.
+   * Calls `fn` with each completion, including overflowed ones; returns their number.
    * io_uring_for_each_cqe(3)
    */
   forEachCqe(fn: (cqe: Cqe) => void): number {
@@ -279,13 +279,13 @@ export class Ring extends Registrations {
   }
 
   /**
-   * Takes completions out of the queue.
-   * @param waitNr how many to wait for at least; 0 takes what is there.
+   * Takes completions from the queue.
+   * @param waitNr the minimum number to wait for; 0 does not wait.
    */
   copyCqes(waitNr?: number): Cqe[];
   /**
-   * Takes completions out of the queue into the objects of `into`, at most as many as it has.
-   * Returns how many. io_uring_peek_batch_cqe(3)
+   * Takes completions from the queue into the objects of `into`, at most `into.length`.
+   * Returns their number. io_uring_peek_batch_cqe(3)
    */
   copyCqes(into: Cqe[], waitNr?: number): number;
   copyCqes(into: number | Cqe[] = 0, waitNr = 0): Cqe[] | number {
@@ -297,13 +297,13 @@ export class Ring extends Registrations {
     this.#kernel.enter(this.#sq, 0, waitNr, true);
   }
 
-  /** Whether work waits for a system call of this thread. SETUP_TASKRUN_FLAG, 5.19 */
+  /** Whether the kernel has work that needs a system call of this thread. SETUP_TASKRUN_FLAG, 5.19 */
   get taskWorkPending(): boolean {
     this.#assertOpen();
     return (this.#sq.flags & abi.SQ_TASKRUN) !== 0;
   }
 
-  /** Whether completions count on a registered eventfd; they do at first. io_uring_cq_eventfd_toggle(3), 5.8 */
+  /** Sets whether completions signal a registered eventfd; initially they do. io_uring_cq_eventfd_toggle(3), 5.8 */
   cqEventfdToggle(enabled: boolean): void {
     this.#assertOpen();
     this.cq.toggleEventfd(enabled);
@@ -326,26 +326,26 @@ export class Ring extends Registrations {
   }
 
   /**
-   * Has this thread's calls name the ring by an index, which saves the kernel the look-up of its descriptor.
+   * Registers the ring fd with this thread, which saves the kernel a descriptor lookup per system call.
    * io_uring_register_ring_fd(3), 5.18
-   * @throws UasyncError EEXIST when it is registered.
+   * @throws UasyncError EEXIST if it is registered already.
    */
   registerRingFd(): void {
     this.#handle.registerFd();
   }
 
   /**
-   * Takes `registerRingFd()` back. io_uring_unregister_ring_fd(3), 5.18
-   * @throws UasyncError EINVAL when it is not registered, or has no descriptor.
+   * Undoes `registerRingFd()`. io_uring_unregister_ring_fd(3), 5.18
+   * @throws UasyncError EINVAL if it is not registered, or has no descriptor.
    */
   unregisterRingFd(): void {
     this.#handle.unregisterFd();
   }
 
   /**
-   * Gives the ring queues of other sizes, with what is in them. The ring has SETUP_DEFER_TASKRUN, and is
-   * not one with SETUP_NO_MMAP. io_uring_resize_rings(3), 6.13
-   * @throws UasyncError EINVAL on other rings and kernels, EOVERFLOW when what is queued does not fit.
+   * Changes the sizes of the queues and keeps their contents. The ring must have SETUP_DEFER_TASKRUN, and must not have
+   * SETUP_NO_MMAP. io_uring_resize_rings(3), 6.13
+   * @throws UasyncError EINVAL on other rings and kernels, EOVERFLOW if the contents do not fit.
    */
   resize(entries: number, cqEntries?: number): void {
     this.#assertOpen();
@@ -363,9 +363,9 @@ export class Ring extends Registrations {
   }
 
   /**
-   * Closes the ring: the kernel cancels what is in flight. A second call does nothing. Buffers that
-   * operations still used are never freed, since the kernel cancels those behind our back: cancel and
-   * reap first where that matters. io_uring_queue_exit(3)
+   * Closes the ring; the kernel cancels the operations in flight. A second call does nothing. The kernel cancels
+   * asynchronously, so buffers of these operations are never freed: cancel and reap first where that matters.
+   * io_uring_queue_exit(3)
    */
   close(): void {
     if (this.pins === null || (this.pins.size === 0 && this.#sqe.keptForever.length === 0)) releaseRing(this);
@@ -378,12 +378,12 @@ export class Ring extends Registrations {
     for (const mapping of this.owned) mapping.unmap();
   }
 
-  /** @internal The kernel may write to these as long as the ring lives. */
+  /** @internal The kernel may write to these as long as the ring exists. */
   keepForever(buffers: readonly ArrayBufferView[]): void {
     this.#sqe.keptForever.push(...buffers);
   }
 
-  /** @internal Its descriptor is another ring's. */
+  /** @internal Its descriptor belongs to another ring now. */
   lose(): void {
     this.#handle.lose();
   }

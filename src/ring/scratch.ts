@@ -15,18 +15,18 @@ function newChunk(): Chunk {
 }
 
 /**
- * Memory for what the kernel copies while it takes an SQE: paths, socket addresses, timespecs, iovecs
- * (IORING_FEAT_SUBMIT_STABLE, 5.5). It is handed out front to back and all taken back at once when the
- * submission queue has been consumed.
+ * Memory that the kernel copies while it takes an SQE: paths, socket addresses, timespecs, iovecs
+ * (IORING_FEAT_SUBMIT_STABLE, 5.5). It is allocated front to back, and all of it is freed at once when the kernel has
+ * consumed the submission queue.
  */
 export class Scratch {
   readonly #chunks: Chunk[] = [newChunk()];
   #chunk = 0;
   #used = 0;
-  /** The chunk that the last `alloc` came from; `start` is where in it. */
+  /** The chunk of the last `alloc`; `start` is the offset in it. */
   bytes: Buffer = this.#chunks[0]!.bytes;
   start = 0;
-  /** While above 0 nothing is taken back: an entry is being prepared outside the queue. */
+  /** While above 0 nothing is freed: an entry is being prepared outside the queue. */
   holds = 0;
 
   /** Reserves up to 64 KiB, 8-byte aligned, at `bytes[start]`; returns the address. Contents are stale. */
@@ -49,7 +49,7 @@ export class Scratch {
     this.#used = 0;
   }
 
-  /** Takes everything back, unless it is held. Only when no SQE that points here waits to be consumed. */
+  /** Frees everything, unless it is held. Only allowed when no unconsumed SQE points here. */
   reset(): void {
     if (this.holds !== 0) return;
     this.#used = 0;

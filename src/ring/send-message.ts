@@ -8,9 +8,9 @@ import { SQE } from './structs.js';
 let sqe: Sqe | undefined;
 
 /**
- * Posts a completion on a ring, from a thread that needs none itself: `result` becomes its `res`, `data`
- * its user_data. io_uring_register_sync_msg(3), 6.13
- * @throws UasyncError EBADFD when the ring is not enabled, EOVERFLOW when it has no room, EBADF.
+ * Posts a completion on a ring from a thread without one: `result` becomes its `res`, `data` its user_data.
+ * io_uring_register_sync_msg(3), 6.13
+ * @throws UasyncError EBADFD if the ring is not enabled, EOVERFLOW if it has no room, EBADF.
  */
 export function sendMessage(ringFd: number, result: number, data: number | bigint): void {
   const words = new Int32Array(SQE.size / 4);

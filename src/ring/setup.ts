@@ -1,4 +1,4 @@
-/** io_uring_setup(2): making a ring, and making do with what an older kernel knows. */
+/** io_uring_setup(2): creating a ring, with fallbacks for older kernels. */
 import * as abi from './abi.js';
 import { setupError } from './availability.js';
 import { checkInt, checkU32 } from './check.js';
@@ -11,9 +11,9 @@ import { PARAMS } from './structs.js';
 
 /** How a ring is set up, io_uring_setup(2). */
 export interface RingOptions {
-  /** SETUP_ flags that must hold: the kernel's refusal is an error. */
+  /** Required SETUP_ flags: it is an error if the kernel refuses them. */
   flags?: number | undefined;
-  /** SETUP_ flags that are left out, newest first, until the kernel agrees. Default SETUP_NO_SQARRAY. */
+  /** Optional SETUP_ flags: they are removed, newest first, until the kernel accepts. Default SETUP_NO_SQARRAY. */
   optionalFlags?: number | undefined;
   /** The size of the completion queue; the kernel's default is twice the submission queue's. */
   cqEntries?: number | undefined;
@@ -34,7 +34,7 @@ const OPTIONS = optionNames<RingOptions>({
   wqFd: true,
 });
 
-/** Flags that may be peeled off, the newest first; for NO_MMAP older kernels take no more than a huge page. */
+/** Optional flags in the order of removal, newest first. With NO_MMAP older kernels take at most a huge page. */
 const PEEL = [
   abi.SETUP_NO_MMAP,
   abi.SETUP_SQ_REWIND,
@@ -54,7 +54,7 @@ const PEEL = [
 const SQ_ENTRIES_MAX = 32768;
 const CQ_ENTRIES_MAX = 65536;
 
-/** A ring as the kernel made it. */
+/** A new ring from the kernel. */
 export interface NewRing {
   /** Its descriptor, or with SETUP_REGISTERED_FD_ONLY its index among the registered ones. */
   fd: number;
@@ -63,7 +63,7 @@ export interface NewRing {
   memory: RingMemory;
 }
 
-/** What resizing needs of a ring. */
+/** The parts of a ring that resizing needs. */
 interface Resizable {
   readonly fd: number;
   readonly features: number;
@@ -112,7 +112,7 @@ export function setupRing(entries: number, options: RingOptions): NewRing {
   }
 }
 
-/** `value` as the kernel rounds it. */
+/** `value` rounded as the kernel does. */
 function powerOfTwo(value: number, max: number): number {
   return value >= max ? max : 2 ** Math.ceil(Math.log2(value));
 }
@@ -136,7 +136,10 @@ function map(fd: number, params: Buffer): RingMemory {
   }
 }
 
-/** Has the kernel make queues of these sizes, with what is in the old ones. Their memory; if that fails, the ring is lost. */
+/**
+ * Makes the kernel create queues of these sizes with the old contents. Returns their memory; if that fails, the ring is
+ * lost.
+ */
 export function resizedMemory(ring: Resizable, params: Buffer): RingMemory {
   const failed = ring.register(abi.REGISTER_RESIZE_RINGS, params, 1);
   if (failed < 0) throw systemError(failed, 'io_uring_register');

@@ -4,12 +4,12 @@ const FIRST_SIZE = 64;
 const TWO_32 = 2 ** 32;
 
 /**
- * A table that ties operations to JavaScript values: user_data is a slot's index in the low word and
- * its generation in the high one, so that a completion that comes late is never taken for another's.
- * It grows as needed, and adding or removing allocates nothing.
+ * A table that maps operations to JavaScript values. user_data is the index of a slot in the low word and its
+ * generation in the high word, so that a late completion is never delivered to another operation. It grows as needed;
+ * adding and removing allocate nothing.
  *
- * `put`, `find` and `take` go by user_data, as `copyCqes` has it; `add`, `get` and `remove` by its two
- * halves, as a `CqeSink` gets them.
+ * `put`, `find` and `take` use user_data as in `copyCqes`; `add`, `get` and `remove` use its two halves as in a
+ * `CqeSink`.
  */
 export class Slots<T> {
   #values: (T | undefined)[] = [];
@@ -28,9 +28,9 @@ export class Slots<T> {
     return this.#generations[index]! * TWO_32 + index;
   }
 
-  /** The value of a user_data, or undefined when it is none, or its slot was freed since. */
+  /** The value for a user_data, or undefined if it is invalid or its slot has been freed. */
   find(userData: number | bigint): T | undefined {
-    // A bigint is beyond what `put` returns.
+    // `put` never returns a bigint.
     if (typeof userData !== 'number') return undefined;
     return this.get(userData % TWO_32, Math.floor(userData / TWO_32));
   }
@@ -42,12 +42,12 @@ export class Slots<T> {
     return value;
   }
 
-  /** How many slots are taken. */
+  /** The number of taken slots. */
   get size(): number {
     return this.#size;
   }
 
-  /** Takes a slot; returns its index. `undefined` is no value: it stands for a free one. */
+  /** Takes a slot; returns its index. The value must not be `undefined`, which marks a free slot. */
   add(value: T): number {
     if (value === undefined) throw argTypeError('value', 'a value', value);
     if (this.#freeCount === 0) this.#grow(this.#values.length * 2);
@@ -63,7 +63,7 @@ export class Slots<T> {
     return this.#generations[index]!;
   }
 
-  /** The value of a slot, or undefined when that slot was freed since. */
+  /** The value of a slot, or undefined if that slot has been freed. */
   get(index: number, generation: number): T | undefined {
     if (typeof index !== 'number') throw argTypeError('index', 'of type number', index);
     return this.#generations[index] === generation ? this.#values[index] : undefined;
@@ -79,7 +79,7 @@ export class Slots<T> {
     this.#size--;
   }
 
-  /** How many slots there are, free ones among them. */
+  /** The number of slots, including free ones. */
   get capacity(): number {
     return this.#values.length;
   }

@@ -13,7 +13,7 @@ export const AF_INET6 = 10;
 export interface InetAddress {
   /** Numeric, with a `%scope` (name or index of an interface) where IPv6 needs one. */
   address: string;
-  /** Which protocol. */
+  /** The IP version. */
   family: 'IPv4' | 'IPv6';
   /** 0 to 65535 */
   port: number;
@@ -21,23 +21,23 @@ export interface InetAddress {
 
 /** A Unix socket's path; a leading NUL makes it an abstract name, '' is an unnamed socket. */
 export interface UnixAddress {
-  /** In the file system, or an abstract name. unix(7) */
+  /** A path in the file system, or an abstract name. unix(7) */
   path: string;
 }
 
-/** Where a socket is. */
+/** The address of a socket. */
 export type SocketAddress = InetAddress | UnixAddress;
 
 /** The largest sockaddr this package writes, in bytes. */
 export const SOCKADDR_MAX = SOCKADDR_UN.size + 2;
 
-/** The AF of an address. */
+/** The AF_ value of an address. */
 export function familyOf(address: SocketAddress): number {
   if ('path' in address) return AF_UNIX;
   return address.family === 'IPv6' ? AF_INET6 : AF_INET;
 }
 
-/** An `InetAddress` from a numeric host. */
+/** Makes an `InetAddress` from a numeric host. */
 export function inetAddress(address: string, port: number): InetAddress {
   checkHost(address);
   checkInt('port', port, 0, 65535);
@@ -64,7 +64,7 @@ export function writeSockaddr(bytes: Buffer, at: number, address: SocketAddress)
     : writeInet6(bytes, at, address.address, port);
 }
 
-/** A sockaddr by itself, as long as the kernel is to see it. */
+/** A sockaddr of exactly the length that the kernel should see. */
 export function sockaddrOf(address: SocketAddress): Buffer {
   const bytes = Buffer.alloc(SOCKADDR_MAX);
   return bytes.subarray(0, writeSockaddr(bytes, 0, address));
@@ -136,11 +136,11 @@ function writeUnix(bytes: Buffer, at: number, path: string): number {
   bytes.writeUInt16LE(AF_UNIX, at + SOCKADDR_UN.sun_family);
   bytes.write(path, at + SOCKADDR_UN.sun_path);
   if (length === 0) return SOCKADDR_UN.sun_path;
-  // An abstract name is all the bytes given; a path ends with its NUL. unix(7)
+  // An abstract name is all the given bytes; a path ends with its NUL. unix(7)
   return SOCKADDR_UN.sun_path + length + (abstract ? 0 : 1);
 }
 
-/** Reads the sockaddr of `length` bytes at `bytes[at]`; null for a family this package does not speak. */
+/** Reads the sockaddr of `length` bytes at `bytes[at]`; null for an unsupported family. */
 export function readSockaddr(bytes: Buffer, at: number, length: number): SocketAddress | null {
   if (length < 2) return { path: '' };
   switch (bytes.readUInt16LE(at)) {
@@ -173,7 +173,7 @@ function readInet6(bytes: Buffer, at: number): InetAddress {
   };
 }
 
-/** The canonical text of RFC 5952: the longest run of zero groups is shortened. */
+/** The canonical text of RFC 5952, which shortens the longest run of zero groups. */
 function readIPv6(bytes: Buffer, at: number): string {
   const groups: number[] = [];
   for (let i = 0; i < 8; i++) groups.push(bytes.readUInt16BE(at + i * 2));

@@ -1,6 +1,6 @@
-/** Numbers of the kernel's sockets, the same on x64 and arm64. Their structs are in structs.ts. */
+/** Kernel constants for sockets, the same on x64 and arm64. Their structs are in structs.ts. */
 
-// Of every socket, socket(7)
+// All sockets, socket(7)
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_TYPE = 3;

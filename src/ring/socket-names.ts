@@ -11,12 +11,12 @@ function nameOf(call: 'getsockname' | 'getpeername', fd: number): SocketAddress 
   return into.address;
 }
 
-/** A socket's own address, by a system call of its own; null for families other than IP and Unix. getsockname(2) */
+/** A socket's own address, by a separate system call; null for families other than IP and Unix. getsockname(2) */
 export function getsockname(fd: number): SocketAddress | null {
   return nameOf('getsockname', fd);
 }
 
-/** The address of a socket's peer, by a system call of its own. getpeername(2) @throws UasyncError ENOTCONN */
+/** The address of a socket's peer, by a separate system call. getpeername(2) @throws UasyncError ENOTCONN */
 export function getpeername(fd: number): SocketAddress | null {
   return nameOf('getpeername', fd);
 }

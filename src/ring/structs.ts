@@ -1,7 +1,7 @@
 /**
- * Byte offsets of the kernel structs this package reads and writes, one section a struct, fields
- * named as in the headers. Sizes and offsets are compared with the C compiler's by
- * `test/ring/abi.test.ts`. All are little endian and the same on x64 and arm64.
+ * Byte offsets of the kernel structs that this package uses, one section per struct, with the field names of the
+ * headers. `test/ring/abi.test.ts` compares sizes and offsets with the C compiler's. All are little endian and the same
+ * on x64 and arm64.
  */
 
 /** struct io_uring_sqe, in 32-bit words: the builder stores whole words only. */
@@ -139,13 +139,13 @@ export const STATX = {
 /** struct statx_timestamp */
 export const STATX_TIMESTAMP = { size: 16, tv_sec: 0, tv_nsec: 8 } as const;
 
-/** struct statfs; its first field is a long */
+/** struct statfs. Its first field is a long */
 export const STATFS = { size: 120, f_type: 0, f_flags: 80 } as const;
 
 /** struct rusage */
 export const RUSAGE = { size: 144, ru_nvcsw: 128 } as const;
 
-/** struct dirent64, what getdents64(2) fills in; `d_name` ends with a NUL */
+/** struct dirent64, from getdents64(2). A NUL ends `d_name` */
 export const DIRENT64 = { size: 280, d_reclen: 16, d_type: 18, d_name: 19 } as const;
 
 /** struct iovec */
@@ -290,7 +290,7 @@ export const IPV6_MREQ = { size: 20, ipv6mr_multiaddr: 0, ipv6mr_interface: 16 }
 /** struct group_source_req */
 export const GROUP_SOURCE_REQ = { size: 264, gsr_interface: 0, gsr_group: 8, gsr_source: 136 } as const;
 
-/** struct tcp_info, as far as it is read: what came with 4.9 */
+/** struct tcp_info up to the fields of 4.9 */
 export const TCP_INFO_FIELDS = {
   tcpi_state: 0,
   tcpi_retransmits: 2,

@@ -9,19 +9,19 @@ import { PARAMS, SQ_OFF } from './structs.js';
 const GONE = new Int32Array(0);
 
 /**
- * The submission queue, as the kernel and we share it, and the cursor that fills its entries. We fill them
- * from `tail` on and publish them; the kernel moves its head. All counters wrap at 2^32.
+ * The submission queue that we share with the kernel, and the cursor that fills its entries. We fill entries at `tail`
+ * and publish them; the kernel moves the head. All counters wrap at 2^32.
  */
 export class SubmissionQueue {
-  /** How many entries it holds. */
+  /** The number of entries. */
   readonly entries: number;
-  /** Where the next entry to be filled is. */
+  /** The index of the next entry to fill. */
   tail: number;
-  /** Up to where the kernel has been shown entries. */
+  /** The index up to which entries have been published to the kernel. */
   published: number;
 
   readonly #mask: number;
-  /** Words of an entry, as a shift. */
+  /** Words per entry, as a shift. */
   readonly #shift: number;
   readonly #ringFlags: number;
   readonly #headAt: number;
@@ -32,7 +32,7 @@ export class SubmissionQueue {
   #words: Int32Array;
   #headSeen: number;
 
-  /** @param pins keep the buffers of entries; null where their owner does. */
+  /** @param pins keeps the buffers of entries alive; null if the owner does. */
   constructor(memory: RingMemory, params: Buffer, flags: number, cursor: Sqe, pins: Pins | null) {
     const at = (field: number): number => params.readUInt32LE(PARAMS.sq_off + field) >> 2;
     const words = memory.words;
@@ -59,18 +59,18 @@ export class SubmissionQueue {
     this.look();
   }
 
-  /** Whether `count` more entries can be filled, by what is known of the kernel's head. */
+  /** Whether `count` more entries can be filled, according to the last known head. */
   hasRoom(count: number): boolean {
     return ((this.tail + count - this.#headSeen) | 0) <= this.entries;
   }
 
-  /** Takes note of how far the kernel has come; returns how many entries it has yet to consume. */
+  /** Reads the kernel's head; returns the number of unconsumed entries. */
   look(): number {
     this.#headSeen = Atomics.load(this.#words, this.#headAt);
     return (this.tail - this.#headSeen) | 0;
   }
 
-  /** Moves the cursor to the next entry, for which there is room. */
+  /** Moves the cursor to the next entry. The queue must have room. */
   next(): Sqe {
     const cursor = this.#cursor;
     if (cursor.kept.length !== 0) this.#queueKept();
@@ -80,18 +80,18 @@ export class SubmissionQueue {
     return cursor;
   }
 
-  /** Entries that one of 128 bytes takes, which must not wrap: the last place of the queue may be left out. */
+  /** Slots that a 128-byte entry takes. It must not wrap, so the last slot of the queue may stay unused. */
   get wideEntries(): number {
     if (this.#ringFlags & abi.SETUP_SQE128) return 1;
     if (this.#ringFlags & abi.SETUP_SQE_MIXED) return (this.tail & this.#mask) === this.#mask ? 3 : 2;
     throw stateError('The ring was made without SETUP_SQE128 and SETUP_SQE_MIXED');
   }
 
-  /** Moves the cursor to the next entry of 128 bytes, for which there is room. */
+  /** Moves the cursor to the next entry of 128 bytes. The queue must have room. */
   nextWide(): Sqe {
     const entries = this.wideEntries;
     if (entries === 1) return this.next();
-    // A NOP that says nothing, with a user_data of its own: it never completes.
+    // A NOP that posts no completion, with a user_data of its own, fills the last slot.
     if (entries === 3) this.next().userDataWords(-1, -1).skipSuccess();
     const cursor = this.next();
     this.tail = (this.tail + 1) | 0;
@@ -99,14 +99,14 @@ export class SubmissionQueue {
     return cursor;
   }
 
-  /** Buffers of the entry that the cursor is on, which is known to be complete now. */
+  /** Keeps the buffers of the cursor's entry, which is complete by now. */
   #queueKept(): void {
     const cursor = this.#cursor;
     this.#pins?.queue(cursor.at >> this.#shift, cursor.kept);
     cursor.kept = [];
   }
 
-  /** Shows the kernel what has been filled; returns how many entries it has yet to consume. */
+  /** Publishes the filled entries to the kernel; returns the number of unconsumed ones. */
   publish(): number {
     if (this.tail !== this.published) {
       if (this.#cursor.kept.length !== 0) this.#queueKept();
@@ -126,7 +126,7 @@ export class SubmissionQueue {
     for (let at = published; at !== tail; at = (at + 1) | 0) {
       const index = at & mask;
       pins.submit(index, words, index << shift);
-      // The second half of a wide entry in a mixed ring is no entry.
+      // In a mixed ring the second half of a wide entry is not an entry.
       if (mixed && isWide(words[index << shift]! & 0xff)) at = (at + 1) | 0;
     }
   }
@@ -136,7 +136,7 @@ export class SubmissionQueue {
     return Atomics.load(this.#words, this.#flagsAt);
   }
 
-  /** After this it is full, and writes nowhere. */
+  /** From now on it is full, and writes nothing. */
   retire(): void {
     this.#words = GONE;
     this.#headSeen = (this.tail - this.entries) | 0;

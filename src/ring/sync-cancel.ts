@@ -1,10 +1,10 @@
-/** struct io_uring_sync_cancel_reg, and what it is made from. */
+/** struct io_uring_sync_cancel_reg, and its options. */
 import * as abi from './abi.js';
 import { checkDuration, checkFd, checkInt, checkU32, checkU64 } from './check.js';
 import { checkOptions, optionNames } from './options.js';
 import { SYNC_CANCEL_REG } from './structs.js';
 
-/** What `syncCancel` cancels. */
+/** The operations that `syncCancel` cancels. */
 export interface SyncCancelTarget {
   /** The user_data of the operation. */
   userData?: number | bigint | undefined;
@@ -14,7 +14,7 @@ export interface SyncCancelTarget {
   op?: number | undefined;
   /** More ASYNC_CANCEL_ flags, for instance ASYNC_CANCEL_ALL. */
   flags?: number | undefined;
-  /** Milliseconds to wait for what cannot be cancelled at once; without it there is no limit. */
+  /** Milliseconds to wait for operations that cannot be cancelled at once. Without it there is no limit. */
   timeout?: number | undefined;
 }
 
@@ -26,7 +26,7 @@ const CANCEL_TARGET = optionNames<SyncCancelTarget>({
   timeout: true,
 });
 
-/** The kernel's form of `target`, with the options checked. */
+/** Checks `target` and converts it to the kernel's struct. */
 export function syncCancelReg(target: SyncCancelTarget): Buffer {
   checkOptions(target, CANCEL_TARGET, 'target');
   const { userData, fd, op, timeout } = target;

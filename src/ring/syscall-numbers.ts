@@ -1,4 +1,4 @@
-/** Numbers of system calls: x64 has a table of its own, arm64 the common one. What came after 5.1 has one number. */
+/** System call numbers. x64 has its own table, arm64 the common one; calls since 5.1 have one number on both. */
 const ARM64 = process.arch === 'arm64';
 
 export const NR_READ = ARM64 ? 63 : 0;

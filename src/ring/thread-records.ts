@@ -1,12 +1,12 @@
 /**
- * What worker threads have mapped, in memory that all threads of the process share, so that the next one can unmap
- * what a terminated worker left.
+ * Mappings of worker threads, recorded in memory that all threads of the process share, so that another thread can
+ * unmap what a terminated worker left.
  *
- * A worker that is terminated runs no more JavaScript, and when its environment's hooks run, the kernel may still be
- * writing for it. Once the thread is gone it is not: a thread waits for all its io_uring requests before it exits.
+ * A terminated worker runs no more JavaScript, and when its environment's hooks run, the kernel may still write to its
+ * memory. Once the thread is gone the kernel is done: a thread waits for all its io_uring requests before it exits.
  *
- * The first page holds the thread id of each record's owner. A record is a page of pairs, address and length, in
- * which 0 is a free place.
+ * The first page holds the thread id of each record's owner. A record is a page of pairs, address and length. A pair
+ * with address 0 is free.
  */
 import { isMainThread } from 'node:worker_threads';
 import { libc } from './libc.js';
@@ -15,17 +15,17 @@ const PAGE = 4096;
 /** Words of 64 bits in a page. */
 const WORDS = PAGE / 8;
 
-/** Where a mapping is written down: `words[at]` is its address, `words[at + 1]` its length. */
+/** A record of a mapping: `words[at]` is its address, `words[at + 1]` its length. */
 export interface Place {
   readonly words: Float64Array;
   readonly at: number;
 }
 
-/** Of mappings that are no longer wanted. */
+/** For mappings that need no record. */
 const NOWHERE: Place = { words: new Float64Array(2), at: 0 };
 
 class ThreadRecords {
-  /** How many there can be, and the page that is none. */
+  /** The number of pages: page 0 is the table, the others are records. */
   readonly #count: number;
   readonly #tids: Int32Array;
   readonly #words: Float64Array;
@@ -60,9 +60,9 @@ class ThreadRecords {
     for (let record = 1; record < this.#count; record++) {
       const tid = Atomics.load(this.#tids, record);
       // This thread's id: the record belongs to this copy of the package or to another one in the same thread. If a
-      // thread that is gone had the same id, its record stays until this one is gone too.
+      // thread that is gone had the same id, its record stays until this thread is gone too.
       if (tid === 0 || tid === this.#tid || libc().threadExists(tid)) continue;
-      // The thread that takes the record does it. If it is terminated meanwhile, the record is its own.
+      // The thread that takes the record unmaps. If it is terminated meanwhile, the record is its own.
       if (Atomics.compareExchange(this.#tids, record, tid, this.#tid) === tid) this.#unmapAll(record);
     }
   }
@@ -87,17 +87,17 @@ function current(): ThreadRecords | null {
   return records;
 }
 
-/** A place for a mapping of this thread. The main thread's end with the process. */
+/** A place to record a mapping of this thread. The main thread's mappings end with the process. */
 export function takePlace(): Place {
   return isMainThread ? NOWHERE : (current()?.take() ?? NOWHERE);
 }
 
-/** Gives the place of what has been unmapped back. */
+/** Frees the record of an unmapped mapping. */
 export function givePlace(place: Place): void {
   if (place !== NOWHERE) current()!.give(place);
 }
 
-/** Unmaps what threads that are gone have left. */
+/** Unmaps the mappings of threads that are gone. */
 export function unmapLeftovers(): void {
   current()?.sweep();
 }

@@ -1,6 +1,6 @@
 /**
- * The calls that move most bytes and find out most events, each bound by itself: koffi converts every argument, and
- * syscall(2) would have seven of them.
+ * The calls that transfer most bytes and events, each bound separately: koffi converts every argument, and syscall(2)
+ * would have seven.
  */
 import type { Libc } from './libc.js';
 

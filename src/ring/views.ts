@@ -1,22 +1,22 @@
 /**
- * What an object is, whichever realm it was made in. `instanceof` is false for those of a vm context, as jest
- * runs tests in: test/layers.test.ts checks that src/ asks node:util/types instead.
+ * Type checks that work across realms. `instanceof` is false for objects of a vm context, in which jest runs tests.
+ * test/layers.test.ts checks that src/ uses node:util/types instead.
  */
 import { isTypedArray, isUint8Array } from 'node:util/types';
 import { stateError } from './errors.js';
 
-/** Of a typed array of any kind: it throws for one that is detached, or whose buffer has shrunk below it. */
+/** `at` of any typed array: it throws for one that is detached, or whose buffer has shrunk below it. */
 const { at } = Uint8Array.prototype;
 
 /**
- * The bytes of a view or of a whole buffer, where they are.
+ * The bytes of a view or of a whole buffer, without a copy.
  * @throws UasyncError ERR_INVALID_STATE when the buffer is detached, or has shrunk below the view.
  */
 export function bytesIn(data: ArrayBufferView | ArrayBufferLike): Uint8Array {
   if (isUint8Array(data) && data.length !== 0) return data;
   try {
     if (!ArrayBuffer.isView(data)) return new Uint8Array(data, 0, data.byteLength);
-    // One that is detached looks like an empty one.
+    // A detached one looks like an empty one.
     if (data.byteLength === 0 && isTypedArray(data)) at.call(data as Uint8Array, 0);
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   } catch {
@@ -24,7 +24,7 @@ export function bytesIn(data: ArrayBufferView | ArrayBufferLike): Uint8Array {
   }
 }
 
-/** Whether it is a URL, as Node tells one: it may be of another realm, or of a library. */
+/** Whether it is a URL, by Node's own test: it may come from another realm, or from a library. */
 export function isUrl(value: unknown): value is URL {
   const { href, protocol, auth, path } = (value ?? {}) as URL & { auth?: unknown; path?: unknown };
   return Boolean(href && protocol && auth === undefined && path === undefined);

@@ -9,12 +9,12 @@ const PAGE = 4096;
 const ENTRIES_MAX = 4096;
 
 /**
- * Memory shared with the kernel that holds how to wait, an entry for each way, so that
- * `ring.submitAndWaitReg(waitNr, index)` need not copy it. The ring was made with SETUP_R_DISABLED and is
- * not enabled yet. io_uring_register_region(3), io_uring_register_wait_reg(3), 6.13
+ * Memory shared with the kernel that holds wait terms, one entry per set, so that `ring.submitAndWaitReg(waitNr,
+ * index)` need not copy them. The ring was created with SETUP_R_DISABLED and is not enabled yet.
+ * io_uring_register_region(3), io_uring_register_wait_reg(3), 6.13
  */
 export class WaitRegion {
-  /** How many entries it has: as many as fill whole pages. */
+  /** The number of entries, rounded up to whole pages. */
   readonly entries: number;
   readonly #ring: Ring;
   readonly #mapping: Mapping;
@@ -22,7 +22,7 @@ export class WaitRegion {
 
   /**
    * Registers memory for `entries` sets of wait terms. io_uring_register_region(3), 6.13
-   * @throws UasyncError EINVAL on an older kernel or an enabled ring, EBUSY when the ring has a region.
+   * @throws UasyncError EINVAL on an older kernel or an enabled ring, EBUSY if the ring has a region already.
    */
   constructor(ring: Ring, entries: number) {
     if (!(ring instanceof Ring)) throw argTypeError('ring', 'an instance of Ring', ring);
@@ -53,8 +53,8 @@ export class WaitRegion {
   }
 
   /**
-   * Says how a wait by entry `index` goes: for at most `timeoutMs` milliseconds (without it there is no
-   * limit), and once `minWaitMs` are over for one completion only.
+   * Sets the terms of entry `index`: wait at most `timeoutMs` milliseconds (without it there is no limit); after
+   * `minWaitMs` a single completion is enough.
    */
   set(index: number, timeoutMs: number | undefined, minWaitMs = 0): void {
     if (this.#ring.closed) throw closedError('The ring');

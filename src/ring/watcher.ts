@@ -1,4 +1,4 @@
-/** How libuv wakes this thread when a descriptor is readable. */
+/** Wakes this thread through libuv when a descriptor is readable. */
 import { UasyncError } from './errors.js';
 
 type Koffi = typeof import('koffi');
@@ -9,31 +9,31 @@ const UV_READABLE = 1;
 const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1;
 const EPOLLET = 1 << 31;
-/** Where `flags` is in a uv_handle_t, and the bits we rely on: libuv has kept them since 1.0. */
+/** The offset of `flags` in a uv_handle_t, and the bits we rely on: libuv has not changed them since 1.0. */
 const UV_FLAGS_WORD = 22;
 const UV_HANDLE_REF = 0x8;
 const UV_HANDLE_INTERNAL = 0x10;
 
-/** Wakes libuv's loop while a file descriptor is readable, and can hold it open. */
+/** Wakes libuv's loop while a file descriptor is readable, and can keep the loop alive. */
 export interface Watch {
-  /** It keeps the process alive, as at first. */
+  /** Keeps the process alive, which is the initial state. */
   ref(): void;
   unref(): void;
   /**
-   * From now on each new event wakes the thread, without a read of `fd` in between. False until libuv has added it,
-   * which takes one iteration of its loop. EPOLLET, epoll_ctl(2)
+   * From now on each new event wakes the thread, without reading `fd` in between. Returns false until libuv has added
+   * the descriptor, which takes one iteration of its loop. EPOLLET, epoll_ctl(2)
    */
   edgeTriggered(): boolean;
-  /** Ends the watch; the descriptor is then the caller's to close. */
+  /** Ends the watch. The caller then closes the descriptor. */
   close(): void;
 }
 
 /**
- * A uv_poll_t of our own, whose callback is a C function that does nothing.
+ * A uv_poll_t of our own, with a C function that does nothing as its callback.
  *
- * `koffi.node.poll` would call JavaScript: 0.5 us each time round, and when a worker is terminated, with
- * its ring readable, that call aborts the whole process. The handle is marked as libuv marks its own, so
- * that a loop that ends without closing it (again `terminate()`) is not held to be broken.
+ * `koffi.node.poll` would call JavaScript: 0.5 us per iteration; and if a worker is terminated while its ring is
+ * readable, that call aborts the whole process. The handle is marked as libuv marks its own handles, so that Node does
+ * not treat a loop that ends without closing it (again `terminate()`) as broken.
  */
 export function watcher(koffi: Koffi, lib: Lib): (fd: number) => Watch {
   const loopOut = new BigUint64Array(1);
@@ -65,7 +65,7 @@ export function watcher(koffi: Koffi, lib: Lib): (fd: number) => Watch {
       ref: () => open && ref(handle),
       unref: () => open && unref(handle),
       edgeTriggered() {
-        // struct epoll_event, packed on x64 only: events, then what libuv finds the watcher by.
+        // struct epoll_event, packed on x64 only: events, then the key by which libuv finds the watcher.
         const event = new Int32Array(4);
         event[0] = EPOLLIN | EPOLLET;
         event[process.arch === 'x64' ? 1 : 2] = fd;

@@ -6,12 +6,12 @@ import { SqeMessages } from './messages.js';
 const NS_PER_MS = 1e6;
 const MS_PER_S = 1000;
 
-/** Operations that act on time and on other operations. */
+/** Operations on time and on other operations. */
 export class SqeControl extends SqeMessages {
   /**
    * Completes with -ETIME after `ms` milliseconds (fractions down to the nanosecond), or with 0 once
    * `count` other completions have been posted, if `count` is not 0.
-   * @param flags TIMEOUT_ values: TIMEOUT_ABS makes `ms` a time of the clock, not a duration.
+   * @param flags TIMEOUT_ values: TIMEOUT_ABS makes `ms` an absolute time.
    * io_uring_prep_timeout(3), 5.4
    */
   timeout(ms: number, count = 0, flags = 0): this {
@@ -21,7 +21,7 @@ export class SqeControl extends SqeMessages {
   }
 
   /**
-   * Cancels the operation it is linked behind, if that takes longer than `ms` milliseconds.
+   * Cancels the operation before it in the link if that takes longer than `ms` milliseconds.
    * io_uring_prep_link_timeout(3), 5.5
    */
   linkTimeout(ms: number, flags = 0): this {
@@ -85,7 +85,7 @@ export class SqeControl extends SqeMessages {
   }
 
   /**
-   * Gives a timeout another time, counted from now; LINK_TIMEOUT_UPDATE in `flags` for a linked one.
+   * Changes the time of a timeout, counted from now; LINK_TIMEOUT_UPDATE in `flags` for a linked one.
    * io_uring_prep_timeout_update(3), 5.11
    */
   timeoutUpdate(userData: number | bigint, ms: number, flags = 0): this {
@@ -95,7 +95,7 @@ export class SqeControl extends SqeMessages {
     return this.value64(SQE.addr, userData);
   }
 
-  /** Completes once with the events of poll(2) that `fd` has, of those in `mask`. io_uring_prep_poll_add(3) */
+  /** Completes once, with the events of poll(2) in `mask` that `fd` has. io_uring_prep_poll_add(3) */
   pollAdd(fd: number, mask: number): this {
     checkU32('mask', mask);
     return this.prep(abi.OP_POLL_ADD, checkFd(fd), 0, 0, 0).opFlags(mask);
@@ -103,7 +103,7 @@ export class SqeControl extends SqeMessages {
 
   /**
    * Completes each time that `fd` becomes ready, until it is removed.
-   * @param flags POLL_ADD_LEVEL: also each time that it still is. io_uring_prep_poll_multishot(3), 5.13
+   * @param flags POLL_ADD_LEVEL: also while it stays ready. io_uring_prep_poll_multishot(3), 5.13
    */
   pollMultishot(fd: number, mask: number, flags = 0): this {
     checkU32('mask', mask);

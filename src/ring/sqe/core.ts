@@ -6,34 +6,34 @@ import type { Scratch } from '../scratch.js';
 import { IOVEC, SQE } from '../structs.js';
 import { putPath } from './put-path.js';
 
-/** What a closed ring leaves in its cursor: stores past the end of an array go nowhere. */
+/** The cursor of a closed ring uses this: stores past the end of an array have no effect. */
 const NOWHERE = new Int32Array(0);
 const NO_PAIRS = new Float64Array(0);
-/** A place before the start of an array, where stores go nowhere too. */
+/** An index before the start of an array, where stores have no effect either. */
 const BEFORE = -64;
 const TWO_32 = 2 ** 32;
 const NO_EXTRA = [0, 0] as const;
-/** An address where nothing is mapped: an operation whose buffer was not selected fails instead of using another. */
+/** An unmapped address: an operation whose buffer was not selected fails instead of using another one. */
 const NOWHERE_MAPPED = -1;
-/** The most buffers that one call takes. readv(2) */
+/** The maximum number of buffers of one call. readv(2) */
 const IOV_MAX = 1024;
 
-/** Bytes that the kernel reads: a string stands for its UTF-8. */
+/** Bytes that the kernel reads; a string stands for its UTF-8. */
 export type Data = string | ArrayBufferView;
 
 /**
- * Where the kernel writes to. Before `bufferSelect(group)` no buffer is needed: a number is how many bytes it
- * fills at most of the one it picks, and null stands for all of it.
+ * Where the kernel writes to. With `bufferSelect(group)` no buffer is needed: a number limits how many bytes the kernel
+ * fills of the buffer that it picks, and null means all of it.
  */
 export type InPlace = ArrayBufferView | number | null;
 
 /**
- * The cursor that `ring.getSqe()` returns: it fills one submission queue entry by plain stores into the
- * mapped queue. There is one cursor a ring, and it moves at the next `getSqe()`: do not keep it.
+ * The cursor that `ring.getSqe()` returns. It fills one submission queue entry by plain stores into the mapped queue. A
+ * ring has one cursor, which moves at the next `getSqe()`: do not keep it.
  *
- * An operation (`read`, `send` …) sets the entry's own fields; modifiers (`userData`, `link` …) come
- * before or after it. What an operation points at (paths, addresses, timespecs) is copied when it is
- * called; buffers are used in place, and the ring keeps them alive until the operation has completed.
+ * An operation (`read`, `send` …) sets the entry's own fields; modifiers (`userData`, `link` …) come before or after
+ * it. Paths, addresses and timespecs are copied when the method is called. Buffers are used in place, and the ring
+ * keeps them alive until the operation has completed.
  */
 export class SqeCore {
   /** @internal The SQE array in 32-bit words. */
@@ -42,12 +42,12 @@ export class SqeCore {
   at = 0;
   /** @internal Buffers of the entry that the kernel uses in place. */
   kept: ArrayBufferView[] = [];
-  /** @internal Buffers that the kernel keeps beyond their operation: they live as long as the ring. */
+  /** @internal Buffers that the kernel keeps beyond their operation: they stay alive as long as the ring. */
   readonly keptForever: ArrayBufferView[] = [];
   /** @internal */
   readonly scratch: Scratch;
 
-  /** @internal How many bytes the last `data` or `target` has. */
+  /** @internal The length of the last `data` or `target`, in bytes. */
   dataLength = 0;
   /** @internal Whether the entry has 128 bytes. */
   wide = false;
@@ -59,7 +59,7 @@ export class SqeCore {
     this.scratch = scratch;
   }
 
-  /** @internal Fills entries of this array from now on; until the next `moveTo` it writes nowhere. */
+  /** @internal Fills entries of this array from now on; writes nothing until the next `moveTo`. */
   use(words: Int32Array, shift: number): void {
     this.words = words;
     this.#pairs = new Float64Array(words.buffer);
@@ -74,7 +74,7 @@ export class SqeCore {
     this.at = at;
     words[at] = 0;
     words[at + 1] = -1;
-    // Two words a store.
+    // One store sets two words.
     const pairs = this.#pairs;
     const pair = at >> 1;
     pairs[pair + 1] = 0;
@@ -87,7 +87,7 @@ export class SqeCore {
     if (this.wide) this.#settleWidth();
   }
 
-  /** A wide entry is followed by a wide one only in a ring where all are. */
+  /** Only in a ring where all entries are wide, another wide one follows. */
   #settleWidth(): void {
     if (this.#allWide) this.widen();
     else this.wide = false;
@@ -99,7 +99,7 @@ export class SqeCore {
     this.words.fill(0, this.at + 16, this.at + 32);
   }
 
-  /** @internal After this the cursor writes nowhere. */
+  /** @internal The cursor writes nothing from now on. */
   retire(): void {
     this.words = NOWHERE;
     this.#pairs = NO_PAIRS;
@@ -148,14 +148,14 @@ export class SqeCore {
     return this;
   }
 
-  /** @internal Another opcode with the same fields. */
+  /** @internal Changes the opcode and keeps the fields. */
   opcode(op: number): this {
     const words = this.words;
     words[this.at] = (words[this.at]! & ~0xff) | op;
     return this;
   }
 
-  /** @internal Whether the entry is an accept, whose ioprio flags are its own. */
+  /** @internal Whether the entry is an accept, whose ioprio flags have other meanings. */
   get isAccept(): boolean {
     return (this.words[this.at]! & 0xff) === abi.OP_ACCEPT;
   }
@@ -198,7 +198,7 @@ export class SqeCore {
     return address;
   }
 
-  /** @internal As `bytes`, of data that may be a string. `dataLength` is how many they are. */
+  /** @internal As `bytes`, for data that may be a string. Sets `dataLength`. */
   data(name: string, data: Data): number {
     const view = typeof data === 'string' ? Buffer.from(data) : data;
     if (!ArrayBuffer.isView(view)) {
@@ -208,7 +208,7 @@ export class SqeCore {
     return this.bytes(name, view);
   }
 
-  /** @internal As `bytes`, or for a buffer to be selected. `dataLength` is the room there is. */
+  /** @internal As `bytes`, or for a buffer that the kernel selects. Sets `dataLength` to the available space. */
   target(name: string, buffer: InPlace): number {
     if (typeof buffer === 'number' || buffer === null) {
       this.dataLength = buffer === null ? 0 : checkInt(name, buffer, 0, 0x7fffffff);
@@ -232,13 +232,13 @@ export class SqeCore {
     return this;
   }
 
-  /** @internal The slot of the registered files that the result goes into, checked before. */
+  /** @internal The slot of the registered files for the result; the value is checked before. */
   directSlot(index: number): this {
-    // The field is the index plus one, and all ones ask the kernel to choose.
+    // The field holds the index plus one; all ones let the kernel choose.
     return this.fileIndex(index === abi.FILE_INDEX_ALLOC ? -1 : index + 1);
   }
 
-  /** @internal A 64-bit user value, checked before, in two words of the entry, as `userData` has it in its own. */
+  /** @internal A 64-bit user value, checked before, in two words of the entry, split as `userData` splits its own. */
   value64(word: number, value: number | bigint): this {
     const { words, at } = this;
     const low = words[at + SQE.userData]!;
@@ -270,7 +270,7 @@ export class SqeCore {
   }
 
   /**
-   * The value that the completion carries back: a number from 0 to 2^53 - 1 or a bigint below 2^64.
+   * The value that the completion returns: a number from 0 to 2^53 - 1 or a bigint below 2^64.
    * io_uring_sqe_set_data64(3)
    */
   userData(value: number | bigint): this {
@@ -288,17 +288,17 @@ export class SqeCore {
     return this.#flag(abi.SQE_IO_LINK);
   }
 
-  /** The next entry starts when this one has ended, whatever its result. IOSQE_IO_HARDLINK */
+  /** The next entry starts when this one has ended, with any result. IOSQE_IO_HARDLINK */
   hardlink(): this {
     return this.#flag(abi.SQE_IO_HARDLINK);
   }
 
-  /** Starts when all entries before it have completed, and holds back those after it. IOSQE_IO_DRAIN */
+  /** Starts when all entries before it have completed, and delays those after it. IOSQE_IO_DRAIN */
   drain(): this {
     return this.#flag(abi.SQE_IO_DRAIN);
   }
 
-  /** Goes to a worker thread at once, without a non-blocking attempt. IOSQE_ASYNC */
+  /** Runs in a worker thread, without a non-blocking attempt first. IOSQE_ASYNC */
   async(): this {
     return this.#flag(abi.SQE_ASYNC);
   }
@@ -308,13 +308,13 @@ export class SqeCore {
     return this.#flag(abi.SQE_FIXED_FILE);
   }
 
-  /** The kernel picks a buffer of this group when data is there. IOSQE_BUFFER_SELECT */
+  /** The kernel picks a buffer of this group when data arrives. IOSQE_BUFFER_SELECT */
   bufferSelect(group: number): this {
     this.bufIndex(checkU16('group', group));
     return this.#flag(abi.SQE_BUFFER_SELECT);
   }
 
-  /** No completion is posted unless it fails. IOSQE_CQE_SKIP_SUCCESS, 5.17 */
+  /** Posts a completion only on failure. IOSQE_CQE_SKIP_SUCCESS, 5.17 */
   skipSuccess(): this {
     return this.#flag(abi.SQE_CQE_SKIP_SUCCESS);
   }
@@ -327,7 +327,7 @@ export class SqeCore {
     return this;
   }
 
-  /** All flags of the entry at once, the SQE_ values or-ed. io_uring_sqe_set_flags(3) */
+  /** Sets all flags of the entry at once: SQE_ values, or-ed. io_uring_sqe_set_flags(3) */
   setFlags(flags: number): this {
     const words = this.words;
     words[this.at] = (words[this.at]! & ~0xff00) | ((checkU32('flags', flags) & 0xff) << 8);
@@ -341,7 +341,7 @@ export class SqeCore {
    */
   nop(flags = 0, result = 0, extra: readonly [number, number] = NO_EXTRA): this {
     const { words, at } = this;
-    // So it is from the start.
+    // A new entry already is one.
     if (flags === 0 && (words[at]! & 0xff) === abi.OP_NOP && words[at + SQE.opFlags] === 0) return this;
     checkU32('flags', flags);
     checkU32('result', result);
@@ -365,7 +365,7 @@ export class SqeCore {
   }
 }
 
-/** A slot of the registered files that a result goes into: an index, or FILE_INDEX_ALLOC. */
+/** A slot of the registered files for a result: an index, or FILE_INDEX_ALLOC. */
 export function checkSlot(name: string, index: number): void {
   if (index !== abi.FILE_INDEX_ALLOC) checkInt(name, index, 0, 0x7ffffffe);
 }

@@ -7,10 +7,10 @@ import { Sqe } from './index.js';
 
 const WORDS = SQE.size / 4;
 
-/** SQE_ flags that make no sense for one operation by itself. */
+/** SQE_ flags that have no meaning for a single operation. */
 const CHAINING = abi.SQE_CQE_SKIP_SUCCESS | abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
 
-/** An entry of its own, a NOP until it is filled. What it points at goes into `scratch`. */
+/** A separate entry, a NOP until it is filled. What it points at goes into `scratch`. */
 export function newDraft(scratch: Scratch): Sqe {
   const draft = new Sqe(scratch);
   draft.use(new Int32Array(WORDS), 4);
@@ -19,8 +19,8 @@ export function newDraft(scratch: Scratch): Sqe {
 }
 
 /**
- * Copies a draft to an entry of a queue, which keeps its user_data. It is no longer linked to the entry after it, and
- * completes also when it succeeds.
+ * Copies a draft to an entry of a queue, which keeps its user_data. The copy is not linked to the next entry, and
+ * completes on success too.
  */
 export function copyDraft(draft: Sqe, into: Sqe): void {
   const { words, at } = into;
@@ -44,7 +44,7 @@ export function opensDescriptor(op: number): boolean {
   return OPENS.has(op);
 }
 
-/** Whether an operation has ended well with this result: a timeout ends with ETIME. */
+/** Whether this result is a success of the operation: a timeout ends with ETIME. */
 export function isSuccess(op: number, res: number): boolean {
   return res >= 0 || (op === abi.OP_TIMEOUT && res === ETIME);
 }
@@ -54,7 +54,7 @@ export function groupOf({ words, at }: Sqe): number {
   return words[at]! & (abi.SQE_BUFFER_SELECT << 8) ? words[at + SQE.buf]! & 0xffff : -1;
 }
 
-/** Operations whose result goes into a registered file if they name one. */
+/** Operations that put their result into a registered file if they name one. */
 const DIRECT = new Set([
   abi.OP_OPENAT,
   abi.OP_OPENAT2,

@@ -21,8 +21,8 @@ function checkViews(name: string, views: readonly ArrayBufferView[]): void {
 export class SqeFiles extends SqeCore {
   /**
    * Reads into `buffer`; the result is the number of bytes, 0 at the end of the file.
-   * @param buffer with `bufferSelect` null, or how many bytes at most.
-   * @param offset where in the file, in bytes; -1 reads at the current position and advances it.
+   * @param buffer with `bufferSelect` null, or the maximum number of bytes.
+   * @param offset the position in the file, in bytes; -1 reads at the current position and advances it.
    * io_uring_prep_read(3), read(2)
    */
   read(fd: number, buffer: InPlace, offset = -1): this {
@@ -60,7 +60,9 @@ export class SqeFiles extends SqeCore {
     return this.prep(abi.OP_FSYNC, checkFd(fd), 0, 0, 0).opFlags(flags);
   }
 
-  /** Starts writing back a range, or waits for it, by SYNC_FILE_RANGE_ flags. io_uring_prep_sync_file_range(3) */
+  /**
+   * Starts writing back a range, or waits for it, according to SYNC_FILE_RANGE_ flags. io_uring_prep_sync_file_range(3)
+   */
   syncFileRange(fd: number, length: number, offset: number, flags: number): this {
     checkU32('length', length);
     checkOffset('offset', offset);
@@ -129,7 +131,7 @@ export class SqeFiles extends SqeCore {
   }
 
   /**
-   * Reads again and again into buffers of a group, from a pipe or the like.
+   * Reads repeatedly into buffers of a group, from a pipe or the like.
    * @param length the maximum number of bytes; 0 for the size of the buffer.
    * io_uring_prep_read_multishot(3), 6.7
    */
@@ -140,7 +142,7 @@ export class SqeFiles extends SqeCore {
     return this.prep(abi.OP_READ_MULTISHOT, checkFd(fd), 0, length, offset).bufferSelect(group);
   }
 
-  /** Reserves, or with FALLOC_FL_ flags in `mode` punches or zeroes, a range. io_uring_prep_fallocate(3) */
+  /** Allocates a range, or with FALLOC_FL_ flags in `mode` punches or zeroes it. io_uring_prep_fallocate(3) */
   fallocate(fd: number, mode: number, offset: number, length: number): this {
     checkU32('mode', mode);
     checkInt('offset', offset, 0, Number.MAX_SAFE_INTEGER);
@@ -149,7 +151,7 @@ export class SqeFiles extends SqeCore {
   }
 
   /**
-   * Says how a range will be read, by a POSIX_FADV_ value; more than 4 GiB since 6.9.
+   * Announces how a range will be read, with a POSIX_FADV_ value; more than 4 GiB since 6.9.
    * io_uring_prep_fadvise64(3), posix_fadvise(2)
    */
   fadvise(fd: number, offset: number, length: number, advice: number): this {
@@ -163,7 +165,7 @@ export class SqeFiles extends SqeCore {
   }
 
   /**
-   * Says how memory will be used, by an MADV_ value. Only advice that changes no contents is taken:
+   * Announces how memory will be used, with an MADV_ value. Only advice that keeps the contents is accepted:
    * MADV_NORMAL, RANDOM, SEQUENTIAL, WILLNEED (0 to 3). io_uring_prep_madvise(3), madvise(2)
    */
   madvise(buffer: ArrayBufferView, advice: number): this {
@@ -179,9 +181,9 @@ export class SqeFiles extends SqeCore {
   }
 
   /**
-   * Moves bytes between a pipe and something else, without them passing through memory of ours. Offsets
-   * are -1 for a pipe, or for the current position. @param flags SPLICE_F_ flags: with SPLICE_F_FD_IN_FIXED
-   * `fdIn` is the index of a registered file. io_uring_prep_splice(3), splice(2), 5.7
+   * Moves bytes between a pipe and another file, without copying them through user memory. Offsets are -1 for a pipe,
+   * or for the current position. @param flags SPLICE_F_ flags: with SPLICE_F_FD_IN_FIXED `fdIn` is the index of a
+   * registered file. io_uring_prep_splice(3), splice(2), 5.7
    */
   splice(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number, flags = 0): this {
     checkFd(fdIn);
@@ -193,7 +195,7 @@ export class SqeFiles extends SqeCore {
     return this.prep(abi.OP_SPLICE, fdOut, offsetIn, length, offsetOut).fileIndex(fdIn).opFlags(flags);
   }
 
-  /** Copies bytes from a pipe to another, and leaves them in the first. io_uring_prep_tee(3), tee(2), 5.8 */
+  /** Copies bytes from a pipe to another one, and keeps them in the first. io_uring_prep_tee(3), tee(2), 5.8 */
   tee(fdIn: number, fdOut: number, length: number, flags = 0): this {
     checkFd(fdIn);
     checkInt('length', length, 0, 0x7fffffff);
@@ -202,7 +204,7 @@ export class SqeFiles extends SqeCore {
   }
 
   /**
-   * Makes a pipe: `fds` gets the ends to read from and to write to.
+   * Creates a pipe: `fds` gets the read end and the write end.
    * @param flags O_NONBLOCK, O_DIRECT; O_CLOEXEC is added, see `inherit`. io_uring_prep_pipe(3), pipe2(2), 6.16
    */
   pipe(fds: Int32Array, flags = 0): this {
@@ -225,7 +227,7 @@ export class SqeFiles extends SqeCore {
     return this.bytes('fds', fds);
   }
 
-  /** Makes an ordinary descriptor of a registered file. io_uring_prep_fixed_fd_install(3), 6.8 */
+  /** Creates an ordinary descriptor for a registered file. io_uring_prep_fixed_fd_install(3), 6.8 */
   fixedFdInstall(fileIndex: number, flags = 0): this {
     checkU32('flags', flags);
     checkFd(fileIndex);

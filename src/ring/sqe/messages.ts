@@ -22,7 +22,7 @@ export class SqeMessages extends SqeSockets {
 
   /**
    * Receives a message; the result is the number of bytes.
-   * @param flags MSG_ flags; MSG_CMSG_CLOEXEC is added, for descriptors that come with it (see `inherit`).
+   * @param flags MSG_ flags; MSG_CMSG_CLOEXEC is added, for descriptors that come with the message (see `inherit`).
    * io_uring_prep_recvmsg(3), recvmsg(2), 5.3
    */
   recvmsg(fd: number, message: Message, flags = 0): this {
@@ -30,8 +30,8 @@ export class SqeMessages extends SqeSockets {
   }
 
   /**
-   * Receives messages into buffers of a group until it fails or runs out of them; `message.parse` reads
-   * them there. It says how much room each has for an address and ancillary data.
+   * Receives messages repeatedly into buffers of a group, until it fails or the group is empty; `message.parse` parses
+   * them. `message` sets how much space each has for an address and ancillary data.
    * io_uring_prep_recvmsg_multishot(3), 6.0
    */
   recvmsgMultishot(fd: number, message: Message, group: number, flags = 0): this {
@@ -39,12 +39,12 @@ export class SqeMessages extends SqeSockets {
     return this.recvmsg(fd, message, flags).ioprio(abi.RECV_MULTISHOT).bufferSelect(group);
   }
 
-  /** Sends a message without a copy; it completes twice, as `sendZc`. io_uring_prep_sendmsg_zc(3), 6.1 */
+  /** Sends a message without a copy; completes twice, like `sendZc`. io_uring_prep_sendmsg_zc(3), 6.1 */
   sendmsgZc(fd: number, message: Message, flags = MSG_NOSIGNAL): this {
     return this.#message(abi.OP_SENDMSG_ZC, fd, message, flags);
   }
 
-  /** As `sendmsgZc`, its data in a registered buffer. io_uring_prep_sendmsg_zc_fixed(3), 6.15 */
+  /** As `sendmsgZc`, with the data in a registered buffer. io_uring_prep_sendmsg_zc_fixed(3), 6.15 */
   sendmsgZcFixed(fd: number, message: Message, flags: number, bufIndex: number): this {
     checkU16('bufIndex', bufIndex);
     return this.sendmsgZc(fd, message, flags).ioprio(abi.RECVSEND_FIXED_BUF).bufIndex(bufIndex);

@@ -8,7 +8,7 @@ import { SqeFiles } from './files.js';
 
 /** The directory fd that stands for the current directory in the -at calls. openat(2) */
 export const AT_FDCWD = -100;
-/** The `fd` argument is the file, if the path is empty. statx(2) */
+/** The `fd` argument is the file if the path is empty. statx(2) */
 export const AT_EMPTY_PATH = 0x1000;
 /** Do not follow a symbolic link at the end of the path. statx(2) */
 export const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -20,7 +20,7 @@ export const AT_REMOVEDIR = 0x200;
 export const STATX_BASIC_STATS = 0x7ff;
 /** The time of creation. statx(2) */
 export const STATX_BTIME = 0x800;
-/** What O_DIRECT asks for, 6.1. */
+/** The requirements of O_DIRECT, 6.1. */
 export const STATX_DIOALIGN = 0x2000;
 /** Fail if the new path exists. renameat2(2) */
 export const RENAME_NOREPLACE = 1;
@@ -37,7 +37,7 @@ export interface OpenHow {
   resolve?: number | undefined;
 }
 
-/** A path: text, or the bytes themselves. */
+/** A path: text, or its bytes. */
 type Path = string | Uint8Array;
 
 function checkDirFd(fd: number): number {
@@ -67,7 +67,7 @@ export class SqePaths extends SqeFiles {
 
   /**
    * As `openat`, into a registered file instead of a descriptor.
-   * @param fileIndex its index, or FILE_INDEX_ALLOC to have one chosen, which is the result then.
+   * @param fileIndex its index, or FILE_INDEX_ALLOC to let the kernel choose; the result is then the index.
    * io_uring_prep_openat_direct(3), 5.15
    */
   openatDirect(dirFd: number, path: Path, flags: number, mode: number, fileIndex: number): this {
@@ -86,7 +86,7 @@ export class SqePaths extends SqeFiles {
     return this.prep(abi.OP_OPENAT, dirFd, this.path('path', path), mode, 0).opFlags(flags);
   }
 
-  /** @internal Takes O_CLOEXEC out of the open_how of this entry. */
+  /** @internal Removes O_CLOEXEC from the open_how of this entry. */
   protected inheritHow(): void {
     this.#how.writeUInt32LE(this.#how.readUInt32LE(OPEN_HOW.flags) & ~O_CLOEXEC, OPEN_HOW.flags);
   }
@@ -124,8 +124,8 @@ export class SqePaths extends SqeFiles {
 
   /**
    * Reads a file's attributes into `buffer`, a struct statx of 256 bytes (see `STATX`).
-   * @param flags AT_ flags: AT_EMPTY_PATH with path '' asks about `dirFd` itself.
-   * @param mask STATX_ flags: what is asked for.
+   * @param flags AT_ flags: AT_EMPTY_PATH with path '' means `dirFd` itself.
+   * @param mask STATX_ flags: the requested fields.
    * io_uring_prep_statx(3), statx(2)
    */
   statx(dirFd: number, path: Path, flags: number, mask: number, buffer: ArrayBufferView): this {
@@ -150,12 +150,12 @@ export class SqePaths extends SqeFiles {
     return this.renameat(AT_FDCWD, oldPath, AT_FDCWD, newPath);
   }
 
-  /** Gives a file another name. @param flags AT_ flags. io_uring_prep_linkat(3), linkat(2), 5.15 */
+  /** Creates a hard link. @param flags AT_ flags. io_uring_prep_linkat(3), linkat(2), 5.15 */
   linkat(oldDirFd: number, oldPath: Path, newDirFd: number, newPath: Path, flags = 0): this {
     return this.#twoPaths(abi.OP_LINKAT, oldDirFd, oldPath, newDirFd, newPath, flags);
   }
 
-  /** Makes a hard link of `oldPath`. io_uring_prep_link(3), whose name the modifier `link` has here. 5.15 */
+  /** Creates a hard link to `oldPath`. io_uring_prep_link(3); `link` is the name of the modifier here. 5.15 */
   linkPath(oldPath: Path, newPath: Path): this {
     return this.linkat(AT_FDCWD, oldPath, AT_FDCWD, newPath);
   }
@@ -200,7 +200,7 @@ export class SqePaths extends SqeFiles {
     return this.mkdirat(AT_FDCWD, path, mode);
   }
 
-  /** Makes a symbolic link at `linkPath` that says `target`. io_uring_prep_symlinkat(3), symlinkat(2), 5.15 */
+  /** Creates a symbolic link at `linkPath` with the target `target`. io_uring_prep_symlinkat(3), symlinkat(2), 5.15 */
   symlinkat(target: Path, dirFd: number, linkPath: Path): this {
     checkDirFd(dirFd);
     const from = this.path('target', target);

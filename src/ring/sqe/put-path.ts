@@ -3,10 +3,10 @@ import { argTypeError, argValueError } from '../errors.js';
 import type { Scratch } from '../scratch.js';
 import { bytesIn } from '../views.js';
 
-/** Linux reads at most this much of a path, its NUL included. */
+/** The maximum length of a path in Linux, including its NUL. */
 const PATH_MAX = 4096;
 
-/** Copies a path to scratch memory, NUL-terminated; returns its address. `name` is the argument that it comes from. */
+/** Copies a path to scratch memory, NUL-terminated; returns its address. `name` is the name of the argument. */
 export function putPath(scratch: Scratch, name: string, path: string | Uint8Array): number {
   let length: number;
   let address: number;
@@ -31,7 +31,10 @@ export function putPath(scratch: Scratch, name: string, path: string | Uint8Arra
   return address;
 }
 
-/** Any path that is too long: the kernel rejects it with ENAMETOOLONG. A truncated one could name another file. */
+/**
+ * Stands for any path that is too long: the kernel rejects it with ENAMETOOLONG. A truncated one could name another
+ * file.
+ */
 function putLongPath(scratch: Scratch): number {
   const address = scratch.alloc(PATH_MAX + 1);
   const { bytes, start } = scratch;

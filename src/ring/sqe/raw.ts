@@ -12,8 +12,8 @@ import { SqeSystem } from './system.js';
 export type RawValue = number | bigint | ArrayBufferView;
 
 /**
- * The fields of a struct io_uring_sqe, by the first of the names that each has there. Those left out are 0,
- * but `fd`, which is -1; `flags`, `userData`, `bufIndex` and `personality` stay as modifiers have set them.
+ * The fields of a struct io_uring_sqe. Each has the first of its names there. Omitted fields are 0, except `fd`, which
+ * is -1; `flags`, `userData`, `bufIndex` and `personality` keep what modifiers have set.
  */
 export interface RawEntry {
   /** An OP_ value, or that of a newer kernel: 0 to 255. */
@@ -32,7 +32,7 @@ export interface RawEntry {
   len?: number | undefined;
   /** 32 bits: `rw_flags` and similar. */
   opFlags?: number | undefined;
-  /** What the completion carries back. */
+  /** The value that the completion returns. */
   userData?: number | bigint | undefined;
   /** 16 bits, also `buf_group`. */
   bufIndex?: number | undefined;
@@ -44,7 +44,7 @@ export interface RawEntry {
   addr3?: RawValue | undefined;
   /** The last 64 bits, `__pad2` or `attr_type_mask`. */
   pad2?: RawValue | undefined;
-  /** Buffers that are pointed at indirectly: they are kept until the last completion too. */
+  /** Buffers that the entry points at indirectly; they too are kept until the last completion. */
   keep?: readonly ArrayBufferView[] | undefined;
 }
 
@@ -67,12 +67,12 @@ const FIELDS = optionNames<RawEntry>({
 });
 const ALL_ONES = 2n ** 64n - 1n;
 
-/** What goes for every operation. */
+/** Operations without a method of their own. */
 export class SqeRaw extends SqeSystem {
   /**
-   * Fills the entry field by field, for operations that have no method here. Types and ranges are checked,
-   * sense is not: an address that is wrong is written to. Give a view instead of a number for it: it is
-   * pinned and kept as by any other operation. io_uring_enter(2)
+   * Fills the entry field by field, for operations without a method here. Types and ranges are checked, the meaning is
+   * not: the kernel writes to a wrong address. Pass a view instead of an address: it is pinned and kept as with any
+   * other operation. io_uring_enter(2)
    */
   raw(entry: RawEntry): this {
     checkOptions(entry, FIELDS, 'entry');
@@ -96,7 +96,7 @@ export class SqeRaw extends SqeSystem {
       this.bytes(`entry.keep[${i}]`, view);
     }
     if (isWide(opcode)) this.assertWide();
-    // The kernel has it until it has chosen it.
+    // The kernel owns it until it has selected it.
     if (opcode === abi.OP_PROVIDE_BUFFERS) this.keptForever.push(...this.kept);
     this.prep(opcode, fd, 0, len, 0).opFlags(opFlags).ioprio(ioprio).fileIndex(fileIndex);
     this.value64(SQE.off, off).value64(SQE.addr, addr);
@@ -120,8 +120,8 @@ export class SqeRaw extends SqeSystem {
   }
 
   /**
-   * Lets programs that this process starts have the descriptor (behind an operation that makes one): without
-   * it close-on-exec is set, as Node sets it everywhere. The kernel's own default is the other way round.
+   * Lets child processes inherit the descriptor (after an operation that creates one). By default close-on-exec is set,
+   * as Node does everywhere. The kernel's own default is the opposite.
    */
   inherit(): this {
     const { words, at } = this;

@@ -24,7 +24,7 @@ export const SHUT_RDWR = 2;
 
 /** Operations on sockets. */
 export class SqeSockets extends SqePaths {
-  /** The length of the address that `#sockaddr` has written. */
+  /** The length of the address that `#sockaddr` wrote last. */
   #sockaddrLength = 0;
 
   /** A sockaddr in scratch memory. */
@@ -63,9 +63,9 @@ export class SqeSockets extends SqePaths {
   }
 
   /**
-   * Takes one connection; the result is its descriptor.
+   * Accepts one connection; the result is its descriptor.
    * @param flags SOCK_NONBLOCK; SOCK_CLOEXEC is added, see `inherit`.
-   * @param peer gets the address of the peer. io_uring_prep_accept(3), accept4(2)
+   * @param peer receives the address of the peer. io_uring_prep_accept(3), accept4(2)
    */
   accept(fd: number, flags = 0, peer?: AddressBuffer): this {
     return this.#accept(fd, checkU32('flags', flags) | SOCK_CLOEXEC, peer);
@@ -78,14 +78,16 @@ export class SqeSockets extends SqePaths {
     return this.prep(abi.OP_ACCEPT, fd, sockaddr, 0, this.bytes('peer', peer.length)).opFlags(flags);
   }
 
-  /** The address of room for a socket address, which is empty from now on. */
+  /** The address of an `AddressBuffer`, which is empty from now on. */
   #room(name: string, into: AddressBuffer): number {
     if (!(into instanceof AddressBuffer)) throw argTypeError(name, 'an instance of AddressBuffer', into);
     into.reset();
     return this.bytes(name, into.sockaddr);
   }
 
-  /** Takes connections until it fails or is cancelled; flags as of `accept`. io_uring_prep_multishot_accept(3), 5.19 */
+  /**
+   * Accepts connections until it fails or is cancelled; flags as for `accept`. io_uring_prep_multishot_accept(3), 5.19
+   */
   multishotAccept(fd: number, flags = 0): this {
     return this.accept(fd, flags).ioprio(abi.ACCEPT_MULTISHOT);
   }
@@ -98,8 +100,8 @@ export class SqeSockets extends SqePaths {
   }
 
   /**
-   * Receives into `buffer`; the result is the number of bytes, 0 at the end.
-   * @param buffer with `bufferSelect` null, or how many bytes at most. io_uring_prep_recv(3), recv(2)
+   * Receives into `buffer`; the result is the number of bytes, 0 at the end of the stream.
+   * @param buffer with `bufferSelect` null, or the maximum number of bytes. io_uring_prep_recv(3), recv(2)
    */
   recv(fd: number, buffer: InPlace, flags = 0): this {
     checkFd(fd);
@@ -109,8 +111,8 @@ export class SqeSockets extends SqePaths {
   }
 
   /**
-   * Receives again and again into buffers of a group, until it fails, ends or runs out of them: each
-   * completion names its buffer. io_uring_prep_recv_multishot(3), 6.0
+   * Receives repeatedly into buffers of a group, until it fails, the stream ends or the group is empty. Each completion
+   * names its buffer. io_uring_prep_recv_multishot(3), 6.0
    */
   recvMultishot(fd: number, group: number, flags = 0): this {
     checkU32('flags', flags);
@@ -132,7 +134,7 @@ export class SqeSockets extends SqePaths {
     return this.prep(abi.OP_SEND, fd, address, this.dataLength, 0).opFlags(flags);
   }
 
-  /** Ends one or both directions. io_uring_prep_shutdown(3), shutdown(2), 5.11 */
+  /** Shuts down one or both directions. io_uring_prep_shutdown(3), shutdown(2), 5.11 */
   shutdown(fd: number, how: number): this {
     checkInt('how', how, SHUT_RD, SHUT_RDWR);
     return this.prep(abi.OP_SHUTDOWN, checkFd(fd), 0, how, 0);
@@ -144,18 +146,18 @@ export class SqeSockets extends SqePaths {
     return this.#socket(domain, checkU32('type', type), protocol).directSlot(fileIndex);
   }
 
-  /** Creates a socket as a registered file of the kernel's choice. io_uring_prep_socket_direct_alloc(3) */
+  /** Creates a socket as a registered file that the kernel chooses. io_uring_prep_socket_direct_alloc(3) */
   socketDirectAlloc(domain: number, type: number, protocol = 0): this {
     return this.socketDirect(domain, type, protocol, abi.FILE_INDEX_ALLOC);
   }
 
-  /** Takes one connection as a registered file. @param flags SOCK_NONBLOCK. io_uring_prep_accept_direct(3), 5.15 */
+  /** Accepts one connection as a registered file. @param flags SOCK_NONBLOCK. io_uring_prep_accept_direct(3), 5.15 */
   acceptDirect(fd: number, flags: number, fileIndex: number, peer?: AddressBuffer): this {
     checkSlot('fileIndex', fileIndex);
     return this.#accept(fd, checkU32('flags', flags), peer).directSlot(fileIndex);
   }
 
-  /** Takes connections as registered files of the kernel's choice. io_uring_prep_multishot_accept_direct(3) */
+  /** Accepts connections as registered files that the kernel chooses. io_uring_prep_multishot_accept_direct(3) */
   multishotAcceptDirect(fd: number, flags = 0): this {
     return this.acceptDirect(fd, flags, abi.FILE_INDEX_ALLOC).ioprio(abi.ACCEPT_MULTISHOT);
   }
@@ -166,13 +168,13 @@ export class SqeSockets extends SqePaths {
     return this.send(fd, buffer, flags).off(at).fileIndex(this.#sockaddrLength);
   }
 
-  /** The address that a `send` or `sendZc` before it goes to. io_uring_prep_send_set_addr(3), 6.0 */
+  /** Sets the destination of the preceding `send` or `sendZc`. io_uring_prep_send_set_addr(3), 6.0 */
   sendSetAddr(address: SocketAddress): this {
     const at = this.#sockaddr(address);
     return this.off(at).fileIndex(this.#sockaddrLength);
   }
 
-  /** Sends buffers of a group, as many as are there, one behind the other. io_uring_prep_send_bundle(3), 6.10 */
+  /** Sends buffers of a group, as many as there are, one after the other. io_uring_prep_send_bundle(3), 6.10 */
   sendBundle(fd: number, group: number, length = 0, flags = MSG_NOSIGNAL): this {
     checkFd(fd);
     checkInt('length', length, 0, 0x7fffffff);
@@ -185,8 +187,8 @@ export class SqeSockets extends SqePaths {
   }
 
   /**
-   * Sends without a copy. It completes twice: with CQE_F_MORE when the data is under way, and with
-   * CQE_F_NOTIF when the kernel is done with `buffer`, which is kept until then.
+   * Sends without a copy. It completes twice: with CQE_F_MORE when the data has been sent off, and with CQE_F_NOTIF
+   * when the kernel no longer uses `buffer`, which is kept until then.
    * @param zcFlags SEND_ZC_REPORT_USAGE. io_uring_prep_send_zc(3), 6.0
    */
   sendZc(fd: number, buffer: Data, flags = MSG_NOSIGNAL, zcFlags = 0): this {
@@ -202,24 +204,24 @@ export class SqeSockets extends SqePaths {
     return this.sendZc(fd, buffer, flags, zcFlags | abi.RECVSEND_FIXED_BUF).bufIndex(bufIndex);
   }
 
-  /** Receives into several buffers of a group at once (behind `recvMultishot` or a selected `recv`). 6.10 */
+  /** Receives into several buffers of a group at once (after `recvMultishot` or a `recv` that selects). 6.10 */
   bundle(): this {
     return this.addIoprio(abi.RECVSEND_BUNDLE);
   }
 
-  /** Waits for readiness first rather than trying at once (behind a send, receive or accept). 5.19 */
+  /** Waits for readiness first instead of trying at once (after a send, receive or accept). 5.19 */
   pollFirst(): this {
     return this.addIoprio(this.isAccept ? abi.ACCEPT_POLL_FIRST : abi.RECVSEND_POLL_FIRST);
   }
 
-  /** Fails rather than waits if no connection is there (behind an accept). 6.10 */
+  /** Fails instead of waiting if there is no connection (after an accept). 6.10 */
   dontWait(): this {
     return this.addIoprio(abi.ACCEPT_DONTWAIT);
   }
 
   /**
-   * How many bytes of a socket can be read (SOCKET_URING_OP_SIOCINQ) or are unsent (SIOCOUTQ), as the
-   * result. io_uring_prep_cmd_sock(3), 6.7
+   * Returns how many bytes of a socket are readable (SOCKET_URING_OP_SIOCINQ) or unsent (SIOCOUTQ), as the result.
+   * io_uring_prep_cmd_sock(3), 6.7
    */
   cmdSockQueue(cmdOp: number, fd: number): this {
     checkInt('cmdOp', cmdOp, abi.SOCKET_URING_OP_SIOCINQ, abi.SOCKET_URING_OP_SIOCOUTQ);
@@ -249,7 +251,7 @@ export class SqeSockets extends SqePaths {
   }
 
   /**
-   * Reads a socket's own address, or with `peer` that of its peer. `getsockname(fd)` does without a ring.
+   * Reads a socket's own address, or with `peer` its peer's. `getsockname(fd)` needs no ring.
    * io_uring_prep_cmd_getsockname(3), getsockname(2), 7.0
    */
   cmdGetsockname(fd: number, into: AddressBuffer, peer = false): this {
@@ -261,10 +263,9 @@ export class SqeSockets extends SqePaths {
   }
 
   /**
-   * Receives again and again without a copy, into the area of the zero-copy receive queue `zcrxId`: the
-   * ring has CQE32 or CQE_MIXED, and each completion's `bigCqe` says where the data is. The interface is
-   * the kernel's own (REGISTER_ZCRX_IFQ, struct ZCRX_IFQ_REG), and needs a network card that splits
-   * headers. OP_RECV_ZC, 6.15
+   * Receives repeatedly without a copy, into the area of the zero-copy receive queue `zcrxId`. The ring needs CQE32 or
+   * CQE_MIXED, and each completion's `bigCqe` locates the data. Register the queue with the kernel's own interface
+   * (REGISTER_ZCRX_IFQ, struct ZCRX_IFQ_REG), on a network card that splits headers. OP_RECV_ZC, 6.15
    */
   recvZc(fd: number, zcrxId: number, length = 0): this {
     checkInt('length', length, 0, 0x7fffffff);
@@ -272,7 +273,7 @@ export class SqeSockets extends SqePaths {
     return this.prep(abi.OP_RECV_ZC, checkFd(fd), 0, length, 0).ioprio(abi.RECV_MULTISHOT).fileIndex(zcrxId);
   }
 
-  /** Changes the set of an epoll instance. io_uring_prep_epoll_ctl(3), epoll_ctl(2), 5.6 */
+  /** Changes the interest list of an epoll instance. io_uring_prep_epoll_ctl(3), epoll_ctl(2), 5.6 */
   epollCtl(epollFd: number, op: number, fd: number, events = 0, data = 0): this {
     checkFd(epollFd);
     checkInt('op', op, 1, 3);

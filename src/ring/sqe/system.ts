@@ -34,7 +34,7 @@ export const FUTEX2_PRIVATE = 128;
 export const FUTEX_BITSET_MATCH_ANY = 0xffffffff;
 const FUTEX_WAITV_MAX = 128;
 
-// The room for a command in an entry of 64 bytes, and of 128
+// The space for a command in an entry of 64 bytes, and of 128
 const CMD_BYTES = 16;
 const CMD_BYTES_WIDE = 80;
 /** _IO(0x12, 0) of linux/blkdev.h */
@@ -42,15 +42,15 @@ const BLOCK_URING_CMD_DISCARD = 0x1200;
 
 /** One futex of `futexWaitv`. */
 export interface FutexWaiter {
-  /** Whose element 0 is the futex. */
+  /** Element 0 is the futex. */
   futex: Int32Array | Uint32Array;
-  /** It is waited on while it has this value. */
+  /** The expected value: the wait ends at once if it differs. */
   value: number;
   /** FUTEX2_ flags; default FUTEX2_SIZE_U32 | FUTEX2_PRIVATE. */
   flags?: number | undefined;
 }
 
-/** Operations on rings, buffers and files registered with them, processes, futexes and drivers. */
+/** Operations on rings, registered buffers and files, processes, futexes and drivers. */
 export class SqeSystem extends SqeControl {
   // --- Messages to other rings ------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ export class SqeSystem extends SqeControl {
       .value64(SQE.off, data);
   }
 
-  /** As `msgRing`, with flags of the completion. io_uring_prep_msg_ring_cqe_flags(3), 6.3 */
+  /** As `msgRing`, with flags for the completion. io_uring_prep_msg_ring_cqe_flags(3), 6.3 */
   msgRingCqeFlags(
     ringFd: number,
     length: number,
@@ -81,7 +81,7 @@ export class SqeSystem extends SqeControl {
   }
 
   /**
-   * Gives a registered file to another ring, as its registered file `targetIndex` (or FILE_INDEX_ALLOC).
+   * Passes a registered file to another ring, as its registered file `targetIndex` (or FILE_INDEX_ALLOC).
    * io_uring_prep_msg_ring_fd(3), 6.0
    */
   msgRingFd(
@@ -102,7 +102,7 @@ export class SqeSystem extends SqeControl {
       .directSlot(targetIndex);
   }
 
-  /** As `msgRingFd`, to a slot of the kernel's choice. io_uring_prep_msg_ring_fd_alloc(3), 6.0 */
+  /** As `msgRingFd`, to a slot that the kernel chooses. io_uring_prep_msg_ring_fd_alloc(3), 6.0 */
   msgRingFdAlloc(ringFd: number, sourceIndex: number, data: number | bigint, flags = 0): this {
     return this.msgRingFd(ringFd, sourceIndex, abi.FILE_INDEX_ALLOC, data, flags);
   }
@@ -110,8 +110,8 @@ export class SqeSystem extends SqeControl {
   // --- Buffers and files --------------------------------------------------------------------------
 
   /**
-   * Gives the kernel `count` buffers of `length` bytes each, that lie one behind the other in `buffers`,
-   * as group `group` with ids from `id` on. They stay alive as long as the ring.
+   * Provides `count` buffers of `length` bytes each, contiguous in `buffers`, to the kernel as group `group`, with ids
+   * from `id` on. They stay alive as long as the ring.
    * io_uring_prep_provide_buffers(3), 5.7; buffer rings are faster.
    */
   provideBuffers(buffers: ArrayBufferView, length: number, count: number, group: number, id = 0): this {
@@ -127,7 +127,7 @@ export class SqeSystem extends SqeControl {
     return this.prep(abi.OP_PROVIDE_BUFFERS, count, address, length, id).bufIndex(group);
   }
 
-  /** Takes `count` buffers of a group back; the result is how many were there. io_uring_prep_remove_buffers(3) */
+  /** Removes up to `count` buffers from a group; the result is their number. io_uring_prep_remove_buffers(3) */
   removeBuffers(count: number, group: number): this {
     checkInt('count', count, 1, 65536);
     checkU16('group', group);
@@ -135,8 +135,7 @@ export class SqeSystem extends SqeControl {
   }
 
   /**
-   * Puts descriptors into the registered files from `offset` on; -1 empties a slot.
-   * io_uring_prep_files_update(3), 5.6
+   * Updates the registered files, starting at `offset`; -1 empties a slot. io_uring_prep_files_update(3), 5.6
    */
   filesUpdate(fds: Int32Array, offset: number): this {
     checkInt32Array('fds', fds);
@@ -148,8 +147,8 @@ export class SqeSystem extends SqeControl {
   // --- Commands of drivers ------------------------------------------------------------------------
 
   /**
-   * A command of the file's own driver: an ioctl(2) that may complete later. `command` is copied into the
-   * entry: up to 16 bytes, or 80 in one of 128.
+   * A command for the file's own driver: an ioctl(2) that may complete later. `command` is copied into the entry: up to
+   * 16 bytes, or 80 in an entry of 128.
    * @param flags URING_CMD_FIXED. io_uring_prep_uring_cmd(3), 5.19
    */
   uringCmd(fd: number, cmdOp: number, command?: Uint8Array, flags = 0): this {
@@ -161,7 +160,7 @@ export class SqeSystem extends SqeControl {
     if (command === undefined) return this;
     const bytes = new Uint8Array(this.words.buffer);
     const at = (this.at + SQE.addr3) * 4;
-    // Not where the cursor is nowhere, after the ring was closed or resized.
+    // Not if the cursor points nowhere, after the ring was closed or resized.
     for (let i = 0; i < command.length && at >= 0; i++) bytes[at + i] = command[i]!;
     return this;
   }
@@ -169,7 +168,7 @@ export class SqeSystem extends SqeControl {
   #checkCommand(command: Uint8Array): void {
     checkUint8Array('command', command);
     checkInt('command.length', command.length, 0, this.wide ? CMD_BYTES_WIDE : CMD_BYTES);
-    // Which complains about a detached one.
+    // Throws for a detached one.
     addressOf(command);
   }
 
@@ -190,7 +189,7 @@ export class SqeSystem extends SqeControl {
 
   /**
    * Waits for a child process to change state.
-   * @param info gets the siginfo_t, 128 bytes. @param options WEXITED and similar.
+   * @param info receives the siginfo_t, 128 bytes. @param options WEXITED and similar.
    * io_uring_prep_waitid(3), waitid(2), 6.7
    */
   waitid(idType: number, id: number, info: ArrayBufferView, options: number, flags = 0): this {
@@ -205,7 +204,7 @@ export class SqeSystem extends SqeControl {
   }
 
   /**
-   * Waits while `futex[0]` is `value`, until it is woken.
+   * Waits while `futex[0]` equals `value`, until a wake-up.
    * @param futexFlags FUTEX2_ flags. io_uring_prep_futex_wait(3), 6.7
    */
   futexWait(
@@ -217,7 +216,7 @@ export class SqeSystem extends SqeControl {
     return this.#futex(abi.OP_FUTEX_WAIT, futex, checkU32('value', value) >>> 0, mask, futexFlags);
   }
 
-  /** Wakes up to `count` waiters; the result is how many. io_uring_prep_futex_wake(3), 6.7 */
+  /** Wakes up to `count` waiters; the result is their number. io_uring_prep_futex_wake(3), 6.7 */
   futexWake(
     futex: Int32Array | Uint32Array,
     count: number,
@@ -241,7 +240,7 @@ export class SqeSystem extends SqeControl {
     return this.bytes(name, futex);
   }
 
-  /** Waits on several futexes; the result is the index of the one woken. io_uring_prep_futex_waitv(3), 6.7 */
+  /** Waits on several futexes; the result is the index of a woken one. io_uring_prep_futex_waitv(3), 6.7 */
   futexWaitv(waiters: readonly FutexWaiter[]): this {
     checkArray('waiters', waiters, 'FutexWaiters');
     checkInt('waiters.length', waiters.length, 1, FUTEX_WAITV_MAX);

@@ -6,7 +6,7 @@ import { AT_FDCWD } from './paths.js';
 import { SqeRaw } from './raw.js';
 
 /**
- * Builders for the layers above: they take addresses where the others take buffers, check nothing and keep nothing
+ * Builders for the layers above. They take addresses where the others take buffers, check nothing and keep nothing
  * alive. Their callers own the memory until the last completion.
  */
 export class SqeTrusted extends SqeRaw {
@@ -17,7 +17,7 @@ export class SqeTrusted extends SqeRaw {
 
   // --- Files ------------------------------------------------------------------------------------
 
-  /** @internal @param position -1 for the current one. @param buffer of the registered ones, or -1. */
+  /** @internal @param position -1 for the current one. @param buffer the index of a registered buffer, or -1. */
   readAt(file: FileRef, address: number, length: number, position: number, buffer = -1): this {
     if (buffer < 0) return this.#onFile(abi.OP_READ, file, address, length, position);
     return this.#onFile(abi.OP_READ_FIXED, file, address, length, position).bufIndex(buffer);
@@ -35,7 +35,7 @@ export class SqeTrusted extends SqeRaw {
     return this.prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0).opFlags(flags | O_CLOEXEC);
   }
 
-  /** @internal As `openPath`, into a place of the registered files. */
+  /** @internal As `openPath`, into a slot of the registered files. */
   openPathDirect(path: string | Uint8Array, flags: number, mode: number, index: number): this {
     const address = this.path('path', path);
     return this.prep(abi.OP_OPENAT, AT_FDCWD, address, mode, 0)
@@ -96,7 +96,7 @@ export class SqeTrusted extends SqeRaw {
     return this.prep(abi.OP_SEND, fd, address, length, 0).opFlags(flags);
   }
 
-  /** @internal It completes twice, as `sendZc`. */
+  /** @internal Completes twice, like `sendZc`. */
   sendZcAt(fd: number, address: number, length: number, flags: number): this {
     return this.prep(abi.OP_SEND_ZC, fd, address, length, 0).opFlags(flags);
   }
@@ -106,26 +106,26 @@ export class SqeTrusted extends SqeRaw {
     return this.prep(abi.OP_SENDMSG, fd, header, 1, 0).opFlags(flags);
   }
 
-  /** @internal Connects to a socket address as bytes, which are copied. */
+  /** @internal Connects to a socket address in bytes, which are copied. */
   connectTo(fd: number, name: Uint8Array): this {
     return this.prep(abi.OP_CONNECT, fd, this.copied(name), 0, name.length);
   }
 
-  /** @internal The address that a `sendAt` before it goes to, as bytes, which are copied. */
+  /** @internal Sets the destination of the preceding `sendAt`, in bytes, which are copied. */
   toName(name: Uint8Array): this {
     return this.off(this.copied(name)).fileIndex(name.length);
   }
 
-  /** @internal The address of a copy in scratch memory. */
+  /** @internal Copies bytes to scratch memory and returns the address. */
   copied(bytes: Uint8Array): number {
     const address = this.scratch.alloc(bytes.length);
     this.scratch.bytes.set(bytes, this.scratch.start);
     return address;
   }
 
-  /** @internal Receives datagrams into buffers of a group, each behind room for a name and control messages. */
+  /** @internal Receives datagrams into buffers of a group, each after the space for a name and control messages. */
   recvmsgMultishotAt(fd: number, nameRoom: number, controlRoom: number, flags: number, group: number): this {
-    // The kernel reads no more of it than how much room there is for a name and for control messages.
+    // The kernel reads only how much space there is for a name and for control messages.
     const header = this.scratch.alloc(MSGHDR.size);
     const { bytes, start } = this.scratch;
     bytes.fill(0, start, start + MSGHDR.size);
@@ -142,7 +142,7 @@ export class SqeTrusted extends SqeRaw {
     return this.cancelAny(abi.ASYNC_CANCEL_ALL);
   }
 
-  /** @internal Gives a group `count` buffers from `address` on, the first of which is `id`. */
+  /** @internal Adds `count` buffers to a group, from `address` on; the first has the id `id`. */
   provideBuffersAt(address: number, bufferSize: number, count: number, group: number, id: number): this {
     return this.prep(abi.OP_PROVIDE_BUFFERS, count, address, bufferSize, id).bufIndex(group);
   }
@@ -154,12 +154,12 @@ export class SqeTrusted extends SqeRaw {
     return this.prep(abi.OP_ASYNC_CANCEL, -1, high * 2 ** 32 + low, 0, 0);
   }
 
-  /** @internal Cancels all that is in flight on a descriptor. */
+  /** @internal Cancels all operations on a descriptor. */
   cancelAllOf(fd: number): this {
     return this.cancelFd(fd, abi.ASYNC_CANCEL_ALL);
   }
 
-  /** @internal Posts a completion with this user_data to the ring of a descriptor. 5.18 */
+  /** @internal Posts a completion with this user_data on the ring with this descriptor. 5.18 */
   postTo(ringFd: number, low: number, high: number): this {
     const { words, at } = this.prep(abi.OP_MSG_RING, ringFd, abi.MSG_DATA, 0, 0);
     words[at + SQE.off] = low;
