@@ -1,11 +1,11 @@
-/** Is called when a signal is aborted. It must not throw. */
+/** Called when a signal is aborted. It must not throw. */
 export interface AbortListener {
   onAbort(): void;
 }
 
 /**
- * All who listen to one signal, behind one listener of Node's. A program may have one signal for thousands
- * of calls: Node looks through all listeners for each that comes and goes, and Node 20 warns of the eleventh.
+ * All listeners of one signal, behind one listener of Node's. A program may use one signal for thousands of calls: Node
+ * searches all listeners on each addition and removal, and Node 20 warns of the eleventh.
  */
 class AbortListeners {
   readonly #signal: AbortSignal;
@@ -27,7 +27,7 @@ class AbortListeners {
     }
   }
 
-  /** A listener that is removed meanwhile is not called. */
+  /** A listener that is removed in the meantime is not called. */
   handleEvent(): void {
     for (const listener of this.#listeners) listener.onAbort();
   }
@@ -35,7 +35,7 @@ class AbortListeners {
 
 const ofSignals = new WeakMap<AbortSignal, AbortListeners>();
 
-/** Has `listener` told when the signal is aborted, which it is not yet; `ignoreAbort` takes it back. */
+/** Calls `listener` when the signal is aborted, which it must not be yet; `ignoreAbort` undoes this. */
 export function listenForAbort(signal: AbortSignal, listener: AbortListener): void {
   let listeners = ofSignals.get(signal);
   if (listeners === undefined) {
@@ -45,7 +45,7 @@ export function listenForAbort(signal: AbortSignal, listener: AbortListener): vo
   listeners.add(listener);
 }
 
-/** The listener is told no more. */
+/** Stops calling the listener. */
 export function ignoreAbort(signal: AbortSignal, listener: AbortListener): void {
   ofSignals.get(signal)?.delete(listener);
 }

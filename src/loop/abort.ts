@@ -6,7 +6,7 @@ import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listene
 import { failureOf } from './failure.js';
 import { PromiseOperation } from './operation.js';
 
-/** The rejection of a call whose `signal` was aborted: name 'AbortError', code 'ABORT_ERR', as Node's. */
+/** The rejection of a call whose `signal` was aborted: name 'AbortError', code 'ABORT_ERR', like Node's. */
 export class AbortError extends UasyncError {
   constructor(signal: AbortSignal) {
     super('ABORT_ERR', 'The operation was aborted', { cause: signal.reason });
@@ -18,7 +18,7 @@ export class AbortError extends UasyncError {
   }
 }
 
-/** What calls take that can only be aborted. */
+/** The options of calls that can only be aborted. */
 export interface SignalOptions {
   signal?: AbortSignal | undefined;
 }
@@ -32,14 +32,14 @@ export function signalOf(options: SignalOptions | undefined): AbortSignal | unde
   return checkSignal(options.signal);
 }
 
-/** Throws what an aborted signal rejects with. */
+/** Throws the error of a call with an aborted signal. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortError(signal);
 }
 
 /**
- * An operation that settles one promise and that an `AbortSignal` cancels. If it completed after all,
- * its result is delivered all the same.
+ * An operation that settles one promise and that an `AbortSignal` cancels. If it completes nevertheless, its result is
+ * delivered.
  */
 export abstract class AbortableOperation<T> extends PromiseOperation<T> implements AbortListener {
   #signal: AbortSignal | undefined;
@@ -49,7 +49,7 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> implemen
     if (signal === undefined) return;
     this.#signal = signal;
     listenForAbort(signal, this);
-    // It may have been aborted since it was last looked at.
+    // It may have been aborted since the last check.
     if (signal.aborted) this.onAbort();
   }
 
@@ -58,12 +58,12 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> implemen
     this.loop.cancel(this);
   }
 
-  /** Whether the signal that is watched has been aborted. */
+  /** Whether the watched signal has been aborted. */
   protected get aborted(): boolean {
     return this.#signal?.aborted ?? false;
   }
 
-  /** The last completion has come: stop watching. Returns the error that a negative `res` means. */
+  /** The last completion has come: stops watching. Returns the error for a negative `res`. */
   protected settle(res: number): UasyncError | undefined {
     const signal = this.#signal;
     if (signal !== undefined) {
@@ -75,7 +75,7 @@ export abstract class AbortableOperation<T> extends PromiseOperation<T> implemen
     return res < 0 ? this.error(res) : undefined;
   }
 
-  /** The last completion has come: settles the promise with `value`, or with the error that `res` means. */
+  /** The last completion has come: settles the promise with `value`, or with the error for `res`. */
   protected conclude(res: number, value: T): void {
     const error = this.settle(res);
     if (error === undefined) this.resolve(value);

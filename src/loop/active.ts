@@ -3,25 +3,25 @@ import type { Operation } from './operation.js';
 
 /** Something that keeps the process alive. */
 export interface ActiveResource {
-  /** What it is: 'Connection', 'Listener', 'DatagramSocket', 'Pipe', 'File', 'Channel', 'Timer' … */
+  /** Its type: 'Connection', 'Listener', 'DatagramSocket', 'Pipe', 'File', 'Channel', 'Timer' … */
   kind: string;
-  /** What it waits in, and for what: 'read', 'accept', "open '/tmp/x'". */
+  /** What it is waiting for: 'read', 'accept', "open '/tmp/x'". */
   what: string;
-  /** The object that the program has, if there is one and it is not collected. */
+  /** The program's object, if there is one and it has not been collected. */
   object: object | undefined;
-  /** Where it was started, if the process was started with `UASYNC_TRACE=1`. */
+  /** Where it was started, if the process runs with `UASYNC_TRACE=1`. */
   stack: string | undefined;
 }
 
-/** Whether it is noted where operations are started. */
+/** Whether the stacks of starting operations are recorded. */
 export const keepsStacks: boolean = process.env.UASYNC_TRACE === '1';
 
 const stacks = new WeakMap<object, string>();
 
 /**
- * Notes who starts an operation.
- * @param again whether it is the loop that goes on with it: who started it first is the answer then.
- * @param below the function whose callers are noted.
+ * Records who starts an operation.
+ * @param again whether the loop continues it: then the stack of its first start is kept.
+ * @param below the function whose callers are recorded.
  */
 export function noteStack(of: object, again: boolean, below: (...args: never) => unknown): void {
   if (again && stacks.has(of)) return;
@@ -30,7 +30,7 @@ export function noteStack(of: object, again: boolean, below: (...args: never) =>
   stacks.set(of, holder.stack.slice(holder.stack.indexOf('\n') + 1));
 }
 
-/** What keeps the process alive without an operation in flight, such as a timer of Node's. */
+/** Something other than an operation in flight that keeps the process alive, such as a timer of Node's. */
 export class Hold {
   readonly #kind: string;
   readonly #what: string;
@@ -42,13 +42,13 @@ export class Hold {
     this.#object = object;
   }
 
-  /** It does from now on. */
+  /** It keeps the process alive from now on. */
   begin(): void {
     if (keepsStacks) noteStack(this, false, this.begin);
     holds.add(this);
   }
 
-  /** It does no longer. */
+  /** It no longer keeps the process alive. */
   end(): void {
     holds.delete(this);
   }
@@ -60,7 +60,7 @@ export class Hold {
 
 const holds = new Set<Hold>();
 
-/** Those of these operations that keep the process alive, and what else does. */
+/** The operations among these that keep the process alive, and everything else that does. */
 export function activeOf(operations: Iterable<Operation>): ActiveResource[] {
   const found: ActiveResource[] = [];
   for (const operation of operations) {

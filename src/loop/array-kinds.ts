@@ -1,4 +1,4 @@
-/** Typed arrays as kinds of messages: their bytes travel, and the kind says what they were. */
+/** Typed arrays as kinds of messages: a message carries the bytes, and the kind names the type. */
 import { isUint8Array } from 'node:util/types';
 
 const ARRAYS = [
@@ -19,13 +19,13 @@ const ARRAYS = [
 const KINDS = new Map<string, number>(ARRAYS.map((array, i) => [array.name, i + 1]));
 const UINT8 = 1;
 
-/** The kind of a view; undefined if it is a DataView, or an array that is newer than this list. */
+/** The kind of a view; undefined for a DataView, or a type that is newer than this list. */
 export function kindOf(view: ArrayBufferView): number | undefined {
   if (isUint8Array(view)) return UINT8;
   return KINDS.get((view as InstanceType<(typeof ARRAYS)[number]>)[Symbol.toStringTag]);
 }
 
-/** The array that `bytes`, which have a buffer of their own, were. */
+/** Rebuilds the array from `bytes`, which have a buffer of their own. */
 export function arrayOf(kind: number, bytes: Uint8Array): ArrayBufferView {
   return kind === UINT8 ? bytes : new ARRAYS[kind - 1]!(bytes.buffer as ArrayBuffer);
 }

@@ -1,9 +1,9 @@
 /**
- * The seam below the loop: what executes its entries. `RingBackend` has the kernel do it, through io_uring;
- * `SoftBackend` (src/soft) does it in this thread, by system calls that do not wait.
+ * The interface below the loop: what executes its entries. `RingBackend` uses the kernel's io_uring; `SoftBackend`
+ * (src/soft) uses non-blocking system calls in this thread.
  *
- * A backend is of one thread and one loop. It promises exactly one final completion for each entry, those that
- * are cancelled included, and that it touches no memory of an operation after its final completion.
+ * A backend belongs to one thread and one loop. It guarantees exactly one final completion for each entry, cancelled
+ * ones included, and does not touch memory of an operation after its final completion.
  */
 import type { CqeSink } from '../ring/cqe.js';
 import type { Mapping } from '../ring/mapping.js';
@@ -11,39 +11,39 @@ import type { Scratch } from '../ring/scratch.js';
 import type { Sqe } from '../ring/sqe/index.js';
 import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
 
-/** Where entries go in and completions come out. `Ring` is one, `SoftRing` another. */
+/** Takes entries and returns completions. Implemented by `Ring` and `SoftRing`. */
 export interface Queues {
-  /** Names these queues to other threads, which post completions here: MSG_RING. -1 if they cannot. */
+  /** The descriptor that other threads use to post completions here: MSG_RING. -1 if they cannot. */
   readonly fd: number;
   readonly sqEntries: number;
   readonly cqEntries: number;
-  /** Entries filled and not yet taken. */
+  /** Filled entries that have not been taken yet. */
   readonly sqReady: number;
   readonly sqSpaceLeft: number;
   readonly cqReady: number;
   /** Completions that were lost. */
   readonly cqDropped: number;
-  /** Whether completions wait for `submitAndGetEvents()` to become ready. */
+  /** Whether completions need a `submitAndGetEvents()` to become ready. */
   readonly taskWorkPending: boolean;
-  /** System calls that gave entries or waited for completions, so far. */
+  /** The number of system calls that submitted entries or waited for completions. */
   readonly enters: number;
-  /** What entries point at until they are submitted. */
+  /** Memory that entries point at until they are submitted. */
   readonly scratch: Scratch;
 
-  /** The next free entry, the same cursor every time; null when the queue is full. */
+  /** The next free entry, always the same cursor; null when the queue is full. */
   getSqe(): Sqe | null;
   /**
-   * Submits what is queued and makes ready what has completed, without waiting.
-   * @param look false if there is no hurry to find out what has become ready, should that cost a call of its own.
+   * Submits the queued entries and makes completions ready, without waiting.
+   * @param look false if it need not check for readiness now, where that costs a call of its own.
    */
   submitAndGetEvents(look?: boolean): number;
-  /** The same, and waits for `waitNr` completions, `timeoutMs` milliseconds at most. For the end of a loop. */
+  /** The same, and waits for `waitNr` completions, at most `timeoutMs` milliseconds. For closing a loop. */
   submitAndWaitTimeout(waitNr: number, timeoutMs: number): number;
-  /** Submits what is queued; one of the entries closes a descriptor that this worker would close at its end. */
+  /** Submits the queued entries, one of which closes a descriptor that this worker would close at its end. */
   submitClosing(fd: number): void;
-  /** Whether completions wait for room in the queue, which `submitAndGetEvents()` gives them. */
+  /** Whether completions wait for room in the queue, which `submitAndGetEvents()` moves there. */
   readonly cqHasOverflow: boolean;
-  /** Hands all completions in the queue to `sink`, which may start more; how many they were. */
+  /** Passes all completions in the queue to `sink`, which may start more; returns their number. */
   reapQueue(sink: CqeSink): number;
   /** Operations may use these as long as the queues exist. */
   keepForever(buffers: readonly ArrayBufferView[]): void;
@@ -54,72 +54,72 @@ export interface WakeUp {
   /** Whether it keeps the process alive. */
   setReferenced(referenced: boolean): void;
   /**
-   * Has what happens from now on wake the thread; false if something has happened already.
+   * From now on an event wakes the thread; false if one has happened already.
    * @param nested whether operations in flight may wait for an eventfd.
    */
   arm(nested: boolean): boolean;
-  /** The thread is awake: nothing need wake it. */
+  /** The thread is awake: events need not wake it. */
   disarm(): void;
   /**
-   * Has libuv hear of each event once, not for as long as what it watches is readable, which is never read. False if
-   * libuv does not watch it yet: try again once it has slept, or a thread with nothing to do would be woken for ever.
+   * Makes libuv report each event once, instead of as long as the watched descriptor, which is never read, is readable.
+   * False if libuv does not watch it yet: try again after libuv has slept, or an idle thread would be woken for ever.
    */
   settle(): boolean;
 }
 
-/** A table of memory that operations know in advance. */
+/** A table of memory that is registered in advance. */
 export interface BufferTable {
-  /** The place of this memory in the table, or -1 where there is none for it: operations then name its address. */
+  /** The index of this memory in the table, or -1 if there is no room: operations then use its address. */
   add(memory: Mapping): number;
 }
 
-/** Executes what a loop queues. */
+/** Executes the entries that a loop queues. */
 export interface Backend {
   readonly kind: 'io_uring' | 'epoll';
   /**
-   * Whether entries that need not wait have completed once they are submitted, and what has become ready is found out
-   * by a call in each turn; else the kernel posts completions by itself.
+   * Whether entries that need not wait have completed once they are submitted, and a call in each turn checks for
+   * readiness. Otherwise the kernel posts completions by itself.
    */
   readonly completesAtOnce: boolean;
   readonly queues: Queues;
   readonly wakeUp: WakeUp;
   readonly fixedBuffers: BufferTable;
-  /** The opcodes that it executes, by OP_ value. Others complete with EINVAL. */
+  /** The supported opcodes, by OP_ value. Others complete with EINVAL. */
   readonly ops: ReadonlySet<number>;
-  /** Whether SEND takes an address. */
+  /** Whether SEND accepts an address. */
   readonly sendsToAddress: boolean;
-  /** Whether `installFile` can be used. */
+  /** Whether `installFile` is available. */
   readonly installsFiles: boolean;
 
   /**
-   * Gives a registered file a descriptor, which is closed when this worker ends in whatever way. The descriptor,
-   * or a negative errno: EAGAIN asks to try again, and no completion comes.
-   * @param low,high user_data; `high` is one that no other entry has.
+   * Installs a descriptor for a registered file, which is closed when this worker ends in any way. Returns the
+   * descriptor, or a negative errno: EAGAIN means to try again, and that no completion comes.
+   * @param low,high user_data; no other entry may have this `high`.
    */
   installFile(index: number, low: number, high: number): number;
   /**
-   * Closes a socket that nothing is in flight on, and that does not linger, without an entry; EAGAIN where an entry is
-   * the better way, else its result.
+   * Closes a socket that has no operations in flight and does not linger, without an entry. Returns the result, or
+   * EAGAIN where an entry is better.
    */
   closeSocket(fd: number): number;
-  /** Makes a table of `count` registered files that begins empty. */
+  /** Creates a table of `count` empty slots for registered files. */
   registerFiles(count: number): void;
-  /** At most `count` operations on files may wait at once without holding up others. */
+  /** At most `count` operations on files may block at once without delaying others. */
   allowWaiters(count: number): void;
   /**
-   * Buffers that receives pick from; undefined where they cannot be as `options` ask.
-   * @param group names them in entries; each is used once.
-   * @param entry an entry whose completion is not waited for.
+   * Buffers that receives pick from; undefined if the backend does not support `options`.
+   * @param group the group id for entries; each is used once.
+   * @param entry starts an entry whose completion is only counted.
    */
   provideBuffers(
     group: number,
     options: ProvidedBuffersOptions,
     entry: () => Sqe,
   ): ProvidedBuffers | undefined;
-  /** Entries that cannot complete while this thread waits: it has to return to Node's event loop. */
+  /** Entries that cannot complete while this thread waits: it must return to Node's event loop. */
   readonly elsewhere: number;
-  /** Calls back once none of them is left, after the end: their memory is free then. */
+  /** Calls back after the close once none of them is left: their memory is free then. */
   whenBack(callback: () => void): void;
-  /** Ends it. What is in flight is cancelled; the caller has reaped what it must see. */
+  /** Closes the backend, which cancels everything in flight. The caller must have reaped what it needs before. */
   close(): void;
 }

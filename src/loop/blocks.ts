@@ -8,22 +8,22 @@ const SIZES = [512, 4096, 16384, 65536, 262144] as const;
 export const BLOCK_MAX = 262144;
 const GROW_BYTES = 256 * 1024;
 
-/** Where a block came from. */
+/** Takes a block back. */
 interface BlockOwner {
   release(block: Block): void;
 }
 
-/** A piece of runtime memory, the kernel's to read or write until it is released. */
+/** A piece of runtime memory that the kernel may read or write until it is released. */
 export class Block {
   readonly #address: number;
   readonly #bytes: Buffer;
-  /** Whether it is in use: once released, its memory may be used by another owner. */
+  /** Whether it is in use: once released, another owner may use its memory. */
   taken = false;
-  /** Its owner, which it is released to. */
+  /** Its pool. */
   readonly pool: BlockOwner;
-  /** Which of the sizes it has. */
+  /** Its index in the sizes. */
   readonly sizeClass: number;
-  /** Which registered buffer it is; -1 if none. */
+  /** Its index among the registered buffers; -1 if it is not registered. */
   readonly index: number;
   #words: Uint32Array | undefined;
 
@@ -52,7 +52,7 @@ export class Block {
     return this;
   }
 
-  /** It is given back. */
+  /** Marks it as free. */
   give(): void {
     assert(this.taken, 'A block was released twice');
     this.taken = false;
@@ -66,7 +66,7 @@ export class Block {
   }
 }
 
-/** Waits for a block after it was refused one. */
+/** Waits for a block after `acquire` found none. */
 export interface BlockWaiter {
   /** A block was released, or the loop is closing: try again. It must not throw. */
   blockReleased(): void;
@@ -78,31 +78,31 @@ export interface BlockStats {
   mapped: number;
   /** In blocks that are in use. */
   used: number;
-  /** The bound of `mapped`. */
+  /** The maximum of `mapped`. */
   limit: number;
 }
 
 /**
- * Memory that the kernel reads from and writes to. Nothing of the user's is ever given to it (but by the
- * raw builder): bytes are copied in before a write and out after a read. So a buffer that is
- * collected, detached, transferred or resized while its operation is in flight can do no harm, and
- * neither can a worker that ends. The copy is cheap: blocks are reused last-in first-out and stay in cache.
+ * Memory that the kernel reads from and writes to. The kernel never gets memory of the user (except from the raw
+ * builder): bytes are copied in before a write and out after a read. So a buffer that is collected, detached,
+ * transferred or resized while its operation is in flight causes no harm, and neither does a worker that ends. The copy
+ * is cheap: blocks are reused last-in first-out and stay in cache.
  */
 export class BlockPool {
   readonly #limit: number;
   readonly #free: Block[][] = SIZES.map(() => []);
   readonly #mappings: Mapping[] = [];
   readonly #waiters: BlockWaiter[] = [];
-  /** Whether they are being told, and how many are yet to be. */
+  /** Whether waiters are being called, and how many remain. */
   #telling = false;
   #untold = 0;
-  /** The largest block that has been mapped, in bytes. */
+  /** The size of the largest block that has been mapped, in bytes. */
   #largest = 0;
   #closed = false;
   #mapped = 0;
   #used = 0;
 
-  /** Makes operations whose peers take nothing give their blocks back. */
+  /** Makes operations whose peers do not read return their blocks. */
   readonly #onShort: () => void;
 
   constructor(limit: number, onShort: () => void = () => {}) {
@@ -111,8 +111,8 @@ export class BlockPool {
   }
 
   /**
-   * A block of at least `size` bytes (at most BLOCK_MAX). At the pool's limit it may be a smaller one: the
-   * work is then done in smaller pieces, but of at least `least` bytes. null when there is none: `wait` for one.
+   * A block of at least `size` bytes (at most BLOCK_MAX). At the pool's limit it may be a smaller one, which means smaller
+   * pieces of work, but at least `least` bytes. null when there is none: `wait` for one.
    * @throws UasyncError ERR_CLOSED once the loop is closing.
    */
   acquire(size: number, least = 0): Block | null {
@@ -124,17 +124,17 @@ export class BlockPool {
     return block.take();
   }
 
-  /** Gives a block back; the kernel must be done with it. */
+  /** Returns a block; the kernel must be done with it. */
   release(block: Block): void {
     assert(block.pool === this, 'A block was released to another pool');
     block.give();
     this.#used -= SIZES[block.sizeClass]!;
     this.#free[block.sizeClass]!.push(block);
     this.#untold = this.#waiters.length;
-    // One that fails at once gives its block back from within.
+    // A waiter that fails at once releases its block within this call.
     if (this.#telling) return;
     this.#telling = true;
-    // One that has given up takes none; one that needs more than there is waits on.
+    // A waiter that has given up takes none; one that needs a larger block waits on.
     while (this.#untold > 0 && this.#free.some(free => free.length !== 0)) {
       this.#untold--;
       this.#waiters.shift()!.blockReleased();
@@ -142,19 +142,19 @@ export class BlockPool {
     this.#telling = false;
   }
 
-  /** Has `waiter` called once when a block is released. Waiters are served in order. */
+  /** Calls `waiter` once when a block is released. Waiters are served in order. */
   wait(waiter: BlockWaiter): void {
     this.#waiters.push(waiter);
     // Blocks that are taken later check `short` themselves.
     if (this.#waiters.length === 1) this.#onShort();
   }
 
-  /** Whether a waiter exists: a block must not be kept for a peer that takes nothing. */
+  /** Whether there are waiters: a block must not be kept for a peer that does not read. */
   get short(): boolean {
     return this.#waiters.length !== 0;
   }
 
-  /** Resolves when a block is released: another may be quicker to take it. */
+  /** Resolves when a block is released; another caller may take it first. */
   released(): Promise<void> {
     return new Promise(blockReleased => this.wait({ blockReleased }));
   }
@@ -162,7 +162,7 @@ export class BlockPool {
   #grow(sizeClass: number, least: number): Block | null {
     const size = SIZES[sizeClass]!;
     const length = Math.max(size, GROW_BYTES);
-    // Where every block is too small, to wait for a larger one would be to wait for ever.
+    // If every block were too small, waiting for a larger one would never end.
     if (this.#mapped + length > this.#limit && least <= this.#largest) return null;
     const mapping = Mapping.anonymous(length);
     this.#largest = Math.max(this.#largest, size);
@@ -188,7 +188,7 @@ export class BlockPool {
     return null;
   }
 
-  /** Ends the pool: waiters are called, and get no block. */
+  /** Closes the pool: calls the waiters, which get no block. */
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters.splice(0)) waiter.blockReleased();
@@ -198,7 +198,7 @@ export class BlockPool {
     return { mapped: this.#mapped, used: this.#used, limit: this.#limit };
   }
 
-  /** Gives all memory back; the kernel must be done with every block. */
+  /** Unmaps all memory; the kernel must be done with every block. */
   unmap(): void {
     for (const mapping of this.#mappings) mapping.unmap();
     for (const free of this.#free) free.length = 0;
@@ -207,7 +207,7 @@ export class BlockPool {
   }
 }
 
-/** How full several pools are together. */
+/** The total of several pools. */
 export function sumOf(pools: BlockStats[]): BlockStats {
   const sum = { mapped: 0, used: 0, limit: 0 };
   for (const { mapped, used, limit } of pools) {

@@ -12,7 +12,7 @@ export class Callbacks {
     this.#waiting.push(callback);
   }
 
-  /** Calls those that wait. Those that they add wait for the next turn, so that I/O is not held up. */
+  /** Calls the waiting callbacks. Those that they add wait for the next turn, so that I/O is not delayed. */
   run(): void {
     const callbacks = this.#waiting;
     this.#waiting = [];

@@ -18,8 +18,8 @@ export interface BackendOptions {
 }
 
 /**
- * A backend as asked for; for 'auto' that is io_uring unless the kernel refuses it.
- * @throws UasyncError ERR_IO_URING_UNAVAILABLE if it was asked for and is refused.
+ * The requested backend; for 'auto' that is io_uring unless the kernel refuses it.
+ * @throws UasyncError ERR_IO_URING_UNAVAILABLE if io_uring was requested and is refused.
  */
 export function makeBackend({ backend, entries, cqEntries, warn }: BackendOptions): Backend {
   if (backend !== 'epoll') {
@@ -33,14 +33,14 @@ export function makeBackend({ backend, entries, cqEntries, warn }: BackendOption
   return new SoftBackend(entries, cqEntries);
 }
 
-/** Whether the kernel has refused io_uring; without koffi nothing else would work either. */
+/** Whether the kernel has refused io_uring. Without koffi nothing else would work either. */
 function isRefusal({ code, errno }: UasyncError): boolean {
   return code === 'ERR_IO_URING_UNAVAILABLE' && errno !== undefined;
 }
 
 let warned = false;
 
-/** Once in a process, whichever thread is first. */
+/** Once per process, in the first thread. */
 function warnOnce(reason: UasyncError): void {
   if (warned) return;
   warned = true;

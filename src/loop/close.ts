@@ -18,7 +18,7 @@ class CloseOperation extends PromiseOperation<void> {
     return 'close';
   }
 
-  /** @param waits whether it may take its time: a worker thread of the kernel does it. */
+  /** @param waits whether it may block: a worker thread of the kernel does it. */
   run(fd: number, waits: boolean): Promise<void> {
     const { loop } = this;
     this.#fd = fd;
@@ -32,11 +32,12 @@ class CloseOperation extends PromiseOperation<void> {
 
   complete(res: number): void {
     if (res === ECANCELED) {
-      // Nothing was done yet: the kernel has no thread for it, or the loop ends. The descriptor must not stay open.
-      // A loop that has given up waiting leaves it to the kernel: the number may be another's by the time it is free.
+      // Nothing has been done: the kernel has no thread for it, or the loop ends. The descriptor must not stay open. A
+      // loop that has stopped waiting leaves it to the kernel: by the time it is free, another file may have the
+      // number.
       res = this.loop.closed ? 0 : closeWithoutWaiting(this.#fd, this.#waits);
     }
-    // Interrupted, it has closed the descriptor all the same.
+    // An interrupted close has closed the descriptor nevertheless.
     if (res < 0 && res !== EINTR) this.reject(systemError(res, 'close'));
     else this.resolve();
     this.giveBack();
@@ -65,18 +66,18 @@ const NO_LINGER = new Uint8Array(8);
 const socketCloses = new OperationPool(CloseOperation);
 const fileCloses = new OperationPool(CloseFileOperation);
 
-/** Closes at once: a socket that lingers sends on in the background. */
+/** Closes without blocking: a lingering socket continues to send in the background. */
 function closeWithoutWaiting(fd: number, lingers: boolean): number {
   if (lingers) libc().setsockopt(fd, SOL_SOCKET, SO_LINGER, NO_LINGER);
   return libc().close(fd);
 }
 
-/** Without a loop to do it. */
+/** Closes without a loop. */
 async function closeNow(fd: number, lingers = false): Promise<void> {
   closeWithoutWaiting(fd, lingers);
 }
 
-/** A socket that is 0, 1 or 2 makes way for /dev/null: the next file must not be taken for standard input. */
+/** Replaces a socket with the number 0, 1 or 2 by /dev/null: the next file must not be taken for standard input. */
 async function closeStdio(fd: number): Promise<void> {
   const nothing = openSync('/dev/null', 'r+');
   const failed = libc().replace(fd, nothing);
@@ -85,8 +86,8 @@ async function closeStdio(fd: number): Promise<void> {
 }
 
 /**
- * Closes a socket. Nothing may be in flight on it. close(2)
- * @param lingers whether it has SO_LINGER, and the close waits until its bytes have been sent.
+ * Closes a socket. No operation may be in flight on it. close(2)
+ * @param lingers whether it has SO_LINGER, so that the close waits until its bytes have been sent.
  */
 export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<void> {
   assert(fd >= 0, 'A socket was closed twice');
@@ -100,15 +101,15 @@ export function closeSocket(loop: Loop, fd: number, lingers = false): Promise<vo
   return socketCloses.take(loop).run(fd, lingers);
 }
 
-/** Closes a file at once, which does not wait: a local one that was only read. close(2) */
+/** Closes a file at once, which does not block for a local one that was only read. close(2) */
 export async function closeReadFile(fd: number): Promise<void> {
   const failed = libc().close(fd);
   if (failed < 0) throw systemError(failed, 'close');
 }
 
 /**
- * Closes a file. Nothing may be in flight on it. close(2)
- * @param slow whether that may take long. In a worker it is done at once all the same: what waits for a thread of the
+ * Closes a file. No operation may be in flight on it. close(2)
+ * @param slow whether that may take long. A worker closes it at once nevertheless: a close that waits for a thread of the
  * kernel is cancelled when the worker is terminated, and the descriptor would stay open.
  */
 export function closeFile(loop: Loop, fd: number, slow = false): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * What a completion says beside its result. Operations get it as one number, which these functions read: hot paths
- * carry no object.
+ * The rest of a completion beside its result. Operations get it as one number, which these functions decode, so that
+ * hot paths carry no object.
  */
 import { CQE_BUFFER_SHIFT, CQE_F_BUF_MORE, CQE_F_BUFFER, CQE_F_MORE, CQE_F_NOTIF } from '../ring/abi.js';
 
@@ -21,12 +21,12 @@ export function bufferOf(flags: CompletionFlags): number {
   return flags >>> CQE_BUFFER_SHIFT;
 }
 
-/** Whether the next receive goes on in the same buffer, behind what this one has filled. */
+/** Whether the next receive continues in the same buffer, after the bytes of this one. */
 export function keepsBuffer(flags: CompletionFlags): boolean {
   return (flags & CQE_F_BUF_MORE) !== 0;
 }
 
-/** Whether a send without a copy is done with its memory; its result has come before. */
+/** Whether a zero-copy send no longer uses its memory; its result has come before. */
 export function isNotification(flags: CompletionFlags): boolean {
   return (flags & CQE_F_NOTIF) !== 0;
 }

@@ -7,16 +7,16 @@ import type { LoopOptions } from './loop-options.js';
 import { discardPinned } from './pinned.js';
 import { setTimeout } from './real-timers.js';
 
-/** Milliseconds that a thread may take to exit; if it takes more, the next one's exit or the next loop unmaps. */
+/** How long to wait for a thread to exit, in milliseconds; if it takes longer, the next exit or loop unmaps. */
 const EXIT_MS = 50;
 
 let current: Loop | undefined;
 
 /**
  * This thread's event loop, created on first use.
- * @param options sizes and modes; only for the call that creates the loop.
+ * @param options sizes and modes, only for the call that creates the loop.
  * @throws UasyncError ERR_IO_URING_UNAVAILABLE if io_uring is not available, with the cause and the fix;
- * ERR_LOOP_EXISTS when `options` come too late.
+ * ERR_LOOP_EXISTS if `options` are given and the loop exists.
  */
 export function loop(options?: LoopOptions): Loop {
   if (current !== undefined && !current.closed) {
@@ -30,13 +30,13 @@ export function loop(options?: LoopOptions): Loop {
   unmapLeftovers();
   current = new Loop(options);
   if (!isFirst) return current;
-  // A thread that ends takes its heap with it: the kernel must be done with its ring before.
+  // An ending thread frees its heap: the kernel must be done with its ring by then.
   if (!isMainThread) process.once('exit', endLast);
   process.on('worker', (worker: Worker) => worker.once('exit', unmapSoon));
   return current;
 }
 
-/** The event comes while the kernel is still taking the thread down. */
+/** The event comes while the kernel is still tearing down the thread. */
 function unmapSoon(): void {
   setTimeout(unmapLeftovers, EXIT_MS).unref();
 }
@@ -47,8 +47,8 @@ function endLast(): void {
 }
 
 /**
- * Whether this thread's loop runs on io_uring, or one could: it is created and closed again. If the result is false,
- * the error of `loop({ backend: 'io_uring' })` says why. Sockets and files need no io_uring: see `availableBackend()`.
+ * Whether this thread's loop runs on io_uring, or one could: it is created and closed again. If not, the error of
+ * `loop({ backend: 'io_uring' })` tells why. Sockets and files do not need io_uring: see `availableBackend()`.
  */
 export function uasyncAvailable(): boolean {
   if (current !== undefined && !current.closed && current.backend === 'io_uring') return true;
@@ -56,15 +56,15 @@ export function uasyncAvailable(): boolean {
 }
 
 /**
- * What this thread's loop runs on, or would by default; null if there can be no loop here, and the error of `loop()`
- * says why.
+ * The backend of this thread's loop, or the default one; null if no loop can run here. Then the error of `loop()` tells
+ * why.
  */
 export function availableBackend(): BackendKind | null {
   if (current !== undefined && !current.closed) return current.backend;
   return tried({ warn: false });
 }
 
-/** Makes a loop and closes it; what it ran on, null if the kernel refuses. */
+/** Creates and closes a loop; returns its backend, null if the kernel refuses. */
 function tried(options: LoopOptions): BackendKind | null {
   try {
     const attempt = new Loop(options);

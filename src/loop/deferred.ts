@@ -4,7 +4,7 @@ export interface Deferred<T> {
   reject: (error: unknown) => void;
 }
 
-// One executor for all promises: `new Promise` calls it at once, so the pair is taken right after.
+// All promises share one executor: `new Promise` calls it at once, so its arguments are read right after.
 let resolveCaptured: unknown;
 let rejectCaptured: unknown;
 const capture = (resolve: unknown, reject: unknown): void => {
@@ -12,7 +12,7 @@ const capture = (resolve: unknown, reject: unknown): void => {
   rejectCaptured = reject;
 };
 
-/** A new promise that `settler` settles, without a closure of our own. */
+/** A new promise that `settler` settles, without a closure per promise. */
 export function promiseOf<T>(settler: Deferred<T>): Promise<T> {
   const promise = new Promise<T>(capture);
   settler.resolve = resolveCaptured as Deferred<T>['resolve'];

@@ -1,20 +1,20 @@
 import { runTicks } from './real-timers.js';
 
-/** An event, and the code outside this package that is told about it. */
+/** An event for code outside this package. */
 export interface Delivery {
-  /** Calls that code; what it throws is an uncaught exception. */
+  /** Calls that code. An exception becomes an uncaught exception. */
   deliver(): void;
 }
 
-/** A list that was longer than this is not kept for the next time. */
+/** A longer list is not kept for reuse. */
 const KEPT_MAX = 4096;
 
 /**
- * Completions that go to callbacks of Node's own classes. They are delivered from an immediate, one after the other in
- * the order in which they came, and between two of them ticks and microtasks run, as between the callbacks of libuv.
+ * Completions for callbacks of Node's own classes. An immediate delivers them one after the other, in the order of
+ * their arrival. Ticks and microtasks run between two of them, as between callbacks of libuv.
  */
 export class Deliveries {
-  // The lists are filled again and again: to shorten an array is a call out of JavaScript, and frees its memory.
+  // The lists are reused: shortening an array is a call out of JavaScript, and frees its memory.
   #waiting: (Delivery | null)[] = [];
   #waitingCount = 0;
   #delivering: (Delivery | null)[] = [];
@@ -29,7 +29,9 @@ export class Deliveries {
     this.#waiting[this.#waitingCount++] = delivery;
   }
 
-  /** Delivers what waits now; what comes meanwhile waits for the next call. After an exception the rest does. */
+  /**
+   * Delivers what waits now; later events wait for the next call. After an exception the next call delivers the rest.
+   */
   run(): void {
     if (this.#next === this.#count) {
       const done = this.#delivering;

@@ -1,4 +1,4 @@
-/** Entries that users fill: each is a draft of its own, checked before it goes into the queue. */
+/** Entries that users fill: each is a separate draft, checked before it goes into the queue. */
 import { isPromise } from 'node:util/types';
 import { checkFunction } from '../ring/check.js';
 import { argValueError, UasyncError } from '../ring/errors.js';
@@ -7,7 +7,7 @@ import type { Sqe } from '../ring/sqe/index.js';
 import type { Loop } from './loop.js';
 import type { Operation } from './operation.js';
 
-/** Has `prepare` fill a draft, and calls `start` with it, which gives it to the kernel at once. */
+/** Lets `prepare` fill a draft, and calls `start` with it, which queues it at once. */
 export function withDraft<T>(loop: Loop, prepare: (sqe: Sqe) => void, start: (draft: Sqe) => T): T {
   checkFunction('prepare', prepare);
   // Not an entry of the queue: `prepare` may throw, and may start other operations.
@@ -21,16 +21,16 @@ export function withDraft<T>(loop: Loop, prepare: (sqe: Sqe) => void, start: (dr
     check(loop, draft);
     return start(draft);
   } finally {
-    // Queued, it holds scratch memory by itself; and a cursor that was kept writes nowhere.
+    // Once queued, the entry holds scratch memory itself, and a cursor that the user kept writes nothing.
     loop.releaseScratch();
     draft.retire();
   }
 }
 
 /**
- * Starts `operation` with what `draft` holds, as an entry by itself: what came back under another user_data, or not at
- * all, could never be delivered, and the entry that comes next is another operation's. The draft's buffers are the
- * operation's to keep, and with its last completion it takes itself from the loop's `eventfdWaits`.
+ * Starts `operation` with the contents of `draft`, as a single entry. A completion under another user_data, or none at
+ * all, could not be delivered, and a link would attach another operation's entry. The operation keeps the draft's
+ * buffers, and removes itself from the loop's `eventfdWaits` at its last completion.
  */
 export function startDraft(operation: Operation, draft: Sqe): void {
   copyDraft(draft, operation.loop.start(operation));
@@ -38,7 +38,7 @@ export function startDraft(operation: Operation, draft: Sqe): void {
   operation.loop.eventfdWaits++;
 }
 
-/** The registered files and buffer groups of a loop are the runtime's, which counts what the kernel puts there. */
+/** The registered files and buffer groups of a loop belong to the runtime, which counts what the kernel puts there. */
 function check(loop: Loop, draft: Sqe): void {
   const group = groupOf(draft);
   if (group >= 0 && loop.ownsGroup(group)) {

@@ -1,4 +1,4 @@
-/** The end of a loop: the kernel must be done with every operation before its memory goes. */
+/** Closing a loop: the kernel must be done with every operation before its memory is freed. */
 import { ECANCELED } from '../ring/errno.js';
 import type { Backend } from './backend.js';
 import type { Loop } from './loop.js';
@@ -8,7 +8,7 @@ import { now } from './real-timers.js';
 
 const CLOSE_WAIT_MS = 1000;
 
-/** Operations of loops that were closed although the kernel was not done with them: they keep their memory. */
+/** Operations of closed loops that the kernel was not done with: they keep their memory. */
 const unfinished = new Set<readonly Operation[]>();
 
 /** Cancels everything in flight, and waits until the kernel is done with it. False if it is not after a second. */
@@ -25,8 +25,8 @@ export function cancelAll(loop: Loop, backend: Backend, operations: OperationTab
 }
 
 /**
- * Settles what cannot be cancelled as if it were. The kernel may still write for it: its memory is kept, and `unmap` is
- * called once the backend is done with all of it, if it can tell.
+ * Settles operations that cannot be cancelled as if they were. The kernel may still write to their memory, which is
+ * kept; `unmap` is called once the backend is done with all of it, if the backend can tell.
  */
 export function abandon(backend: Backend, operations: OperationTable, unmap: () => void): void {
   const left = [...operations.slots.values()];

@@ -3,9 +3,9 @@ import { Mapping } from '../ring/mapping.js';
 import type { BufferTable } from './backend.js';
 import { BLOCK_MAX, Block, type BlockStats } from './blocks.js';
 
-/** Blocks of one pool, registered or not. */
+/** The number of blocks of a pool, registered or not. */
 const COUNT = 16;
-/** They are all of one size. */
+/** All blocks have the same size. */
 const NO_CLASS = -1;
 
 /**
@@ -23,7 +23,7 @@ export class FixedBlocks {
     this.#table = table;
   }
 
-  /** A block; null when all are in use. It may be an ordinary one, if the kernel does not take more. */
+  /** A block; null when all are in use. It may be an ordinary one, if the kernel registers no more. */
   acquire(): Block | null {
     const block = this.#free.pop() ?? this.#make();
     if (block === null) return null;
@@ -41,9 +41,9 @@ export class FixedBlocks {
     return block;
   }
 
-  /** Gives a block back; the kernel must be done with it. */
+  /** Returns a block; the kernel must be done with it. */
   release(block: Block): void {
-    // One that a user has seen may have been taken away by `ArrayBuffer.transfer`.
+    // A user that has seen the block may have taken it away by `ArrayBuffer.transfer`.
     const lost = block.bytes.length === 0;
     block.give();
     this.#used -= BLOCK_MAX;
@@ -55,9 +55,9 @@ export class FixedBlocks {
   }
 
   /**
-   * Gives all memory back; the kernel must be done with every block.
-   * @param seen whether users have views of it: its addresses then stay taken, and what a user has a block
-   * of right now stays as it is.
+   * Unmaps all memory; the kernel must be done with every block.
+   * @param seen whether users have views of it: then its addresses stay reserved, and a block that a user has right now
+   * keeps its contents.
    */
   unmap(seen: boolean): void {
     this.#closed = true;

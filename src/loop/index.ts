@@ -1,4 +1,4 @@
-/** The event loop: what awaits, and when the kernel is asked. */
+/** The event loop: awaiting operations, and submitting and reaping them. */
 export { AbortError } from './abort.js';
 export type { ActiveResource } from './active.js';
 export type { BlockStats } from './blocks.js';

@@ -1,28 +1,28 @@
 import { now } from './real-timers.js';
 
-/** What a turn may spend on plain system calls, in units of about 2 us: 1 ms. */
+/** The budget of a turn for plain system calls, in units of about 2 us: 1 ms. */
 const UNITS = 512;
-/** Milliseconds that end it where calls take longer, as on a busy machine. */
+/** A time limit in milliseconds, for when calls take longer, as on a busy machine. */
 const SPENT_MS = 1;
 /** How many units are spent before the clock is read: most turns spend fewer. */
 const TIMED_EVERY = 64;
-/** Bytes that are copied for the price of a unit. */
+/** Bytes that cost one unit to copy. */
 const UNIT_BYTES = 8192;
-/** The most bytes of an answer, see `takeAnswer`. */
+/** The maximum size of an answer, see `takeAnswer`. */
 const ANSWER_BYTES = 2 * UNIT_BYTES;
 
 /**
- * Calls that do not wait are made at once, without a look at anything else. The budget bounds them, so that a
- * program that does nothing but read cached files still serves its timers, signals and sockets.
+ * Calls that do not wait are made at once. The budget bounds them, so that a program that only reads cached files still
+ * serves its timers, signals and sockets.
  */
 export class InlineBudget {
   #left = UNITS;
   readonly #spent: () => void;
   /** The clock is read when no more than this many units are left. */
   #look = UNITS - TIMED_EVERY;
-  /** When it was first looked at in this turn, or 0. */
+  /** When the clock was first read in this turn, or 0. */
   #since = 0;
-  /** How many answers may be sent beside the budget. */
+  /** How many answers may be sent without using the budget. */
   #answers = 0;
 
   #mode: boolean | 'random';
@@ -45,17 +45,17 @@ export class InlineBudget {
     return this.#mode !== false;
   }
 
-  /** Whether this turn has made enough of them. */
+  /** Whether this turn's budget is used up. */
   get spent(): boolean {
     return this.#left <= 0;
   }
 
-  /** Whether calls that hardly ever wait may be made, each if `take` says so. */
+  /** Whether calls that hardly ever wait may be made, each subject to `take`. */
   get writes(): boolean {
     return this.#writes;
   }
 
-  /** Whether one more call, that moves `bytes`, may be made now. If not, it goes through the backend. */
+  /** Whether one more call that transfers `bytes` may be made now. If not, it goes through the backend. */
   take(bytes = 0, calls = 1): boolean {
     if (this.#left <= 0) return false;
     if (this.#mode === 'random' && Math.random() < 0.5) return false;
@@ -66,8 +66,8 @@ export class InlineBudget {
   }
 
   /**
-   * As `take`, for a call that sends. As many answers as completions were handed out cost no budget:
-   * they are bounded by what arrived, and sending them later would cost the same.
+   * As `take`, for a call that sends. As many answers as completions were delivered cost no budget: arrivals bound
+   * them, and sending them later would cost the same.
    */
   takeAnswer(bytes: number): boolean {
     if (this.#answers === 0 || bytes > ANSWER_BYTES) return this.take(bytes);
@@ -76,7 +76,7 @@ export class InlineBudget {
     return true;
   }
 
-  /** Completions were handed out on a backend where a send that is submitted is a call, too. */
+  /** Completions were delivered on a backend where a submitted send is a call, too. */
   allowAnswers(count: number): void {
     if (this.#mode !== false) this.#answers = count;
   }
@@ -88,7 +88,7 @@ export class InlineBudget {
     this.#look = this.#left - TIMED_EVERY;
   }
 
-  /** The loop ends: its calls' memory goes, so that none may be made any more. */
+  /** The loop ends and frees the memory of its calls, so none may be made any more. */
   end(): void {
     this.#mode = false;
     this.#writes = false;
@@ -96,7 +96,7 @@ export class InlineBudget {
     this.#answers = 0;
   }
 
-  /** Node's event loop has been round. */
+  /** Node's event loop has completed an iteration. */
   refill(): void {
     if (this.#mode === false) return;
     this.#left = UNITS;

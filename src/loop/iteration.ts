@@ -17,23 +17,27 @@ import type { Loop } from './loop.js';
 import { Operation } from './operation.js';
 import { rejectTraced } from './traced.js';
 
-/** One completion of an operation that has many. */
+/** One completion of an operation with several. */
 export interface Completion {
-  /** What the system call would return, or a negative errno: a multishot timeout completes with -ETIME. */
+  /** The result of the system call, or a negative errno: a multishot timeout completes with -ETIME. */
   res: number;
-  /** CQE_F_ flags. Without CQE_F_MORE this was the last. */
+  /** CQE_F_ flags. Without CQE_F_MORE this was the last completion. */
   flags: number;
-  /** The provided buffer that the data is in, -1 if there is none. */
+  /** The provided buffer with the data, -1 if there is none. */
   bufferId: number;
 }
 
-/** What `Loop.iterate` takes. */
+/** The options of `Loop.iterate`. */
 export interface IterateOptions {
-  /** Aborting it cancels the operation; what has come is delivered, then the iteration fails with an AbortError. */
+  /**
+   * Aborting it cancels the operation. Completions that have arrived are delivered, then the iteration fails with an
+   * AbortError.
+   */
   signal?: AbortSignal | undefined;
   /**
-   * How many completions may wait to be taken, 1024 if not given. The kernel does not wait for who iterates: with
-   * that many the operation is cancelled, what has come is delivered, and the iteration fails with ERR_QUEUE_FULL.
+   * How many completions may wait to be taken, default 1024. The kernel does not wait for the consumer: at that number
+   * the operation is cancelled, completions that have arrived are delivered, and the iteration fails with
+   * ERR_QUEUE_FULL.
    */
   highWaterMark?: number | undefined;
 }
@@ -58,15 +62,15 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
   readonly #waiting: Waiting[] = [];
   readonly #highWaterMark: number;
   #signal: AbortSignal | undefined;
-  /** What the iteration fails with, once what has arrived is taken. */
+  /** The error that the iteration fails with, once the waiting completions are taken. */
   #error: UasyncError | undefined;
   #full = false;
-  /** Whether the iteration was left: what still comes is dropped. */
+  /** Whether the iteration was left: further completions are dropped. */
   #left = false;
   #ended = false;
   #onEnd: (() => void)[] = [];
 
-  /** Starts what `prepare` fills in. */
+  /** Starts the operation that `prepare` fills in. */
   constructor(loop: Loop, prepare: (sqe: Sqe) => void, options: IterateOptions) {
     super(loop);
     checkOptions(options, OPTIONS);
@@ -134,7 +138,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
     if (res >= 0 && opensDescriptor(this.#opcode)) libc().close(res);
   }
 
-  /** What the last completion means. */
+  /** The error for the last completion, if it is one. */
   #failure(res: number): UasyncError {
     if (isCancelled(res)) {
       if (this.#signal?.aborted) return new AbortError(this.#signal);
@@ -161,7 +165,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
     for (const resolve of this.#onEnd.splice(0)) resolve();
   }
 
-  /** Nothing comes any more: the error, once, then the end. */
+  /** No more completions come: reports the error, once, then the end. */
   #settle(waiting: Waiting): void {
     const error = this.#error;
     this.#error = undefined;
@@ -180,8 +184,8 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
   }
 
   /**
-   * Cancels the operation, and resolves once the kernel is done with it. Completions that were not taken are
-   * dropped; descriptors among them are closed.
+   * Cancels the operation, and resolves once the kernel is done with it. Completions that were not taken are dropped;
+   * descriptors among them are closed.
    */
   async return(): Promise<Step> {
     this.#left = true;
@@ -194,7 +198,7 @@ export class Iteration extends Operation implements AsyncIterableIterator<Comple
     return DONE;
   }
 
-  /** As `return`, and rejects with `error` then. */
+  /** As `return`, and then rejects with `error`. */
   async throw(error?: unknown): Promise<Step> {
     await this.return();
     throw error;

@@ -3,11 +3,11 @@ import { argTypeError, argValueError } from '../ring/errors.js';
 import { ringsAreCounted } from '../ring/locked-memory.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 
-/** How a thread's loop is set up, at its first use. */
+/** The settings of a thread's loop, made on first use. */
 export interface LoopOptions {
   /**
-   * Entries of the submission queue, 1 to 32768; default 128, and 4096 on kernels that do not count rings as
-   * locked memory (5.12 to 6.13). Where the user's locked memory does not allow it, it has fewer.
+   * Entries of the submission queue, 1 to 32768; default 128, and 4096 on kernels that do not count rings as locked
+   * memory (5.12 to 6.13). The queue is smaller if the user's locked memory does not allow this size.
    */
   entries?: number | undefined;
   /**
@@ -15,31 +15,33 @@ export interface LoopOptions {
    * `entries`, and at least 512.
    */
   cqEntries?: number | undefined;
-  /** The most runtime memory for bytes in flight, in bytes, 1 MiB to 1 TiB; default 256 MiB. */
+  /** The maximum runtime memory for bytes in flight, in bytes, 1 MiB to 1 TiB; default 256 MiB. */
   memory?: number | undefined;
   /**
-   * How many microseconds after a completion the thread does not sleep but polls for more, and runs Node's
-   * timers and handles. What arrives meanwhile is served sooner, at the price of a core. 0 to 1000000, default 0.
+   * How many microseconds after a completion the thread polls for more instead of sleeping, while Node's timers and
+   * handles run. Lower latency, at the price of a core. 0 to 1000000, default 0.
    */
   busyPoll?: number | undefined;
   /**
-   * Whether calls that do not wait (cached reads, cached names, small writes to sockets) are made at once, by
-   * plain system calls; default true. False puts everything through the ring; 'random' decides for each call by chance, for tests.
+   * Whether calls that do not wait (cached reads, cached names, small writes to sockets) are made at once, by plain
+   * system calls; default true. False puts everything through the ring; 'random' decides randomly for each call, for
+   * tests.
    */
   inline?: boolean | 'random' | undefined;
   /**
    * Whether buffered writes of files, and changes of names on local file systems, are made at once too, where they
-   * hardly ever wait; default 'adaptive': while the system is far from holding writers up, and the device has been quick.
-   * One that does wait holds up the thread for as long. 'never' leaves them to the ring, as `inline: false` does.
+   * hardly ever wait. Default 'adaptive': while the system is far from throttling writers, and the device has been
+   * fast. A call that does wait blocks the thread for as long. 'never' leaves them to the ring, as `inline: false`
+   * does.
    */
   inlineWrites?: 'adaptive' | 'never' | undefined;
   /**
-   * What executes operations: io_uring, or where that is denied `'epoll'`, system calls that do not wait and an epoll
-   * instance. Default `'auto'`, which is io_uring if it can be used; the environment variable `UASYNC_BACKEND` sets
+   * What executes operations: io_uring, or where that is denied `'epoll'`, non-blocking system calls and an epoll
+   * instance. Default `'auto'`, which is io_uring if it is available; the environment variable `UASYNC_BACKEND` sets
    * another default.
    */
   backend?: BackendChoice | undefined;
-  /** Whether a process warning tells once that `'auto'` has fallen back to epoll; default true. */
+  /** Whether a process warning reports, once, that `'auto'` has fallen back to epoll; default true. */
   warn?: boolean | undefined;
 }
 
@@ -70,8 +72,8 @@ function backendOfEnvironment(): BackendChoice {
 const BUSY_POLL_MAX = 1e6;
 
 /**
- * Larger queues save nothing measurable where the kernel hands out completions in small lots, which it does
- * since 6.13; before, all that are ready come at once.
+ * Larger queues save nothing measurable where the kernel posts completions in small batches, which it does since 6.13;
+ * before, all ready ones come at once.
  */
 const ENTRIES = 128;
 const ENTRIES_UNCOUNTED = 4096;
@@ -79,10 +81,10 @@ const CQ_FACTOR = 4;
 const CQ_ENTRIES = 512;
 const CQ_ENTRIES_MAX = 65536;
 
-/** Options with a value each. */
+/** Options that all have a value. */
 export type LoopSettings = { [Name in keyof LoopOptions]-?: Exclude<LoopOptions[Name], undefined> };
 
-/** The options as a new loop has them. The ring checks its own. */
+/** Fills in the defaults. The ring checks its own options. */
 export function withDefaults(options: LoopOptions): LoopSettings {
   checkOptions(options, LOOP_OPTIONS);
   const { memory = 256 << 20, busyPoll = 0, inline = true, inlineWrites = 'adaptive' } = options;

@@ -9,24 +9,24 @@ import type { Backend, Queues } from './backend.js';
 import type { BackendKind } from './choose-backend.js';
 import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
 
-/** Buffer groups are given out from here downwards. */
+/** Buffer group ids are allocated from here downwards. */
 const GROUP_LAST = 0xffff;
-/** How many of them are the runtime's own. */
+/** How many of them belong to the runtime. */
 const GROUPS = 2;
 
-/** What a loop has of its backend, and the plain calls of its thread. */
+/** What a loop uses of its backend, and the plain calls of its thread. */
 export abstract class LoopResources {
   /** @internal */
   protected readonly executor: Backend;
   /** @internal */
   protected readonly queues: Queues;
-  /** The opcodes that its backend executes, by OP_ value. */
+  /** The opcodes that its backend supports, by OP_ value. */
   readonly ops: ReadonlySet<number>;
   readonly #direct = new DirectCalls();
   #calls: FileCalls | null = null;
   #nameCalls: NameCalls | null = null;
   #socketCalls: SocketCalls | null = null;
-  /** The next buffer group to give out. */
+  /** The next buffer group id. */
   #group = GROUP_LAST;
 
   /** @internal */
@@ -36,22 +36,22 @@ export abstract class LoopResources {
     this.ops = backend.ops;
   }
 
-  /** @internal An entry whose completion is not waited for. */
+  /** @internal Starts an entry whose completion is only counted. */
   abstract startUnowned(): Sqe;
 
-  /** @internal The plain calls on files, made when first needed. */
+  /** @internal The plain calls on files, created on first use. */
   get calls(): FileCalls {
     this.#calls ??= this.#direct.files();
     return this.#calls;
   }
 
-  /** @internal The plain calls that change names, made when first needed. */
+  /** @internal The plain calls that change names, created on first use. */
   get nameCalls(): NameCalls {
     this.#nameCalls ??= this.#direct.names();
     return this.#nameCalls;
   }
 
-  /** @internal The plain calls on sockets, made when first needed. */
+  /** @internal The plain calls on sockets, created on first use. */
   get socketCalls(): SocketCalls {
     this.#socketCalls ??= this.#direct.sockets();
     return this.#socketCalls;
@@ -62,17 +62,17 @@ export abstract class LoopResources {
     return this.executor.kind;
   }
 
-  /** @internal Whether the backend has an operation. */
+  /** @internal Whether the backend supports an operation. */
   supports(name: OpName): boolean {
     return this.ops.has(opcodeOf(name));
   }
 
-  /** @internal Whether `count` entries can go in together. */
+  /** @internal Whether `count` entries fit into one submission. */
   canChain(count: number): boolean {
     return this.queues.sqEntries >= count;
   }
 
-  /** @internal Submits what is queued now, not at the end of the burst. */
+  /** @internal Submits the queued entries now, not at the end of the burst. */
   flush(): void {
     this.queues.submitAndGetEvents();
   }
@@ -82,12 +82,12 @@ export abstract class LoopResources {
     this.queues.submitClosing(fd);
   }
 
-  /** @internal Whether SEND takes an address. */
+  /** @internal Whether SEND accepts an address. */
   get sendsToAddress(): boolean {
     return this.executor.sendsToAddress;
   }
 
-  /** @internal Whether `installFile` can be used. */
+  /** @internal Whether `installFile` is available. */
   get installsFiles(): boolean {
     return this.executor.installsFiles;
   }
@@ -97,29 +97,29 @@ export abstract class LoopResources {
     return this.executor.closeSocket(fd);
   }
 
-  /** @internal Makes a table of `count` registered files, which begins empty. */
+  /** @internal Creates a table of `count` empty slots for registered files. */
   registerFiles(count: number): void {
     this.executor.registerFiles(count);
   }
 
-  /** @internal At most `count` operations on files may wait at once without holding up others. */
+  /** @internal At most `count` operations on files may block at once without delaying others. */
   allowWaiters(count: number): void {
     this.executor.allowWaiters(count);
   }
 
-  /** @internal Buffers that receives pick from; undefined where the backend has none of this kind. */
+  /** @internal Buffers that receives pick from; undefined if the backend does not support these options. */
   provideBuffers(options: ProvidedBuffersOptions): ProvidedBuffers | undefined {
     const buffers = this.executor.provideBuffers(this.#group, options, () => this.startUnowned());
     if (buffers !== undefined) this.#group--;
     return buffers;
   }
 
-  /** @internal Whether a group is one that `provideBuffers` gives out. */
+  /** @internal Whether a group id is one that `provideBuffers` uses. */
   ownsGroup(group: number): boolean {
     return group > GROUP_LAST - GROUPS;
   }
 
-  /** @internal Memory for what an entry that is prepared elsewhere points at, until `releaseScratch`. */
+  /** @internal Memory for the arguments of an entry that is prepared outside the queue, until `releaseScratch`. */
   holdScratch(): Scratch {
     const { scratch } = this.queues;
     scratch.holds++;
@@ -131,22 +131,22 @@ export abstract class LoopResources {
     this.queues.scratch.holds--;
   }
 
-  /** @internal The kernel may write to these as long as the loop lives. */
+  /** @internal The kernel may write to these as long as the loop exists. */
   keepForever(buffers: readonly ArrayBufferView[]): void {
     this.queues.keepForever(buffers);
   }
 
-  /** @internal Where other threads' loops `notify` this one: a descriptor of this process, or -1 if they cannot. */
+  /** @internal The descriptor by which other threads' loops `notify` this one, or -1 if they cannot. */
   get mailbox(): number {
     return this.supports('msg_ring') ? this.queues.fd : -1;
   }
 
-  /** Entries of its submission queue: fewer than asked for where the user may lock no more memory. */
+  /** The size of its submission queue: smaller than requested if the user may not lock enough memory. */
   get entries(): number {
     return this.queues.sqEntries;
   }
 
-  /** Entries of its completion queue, likewise. */
+  /** The size of its completion queue, likewise. */
   get cqEntries(): number {
     return this.queues.cqEntries;
   }

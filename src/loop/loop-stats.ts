@@ -1,16 +1,16 @@
 import type { BlockStats } from './blocks.js';
 
-/** Counters of a loop. All but the totals are back at zero when nothing is in flight. */
+/** Counters of a loop. All except the totals return to zero when nothing is in flight. */
 export interface LoopStats {
   /** Operations in flight. */
   inFlight: number;
-  /** Those of them that keep the process alive. */
+  /** Operations in flight that keep the process alive. */
   referenced: number;
   /** Operations started, in total. */
   submitted: number;
   /** Completions delivered, in total. */
   completed: number;
-  /** Completions that found their operation gone, in total: 0 unless something is wrong. */
+  /** Completions whose operation no longer existed, in total: 0 unless something is wrong. */
   stale: number;
   /** io_uring_enter(2) calls, in total. */
   enters: number;

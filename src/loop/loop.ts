@@ -28,21 +28,21 @@ import { Scheduler } from './scheduler.js';
 import { traceCancel, traceStart, tracing } from './trace.js';
 import { Turns } from './turns.js';
 
-/** Whether starts are noted. */
+/** Whether starts of operations are recorded. */
 const watched = tracing || keepsStacks;
 
 /**
- * One thread's event loop: a backend that executes entries, the operations in flight on it, and when to submit and
- * reap. Operations queue entries in memory; one system call a turn gives them all to the kernel.
+ * One thread's event loop: a backend that executes entries, the operations in flight on it, and the decision when to
+ * submit and reap. Operations queue entries in memory; one system call per turn submits them all.
  */
 export class Loop extends LoopResources {
   /** @internal */
   readonly blocks: BlockPool;
   /** @internal For large transfers with O_DIRECT. */
   readonly fixedBlocks: FixedBlocks;
-  /** @internal For bytes that users are shown where they are. */
+  /** @internal For bytes that users see in place. */
   readonly leasedBlocks: FixedBlocks;
-  /** @internal What plain calls may spend before Node's event loop goes round. */
+  /** @internal The budget for plain calls until Node's event loop completes an iteration. */
   readonly inline: InlineBudget;
   readonly #operations = new OperationTable();
   readonly #turns: Turns;
@@ -51,7 +51,7 @@ export class Loop extends LoopResources {
   #closed = false;
   #closing = false;
 
-  /** @internal Use `loop()`. @param backend another one than it makes itself: for tests. */
+  /** @internal Use `loop()`. @param backend a replacement for its own, for tests. */
   constructor(options: LoopOptions = {}, backend?: Backend) {
     const settings = withDefaults(options);
     const { memory, busyPoll, inline, inlineWrites } = settings;
@@ -82,7 +82,7 @@ export class Loop extends LoopResources {
 
   /**
    * @internal Whether a plain call made now saves a submission: little is going on and nothing else is queued, or the
-   * submission would be such a call itself.
+   * submission itself would be such a call.
    */
   get isQuiet(): boolean {
     return this.executor.completesAtOnce || (this.#turns.quiet && this.queues.sqReady === 0);
@@ -93,12 +93,12 @@ export class Loop extends LoopResources {
     return this.#closed;
   }
 
-  /** @internal Whether `close()` is under way or done: what is cancelled now must not start again. */
+  /** @internal Whether `close()` is in progress or done: a cancelled operation must not start again. */
   get closing(): boolean {
     return this.#closing;
   }
 
-  /** @internal How many operations in flight may wait for an eventfd, as those of users may: see WakeUp. */
+  /** @internal How many operations in flight may wait for an eventfd, which users' operations may do: see WakeUp. */
   get eventfdWaits(): number {
     return this.#operations.eventfdWaits;
   }
@@ -112,8 +112,8 @@ export class Loop extends LoopResources {
   // --- Starting and cancelling operations ---------------------------------------------------------
 
   /**
-   * @internal Puts an operation in flight: takes a slot, and returns the entry to fill at once. It is
-   * submitted with everything else that is queued in this burst.
+   * @internal Puts an operation in flight: takes a slot, and returns the entry, to fill at once. It is submitted with
+   * everything else in this burst.
    */
   start(operation: Operation): Sqe {
     if (this.#closing) throw closedError('The loop');
@@ -124,25 +124,25 @@ export class Loop extends LoopResources {
     return sqe.userDataWords(slot, this.#operations.slots.generation(slot));
   }
 
-  /** Notes what is started for those who look at it. */
+  /** Records a start for tracing. */
   #note(operation: Operation, start: (operation: Operation, key: number) => unknown): void {
     if (tracing) traceStart(operation);
     if (keepsStacks) noteStack(operation, this.#turns.reaping, start);
   }
 
-  /** @internal Sees to it that the next `count` entries go in together: a chain must not be cut. */
+  /** @internal Ensures that the next `count` entries are submitted together: a chain must not be cut. */
   reserve(count: number): void {
     if (this.queues.sqSpaceLeft < count) this.#makeRoom(count);
   }
 
-  /** @internal An entry whose completion is only counted. */
+  /** @internal Starts an entry whose completion is only counted. */
   startUnowned(): Sqe {
     const sqe = this.#entry();
     this.#operations.unowned++;
     return sqe.userDataWords(UNOWNED, 0);
   }
 
-  /** @internal Gives a registered file a descriptor; see Backend. */
+  /** @internal Installs a descriptor for a registered file; see Backend. */
   installFile(index: number): number {
     const fd = this.executor.installFile(index, UNOWNED, INSTALLED);
     if (fd === EAGAIN) return fd;
@@ -152,9 +152,9 @@ export class Loop extends LoopResources {
   }
 
   /**
-   * @internal Puts an operation in flight that no entry stands for: another thread completes it, by
-   * `notify` with the same key. Keys are chosen at random, so that what was meant for a loop that has ended
-   * means nothing to the one that has its descriptor now.
+   * @internal Puts an operation in flight that has no entry: another thread completes it, by `notify` with the same
+   * key. Keys are random, so that a message for a loop that has ended means nothing to the loop that has its descriptor
+   * now.
    */
   expect(operation: Operation, key: number): void {
     if (this.#closing) throw closedError('The loop');
@@ -163,14 +163,14 @@ export class Loop extends LoopResources {
     this.#scheduler.wake();
   }
 
-  /** @internal Completes at once what `expect` has put in flight. Who notifies it later is not heard. */
+  /** @internal Completes at once what `expect` has put in flight. A later `notify` has no effect. */
   settleExpected(key: number, res: number): void {
     this.#operations.settleExpected(key, res);
-    // It may have been all that kept the process alive.
+    // It may have been the only thing that kept the process alive.
     this.#scheduler.wake();
   }
 
-  /** @internal Completes what expects `key` on the loop whose `mailbox` this is. MSG_RING, 5.18 */
+  /** @internal Completes the operation that expects `key` on the loop with this `mailbox`. MSG_RING, 5.18 */
   notify(ringFd: number, key: number): void {
     if (ringFd === this.mailbox) {
       this.soon(() => this.settleExpected(key, 0));
@@ -197,8 +197,8 @@ export class Loop extends LoopResources {
   }
 
   /**
-   * @internal Asks the kernel to cancel an operation. Its own completion is the only verdict: it may
-   * have succeeded after all.
+   * @internal Asks the kernel to cancel an operation. Only the operation's own completion tells the outcome: it may
+   * have succeeded nevertheless.
    */
   cancel(operation: Operation): void {
     const slot = operation.slot;
@@ -208,8 +208,8 @@ export class Loop extends LoopResources {
   }
 
   /**
-   * @internal As `cancel`, and again each turn until it has completed: what the kernel is just about to try
-   * once more it does not find.
+   * @internal As `cancel`, repeated each turn until it has completed: the kernel does not find an operation that it is
+   * just about to retry.
    */
   cancelForSure(operation: Operation): void {
     const { slot } = operation;
@@ -223,19 +223,18 @@ export class Loop extends LoopResources {
   }
 
   /**
-   * Awaits any operation: `prepare` fills an entry, the promise is of its result, and a negative result
-   * rejects with the error of that errno. Buffers stay alive until it has completed; they are used in
-   * place, so leave them alone until then. Of a multishot operation only the first result is
-   * seen: see `iterate`.
+   * Awaits any operation: `prepare` fills an entry, and the promise resolves to its result. A negative result rejects
+   * with the error of that errno. Buffers are used in place and stay alive until the operation has completed, so leave
+   * them alone until then. Of a multishot operation only the first result is returned: see `iterate`.
    */
   submit(prepare: (sqe: Sqe) => void, options?: { signal?: AbortSignal }): Promise<number> {
     return submitRaw(this, prepare, options);
   }
 
   /**
-   * The completions of an operation that has many (multishot poll, accept, receive, timeout …), one after the
-   * other, until the one without CQE_F_MORE. It starts at once; leaving a `for await` loop cancels it. A failure
-   * that ends it rejects; buffers stay alive until then.
+   * The completions of an operation with several (multishot poll, accept, receive, timeout …), one after the other, until
+   * the one without CQE_F_MORE. It starts at once; leaving a `for await` loop cancels it. If it ends with a failure, the
+   * iteration rejects. Buffers stay alive until then.
    * @throws what `prepare` throws, TypeErrors for wrong options, and an `AbortError` if `signal` is aborted.
    */
   iterate(prepare: (sqe: Sqe) => void, options: IterateOptions = {}): Iteration {
@@ -254,30 +253,30 @@ export class Loop extends LoopResources {
 
   // --- Turns --------------------------------------------------------------------------------------
 
-  /** Calls `callback` in the loop's next turn, in the order of the calls, in the async context of the call. */
+  /** Calls `callback` in the loop's next turn, in call order, in the async context of the call. */
   callSoon(callback: () => void): void {
     checkFunction('callback', callback);
     const context = new AsyncResource('uasync.callSoon');
     this.soon(() => context.runInAsyncScope(callback));
   }
 
-  /** @internal The same for what is not the user's: in any async context. */
+  /** @internal As `callSoon`, for callbacks that are not the user's: in any async context. */
   soon(callback: () => void): void {
     if (this.#closed) throw closedError('The loop');
     this.#turns.callbacks.add(callback);
     this.#scheduler.wake();
   }
 
-  /** @internal Has `delivery` made from an immediate, after those that wait already. */
+  /** @internal Makes `delivery` from an immediate, after those that wait already. */
   deliver(delivery: Delivery): void {
     this.#turns.deliveries.push(delivery);
-    // While completions are reaped the turn sees it.
+    // While completions are reaped, the turn itself checks.
     if (!this.#turns.reaping) this.#scheduler.wakeLater();
   }
 
   /**
-   * One turn now, without waiting: submits what is queued and settles what has completed. Returns the
-   * number of completions. What awaits them runs when JavaScript's stack is empty again. For tests and tools.
+   * Takes one turn now, without waiting: submits queued entries and settles completed operations. Returns the number of
+   * completions. Code that awaits them runs when JavaScript's stack is empty again. For tests and tools.
    */
   poll(): number {
     if (this.#closed) throw closedError('The loop');
@@ -287,27 +286,27 @@ export class Loop extends LoopResources {
   }
 
   /**
-   * Resolves when no operation that keeps the process alive is in flight, and what awaited the last ones
-   * has started no more. For tests and tools.
+   * Resolves when no operation that keeps the process alive is in flight, and the code that awaited the last ones has
+   * started no others. For tests and tools.
    */
   async run(): Promise<void> {
     do {
       await this.#turns.untilIdle();
-      // What awaited the last operation now runs, and may start others.
+      // Code that awaited the last operation runs now, and may start others.
       await new Promise(resolve => setImmediate(resolve));
     } while (this.#turns.alive);
   }
 
   /**
-   * What keeps the process alive: operations in flight, and what else this package has. For the question why a
-   * program does not exit. With `UASYNC_TRACE=1` in the environment each entry says where it was started. What
-   * Node has is in `process.getActiveResourcesInfo()`.
+   * What keeps the process alive: operations in flight, and other resources of this package. It answers why a program
+   * does not exit. With `UASYNC_TRACE=1` in the environment each item has the stack that started it. For Node's own
+   * resources see `process.getActiveResourcesInfo()`.
    */
   active(): ActiveResource[] {
     return activeOf(this.#operations.slots.values());
   }
 
-  /** Counters, as they are now. */
+  /** The current counters. */
   stats(): LoopStats {
     return {
       inFlight: this.#operations.size,
@@ -324,14 +323,14 @@ export class Loop extends LoopResources {
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** @internal Has `callback` called when the kernel is done with all operations: buffer rings end there. */
+  /** @internal Calls `callback` when the kernel is done with all operations: buffer rings close there. */
   onClose(callback: () => void): void {
     this.#onClose.push(callback);
   }
 
   /**
-   * Ends the loop: cancels everything in flight, waits until the kernel is done with it, and unmaps.
-   * What was in flight rejects; a later use of this package makes a new loop. A second call does nothing.
+   * Closes the loop: cancels everything in flight, waits until the kernel is done with it, and unmaps. Operations in
+   * flight reject; later use of this package makes a new loop. A second call does nothing.
    */
   close(): void {
     if (this.#closing) return;
@@ -353,7 +352,7 @@ export class Loop extends LoopResources {
     for (const callback of this.#onClose) callback();
   }
 
-  /** The backend is done with the last operation, which was given up. */
+  /** The backend is done with the last operation, which had been abandoned. */
   #endLate(): void {
     this.#endBuffers();
     this.#unmap();

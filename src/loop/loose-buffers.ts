@@ -3,8 +3,8 @@ import type { Sqe } from '../ring/sqe/index.js';
 import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
 
 /**
- * Provided buffers that are given to the kernel by operations, one for each: for users who may not lock the page
- * that a ring of them takes. io_uring_prep_provide_buffers(3), 5.7
+ * Provided buffers that are given to the kernel by operations, one each: for users who may not lock the page that a
+ * buffer ring takes. io_uring_prep_provide_buffers(3), 5.7
  */
 export class LooseBuffers implements ProvidedBuffers {
   readonly group: number;
@@ -16,7 +16,7 @@ export class LooseBuffers implements ProvidedBuffers {
   readonly #entry: () => Sqe;
   readonly #mapping: Mapping;
 
-  /** @param entry an entry whose completion is not waited for. */
+  /** @param entry starts an entry whose completion is only counted. */
   constructor(group: number, options: ProvidedBuffersOptions, entry: () => Sqe) {
     const { entries, bufferSize, provided = entries } = options;
     this.group = group;
@@ -39,10 +39,10 @@ export class LooseBuffers implements ProvidedBuffers {
     this.#give(id, 1);
   }
 
-  /** The operation goes in with the next turn, before any receive that is started after it. */
+  /** The operation is submitted in the next turn, before any receive that starts after it. */
   publish(): void {}
 
-  /** Views of the memory stay valid, and read as zeros. The kernel forgets the buffers with the ring. */
+  /** Views of the memory stay valid, and read as zeros. The kernel drops the buffers with the ring. */
   close(): void {
     this.#mapping.discard();
   }

@@ -2,9 +2,8 @@ import { UasyncError } from '../ring/errors.js';
 import type { Queues } from './backend.js';
 
 /**
- * Submits from a full queue until it has room for `count` entries. Completions are reaped only if the kernel waits for
- * that. What awaits them runs before anything else does, and would start more: the thread might never look at its
- * timers again.
+ * Submits a full queue until it has room for `count` entries. Completions are reaped only if the kernel waits for that:
+ * code that awaits them runs before anything else and would start more, and the thread might never get to its timers.
  */
 export function makeRoom(queues: Queues, count: number, reap: () => void): void {
   for (let tries = 0; tries < 1000; tries++) {

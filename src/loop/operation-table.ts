@@ -8,14 +8,14 @@ import { throwLater } from './uncaught.js';
 
 /** user_data of entries whose completion is only counted. */
 export const UNOWNED = -1;
-/** The upper half of the user_data of those that open a descriptor, which is 0 in others. */
+/** The upper half of user_data of entries that open a descriptor; 0 in others. */
 export const INSTALLED = 1;
-/** user_data (its low word) of completions that another thread's ring posts here; the high one is a key. */
+/** user_data (its low word) of completions that another thread's ring posts here; the high word is a key. */
 export const FOREIGN = -2;
 
 /**
- * What is in flight on a loop: operations, in slots that their user_data names, and entries that are only counted.
- * Completions come in here.
+ * Everything in flight on a loop: operations, in slots that their user_data names, and entries that are only counted.
+ * Receives the completions.
  */
 export class OperationTable implements CqeSink {
   readonly slots = new Slots<Operation>();
@@ -25,23 +25,23 @@ export class OperationTable implements CqeSink {
   unowned = 0;
   /** Operations that keep the process alive. */
   referenced = 0;
-  /** Those that are likely to complete while they are submitted. */
+  /** Operations that are likely to complete while they are submitted. */
   eager = 0;
-  /** Those that may wait for an eventfd. */
+  /** Operations that may wait for an eventfd. */
   eventfdWaits = 0;
   /** Started, in total. */
   submitted = 0;
   /** Completions delivered, in total. */
   completed = 0;
-  /** Completions that found their operation gone, in total. */
+  /** Completions whose operation no longer existed, in total. */
   stale = 0;
 
-  /** What is in flight. */
+  /** The number of operations and entries in flight. */
   get size(): number {
     return this.slots.size + this.unowned;
   }
 
-  /** Puts an operation in flight; its slot. */
+  /** Puts an operation in flight; returns its slot. */
   add(operation: Operation): number {
     const slot = this.slots.add(operation);
     operation.slot = slot;
@@ -51,14 +51,14 @@ export class OperationTable implements CqeSink {
     return slot;
   }
 
-  /** Puts one in flight that no entry stands for. */
+  /** Puts an operation in flight that has no entry. */
   expect(operation: Operation, key: number): void {
     assert(operation.slot === -1, 'An operation was started while it is in flight');
     this.add(operation);
     this.#expected.set(key, operation);
   }
 
-  /** Completes it, if it is in flight still. */
+  /** Completes it, if it is still in flight. */
   settleExpected(key: number, res: number): void {
     const operation = this.#expected.get(key);
     if (operation === undefined) return;
@@ -70,7 +70,7 @@ export class OperationTable implements CqeSink {
     for (const key of [...this.#expected.keys()]) this.settleExpected(key, res);
   }
 
-  /** Completes an operation in flight for which no completion comes. */
+  /** Completes an operation in flight that gets no completion. */
   settle(operation: Operation, res: number): void {
     this.onCqe(operation.slot, this.slots.generation(operation.slot), res, 0);
   }
@@ -101,7 +101,7 @@ export class OperationTable implements CqeSink {
     }
   }
 
-  /** The last completion of an operation has come: its slot is free. */
+  /** The last completion of an operation has come: frees its slot. */
   #remove(operation: Operation): void {
     this.slots.remove(operation.slot);
     operation.slot = -1;
@@ -110,7 +110,10 @@ export class OperationTable implements CqeSink {
     assert(this.referenced >= 0 && this.eager >= 0, 'More operations have completed than were in flight');
   }
 
-  /** Changes whether an operation keeps the process alive; returns whether it is in flight, so that this matters now. */
+  /**
+   * Changes whether an operation keeps the process alive; returns whether it is in flight, so that this takes effect
+   * now.
+   */
   setReferenced(operation: Operation, referenced: boolean): boolean {
     if (operation.referenced === referenced) return false;
     operation.referenced = referenced;

@@ -2,7 +2,7 @@ import { type Deferred, promiseOf } from './deferred.js';
 import type { Loop } from './loop.js';
 import { rejectTraced } from './traced.js';
 
-/** Who an operation is for, as it is named to the user. */
+/** The object that an operation works for, as shown to the user. */
 export interface Subject {
   /** The class of the object that users hold. */
   readonly kind: string;
@@ -13,56 +13,59 @@ export interface Subject {
 }
 
 /**
- * Something that waits for completions. While it is in flight it has a slot; everything that it
- * references is kept until its last completion has come.
+ * Something that waits for completions. While it is in flight it has a slot, and everything that it references is kept
+ * until its last completion.
  */
 export abstract class Operation {
   /** The slot while in flight, -1 otherwise. Owned by the loop. */
   slot = -1;
-  /** Whether a pool keeps it to be used again. */
+  /** Whether a pool keeps it for reuse. */
   pooled = false;
   /** The loop it is in flight on. */
   readonly loop: Loop;
   /** Whether it keeps the process alive. */
   referenced = true;
 
-  /** Who it is for; null if it is for one call. */
+  /** The object it works for; null if it works for a single call. */
   subject: Subject | null = null;
 
   constructor(loop: Loop) {
     this.loop = loop;
   }
 
-  /** What it belongs to, as `Loop.active()` and the trace name it. */
+  /** The type of its object, as `Loop.active()` and the trace show it. */
   get kind(): string {
     return this.subject === null ? 'Operation' : this.subject.kind;
   }
 
-  /** What it does, and to what. */
+  /** What it does, and with what. */
   get label(): string {
     return this.syscall;
   }
 
   /**
-   * Likely to complete while it is submitted, as cached reads do: the loop then reaps in the same turn.
+   * Whether it is likely to complete while it is submitted, as cached reads do: the loop then reaps in the same turn.
    * For sockets that makes batches smaller and costs CPU.
    */
   get eager(): boolean {
     return false;
   }
 
-  /** Memory is short: an operation that waits for a peer with a block must give it back and wait without. Returns whether it does. */
+  /**
+   * Memory is short: an operation that holds a block while it waits for a peer must return it and wait without. Returns
+   * whether it does.
+   */
   yieldBlock(): boolean {
     return false;
   }
 
   /**
-   * A completion has come. The slot is free already if this was the last (no CQE_F_MORE in `flags`), so
-   * that the operation may start again. It must not throw, nor run the user's code.
+   * A completion has come. The slot is already free if this was the last one (no CQE_F_MORE in `flags`), so that the
+   * operation may start again. It must not throw, nor run the user's code.
    */
   abstract complete(res: number, flags: number): void;
 
-  /** What a cancelled or failed one would be called in an error: the system call's name. */
+  /** The name for errors of a cancelled or failed operation: the system call's. */
   abstract get syscall(): string;
 }
 
@@ -76,7 +79,7 @@ export abstract class PromiseOperation<T> extends Operation implements Deferred<
     return promiseOf(this);
   }
 
-  /** Rejects with an error whose stack says who waits. */
+  /** Rejects with an error whose stack shows who waits. */
   protected fail(error: unknown): void {
     rejectTraced(this, error);
   }

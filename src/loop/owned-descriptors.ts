@@ -1,14 +1,16 @@
 import { libc } from '../ring/libc.js';
 
-/** Standard input, output and error are the process's: their numbers are never given up. */
+/** Standard input, output and error belong to the process: their numbers are never freed. */
 export const STDIO_MAX = 2;
 
-/** Has a descriptor closed when this thread ends, in whatever way: its peer would wait for ever. */
+/** Closes a descriptor when this thread ends in any way: otherwise its peer would wait for ever. */
 export function own(fd: number): void {
   libc().closeAtExit(fd);
 }
 
-/** Before a descriptor is closed by other means than `libc().close`: its number may be another thread's right after. */
+/**
+ * Call before closing a descriptor by other means than `libc().close`: another thread may have its number right after.
+ */
 export function disown(fd: number): void {
   libc().keepAtExit(fd);
 }

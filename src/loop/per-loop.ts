@@ -1,6 +1,6 @@
 import type { Loop } from './loop.js';
 
-/** What a loop has one of: made when it is first asked for, and collected with the loop. */
+/** One object per loop, created on first use, and collected with the loop. */
 export function perLoop<T>(make: (loop: Loop) => T): (loop: Loop) => T {
   const made = new WeakMap<Loop, T>();
   return loop => {

@@ -4,7 +4,7 @@ import type { Operation } from './operation.js';
 
 const KEPT_MAX = 4096;
 
-/** Operations of one kind, used again instead of allocated. */
+/** Reuses operations of one kind instead of allocating them. */
 export class OperationPool<T extends Operation> {
   readonly #create: new (
     loop: Loop,
@@ -15,16 +15,16 @@ export class OperationPool<T extends Operation> {
     this.#create = create;
   }
 
-  /** One that is not in flight. */
+  /** An operation that is not in flight. */
   take(loop: Loop): T {
     const operation = this.#free.pop();
-    // Those of a loop that was closed since are of no more use.
+    // Operations of a loop that was closed since are useless.
     if (operation === undefined || operation.loop !== loop) return new this.#create(loop);
     operation.pooled = false;
     return operation;
   }
 
-  /** Takes one back; its caller keeps no reference. */
+  /** Returns one; the caller keeps no reference. */
   give(operation: T): void {
     assert(operation.slot === -1, 'An operation was given back while it is in flight');
     assert(!operation.pooled, 'An operation was given back twice');

@@ -1,30 +1,30 @@
-/** Buffers that the backend picks from when data is there, so that a waiting receive holds none. */
+/** Buffers that the backend picks from when data arrives, so that a waiting receive holds none. */
 export interface ProvidedBuffers {
-  /** What receives name. */
+  /** The group id for receives. */
   readonly group: number;
   readonly entries: number;
   readonly bufferSize: number;
-  /** How many of them the backend has from the start. */
+  /** How many of them the backend has at the start. */
   readonly provided: number;
-  /** All of them, one behind the other: buffer `id` starts at `id * bufferSize`. */
+  /** All of them, contiguous: buffer `id` starts at `id * bufferSize`. */
   readonly bytes: Buffer;
-  /** Where `bytes` begin. */
+  /** The address of `bytes`. */
   readonly address: number;
-  /** Gives a buffer back; the backend has it at the latest after `publish()`. */
+  /** Returns a buffer; the backend has it after `publish()` at the latest. */
   recycle(id: number): void;
   publish(): void;
   /** No operation that uses the group may be in flight. */
   close(): void;
 }
 
-/** How many there are, and of which size. */
+/** Their number and size. */
 export interface ProvidedBuffersOptions {
   /** A power of two. */
   entries: number;
   /** In bytes. */
   bufferSize: number;
-  /** How many the backend has from the start; default all. The others are given to it by `recycle`. */
+  /** How many the backend has at the start; default all. `recycle` gives it the others. */
   provided?: number | undefined;
-  /** Each receive takes what it needs of a buffer, and the next one goes on behind it. */
+  /** Each receive takes what it needs of a buffer, and the next one continues after it. */
   piecewise?: boolean | undefined;
 }

@@ -17,7 +17,7 @@ class RawOperation extends AbortableOperation<number> {
     return nameOf(this.#opcode);
   }
 
-  /** Starts what `draft` holds. */
+  /** Starts the contents of `draft`. */
   run(draft: Sqe, signal: AbortSignal | undefined): Promise<number> {
     startDraft(this, draft);
     this.#opcode = opOf(draft);

@@ -1,14 +1,14 @@
 import type { Slots } from '../ring/slots.js';
 import type { Operation } from './operation.js';
 
-/** Operations that are asked in one turn: each costs a cancellation. */
+/** How many operations are asked per turn: each costs a cancellation. */
 const YIELDS_MAX = 64;
-/** And slots that are looked at. */
+/** How many slots are visited per turn. */
 const VISITS_MAX = 4096;
 
 /**
- * Has operations that wait for a peer give their blocks back when memory is short. There may be thousands: a few
- * are asked each turn, until memory is no longer short or all have been asked.
+ * Makes operations that wait for a peer return their blocks when memory is short. There may be thousands: each turn
+ * asks a few, until memory is no longer short or all have been asked.
  */
 export class Reclaim {
   readonly #slots: Slots<Operation>;
@@ -28,7 +28,7 @@ export class Reclaim {
 
   /** The first waiter for a block has come. */
   start(): void {
-    // Who has been asked lately is asked last.
+    // Recently asked operations are asked last.
     this.#left = this.#slots.capacity;
     this.#goOn();
   }

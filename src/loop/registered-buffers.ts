@@ -3,9 +3,9 @@ import type { Mapping } from '../ring/mapping.js';
 import type { Ring } from '../ring/ring.js';
 import type { BufferTable } from './backend.js';
 
-/** Places in the ring's table of registered buffers, 2 MiB of them. `mayRegister` bounds them further. */
+/** Slots in the ring's table of registered buffers, 2 MiB of them. `mayRegister` limits them further. */
 const PLACES = 8;
-/** The ring's table of registered buffers, made when it is first needed. */
+/** The ring's table of registered buffers, created on first use. */
 export class RegisteredBuffers implements BufferTable {
   readonly #ring: Ring;
   #used = -1;
@@ -15,8 +15,8 @@ export class RegisteredBuffers implements BufferTable {
   }
 
   /**
-   * The place of this memory in the table. -1 if it is full, if the user may lock little more memory, or on a
-   * kernel without such tables (before 5.19).
+   * The index of this memory in the table. -1 if it is full, if the user may lock little more memory, or on a kernel
+   * without such tables (before 5.19).
    */
   add(memory: Mapping): number {
     if (this.#used === PLACES || !mayRegister(memory.length)) return -1;

@@ -13,10 +13,10 @@ import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers
 import { RegisteredBuffers } from './registered-buffers.js';
 import { RingWakeUp } from './ring-wake-up.js';
 
-/** What the ring is asked to be; older kernels have less. */
+/** The flags requested for the ring; older kernels have fewer. */
 const SETUP_FLAGS =
-  // Memory that the kernel maps would keep the ring of a terminated worker, and all that is in flight on
-  // it: its listeners would go on accepting.
+  // Memory that the kernel maps would keep the ring of a terminated worker, and everything in flight on it: its
+  // listeners would continue to accept.
   (isMainThread ? 0 : abi.SETUP_NO_MMAP) |
   abi.SETUP_NO_SQARRAY |
   abi.SETUP_SINGLE_ISSUER |
@@ -26,7 +26,7 @@ const SETUP_FLAGS =
   abi.SETUP_SUBMIT_ALL |
   abi.SETUP_CLAMP;
 
-/** A ring of the kernel's executes the entries. */
+/** Executes entries with the kernel's io_uring. */
 export class RingBackend implements Backend {
   readonly kind = 'io_uring';
   readonly completesAtOnce = false;
@@ -39,7 +39,7 @@ export class RingBackend implements Backend {
 
   /**
    * @param entries,cqEntries at most; see `fittingRing`.
-   * @param without SETUP_ flags to do without, as on an older kernel: for tests.
+   * @param without SETUP_ flags to omit, as on an older kernel: for tests.
    */
   constructor(entries: number, cqEntries: number, without = 0) {
     const ring = fittingRing(entries, cqEntries, SETUP_FLAGS & ~without);
@@ -53,7 +53,7 @@ export class RingBackend implements Backend {
       throw error;
     }
     this.fixedBuffers = new RegisteredBuffers(ring);
-    // 6.0 has it without an opcode of its own; this one came with 6.1.
+    // 6.0 supports this without an opcode of its own; this one came with 6.1.
     this.sendsToAddress = this.ops.has(abi.OP_SENDMSG_ZC);
     const deferred = (ring.flags & abi.SETUP_DEFER_TASKRUN) !== 0;
     this.installsFiles = deferred && this.ops.has(abi.OP_FIXED_FD_INSTALL);
@@ -61,7 +61,7 @@ export class RingBackend implements Backend {
 
   readonly elsewhere = 0;
 
-  /** What the kernel could not be told to give up is its own for ever. */
+  /** Memory that the kernel could not be made to release stays its own for ever. */
   whenBack(): void {}
 
   installFile(index: number, low: number, high: number): number {
@@ -83,7 +83,7 @@ export class RingBackend implements Backend {
     try {
       this.queues.registerIowqMaxWorkers(count, 0);
     } catch {
-      // Before 5.15 the kernel's own limits hold.
+      // Before 5.15 the kernel's own limits apply.
     }
   }
 
@@ -109,7 +109,7 @@ export class RingBackend implements Backend {
   }
 }
 
-/** Saves the kernel a look-up of the descriptor in each system call, which other threads make dearer. */
+/** Saves the kernel a descriptor lookup per system call, which other threads make more expensive. */
 function registerRingFd(ring: Ring): void {
   try {
     ring.registerRingFd();

@@ -5,17 +5,17 @@ import type { Ring } from '../ring/ring.js';
 import type { WakeUp } from './backend.js';
 
 /**
- * How a ring wakes its thread, which sleeps in libuv's epoll.
+ * Wakes the ring's thread, which sleeps in libuv's epoll.
  *
- * With SETUP_DEFER_TASKRUN (6.1) the kernel's work for the ring waits for a system call of ours, and wakes by
- * an eventfd. Without it that work interrupts the sleep, and libuv, which then sleeps once more, takes the time
- * for time at work: `performance.eventLoopUtilization()` would be 1. The ring's own descriptor wakes only then.
+ * With SETUP_DEFER_TASKRUN (6.1) the kernel's work for the ring waits for a system call of ours, and an eventfd wakes
+ * the thread. Without it that work interrupts the sleep, and libuv, which then sleeps again, counts the time as active:
+ * `performance.eventLoopUtilization()` would be 1. In that case the ring's own descriptor wakes the thread.
  *
- * The eventfd is never read: libuv hears of it once for each count, as it is watched for edges.
+ * The eventfd is never read: it is edge-triggered, so libuv sees each count once.
  *
- * An operation that waits for an eventfd itself completes within that one's signal, and the kernel then puts off the
- * ring's own. It does so once: as measured on 6.18, all that follow are lost. Registering the eventfd anew lets it
- * signal again.
+ * An operation that itself waits for an eventfd completes within that eventfd's signal, and the kernel then defers the
+ * ring's own signal. It does so once: as measured on 6.18, all later signals are lost. Registering the eventfd again
+ * lets it signal again.
  */
 export class RingWakeUp implements WakeUp {
   readonly #ring: Ring;
@@ -52,7 +52,7 @@ export class RingWakeUp implements WakeUp {
     this.#asleep = true;
     if (nested && !this.#registerAnew()) return false;
     this.#ring.cqEventfdToggle(true);
-    // Only the first work that waits counts, so it must not have come before.
+    // Only the first pending work signals, so it must not have come before.
     return !this.#ring.taskWorkPending && this.#ring.cqReady === 0;
   }
 
@@ -62,7 +62,8 @@ export class RingWakeUp implements WakeUp {
       this.#ring.registerEventfd(this.#eventfd);
       return true;
     } catch {
-      // Out of memory, perhaps with none registered now: the next attempt begins as this one should have ended.
+      // Out of memory, perhaps with none registered now: the next attempt starts from the state that this one should
+      // have left.
       try {
         this.#ring.registerEventfd(this.#eventfd);
       } catch {}
@@ -81,7 +82,7 @@ export class RingWakeUp implements WakeUp {
     return this.#edges;
   }
 
-  /** After this nothing wakes. The ring is the caller's to close. */
+  /** Nothing wakes the thread from now on. The caller closes the ring. */
   close(): void {
     this.#watch.close();
     this.#closeEventfd();

@@ -3,48 +3,48 @@ import { clearImmediate, nextTick, now, setImmediate } from './real-timers.js';
 import type { Turns } from './turns.js';
 
 /**
- * After this many turns in a row without libuv's loop, the next turn goes through `setImmediate`, so that
- * timers, signals and libuv's other handles get their share.
+ * After this many turns in a row without libuv's loop, the next turn goes through `setImmediate`, so that timers,
+ * signals and libuv's other handles get their share.
  */
 const BURST_MAX = 64;
-/** Turns that move much data take long: this many milliseconds of turns end a burst too. */
+/** Turns that transfer much data take long: this many milliseconds of turns end a burst too. */
 const BURST_MS = 2;
-/** The first turn of a burst that is timed. Most bursts have one turn, for which the clock need not be read. */
+/** The first turn of a burst that is timed. Most bursts have one turn and need no clock. */
 const TIMED_FROM = 2;
-/** How many turns pass between two readings of the clock, after the first. A power of two. */
+/** The number of turns between two readings of the clock, after the first. A power of two. */
 const TIMED_EVERY = 8;
 
 const RESOLVED = Promise.resolve();
 
 /**
- * When the loop takes its turns, beside Node's own event loop.
+ * Decides when the loop takes its turns, beside Node's own event loop.
  *
- * The first operation of a burst schedules a turn with `process.nextTick`, which runs after the
- * microtasks that queue more. While little is going on a microtask does, at a tenth of a cached read less.
- * Completions left over are reaped in the `setImmediate` after it, together with what has arrived by then.
+ * The first operation of a burst schedules a turn with `process.nextTick`, which runs after the microtasks that queue
+ * more. While little is going on a microtask is used instead, which saves a tenth of a cached read. Remaining
+ * completions are reaped in the `setImmediate` after it, together with those that have arrived by then.
  *
- * While operations are in flight an immediate is always pending. If nothing is ready it is unreferenced:
- * the thread sleeps in libuv's epoll, and the immediate runs as soon as the backend (see `WakeUp`) or anything
- * else has woken it. So a wake-up costs no callback of its own. With `busyPoll` it stays referenced
- * for a while after each completion, and the thread looks at everything again and again instead.
+ * While operations are in flight an immediate is always pending. If nothing is ready it is unreferenced: the thread
+ * sleeps in libuv's epoll, and the immediate runs as soon as the backend (see `WakeUp`) or anything else has woken it.
+ * So a wake-up needs no callback of its own. With `busyPoll` it stays referenced for a while after each completion, and
+ * the thread polls everything repeatedly instead.
  */
 export class Scheduler {
   readonly #turns: Turns;
   readonly #wakeUp: WakeUp;
   #referenced = false;
   #tickQueued = false;
-  /** Whether code outside is being told of completions, and whether it has queued something. */
+  /** Whether completions are being delivered to outside code, and whether that has queued entries. */
   #delivering = false;
   #queuedMeanwhile = false;
   #immediate: NodeJS.Immediate | null = null;
-  /** Whether the immediate runs without waiting for anything. */
+  /** Whether the immediate runs without waiting for an event. */
   #urgent = false;
   #burst = 0;
   /** When the burst has lasted long enough. */
   #burstEnd = 0;
-  /** Milliseconds to go on looking after a completion. */
+  /** How long to continue polling after a completion, in milliseconds. */
   readonly #busyPoll: number;
-  /** Completions by then, and until when to go on looking. */
+  /** The number of completions at the last check, and when to stop polling. */
   #seen = 0;
   #busyEnd = 0;
   #closed = false;
@@ -58,7 +58,7 @@ export class Scheduler {
     this.#wakeUp = wakeUp;
   }
 
-  /** Something was queued: take a turn once the current burst is over. */
+  /** An entry was queued: take a turn once the current burst is over. */
   wake(): void {
     if (this.#tickQueued) return;
     if (this.#delivering) {
@@ -71,7 +71,7 @@ export class Scheduler {
     else nextTick(this.#onTick);
   }
 
-  /** Take a turn, and reap, after libuv has looked at everything else. */
+  /** Take a turn, and reap, after libuv has polled everything else. */
   wakeLater(): void {
     if (this.#urgent || this.#closed) return;
     this.#urgent = true;
@@ -79,7 +79,7 @@ export class Scheduler {
     else this.#immediate.ref();
   }
 
-  /** Enough for now: libuv looks at everything else before the next turn. */
+  /** Enough for now: libuv polls everything else before the next turn. */
   yield(): void {
     this.#burst = BURST_MAX;
     this.wakeLater();
@@ -88,7 +88,7 @@ export class Scheduler {
   readonly #onTick = (): void => {
     this.#tickQueued = false;
     if (this.#closed) return;
-    // What completes within this turn needs no wake-up.
+    // Completions within this turn need no wake-up.
     this.#wakeUp.disarm();
     if (!this.#settled) this.#settle();
     this.#turn(false);
@@ -99,7 +99,7 @@ export class Scheduler {
     }
     const { alive } = this.#turns;
     if (alive && !this.#referenced) this.#setReferenced(true);
-    // Letting the process go waits for an immediate, as most pauses are short.
+    // Letting the process exit waits for an immediate, as most pauses are short.
     if (alive !== this.#referenced) this.wakeLater();
     else this.#await();
   };
@@ -115,12 +115,12 @@ export class Scheduler {
     this.#turn(true);
     if (!this.#turns.deliveries.empty) this.#deliver();
     if (this.#turns.alive !== this.#referenced) this.#setReferenced(!this.#referenced);
-    // What was awaited runs before we get ready to sleep: an answer is on its way the sooner.
+    // Awaiting code runs before we prepare to sleep, so that answers are sent sooner.
     if (this.#turns.completed !== completed) void RESOLVED.then(this.#onSettled);
     else this.#await();
   };
 
-  /** Until it is done, once in each round of libuv's. */
+  /** Once per libuv iteration, until it is done. */
   #settle(): void {
     if (this.#settling) return;
     this.#settled = this.#wakeUp.settle();
@@ -135,11 +135,11 @@ export class Scheduler {
   };
 
   readonly #onSettled = (): void => {
-    // The turn that was queued meanwhile looks after that.
+    // The turn that was queued in the meantime checks after that.
     if (!this.#tickQueued) this.#await();
   };
 
-  /** What the callbacks queue is submitted together, after all of them have run. */
+  /** Entries that the callbacks queue are submitted together, after all of them have run. */
   #deliver(): void {
     let done = false;
     this.#delivering = true;
@@ -148,7 +148,7 @@ export class Scheduler {
       done = true;
     } finally {
       this.#delivering = false;
-      // After an exception the next immediate goes on.
+      // After an exception the next immediate continues.
       if (!done || !this.#turns.deliveries.empty) this.wakeLater();
       if (this.#queuedMeanwhile) {
         this.#queuedMeanwhile = false;
@@ -157,7 +157,7 @@ export class Scheduler {
     }
   }
 
-  /** What a turn has left, also by failing, is for the next one. */
+  /** The next turn handles what a turn has left, also by failing. */
   #turn(reap: boolean): void {
     let left = true;
     try {
@@ -167,10 +167,10 @@ export class Scheduler {
     }
   }
 
-  /** Sleep until something happens, if something can. */
+  /** Sleep until an event, if there can be one. */
   #await(): void {
     if (this.#closed || this.#urgent || !this.#turns.busy) return;
-    // It must not keep the process alive for what is unreferenced.
+    // It must not keep the process alive for unreferenced operations.
     const expecting = this.#busyPoll !== 0 && this.#turns.alive && this.#isExpecting();
     if (expecting || !this.#wakeUp.arm(this.#turns.eventfdWaits !== 0)) {
       this.wakeLater();
@@ -180,7 +180,7 @@ export class Scheduler {
     this.#immediate.unref();
   }
 
-  /** Whether something has completed so recently that to sleep would be too slow. */
+  /** Whether an operation has completed so recently that sleeping would be too slow. */
   #isExpecting(): boolean {
     const time = now();
     const { completed } = this.#turns;

@@ -12,14 +12,14 @@ const HOUR_MS = 3_600_000;
 
 type Step = IteratorResult<NodeJS.Signals, undefined>;
 
-/** Signals of this process as they come. Iterate over it, or call `next()`. */
+/** The signals of this process as they arrive. Iterate over it, or call `next()`. */
 class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
   readonly #names: readonly NodeJS.Signals[];
-  /** Those that came and were not asked for: each once, as the kernel itself keeps them. signal(7) */
+  /** Signals that arrived before they were requested: each once, as in the kernel. signal(7) */
   readonly #pending = new Set<NodeJS.Signals>();
   readonly #waiting: Waiter<Step>[] = [];
   readonly #signal: AbortSignal | undefined;
-  /** Node's own handles of signals do not hold the process. */
+  /** Node's own signal handles do not keep the process alive. */
   #held: NodeJS.Timeout | undefined;
   readonly #hold = new Hold('SignalIterator', 'next', () => this);
   #done = false;
@@ -55,7 +55,7 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
     ]);
   }
 
-  /** The next signal: one that came meanwhile, or the next to come. */
+  /** The next signal: a waiting one, or the next to arrive. */
   next(): Promise<Step> {
     for (const name of this.#pending) {
       this.#pending.delete(name);
@@ -71,7 +71,7 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
     return waiter.wait(undefined);
   }
 
-  /** Stops listening: the signals have their default effect again, unless others listen too. */
+  /** Stops listening: the signals have their default effect again, unless other code listens too. */
   return(): Promise<Step> {
     this.#end();
     return Promise.resolve({ value: undefined, done: true });
@@ -86,7 +86,7 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
     for (const waiter of this.#waiting.splice(0)) waiter.resolve({ value: undefined, done: true });
   }
 
-  /** It keeps the process alive until `return()`, which it does not otherwise. */
+  /** Keeps the process alive until `return()`, which the iterator does not do initially. */
   ref(): this {
     if (this.#done) return this;
     this.#held ??= setInterval(() => {}, HOUR_MS);
@@ -94,7 +94,7 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
     return this;
   }
 
-  /** It no longer keeps the process alive. */
+  /** No longer keeps the process alive. */
   unref(): this {
     clearInterval(this.#held);
     this.#held = undefined;
@@ -114,14 +114,14 @@ class SignalIterator implements AsyncIterableIterator<NodeJS.Signals> {
 export type { SignalIterator };
 
 /**
- * Signals of this process, as an async iterator of their names: `signals('SIGTERM', 'SIGINT')`. From the
- * call on they no longer have their default effect (to end the process), until the iteration is left. A
- * signal that comes again before it was asked for counts once.
+ * The signals of this process, as an async iterator of their names: `signals('SIGTERM', 'SIGINT')`. From the call until
+ * the iteration is left they do not have their default effect, which ends the process. A signal that arrives again
+ * before it was requested counts once.
  *
- * With a last argument `{ signal }`, aborting that ends the iteration with an `AbortError`. Waiting does not
- * keep the process alive unless `ref()` is called.
- * @throws TypeError for a name that is no signal or cannot be caught, signal(7); UasyncError
- * ERR_UNSUPPORTED in a worker, as signals belong to the process.
+ * With a last argument `{ signal }`, aborting that signal ends the iteration with an `AbortError`. Waiting does not keep
+ * the process alive unless `ref()` is called.
+ * @throws TypeError for an unknown name or a signal that cannot be caught, signal(7); UasyncError ERR_UNSUPPORTED in a
+ * worker, as signals belong to the process.
  */
 export function signals(...names: NodeJS.Signals[]): SignalIterator;
 export function signals(

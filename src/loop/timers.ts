@@ -61,7 +61,7 @@ class NopOperation extends PromiseOperation<void> {
 
 const nops = new OperationPool(NopOperation);
 
-/** Submits a NOP and awaits its completion: the cheapest operation there is. */
+/** Submits a NOP and awaits its completion: the cheapest operation. */
 export function nop(): Promise<void> {
   return nops.take(loop()).run();
 }

@@ -10,7 +10,7 @@ const logs = {
   fs: debuglog('uasync:fs'),
 };
 
-/** The layer of what is not a socket's. */
+/** The layer of operations that are not on sockets. */
 const LAYERS: Record<string, keyof typeof logs> = {
   Operation: 'loop',
   Timer: 'loop',
@@ -18,10 +18,10 @@ const LAYERS: Record<string, keyof typeof logs> = {
   File: 'fs',
 };
 
-/** Whether anything is traced, which is settled when the process starts. */
+/** Whether anything is traced, which is fixed when the process starts. */
 export const tracing: boolean = all.enabled || Object.values(logs).some(log => log.enabled);
 
-/** Operations that have been started and not yet said so: what they are about is filled in after the start. */
+/** Operations that have started and are not reported yet: their details are filled in after the start. */
 const started: { operation: Operation; slot: number }[] = [];
 
 function say(operation: Operation, line: string): void {
@@ -35,7 +35,7 @@ function describe(operation: Operation, slot: number): string {
   return `#${slot} ${operation.kind}${fd} ${label}`;
 }
 
-/** Says what has been started so far. */
+/** Reports the operations that have started so far. */
 export function traceStarts(): void {
   for (const { operation, slot } of started.splice(0)) say(operation, `start ${describe(operation, slot)}`);
 }
@@ -49,7 +49,7 @@ export function traceCancel(operation: Operation): void {
   say(operation, `cancel ${describe(operation, operation.slot)}`);
 }
 
-/** @param more whether it goes on after this completion. */
+/** @param more whether the operation continues after this completion. */
 export function traceEnd(operation: Operation, slot: number, res: number, more: boolean): void {
   traceStarts();
   const result = res < 0 ? errnoName(res) : res;

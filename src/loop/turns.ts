@@ -6,27 +6,27 @@ import type { OperationTable } from './operation-table.js';
 import { traceStarts, tracing } from './trace.js';
 
 /**
- * After no more submissions than these the turn reaps at once: what they complete saves a pass through Node's event
- * loop. After more of them waiting gathers larger batches.
+ * After at most this many submissions the turn reaps at once: their completions then need no pass through Node's event
+ * loop. After more of them, waiting gathers larger batches.
  */
 const FEW = 2;
 
-/** What a loop does in a turn: it submits what is queued, and hands out completions. The scheduler says when. */
+/** A turn of the loop: it submits queued entries, and delivers completions. The scheduler decides when. */
 export class Turns {
-  /** What to call in the next turn. */
+  /** Callbacks for the next turn. */
   readonly callbacks = new Callbacks();
-  /** Completions that code outside is to be told of. */
+  /** Completions for outside code. */
   readonly deliveries = new Deliveries();
   /** Turns taken. */
   count = 0;
-  /** Whether completions are being handed out. */
+  /** Whether completions are being delivered. */
   reaping = false;
   readonly #backend: Backend;
   readonly #queues: Queues;
   readonly #operations: OperationTable;
   readonly #inline: InlineBudget;
   #idle: (() => void)[] = [];
-  /** How many completions were reaped last. */
+  /** The number of completions of the last reap. */
   #reaped = 0;
   #closed = false;
 
@@ -37,7 +37,7 @@ export class Turns {
     this.#inline = inline;
   }
 
-  /** Whether little has just completed. */
+  /** Whether few operations have just completed. */
   get quiet(): boolean {
     return this.#reaped <= FEW;
   }
@@ -63,7 +63,7 @@ export class Turns {
   }
 
   /**
-   * Submits what is queued, and reaps if that was little, if operations that complete at once are in flight, or if
+   * Submits queued entries, and reaps if there were few, if operations that complete at once are in flight, or if
    * `reap` asks for it. Returns whether completions were left in the queue.
    */
   turn(reap: boolean): boolean {
@@ -79,22 +79,25 @@ export class Turns {
     if (queued !== 0 || (reap && this.#hidden() && (completesAtOnce || queues.cqReady === 0)))
       queues.submitAndGetEvents(reap);
     if (reap || completesAtOnce || queued <= FEW || this.#operations.eager !== 0) this.#reaped = this.reap();
-    // Not for what the turn itself has queued: sends that are awaited one after the other keep to the budget.
+    // Not for entries that the turn itself has queued: sends that are awaited one after the other use the budget.
     if (reap && completesAtOnce) this.#inline.allowAnswers(this.#reaped);
     if (this.#closed) return false;
     if (this.#idle.length !== 0 && !this.alive) this.#settleIdle();
     // From an immediate they are delivered right after this.
     if (!reap && !this.deliveries.empty) return true;
-    // What the kernel would not take (EAGAIN, EBUSY) is tried again.
+    // Entries that the kernel did not take (EAGAIN, EBUSY) are tried again.
     return queues.cqReady !== 0 || queues.sqReady !== 0 || queues.cqHasOverflow;
   }
 
-  /** Whether completions become ready by a system call. */
+  /** Whether completions need a system call to become ready. */
   #hidden(): boolean {
     return this.#queues.taskWorkPending || this.#queues.cqHasOverflow;
   }
 
-  /** What waits for room in the queue is for the next turn: the peers may send faster than it is dealt with. */
+  /**
+   * Completions that wait for room in the queue are left for the next turn: peers may send faster than they are
+   * handled.
+   */
   reap(): number {
     const outer = this.reaping;
     this.reaping = true;
@@ -105,7 +108,7 @@ export class Turns {
     }
   }
 
-  /** Resolves when nothing in flight keeps the process alive; at once if that is so. */
+  /** Resolves when nothing in flight keeps the process alive; at once if nothing does now. */
   async untilIdle(): Promise<void> {
     if (this.alive) await new Promise<void>(resolve => this.#idle.push(resolve));
   }

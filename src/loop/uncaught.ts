@@ -1,6 +1,6 @@
 import { nextTick } from './real-timers.js';
 
-/** An uncaught exception like any other, which does not stop what its caller is doing. */
+/** Throws an uncaught exception, without interrupting the caller. */
 export function throwLater(error: unknown): void {
   nextTick(() => {
     throw error;
@@ -8,8 +8,8 @@ export function throwLater(error: unknown): void {
 }
 
 /**
- * Calls a callback of Node's streams, and so listeners of the user's. From within a promise what they throw
- * would be an unhandled rejection, and what comes after the call would not be done.
+ * Calls a callback of Node's streams, and so the user's listeners. An exception of theirs within a promise would be an
+ * unhandled rejection, and would skip the code after the call.
  */
 export function callBack<A extends unknown[]>(callback: (...args: A) => void, ...args: A): void {
   try {

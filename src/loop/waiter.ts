@@ -7,13 +7,13 @@ import { type Deferred, promiseOf } from './deferred.js';
 import { clearTimeout, startTimer } from './real-timers.js';
 import { rejectTraced } from './traced.js';
 
-/** What every call that waits on a peer takes. */
+/** The options of every call that waits for a peer. */
 export interface WaitOptions {
-  /** Aborting it rejects the call with an `AbortError`. Nothing that has arrived is lost. */
+  /** Aborting it rejects the call with an `AbortError`. Data that has arrived is not lost. */
   signal?: AbortSignal | undefined;
   /**
-   * Milliseconds, 0 or more and finite, after which the call rejects with ETIMEDOUT (without an `errno`: the
-   * kernel has not said so). Without it there is no limit.
+   * Milliseconds, 0 or more and finite, after which the call rejects with ETIMEDOUT (without an `errno`: the kernel did
+   * not report it). Without it there is no limit.
    */
   timeout?: number | undefined;
 }
@@ -21,7 +21,7 @@ export interface WaitOptions {
 const WAIT_OPTIONS = optionNames<WaitOptions>({ signal: true, timeout: true });
 
 /**
- * Checks the options of a call that waits; throws if the signal is aborted already.
+ * Checks the options of a call that waits; throws if the signal is already aborted.
  * @param known the names of all its options, if it takes more.
  */
 export function checkWait(options: WaitOptions | undefined, known: OptionNames = WAIT_OPTIONS): void {
@@ -32,13 +32,13 @@ export function checkWait(options: WaitOptions | undefined, known: OptionNames =
 }
 
 /**
- * A call that waits for an event (not for an operation of its own), and may give up: by a signal or by
- * a timeout. What settles it calls `settled()` first.
+ * A call that waits for an event (not for an operation of its own), and may give up: by a signal or a timeout. Code
+ * that settles it calls `settled()` first.
  */
 export class Waiter<T> implements Deferred<T>, AbortListener {
   resolve!: (value: T) => void;
   reject!: (error: unknown) => void;
-  /** Called when it gives up, before its promise rejects: to take it out of its queue. */
+  /** Called when it gives up, before its promise rejects: removes it from its queue. */
   readonly #forget: (waiter: Waiter<T>) => void;
   readonly #syscall: string;
   #signal: AbortSignal | undefined;
@@ -49,7 +49,7 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
     this.#forget = forget;
   }
 
-  /** A new promise, with options that `checkWait` has passed. */
+  /** A new promise, with options that `checkWait` has accepted. */
   wait(options: WaitOptions | undefined): Promise<T> {
     if (options !== undefined) this.#limit(options);
     return promiseOf(this);
@@ -82,12 +82,12 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
     this.fail(error);
   }
 
-  /** Rejects with an error whose stack says who waits. */
+  /** Rejects with an error whose stack shows who waits. */
   fail(error: unknown): void {
     rejectTraced(this, error);
   }
 
-  /** It no longer waits: lets go of its signal and its timer. */
+  /** It no longer waits: removes its listener and its timer. */
   settled(): void {
     if (this.#signal !== undefined) {
       ignoreAbort(this.#signal, this);
@@ -102,7 +102,7 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
 
 /**
  * The outcome of `promise`, unless the caller gives up first; then the outcome is dropped.
- * @param syscall what an ETIMEDOUT names.
+ * @param syscall the name in an ETIMEDOUT.
  */
 export async function unlessGivenUp<T>(
   promise: Promise<T>,
@@ -110,7 +110,7 @@ export async function unlessGivenUp<T>(
   options: WaitOptions | undefined,
 ): Promise<T> {
   if (options?.signal === undefined && options?.timeout === undefined) return promise;
-  // Under way it is all the same.
+  // The call is in progress nevertheless.
   if (options.signal?.aborted) promise.catch(() => {});
   throwIfAborted(options.signal);
   const waiter = new Waiter<T>(syscall, () => {});

@@ -3,8 +3,7 @@ import type { Loop } from './loop.js';
 import { unlessGivenUp } from './waiter.js';
 
 /**
- * Lends a block until `use` has settled, once there is one: of `size` bytes if there is one, of `least` in
- * any case.
+ * Lends a block until `use` has settled: of `size` bytes if there is one, else of at least `least`.
  */
 export async function withBlock<T>(
   loop: Loop,

@@ -120,10 +120,7 @@ export interface Libc {
   view(address: number, length: number): ArrayBuffer;
   /** The address of an ArrayBuffer's first byte. */
   addressOf(buffer: ArrayBufferLike): number;
-  /**
-   * In a worker, the environment's end closes what this opens; likewise rings, and what `accept`, `eventfd`, `openFile`
-   * and `duplicate` open.
-   */
+  /** A worker's end closes it; likewise rings, and what `accept`, `eventfd`, `openFile` and `duplicate` open. */
   socket(domain: number, type: number, protocol: number): number;
   /** Accepts a connection; EAGAIN if there is none and the socket is non-blocking. accept4(2) */
   accept(listener: number): number;
@@ -143,10 +140,7 @@ export interface Libc {
   receiveAt(fd: number, address: number, length: number, flags: number): number;
   /** As `send`, from an address. */
   sendAt(fd: number, address: number, length: number, flags: number): number;
-  /**
-   * Waits for events, up to `timeout` milliseconds; `events` is the address of `count` struct epoll_event.
-   * epoll_wait(2)
-   */
+  /** Waits up to `timeout` milliseconds; `events` is the address of `count` struct epoll_event. epoll_wait(2) */
   epollWait(fd: number, events: number, count: number, timeout: number): number;
   /** Bytes that a socket has sent and its peer has not acknowledged; of a Unix socket, not read. SIOCOUTQ, tcp(7) */
   unacknowledged(fd: number): number;
@@ -204,10 +198,7 @@ export interface Libc {
   keepAtExit(fd: number): void;
   /** Zeroed memory that all threads of the process share; null where koffi could not be guarded. */
   readonly sharedMemory: ArrayBuffer | null;
-  /**
-   * Whether this is its first call in the process, by any thread; where threads share no memory, the first in this
-   * thread.
-   */
+  /** Whether this is its first call in the process; where threads share no memory, in this thread. */
   isFirst(): boolean;
   /** This thread's id. gettid(2) */
   threadId(): number;

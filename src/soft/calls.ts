@@ -29,7 +29,7 @@ const OPTION_AT = POLLFD_AT + POLLFD.size;
 const LENGTH_AT = OPTION_AT + 8;
 const SIZE = 4096;
 
-/** The system calls of a ring, none of which waits. Each returns its result or a negative errno. */
+/** The system calls of a ring. None of them waits. Each returns its result or a negative errno. */
 export class Calls {
   readonly #memory = Mapping.anonymous(SIZE);
   readonly #words = new Int32Array(this.#memory.buffer);
@@ -41,7 +41,7 @@ export class Calls {
     return this.#libc.receiveAt(fd, address, length, flags | MSG_DONTWAIT);
   }
 
-  /** @param name where an address is, or 0. */
+  /** @param name the address of a sockaddr, or 0. */
   send(fd: number, address: number, length: number, flags: number, name: number, nameLength: number): number {
     if (name === 0) return this.#libc.sendAt(fd, address, length, flags | MSG_DONTWAIT);
     return this.#call(NR_SENDTO, fd, address, length, flags | MSG_DONTWAIT, name, nameLength);
@@ -55,7 +55,7 @@ export class Calls {
     return this.#call(NR_SENDMSG, fd, header, flags | MSG_DONTWAIT, 0, 0, 0);
   }
 
-  /** EINPROGRESS if it takes longer. */
+  /** EINPROGRESS if the connection is not established at once. */
   connect(fd: number, name: number, length: number): number {
     const flags = this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
     if (flags < 0) return flags;
@@ -66,32 +66,32 @@ export class Calls {
     return result;
   }
 
-  /** Has `accept` not wait, for all who have the socket: there is no flag for a single call. */
+  /** Makes `accept` non-blocking, for every process that shares the socket: accept has no flag for a single call. */
   setNonBlocking(fd: number): number {
     const flags = this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
     if (flags < 0 || flags & O_NONBLOCK) return flags;
     return this.#call(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK, 0, 0, 0);
   }
 
-  /** What has gone wrong with a socket, 0 or a negative errno, which it forgets. socket(7), SO_ERROR */
+  /** The pending error of a socket, 0 or a negative errno, which the call clears. socket(7), SO_ERROR */
   socketError(fd: number): number {
     const failed = this.option(fd, SOL_SOCKET, SO_ERROR);
     return failed < 0 ? failed : -this.#words[OPTION_AT >> 2]!;
   }
 
-  /** An option of a socket that is a number; see `value`. */
+  /** Reads a numeric socket option; see `value`. */
   option(fd: number, level: number, name: number): number {
     const { address } = this.#memory;
     this.#words[LENGTH_AT >> 2] = 4;
     return this.#call(NR_GETSOCKOPT, fd, level, name, address + OPTION_AT, address + LENGTH_AT, 0);
   }
 
-  /** What `option` has answered. */
+  /** The value that `option` has read. */
   get value(): number {
     return this.#words[OPTION_AT >> 2]!;
   }
 
-  /** Which of these events a descriptor has now; poll(2). POLLNVAL if there is no such descriptor. */
+  /** Which of these events a descriptor has now; poll(2). POLLNVAL if the descriptor is not open. */
   poll(fd: number, events: number): number {
     const at = POLLFD_AT >> 2;
     this.#words[at] = fd;
@@ -101,7 +101,8 @@ export class Calls {
   }
 
   /**
-   * Reads what is there, EAGAIN if nothing is, EOPNOTSUPP from files that cannot tell. preadv2(2), RWF_NOWAIT
+   * Reads available data, EAGAIN if there is none, EOPNOTSUPP for files without non-blocking reads. preadv2(2),
+   * RWF_NOWAIT
    * @param position -1 for the current one.
    */
   read(fd: number, address: number, length: number, position: number, flags: number): number {
@@ -121,7 +122,7 @@ export class Calls {
     words[at + 2] = length;
     words[at + 3] = 0;
     const res = this.#call(call, fd, this.#memory.address + IOVEC_AT, 1, position, 0, flags);
-    // A sandbox may not have these calls.
+    // A sandbox may lack these calls.
     return res === ENOSYS ? EOPNOTSUPP : res;
   }
 
@@ -137,9 +138,9 @@ export class Calls {
   }
 
   /**
-   * Reads from or writes to a FIFO or a terminal, which have no way to ask for one call that does not wait. O_NONBLOCK
-   * is set for that long: all who share the open file have it, and a worker may be terminated at any function call of
-   * JavaScript, so it is taken back in the same straight line.
+   * Reads from or writes to a FIFO or a terminal, for which no single call can be non-blocking. O_NONBLOCK is set for
+   * the duration. Everyone who shares the open file sees it, and a worker may be terminated at any JavaScript function
+   * call, so it is cleared again in the same straight line of code.
    * @param flags those of `fcntl`, without O_NONBLOCK.
    */
   moveUnasked(writes: boolean, fd: number, address: number, length: number, flags: number): number {
@@ -151,7 +152,7 @@ export class Calls {
     return result;
   }
 
-  /** As `moveUnasked`, where O_NONBLOCK is set anyway. */
+  /** As `moveUnasked`, if O_NONBLOCK is set already. */
   moveAsSet(writes: boolean, fd: number, address: number, length: number): number {
     return this.#call(writes ? NR_WRITE : NR_READ, fd, address, length, 0, 0, 0);
   }

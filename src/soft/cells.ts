@@ -1,11 +1,11 @@
 import { libc } from '../ring/libc.js';
 import { Mapping } from '../ring/mapping.js';
 
-/** A struct msghdr and a socket address behind it. */
+/** Holds a struct msghdr followed by a socket address. */
 const CELL = 192;
 const CHUNK = 128;
 
-/** Places of one size, for what entries that have to wait point at: addresses, headers of messages, paths. */
+/** Fixed-size memory cells for the arguments of entries that wait: addresses, message headers, paths. */
 export class Cells {
   readonly #chunks: Mapping[] = [];
   readonly #words: Int32Array[] = [];
@@ -17,7 +17,7 @@ export class Cells {
     this.#size = size;
   }
 
-  /** A place. */
+  /** Takes a cell. */
   take(): number {
     if (this.#free.length === 0) this.#grow();
     return this.#free.pop()!;
@@ -39,7 +39,7 @@ export class Cells {
     return this.#chunks[Math.floor(cell / CHUNK)]!.address + (cell % CHUNK) * this.#size;
   }
 
-  /** The words of a cell from byte `at` on: where they are in `words(cell)`. */
+  /** The offset of a cell's byte `at` in `words(cell)`, in words. */
   words(cell: number): Int32Array {
     return this.#words[Math.floor(cell / CHUNK)]!;
   }
@@ -48,12 +48,12 @@ export class Cells {
     return ((cell % CHUNK) * this.#size + at) >> 2;
   }
 
-  /** Copies memory into a cell, to byte `at` of it. */
+  /** Copies memory into a cell, at its byte `at`. */
   fill(cell: number, at: number, from: number, length: number): void {
     libc().copy(this.address(cell) + at, from, Math.min(length, this.#size - at));
   }
 
-  /** The bytes of a cell, where they are. */
+  /** The bytes of a cell, without a copy. */
   bytes(cell: number): Buffer {
     const { buffer } = this.#chunks[Math.floor(cell / CHUNK)]!;
     return Buffer.from(buffer, (cell % CHUNK) * this.#size, this.#size);

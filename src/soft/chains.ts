@@ -3,27 +3,27 @@ import { ECANCELED } from '../ring/errno.js';
 import { type Entry, RUNNING } from './entry.js';
 import { refused } from './handlers.js';
 
-/** What executes the entries of chains. */
+/** What executes the entries of a chain. */
 interface Executes {
-  /** Begins one. */
+  /** Starts an entry. */
   run(entry: Entry): void;
-  /** One that has not begun completes. @param quiet without a completion. */
+  /** Completes an entry that has not started. @param quiet without a completion. */
   skip(entry: Entry, res: number, quiet: boolean): void;
 }
 
-/** Entries that are linked: each begins when the one before it has completed as it should. io_uring_enter(2), IOSQE_IO_LINK */
+/** Linked entries: each starts when the one before it has completed successfully. io_uring_enter(2), IOSQE_IO_LINK */
 export class Chains {
-  /** Those whose later entries have not begun: scratch memory holds what they point at. */
+  /** The number of chains with entries that have not started: scratch memory holds their arguments. */
   waiting = 0;
   readonly #ring: Executes;
-  /** Those that may begin. */
+  /** Entries that may start. */
   readonly #next: Entry[] = [];
 
   constructor(ring: Executes) {
     this.#ring = ring;
   }
 
-  /** Whether its first entry may begin. All of a chain fails if one of its entries cannot be understood. */
+  /** Whether its first entry may start. The whole chain fails if one of its entries is invalid. */
   begin(first: Entry): boolean {
     let wrong = false;
     for (let entry: Entry | null = first; entry !== null; entry = entry.linked) {
@@ -34,7 +34,7 @@ export class Chains {
     return !wrong;
   }
 
-  /** An entry has completed: the one behind it begins at `runNext`, or never. */
+  /** An entry has completed: the next one starts at `runNext`, or never. */
   proceed(entry: Entry, linked: Entry, failed: boolean): void {
     entry.linked = null;
     const goesOn = !failed || (entry.flags & abi.SQE_IO_HARDLINK) !== 0;
@@ -54,7 +54,7 @@ export class Chains {
     }
   }
 
-  /** Begins what is linked behind entries that have completed. */
+  /** Starts the entries linked to ones that have completed. */
   runNext(): void {
     while (this.#next.length !== 0) this.#ring.run(this.#next.shift()!);
   }

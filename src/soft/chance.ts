@@ -1,13 +1,13 @@
-/** Chance that the environment variable UASYNC_FAULTS has given a seed to: see faults.ts. */
+/** Random numbers seeded by the environment variable UASYNC_FAULTS: see faults.ts. */
 import { threadId } from 'node:worker_threads';
 import { EAGAIN, EINTR } from '../ring/errno.js';
 import { argValueError } from '../ring/errors.js';
 
 const VARIABLE = 'UASYNC_FAULTS';
-/** The share of operations that something goes wrong with, for each fault that they may have. */
+/** The probability of each fault that an operation can have. */
 const RATE = 0.06;
 
-/** Whether something goes wrong, and how: the same again for the same seed. */
+/** Decides whether a fault happens, and which. The same seed gives the same sequence. */
 export class Chance {
   #state: number;
 
@@ -15,7 +15,7 @@ export class Chance {
     this.#state = seed | 0;
   }
 
-  /** That of this thread, if the environment asks for faults. @param salt makes it differ from others. */
+  /** This thread's generator, if the environment requests faults. @param salt makes it differ from others. */
   static asked(salt: number): Chance | null {
     const seed = process.env[VARIABLE];
     if (seed === undefined || seed === '') return null;
@@ -43,7 +43,7 @@ export class Chance {
     return this.happens() ? EINTR : 0;
   }
 
-  /** 0, or what a call that does not wait fails with when it has done nothing: EAGAIN or EINTR. */
+  /** 0, or an error of a non-blocking call that has done nothing: EAGAIN or EINTR. */
   refusal(): number {
     if (!this.happens()) return 0;
     return this.random() < 0.5 ? EAGAIN : EINTR;

@@ -1,11 +1,11 @@
 import type { CqeSink } from '../ring/cqe.js';
 
 /**
- * The completion queue: as the kernel's, but that it grows instead of overflowing. What comes between two turns is
- * bounded by the buffers that receives pick from, and by what was submitted.
+ * A completion queue like the kernel's, except that it grows instead of overflowing. The completions between two turns
+ * are bounded by the buffers that receives pick from, and by the number of submitted entries.
  */
 export class Completions {
-  /** How many have been posted so far, modulo 2^32. */
+  /** The number of posted completions, modulo 2^32. */
   posted = 0;
   #words: Int32Array;
   #mask: number;
@@ -21,7 +21,7 @@ export class Completions {
     return this.#mask + 1;
   }
 
-  /** How many wait to be taken. */
+  /** The number of completions to reap. */
   get ready(): number {
     return (this.posted - this.#head) | 0;
   }
@@ -49,7 +49,9 @@ export class Completions {
     this.#mask = mask;
   }
 
-  /** Hands what is there to `sink`; returns how many. The sink may drain it too, and post more. */
+  /**
+   * Passes all waiting completions to `sink`; returns their number. The sink may drain the queue too, and post more.
+   */
   drain(sink: CqeSink): number {
     const end = this.posted;
     let count = 0;

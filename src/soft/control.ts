@@ -52,7 +52,7 @@ function clockOf(flags: number): number {
   return flags & abi.TIMEOUT_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
 }
 
-/** Its time has come. A multishot one without a number of times goes on for ever. */
+/** Its time has come. A multishot timeout without a repeat count goes on for ever. */
 function expire(ring: SoftRing, entry: Entry): void {
   const lasts = (entry.opFlags & abi.TIMEOUT_MULTISHOT) !== 0 && entry.repeats !== 1;
   if (!lasts) {
@@ -61,7 +61,7 @@ function expire(ring: SoftRing, entry: Entry): void {
   }
   if (entry.repeats !== 0) entry.repeats--;
   ring.post(entry, ETIME, 0);
-  // As the kernel counts; one that was held up makes up for nothing, and one without an interval ends no look.
+  // As the kernel counts: a delayed one does not catch up, and one without an interval must not loop within one look.
   entry.deadline = ring.timeouts.now() + Math.max(entry.interval, 1);
   ring.timeouts.add(entry);
 }
@@ -96,7 +96,7 @@ export function asyncCancel(ring: SoftRing, entry: Entry): void {
   }
 }
 
-/** The first that an ASYNC_CANCEL names. */
+/** The first entry that an ASYNC_CANCEL matches. */
 function find(ring: SoftRing, cancel: Entry): Entry | null {
   if ((cancel.opFlags & ~abi.ASYNC_CANCEL_USERDATA) === 0) {
     return ring.waiting.findByUserData(cancel.addrLow, cancel.addrHigh);
@@ -117,7 +117,7 @@ function cancelAll(ring: SoftRing, cancel: Entry): void {
   let count = 0;
   for (let target = ring.waiting.first; target !== null; ) {
     const next = target.nextWaiting;
-    // What has been handed over and cannot be stopped is counted too, as it is when the kernel waits for it.
+    // An entry that was handed over and cannot be stopped counts too, as it does in the kernel, which waits for it.
     if (isMeant(target, cancel)) {
       cancelOne(ring, target);
       count++;
@@ -127,7 +127,7 @@ function cancelAll(ring: SoftRing, cancel: Entry): void {
   ring.complete(cancel, count);
 }
 
-/** 0, or EALREADY if it goes on to its end. */
+/** 0, or EALREADY if the entry runs to its end. */
 function cancelOne(ring: SoftRing, target: Entry): number {
   if (target.place === HANDED) return target.stop?.(target) ? 0 : EALREADY;
   ring.complete(target, target.done > 0 && target.place !== TIMED ? target.done : ECANCELED, target.picked);
@@ -136,7 +136,7 @@ function cancelOne(ring: SoftRing, target: Entry): number {
 
 // --- Closing --------------------------------------------------------------------------------------
 
-/** Interrupted, a thread has closed the descriptor all the same. close(2) */
+/** If close(2) was interrupted, it has closed the descriptor nevertheless. */
 function finishClose(ring: SoftRing, entry: Entry, res: number): void {
   ring.settle(entry, res === EINTR ? 0 : res);
 }
@@ -153,7 +153,7 @@ export function close(ring: SoftRing, entry: Entry): void {
     }
     ring.registered[place] = -1;
   }
-  // The kernel would let them wait on for what the descriptor has meant, which is out of our reach then.
+  // The kernel would let them wait on the old file, which we cannot reach after the close.
   for (let other = ring.readiness.anyOf(fd); other !== null; other = ring.readiness.anyOf(fd)) {
     cancelOne(ring, other);
   }

@@ -1,7 +1,7 @@
 import type { Completions } from './completions.js';
 import type { Entry } from './entry.js';
 
-/** Where timeouts complete. */
+/** Completes timeouts. */
 interface Completes {
   complete(entry: Entry, res: number): void;
 }
@@ -11,7 +11,7 @@ export class Counting {
   readonly #ring: Completes;
   readonly #completions: Completions;
   readonly #entries: Entry[] = [];
-  /** Completions of timeouts, modulo 2^32: they do not count. */
+  /** Completions of timeouts, modulo 2^32, which are not counted. */
   #timedOut = 0;
 
   constructor(ring: Completes, completions: Completions) {
@@ -33,7 +33,7 @@ export class Counting {
     this.#timedOut = (this.#timedOut + 1) | 0;
   }
 
-  /** A timeout ends with 0 once `count` others have completed. */
+  /** Ends a timeout with 0 once `count` other operations have completed. */
   add(entry: Entry, count: number): void {
     entry.target = (this.#counted() + count) | 0;
     this.#entries.push(entry);
@@ -44,7 +44,7 @@ export class Counting {
     if (at >= 0) this.#entries.splice(at, 1);
   }
 
-  /** Ends those for which enough has completed; that removes them. */
+  /** Ends and removes those whose count has been reached. */
   end(): void {
     for (let i = 0; i < this.#entries.length; ) {
       const entry = this.#entries[i]!;

@@ -3,30 +3,30 @@ import type { Job } from './pool.js';
 
 const TWO_32 = 2 ** 32;
 
-/** Where an entry is. */
+/** The states of an entry. */
 export const RUNNING = 0;
-/** It waits until its descriptor is ready: see Readiness. */
+/** Waits until its descriptor is ready: see Readiness. */
 export const PARKED = 1;
-/** It waits for a time: see Timeouts. */
+/** Waits for a time: see Timeouts. */
 export const TIMED = 2;
 /** A thread of the pool works on it: see files.ts. */
 export const HANDED = 3;
-/** It waits for the entries that it is linked behind. */
+/** Waits for the entries that it is linked to. */
 export const CHAINED = 4;
 
-/** What kind of socket it is, once that matters. */
+/** The kind of a socket, once it matters. */
 export const TCP = 1;
 export const OTHER = 2;
 
 /**
- * One entry of the submission queue, decoded, and how far it has come. Entries are used again and again: `SoftRing`
- * owns them, from submission to the last completion.
+ * One decoded entry of the submission queue, and its progress. Entries are reused: `SoftRing` owns them, from
+ * submission to the last completion.
  */
 export class Entry {
   op = 0;
   /** SQE_ flags. */
   flags = 0;
-  /** The ioprio field: flags of the operation's own. */
+  /** The ioprio field: operation-specific flags. */
   ioprio = 0;
   fd = -1;
   offLow = 0;
@@ -49,49 +49,52 @@ export class Entry {
 
   /** RUNNING, PARKED, TIMED, HANDED or CHAINED. */
   place = RUNNING;
-  /** The entry that is linked behind it. */
+  /** The next entry of its chain. */
   linked: Entry | null = null;
-  /** Bytes that are done, of an operation that goes on. */
+  /** Bytes transferred so far, for an operation that continues. */
   done = 0;
-  /** What a completion other than this result is: a failure for those linked behind. -1 for any that is not negative. */
+  /** The only result that counts as success for the rest of the chain; -1 if any non-negative result does. */
   expected = -1;
-  /** Those linked behind it that are cancelled post no completion. */
+  /** The rest of its chain is cancelled without completions. */
   quietLinks = false;
-  /** The flags that name the provided buffer that it keeps until it has completed; 0 if there is none. */
+  /** The CQE flags of the provided buffer that it keeps until it has completed; 0 if it has none. */
   picked = 0;
-  /** Of a multishot RECVMSG: bytes of each buffer that are for the address and for control messages. */
+  /** For a multishot RECVMSG: the bytes of each buffer reserved for the address and for control messages. */
   nameRoom = 0;
   controlRoom = 0;
-  /** Memory of its own, for what was copied at submission: a place in `Cells`, or -1. */
+  /** Its own memory, with copies of arguments: a cell in `Cells`, or -1. */
   cell = -1;
 
-  // Of the list that it waits in.
+  // Links of the list that it waits in.
   list: EntryList | null = null;
   next: Entry | null = null;
   previous: Entry | null = null;
-  // Of all that waits.
+  // Links of the list of all waiting entries.
   nextWaiting: Entry | null = null;
   previousWaiting: Entry | null = null;
-  /** The next one that waits with the same lower half of user_data. */
+  /** The next waiting entry with the same lower half of user_data. */
   nextSame: Entry | null = null;
 
-  /** Of a timeout: when it ends, in nanoseconds on its clock; how often it does still; and after which completion. Of a poll `target` is what it has told last. */
+  /**
+   * For a timeout: when it ends, in nanoseconds on its clock; how many expirations remain; and after which completion.
+   * For a poll, `target` holds the events that it reported last.
+   */
   deadline = 0;
   interval = 0;
   repeats = 0;
   target = 0;
-  /** Its place in the heap of timeouts, -1 if it has none. */
+  /** Its index in the heap of timeouts, -1 if it is not there. */
   heapIndex = -1;
-  /** How to stop what has it: see `SoftRing.hand`. */
+  /** Stops the work that was handed over: see `SoftRing.hand`. */
   stop: ((entry: Entry) => boolean) | null = null;
-  /** What the pool does for it, or has done. */
+  /** The pool's job for it, pending or done. */
   job: Job | null = null;
-  /** A FIFO that it has opened, and that has no other end yet; -1 for none. */
+  /** A FIFO that it has opened and that has no other end yet; -1 for none. */
   held = -1;
-  /** Whether it was asked to stop, and stops as soon as it can. */
+  /** Whether it was asked to stop, and will stop as soon as it can. */
   stopping = false;
 
-  /** Takes over what an entry of the queue says. */
+  /** Decodes an entry of the queue. */
   decode(words: Int32Array, at: number): void {
     const first = words[at]!;
     this.op = first & 0xff;
@@ -123,13 +126,13 @@ export class Entry {
     this.picked = 0;
   }
 
-  /** Has it name another address. */
+  /** Changes its address. */
   point(address: number): void {
     this.addrLow = (address % TWO_32) | 0;
     this.addrHigh = Math.floor(address / TWO_32);
   }
 
-  /** The address that it names. */
+  /** Its address. */
   get addr(): number {
     return this.addrHigh * TWO_32 + (this.addrLow >>> 0);
   }
@@ -144,7 +147,7 @@ export class Entry {
   }
 }
 
-/** Entries in a row. One entry is in one list at most. */
+/** A list of entries. An entry is in at most one list. */
 export class EntryList {
   first: Entry | null = null;
   last: Entry | null = null;

@@ -1,6 +1,6 @@
 /**
- * Faults, for tests: what a kernel may do and seldom does. The environment variable UASYNC_FAULTS has them injected;
- * without it a ring is made of its plain parts.
+ * Faults for tests: behaviour that a kernel may show but seldom does. The environment variable UASYNC_FAULTS enables
+ * them; without it a ring uses its plain parts.
  */
 import * as abi from '../ring/abi.js';
 import { ECANCELED, EINTR, ENOBUFS } from '../ring/errno.js';
@@ -13,7 +13,7 @@ import { isDirect } from './files.js';
 import { type Handler, type Handlers, LINKS } from './handlers.js';
 import type { SoftRing } from './soft-ring.js';
 
-/** How much later than it should an operation begins, at most, in nanoseconds. */
+/** The maximum delay of an operation's start, in nanoseconds. */
 const DELAY_NS = 2e6;
 
 /** Operations that a signal may interrupt before they have done anything. signal(7) */
@@ -41,17 +41,17 @@ const INTERRUPTED: ReadonlySet<number> = new Set([
   abi.OP_FGETXATTR,
   abi.OP_FSETXATTR,
 ]);
-/** Operations that begin when they should. */
+/** Operations that are never delayed. */
 const PROMPT: ReadonlySet<number> = new Set([abi.OP_TIMEOUT, abi.OP_ASYNC_CANCEL]);
-/** Entries for which fewer bytes than asked for are a failure. */
+/** Flags of entries for which a short transfer is a failure. */
 const WHOLE = LINKS | abi.SQE_CQE_SKIP_SUCCESS;
 
-/** An operation that begins later, and those on the same descriptor that come after it. */
+/** A delayed operation, and the later ones on the same descriptor. */
 class Delay {
   readonly entries: Entry[] = [];
 }
 
-/** The faults of one ring, the same again for the same seed if the operations are the same. */
+/** The faults of one ring. The same seed and the same operations give the same faults. */
 export class Faults {
   readonly calls: FaultyCalls;
   readonly #chance: Chance;
@@ -65,19 +65,19 @@ export class Faults {
     this.calls = new FaultyCalls(chance);
   }
 
-  /** Those that the environment asks for. */
+  /** The faults that the environment requests. */
   static asked(): Faults | null {
     const chance = Chance.asked(0);
     return chance === null ? null : new Faults(chance);
   }
 
-  /** A completion queue that hands some completions over later than others. */
+  /** A completion queue that delivers some completions later than others. */
   completions(entries: number): Completions {
     this.#completions = new LateCompletions(entries, this.#chance);
     return this.#completions;
   }
 
-  /** These handlers, and what may go wrong with them. */
+  /** These handlers with injected faults. */
   handlers(plain: Handlers): Handlers {
     this.#plain = plain;
     return plain.map((handler, op) => handler && this.#faulty(op, handler));
@@ -101,7 +101,7 @@ export class Faults {
     if (INTERRUPTED.has(op) && this.#chance.happens()) ring.complete(entry, EINTR);
     else if (picks && this.#chance.happens()) ring.complete(entry, ENOBUFS);
     else if (op === abi.OP_CLOSE && entry.file === 0 && this.#chance.happens()) {
-      // The descriptor is closed all the same.
+      // The descriptor is closed nevertheless.
       ring.readiness.forget(entry.fd);
       ring.complete(entry, libc().close(entry.fd) || EINTR);
     } else {
@@ -117,7 +117,7 @@ export class Faults {
     const { calls } = this;
     calls.cut = false;
     handler(ring, entry);
-    // No event tells of what is there already.
+    // No further event reports data that is there already.
     if (calls.cut && entry.place === PARKED) ring.readiness.goOn(entry);
   }
 
@@ -129,12 +129,12 @@ export class Faults {
     if (before === undefined && !this.#chance.happens()) return false;
     const delay = before ?? new Delay();
     ring.hand(entry, target => this.#stop(ring, target, delay));
-    // What it points at must stay.
+    // Its arguments must stay.
     ring.scratch.holds++;
     delay.entries.push(entry);
     this.#delays.set(entry, delay);
     if (before !== undefined) return true;
-    // Paths have no order.
+    // Operations on paths have no order.
     if (fd >= 0) this.#byFd.set(fd, delay);
     this.#await(ring, entry, ring.timeouts.now() + this.#chance.random() * DELAY_NS);
     return true;
@@ -172,7 +172,7 @@ export class Faults {
   }
 }
 
-/** Whether a descriptor is one of a file, of which any number of bytes may be read or written. */
+/** Whether a descriptor is a file, which may be read or written in parts of any size. */
 function mayBeCut(ring: SoftRing, fd: number): boolean {
   return ring.files.isFile(fd) && !isDirect(ring, fd);
 }

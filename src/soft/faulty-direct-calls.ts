@@ -1,4 +1,4 @@
-/** The plain calls of a loop, which may fail as faults.ts has it: with EAGAIN, with EINTR, or half done. */
+/** The plain calls of a loop with the faults of faults.ts: EAGAIN, EINTR, or partial transfers. */
 import { DirectoryCalls, replaceDirectoryCalls } from '../ring/directory-calls.js';
 import { FileCalls } from '../ring/file-calls.js';
 import { libc } from '../ring/libc.js';
@@ -11,7 +11,7 @@ const SOCK_STREAM = 1;
 
 type Path = string | Uint8Array;
 
-/** The plain calls of a loop, with faults if the environment asks for them. */
+/** The plain calls of a loop, with faults if the environment requests them. */
 export class DirectCalls {
   readonly #chance = Chance.asked(1);
 
@@ -32,7 +32,7 @@ export class DirectCalls {
   }
 }
 
-/** How many of `length` bytes a call moves. */
+/** How many of `length` bytes a call transfers. */
 function partOf(chance: Chance, length: number): number {
   return length > 1 && chance.happens() ? chance.part(length - 1) : length;
 }
@@ -40,7 +40,7 @@ function partOf(chance: Chance, length: number): number {
 const option = Buffer.alloc(4);
 const optionLength = new Uint32Array(1);
 
-/** As `partOf`: a datagram goes as a whole. */
+/** As `partOf`, except that a datagram is sent as a whole. */
 function partOfSend(chance: Chance, fd: number, length: number): number {
   optionLength[0] = option.length;
   const failed = libc().getsockopt(fd, SOL_SOCKET, SO_TYPE, option, optionLength);

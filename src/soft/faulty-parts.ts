@@ -1,4 +1,4 @@
-/** Parts of a ring that something goes wrong with: see faults.ts. */
+/** The parts of a ring with injected faults: see faults.ts. */
 import { CQE_F_BUFFER } from '../ring/abi.js';
 import type { CqeSink } from '../ring/cqe.js';
 import { EAGAIN } from '../ring/errno.js';
@@ -8,12 +8,12 @@ import type { Chance } from './chance.js';
 import { Completions } from './completions.js';
 
 const SOCK_STREAM = 1;
-/** What is read from other files than sockets in units has smaller ones. */
+/** The maximum size of reads from files, other than sockets, that have a unit. */
 const UNIT_MAX = 64;
 
-/** System calls that do less than they could, or say EAGAIN when they could do something. */
+/** System calls that transfer less than possible, or return EAGAIN although they could make progress. */
 export class FaultyCalls extends Calls {
-  /** Whether that was so since this was set to false. */
+  /** Whether a call did so since this was set to false. */
   cut = false;
   readonly #chance: Chance;
 
@@ -60,7 +60,7 @@ export class FaultyCalls extends Calls {
     return denied;
   }
 
-  /** How much of `length` to ask for: all of a datagram. */
+  /** How much of `length` to request: all of a datagram. */
   #length(fd: number, length: number): number {
     if (length < 2 || !this.#chance.happens()) return length;
     const isSocket = this.option(fd, SOL_SOCKET, SO_TYPE) >= 0;
@@ -75,21 +75,21 @@ interface Completion {
   high: number;
   res: number;
   flags: number;
-  /** The call of `drain` that hands it over. */
+  /** The number of the `drain` call that delivers it. */
   turn: number;
 }
 
-/** How many calls of `drain` a completion waits for, at most. */
+/** The maximum number of `drain` calls that a completion is delayed by. */
 const LATE_MAX = 4;
 
 /**
- * Completions of which some come later than others. What has an order keeps it: those of one operation, those that name
- * buffers, as buffers are filled in that order, and those of chains.
+ * Completions with random delays. Ordered completions keep their order: those of one operation, those with provided
+ * buffers (which are filled in that order), and those of chains.
  */
 export class LateCompletions extends Completions {
   readonly #chance: Chance;
   readonly #waiting: Completion[] = [];
-  /** The lower half of user_data of those that are not late. */
+  /** The lower half of user_data of completions that are not delayed. */
   readonly #prompt = new Set<number>();
   #turn = 0;
 
@@ -102,7 +102,7 @@ export class LateCompletions extends Completions {
     return super.ready + this.#waiting.length;
   }
 
-  /** The next completion with this user_data, of which this is the lower half, is not late. */
+  /** Does not delay the next completion with this lower half of user_data. */
   keepPrompt(low: number): void {
     this.#prompt.add(low);
   }
@@ -111,7 +111,7 @@ export class LateCompletions extends Completions {
     const turn = ++this.#turn;
     super.drain(this);
     let count = 0;
-    // The sink may drain it too.
+    // The sink may drain the queue too.
     for (let i = 0; i < this.#waiting.length; ) {
       const { low, high, res, flags } = this.#waiting[i]!;
       if (this.#waiting[i]!.turn > turn || this.#isBehind(i)) i++;
@@ -125,14 +125,14 @@ export class LateCompletions extends Completions {
     return count;
   }
 
-  /** What has completed by now. */
+  /** A completion that is due now. */
   onCqe(low: number, high: number, res: number, flags: number): void {
     const late = !this.#prompt.delete(low) && this.#chance.happens();
     const turn = this.#turn + (late ? this.#chance.part(LATE_MAX) : 0);
     this.#waiting.push({ low, high, res, flags, turn });
   }
 
-  /** Whether one before it has to come first. */
+  /** Whether an earlier one must be delivered first. */
   #isBehind(index: number): boolean {
     const { low, high, flags } = this.#waiting[index]!;
     for (let i = 0; i < index; i++) {

@@ -1,7 +1,7 @@
 /**
- * Operations on open files. Those that the kernel promises not to wait for are done at once (see transfers.ts);
- * these are the others, and the rest of those: threads of the pool do them. As with io_uring, changes of a file keep the
- * order in which they were submitted.
+ * Operations on open files. Transfers that the kernel can do without waiting are done at once (see transfers.ts).
+ * Threads of the pool do the other operations, and the rest of those transfers. As with io_uring, changes of a file
+ * keep the order of submission.
  */
 import { constants } from 'node:fs';
 import * as abi from '../ring/abi.js';
@@ -23,12 +23,12 @@ import {
 import type { Entry } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
 
-/** Completes an entry with what its call has answered. */
+/** Completes an entry with the result of its call. */
 export function finish(ring: SoftRing, entry: Entry, res: number): void {
   ring.settle(entry, res);
 }
 
-/** Moves what is left of a READ or a WRITE. @param position in the file, or -1 for the current one. */
+/** Transfers the rest of a READ or a WRITE. @param position in the file, or -1 for the current one. */
 export function transferInPool(ring: SoftRing, entry: Entry, writes: boolean, position: number): void {
   const job = ring.pool.job(entry, finishTransfer);
   const { done, opFlags } = entry;
@@ -36,24 +36,24 @@ export function transferInPool(ring: SoftRing, entry: Entry, writes: boolean, po
   const at = position < 0 ? position : position + done;
   const address = entry.addr + done;
   const length = entry.len - done;
-  // Only the calls on several buffers take flags.
+  // Only the vectored calls take flags.
   if (opFlags !== 0) {
     const vector = ring.pool.vector(job, address, length);
     job.set(writes ? NR_PWRITEV2 : NR_PREADV2, fd, vector, 1, at, 0, opFlags);
   } else if (position < 0) job.set(writes ? NR_WRITE : NR_READ, fd, address, length);
   else job.set(writes ? NR_PWRITE64 : NR_PREAD64, fd, address, length, at);
-  // Direct writes may go side by side.
+  // Direct writes may run in parallel.
   if (writes && !isDirect(ring, entry.fd)) ring.pool.startChange(job, entry.fd);
   else ring.pool.start(job);
 }
 
-/** Whether a descriptor is one of a file that was opened with O_DIRECT: RWF_NOWAIT does not keep that from waiting. */
+/** Whether a descriptor was opened with O_DIRECT: RWF_NOWAIT does not keep such a file from waiting. */
 export function isDirect(ring: SoftRing, fd: number): boolean {
   const flags = ring.calls.flagsOf(fd);
   return flags >= 0 && (flags & constants.O_DIRECT) !== 0 && ring.files.isFile(fd);
 }
 
-/** What was moved before an error counts: who goes on meets the error again. */
+/** Bytes transferred before an error count: the next call meets the error again. */
 function finishTransfer(ring: SoftRing, entry: Entry, res: number): void {
   ring.settle(entry, entry.done > 0 ? entry.done + Math.max(res, 0) : res);
 }
@@ -78,7 +78,7 @@ export function fallocate(ring: SoftRing, entry: Entry): void {
   pool.startChange(job, entry.fd);
 }
 
-/** Advice on how a file will be read is taken at once; what has pages read or dropped may wait. */
+/** Advice about future reads takes effect at once; advice that reads or drops pages may wait. */
 export function fadvise(ring: SoftRing, entry: Entry): void {
   const { opFlags } = entry;
   const length = entry.addr || entry.len;

@@ -1,7 +1,7 @@
 import { CQE_BUFFER_SHIFT, CQE_F_BUF_MORE, CQE_F_BUFFER } from '../ring/abi.js';
 import { Mapping } from '../ring/mapping.js';
 
-/** What a group of provided buffers is made of. */
+/** The options of a group of provided buffers. */
 export interface GroupOptions {
   /** A power of two. */
   entries: number;
@@ -10,7 +10,7 @@ export interface GroupOptions {
   piecewise?: boolean;
 }
 
-/** Buffers that receives pick from, in the order in which they were given. As a BufRing's, without the kernel. */
+/** Buffers that receives pick from, in the order in which they were provided. Like a BufRing, without the kernel. */
 export class Group {
   readonly group: number;
   readonly entries: number;
@@ -26,7 +26,7 @@ export class Group {
   readonly #mask: number;
   #head = 0;
   #tail = 0;
-  /** How far the first buffer is filled. */
+  /** How many bytes of the first buffer are filled. */
   #filled = 0;
 
   constructor(group: number, { entries, bufferSize, provided = entries, piecewise = false }: GroupOptions) {
@@ -51,33 +51,33 @@ export class Group {
 
   publish(): void {}
 
-  /** Whether none is left to pick. */
+  /** Whether there is no buffer left. */
   get empty(): boolean {
     return this.#head === this.#tail;
   }
 
-  /** How many are left. */
+  /** The number of buffers left. */
   get available(): number {
     return (this.#tail - this.#head) | 0;
   }
 
-  /** Where the next receive begins, in `bytes`. */
+  /** The offset in `bytes` of the next receive. */
   get start(): number {
     return this.startOf(0);
   }
 
-  /** Where the buffer begins that is the `index`th from now. */
+  /** The offset of the `index`th buffer from now. */
   startOf(index: number): number {
     const id = this.#ids[(this.#head + index) & this.#mask]!;
     return id * this.bufferSize + (index === 0 ? this.#filled : 0);
   }
 
-  /** The room there is from `start` on. */
+  /** The free space at `start`. */
   get room(): number {
     return this.bufferSize - this.#filled;
   }
 
-  /** `length` bytes were received there. The flags of the completion that says so. */
+  /** Records `length` bytes received there. Returns the flags for the completion. */
   take(length: number): number {
     const flags = (this.#ids[this.#head & this.#mask]! << CQE_BUFFER_SHIFT) | CQE_F_BUFFER;
     if (this.#piecewise) {

@@ -24,16 +24,16 @@ import { read, write } from './transfers.js';
 
 /** Flags of entries that are not the last of a chain. */
 export const LINKS = abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
-/** Flags of entries that are understood. */
+/** Supported flags of entries. */
 const FLAGS = LINKS | abi.SQE_FIXED_FILE | abi.SQE_ASYNC | abi.SQE_BUFFER_SELECT | abi.SQE_CQE_SKIP_SUCCESS;
 
-/** Tries what an entry says, or goes on with it. */
+/** Tries an entry, or continues it. */
 export type Handler = (ring: SoftRing, entry: Entry) => void;
 
-/** What executes an opcode; null where there is nothing. */
+/** The handler of each opcode; null where there is none. */
 export type Handlers = readonly (Handler | null)[];
 
-/** The network could not say when it is done with memory that it sends without a copy: as Unix sockets answer. */
+/** The network could not report when it no longer needs the memory of a zero-copy send: fails as Unix sockets do. */
 function unsupported(ring: SoftRing, entry: Entry): void {
   ring.complete(entry, EOPNOTSUPP);
 }
@@ -81,10 +81,10 @@ export const handlers: Handlers = Array.from(
   (_, op) => [...KNOWN, ...REFUSED].find(([known]) => known === op)?.[1] ?? null,
 );
 
-/** The opcodes that are executed. */
+/** The supported opcodes. */
 export const OPS: ReadonlySet<number> = new Set(KNOWN.map(([op]) => op));
 
-/** 0, or what an entry fails with that is not understood. */
+/** 0, or the error of an invalid entry. */
 export function refused(entry: Entry): number {
   const known = entry.op < handlers.length && handlers[entry.op] !== null && (entry.flags & ~FLAGS) === 0;
   return known ? refusalOf(entry) : EINVAL;

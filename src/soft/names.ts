@@ -1,4 +1,7 @@
-/** Operations that change names and attributes: by a thread of the pool, as any of them may wait for a disk or a server. */
+/**
+ * Operations that change names and attributes. A thread of the pool does them, because each may wait for a disk or a
+ * server.
+ */
 import {
   NR_FGETXATTR,
   NR_FSETXATTR,
@@ -65,7 +68,7 @@ export function fsetxattr(ring: SoftRing, entry: Entry): void {
   xattr(ring, entry, NR_FSETXATTR, false);
 }
 
-/** The calls on an open file have its descriptor in the place of a path. */
+/** The calls on an open file take its descriptor instead of a path. */
 function xattr(ring: SoftRing, entry: Entry, number: number, byPath: boolean): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);

@@ -1,10 +1,10 @@
 /**
- * Opening files, asking for their attributes, and closing them.
+ * Opening files, reading their attributes, and closing them.
  *
- * What is in the dentry cache, on a local file system, is done at once, the rest in the pool.
+ * Paths in the dentry cache of a local file system are opened at once, others in the pool.
  *
- * FIFOs are opened without waiting, and looked at again until they have another end: in the pool, where nothing that
- * runs can be cancelled, a few that wait would take all its threads.
+ * FIFOs are opened without waiting, and checked repeatedly until they have another end. In the pool, where a running
+ * call cannot be cancelled, a few waiting opens would occupy all threads.
  */
 import { constants } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
@@ -30,15 +30,15 @@ const O_PATH = 0o10000000;
 const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
 /** Flags with which a cached path can be opened without waiting. */
 const AT_ONCE = O_ACCMODE | O_APPEND | O_DIRECTORY | O_NOATIME | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_PATH;
-/** Paths that are looked up at once in one turn of the loop, which takes about 0.1 ms. */
+/** The number of paths opened at once in one turn of the loop, which takes about 0.1 ms. */
 const AT_ONCE_MAX = 64;
-/** Flags that can be set later. fcntl(2), F_SETFL */
+/** Flags that can be set after opening. fcntl(2), F_SETFL */
 const SETTABLE = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
-/** Errors that a walk through cached names is sure of: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
+/** Definite errors of a walk through cached names: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
 const SURE: ReadonlySet<number> = new Set([-2, -13, -20, -36, -40]);
 const SLASH = 47;
 
-/** Between two looks at a FIFO, in nanoseconds: at first, and at most. */
+/** The interval between two checks of a FIFO, in nanoseconds: initial and maximum. */
 const LOOK_FIRST = 1e6;
 const LOOK_MAX = 32e6;
 
@@ -50,9 +50,9 @@ export class Opens {
   readonly #how = Mapping.anonymous(OPEN_HOW.size + 8);
   readonly #words = new Uint32Array(this.#how.buffer);
 
-  /** Paths that may be looked up at once before the thread does something else. */
+  /** Paths that may still be opened at once in this turn. */
   #left = AT_ONCE_MAX;
-  /** The type of the file system that was asked last. */
+  /** The file system type of the last query. */
   #type = 0;
 
   constructor(ring: SoftRing) {
@@ -60,7 +60,7 @@ export class Opens {
     this.#words[OPEN_HOW.resolve >> 2] = RESOLVE_CACHED;
   }
 
-  /** OPENAT, into a descriptor or a registered file. */
+  /** OPENAT, to a descriptor or a registered file. */
   open(entry: Entry): void {
     if (entry.place === HANDED) this.#look(entry);
     else this.#begin(entry);
@@ -73,14 +73,14 @@ export class Opens {
     else this.#deliver(entry, fd);
   }
 
-  /** A path that is cached, on a local file system; else EAGAIN. A FIFO is not waited for. openat2(2), 5.12 */
+  /** Opens a cached path on a local file system; else EAGAIN. Does not wait for a FIFO. openat2(2), 5.12 */
   #openCached(directory: number, path: number, flags: number): number {
     if ((flags & ~AT_ONCE) !== 0) return EAGAIN;
     const calls = this.#calls;
     const located = this.#locate(directory, path, flags);
     if (located < 0) return located;
     calls.close(located);
-    // Overlays copy a file when it is opened to be written.
+    // Overlays copy a file up when it is opened for writing.
     if (this.#type === OVERLAYFS && (flags & O_ACCMODE) !== O_RDONLY) return EAGAIN;
     const fd = this.#openHow(directory, path, flags | O_NONBLOCK);
     if (fd >= 0) {
@@ -90,7 +90,7 @@ export class Opens {
     return SURE.has(fd) || fd === ENXIO ? fd : EAGAIN;
   }
 
-  /** A descriptor of what is at such a path, to ask about it only. */
+  /** Opens a descriptor that only identifies such a path. */
   #locate(directory: number, path: number, flags: number): number {
     if (this.#left === 0) return EAGAIN;
     this.#left--;
@@ -116,10 +116,10 @@ export class Opens {
     if (isMainThread) {
       pool.start(job.set(NR_OPENAT, pool.hold(job, entry.fd), path, flags, entry.len));
     } else if (entry.fd === AT_FDCWD || pool.bytesOf(job)[0] === SLASH) {
-      // Should the worker be terminated before it hears of the descriptor, Node closes it.
+      // If the worker is terminated before it receives the descriptor, Node closes it.
       pool.start(job.set(OPENED_BY_NODE, entry.fd, path, flags, entry.len));
     } else {
-      // Node does not open in a directory. This may wait for a disk, but leaves no descriptor.
+      // Node cannot open relative to a directory. This may wait for a disk, but leaves no descriptor.
       const fd = libc().openFile(NR_OPENAT, entry.fd, path, flags, entry.len);
       this.#ring.hand(entry, null);
       pool.finish(job.set(NR_OPENAT, entry.fd, path, flags, entry.len), fd);
@@ -130,7 +130,7 @@ export class Opens {
     const asked = entry.opFlags;
     if (asked & O_NONBLOCK) this.#deliver(entry, res);
     else if (res === EAGAIN && job.c & O_NONBLOCK) {
-      // Someone has a lease of the file, which has to be waited for. fcntl(2), F_SETLEASE
+      // Another process has a lease on the file, which this must wait for. fcntl(2), F_SETLEASE
       job.c &= ~O_NONBLOCK;
       this.#ring.pool.startAgain(job);
     } else if (res === ENXIO && entry.flags & abi.SQE_ASYNC && this.#isFifoPath(job)) {
@@ -145,7 +145,10 @@ export class Opens {
 
   // --- FIFOs --------------------------------------------------------------------------------------
 
-  /** Whether a path that could not be opened is a FIFO without readers: what else fails so is no file, or has no driver. */
+  /**
+   * Whether a path that could not be opened is a FIFO without readers. Otherwise the same error means that it is no
+   * file or has no driver.
+   */
   #isFifoPath(job: Job): boolean {
     if (job.a !== AT_FDCWD) return false;
     const fd = this.#calls.locate(this.#ring.pool.bytesOf(job), (job.c & O_NOFOLLOW) === 0);
@@ -163,15 +166,15 @@ export class Opens {
     return (flags & abi.SQE_ASYNC) !== 0 && (opFlags & (O_ACCMODE | O_PATH)) === O_RDONLY && this.#isFifo(fd);
   }
 
-  /** Whether a FIFO that was opened to be read has a writer, or has had one. */
+  /** Whether a FIFO opened for reading has a writer, or has had one. */
   #hasWriter(fd: number): boolean {
-    // There is no memory at address 0, so what there is stays unread.
+    // No memory is mapped at address 0, so the data stays unread.
     const res = libc().syscall(NR_READ, fd, 0, 1, 0, 0, 0);
     if (res === EAGAIN || res === EFAULT) return true;
     return (this.#ring.calls.poll(fd, 0) & POLLHUP) !== 0;
   }
 
-  /** Looks whether there is another end now. */
+  /** Checks whether the FIFO has another end now. */
   #look(entry: Entry): void {
     const { held, job } = entry;
     if (held < 0) this.#ring.pool.startAgain(job!);
@@ -210,9 +213,9 @@ export class Opens {
     this.#ring.settle(entry, ECANCELED);
   }
 
-  // --- What was opened ----------------------------------------------------------------------------
+  // --- Opened files -------------------------------------------------------------------------------
 
-  /** Takes O_NONBLOCK back, which was not asked for. */
+  /** Clears O_NONBLOCK, which the entry did not ask for. */
   #deliverPlain(entry: Entry, fd: number): void {
     this.#calls.setFlags(fd, entry.opFlags & SETTABLE);
     this.#deliver(entry, fd);
@@ -223,7 +226,7 @@ export class Opens {
     this.#ring.settle(entry, fd < 0 || entry.file === 0 ? fd : this.#register(entry.file, fd));
   }
 
-  /** Puts a descriptor in the place of a registered file. @param file the place and one, or -1 for any. */
+  /** Stores a descriptor as a registered file. @param file its index plus one, or -1 for any. */
   #register(file: number, fd: number): number {
     const { registered } = this.#ring;
     const place = file === -1 ? registered.indexOf(-1) : file - 1;
@@ -236,7 +239,7 @@ export class Opens {
     return file === -1 ? place : 0;
   }
 
-  /** Whether a descriptor is one of a file, or of a block device: epoll does not tell when they are ready. */
+  /** Whether a descriptor is a regular file or a block device: epoll cannot report when these are ready. */
   isFile(fd: number): boolean {
     if (this.#calls.statFd(fd) !== 0) return false;
     const type = this.#calls.statx[STATX.stx_mode / 4]! & S_IFMT;
@@ -245,7 +248,7 @@ export class Opens {
 
   // --- Attributes ---------------------------------------------------------------------------------
 
-  /** STATX: of a local file at once, if its path is cached. */
+  /** STATX: at once for a local file whose path is cached. */
   stat(entry: Entry): void {
     const res = this.#statCached(entry);
     if (res !== EAGAIN) {
@@ -262,7 +265,7 @@ export class Opens {
     if (flags & abi.SQE_ASYNC || (opFlags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) !== 0) return EAGAIN;
     const { syscall } = libc();
     if (opFlags & AT_EMPTY_PATH) {
-      // The path is most likely an empty one.
+      // Most likely the path is empty.
       const type = this.#calls.fileSystem(fd);
       return type >= 0 && LOCAL.has(type >>> 0) ? syscall(NR_STATX, fd, addr, opFlags, len, off, 0) : EAGAIN;
     }
@@ -273,14 +276,14 @@ export class Opens {
     return res;
   }
 
-  /** A new turn of the loop. */
+  /** A new turn of the loop starts. */
   refill(): void {
     this.#left = AT_ONCE_MAX;
   }
 
   // --- Closing ------------------------------------------------------------------------------------
 
-  /** Whether closing a descriptor may wait for a server, or is said to take its time. */
+  /** Whether closing a descriptor may wait for a server, or the entry is marked as slow. */
   closesSlowly({ flags }: Entry, fd: number): boolean {
     if (flags & abi.SQE_ASYNC) return true;
     const type = this.#calls.fileSystem(fd);

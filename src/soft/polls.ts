@@ -4,17 +4,17 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../ring/f
 import { type Entry, RUNNING } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
 
-/** There is no such descriptor. poll(2) */
+/** The descriptor is not open. poll(2) */
 const POLLNVAL = 0x20;
 const FLAGS = abi.POLL_ADD_MULTI | abi.POLL_ADD_LEVEL;
 
-/** Completes with the events of poll(2) that a descriptor has, once or, a multishot one, each time that it has some. */
+/** Completes with the poll(2) events of a descriptor: once, or for a multishot poll each time that there are some. */
 export function pollAdd(ring: SoftRing, entry: Entry): void {
   if (entry.len & ~FLAGS) {
     ring.complete(entry, EINVAL);
     return;
   }
-  // What the kernel tells unasked.
+  // Events that the kernel always reports.
   const wanted = (entry.opFlags & 0xffff) | POLLERR | POLLHUP | POLLRDHUP;
   const found = ring.calls.poll(entry.fd, wanted);
   if (found < 0 || found & POLLNVAL) {
@@ -28,7 +28,7 @@ export function pollAdd(ring: SoftRing, entry: Entry): void {
   }
   const isNew = entry.place === RUNNING;
   const result = ring.waitForEvents(entry, wanted);
-  // A listener that other threads have too.
+  // A listener that other threads share.
   if (multishot) ring.readiness.share(entry.fd);
   if (result === EPERM) ring.complete(entry, found & wanted);
   else if (result < 0) ring.complete(entry, result);
@@ -39,8 +39,8 @@ export function pollAdd(ring: SoftRing, entry: Entry): void {
 }
 
 /**
- * Whether a multishot poll completes with these events. What is so when it is made is told anew by the registration
- * that makes it: data and room then, as more may have come since; hang-ups, which are only told once, now.
+ * Whether a multishot poll completes with these events. A new registration reports the current state again: it reports
+ * readable and writable then, as more may have arrived since. Hang-ups are only reported once, so they complete it now.
  */
 function tells(entry: Entry, found: number, isNew: boolean, registered: number): boolean {
   const lasts = (found & (POLLIN | POLLPRI | POLLOUT)) === 0;

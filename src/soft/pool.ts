@@ -1,12 +1,12 @@
 /**
- * Calls that may wait, made by the threads of libuv's pool, which Node's own `fs` uses as well.
+ * Calls that may wait, made by the threads of libuv's pool, which Node's own `fs` also uses.
  *
- * A call that runs cannot be stopped: what it reads and writes must stay until it has returned. When a worker is
- * terminated, Node sees to that: its thread does not end before its calls in the pool have returned, and what it has
- * mapped is unmapped only once the thread is gone. When a loop is closed, `SoftRing.whenBack` tells.
+ * A running call cannot be stopped: the memory that it uses must stay until it has returned. When a worker is
+ * terminated, Node ensures that: its thread does not end before its calls in the pool have returned, and its mappings
+ * are unmapped only once the thread is gone. When a loop is closed, `SoftRing.whenBack` reports it.
  *
- * libuv gets only as many calls at once as keep its threads busy. The others wait here, where they can be cancelled,
- * and where they do not keep other users of the pool waiting.
+ * libuv gets only as many calls at once as keep its threads busy. The others wait here, where they can be cancelled and
+ * do not delay other users of the pool.
  */
 import { closeSync, open as openByNode } from 'node:fs';
 import { EACCES, EAGAIN, ECANCELED } from '../ring/errno.js';
@@ -16,29 +16,29 @@ import { Cells } from './cells.js';
 import { type Entry, EntryList, HANDED } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
 
-/** Threads of libuv's pool, unless the environment says another number. */
+/** Threads of libuv's pool, unless the environment sets another number. */
 const THREADS = 4;
-/** koffi has 256 calls under way at most. */
+/** koffi allows at most 256 pending calls. */
 const THREADS_MAX = 128;
-/** Calls that libuv gets at once: koffi keeps memory for eight. */
+/** The minimum number of calls that libuv gets at once: koffi keeps memory for eight. */
 const LANES_MIN = 8;
 
-/** Bytes that most paths fit in, and those of the longest that the kernel takes. */
+/** The size of a buffer for most paths, and for the longest ones that the kernel accepts. */
 const SHORT = 256;
 const LONG = 4096;
-/** Tells the places of long paths from those of short ones. */
+/** Distinguishes cells of long paths from those of short ones. */
 const LONG_BIT = 2 ** 30;
 const TWO_32 = 2 ** 32;
 
-/** In the place of a system call's number: closes a descriptor. */
+/** Instead of a system call number: closes a descriptor. */
 const CLOSE = -1;
-/** Likewise: Node opens a file, and closes it if this worker is terminated before it hears of it. */
+/** Likewise: Node opens a file, and closes it if this worker is terminated before it receives the descriptor. */
 export const OPENED_BY_NODE = -2;
 
-/** What is done with the result of a call; the entry has not completed yet. */
+/** Handles the result of a call, before the entry completes. */
 export type Finish = (ring: SoftRing, entry: Entry, res: number, job: Job) => void;
 
-/** A system call, its arguments, and the entry that it is made for. */
+/** A system call, its arguments, and its entry. */
 export class Job {
   entry: Entry | null = null;
   finish: Finish | null = null;
@@ -51,16 +51,16 @@ export class Job {
   f = 0;
   /** Whether the result is a descriptor. */
   opens = false;
-  /** The file that it changes, -1 for none: what changes the same one keeps its order. */
+  /** The descriptor of the file that it changes, -1 for none. Changes of one file keep their order. */
   changes = -1;
-  /** Whether it is of use after it is done. */
+  /** Whether it is still needed after it is done. */
   kept = false;
-  /** A descriptor of its own: see `Pool.hold`. -1 for none. */
+  /** Its own descriptor: see `Pool.hold`. -1 for none. */
   held = -1;
-  /** Where copies of paths are, and what else it needs in memory. */
+  /** Cells with copies of paths and other arguments. */
   readonly paths: number[] = [];
 
-  /** The call, and what it is called with. */
+  /** Sets the call and its arguments. */
   set(number: number, a: number, b: number, c: number, d = 0, e = 0, f = 0): this {
     this.number = number;
     this.a = a;
@@ -73,10 +73,10 @@ export class Job {
   }
 }
 
-/** A place for a call that libuv has. */
+/** A slot for a call that libuv has. */
 class Lane {
   job: Job | null = null;
-  /** Called by libuv's loop, on the thread of the ring. */
+  /** Called by libuv's loop, on the ring's thread. */
   readonly returned: (error: unknown, value: number) => void;
   readonly opened: (error: NodeJS.ErrnoException | null, fd: number) => void;
 
@@ -86,7 +86,10 @@ class Lane {
   }
 }
 
-/** Takes a descriptor over from Node, which would close it at the end of a worker, whatever its number means then. */
+/**
+ * Takes ownership of a descriptor from Node, which would close it at the end of a worker, whatever it refers to by
+ * then.
+ */
 function own(fd: number): number {
   const copy = libc().duplicate(fd);
   closeSync(fd);
@@ -101,7 +104,7 @@ export class Pool {
   readonly #lanesMax: number;
   readonly #jobs: Job[] = [];
   readonly #waiting = new EntryList();
-  /** What waits for a change of the same file, by descriptors that one is under way on. */
+  /** Jobs that wait for a change of the same file, by descriptors with a change in progress. */
   readonly #changing = new Map<number, EntryList>();
   readonly #lists: EntryList[] = [];
   readonly #short = new Cells(SHORT);
@@ -113,7 +116,7 @@ export class Pool {
     this.#lanesMax = Math.max(LANES_MIN, Math.min(threads, THREADS_MAX));
   }
 
-  /** A call for an entry, to be set and then started. */
+  /** A job for an entry, to be set and then started. */
   job(entry: Entry, finish: Finish): Job {
     const job = this.#jobs.pop() ?? new Job();
     job.entry = entry;
@@ -122,7 +125,10 @@ export class Pool {
     return job;
   }
 
-  /** Where a copy of a path is, until the job is done. What it was in is used again once all entries are taken. */
+  /**
+   * The address of a copy of a path, valid until the job is done. Its previous memory is reused once all entries have
+   * been taken.
+   */
   path(job: Job, address: number): number {
     const short = this.#short.take();
     const copy = this.#short.address(short);
@@ -133,14 +139,14 @@ export class Pool {
     this.#short.give(short);
     const long = this.#long.take();
     job.paths.push(long + LONG_BIT);
-    // One that does not fit is too long for the kernel as well, which reads no more of it.
+    // A path that does not fit is too long for the kernel as well, which reads no further.
     this.#libc.copyString(this.#long.address(long), address, LONG);
     return this.#long.address(long);
   }
 
   /**
-   * A descriptor for the job's call, which stays what it is if the program closes its own before a thread makes the
-   * call: the kernel's ring holds the file likewise. Where none is free it is the program's own.
+   * A descriptor for the job's call that stays valid if the program closes its own before a thread makes the call: the
+   * kernel's ring keeps the file likewise. If no descriptor is free, it is the program's own.
    */
   hold(job: Job, fd: number): number {
     if (fd < 0) return fd;
@@ -150,7 +156,7 @@ export class Pool {
     return copy;
   }
 
-  /** Where a struct iovec is, until the job is done. */
+  /** The address of a struct iovec, valid until the job is done. */
   vector(job: Job, address: number, length: number): number {
     const place = this.#short.take();
     job.paths.push(place);
@@ -163,14 +169,14 @@ export class Pool {
     return this.#short.address(place);
   }
 
-  /** The bytes of the path that a job has had copied. */
+  /** The path that a job has copied. */
   bytesOf({ paths }: Job): Buffer {
     const place = paths[0]!;
     const bytes = place < LONG_BIT ? this.#short.bytes(place) : this.#long.bytes(place - LONG_BIT);
     return Buffer.from(bytes.subarray(0, bytes.indexOf(0)));
   }
 
-  /** Has a job done once a thread is free. Its entry completes, or goes on, by `finish`. */
+  /** Runs a job once a thread is free. `finish` then completes or continues its entry. */
   start(job: Job): void {
     const entry = job.entry!;
     if (entry.place === HANDED) entry.stop = this.#stop;
@@ -191,18 +197,18 @@ export class Pool {
     this.#go();
   }
 
-  /** Has a job done that changes a file, after those that were started before on this descriptor. */
+  /** Runs a job that changes a file, after the ones started earlier on this descriptor. */
   startChange(job: Job, fd: number): void {
     job.changes = fd;
     this.start(job);
   }
 
-  /** Whether changes of a file are under way. */
+  /** Whether changes of a file are in progress. */
   isChanging(fd: number): boolean {
     return this.#changing.size !== 0 && this.#changing.has(fd);
   }
 
-  /** A change has been made, or given up: the next one of the file may begin. */
+  /** A change is done or was abandoned: the next one of the file may start. */
   #changed(fd: number): void {
     const behind = this.#changing.get(fd)!;
     const next = behind.first;
@@ -215,13 +221,13 @@ export class Pool {
     this.#waiting.push(next);
   }
 
-  /** Has it done once more; within `finish`, or after `keep`. */
+  /** Runs it again; only within `finish`, or after `keep`. */
   startAgain(job: Job): void {
     job.kept = true;
     this.start(job);
   }
 
-  /** Within `finish`: it is of use yet, until it is started again or dropped. */
+  /** Only within `finish`: keeps the job until it is started again or dropped. */
   keep(job: Job): void {
     job.kept = true;
   }
@@ -231,7 +237,7 @@ export class Pool {
     this.start(this.job(entry, finish).set(CLOSE, fd, 0, 0));
   }
 
-  /** Takes back what has not been started. */
+  /** Removes a job that has not been started. */
   readonly #stop = (entry: Entry): boolean => {
     entry.stopping = true;
     const { list, job } = entry;
@@ -269,7 +275,7 @@ export class Pool {
       else if (number !== OPENED_BY_NODE) this.#libc.syscallInPool(number, a, b, c, d, e, f, lane.returned);
       else openByNode(this.bytesOf(job), c, d, lane.opened);
     } catch (error) {
-      // Other code has as many calls under way as koffi takes; or Node's permission model does not allow it.
+      // Other code uses all of koffi's pending calls, or Node's permission model denies it.
       const denied = (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED';
       this.returned(lane, number === CLOSE ? this.#libc.close(a) : denied ? EACCES : EAGAIN);
     }
@@ -292,14 +298,14 @@ export class Pool {
     this.finish(job, res);
   }
 
-  /** A job's call has answered. */
+  /** A job's call has a result. */
   finish(job: Job, res: number): void {
     job.kept = false;
     job.finish!(this.#ring, job.entry!, res, job);
     if (!job.kept) this.drop(job);
   }
 
-  /** A job is of no more use. */
+  /** A job is no longer needed. */
   drop(job: Job): void {
     if (job.held >= 0) {
       this.#libc.close(job.held);
@@ -317,12 +323,12 @@ export class Pool {
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** The ring is closed: what has not begun, has been cancelled. */
+  /** The ring is closed: jobs that have not started are cancelled. */
   close(): void {
     this.#unmapIdle();
   }
 
-  /** Calls that run use the copies of paths. */
+  /** Running calls use the copies of paths. */
   #unmapIdle(): void {
     if (this.#lanes.length !== this.#free.length) return;
     this.#short.unmap();

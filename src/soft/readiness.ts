@@ -19,40 +19,40 @@ import { NR_EPOLL_CREATE1, NR_EPOLL_CTL } from '../ring/syscall-numbers.js';
 import { type Entry, EntryList, PARKED } from './entry.js';
 
 const EPOLL_CLOEXEC = 0o2000000;
-/** Told without being asked for. */
+/** Events that are always reported. */
 const ALWAYS = POLLERR | POLLHUP;
 const READS = POLLIN | POLLPRI | POLLRDHUP | ALWAYS;
 const WRITES = POLLOUT | ALWAYS;
 
-/** What an entry waits for. */
+/** The direction that an entry waits for. */
 export const TO_READ = POLLIN;
 export const TO_WRITE = POLLOUT;
 
-/** Events taken by one call. */
+/** The maximum number of events of one call. */
 const EVENTS_MAX = 512;
 const EVENTS_BYTES = EVENTS_MAX * EPOLL_EVENT.size;
 const WORDS = EPOLL_EVENT.size >> 2;
 const DATA = EPOLL_EVENT.data >> 2;
-/** Stands for the timer where events have a descriptor. */
+/** Marks the timer in events, in place of a descriptor. */
 const TIMER = -1;
 
 /** A descriptor that entries wait for, or have waited for. */
 class Watch {
   readonly fd: number;
-  /** Tells events for what the descriptor means now from older ones. */
+  /** Distinguishes events of the current file from older ones. */
   generation = 0;
-  /** What is registered; 0 if it is not. */
+  /** The registered events; 0 if it is not registered. */
   events = 0;
-  /** Whether reading may get something: until it answers EAGAIN. */
+  /** Whether a read may succeed: until one returns EAGAIN. */
   readable = true;
   writable = true;
-  /** Whether it has said something beside data, so that a short read is not the end of it. */
+  /** Whether it has reported other events than data, so that a short read does not mean that it is empty. */
   special = false;
-  /** What it is: TCP or OTHER; 0 where it is not known. */
+  /** TCP or OTHER; 0 if unknown. */
   kind = 0;
-  /** Whether other processes may have it too: closing it here does not end its registration. */
+  /** Whether other processes may share the file: closing the descriptor here does not end its registration. */
   shared = false;
-  /** Whether it waits to go on, in `#unfinished`. */
+  /** Whether it is in `#unfinished`, to be continued. */
   queued = false;
   readonly readers = new EntryList();
   readonly writers = new EntryList();
@@ -67,32 +67,32 @@ class Watch {
   }
 }
 
-/** What happens when something has become ready. */
+/** Handles readiness. */
 export interface Attempts {
-  /** What has waited is tried once more. */
+  /** Tries a waiting entry again. */
   attempt(entry: Entry): void;
-  /** The timer has gone off. */
+  /** The timer has expired. */
   expire(): void;
 }
 
 /**
- * What waits for descriptors to become ready: one epoll instance, and one registration for a descriptor, for edges
- * and for both directions, which stays until the descriptor is closed. epoll(7)
+ * Waits for descriptors to become ready, with one epoll instance. A descriptor has one edge-triggered registration for
+ * both directions, which stays until the descriptor is closed. epoll(7)
  *
- * Events say that it may be worth to try; only the system call that is tried then says what is so. Other code may
- * have closed a descriptor on which nothing waited, and its number may mean something else: so the first that waits
- * has it registered again, by a call which finds that out, and which tells of what is ready already.
+ * An event is only a hint that an attempt may succeed; the system call decides. Other code may have closed a descriptor
+ * on which nothing waited, and its number may refer to another file. So the first entry that waits registers it again,
+ * by a call that detects this, and that reports the current state.
  */
 export class Readiness {
   /** The epoll instance. */
   readonly fd: number;
-  /** How often it was asked. */
+  /** The number of calls of epoll_wait(2). */
   asked = 0;
-  /** Whether there may be events that it has not told yet. */
+  /** Whether there may be events that it has not reported yet. */
   more = false;
-  /** By descriptors; null where nothing has waited. */
+  /** By descriptor; null where nothing has waited. */
   readonly #watches: (Watch | null)[] = [];
-  /** Those that were left for the next look, as they had much to say. */
+  /** Descriptors with more data, left for the next look. */
   #unfinished: Watch[] = [];
   #spare: Watch[] = [];
   readonly #ring: Attempts;
@@ -110,7 +110,7 @@ export class Readiness {
     this.fd = fd;
   }
 
-  /** Whether others wait already for what an entry wants, which come first. */
+  /** Whether other entries, which come first, wait for the same direction already. */
   isBehind(entry: Entry, direction: number): boolean {
     if (entry.place === PARKED) return false;
     const watch = this.#known(entry.fd);
@@ -119,8 +119,8 @@ export class Readiness {
   }
 
   /**
-   * Whether what was read is all for now, if it was less than there was room for: a later event tells of more.
-   * The end of a stream, errors and urgent data do not end the event that told of them.
+   * Whether a short read means that no more data is there: a later event reports more. The end of a stream, errors and
+   * urgent data do not end the event that reported them.
    */
   isDrained(entry: Entry): boolean {
     const watch = this.#known(entry.fd);
@@ -128,14 +128,14 @@ export class Readiness {
   }
 
   /**
-   * Has an entry wait until its descriptor may be read from, or written to: it has just answered EAGAIN.
-   * 0, or a negative errno: EPERM if the descriptor is of a kind that cannot be waited for, as files are.
+   * Makes an entry that has returned EAGAIN wait until its descriptor is readable or writable. Returns 0 or a negative
+   * errno: EPERM if the descriptor cannot be waited for, like files.
    */
   wait(entry: Entry, direction: number): number {
     const watch = this.#watch(entry.fd);
     const list = direction === TO_READ ? watch.readers : watch.writers;
     if (entry.place !== PARKED) {
-      // Those before it have answered for it.
+      // The entries before it have tried already.
       if (list.first === null) {
         const events = direction === TO_READ ? POLLIN | POLLPRI | POLLRDHUP : POLLOUT;
         const failed = this.#register(watch, events);
@@ -144,7 +144,7 @@ export class Readiness {
       list.push(entry);
       entry.place = PARKED;
     }
-    // One behind others has not tried.
+    // An entry that queues after others has not tried.
     if (list.first !== entry) return 0;
     if (direction === TO_READ) watch.readable = false;
     else watch.writable = false;
@@ -152,8 +152,8 @@ export class Readiness {
   }
 
   /**
-   * Has an entry wait for these events of poll(2), and be tried at each event until it has completed. A negative
-   * errno, as `wait`; 1 if an event follows for what is so already, else 0.
+   * Makes an entry wait for these events of poll(2), and tries it at each event until it has completed. Returns a
+   * negative errno, as `wait`; 1 if an event for the current state follows, else 0.
    */
   poll(entry: Entry, events: number): number {
     if (entry.place === PARKED) return 1;
@@ -165,17 +165,17 @@ export class Readiness {
     return result;
   }
 
-  /** Whether a descriptor is of a kind that can be waited for: files are not. */
+  /** Whether a descriptor can be waited for: files cannot. */
   canWait(fd: number): boolean {
     return this.#register(this.#watch(fd), POLLIN) >= 0;
   }
 
-  /** An entry does not wait any more. */
+  /** An entry stops waiting. */
   leave(entry: Entry): void {
     entry.list!.remove(entry);
   }
 
-  /** The entries that wait for a descriptor, one of them. */
+  /** Any entry that waits for a descriptor. */
   anyOf(fd: number): Entry | null {
     const watch = this.#known(fd);
     if (watch === null) return null;
@@ -192,17 +192,17 @@ export class Readiness {
     this.#reset(watch);
   }
 
-  /** Other processes may have what a descriptor is of, as listeners often are: it is taken out before it is closed. */
+  /** Other processes may share the file, as they often do with listeners: removes the registration before the close. */
   share(fd: number): void {
     this.#watch(fd).shared = true;
   }
 
-  /** TCP or OTHER, as `learn` was told; 0 where it is not known. */
+  /** TCP or OTHER, as set by `learn`; 0 if unknown. */
   kindOf(fd: number): number {
     return this.#known(fd)?.kind ?? 0;
   }
 
-  /** What kind of socket a descriptor is of. */
+  /** Sets the kind of a descriptor's socket. */
   learn(fd: number, kind: number): void {
     this.#watch(fd).kind = kind;
   }
@@ -217,7 +217,7 @@ export class Readiness {
 
   #watch(fd: number): Watch {
     const watches = this.#watches;
-    // Without holes, so that a look-up stays a plain one.
+    // Without holes, so that a lookup stays fast.
     while (watches.length <= fd) watches.push(null);
     watches[fd] ??= new Watch(fd);
     return watches[fd];
@@ -227,7 +227,9 @@ export class Readiness {
     return this.#watches[fd] ?? null;
   }
 
-  /** Has these events told, beside those that are: a negative errno, 0, or 1 if what is so already is told anew. */
+  /**
+   * Adds these events to the registration. Returns a negative errno, 0, or 1 if the current state is reported again.
+   */
   #register(watch: Watch, events: number): number {
     const all = watch.events | events | EPOLLET;
     if (all === watch.events && !watch.idle) return 0;
@@ -235,7 +237,7 @@ export class Readiness {
     if (watch.events !== 0) failed = this.#control(EPOLL_CTL_MOD, watch, all);
     if (failed === ENOENT) {
       this.#reset(watch);
-      // Perhaps other code has closed it since, and the number means something else.
+      // Other code may have closed it since, and the number may refer to another file.
       watch.kind = 0;
       failed = this.#control(EPOLL_CTL_ADD, watch, events | EPOLLET);
       if (failed === EEXIST) failed = this.#control(EPOLL_CTL_MOD, watch, events | EPOLLET);
@@ -265,15 +267,15 @@ export class Readiness {
     );
   }
 
-  /** Has `expire` called when a timer of the kernel's goes off. */
+  /** Calls `expire` when a kernel timer expires. */
   watchTimer(fd: number): void {
     const failed = this.#tell(EPOLL_CTL_ADD, fd, POLLIN | EPOLLET, TIMER, 0);
     if (failed < 0) throw systemError(failed, 'epoll_ctl');
   }
 
   /**
-   * Finds out what has become ready, and tries what waits for it.
-   * @param timeout milliseconds to wait for something.
+   * Collects the descriptors that have become ready, and tries what waits for them.
+   * @param timeout milliseconds to wait for an event.
    */
   look(timeout: number): void {
     this.asked++;
@@ -284,7 +286,7 @@ export class Readiness {
     const count = this.#libc.epollWait(this.fd, address, EVENTS_MAX, wait);
     for (let i = 0; i < count; i++) {
       const at = i * WORDS;
-      // Within attempts others are registered, by the words behind the events.
+      // Attempts register other descriptors, in the words after the events.
       const words = this.#events;
       const fd = words[at + DATA]!;
       if (fd === TIMER) {
@@ -311,7 +313,7 @@ export class Readiness {
     this.#go(watch);
   }
 
-  /** Each of those that are there now once: it may wait for more. */
+  /** Tries each of the current ones once: it may wait again. */
   #runPolls(watch: Watch): void {
     const { last } = watch.polls;
     for (let entry = watch.polls.first; entry !== null; ) {
@@ -347,7 +349,7 @@ export class Readiness {
     }
   }
 
-  /** Has an entry that waits, but has got something at once, go on with the next look. */
+  /** Continues an entry that waits although data was there, at the next look. */
   goOn(entry: Entry): void {
     const watch = this.#watches[entry.fd]!;
     watch.readable = true;

@@ -7,7 +7,7 @@ import { NR_RECVMMSG } from '../ring/syscall-numbers.js';
 import type { Entry } from './entry.js';
 import type { Group } from './groups.js';
 
-/** Messages taken by one call at most. */
+/** The maximum number of messages of one call. */
 const BATCH = 32;
 const TWO_32 = 2 ** 32;
 const HEADER_WORDS = MMSGHDR.size >> 2;
@@ -16,20 +16,20 @@ const IOVECS_AT = BATCH * MMSGHDR.size;
 const ROOM_AT = IOVECS_AT + BATCH * IOVEC.size;
 const SIZE = ROOM_AT + MSGHDR.size;
 
-/** Where completions go. */
+/** Receives completions. */
 export interface Posts {
   post(entry: Entry, res: number, flags: number): void;
 }
 
 /**
- * Receives messages in batches, each into a buffer of a group: what is said about it comes first, in a struct
- * io_uring_recvmsg_out, then room for an address and for control messages. recvmmsg(2)
+ * Receives messages in batches, each into a buffer of a group: a struct io_uring_recvmsg_out, then the space for an
+ * address and for control messages, then the data. recvmmsg(2)
  */
 export class MessageBatch {
   readonly #memory = Mapping.anonymous(SIZE);
   readonly #words = new Int32Array(this.#memory.buffer);
   readonly #call = libc().syscall;
-  /** How many to ask for: one call more costs more than to prepare for some. */
+  /** How many to request: one more call costs more than preparing for a few. */
   #count = 2;
 
   constructor() {
@@ -43,7 +43,7 @@ export class MessageBatch {
     }
   }
 
-  /** Takes over how much room an entry wants: from the struct msghdr that it points at, while it is there. */
+  /** Copies the space that an entry reserves from its struct msghdr, while that exists. */
   begin(entry: Entry): void {
     libc().copy(this.#memory.address + ROOM_AT, entry.addr, MSGHDR.size);
     entry.nameRoom = this.#words[(ROOM_AT + MSGHDR.msg_namelen) >> 2]!;
@@ -51,8 +51,8 @@ export class MessageBatch {
   }
 
   /**
-   * Receives what is there, one batch of it; a negative errno where nothing is. Else it has been posted, and the
-   * result is 1 if there may be more, or 0.
+   * Receives one batch of available messages; a negative errno if there is none. Otherwise they have been posted, and
+   * the result is 1 if there may be more, else 0.
    */
   receive(ring: Posts, entry: Entry, group: Group): number {
     const head = RECVMSG_OUT.size + entry.nameRoom + entry.controlRoom;

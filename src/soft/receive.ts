@@ -8,7 +8,7 @@ import type { Group } from './groups.js';
 import { TO_READ } from './readiness.js';
 import type { SoftRing } from './soft-ring.js';
 
-/** How often one receive goes on before others have their turn. */
+/** How often one receive continues before others have their turn. */
 const RETRIES = 16;
 /** The same for batches of messages. */
 const BATCHES = 4;
@@ -20,7 +20,7 @@ export function receive(ring: SoftRing, entry: Entry): void {
   else receiveInPlace(ring, entry);
 }
 
-/** Nothing is there. */
+/** There is no data. */
 export function park(ring: SoftRing, entry: Entry): void {
   const failed = entry.opFlags & MSG_DONTWAIT ? EAGAIN : ring.wait(entry, TO_READ);
   if (failed < 0) ring.complete(entry, entry.done > 0 ? entry.done : failed, entry.picked);
@@ -48,13 +48,13 @@ function receiveInPlace(ring: SoftRing, entry: Entry): void {
 const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 
-/** Whether MSG_WAITALL goes on after a short receive: of a stream, and of packets that keep their order. */
+/** Whether MSG_WAITALL continues after a short receive: on a stream, and on ordered packets. */
 function goesOn(ring: SoftRing, entry: Entry): boolean {
   const failed = ring.calls.option(entry.fd, SOL_SOCKET, SO_TYPE);
   return failed >= 0 && (ring.calls.value === SOCK_STREAM || ring.calls.value === SOCK_SEQPACKET);
 }
 
-/** Whether a socket is TCP's: TCP or OTHER. */
+/** Whether a socket is TCP: TCP or OTHER. */
 export function kindOf({ readiness, calls }: SoftRing, fd: number): number {
   const known = readiness.kindOf(fd);
   if (known !== 0) return known;
@@ -66,7 +66,7 @@ export function kindOf({ readiness, calls }: SoftRing, fd: number): number {
 
 function receiveSelected(ring: SoftRing, entry: Entry): void {
   const group = ring.groups.get(entry.group);
-  // As the kernel picks before it looks whether anything is there.
+  // Like the kernel, which picks a buffer before it checks for data.
   if (group === undefined || (group.empty && entry.picked === 0)) ring.complete(entry, ENOBUFS);
   else if (ring.readiness.isBehind(entry, TO_READ)) park(ring, entry);
   else if (entry.ioprio & abi.RECV_MULTISHOT) receiveMany(ring, entry, group);
@@ -82,7 +82,7 @@ function receiveOne(ring: SoftRing, entry: Entry, group: Group): void {
   if (all) entry.expected = room;
   const res = ring.calls.receive(fd, address + done, room - done, opFlags & ~MSG_WAITALL);
   if (res > 0 && all && done + res < room && goesOn(ring, entry)) {
-    // It has this buffer until it is full.
+    // It keeps this buffer until it is full.
     if (entry.picked === 0) {
       entry.len = room;
       entry.point(address);
@@ -114,7 +114,7 @@ function receiveMany(ring: SoftRing, entry: Entry, group: Group): void {
       return;
     }
     ring.post(entry, res, group.take(res));
-    // Of TCP's a short read says that nothing is left.
+    // On TCP a short read means that nothing is left.
     if (res < room && ring.readiness.isDrained(entry) && kindOf(ring, fd) === TCP) {
       park(ring, entry);
       return;

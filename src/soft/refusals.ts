@@ -1,11 +1,11 @@
-/** What the kernel refuses before it starts an entry, and with it all that is linked to it. */
+/** What the kernel rejects before it starts an entry, together with the rest of the chain. */
 import * as abi from '../ring/abi.js';
 import { EBADF, EINVAL } from '../ring/errno.js';
 import { O_CLOEXEC } from '../ring/flags.js';
 import { AT_REMOVEDIR } from '../ring/sqe/paths.js';
 import type { Entry } from './entry.js';
 
-/** Fields of an operation that must be 0, or-ed: those that every entry has, and that it does not use. */
+/** The or-ed fields that an operation does not use, which must be 0. */
 type Unused = (entry: Entry) => number;
 
 const offset = ({ offLow, offHigh }: Entry): number => offLow | offHigh;
@@ -19,7 +19,7 @@ const ON_FILES: [op: number, unused: Unused][] = [
   [abi.OP_FADVISE, () => 0],
 ];
 
-/** Operations on paths: they have no registered file. */
+/** Operations on paths, which take no registered file. */
 const ON_PATHS: [op: number, unused: Unused][] = [
   [abi.OP_STATX, () => 0],
   [abi.OP_RENAMEAT, () => 0],
@@ -34,7 +34,7 @@ const unusedBy = (list: [op: number, unused: Unused][]): readonly (Unused | unde
 const onFiles = unusedBy(ON_FILES);
 const onPaths = unusedBy(ON_PATHS);
 
-/** 0, or the negative errno that a file operation is refused with. */
+/** 0, or the negative errno of a rejected file operation. */
 export function refusalOf(entry: Entry): number {
   const { op, flags, group, file } = entry;
   const onFile = onFiles[op];

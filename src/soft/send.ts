@@ -6,7 +6,7 @@ import type { Entry } from './entry.js';
 import { TO_WRITE } from './readiness.js';
 import type { SoftRing } from './soft-ring.js';
 
-/** Where an address is in a cell: behind the header of a message. */
+/** The offset of an address in a cell: after the header of a message. */
 const NAME_AT = 64;
 const NAME_MAX = 128;
 const TWO_32 = 2 ** 32;
@@ -28,7 +28,7 @@ export function send(ring: SoftRing, entry: Entry): void {
   }
   if (res >= 0 && res < left && opFlags & MSG_WAITALL) {
     entry.done += res;
-    // The socket is full.
+    // The socket's buffer is full.
     parkSend(ring, entry);
     return;
   }
@@ -74,7 +74,7 @@ export function sendMessage(ring: SoftRing, entry: Entry): void {
   ring.complete(entry, res);
 }
 
-/** The header of a message and its address are copied; what they point at beside is the caller's until the end. */
+/** Copies the header of a message and its address. Everything else that they point at is the caller's until the end. */
 function keepMessage(ring: SoftRing, entry: Entry): void {
   if (entry.cell >= 0) return;
   const { cells } = ring;
@@ -97,7 +97,7 @@ function parkMessage(ring: SoftRing, entry: Entry): void {
   park(ring, entry);
 }
 
-/** With MSG_WAITALL a stream takes what is left of a message, buffer by buffer. */
+/** With MSG_WAITALL a stream sends the rest of a message, buffer by buffer. */
 function sendRest(ring: SoftRing, entry: Entry): void {
   const { cells } = ring;
   const { cell, fd, opFlags } = entry;

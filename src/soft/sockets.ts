@@ -11,7 +11,7 @@ import type { SoftRing } from './soft-ring.js';
 
 /** How many connections one accept takes before others have their turn. */
 const BURST = 64;
-/** After how long a Unix socket is asked again whether it has room for one more connection, in nanoseconds. */
+/** The interval after which a connect to a full Unix socket is retried, in nanoseconds. */
 const RETRY_NS = 5e6;
 
 export function accept(ring: SoftRing, entry: Entry): void {
@@ -34,7 +34,7 @@ export function accept(ring: SoftRing, entry: Entry): void {
       parkAccept(ring, entry);
       return;
     }
-    // What a listener accepts is what it is itself.
+    // An accepted socket has the kind of its listener.
     if (res >= 0) ring.readiness.learn(res, kindOf(ring, fd));
     if (!many || res < 0) {
       ring.complete(entry, res);
@@ -66,7 +66,7 @@ export function connect(ring: SoftRing, entry: Entry): void {
     const failed = ring.wait(entry, TO_WRITE);
     if (failed < 0) ring.complete(entry, failed);
   } else if (res === EAGAIN) {
-    // No event tells that a Unix socket's queue has room.
+    // No event reports that a Unix socket's queue has room.
     if (cell < 0) {
       entry.cell = ring.cells.take();
       ring.cells.fill(entry.cell, 0, name, length);
@@ -82,7 +82,7 @@ export function connect(ring: SoftRing, entry: Entry): void {
   }
 }
 
-/** Something has come of it, perhaps. */
+/** A pending connect may have finished. */
 function finishConnect(ring: SoftRing, entry: Entry): void {
   if ((ring.calls.poll(entry.fd, POLLOUT) & (POLLOUT | POLLERR | POLLHUP)) === 0) {
     ring.wait(entry, TO_WRITE);

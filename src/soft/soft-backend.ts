@@ -9,7 +9,7 @@ import { Group, type GroupOptions } from './groups.js';
 import { OPS } from './handlers.js';
 import { SoftRing } from './soft-ring.js';
 
-/** Wakes the thread from libuv's sleep when something has become ready: libuv watches the epoll instance. */
+/** Wakes the thread from libuv's sleep when a descriptor has become ready: libuv watches the epoll instance. */
 class SoftWakeUp {
   readonly #ring: SoftRing;
   readonly #watch: Watch;
@@ -28,8 +28,8 @@ class SoftWakeUp {
   }
 
   /**
-   * What is ready when the thread goes to sleep, and was not when it last looked, has been told to libuv's epoll: it
-   * is, or was, woken, and a turn follows.
+   * A descriptor that has become ready since the last look has been reported to libuv's epoll: libuv is or was woken,
+   * and a turn follows.
    */
   arm(_nested: boolean): boolean {
     this.#asleep = true;
@@ -51,14 +51,14 @@ class SoftWakeUp {
   }
 }
 
-/** Memory is not known in advance: nothing is gained by it. */
+/** Registered memory has no benefit here. */
 const NO_TABLE = {
   add(_memory: Mapping): number {
     return -1;
   },
 };
 
-/** Executes the entries in this thread, by system calls that do not wait: for where io_uring is not to be used. */
+/** Executes entries in this thread, by non-blocking system calls, where io_uring is not used. */
 export class SoftBackend {
   readonly kind = 'epoll';
   readonly queues: SoftRing;
@@ -81,7 +81,7 @@ export class SoftBackend {
     }
   }
 
-  /** Nothing is gained by an entry; injected faults are of entries. */
+  /** An entry has no benefit; injected faults apply to entries. */
   closeSocket(fd: number): number {
     if (this.#faults !== null) return EAGAIN;
     this.queues.readiness.forget(fd);
@@ -92,14 +92,14 @@ export class SoftBackend {
     return EINVAL;
   }
 
-  /** They are descriptors, of which users need some, too: EMFILE where they would be more than a quarter of all. */
+  /** They are descriptors, which users need too: fails with EMFILE if they would be more than a quarter of all. */
   registerFiles(count: number): void {
     const limit = limitOf('Max open files')?.soft ?? Number.POSITIVE_INFINITY;
     if (count > limit / 4) throw systemError(EMFILE, 'open');
     this.queues.registered = new Int32Array(count).fill(-1);
   }
 
-  /** What the pool works on cannot complete before this thread is back in Node's event loop. */
+  /** Entries in the pool cannot complete before this thread returns to Node's event loop. */
   get elsewhere(): number {
     return this.queues.handed;
   }

@@ -24,13 +24,12 @@ import { Waiting } from './waiting.js';
 const NO_FILES = new Int32Array(0);
 
 /**
- * A submission queue and a completion queue as io_uring's, whose entries are executed by system calls that do not
- * wait, when they are submitted; what would wait is tried again when its descriptor is ready.
+ * A submission queue and a completion queue like io_uring's. Its entries are executed by non-blocking system calls at
+ * submission; an entry that would block is tried again when its descriptor is ready.
  *
- * The same builder fills the entries, and they complete as the kernel has them complete: exactly one completion of
- * each is the last. What an entry does is in `handlers`, by its opcode: a handler tries it, and then it either
- * completes (`complete`), or has to wait (`readiness`, `timeouts`), or goes elsewhere (`hand`). One that waits is
- * tried again by the same handler.
+ * The same builder fills the entries, and they complete as in the kernel: each has exactly one final completion.
+ * `handlers` holds what an entry does, by its opcode. A handler tries the entry, which then completes (`complete`),
+ * waits (`readiness`, `timeouts`), or is handed over (`hand`). The same handler tries a waiting entry again.
  */
 export class SoftRing {
   readonly scratch = new Scratch();
@@ -39,13 +38,13 @@ export class SoftRing {
   readonly waiting = new Waiting();
   readonly readiness: Readiness;
   readonly timeouts: Timeouts;
-  /** Provided buffers, by their groups. */
+  /** Provided buffers by group id. */
   readonly groups = new Map<number, Group>();
-  /** Registered files, by their places; -1 is an empty one. */
+  /** Registered files by index; -1 is an empty slot. */
   registered: Int32Array = NO_FILES;
-  /** Connects that are tried again after a while: see sockets.ts. */
+  /** Connects that are retried after a while: see sockets.ts. */
   readonly retrying = new EntryList();
-  /** Entries that others have: see `hand`. */
+  /** Entries that are handed over: see `hand`. */
   handed = 0;
   closed = false;
   readonly #submissions: Submissions;
@@ -62,7 +61,7 @@ export class SoftRing {
 
   /**
    * @param entries,cqEntries are rounded up to powers of two.
-   * @param faults what goes wrong, for tests.
+   * @param faults injected faults, for tests.
    */
   constructor(entries: number, cqEntries: number, faults: Faults | null = null) {
     this.#submissions = new Submissions(powerOfTwo(entries), this.scratch);
@@ -106,20 +105,20 @@ export class SoftRing {
     return this.#completions.ready;
   }
 
-  /** None: the queue grows. */
+  /** Always 0: the queue grows. */
   readonly cqDropped = 0;
 
-  /** Whether to look at what waits. */
+  /** Whether waiting entries should be checked. */
   get taskWorkPending(): boolean {
     return this.waiting.size !== 0;
   }
 
-  /** Whether another `submitAndGetEvents()` finds more at once. */
+  /** Whether another `submitAndGetEvents()` would find more at once. */
   get cqHasOverflow(): boolean {
     return this.readiness.more && this.waiting.size !== 0;
   }
 
-  /** How often the kernel was asked what is ready. */
+  /** The number of calls of epoll_wait(2). */
   get enters(): number {
     return this.readiness.asked;
   }
@@ -128,7 +127,7 @@ export class SoftRing {
     return this.#submissions.get();
   }
 
-  /** @param look whether to find out what has become ready, too. */
+  /** @param look whether to check for readiness, too. */
   submitAndGetEvents(look = true): number {
     const count = this.#submit();
     if (look && this.waiting.size !== 0) this.#look(0);
@@ -136,7 +135,7 @@ export class SoftRing {
   }
 
   submitClosing(_fd: number): void {
-    // The call that closes takes the hook back itself.
+    // The call that closes removes the hook itself.
     this.#submit();
   }
 
@@ -171,7 +170,7 @@ export class SoftRing {
         entry.place = CHAINED;
       } else first = entry;
       last = entry;
-      // A chain ends with the submission, too.
+      // The end of a submission also ends a chain.
       if (entry.flags & LINKS && submissions.ready !== 0) continue;
       if (first === last) this.#start(entry);
       else if (this.#chains.begin(first!)) this.#start(first!);
@@ -189,7 +188,7 @@ export class SoftRing {
     this.#chains.runNext();
   }
 
-  /** Begins an entry. */
+  /** Starts an entry. */
   run(entry: Entry): void {
     if (entry.flags & abi.SQE_FIXED_FILE) {
       const fd = this.registered[entry.fd] ?? -1;
@@ -202,7 +201,7 @@ export class SoftRing {
     this.#handlers[entry.op]!(this, entry);
   }
 
-  /** Tries again what has waited, for its descriptor or for a time. */
+  /** Tries again an entry that has waited, for its descriptor or for a time. */
   attempt(entry: Entry): void {
     this.#handlers[entry.op]!(this, entry);
   }
@@ -212,27 +211,27 @@ export class SoftRing {
     this.#follow();
   }
 
-  /** Starts what is linked behind entries that have completed, and ends what has waited for those. */
+  /** Starts entries that are linked to completed ones, and ends timeouts that have counted enough completions. */
   #follow(): void {
     this.#chains.runNext();
     if (this.#counting.some) this.#counting.end();
     this.#recycleScratch();
   }
 
-  /** What scratch memory holds has been used or copied once all entries have started. */
+  /** Once all entries have started, their arguments in scratch memory have been used or copied. */
   #recycleScratch(): void {
     if (this.sqReady === 0 && this.#chains.waiting === 0) this.scratch.reset();
   }
 
   // --- What handlers call -------------------------------------------------------------------------
 
-  /** The threads that do what may wait. */
+  /** The threads for calls that may wait. */
   get pool(): Pool {
     this.#pool ??= new Pool(this);
     return this.#pool;
   }
 
-  /** What is to be known of files, and their opening. */
+  /** Opens files, and looks up their properties. */
   get files(): Opens {
     this.#files ??= new Opens(this);
     return this.#files;
@@ -243,19 +242,19 @@ export class SoftRing {
     return this.#messages;
   }
 
-  /** A timeout ends with 0 once `count` others have completed. */
+  /** Ends a timeout with 0 once `count` other operations have completed. */
   waitForCompletions(entry: Entry, count: number): void {
     this.#counting.add(entry, count);
   }
 
-  /** The kernel's timer has gone off. */
+  /** The kernel's timer has expired. */
   expire(): void {
     this.timeouts.expire();
   }
 
   /**
-   * An entry has answered EAGAIN: it waits until its descriptor may be read from (TO_READ) or written to, and is tried
-   * again then. 0, or a negative errno: EPERM if the descriptor is of a kind that cannot be waited for.
+   * An entry has returned EAGAIN: waits until its descriptor is readable (TO_READ) or writable, and tries it again.
+   * Returns 0 or a negative errno: EPERM if the descriptor cannot be waited for.
    */
   wait(entry: Entry, direction: number): number {
     const isNew = entry.place !== PARKED;
@@ -273,18 +272,18 @@ export class SoftRing {
     return result;
   }
 
-  /** An entry waits until its `deadline`, and is tried again then. */
+  /** Tries an entry again at its `deadline`. */
   waitUntil(entry: Entry): void {
     this.timeouts.add(entry);
     this.waiting.add(entry);
   }
 
-  /** A completion that is not the last. */
+  /** Posts a completion that is not the last. */
   post(entry: Entry, res: number, flags: number): void {
     this.#completions.post(entry.low, entry.high, res, flags | abi.CQE_F_MORE);
   }
 
-  /** The last completion. The entry is another's from now on. */
+  /** Posts the last completion. The entry may be reused from now on. */
   complete(entry: Entry, res: number, flags = 0): void {
     this.leave(entry);
     if (this.closed) {
@@ -299,13 +298,13 @@ export class SoftRing {
     this.#release(entry);
   }
 
-  /** As `complete`, from elsewhere than a handler: what is linked behind it starts. */
+  /** As `complete`, outside of a handler: also starts the next entry of the chain. */
   settle(entry: Entry, res: number): void {
     this.complete(entry, res);
     this.#follow();
   }
 
-  /** An entry of a chain completes that never begins. @param quiet without a completion. */
+  /** Completes an entry of a chain that never starts. @param quiet without a completion. */
   skip(entry: Entry, res: number, quiet: boolean): void {
     if (!quiet) this.#post(entry, res, 0);
     this.#release(entry);
@@ -325,7 +324,7 @@ export class SoftRing {
     this.#free.push(entry);
   }
 
-  /** An entry waits no more. */
+  /** An entry stops waiting. */
   leave(entry: Entry): void {
     const { place } = entry;
     if (place === PARKED) this.readiness.leave(entry);
@@ -340,9 +339,9 @@ export class SoftRing {
   }
 
   /**
-   * Something else has the entry from now on, and calls `complete` with it, once, from JavaScript of this thread.
-   * @param stop asks for that to be soon; whether it is certain that `complete` is called with ECANCELED, at once or
-   * later. Without it an entry cannot be cancelled.
+   * Other code takes over the entry, and calls `complete` with it, once, from JavaScript of this thread.
+   * @param stop asks it to finish soon; returns whether it is certain that `complete` is called with ECANCELED, at once
+   * or later. Without `stop` the entry cannot be cancelled.
    */
   hand(entry: Entry, stop: ((entry: Entry) => boolean) | null): void {
     entry.place = HANDED;
@@ -351,14 +350,14 @@ export class SoftRing {
     this.waiting.add(entry);
   }
 
-  /** Calls back when nothing that was handed over is out any more: the ring is closed. */
+  /** Calls back once no entry is handed over any more: the ring is closed. */
   whenBack(callback: () => void): void {
     this.#onBack = callback;
   }
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** Ends it. What others have been handed may complete still; nothing comes of that. */
+  /** Closes the ring. Entries that are handed over may still complete, without effect. */
   close(): void {
     if (this.closed) return;
     this.closed = true;

@@ -3,7 +3,7 @@ import { Sqe } from '../ring/sqe/index.js';
 import { SQE } from '../ring/structs.js';
 import type { Entry } from './entry.js';
 
-/** Words of an entry, as a shift. */
+/** Words per entry, as a shift. */
 const SHIFT = 4;
 
 /** The submission queue, in the kernel's layout: the same builder fills its entries. */
@@ -24,12 +24,12 @@ export class Submissions {
     this.#sqe.use(this.#words, SHIFT);
   }
 
-  /** How many wait to be taken. */
+  /** The number of entries to take. */
   get ready(): number {
     return (this.#tail - this.#head) | 0;
   }
 
-  /** The next entry to fill, null if there is no room. */
+  /** The next entry to fill, null if the queue is full. */
   get(): Sqe | null {
     if (this.ready > this.#mask) return null;
     const sqe = this.#sqe;
@@ -40,13 +40,13 @@ export class Submissions {
     return sqe;
   }
 
-  /** Takes the oldest one: `entry` is what it says. */
+  /** Takes the oldest entry, decoded into `entry`. */
   take(entry: Entry): void {
     entry.decode(this.#words, (this.#head & this.#mask) << SHIFT);
     this.#head = (this.#head + 1) | 0;
   }
 
-  /** None can be filled from now on. */
+  /** No entries can be filled from now on. */
   retire(): void {
     this.#sqe.retire();
   }

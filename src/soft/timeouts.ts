@@ -19,23 +19,23 @@ const TWO_32 = 2 ** 32;
 const TIME_AT = 0;
 const TIMER_AT = TIMESPEC.size;
 
-/** What is to happen when the time of an entry has come. */
+/** Handles the expiration of an entry. */
 export interface TimeoutOwner {
   attempt(entry: Entry): void;
 }
 
 /**
- * Entries that wait for a time: a heap with the earliest at its root, and a timer of the kernel's that is set to that
- * one. Times are nanoseconds on the monotonic clock. timerfd_create(2)
+ * Entries that wait for a time: a heap with the earliest at its root, and a kernel timer set to it. Times are
+ * nanoseconds on the monotonic clock. timerfd_create(2)
  */
 export class Timeouts {
-  /** The timer, for the epoll instance to watch. */
+  /** The timer, which the epoll instance watches. */
   readonly fd: number;
   readonly #owner: TimeoutOwner;
   readonly #heap: Entry[] = [];
   readonly #memory = Mapping.anonymous(TIMER_AT + ITIMERSPEC.size);
   readonly #words = new Int32Array(this.#memory.buffer);
-  /** When the timer goes off; Infinity if it does not. */
+  /** When the timer expires; Infinity if it is not set. */
   #set = Number.POSITIVE_INFINITY;
 
   constructor(owner: TimeoutOwner) {
@@ -54,7 +54,7 @@ export class Timeouts {
     return this.#time(TIME_AT);
   }
 
-  /** A struct __kernel_timespec of another memory, in nanoseconds; NaN if it is none. */
+  /** Reads a struct __kernel_timespec outside this memory, in nanoseconds; NaN if it is invalid. */
   read(address: number): number {
     libc().copy(this.#memory.address + TIME_AT, address, TIMESPEC.size);
     const nanoseconds = this.#words[(TIME_AT + TIMESPEC.tv_nsec) >> 2]!;
@@ -71,7 +71,7 @@ export class Timeouts {
     return seconds * NS_PER_S + (words[(at >> 2) + 2]! >>> 0);
   }
 
-  /** Has `attempt` called at `entry.deadline`. */
+  /** Calls `attempt` at `entry.deadline`. */
   add(entry: Entry): void {
     entry.place = TIMED;
     const heap = this.#heap;
@@ -85,13 +85,13 @@ export class Timeouts {
     const at = entry.heapIndex;
     const last = heap.pop()!;
     entry.heapIndex = -1;
-    // The timer stays set: at worst it wakes once for nothing.
+    // The timer stays set: at worst it causes one needless wake-up.
     if (last === entry) return;
     this.#up(last, at);
     this.#down(last, last.heapIndex);
   }
 
-  /** The timer has gone off, or may have. */
+  /** The timer has expired, or may have. */
   expire(): void {
     const heap = this.#heap;
     this.#set = Number.POSITIVE_INFINITY;
@@ -106,7 +106,7 @@ export class Timeouts {
 
   #setTimer(): void {
     if (this.#heap.length === 0) return;
-    // One before the start of the clock is as good as any other that is past; the kernel refuses to be set to it.
+    // A deadline before the start of the clock equals any other past one, and the kernel does not accept it.
     const deadline = Math.max(this.#heap[0]!.deadline, 1);
     if (deadline >= this.#set) return;
     this.#set = deadline;

@@ -6,7 +6,7 @@ import { isDirect, transferInPool } from './files.js';
 import { TO_READ, TO_WRITE } from './readiness.js';
 import type { SoftRing } from './soft-ring.js';
 
-/** All bits of an offset: the current position. */
+/** An offset with all bits set means the current position. */
 function positionOf(entry: Entry): number {
   return entry.offLow === -1 && entry.offHigh === -1 ? -1 : entry.off;
 }
@@ -19,7 +19,7 @@ export function write(ring: SoftRing, entry: Entry): void {
   transfer(ring, entry, TO_WRITE);
 }
 
-/** One attempt that does not wait. What cannot promise that, or is not at hand, goes to the pool if it is a file. */
+/** One non-blocking attempt. A file goes to the pool if it does not support that, or if its data is not cached. */
 function transfer(ring: SoftRing, entry: Entry, direction: number): void {
   entry.expected = entry.len;
   if (ring.readiness.isBehind(entry, direction)) {
@@ -40,7 +40,7 @@ function transfer(ring: SoftRing, entry: Entry, direction: number): void {
   else transferOf(ring, entry, direction, position, res);
 }
 
-/** @param res what the first attempt has answered. */
+/** @param res the result of the first attempt. */
 function transferOf(ring: SoftRing, entry: Entry, direction: number, position: number, res: number): void {
   if (res === EAGAIN || res === EOPNOTSUPP) {
     if (ring.files.isFile(entry.fd)) transferInPool(ring, entry, direction === TO_WRITE, position);
@@ -51,7 +51,7 @@ function transferOf(ring: SoftRing, entry: Entry, direction: number, position: n
   } else ring.complete(entry, res);
 }
 
-/** Of a file a part was at hand, or all that it has. */
+/** A file has transferred a cached part, or everything. */
 function goOn(ring: SoftRing, entry: Entry, direction: number, position: number, moved: number): void {
   for (let res = moved; ; res = attempt(ring, entry, direction, position)) {
     if (res > 0) entry.done += res;
@@ -80,13 +80,13 @@ function park(ring: SoftRing, entry: Entry, direction: number): void {
 }
 
 /**
- * FIFOs, terminals and some devices cannot be asked not to wait. A write of them is of all its bytes, as the kernel's
- * threads do it; and as the kernel has it, O_NONBLOCK has these, and only these, answer EAGAIN.
+ * FIFOs, terminals and some devices have no non-blocking calls. A write to one writes all bytes, as the kernel's worker
+ * threads do. As in the kernel, with O_NONBLOCK these, and only these, return EAGAIN.
  */
 function transferUnasked(ring: SoftRing, entry: Entry, direction: number, position: number): void {
   const { fd, len, done } = entry;
   const { calls, readiness } = ring;
-  // What epoll does not take is always ready, and may wait all the same.
+  // A descriptor that epoll does not accept is always ready, and may block nevertheless.
   if (entry.place !== PARKED && !readiness.canWait(fd)) {
     transferInPool(ring, entry, direction === TO_WRITE, position);
     return;

@@ -1,9 +1,11 @@
 import type { Entry } from './entry.js';
 
-/** user_data below this is looked up; what has another is looked for. The loop's own are places in its table. */
+/**
+ * Entries with user_data below this are indexed, others are searched. The loop's own user_data are slots of its table.
+ */
 const INDEXED = 2 ** 20;
 
-/** All entries that have not completed and wait for something, to be found by who cancels them. */
+/** All incomplete entries that wait for something, for cancellation to find. */
 export class Waiting {
   size = 0;
   #first: Entry | null = null;
@@ -41,7 +43,7 @@ export class Waiting {
     entry.nextSame = null;
   }
 
-  /** The first one that `matches`, beginning with the latest. */
+  /** The first one that `matches`, from the latest to the earliest. */
   find(matches: (entry: Entry) => boolean): Entry | null {
     for (let entry = this.#first; entry !== null; entry = entry.nextWaiting) {
       if (matches(entry)) return entry;
