@@ -1,6 +1,5 @@
 import { isUint8Array } from 'node:util/types';
 import { UasyncError, withCode } from '../ring/errors.js';
-import type { SocketAddress } from '../ring/sockaddr.js';
 import { isBlob, isSpecial, type Source, type SpecialBody } from './body.js';
 import type { Head } from './head.js';
 import { checkReason, type HeadersSource, HttpHeaders } from './headers.js';
@@ -8,22 +7,21 @@ import type { IncomingBody } from './incoming-body.js';
 import { isObserved, ObservedAnswer, requestBegins, requestFailed } from './observe.js';
 import type { Answer, Handler, HttpOptions } from './options.js';
 import type { Outlet } from './outlet.js';
-import type { HttpRequest } from './request.js';
-import type { RequestInfo } from './request-info.js';
+import { HttpRequest, type RequestOwner } from './request.js';
+import { type InfoSource, RequestInfo } from './request-info.js';
 import { HttpResponse, headerList, impliedType, isOwnResponse, takeSource } from './response.js';
 import { NO_LENGTH, ResponseHead } from './response-head.js';
 import { type Pieces, piecesOf, type Stream, StreamSender } from './stream-body.js';
 import type { Transport } from './transport.js';
 
 /** The connection that a request has come by. */
-export interface AnsweringOwner {
+export interface AnsweringOwner extends RequestOwner, InfoSource {
   readonly outlet: Outlet;
   readonly closed: boolean;
   readonly handler: Handler;
   readonly options: HttpOptions;
-  readonly remoteAddress: SocketAddress | undefined;
-  /** Decides whether the connection ends with this answer. */
-  isLast(): boolean;
+  /** Decides whether the connection ends with the answer to this. */
+  isLast(head: Head): boolean;
   setLast(): void;
   answered(): void;
   cut(error: Error): void;
@@ -34,12 +32,13 @@ interface Thenable {
   then(onFulfilled: (value: Answer) => void, onRejected: (error: unknown) => void): unknown;
 }
 
-/** The way of one request from its handler's call to the end of its answer. */
+/** The way of one request from the end of its head to that of its answer. */
 export class Answering {
   readonly #owner: AnsweringOwner;
   readonly head: Head;
   readonly request: HttpRequest;
-  readonly body: IncomingBody | null;
+  /** Set once the handler has been called. */
+  info: RequestInfo | null = null;
   #stream: StreamSender | null = null;
   /** The status that was sent; 0 before. */
   status = 0;
@@ -50,11 +49,10 @@ export class Answering {
   #upgraded = false;
   #observed: ObservedAnswer | null = null;
 
-  constructor(owner: AnsweringOwner, head: Head, request: HttpRequest, body: IncomingBody | null) {
+  constructor(owner: AnsweringOwner, head: Head, body: IncomingBody | null) {
     this.#owner = owner;
     this.head = head;
-    this.request = request;
-    this.body = body;
+    this.request = new HttpRequest(head, body, owner);
   }
 
   /** Whether a part of the answer has been sent. */
@@ -62,8 +60,11 @@ export class Answering {
     return this.status !== 0;
   }
 
-  call(info: RequestInfo): void {
+  /** Calls the handler. */
+  call(): void {
     const owner = this.#owner;
+    const info = new RequestInfo(owner);
+    this.info = info;
     requestBegins(this.request, info);
     if (isObserved(owner.options.accessLog)) {
       this.#observed = new ObservedAnswer(this.request, owner.remoteAddress, owner.outlet.bytes);
@@ -104,7 +105,7 @@ export class Answering {
       source = takeSource(answer);
       if (typeof source === 'object' && source !== null && isSpecial(source))
         return this.#sendSpecial(answer, source);
-      head = new ResponseHead(answer.status, answer.statusText, headerList(answer), impliedType(answer));
+      head = ResponseHead.of(answer.status, answer.statusText, headerList(answer), impliedType(answer));
     } else {
       source = takeForeign(answer as Response);
       head = headOfForeign(answer as Response);
@@ -136,7 +137,7 @@ export class Answering {
 
   /** What the `Connection` header is to say. */
   connection(): string {
-    if (this.#owner.isLast()) return 'close';
+    if (this.#owner.isLast(this.head)) return 'close';
     return this.head.version === 10 ? 'keep-alive' : '';
   }
 
@@ -163,16 +164,16 @@ export class Answering {
   }
 
   #sendLater(head: ResponseHead, source: Stream): boolean {
-    // Its length is known, whatever the response says.
-    if (isBlob(source)) head.declared = source.size;
+    // The length of a Blob is known, whatever the response says.
+    const declared = isBlob(source) ? source.size : head.declared;
     const pieces = piecesOf(source);
     if (this.head.method === 'HEAD') {
       pieces.cancel(undefined).catch(() => {});
       this.status = head.status;
-      this.#owner.outlet.head(head.text(head.declared >= 0 ? head.declared : NO_LENGTH, this.connection()));
+      this.#owner.outlet.head(head.text(declared >= 0 ? declared : NO_LENGTH, this.connection()));
       return true;
     }
-    this.#stream = this.#sender(head, pieces);
+    this.#stream = this.#sender(head, declared, pieces);
     this.#await(this.#stream.send());
     return false;
   }
@@ -185,11 +186,11 @@ export class Answering {
     );
   }
 
-  #sender(head: ResponseHead, pieces: Pieces): StreamSender {
+  #sender(head: ResponseHead, declared: number, pieces: Pieces): StreamSender {
     const chunks = this.head.version === 11;
     // Its end is that of the connection.
-    if (!chunks && head.declared < 0) this.#owner.setLast();
-    return new StreamSender(this.#owner.outlet, head, chunks, pieces, () => {
+    if (!chunks && declared < 0) this.#owner.setLast();
+    return new StreamSender(this.#owner.outlet, head, declared, chunks, pieces, () => {
       this.status = head.status;
       return this.connection();
     });
@@ -308,7 +309,7 @@ function headOfForeign(response: Response): ResponseHead {
   const { status } = response;
   if (!(status >= 200 && status <= 599)) throw noResponse(response);
   const { list } = new HttpHeaders(response.headers as unknown as HeadersSource);
-  return new ResponseHead(status, checkReason(response.statusText), list, null);
+  return ResponseHead.of(status, checkReason(response.statusText), list, null);
 }
 
 /** The peer has gone: the body is cancelled. */

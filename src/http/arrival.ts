@@ -40,6 +40,8 @@ export class Arrival {
   #hasHead = false;
   /** Bytes behind a request that is being served. */
   #rest: Buffer | null = null;
+  /** The head of the last request, if the next one may be the same. */
+  #last: Head | null = null;
 
   constructor(owner: ArrivalOwner, limits: Limits) {
     this.#owner = owner;
@@ -93,20 +95,42 @@ export class Arrival {
   #consume(to: number): number {
     let at = 0;
     while (at < to && this.#mayParse()) {
-      if (this.#parser === null) {
+      const isFirst = this.#parser === null;
+      if (isFirst) {
+        // Clients that poll, proxies and load generators send the same request again: to parse it would find the same.
+        const last = this.#last;
+        if (last?.isAt(input(), at, to)) {
+          at += last.length;
+          if (!this.#repeat(last)) return to;
+          continue;
+        }
         this.#parser = Parser.acquire();
         this.#owner.onFirstByte();
       }
-      const parser = this.#parser;
+      const parser = this.#parser!;
       const start = at;
       at = parser.execute(start, to);
       if (at < 0) {
         this.#malformed(parser, input().toString('latin1', start, Math.min(to, start + SHOWN_MAX)));
         return to;
       }
-      if (!this.#advance(parser)) return to;
+      if (!this.#advance(parser, isFirst ? at - start : -1)) return to;
     }
     return at;
+  }
+
+  /** The last request has come again. */
+  #repeat(head: Head): boolean {
+    const owner = this.#owner;
+    owner.onFirstByte();
+    if (owner.onHead(head) === undefined) return false;
+    owner.onComplete();
+    return !owner.closed;
+  }
+
+  /** The head of the last request is not kept. */
+  forget(): void {
+    this.#last = null;
   }
 
   #malformed(parser: Parser, from: string): void {
@@ -119,20 +143,21 @@ export class Arrival {
     }
   }
 
-  /** A part of a request has been parsed; false if no more is to be. */
-  #advance(parser: Parser): boolean {
+  /** A part of a request has been parsed; false if no more is to be. @param length its bytes if it is the first, else -1. */
+  #advance(parser: Parser, length: number): boolean {
     const owner = this.#owner;
     if (!this.#hasHead) {
       const status = sizeStatus(parser, this.#limits);
       if (status !== 0) return this.#refuse(status);
       if (!parser.headComplete) return true;
-      const head = new Head(parser);
+      const head = new Head(parser, parser.complete ? length : -1);
       const headIs = headStatus(head, this.#limits);
       if (headIs !== 0) return this.#refuse(headIs);
       const body = owner.onHead(head);
       if (body === undefined) return false;
       this.body = body;
       this.#hasHead = true;
+      this.#last = head.length < 0 ? null : head;
     }
     const { body } = this;
     if (body !== null) {

@@ -11,12 +11,12 @@ const REFUSED_METHODS = new Set(['CONNECT', 'TRACE']);
 
 /** The status for a head that is not complete yet, or is: 0 if it is not too large. */
 export function sizeStatus(parser: Parser, limits: Limits): number {
-  const { text, spans, urlStart, urlEnd } = parser;
+  const { text, spansEnd, urlStart, urlEnd } = parser;
   if (text.length > limits.maxHeaderSize) {
     // Mostly its first line.
     return urlStart < 0 || urlEnd - urlStart > limits.maxHeaderSize / 2 ? 414 : 431;
   }
-  return spans.length > limits.maxHeaders * 4 ? 431 : 0;
+  return spansEnd > limits.maxHeaders * 4 ? 431 : 0;
 }
 
 /** The status for what the parser has refused. */

@@ -9,8 +9,8 @@ import { requestRefused } from './observe.js';
 import type { Handler, HttpOptions } from './options.js';
 import { Outlet } from './outlet.js';
 import { HEAD, IDLE, type Phase, Progress, SERVING } from './phase.js';
-import { HttpRequest, type RequestOwner } from './request.js';
-import { type InfoSource, RequestInfo } from './request-info.js';
+import type { HttpRequest } from './request.js';
+import type { RequestInfo } from './request-info.js';
 import { refusal } from './response-head.js';
 import type { Server } from './server.js';
 import { requestUrl } from './target.js';
@@ -33,17 +33,12 @@ const GONE = new UasyncError('ECONNRESET', 'The peer has ended its side, or has 
 const NOTHING = (): void => {};
 
 /** One peer: its requests are parsed, served and answered one after the other. */
-export class HttpConnection
-  implements TransportOwner, ArrivalOwner, BodySource, RequestOwner, InfoSource, AnsweringOwner
-{
+export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource, AnsweringOwner {
   readonly server: Server;
   readonly transport: Transport;
   readonly outlet: Outlet;
   readonly #arrival: Arrival;
   /** What is being served. */
-  #head: Head | null = null;
-  #request: HttpRequest | null = null;
-  #info: RequestInfo | null = null;
   #answering: Answering | null = null;
   #abort: AbortController | null = null;
   /** What was given up, unanswered. */
@@ -93,7 +88,7 @@ export class HttpConnection
   }
 
   get canBegin(): boolean {
-    return this.#request === null && !this.#last && !this.#closed && !this.#upgraded;
+    return this.#answering === null && !this.#last && !this.#closed && !this.#upgraded;
   }
 
   onFirstByte(): void {
@@ -104,14 +99,16 @@ export class HttpConnection
   onHead(head: Head): IncomingBody | null | undefined {
     const { server } = this;
     if (head.method === 'OPTIONS' && head.target === '*') return this.#refuse(204, '');
-    const host = head.host ?? server.authority;
-    const url = requestUrl(this.transport.secure ? 'https:' : 'http:', host, head.target);
-    if (url === null) return this.#refuse(400, 'ERR_INVALID_URL');
+    if (head.url === '') {
+      const host = head.host ?? server.authority;
+      const url = requestUrl(this.transport.secure ? 'https:' : 'http:', host, head.target);
+      if (url === null) return this.#refuse(400, 'ERR_INVALID_URL');
+      head.url = url;
+    }
     this.#enter(SERVING);
-    this.#head = head;
     this.#expectsContinue = head.hasBody && head.expect !== undefined && head.version === 11;
     const body = head.hasBody ? new IncomingBody(this) : null;
-    this.#request = new HttpRequest(head, url, body, this);
+    this.#answering = new Answering(this, head, body);
     this.#last = !head.keepAlive || ++this.#count >= server.limits.maxRequestsPerConnection;
     server.ready(this);
     return body;
@@ -146,18 +143,12 @@ export class HttpConnection
 
   /** Calls the handler; in a context of the server's. */
   readonly run = (): void => {
-    const request = this.#request;
-    if (request === null || this.#closed) return;
-    const info = new RequestInfo(this);
-    this.#info = info;
-    this.#answering = new Answering(this, this.#head!, request, this.#arrival.body);
-    this.#answering.call(info);
+    if (!this.#closed) this.#answering?.call();
   };
 
   /** Whether the request that is answered is the last one, from what is known when its answer begins. */
-  isLast(): boolean {
-    const body = this.#arrival.body;
-    const head = this.#head!;
+  isLast(head: Head): boolean {
+    const { body } = this.#arrival;
     // A small body that is not asked for is skipped; a peer that waits to be asked may send it or not.
     const unread = body !== null && !body.wanted && (this.#expectsContinue || head.contentLength > SKIP_MAX);
     this.#last ||= unread || this.server.stopping || (this.#ended && !this.#arrival.hasRest);
@@ -189,9 +180,6 @@ export class HttpConnection
   }
 
   #next(): void {
-    this.#request = null;
-    this.#head = null;
-    this.#info = null;
     this.#answering = null;
     this.#abort = null;
     this.#expectsContinue = false;
@@ -210,11 +198,11 @@ export class HttpConnection
   /** To the next request, if it is there. */
   readonly #goOn = (): void => {
     if (this.#burst >= BURST_MAX) this.#burst = 0;
-    if (this.#closed || this.#request !== null) return;
+    if (this.#closed || this.#answering !== null) return;
     this.#enter(IDLE);
     this.#arrival.goOn();
     if (this.#ended) this.#endInput();
-    if (this.#request !== null || this.#closed) return;
+    if (this.#answering !== null || this.#closed) return;
     this.outlet.flush();
     this.transport.resume();
   };
@@ -270,6 +258,11 @@ export class HttpConnection
     return this.#progress.isStuck(waits, this.transport.moved, time, limit);
   }
 
+  /** It has been idle for a while: keeps nothing that only makes its next request cheaper. */
+  rest(): void {
+    this.#arrival.forget();
+  }
+
   /** Whether bytes of the request's body are to come. */
   get receivesBody(): boolean {
     return this.#arrival.body !== null;
@@ -281,13 +274,13 @@ export class HttpConnection
     this.#endInput();
     this.#abort?.abort(GONE);
     // It may take its answer still, or be gone: then what is sent finds out.
-    if (this.#request !== null) this.watch();
+    if (this.#answering !== null) this.watch();
   }
 
   /** All that the peer has sent has been received: what is incomplete, once that has been parsed, will never be. */
   #endInput(): void {
     if (this.#arrival.hasRest) return;
-    if (this.#request === null) {
+    if (this.#answering === null) {
       if (this.#arrival.underWay) this.#refuse(400, 'HPE_INVALID_EOF_STATE');
       else this.#finish();
     } else if (this.#answering?.done) this.#finish();
@@ -336,21 +329,20 @@ export class HttpConnection
 
   #over(error: Error): void {
     this.#closed = true;
-    const request = this.#request;
+    const answering = this.#answering;
     this.#arrival.end(error);
-    if (request === null) return;
-    this.#request = null;
+    if (answering === null) return;
+    this.#answering = null;
     // What is answered is not aborted.
-    if (this.#answering?.done) return;
-    this.#givenUp = request;
-    this.#answering?.cancel(error);
+    if (answering.done) return;
+    this.#givenUp = answering.request;
+    answering.cancel(error);
     this.#abort?.abort(error);
   }
 
   /** The server stops: nothing more is begun. */
   stop(): void {
-    if (this.#request === null && this.phase !== HEAD) this.#finish();
-    else if (this.#request === null && !this.#arrival.underWay) this.#finish();
+    if (this.#answering === null && (this.phase !== HEAD || !this.#arrival.underWay)) this.#finish();
   }
 
   // --- What an answer is asked --------------------------------------------------------------------
@@ -367,7 +359,7 @@ export class HttpConnection
 
   signalOf(request: HttpRequest): AbortSignal {
     const isGivenUp = request === this.#givenUp;
-    if (request !== this.#request && !isGivenUp) return new AbortController().signal;
+    if (request !== this.#answering?.request && !isGivenUp) return new AbortController().signal;
     this.#abort ??= new AbortController();
     if (isGivenUp || this.#ended || this.#hasEnded) this.#abort.abort();
     return this.#abort.signal;
@@ -386,12 +378,13 @@ export class HttpConnection
   }
 
   async upgrade(info: RequestInfo): Promise<Upgraded> {
-    const usable = info === this.#info && this.#request !== null && !this.closed && !this.#ended;
-    if (!usable || this.#answering?.started || !this.#head!.upgrade || this.#arrival.body !== null) {
+    const answering = this.#answering;
+    const usable = info === answering?.info && !this.closed && !this.#ended;
+    if (!usable || answering.started || !answering.head.upgrade || this.#arrival.body !== null) {
       throw new UasyncError('ERR_INVALID_STATE', 'The connection cannot be upgraded for this request');
     }
     this.#upgraded = true;
-    this.#answering!.upgraded();
+    answering.upgraded();
     const head = this.#arrival.takeRest();
     this.outlet.flush();
     this.server.upgraded(this);

@@ -1,4 +1,4 @@
-import type { Parser } from './llhttp.js';
+import type { Bytes, Parser } from './llhttp.js';
 
 /** Letters differ from lower case in this bit. */
 const LOWER = 0x20;
@@ -40,6 +40,11 @@ export function separatorOf(name: string): string {
   return name === 'cookie' ? '; ' : ', ';
 }
 
+/** What a head ends with: that of its last line, and the empty one. */
+const LINE_ENDS = [0x0d, 0x0a, 0x0d, 0x0a];
+/** How many characters a loop compares faster than a call. */
+const NEAR_MAX = 128;
+
 /** The head of a request: its text as it came, and where names and values are in it. */
 export class Head {
   readonly method: string;
@@ -54,7 +59,11 @@ export class Head {
   /** Whether it asks for another protocol. */
   readonly upgrade: boolean;
   readonly #text: string;
-  readonly #spans: number[];
+  readonly #spans: readonly number[];
+  /** All of its bytes if a request that begins with them is one without a body, and nothing else; -1 if that is not so, or not known. */
+  readonly length: number;
+  /** The URL that it asks for; '' before someone has made it. */
+  url = '';
   /** Of all of these the first, and how many there are. */
   host: string | undefined = undefined;
   hosts = 0;
@@ -63,16 +72,31 @@ export class Head {
   transferEncodings = 0;
   expect: string | undefined = undefined;
 
-  constructor(parser: Parser) {
+  /** @param length bytes that the whole request has had; -1 if it is not over, or has come in pieces. */
+  constructor(parser: Parser, length: number) {
     this.method = parser.method;
     this.#text = parser.text;
-    this.#spans = parser.spans;
+    this.#spans = parser.takeSpans();
     this.target = parser.text.slice(parser.urlStart, parser.urlEnd);
     this.version = versionAt(parser.text, parser.urlEnd);
     this.isSingleSpaced = areSingleSpaced(parser.text, parser.urlStart, parser.urlEnd);
     this.keepAlive = parser.keepAlive;
     this.upgrade = parser.upgrade;
     for (let i = 0; i < this.#spans.length; i += 4) this.#note(i);
+    // Nothing that the text lacks may stand behind it, but for the empty line.
+    this.length =
+      length === this.#text.length + LINE_ENDS.length && !this.upgrade && !this.hasBody ? length : -1;
+  }
+
+  /** Whether the request that begins at `start` of `bytes` is this one again, byte for byte. */
+  isAt(bytes: Bytes, start: number, to: number): boolean {
+    const text = this.#text;
+    const end = start + text.length;
+    if (this.length < 0 || end + LINE_ENDS.length > to) return false;
+    for (let i = 0; i < LINE_ENDS.length; i++) if (bytes[end + i] !== LINE_ENDS[i]) return false;
+    const near = Math.min(text.length, NEAR_MAX);
+    for (let i = 0; i < near; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+    return near === text.length || bytes.latin1Slice(start, end) === text;
   }
 
   /** Notes what decides how the request is read. */

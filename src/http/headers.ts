@@ -40,11 +40,22 @@ function checkValue(value: string): string {
   if (text.length !== 0 && (text.charCodeAt(0) <= 0x20 || text.charCodeAt(text.length - 1) <= 0x20)) {
     text = text.replace(BLANKS_AROUND, '');
   }
-  if (!ASCII_VALUE.test(text)) {
-    if (!VALUE.test(text)) refuse('value', text);
-    latin1Seen = true;
-  }
+  if (text.length <= SHORT_MAX ? isPlain(text) : ASCII_VALUE.test(text)) return text;
+  if (!VALUE.test(text)) refuse('value', text);
+  latin1Seen = true;
   return text;
+}
+
+/** Up to this size a loop is faster than a regular expression. */
+const SHORT_MAX = 32;
+
+/** Whether all of it is visible ASCII, or a space. */
+function isPlain(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 let latin1Seen = false;

@@ -50,8 +50,8 @@ declare const WebAssembly: {
   validate(code: Uint8Array): boolean;
 };
 
-/** A Buffer's method without a choice of encodings, which Node's types lack. */
-interface Memory extends Buffer {
+/** A Buffer, with a method without a choice of encodings that Node's types lack. */
+export interface Bytes extends Buffer {
   latin1Slice(start: number, end: number): string;
 }
 
@@ -77,9 +77,9 @@ const IMPORTS: Imports = {
 class Machine {
   readonly exports: Exports;
   readonly #inputAt: number;
-  #memory: Memory;
+  #memory: Bytes;
   /** Where bytes are put to be parsed: `INPUT_SIZE` bytes. */
-  input: Memory;
+  input: Bytes;
   readonly #methods: string[] = [];
 
   constructor() {
@@ -91,8 +91,8 @@ class Machine {
     this.exports = instance.exports as Exports;
     this.exports._initialize();
     this.#inputAt = this.exports.malloc(INPUT_SIZE);
-    this.#memory = Buffer.from(this.exports.memory.buffer) as Memory;
-    this.input = this.#memory.subarray(this.#inputAt, this.#inputAt + INPUT_SIZE) as Memory;
+    this.#memory = Buffer.from(this.exports.memory.buffer) as Bytes;
+    this.input = this.#memory.subarray(this.#inputAt, this.#inputAt + INPUT_SIZE) as Bytes;
   }
 
   get inputAt(): number {
@@ -105,8 +105,8 @@ class Machine {
     if (parser === 0) throw new UasyncError('ENOMEM', 'No memory is left for HTTP parsers');
     const { buffer } = this.exports.memory;
     if (buffer !== this.#memory.buffer) {
-      this.#memory = Buffer.from(buffer) as Memory;
-      this.input = this.#memory.subarray(this.#inputAt, this.#inputAt + INPUT_SIZE) as Memory;
+      this.#memory = Buffer.from(buffer) as Bytes;
+      this.input = this.#memory.subarray(this.#inputAt, this.#inputAt + INPUT_SIZE) as Bytes;
     }
     return parser;
   }
@@ -137,7 +137,7 @@ function machine(): Machine {
 }
 
 /** Where to put the bytes that `Parser.execute` is to parse. */
-export function input(): Buffer {
+export function input(): Bytes {
   return machine().input;
 }
 
@@ -155,8 +155,12 @@ export class Parser {
   readonly #address: number;
   /** The head as it came, one character a byte, at least to the end of its last header. */
   text = '';
-  /** Where in it names and values are: begin and end of a name, begin and end of its value, and so on. */
-  spans: number[] = [];
+  /**
+   * Where in it names and values are: begin and end of a name, begin and end of its value, and so on. The first
+   * `spansEnd` count; the rest is of earlier requests.
+   */
+  readonly #spans: number[] = [];
+  spansEnd = 0;
   urlStart = -1;
   urlEnd = -1;
   /** What the spans end with, while more of it may come. */
@@ -187,7 +191,7 @@ export class Parser {
 
   release(): void {
     this.text = '';
-    this.spans = [];
+    this.spansEnd = 0;
     this.urlStart = -1;
     this.urlEnd = -1;
     this.#last = NONE;
@@ -243,7 +247,17 @@ export class Parser {
   }
 
   #headEnd(): number {
-    return this.spans.length === 0 ? this.urlEnd + VERSION_LENGTH : this.spans[this.spans.length - 1]!;
+    return this.spansEnd === 0 ? this.urlEnd + VERSION_LENGTH : this.#spans[this.spansEnd - 1]!;
+  }
+
+  /** The spans, for whoever needs them for longer than this parser does. */
+  takeSpans(): number[] {
+    return this.#spans.slice(0, this.spansEnd);
+  }
+
+  #span(from: number, to: number): void {
+    this.#spans[this.spansEnd++] = from;
+    this.#spans[this.spansEnd++] = to;
   }
 
   onUrl(at: number, length: number): number {
@@ -255,12 +269,12 @@ export class Parser {
   onField(at: number, length: number): number {
     // Trailers are dropped.
     if (this.headComplete) return OK;
-    const { spans } = this;
-    const end = spans.length - 1;
+    const spans = this.#spans;
+    const end = this.spansEnd - 1;
     if (this.#last === FIELD && spans[end] === at) spans[end] = at + length;
     else {
-      if (this.#last === FIELD) spans.push(spans[end]!, spans[end]!);
-      spans.push(at, at + length);
+      if (this.#last === FIELD) this.#span(spans[end]!, spans[end]!);
+      this.#span(at, at + length);
       this.#last = FIELD;
     }
     return OK;
@@ -268,20 +282,22 @@ export class Parser {
 
   onValue(at: number, length: number): number {
     if (this.headComplete) return OK;
-    const { spans } = this;
-    const end = spans.length - 1;
+    const spans = this.#spans;
+    const end = this.spansEnd - 1;
     if (this.#last === VALUE && spans[end] === at) spans[end] = at + length;
     else if (this.#last === FIELD) {
-      spans.push(at, at + length);
+      this.#span(at, at + length);
       this.#last = VALUE;
     }
     return OK;
   }
 
   onHeaders(upgrade: number, keepAlive: number): number {
-    const { spans } = this;
     // The last one has an empty value.
-    if (this.#last === FIELD) spans.push(spans[spans.length - 1]!, spans[spans.length - 1]!);
+    if (this.#last === FIELD) {
+      const end = this.#spans[this.spansEnd - 1]!;
+      this.#span(end, end);
+    }
     this.headComplete = true;
     this.upgrade = upgrade === 1;
     this.keepAlive = keepAlive === 1;

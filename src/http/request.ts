@@ -19,7 +19,6 @@ let isOurs: (value: object) => boolean;
  */
 export class HttpRequest {
   readonly #head: Head;
-  readonly #url: string;
   readonly #owner: RequestOwner;
   /** The request that this one is a clone of, itself if it is none. */
   #first: HttpRequest = this;
@@ -28,12 +27,11 @@ export class HttpRequest {
   #body: Body | null = null;
 
   static {
-    isOurs = value => #url in value;
+    isOurs = value => #head in value;
   }
 
-  constructor(head: Head, url: string, incoming: IncomingBody | null, owner: RequestOwner) {
+  constructor(head: Head, incoming: IncomingBody | null, owner: RequestOwner) {
     this.#head = head;
-    this.#url = url;
     this.#incoming = incoming;
     this.#owner = owner;
   }
@@ -43,7 +41,7 @@ export class HttpRequest {
   }
 
   get url(): string {
-    return this.#url;
+    return this.#head.url;
   }
 
   get headers(): Headers {
@@ -148,7 +146,7 @@ export class HttpRequest {
   /** A second request with the same content. */
   clone(): HttpRequest {
     const body = this.#read().tee();
-    const clone = new HttpRequest(this.#head, this.#url, this.#incoming, this.#owner);
+    const clone = new HttpRequest(this.#head, this.#incoming, this.#owner);
     clone.#first = this.#first;
     clone.#headers = this.#headers === null ? null : this.#headers.copy();
     clone.#body = body;

@@ -13,29 +13,22 @@ function statusLine(status: number, reason: string): string {
   return statusLines[status];
 }
 
-let date = '';
-let dateLine = '';
-
-/** The `Date` header, made anew once a second. */
-function dateHeader(): string {
-  const now = httpDate();
-  if (now !== date) {
-    date = now;
-    dateLine = `date: ${now}\r\n`;
-  }
-  return dateLine;
-}
-
 /** The head of a response, but for what says how long its body is: that is the server's to say. */
 export class ResponseHead {
   readonly status: number;
   readonly #reason: string;
+  /** The names and values that it was made of. */
+  readonly #list: readonly string[];
+  readonly #type: string | null;
   #fields = '';
   /** What the response says of its length: bytes, or -1. */
   declared = -1;
   /** Whether its connection ends with it. */
   close = false;
   #hasDate = false;
+  /** All but its end, and the date that it has. */
+  #top = '';
+  #date = '';
 
   /**
    * @param list names and values in turns, which have been checked.
@@ -44,11 +37,30 @@ export class ResponseHead {
   constructor(status: number, reason: string, list: readonly string[], type: string | null) {
     this.status = status;
     this.#reason = reason;
+    // Its owner may change it.
+    this.#list = list.length === 0 ? NOTHING : list.slice();
+    this.#type = type;
     for (let i = 0; i < list.length; i += 2) {
       const name = list[i]!;
       if (!this.#isOurs(name, list[i + 1]!)) this.#fields += `${name}: ${list[i + 1]}\r\n`;
     }
     if (type !== null) this.#fields += `content-type: ${type}\r\n`;
+  }
+
+  /** The head of such a response: most have the same as the one before. Not to be changed. */
+  static of(status: number, reason: string, list: readonly string[], type: string | null): ResponseHead {
+    if (last?.isOf(status, reason, list, type)) return last;
+    last = new ResponseHead(status, reason, list, type);
+    return last;
+  }
+
+  /** Whether it was made of this. */
+  isOf(status: number, reason: string, list: readonly string[], type: string | null): boolean {
+    const own = this.#list;
+    if (status !== this.status || reason !== this.#reason || type !== this.#type) return false;
+    if (list.length !== own.length) return false;
+    for (let i = 0; i < own.length; i++) if (list[i] !== own[i]) return false;
+    return true;
   }
 
   /** Takes what is the connection's own, and not sent as it is. */
@@ -77,13 +89,20 @@ export class ResponseHead {
    * @param connection what the `Connection` header says, '' for none.
    */
   text(length: number, connection: string): string {
-    let text = statusLine(this.status, this.#reason) + this.#fields;
-    if (!this.#hasDate) text += dateHeader();
-    if (length >= 0) text += `content-length: ${length}\r\n`;
-    else if (length === CHUNKED) text += 'transfer-encoding: chunked\r\n';
-    return connection === '' ? `${text}\r\n` : `${text}connection: ${connection}\r\n\r\n`;
+    const date = this.#hasDate ? '' : httpDate();
+    if (date !== this.#date || this.#top === '') {
+      this.#top = statusLine(this.status, this.#reason) + this.#fields;
+      if (date !== '') this.#top += `date: ${date}\r\n`;
+      this.#date = date;
+    }
+    const top = this.#top;
+    const end = connection === '' ? '\r\n' : `connection: ${connection}\r\n\r\n`;
+    if (length >= 0) return `${top}content-length: ${length}\r\n${end}`;
+    return length === CHUNKED ? `${top}transfer-encoding: chunked\r\n${end}` : top + end;
   }
 }
+
+let last: ResponseHead | null = null;
 
 /** The answer to a request that was refused. */
 export function refusal(status: number): string {

@@ -14,7 +14,10 @@ export interface ResponseInit {
 }
 
 /** Statuses of responses that have no body. */
-const NO_BODY = new Set([101, 204, 205, 304]);
+function hasNoBody(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}
+
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 let isOurs: (value: object) => boolean;
@@ -73,7 +76,7 @@ export class HttpResponse {
     if (typeof body === 'string') this.#source = body;
     else ({ source: this.#source, type } = extract(body));
     this.#implied = headers?.includes('content-type') ? null : type;
-    if (this.#source !== null && NO_BODY.has(status)) {
+    if (this.#source !== null && hasNoBody(status)) {
       throw withCode(new TypeError(`A response with status ${status} has no body`), 'ERR_INVALID_ARG_VALUE');
     }
     this.#headers = headers;

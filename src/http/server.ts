@@ -156,6 +156,7 @@ export class Server {
           connection.since = time;
           if (idleTimeout !== 0 && connection.isStuck(time, idleTimeout)) connection.timeOut();
         } else if (keepAliveTimeout !== 0 && time - since >= keepAliveTimeout) connection.timeOut();
+        else if (time - since >= LOOK_MAX_MS) connection.rest();
       } else if (phase === HEAD) {
         if (headersTimeout !== 0 && time - since >= headersTimeout) connection.timeOut();
       } else {

@@ -34,6 +34,8 @@ export function piecesOf(stream: Stream): Pieces {
 export class StreamSender {
   readonly #outlet: Outlet;
   readonly #head: ResponseHead;
+  /** The bytes that there will be; -1 if that is not known. */
+  readonly #declared: number;
   /** Whether the peer knows of chunks. */
   readonly #chunks: boolean;
   readonly #pieces: Pieces;
@@ -46,9 +48,17 @@ export class StreamSender {
   #cancelled: Error | null = null;
 
   /** @param onStart called when the head is sent: what its `Connection` says. */
-  constructor(outlet: Outlet, head: ResponseHead, chunks: boolean, pieces: Pieces, onStart: () => string) {
+  constructor(
+    outlet: Outlet,
+    head: ResponseHead,
+    declared: number,
+    chunks: boolean,
+    pieces: Pieces,
+    onStart: () => string,
+  ) {
     this.#outlet = outlet;
     this.#head = head;
+    this.#declared = declared;
     this.#chunks = chunks;
     this.#pieces = pieces;
     this.#onStart = onStart;
@@ -64,9 +74,9 @@ export class StreamSender {
   /** Resolves when all is given to the transport. @throws (as a rejection) what the body fails with. */
   async send(): Promise<void> {
     const outlet = this.#outlet;
-    const head = this.#head;
+    const declared = this.#declared;
     // A body that is there already is sent with its length; one that is late lets the peer have the head.
-    const late = setImmediate(() => this.#start(head.declared));
+    const late = setImmediate(() => this.#start(declared));
     try {
       for (;;) {
         const { done, value } = await this.#pieces.next();
@@ -75,17 +85,17 @@ export class StreamSender {
         const bytes = chunkBytes(value);
         if (bytes.length === 0) continue;
         this.#size += bytes.length;
-        if (head.declared >= 0 && this.#size > head.declared) throw wrongLength(head.declared);
+        if (declared >= 0 && this.#size > declared) throw wrongLength(declared);
         if (!this.#started && this.#size <= GATHER_MAX) {
           this.#gathered.push(bytes);
           continue;
         }
-        if (!this.#started) this.#start(head.declared);
+        if (!this.#started) this.#start(declared);
         this.#piece(bytes);
         outlet.flush();
         if (outlet.isFull) await outlet.drained();
       }
-      if (head.declared >= 0 && this.#size < head.declared) throw wrongLength(head.declared);
+      if (declared >= 0 && this.#size < declared) throw wrongLength(declared);
       if (!this.#started) this.#start(this.#size);
       else if (this.#chunked) outlet.text('0\r\n\r\n', 5);
     } catch (error) {
