@@ -7,9 +7,8 @@ import { bridgeChildProcesses } from './child-processes.js';
 import { faultOfDatagrams } from './datagram-self-test.js';
 import type { DatagramState } from './datagram-sockets.js';
 import { countAs } from './instance-of.js';
-import { bindings, symbolOf } from './natives.js';
+import { bindings, ownerSymbol, symbolOf } from './natives.js';
 import { fitting } from './ready.js';
-import { ownerSymbol } from './stream-handle.js';
 import { UdpHandle } from './udp-handle.js';
 
 /** The native handle of a new socket. */

@@ -1,8 +1,7 @@
 /** What `dgram` needs of Node that is not public, looked at in the running Node. */
 import dgram, { type Socket } from 'node:dgram';
 import type { DatagramState } from './datagram-sockets.js';
-import { bindings, symbolOf } from './natives.js';
-import { ownerSymbol } from './stream-handle.js';
+import { bindings, ownerSymbol, symbolOf } from './natives.js';
 import { UdpHandle } from './udp-handle.js';
 
 /** Why sockets cannot be on the loop here; null if they can. @param socket a new one. */

@@ -1,5 +1,6 @@
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
+import { Outbox } from './outbox.js';
 
 /** Something with bytes to send. */
 export interface Flushable {
@@ -11,11 +12,14 @@ export interface Flushable {
  * when the process exits.
  */
 export class Flusher {
+  /** Where small writes are until then. */
+  readonly outbox: Outbox;
   readonly #loop: Loop;
   #waiting: Flushable[] = [];
 
   private constructor(loop: Loop) {
     this.#loop = loop;
+    this.outbox = new Outbox(loop);
     process.on('exit', () => this.#flushLast());
   }
 
@@ -30,6 +34,7 @@ export class Flusher {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const sender of waiting) sender.flush();
+    if (this.#waiting.length === 0) this.outbox.clear();
   };
 
   /** Nothing runs after this: what the sockets take now is sent. */

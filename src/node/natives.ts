@@ -125,6 +125,19 @@ export function symbolOf(object: object, description: string): symbol | undefine
   return Object.getOwnPropertySymbols(object).find(symbol => symbol.description === description);
 }
 
+let owner: symbol | undefined;
+
+/** The symbol under which Node's handles name their streams. */
+export function ownerSymbol(): symbol | undefined {
+  if (owner === undefined) {
+    const { TCP, tcpConstants } = bindings();
+    const probe = new TCP(tcpConstants.SOCKET!);
+    owner = symbolOf(probe, 'owner_symbol');
+    probe.close();
+  }
+  return owner;
+}
+
 /** What libuv says at the end of a stream. */
 export const UV_EOF = -4095;
 

@@ -6,6 +6,12 @@ export const UTF8_MAX = 3;
 /** Bytes, or text. */
 export type Part = Uint8Array | string;
 
+/** A write of several that `net.Socket` makes at once. */
+export interface Entry {
+  chunk: Part;
+  encoding: string;
+}
+
 /** How many bytes chunks have. */
 export function lengthOf(chunks: Uint8Array[]): number {
   let length = 0;
@@ -17,10 +23,34 @@ export function lengthOf(chunks: Uint8Array[]): number {
 export function mostOf(chunks: Part[]): number {
   let length = 0;
   for (let i = 0; i < chunks.length; i += 2) {
-    const chunk = chunks[i]!;
-    length += typeof chunk === 'string' ? chunk.length * UTF8_MAX : chunk.length;
+    length += mostOfPart(chunks[i]!);
   }
   return length;
+}
+
+/** The most bytes that writes can have together. */
+export function mostOfEntries(entries: readonly Entry[]): number {
+  let length = 0;
+  for (let i = 0; i < entries.length; i++) length += mostOfPart(entries[i]!.chunk);
+  return length;
+}
+
+/** The most bytes that a write can have; Infinity if it is text in another encoding than UTF-8 and Latin-1. */
+export function mostOfWrite(data: Part, encoding: string): number {
+  if (typeof data !== 'string') return data.length;
+  if (encoding === 'utf8' || encoding === 'utf-8') return data.length * UTF8_MAX;
+  return encoding === 'latin1' || encoding === 'binary' ? data.length : Infinity;
+}
+
+function mostOfPart(part: Part): number {
+  return typeof part === 'string' ? part.length * UTF8_MAX : part.length;
+}
+
+/** Puts a part at `at`, where there is room for it; how many bytes it has. */
+export function putPart(room: Buffer, at: number, part: Part, encoding: string): number {
+  if (typeof part === 'string') return room.write(part, at, encodingOf(encoding));
+  room.set(part, at);
+  return part.length;
 }
 
 /** Chunks in one piece. */

@@ -6,8 +6,7 @@ import net from 'node:net';
 import { isInt32Array } from 'node:util/types';
 import { queueMicrotask } from '../loop/real-timers.js';
 import { reinitializeKey } from './client-sockets.js';
-import { bindings, type Natives, nodeModule, UV_EOF } from './natives.js';
-import { ownerSymbol } from './stream-handle.js';
+import { bindings, type Natives, nodeModule, ownerSymbol, UV_EOF } from './natives.js';
 
 /** Why `net` cannot be put on the loop here; null if it can. */
 export function faultOfNet(): string | null {

@@ -8,11 +8,21 @@ import { EBADF, ECANCELED } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { makeNative, type Twinned, twinOf } from './native-twin.js';
-import { bindings, type NativeHandle, type Request, symbolOf } from './natives.js';
-import { encodingOf, joined, lengthOf, mostOf, type Part, UTF8_MAX } from './parts.js';
+import { bindings, type NativeHandle, ownerSymbol, type Request } from './natives.js';
+import {
+  type Entry,
+  joined,
+  lengthOf,
+  mostOf,
+  mostOfEntries,
+  mostOfWrite,
+  type Part,
+  putPart,
+  UTF8_MAX,
+} from './parts.js';
 import { RequestDone } from './request-done.js';
 import { StreamReceiver } from './stream-receiver.js';
-import { COPIED_MAX, StreamSender } from './stream-sender.js';
+import { COPIED_MAX, IN_PLACE_MIN, StreamSender } from './stream-sender.js';
 
 /** How long a destroyed stream goes on sending what it has reported as written, in milliseconds. */
 const LINGER_MS = 30_000;
@@ -175,15 +185,35 @@ export abstract class StreamHandle implements Subject, Twinned {
     const start = at;
     const step = allBuffers ? 1 : 2;
     for (let i = 0; i < chunks.length; i += step) {
-      const chunk = chunks[i]!;
-      if (typeof chunk === 'string') at += room.write(chunk, at, encodingOf(chunks[i + 1] as string));
-      else {
-        room.set(chunk, at);
-        at += chunk.length;
-      }
+      at += putPart(room, at, chunks[i]!, allBuffers ? 'buffer' : (chunks[i + 1] as string));
     }
     sender.filled(at - start);
     return written(at - start);
+  }
+
+  /** Copies a write that is sent with its burst, which is all that has to be done; false if it takes a request. */
+  copy(data: Part, encoding: string): boolean {
+    const most = mostOfWrite(data, encoding);
+    const room = most > (typeof data === 'string' ? COPIED_MAX : IN_PLACE_MIN) ? null : this.#room(most);
+    if (room === null) return false;
+    const { sender } = this;
+    sender.filled(putPart(room, sender.at, data, encoding));
+    return true;
+  }
+
+  /** As `copy`, for several writes. */
+  copyAll(entries: readonly Entry[]): boolean {
+    const most = mostOfEntries(entries);
+    const room = most > COPIED_MAX ? null : this.#room(most);
+    if (room === null) return false;
+    const { sender } = this;
+    let length = 0;
+    for (let i = 0; i < entries.length; i++) {
+      const { chunk, encoding } = entries[i]!;
+      length += putPart(room, sender.at + length, chunk, encoding);
+    }
+    sender.filled(length);
+    return true;
   }
 
   #room(length: number): Buffer | null {
@@ -365,17 +395,4 @@ function written(length: number): number {
   streamBaseState[kBytesWritten] = length;
   streamBaseState[kLastWriteWasAsync] = 0;
   return 0;
-}
-
-let owner: symbol | undefined;
-
-/** The symbol under which Node's handles name their streams. */
-export function ownerSymbol(): symbol | undefined {
-  if (owner === undefined) {
-    const { TCP, tcpConstants } = bindings();
-    const probe = new TCP(tcpConstants.SOCKET!);
-    owner = symbolOf(probe, 'owner_symbol');
-    probe.close();
-  }
-  return owner;
 }

@@ -35,6 +35,8 @@ export class StreamReceiver extends Operation implements Delivery {
   readonly #buffers: ReceiveBuffers;
   readonly #state = bindings().stream;
   readonly #chunks = new Queue<Chunk>();
+  /** One that is not in use. */
+  #spare: Chunk | null = null;
   /** How many chunks there are, how many bytes in them, and how many deliveries are under way. */
   #count = 0;
   #unread = 0;
@@ -127,7 +129,7 @@ export class StreamReceiver extends Operation implements Delivery {
     } else if (res > 0) {
       if (this.#stopped) this.#buffers.drop(res, flags);
       else {
-        const chunk = new Chunk();
+        const chunk = this.#newChunk();
         this.#buffers.takePiece(res, flags, chunk);
         this.#received(chunk);
       }
@@ -150,9 +152,9 @@ export class StreamReceiver extends Operation implements Delivery {
   /** Receives what is there; what the stream does not want to read stays in the kernel. */
   #receiveByCall(): number {
     if (!this.#reading) return EAGAIN;
-    const chunk = new Chunk();
     const res = receiveInto(this.loop.socketCalls, this.#handle.fd);
     if (res > 0) {
+      const chunk = this.#newChunk();
       receivedPiece(res, chunk);
       this.#received(chunk);
     }
@@ -178,9 +180,15 @@ export class StreamReceiver extends Operation implements Delivery {
 
   #end(status: number): void {
     this.#ended = true;
-    const chunk = new Chunk();
+    const chunk = this.#newChunk();
     chunk.length = status;
     this.#push(chunk);
+  }
+
+  #newChunk(): Chunk {
+    const spare = this.#spare;
+    this.#spare = null;
+    return spare ?? new Chunk();
   }
 
   #push(chunk: Chunk): void {
@@ -206,14 +214,16 @@ export class StreamReceiver extends Operation implements Delivery {
     }
     const chunk = this.#chunks.shift()!;
     this.#count--;
-    const { length } = chunk;
+    const { buffer, offset, length } = chunk;
+    chunk.buffer = NO_MEMORY;
+    this.#spare = chunk;
     const { streamBaseState, kReadBytesOrError, kArrayBufferOffset } = this.#state;
     streamBaseState[kReadBytesOrError] = length;
     if (length > 0) {
       this.#unread -= length;
       this.bytesRead += length;
-      streamBaseState[kArrayBufferOffset] = chunk.offset;
-      this.#handle.onread(chunk.buffer);
+      streamBaseState[kArrayBufferOffset] = offset;
+      this.#handle.onread(buffer);
     } else this.#handle.onread(undefined);
   }
 

@@ -7,12 +7,13 @@ import { EAGAIN, ECANCELED, EINTR } from '../ring/errno.js';
 import { POLLOUT } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
+import { CopiedBytes } from './copied-bytes.js';
 import { Flusher } from './flusher.js';
 import type { RequestDone } from './request-done.js';
 import type { StreamHandle } from './stream-handle.js';
 
 /** From this many bytes on a copy costs more than a call of its own. */
-const IN_PLACE_MIN = 4096;
+export const IN_PLACE_MIN = 4096;
 
 /** While no more bytes than this are unsent, a write is done once it is copied; others wait until the kernel takes them. */
 export const COPIED_MAX = 65536;
@@ -45,9 +46,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   error = 0;
   readonly #handle: StreamHandle;
   readonly #flusher: Flusher;
-  /** Bytes that are copied, from 0 to #filled, and not under way. */
-  #block: Block | null = null;
-  #filled = 0;
+  readonly #copied: CopiedBytes;
   /** What is under way, and which part of it is not sent. */
   #flying: Block | null = null;
   #from = 0;
@@ -65,6 +64,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     super(loop);
     this.#handle = handle;
     this.#flusher = Flusher.of(loop);
+    this.#copied = new CopiedBytes(loop.blocks, this.#flusher.outbox);
     this.subject = handle;
   }
 
@@ -77,25 +77,13 @@ export class StreamSender extends Operation implements BlockWaiter {
   }
 
   #empty(): boolean {
-    return this.#block === null && this.#flying === null && this.#waiting.empty;
+    return this.#copied.length === 0 && this.#flying === null && this.#waiting.first === null;
   }
 
-  /** Room for `length` more bytes in a block, from `at` on; null if they have to wait. */
+  /** Room for `length` more bytes, from `at` on; null if they have to wait. */
   room(length: number): Buffer | null {
-    if (!this.#waiting.empty || this.unsent + length > COPIED_MAX || this.loop.closing) return null;
-    const block = this.#block;
-    if (block !== null && block.bytes.length - this.#filled >= length) return block.bytes;
-    const next = this.loop.blocks.acquire(this.#filled + length, this.#filled + length);
-    if (next === null || next.bytes.length < this.#filled + length) {
-      if (next !== null) this.loop.blocks.release(next);
-      return null;
-    }
-    if (block !== null) {
-      block.bytes.copy(next.bytes, 0, 0, this.#filled);
-      this.loop.blocks.release(block);
-    }
-    this.#block = next;
-    return next.bytes;
+    if (this.#waiting.first !== null || this.unsent + length > COPIED_MAX || this.loop.closing) return null;
+    return this.#copied.room(length);
   }
 
   /** Sends a large write from where it is, as far as the socket takes it at once; how many bytes that was. */
@@ -112,14 +100,13 @@ export class StreamSender extends Operation implements BlockWaiter {
 
   /** Where in the memory that `room` gave the next byte goes. */
   get at(): number {
-    return this.#filled;
+    return this.#copied.end;
   }
 
   /** Bytes have been put there. */
   filled(length: number): void {
-    this.#filled += length;
+    this.#copied.add(length);
     this.#wrote(length);
-    if (this.#filled === 0) this.#dropBlock();
   }
 
   /** Sends bytes that do not fit. */
@@ -169,7 +156,38 @@ export class StreamSender extends Operation implements BlockWaiter {
 
   flush(): void {
     this.#dirty = false;
-    if (!this.#busy() && this.error === 0) this.#send();
+    if (this.error !== 0) return;
+    if (this.loop.closing) {
+      if (!this.#busy()) this.#fail(ECANCELED);
+      return;
+    }
+    const copied = this.#copied;
+    if (copied.inOutbox && !this.#sendCopied(copied)) {
+      if (this.error !== 0) return;
+      if (!copied.keep(0)) this.#putFirst(copied.takeCopy());
+    }
+    if (!this.#busy()) this.#send();
+  }
+
+  /** Sends what is in the outbox, as far as the socket takes it at once; whether that was all. */
+  #sendCopied(copied: CopiedBytes): boolean {
+    const { length } = copied;
+    if (this.#busy() || !this.loop.inline.takeAnswer(length)) return false;
+    const res = this.loop.socketCalls.sendAt(this.#handle.fd, copied.address, length);
+    if (res < 0) {
+      if (res !== EAGAIN && res !== EINTR) this.#fail(res);
+      return false;
+    }
+    this.unsent -= res;
+    copied.sent(res);
+    return res === length;
+  }
+
+  /** Puts bytes that were reported as written before all that wait. */
+  #putFirst(bytes: Buffer): void {
+    const behind = this.#waiting.takeAll();
+    this.#waiting.push(new Waiting(bytes, null));
+    for (const waiting of behind) this.#waiting.push(waiting);
   }
 
   #send(): void {
@@ -178,15 +196,16 @@ export class StreamSender extends Operation implements BlockWaiter {
         this.#fail(ECANCELED);
         return;
       }
-      const block = this.#block ?? this.#fill();
-      if (block === null) return;
-      const length = this.#filled;
-      this.#block = null;
-      this.#filled = 0;
-      this.#flying = block;
+      // The flush of this burst sends what is in the outbox.
+      if (this.#copied.inOutbox) return;
       this.#from = 0;
-      this.#to = length;
-      if (!this.#sendNow(block)) {
+      this.#to = this.#copied.length;
+      this.#flying = this.#copied.takeBlock() ?? this.#fill();
+      if (this.#flying === null) {
+        if (this.#empty()) this.#drained();
+        return;
+      }
+      if (!this.#sendNow(this.#flying)) {
         if (this.error === 0) this.#start();
         return;
       }
@@ -240,7 +259,7 @@ export class StreamSender extends Operation implements BlockWaiter {
       waiting.copied += count;
       end += count;
     }
-    this.#filled = end;
+    this.#to = end;
     return block;
   }
 
@@ -260,10 +279,9 @@ export class StreamSender extends Operation implements BlockWaiter {
   /** Memory is short: what is left is kept in memory of JavaScript's until the peer takes more. */
   #yield(): void {
     const block = this.#flying!;
-    const rest = new Waiting(Buffer.from(block.bytes.subarray(this.#from, this.#to)), null);
-    const behind = this.#waiting.takeAll();
-    this.#waiting.push(rest);
-    for (const waiting of behind) this.#waiting.push(waiting);
+    // What has been written since comes behind it.
+    if (this.#copied.length !== 0) this.#putFirst(this.#copied.takeCopy());
+    this.#putFirst(Buffer.from(block.bytes.subarray(this.#from, this.#to)));
     this.#polling = true;
     this.loop.start(this).pollAdd(this.#handle.fd, POLLOUT);
     this.#release();
@@ -290,7 +308,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     if (this.error === 0 && res < 0) this.#fail(res);
     else if (this.error === 0) {
       this.#taken();
-      if (this.#block === null && this.#waiting.empty) this.#drained();
+      if (this.#empty()) this.#drained();
       else this.#send();
       return;
     }
@@ -302,13 +320,6 @@ export class StreamSender extends Operation implements BlockWaiter {
     const block = this.#flying;
     this.#flying = null;
     this.#yielding = false;
-    if (block !== null) this.loop.blocks.release(block);
-  }
-
-  #dropBlock(): void {
-    const block = this.#block;
-    this.#block = null;
-    this.#filled = 0;
     if (block !== null) this.loop.blocks.release(block);
   }
 
@@ -345,7 +356,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     this.error = status;
     const told = !this.#waiting.empty || this.#ending !== null;
     this.unsent = 0;
-    this.#dropBlock();
+    this.#copied.drop();
     if (this.slot < 0) this.#release();
     this.#cancelWaiting(status);
     if (this.#ending !== null) this.#ended(status);

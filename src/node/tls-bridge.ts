@@ -3,8 +3,8 @@
  * between the two.
  */
 import { systemError } from '../ring/errors.js';
-import { bindings, type NativeStream, nodeModule, type Request, UV_EOF } from './natives.js';
-import { ownerSymbol, StreamHandle } from './stream-handle.js';
+import { bindings, type NativeStream, nodeModule, ownerSymbol, type Request, UV_EOF } from './natives.js';
+import { StreamHandle } from './stream-handle.js';
 
 /** A TLS socket, as far as it is used here. */
 interface PrivateTlsSocket {

@@ -20,9 +20,8 @@ import { SOCKADDR_IN } from '../ring/structs.js';
 import { type AddressOut, inetName, putAddress } from './inet-names.js';
 import { LateDatagram } from './late-datagram.js';
 import { makeNative, type Twinned, twinOf } from './native-twin.js';
-import { bindings, type NativeHandle, type Request } from './natives.js';
+import { bindings, type NativeHandle, ownerSymbol, type Request } from './natives.js';
 import { RequestDone } from './request-done.js';
-import { ownerSymbol } from './stream-handle.js';
 import { UdpOptions } from './udp-options.js';
 import { UdpReceiver } from './udp-receiver.js';
 

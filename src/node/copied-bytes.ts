@@ -1,0 +1,111 @@
+import type { Block, BlockPool } from '../loop/blocks.js';
+import type { Outbox } from './outbox.js';
+
+/**
+ * The bytes of a stream that were copied and are not under way: in the outbox of their burst, while it has room and no
+ * other stream has written behind them, else in a block of their own.
+ */
+export class CopiedBytes {
+  /** How many there are. */
+  length = 0;
+  readonly #blocks: BlockPool;
+  readonly #outbox: Outbox;
+  #block: Block | null = null;
+  /** Where they begin in the outbox; 0 in a block. */
+  #start = 0;
+
+  constructor(blocks: BlockPool, outbox: Outbox) {
+    this.#blocks = blocks;
+    this.#outbox = outbox;
+  }
+
+  /** Memory with room for `more` bytes, from `end` on; null if there is none. */
+  room(more: number): Buffer | null {
+    const block = this.#block;
+    const { length } = this;
+    if (block === null) {
+      const outbox = this.#outbox;
+      if ((length === 0 || this.#start + length === outbox.end) && outbox.fits(more)) {
+        if (length === 0) this.#start = outbox.end;
+        return outbox.bytes;
+      }
+    } else if (block.bytes.length - length >= more) return block.bytes;
+    return this.keep(more) ? this.#block!.bytes : null;
+  }
+
+  /** Where the next byte goes. */
+  get end(): number {
+    return this.#start + this.length;
+  }
+
+  /** So many bytes have been put there. */
+  add(count: number): void {
+    this.length += count;
+    if (this.#block === null) this.#outbox.end += count;
+    else if (this.length === 0) this.drop();
+  }
+
+  /** Whether there are any in the outbox, where they can stay no longer than the burst lasts. */
+  get inOutbox(): boolean {
+    return this.#block === null && this.length !== 0;
+  }
+
+  /** Where the kernel finds those in the outbox. */
+  get address(): number {
+    return this.#outbox.address(this.#start);
+  }
+
+  /** The first ones in the outbox have been sent. */
+  sent(count: number): void {
+    this.#start += count;
+    this.length -= count;
+  }
+
+  /** Has them in a block that has room for `more`; false if there is no memory. */
+  keep(more: number): boolean {
+    const size = this.length + more;
+    const block = this.#blocks.acquire(size, size);
+    if (block === null) return false;
+    if (block.bytes.length < size) {
+      this.#blocks.release(block);
+      return false;
+    }
+    if (this.length !== 0) this.#bytes().copy(block.bytes);
+    if (this.#block !== null) this.#blocks.release(this.#block);
+    this.#block = block;
+    this.#start = 0;
+    return true;
+  }
+
+  #bytes(): Buffer {
+    const memory = this.#block === null ? this.#outbox.bytes! : this.#block.bytes;
+    return memory.subarray(this.#start, this.#start + this.length);
+  }
+
+  /** The block that they are in, null if they are in none. It is the caller's from now on. */
+  takeBlock(): Block | null {
+    const block = this.#block;
+    if (block !== null) this.#forget();
+    return block;
+  }
+
+  /** A copy of them in memory of JavaScript's; they are not needed here any more. */
+  takeCopy(): Buffer {
+    const copy = Buffer.from(this.#bytes());
+    this.drop();
+    return copy;
+  }
+
+  /** They are not needed any more. */
+  drop(): void {
+    const block = this.#block;
+    this.#forget();
+    if (block !== null) this.#blocks.release(block);
+  }
+
+  #forget(): void {
+    this.#block = null;
+    this.#start = 0;
+    this.length = 0;
+  }
+}
