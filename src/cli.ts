@@ -60,7 +60,7 @@ async function examination() {
   const { examine } = await import('./doctor/examine.js');
   const { findings } = await import('./doctor/findings.js');
   const { toText } = await import('./doctor/text.js');
-  const facts = examine();
+  const facts = await examine();
   return { facts, found: findings(facts), toText };
 }
 

@@ -30,9 +30,9 @@ async function run(
 
 t.test('its facts are those of the kernel', async t => {
   // The first stream of libuv's opens /dev/null for good, and here it may be that of the self-test.
-  examine();
+  await examine();
   const before = openFds();
-  const facts = examine();
+  const facts = await examine();
   t.equal(openFds(), before);
   t.equal(facts.available, true);
   t.equal(facts.reason, null);
@@ -51,7 +51,13 @@ t.test('for people and for machines', async t => {
   const people = await run([CLI, 'doctor']);
   t.equal(people.code, 0);
   t.match(people.stdout, /✓ sockets, uasync\/net/);
-  t.match(people.stdout, /✓ Node's own sockets and servers, uasync\/register/);
+  t.match(people.stdout, /✓ Node's own sockets and servers, uasync\/register: off, UASYNC_REGISTER=net/);
+  t.match(people.stdout, /✓ node:dgram, uasync\/register: off, UASYNC_REGISTER=dgram/);
+  t.match(people.stdout, /✓ fs\.promises, uasync\/register: on/);
+  const asked = await run([CLI, 'doctor'], { env: { ...process.env, UASYNC_REGISTER: 'net,dgram' } });
+  t.match(asked.stdout, /✓ Node's own sockets and servers, uasync\/register: on/);
+  t.match(asked.stdout, /✓ node:dgram, uasync\/register: on/);
+  t.match(asked.stdout, /✓ fs\.promises, uasync\/register: off, UASYNC_REGISTER=fs/);
   t.notMatch(people.stdout, '\u001b[', 'no colours without a terminal');
   const machines = await run([CLI, 'doctor', '--json']);
   t.equal(machines.code, 0);
@@ -108,7 +114,7 @@ t.test('what UASYNC_BACKEND says', async t => {
 });
 
 t.test('what an older kernel lacks is slower or missing, with the release that has it', async t => {
-  const facts: Facts = examine();
+  const facts: Facts = await examine();
   facts.opcodes.BIND = false;
   facts.bufferRings.incremental = false;
   facts.opcodes.SEND_ZC = false;

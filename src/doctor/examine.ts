@@ -6,7 +6,6 @@ import type { BackendKind } from '../loop/choose-backend.js';
 import { Loop } from '../loop/loop.js';
 import { type BackendChoice, withDefaults } from '../loop/loop-options.js';
 import { RingBackend } from '../loop/ring-backend.js';
-import { faultOfNet } from '../node/self-test.js';
 import * as abi from '../ring/abi.js';
 import { type Refusal, refusalOf, seccompActive } from '../ring/availability.js';
 import { BufRing } from '../ring/buf-ring.js';
@@ -17,6 +16,7 @@ import { probeOps, query } from '../ring/probe.js';
 import { kernelVersion, type Limit, limitOf, readProc } from '../ring/proc.js';
 import { Ring } from '../ring/ring.js';
 import type { RingOptions } from '../ring/setup.js';
+import { type Registered, registered } from './registered.js';
 
 /** Why something cannot be had, and what to do about it where there is a saying. */
 export type Reason = { code: string; message: string } & Partial<Refusal>;
@@ -37,8 +37,8 @@ export interface Facts {
   /** What loops run on, null if there can be none; and what `UASYNC_BACKEND` says. */
   backend: BackendKind | null;
   asked: BackendChoice;
-  /** Why `uasync/register` leaves `node:net` as it is on this Node; null where it does not. */
-  registerFault: string | null;
+  /** What `uasync/register` would do. */
+  registered: Registered[];
   /** Opcodes, features, setup flags and kinds of buffers by name, and whether the kernel has them. */
   opcodes: Record<string, boolean>;
   features: Record<string, boolean>;
@@ -84,7 +84,7 @@ interface Subject {
 }
 
 /** Looks at the machine. It never throws, and leaves nothing open. */
-export function examine(): Facts {
+export async function examine(): Promise<Facts> {
   const [major, minor] = kernelVersion();
   const { loop, loopReason, ring, reason } = open();
   const ops = ring === null ? new Set<number>() : probeOps(ring);
@@ -99,7 +99,7 @@ export function examine(): Facts {
     loop: loop && { entries: loop.entries, cqEntries: loop.cqEntries },
     loopReason,
     ...chosen(loop !== null),
-    registerFault: faultOfNet(),
+    registered: await registered(),
     opcodes: byName('OP_', op => ops.has(op)),
     features: byName('FEAT_', flag => ring !== null && (ring.features & flag) !== 0),
     setupFlags: byName('SETUP_', (flag, name) => {

@@ -2,6 +2,7 @@
 
 import { MEMLOCK_CURE } from '../ring/availability.js';
 import type { Facts, Reason } from './examine.js';
+import type { Registered } from './registered.js';
 
 /** One thing that works, works less well, or does not work. */
 export interface Finding {
@@ -99,7 +100,8 @@ const KIB = 1024;
 /** Judges the facts, worst first. */
 export function findings(facts: Facts): Finding[] {
   const found = facts.backend === 'epoll' ? onEpoll(facts) : onRing(facts);
-  if (facts.backend !== null) found.push(register(facts), ...limits(facts));
+  if (facts.backend !== null)
+    found.push(...facts.registered.map(part => register(part, facts)), ...limits(facts));
   const order = { missing: 0, slower: 1, ok: 2 };
   return found.sort((a, b) => order[a.state] - order[b.state]);
 }
@@ -129,10 +131,11 @@ function onEpoll(facts: Facts): Finding[] {
 }
 
 /** What `node --import uasync/register` would do here. */
-function register({ node, registerFault }: Facts): Finding {
-  const what = "Node's own sockets and servers, uasync/register";
-  if (registerFault === null) return { state: 'ok', what };
-  return { state: 'slower', what, why: `they stay as they are: on Node ${node} ${registerFault}` };
+function register({ what: module, word, wanted, fault }: Registered, { node }: Facts): Finding {
+  const what = `${module}, uasync/register`;
+  if (fault !== null)
+    return { state: 'slower', what, why: `they stay as they are: on Node ${node} ${fault}` };
+  return { state: 'ok', what: wanted ? `${what}: on` : `${what}: off, UASYNC_REGISTER=${word} puts it on` };
 }
 
 function missing(what: string, { message, cause, cure }: Reason): Finding {

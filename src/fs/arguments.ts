@@ -152,12 +152,6 @@ export function toOptions<
   return plain;
 }
 
-/** true or false. */
-export function checkBoolean(name: string, value: boolean): boolean {
-  if (typeof value !== 'boolean') throw argTypeError(name, 'of type boolean', value);
-  return value;
-}
-
 /** A path that is text; undefined for bytes, and for what is no path. */
 export function textPath(path: PathLike): string | undefined {
   try {

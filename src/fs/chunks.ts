@@ -1,9 +1,8 @@
 /** `FileHandle.chunks`: a file piece by piece, read ahead. */
 import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
-import { checkInt, checkSignal } from '../ring/check.js';
+import { checkBoolean, checkInt, checkSignal } from '../ring/check.js';
 import { checkOptions, optionNames } from '../ring/options.js';
-import { checkBoolean } from './arguments.js';
 import type { FileHandle } from './file-handle.js';
 
 const SIZE = 128 * 1024;

@@ -18,12 +18,12 @@ import type { ReadableStream } from 'node:stream/web';
 import type { InspectOptionsStylized } from 'node:util';
 import { inspect, promisify } from 'node:util';
 import { throwIfAborted } from '../loop/abort.js';
-import { checkInt } from '../ring/check.js';
+import { checkBoolean, checkInt } from '../ring/check.js';
 import { EINVAL } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError } from '../ring/errors.js';
 import { custom, shown } from '../ring/inspect.js';
 import { checkAllowed, guarded } from '../ring/permission.js';
-import { checkBoolean, sizeOf, toData, toMode, toOptions, toViews } from './arguments.js';
+import { sizeOf, toData, toMode, toOptions, toViews } from './arguments.js';
 import { type ChunkOptions, chunksOf } from './chunks.js';
 import {
   type Content,

@@ -4,8 +4,8 @@ import { createReadStream, createWriteStream, type ReadStream, type WriteStream 
 import { createInterface, type Interface } from 'node:readline';
 import { ReadableStream } from 'node:stream/web';
 import { callBack } from '../loop/uncaught.js';
+import { checkBoolean } from '../ring/check.js';
 import { argTypeError, stateError, withCode } from '../ring/errors.js';
-import { checkBoolean } from './arguments.js';
 import type { FileHandle } from './file-handle.js';
 
 /** What `createReadStream` takes. */

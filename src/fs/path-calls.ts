@@ -1,8 +1,9 @@
 /** The calls on paths that have an operation of the ring. Where the kernel is too old for one, Node's. */
 import type { BigIntStats, MakeDirectoryOptions, PathLike, RmDirOptions, Stats } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
+import { checkBoolean } from '../ring/check.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
-import { checkBoolean, MODE_BITS, toMode, toPath } from './arguments.js';
+import { MODE_BITS, toMode, toPath } from './arguments.js';
 import { inlineChanges } from './inline-changes.js';
 import { makeDirectories } from './make-directories.js';
 import { promises } from './node-promises.js';

@@ -18,3 +18,6 @@ export const READS_TREES_AT_ONCE = MAJOR >= 26;
  * is, or with a filter, it goes on as before, and gives directories their times as well.
  */
 export const COPIES_NEW_TREES_AT_ONCE = MAJOR >= 26;
+
+/** Node 26 opens and reads a file in one piece: what fails to be read then names its path. */
+export const NAMES_WHAT_IS_READ = MAJOR >= 26;

@@ -5,8 +5,10 @@ import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
 import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../loop/abort.js';
 import { loop as currentLoop } from '../loop/current.js';
+import { failureOf } from '../loop/failure.js';
 import { traced } from '../loop/traced.js';
-import { checkBoolean, toData, toFlags, toMode, toOptions, toPath } from './arguments.js';
+import { checkBoolean } from '../ring/check.js';
+import { pathText, toData, toFlags, toMode, toOptions, toPath } from './arguments.js';
 import {
   type Content,
   checkThere,
@@ -23,6 +25,7 @@ import { promises } from './node-promises.js';
 import { DEFAULT_MODE, open } from './open.js';
 import { mayOpen } from './permission.js';
 import { readPath } from './read-file.js';
+import { NAMES_WHAT_IS_READ } from './running-node.js';
 import { writePath } from './write-file.js';
 
 /** Whether it is a handle of Node's, which has its own calls to read and write. */
@@ -63,27 +66,42 @@ export async function readFile(
   if (signal === undefined && (flag || 'r') === 'r') {
     const loop = currentLoop();
     const now = inlineFiles(loop).readFile(plain, encoding);
-    if (typeof now === 'number')
-      return readOpened(new FileHandle(loop, now, constants.O_RDONLY, true), given);
+    if (typeof now === 'number') {
+      return readOpened(new FileHandle(loop, now, constants.O_RDONLY, true), given, plain);
+    }
     if (now !== undefined) return now;
     const reading = readPath(loop, plain, encoding);
     if (reading !== null) {
       try {
         return await reading;
       } catch (error) {
-        throw traced(error);
+        throw traced(ofPath(error, plain));
       }
     }
   }
-  return readOpened(await open(path, flag || 'r'), given);
+  return readOpened(await open(path, flag || 'r'), given, plain);
 }
 
-async function readOpened(handle: FileHandle, options: ReadFileOptions): Promise<Buffer | string> {
+async function readOpened(
+  handle: FileHandle,
+  options: ReadFileOptions,
+  path: string | Uint8Array,
+): Promise<Buffer | string> {
   try {
     return await handle.readFile(options);
+  } catch (error) {
+    const named = ofPath(error, path);
+    throw named === error ? error : traced(named);
   } finally {
     await handle.close();
   }
+}
+
+/** The error of a read, as Node tells it: some name the path. */
+function ofPath(error: unknown, path: string | Uint8Array): unknown {
+  const { errno, syscall } = error as NodeJS.ErrnoException;
+  if (!NAMES_WHAT_IS_READ || errno === undefined || syscall !== 'read') return error;
+  return failureOf(errno, syscall, { path: pathText(path) });
 }
 
 /**

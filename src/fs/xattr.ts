@@ -3,12 +3,12 @@ import type { PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { withBlock } from '../loop/with-block.js';
-import { checkInt } from '../ring/check.js';
+import { checkBoolean, checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, closedError, rangeError, UasyncError } from '../ring/errors.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 import { checkAllowed } from '../ring/permission.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { checkBoolean, toData, toPath } from './arguments.js';
+import { toData, toPath } from './arguments.js';
 import { checkThere } from './content.js';
 import { onFd, onPath } from './operations.js';
 

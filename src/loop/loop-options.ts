@@ -1,5 +1,5 @@
-import { checkInt } from '../ring/check.js';
-import { argTypeError, argValueError } from '../ring/errors.js';
+import { checkBoolean, checkInt } from '../ring/check.js';
+import { argValueError } from '../ring/errors.js';
 import { ringsAreCounted } from '../ring/locked-memory.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 
@@ -102,6 +102,6 @@ export function withDefaults(options: LoopOptions): LoopSettings {
   if (!CHOICES.includes(backend)) {
     throw argValueError('options.backend', "must be 'auto', 'io_uring' or 'epoll'", backend);
   }
-  if (typeof warn !== 'boolean') throw argTypeError('options.warn', 'of type boolean', warn);
+  checkBoolean('options.warn', warn);
   return { entries, cqEntries, memory, busyPoll, inline, inlineWrites, backend, warn };
 }

@@ -16,6 +16,20 @@ export function faultOfDatagrams(socket: Socket, state: DatagramState): string |
   return probe(symbolOf(socket, 'state symbol')!);
 }
 
+/** The same, with a socket of its own. */
+export function faultOfDgram(): string | null {
+  const socket = dgram.createSocket('udp4');
+  try {
+    const key = symbolOf(socket, 'state symbol');
+    if (key === undefined) return 'sockets have no state';
+    return faultOfDatagrams(socket, (socket as unknown as Record<symbol, DatagramState>)[key]!);
+  } catch (error) {
+    return `it fails: ${(error as Error).message}`;
+  } finally {
+    socket.close();
+  }
+}
+
 /** What every handle has, and no socket calls. */
 const OF_ALL_HANDLES = new Set(['asyncReset', 'getAsyncContextFrameForDebuggingOnly', 'constructor']);
 

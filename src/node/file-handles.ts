@@ -126,11 +126,15 @@ function replace(target: object, key: PropertyKey, value: Method): void {
   Object.defineProperty(target, key, { ...before, value });
 }
 
-/** How handles become Node's here; null, and a warning, if Node has changed what that needs. */
-export async function nodeHandles(): Promise<Returning | null> {
+/**
+ * How handles become Node's here; null, and a warning, if Node has changed what that needs; undefined if the system had
+ * not enough for a look at it.
+ */
+export async function nodeHandles(): Promise<Returning | null | undefined> {
   try {
     return await adapted();
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) return undefined;
     process.emitWarning(
       `FileHandle of node:fs/promises stays as it is: on Node ${process.version} ${(error as Error).message}`,
       'UasyncWarning',
@@ -140,7 +144,16 @@ export async function nodeHandles(): Promise<Returning | null> {
   }
 }
 
-async function adapted(): Promise<Returning> {
+/** What is needed of Node's handles. */
+interface Parts {
+  HandleClass: NodeClass;
+  Native: ReturnType<typeof nativeFiles>;
+  prototype: Record<PropertyKey, unknown>;
+  transfer: symbol;
+}
+
+/** @throws what is missing. */
+async function parts(): Promise<Parts> {
   // Node's class has no other way to it.
   const sample = await stock.open('/');
   try {
@@ -155,16 +168,31 @@ async function adapted(): Promise<Returning> {
       throw new Error('handles have no native handle of the known class');
     }
     await tried(HandleClass, Native, sample.fd);
-    const Closing = closingOnLoop(Native);
-    serve(prototype, transfer!);
-    return file => {
-      const served = file as unknown as OwnHandle;
-      const native = new Closing(served);
-      return new Served(new HandleClass(native), served, native);
-    };
+    return { HandleClass, Native, prototype, transfer: transfer! };
   } finally {
     await sample.close();
   }
+}
+
+/** Why handles stay Node's on this Node; null if they do not. */
+export async function faultOfFiles(): Promise<string | null> {
+  try {
+    await parts();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function adapted(): Promise<Returning> {
+  const { HandleClass, Native, prototype, transfer } = await parts();
+  const Closing = closingOnLoop(Native);
+  serve(prototype, transfer);
+  return file => {
+    const served = file as unknown as OwnHandle;
+    const native = new Closing(served);
+    return new Served(new HandleClass(native), served, native);
+  };
 }
 
 /** Has a handle made of a descriptor, and closed. */
@@ -175,6 +203,7 @@ async function tried(
 ): Promise<void> {
   let closed = 0;
   const copy = libc().duplicate(fd);
+  if (copy < 0) throw systemError(copy, 'dup');
   const native = new (class extends Native {
     override async close(): Promise<void> {
       closed++;

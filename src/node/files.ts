@@ -8,6 +8,7 @@ import { loop } from '../loop/current.js';
 import { nameErrorsAsNode } from '../ring/errors.js';
 import { nodeHandles, type Returning } from './file-handles.js';
 import { later } from './later.js';
+import { Setback } from './setback.js';
 
 type Api = typeof import('../fs/index.js').default;
 type Call = (...args: unknown[]) => unknown;
@@ -38,30 +39,32 @@ const CALLS = [
 const load = later<{ default: Api }>('../fs/index.js', './fs.js');
 
 let api: Api | null = null;
-let refused = false;
+const setback = new Setback();
 
 /** uasync/fs, loaded when it is first needed; null where the loop cannot run, and Node's own functions are used. */
 function loaded(): Api | null {
-  if (api !== null || refused) return api;
+  if (api !== null || setback.lasts) return api;
   try {
     loop();
     api = load()?.default ?? null;
   } catch {
-    refused = true;
+    setback.note();
   }
   return api;
 }
 
 /** How handles of uasync/fs become Node's; null where they cannot. */
 let returning: Returning | null | undefined;
-let adapting: Promise<Returning | null> | undefined;
+let adapting: Promise<Returning | null | undefined> | undefined;
 
 async function openOnLoop(api: Api, ...args: Parameters<Api['open']>): Promise<unknown> {
   if (returning === undefined) {
     adapting ??= nodeHandles();
     returning = await adapting;
+    // For want of a descriptor, for example: the next call tries again.
+    if (returning === undefined) adapting = undefined;
   }
-  return returning === null ? stock.open(...args) : returning(await api.open(...args));
+  return returning == null ? stock.open(...args) : returning(await api.open(...args));
 }
 
 /** Replaces the functions. @param enabled asked at each call. */

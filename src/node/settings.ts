@@ -1,4 +1,5 @@
 /** Which of Node's modules are put on the loop. */
+import { checkBoolean } from '../ring/check.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 
 /** What `register` puts on the loop. What is not named is left as it is. */
@@ -58,7 +59,11 @@ export function fromEnvironment(value: string | undefined): RegisterOptions | nu
 /** Takes over what is named. @throws TypeError for unknown or wrong options. */
 export function change(options: RegisterOptions): void {
   checkOptions(options, REGISTER_OPTIONS);
-  for (const name of Object.keys(settings) as (keyof typeof settings)[]) {
-    if (options[name] !== undefined) settings[name] = Boolean(options[name]);
+  const names = Object.keys(settings) as (keyof typeof settings)[];
+  for (const name of names) {
+    const value = options[name];
+    if (value !== undefined) checkBoolean(`options.${name}`, value);
   }
+  // All or nothing.
+  for (const name of names) settings[name] = options[name] ?? settings[name];
 }

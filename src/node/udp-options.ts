@@ -6,23 +6,19 @@ import {
   type SocketOption,
   sourceMembership,
 } from '../net/datagram/multicast.js';
+import {
+  BROADCAST,
+  HOPS,
+  type IpOption,
+  MULTICAST_HOPS,
+  MULTICAST_LOOP,
+  type OptionName,
+  RECEIVE_BUFFER,
+  SEND_BUFFER,
+} from '../net/datagram/plain-options.js';
 import { EBADF, EINVAL } from '../ring/errno.js';
 import { interfaceIndex } from '../ring/interfaces.js';
 import { libc } from '../ring/libc.js';
-import {
-  IP_MULTICAST_LOOP,
-  IP_MULTICAST_TTL,
-  IP_TTL,
-  IPPROTO_IP,
-  IPPROTO_IPV6,
-  IPV6_MULTICAST_HOPS,
-  IPV6_MULTICAST_LOOP,
-  IPV6_UNICAST_HOPS,
-  SO_BROADCAST,
-  SO_RCVBUF,
-  SO_SNDBUF,
-  SOL_SOCKET,
-} from '../ring/socket-abi.js';
 import { intOption, setIntOption } from './int-option.js';
 
 const INT_MAX = 0x7fffffff;
@@ -38,9 +34,13 @@ export abstract class UdpOptions {
     return setIntOption(this.fd, level, name, value);
   }
 
+  #setInt({ level, name }: OptionName, value: number): number {
+    return this.set(level, name, value);
+  }
+
   /** One of two options, by the family of the socket. */
-  #setByFamily(name: number, name6: number, value: number): number {
-    return this.isIPv6 ? this.set(IPPROTO_IPV6, name6, value) : this.set(IPPROTO_IP, name, value);
+  #setByFamily({ ipv4, ipv6 }: IpOption, value: number): number {
+    return this.#setInt(this.isIPv6 ? ipv6 : ipv4, value);
   }
 
   #setOption(option: () => SocketOption): number {
@@ -82,28 +82,28 @@ export abstract class UdpOptions {
 
   setMulticastTTL(ttl: number): number {
     if (!(ttl >= 0 && ttl <= 255)) return EINVAL;
-    return this.#setByFamily(IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, ttl);
+    return this.#setByFamily(MULTICAST_HOPS, ttl);
   }
 
   setMulticastLoopback(enable: number): number {
-    return this.#setByFamily(IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, enable);
+    return this.#setByFamily(MULTICAST_LOOP, enable);
   }
 
   setBroadcast(enable: number): number {
-    return this.set(SOL_SOCKET, SO_BROADCAST, enable);
+    return this.#setInt(BROADCAST, enable);
   }
 
   setTTL(ttl: number): number {
     if (!(ttl >= 1 && ttl <= 255)) return EINVAL;
-    return this.#setByFamily(IP_TTL, IPV6_UNICAST_HOPS, ttl);
+    return this.#setByFamily(HOPS, ttl);
   }
 
   /** Sets the size of a buffer, or reads it if that is 0; undefined on failure, which `context` then describes. */
   bufferSize(size: number, receives: boolean, context: object): number | undefined {
-    const name = receives ? SO_RCVBUF : SO_SNDBUF;
-    let result = size > INT_MAX ? EINVAL : intOption(this.fd, SOL_SOCKET, name);
+    const option = receives ? RECEIVE_BUFFER : SEND_BUFFER;
+    let result = size > INT_MAX ? EINVAL : intOption(this.fd, option.level, option.name);
     if (result >= 0 && size !== 0) {
-      const failed = this.set(SOL_SOCKET, name, size);
+      const failed = this.#setInt(option, size);
       result = failed < 0 ? failed : size;
     }
     if (result >= 0) return result;

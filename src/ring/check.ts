@@ -119,3 +119,9 @@ export function checkSignal(signal: AbortSignal | undefined): AbortSignal | unde
   }
   return signal;
 }
+
+/** true or false. */
+export function checkBoolean(name: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') throw argTypeError(name, 'of type boolean', value);
+  return value;
+}

@@ -14,7 +14,8 @@ export function optionNames<T>(names: Record<keyof T, true>): OptionNames {
  * @throws TypeError ERR_INVALID_ARG_TYPE, or ERR_INVALID_ARG_VALUE with the name.
  */
 export function checkOptions(options: object, known: OptionNames, name = 'options'): void {
-  if (typeof options !== 'object' || options === null) throw argTypeError(name, 'an object', options);
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw argTypeError(name, 'an object', options);
   for (const option in options) if (!known.has(option)) refuse(options, option, known, name);
 }
 

@@ -24,6 +24,8 @@ t.test('paths, handles and streams do what they do without it', async t => {
     say((await named.stat(file)).size, (await named.readdir(folder)).join(), (await named.stat(file)) instanceof fs.Stats);
     say(await error(named.readFile(folder + '/nothing')));
     say(await error(named.open(folder + '/nothing')));
+    say(await error(named.readFile(folder)), (await error(named.readFile(folder))).path);
+    say(await error(named.readFile(folder, { signal: new AbortController().signal })), await error(named.unlink(folder)));
     say(await error(named.stat(1)));
     const handle = await promises.open(file, 'r+');
     say(handle.constructor.name, handle instanceof (await named.open(file).then(async other => (await other.close(), other.constructor))));
@@ -276,3 +278,70 @@ t.test('--permission and UASYNC_REGISTER=net leave the functions alone', async t
     : '--experimental-permission';
   t.match((await run(program, { args: [flag, '--allow-fs-read=*'] })).stdout, /false\n$/);
 });
+
+/** For programs that use up their descriptors, and ask which files are on the loop. */
+const SHORT = `
+  const { execFileSync } = require('node:child_process');
+  const fs = require('node:fs');
+  const { setTimeout } = require('node:timers/promises');
+  const { promises } = fs;
+  const file = '${folder}/short';
+  fs.writeFileSync(file, 'text');
+  execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=60:60']);
+  const onLoop = async () => {
+    const handle = await promises.open(file);
+    const kHandle = Object.getOwnPropertySymbols(handle).find(symbol => symbol.description === 'kHandle');
+    const { length } = Object.getOwnPropertyNames(Object.getPrototypeOf(handle[kHandle]));
+    await handle.close();
+    return length;
+  };
+  const fill = () => { const all = []; try { for (;;) all.push(fs.openSync(file)); } catch { return all; } };
+  const empty = all => { for (const fd of all) fs.closeSync(fd); };
+`;
+
+t.test('where descriptors are short Node’s functions serve, and the loop once there are some', async t => {
+  // Node 20 reads a program of the other kind by fs.promises.
+  const { stdout, stderr } = await run(
+    `${SHORT}
+    (async () => {
+      const all = fill();
+      console.log((await promises.stat(file)).size, await promises.open(file).catch(error => error.code));
+      empty(all);
+      console.log(await promises.readFile(file, 'utf8'));
+      const { register } = await import('${ROOT}dist/bundle/register.js');
+      register({ fs: false });
+      const own = await onLoop();
+      register({ fs: true });
+      while (await onLoop() === own) await setTimeout(50);
+      console.log('on the loop');
+    })();
+  `,
+    { kind: 'cjs' },
+  );
+  t.equal(stdout, '4 EMFILE\ntext\non the loop\n');
+  t.equal(stderr, '');
+});
+
+t.test(
+  'a first handle that cannot be looked at for want of descriptors changes nothing for the others',
+  async t => {
+    const { stdout, stderr } = await run(
+      `${SHORT}
+    (async () => {
+      // The loop is made.
+      console.log((await promises.stat(file)).size);
+      const all = fill();
+      console.log(await promises.open(file).catch(error => error.code));
+      empty(all);
+      const first = await onLoop();
+      const { register } = await import('${ROOT}dist/bundle/register.js');
+      register({ fs: false });
+      console.log(first !== await onLoop());
+    })();
+  `,
+      { kind: 'cjs' },
+    );
+    t.equal(stdout, '4\nEMFILE\ntrue\n');
+    t.equal(stderr, '');
+  },
+);

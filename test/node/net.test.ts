@@ -90,6 +90,51 @@ same('bytes, encodings, cork and counters', async (net, note) => {
   await end(client, served);
 });
 
+same(
+  'writes to several sockets in one burst arrive whole and in order, also where a peer takes nothing',
+  async (net, note) => {
+    const pairs: [stock.Socket, stock.Socket][] = [];
+    for (let i = 0; i < 4; i++) pairs.push(await pair(net));
+    const parts = pairs.map(([, served]) => {
+      const chunks: Buffer[] = [];
+      served.on('data', chunk => chunks.push(chunk));
+      return chunks;
+    });
+    // The last one's peer reads once its socket takes no more: these are kept.
+    const [full, slow] = pairs[3]!;
+    slow.pause();
+    const expected = pairs.map((): Buffer[] => []);
+    const put = (i: number, bytes: Buffer | string, encoding: BufferEncoding = 'utf8'): void => {
+      expected[i]!.push(Buffer.from(bytes as string, encoding));
+      pairs[i]![0].write(bytes as string, encoding);
+    };
+    while (full.writableLength === 0) {
+      put(3, Buffer.alloc(20_000, 3));
+      await new Promise(setImmediate);
+    }
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 4; i++) {
+        put(i, `${round} `);
+        put((i + 1) % 4, Buffer.alloc(round * 321, round));
+        put(i, `caf\u00e9 ${round} `, 'latin1');
+        pairs[i]![0].cork();
+        put(i, 'corked ');
+        put(i, Buffer.alloc(round, i));
+        process.nextTick(() => pairs[i]![0].uncork());
+      }
+      if (round % 3 === 0) await new Promise(setImmediate);
+    }
+    slow.resume();
+    for (const [client] of pairs) client.end();
+    await Promise.all(pairs.map(([, served]) => once(served, 'end')));
+    for (const [i, chunks] of parts.entries()) {
+      const all = Buffer.concat(expected[i]!);
+      note(Buffer.concat(chunks).equals(all), pairs[i]![0].bytesWritten === all.length);
+      await end(...pairs[i]!);
+    }
+  },
+);
+
 same('writes of every size arrive whole and in order', async (net, note) => {
   const [client, served] = await pair(net);
   const sizes = [1, 511, 512, 513, 4096, 65535, 65536, 65537, 262144, 1_000_003];

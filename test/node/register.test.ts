@@ -59,12 +59,23 @@ t.test('register() by the program', async t => {
         server.close();
       });
     });
-    for (const wrong of [{ sockets: true }, 1]) try { register(wrong); } catch (error) { console.log(error.code); }
+    for (const wrong of [{ sockets: true }, { clients: false, fs: 'no' }, { dgram: 0 }, { fs: null }, [], 1, null, 'fs', () => {}]) {
+      try { register(wrong); console.log('taken'); } catch (error) { console.log(error.name, error.code, error.message.split('.')[0]); }
+    }
+    console.log(JSON.stringify(register({ fs: undefined })));
   `.replaceAll("'uasync/register'", `'${ROOT}dist/bundle/register.js'`),
   );
   t.equal(
     stdout,
-    '{"servers":false,"clients":true,"dgram":true,"fs":true}\nERR_INVALID_ARG_VALUE\nERR_INVALID_ARG_TYPE\nTCP TcpHandle\n',
+    [
+      '{"servers":false,"clients":true,"dgram":true,"fs":true}',
+      "TypeError ERR_INVALID_ARG_VALUE The property 'options",
+      ...Array(3).fill('TypeError ERR_INVALID_ARG_TYPE The "options'),
+      ...Array(5).fill('TypeError ERR_INVALID_ARG_TYPE The "options" argument must be an object'),
+      '{"servers":false,"clients":true,"dgram":true,"fs":true}',
+      'TCP TcpHandle',
+      '',
+    ].join('\n'),
   );
 });
 
