@@ -1,5 +1,5 @@
 /** Bodies of requests and responses: what they are made of, and how they are read. */
-import * as nodeStream from 'node:stream';
+import nodeStream from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { isAnyArrayBuffer, isArrayBuffer, isUint8Array } from 'node:util/types';
 import { withCode } from '../ring/errors.js';

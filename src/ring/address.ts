@@ -1,5 +1,6 @@
 import { isArrayBuffer } from 'node:util/types';
-import * as workers from 'node:worker_threads';
+// The module as a whole: webpack makes imports by name of a namespace, and Node 20 does not have all of them.
+import workers from 'node:worker_threads';
 import { checkBytes } from './check.js';
 import { UasyncError } from './errors.js';
 import { libc } from './libc.js';
