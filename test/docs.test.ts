@@ -93,7 +93,7 @@ for (const file of files) {
 
 /** The file that a block begins with the name of: `// worker.js`. */
 function nameOf(code: string): string | undefined {
-  return /^\/\/ ([\w-]+\.c?js)\n/.exec(code)?.[1];
+  return /^\/\/ ([\w.-]+\.c?js)\n/.exec(code)?.[1];
 }
 
 async function runs(t: Test, name: string, code: string): Promise<void> {

@@ -13,7 +13,7 @@ const TYPESCRIPTS = ['5.6', '5.7', '5.8', '5.9', '6.0', '7.0'];
 /** From this one on, CommonJS may load ESM by require, with nodenext resolution. */
 const REQUIRES_ESM = 5.8;
 
-const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
+const QUIET = ['--no-audit', '--no-fund', '--loglevel=error', '--fetch-timeout=60000'];
 const ESM = '{ "type": "module" }';
 
 const folder = mkdtempSync(join(tmpdir(), 'uasync-package-'));
