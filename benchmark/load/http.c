@@ -1,6 +1,8 @@
 /*
  * Load for HTTP/1.1 servers: `conns` connections that stay open, each with one `GET /` under way at a time
- * for `seconds`, or the request that is given. Every answer has to be a 200 whose body is BODY. Prints one line of JSON.
+ * for `seconds`, or the request that is given. Each request has a number of its own in place of the first "00000000", so
+ * that a server gains nothing by remembering the last one. Every answer has to be a 200 whose body is BODY. Prints one
+ * line of JSON.
  *
  *   http HOST PORT CONNS BODY SECONDS [REQUEST]
  */
@@ -9,7 +11,11 @@
 
 #define ROOM 8192
 
-static const char *request = "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n";
+#define NUMBER "00000000"
+
+static char *request;
+/* Where its number is; NULL if it has none. */
+static char *number;
 static const char *body;
 static struct counts counts;
 
@@ -24,6 +30,12 @@ static void ask(struct conn *c, double t)
 {
 	c->began = t;
 	c->got = 0;
+	static unsigned asked;
+	if (number) {
+		char digits[16];
+		snprintf(digits, sizeof(digits), "%08u", ++asked % 100000000);
+		memcpy(number, digits, strlen(NUMBER));
+	}
 	ssize_t length = strlen(request);
 	if (send(c->fd, request, length, MSG_NOSIGNAL) != length)
 		transfer_failed("send");
@@ -60,8 +72,10 @@ int main(int argc, char **argv)
 	struct sockaddr_in addr = address_of(argv[1], argv[2]);
 	unsigned nconns = atoi(argv[3]), under_way = nconns;
 	body = argv[4];
-	if (argc == 7)
-		request = argv[6];
+	request = strdup(argc == 7 ? argv[6]
+				   : "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n"
+				     "X-Request-Id: " NUMBER "\r\n\r\n");
+	number = strstr(request, NUMBER);
 	struct conn *conns = calloc(nconns, sizeof(*conns));
 	int epfd = epoll_create1(0);
 	for (unsigned i = 0; i < nconns; i++) {

@@ -2,15 +2,15 @@
 
 /** Headers as a browser behind a proxy sends them. */
 const HEADERS = Array.from(
-  { length: 17 },
+  { length: 16 },
   (_, i) => `X-Forwarded-Header-${i}: a value of some length ${i}\r\n`,
 ).join('');
 
-export const GET_REQUEST = `GET /items?name=ring&page=2 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n${HEADERS}\r\n`;
+export const GET_REQUEST = `GET /items?name=ring&page=2 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\nX-Request-Id: 00000000\r\n${HEADERS}\r\n`;
 export const GET_ANSWER = JSON.stringify({ name: 'ring', page: 2, items: [1, 2, 3] });
 
 const POSTED = JSON.stringify({ number: 42, text: 'x'.repeat(1000) });
-export const POST_REQUEST = `POST /items HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nContent-Type: application/json\r\nContent-Length: ${POSTED.length}\r\n\r\n${POSTED}`;
+export const POST_REQUEST = `POST /items HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nContent-Type: application/json\r\nX-Request-Id: 00000000\r\nContent-Length: ${POSTED.length}\r\n\r\n${POSTED}`;
 export const POST_ANSWER = JSON.stringify({ number: 42 });
 
 export function answerGet(url: URL): string {
