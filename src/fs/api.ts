@@ -1,6 +1,6 @@
 /**
- * All that uasync/fs has. What Node has too has Node's types, of whichever version of them: it goes wherever Node's
- * goes.
+ * The public API of uasync/fs. Functions that Node has too have Node's types, of any version: they are accepted
+ * wherever Node's are.
  */
 import type { PathLike } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
@@ -27,13 +27,13 @@ export type { ReadOptions, WriteOptions } from './transfer-arguments.js';
 export { getxattr, type SetXattrOptions, setxattr } from './xattr.js';
 
 type NodeFs = typeof import('node:fs/promises');
-/** The type of a function of Node's; of one that is newer than the types, what is known of it. */
+/** The type of a function of Node's, or `Else` if it is newer than the types. */
 type OfNode<Name extends string, Else = never> = Name extends keyof NodeFs ? NodeFs[Name] : Else;
 
-/** What a handle has beyond Node's. */
+/** The methods of a handle that Node does not have. */
 type Beyond = 'chunks' | 'copyTo' | 'directAlignment' | 'fadvise' | 'fallocate' | 'getxattr' | 'setxattr';
 
-/** An open file: Node's `FileHandle`, and more; and its calls take what ours do, as views of any kind. */
+/** An open file: Node's `FileHandle`, and more. Its calls accept what ours do, for instance views of any kind. */
 export interface FileHandle extends NodeFileHandle, Pick<OwnFileHandle, Beyond> {
   appendFile: NodeFileHandle['appendFile'] & OwnFileHandle['appendFile'];
   read: NodeFileHandle['read'] & OwnFileHandle['read'];
@@ -48,7 +48,7 @@ type Open = (path: PathLike, flags?: string | number, mode?: string | number) =>
 /**
  * Opens a file, as `fs.promises.open`.
  * @param flags 'r' (the default), 'w', 'a+' … or O_ values of `fs.constants`.
- * @param mode the permissions of a file that is created, less the umask; default 0o666.
+ * @param mode the permissions of a new file, before the umask; default 0o666.
  */
 export const open: Open = openFile as unknown as Open;
 
@@ -85,8 +85,8 @@ export const unlink: OfNode<'unlink'> = typed.unlink;
 export const utimes: OfNode<'utimes'> = typed.utimes;
 export const watch: OfNode<'watch'> = typed.watch;
 export const writeFile: OfNode<'writeFile'> & typeof wholeFile.writeFile = wholeFile.writeFile as never;
-/** Node 22; undefined before. */
+/** From Node 22; undefined before. */
 export const glob: OfNode<'glob', typeof nodeCalls.glob> = calls.glob;
-/** Node 24; undefined before. */
+/** From Node 24; undefined before. */
 export const mkdtempDisposable: OfNode<'mkdtempDisposable', typeof nodeCalls.mkdtempDisposable> =
   calls.mkdtempDisposable;

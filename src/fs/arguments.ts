@@ -1,4 +1,4 @@
-/** The arguments of `node:fs/promises`, checked and brought to one form, with Node's errors. */
+/** Checks the arguments of `node:fs/promises` and converts them to one form, with Node's errors. */
 
 import { constants, type PathLike } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,12 +7,12 @@ import { checkAborted, checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, rangeError } from '../ring/errors.js';
 import { isUrl } from '../ring/views.js';
 
-/** Permissions that a mode can say; what is beyond is of no meaning to the kernel. */
+/** The permission bits of a mode; the kernel ignores others. */
 export const MODE_BITS = 0o7777;
 
 const BYTES_EXPECTED = 'an instance of Buffer, TypedArray, or DataView';
 
-/** A path as the kernel takes it: without NUL bytes, URLs resolved. */
+/** A path for the kernel: without NUL bytes, URLs resolved. */
 export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
   if (typeof path === 'string' && !path.includes('\0')) return path;
   let plain = isUrl(path) ? fileURLToPath(path) : path;
@@ -28,7 +28,7 @@ export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
   return plain;
 }
 
-/** A path as errors show it. */
+/** A path as shown in errors. */
 export function pathText(path: string | Uint8Array): string {
   return typeof path === 'string' ? path : Buffer.from(path).toString();
 }
@@ -83,7 +83,7 @@ export function toMode(mode: string | number | null | undefined, fallback: numbe
 
 const NO_BYTES = new Uint8Array(0);
 
-/** The bytes of any view. One whose memory was detached has none, as typed arrays say themselves. */
+/** The bytes of any view; none if its memory was detached, as typed arrays themselves report. */
 export function toBytes(view: ArrayBufferView, name = 'buffer'): Uint8Array {
   if (isUint8Array(view)) return view;
   if (!ArrayBuffer.isView(view)) throw argTypeError(name, BYTES_EXPECTED, view);
@@ -91,19 +91,19 @@ export function toBytes(view: ArrayBufferView, name = 'buffer'): Uint8Array {
   return size === 0 ? NO_BYTES : new Uint8Array(view.buffer, view.byteOffset, size);
 }
 
-/** How many bytes a view has: 0 once its memory was detached, or shrunk below it. */
+/** The size of a view: 0 if its memory was detached, or has shrunk below it. */
 export function sizeOf(view: ArrayBufferView): number {
   try {
     return view.byteLength;
   } catch {
-    // A DataView throws then; typed arrays say 0.
+    // A DataView throws then; typed arrays return 0.
     return 0;
   }
 }
 
 /** A copy of the list of views that readv and writev take. */
 export function toViews(buffers: readonly ArrayBufferView[]): ArrayBufferView[] {
-  // Not `every`, which passes over what an array lacks.
+  // Not `every`, which skips holes.
   const views = Array.isArray(buffers) ? Array.from<ArrayBufferView>(buffers) : null;
   if (views === null || !views.every(view => ArrayBuffer.isView(view))) {
     throw argTypeError('buffers', 'an ArrayBufferView[]', buffers);
@@ -111,7 +111,7 @@ export function toViews(buffers: readonly ArrayBufferView[]): ArrayBufferView[] 
   return views;
 }
 
-/** The bytes of what is written: a string's in `encoding`, by default UTF-8. */
+/** The bytes to write: a string's in `encoding`, by default UTF-8. */
 export function toData(
   data: string | ArrayBufferView,
   encoding: BufferEncoding | null | undefined,
@@ -122,20 +122,20 @@ export function toData(
   return toBytes(data);
 }
 
-/** Where in a file: -1 for the current position. */
+/** A position in a file: -1 for the current one. */
 export function toPosition(position: number | bigint | null | undefined, length: number): number {
   if (position === undefined || position === null) return -1;
   if (typeof position === 'bigint') {
     const max = 2n ** 63n - 1n - BigInt(length);
     if (position < -1n || position > max) throw rangeError('position', `>= -1 && <= ${max}`, position);
-    // No file is that long: what is beyond 2^53 is its end as well.
+    // No file is that long: a position beyond 2^53 is past its end as well.
     return Math.min(Number(position), Number.MAX_SAFE_INTEGER);
   }
   if (typeof position !== 'number') throw argTypeError('position', 'of type bigint or integer', position);
   return checkInt('position', position, -1, Number.MAX_SAFE_INTEGER);
 }
 
-/** What an options argument may be: an object, an encoding, or nothing. */
+/** Accepts what an options argument may be: an object, an encoding, or nothing. */
 export function toOptions<
   T extends { encoding?: string | null | undefined; signal?: AbortSignal | undefined },
 >(options: T | string | null | undefined): T {
@@ -152,7 +152,7 @@ export function toOptions<
   return plain;
 }
 
-/** A path that is text; undefined for bytes, and for what is no path. */
+/** A path that is text; undefined for bytes, and for invalid paths. */
 export function textPath(path: PathLike): string | undefined {
   try {
     const plain = toPath(path);

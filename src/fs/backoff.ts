@@ -1,7 +1,7 @@
-/** At most this many attempts are skipped before the next one. */
+/** The maximum number of attempts to skip before the next one. */
 const SKIP_MAX = 64;
 
-/** Remembers that a fast way has been refused, so that it is tried less and less, and again after a success. */
+/** Records refusals of a fast path, so that it is tried less and less often, and always again after a success. */
 export class Backoff {
   #skip = 0;
   #next = 1;

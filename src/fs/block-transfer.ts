@@ -1,4 +1,4 @@
-/** Moves bytes between a descriptor and a block, with no copy: the block stays its caller's. */
+/** Transfers bytes between a descriptor and a block, without a copy: the block stays the caller's. */
 import { AbortableOperation } from '../loop/abort.js';
 import type { Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
@@ -85,11 +85,11 @@ export function writeBlock(
   return operations.take(loop).run(true, fd, block, piece, signal);
 }
 
-/** A part of a block, and where it goes in the file. */
+/** A part of a block, and its place in the file. */
 interface Piece {
-  /** Where it begins in the block. */
+  /** Its start in the block. */
   from: number;
-  /** In bytes. */
+  /** Its length in bytes. */
   length: number;
   position: number;
 }

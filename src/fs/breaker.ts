@@ -1,21 +1,21 @@
-/** Pause per millisecond that a call took, in milliseconds: slow calls take 1 % of the time at most. */
+/** The pause per millisecond of a slow call, in milliseconds: slow calls take at most 1 % of the time. */
 const PAUSE_FACTOR = 100;
 const PAUSE_MAX = 60_000;
 /** A slow call within this many pauses after the last one doubles the pause. */
 const MEMORY = 8;
-/** Calls to watch after a slow one: whether they wait, or only lose the CPU to another thread. */
+/** How many calls after a slow one are watched, to see whether they wait or only lose the CPU to another thread. */
 const WATCHED = 64;
 
-/** Keeps calls that turned out to be slow from being made at once, for a while, and longer each time. */
+/** Stops making calls at once after they turned out to be slow, for a while, and longer each time. */
 export class Breaker {
   #pause = 0;
   /** When it closes again, in milliseconds. */
   #until = 0;
 
-  /** How many calls are still watched. */
+  /** How many more calls are watched. */
   #watched = 0;
 
-  /** Whether the waits of the next call are counted, which costs a tenth of a call. */
+  /** Whether to count the waits of the next call, which costs a tenth of a call. */
   get watches(): boolean {
     if (this.#watched === 0) return false;
     this.#watched--;
@@ -27,7 +27,7 @@ export class Breaker {
     this.#watched = WATCHED;
   }
 
-  /** Whether calls go another way now. */
+  /** Whether calls take the other way now. */
   isOpen(time: number): boolean {
     return time < this.#until;
   }

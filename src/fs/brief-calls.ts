@@ -1,4 +1,4 @@
-/** What a turn may do by plain calls on names and folders before it would hold up everything else. */
+/** The budget of a turn for plain calls on names and directories, before they would delay everything else. */
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
 import { now } from '../loop/real-timers.js';
@@ -6,25 +6,25 @@ import type { FileCalls } from '../ring/file-calls.js';
 import type { Device } from './devices.js';
 import { WritePressure } from './write-pressure.js';
 
-/** What a change of names dirties, in bytes: blocks of the journal, the inode and the folder. */
+/** What a change of names makes dirty, in bytes: journal blocks, the inode and the directory. */
 export const DIRTIED = 16384;
 
 /** A call that took longer than this was slow, in milliseconds. */
 const SLOW_MS = 1;
 
 /**
- * Plain calls that hardly ever wait but may: whether one is made at once, and how long it took. One that has waited
- * opens the breaker of its device.
+ * Plain calls that hardly ever wait but may: decides whether one is made at once, and measures it. A call that has
+ * waited opens the breaker of its device.
  *
- * On a busy machine most calls that take long have only lost the CPU. So after one that did the next ones are watched:
- * the thread's count of waits tells.
+ * On a busy machine most calls that take long have only lost the CPU. So the calls after a long one are watched: the
+ * thread's wait count tells whether they wait.
  */
 class BriefCalls {
   readonly #loop: Loop;
   readonly #calls: FileCalls;
   readonly #pressure = new WritePressure();
   #began = 0;
-  /** How often the thread had waited before the call; -1 if that was not looked at. */
+  /** The thread's wait count before the call; -1 if it was not read. */
   #waits = -1;
 
   constructor(loop: Loop) {
@@ -33,9 +33,9 @@ class BriefCalls {
   }
 
   /**
-   * Whether a call on a device is made at once; if so, `end` comes right after it.
+   * Whether to make a call on a device at once. If so, `end` must follow right after it.
    * @param dirty bytes that it makes dirty.
-   * @param bytes that could be copied in the same time, beside `calls` short calls.
+   * @param bytes that could be copied in the same time, in addition to `calls` short calls.
    */
   begin(device: Device, dirty: number, bytes: number, calls = 1): boolean {
     const { inline } = this.#loop;
@@ -46,7 +46,7 @@ class BriefCalls {
     return this.#take(device, bytes, calls);
   }
 
-  /** Whether a device has been slow just now. */
+  /** Whether a device has been slow recently. */
   isSlow(device: Device): boolean {
     return device.breaker.isOpen(now());
   }
@@ -72,5 +72,5 @@ class BriefCalls {
   }
 }
 
-/** The calls of a loop that hardly ever wait. */
+/** A loop's calls that hardly ever wait. */
 export const briefCalls = perLoop(loop => new BriefCalls(loop));

@@ -1,4 +1,4 @@
-/** Reads of what is in the page cache, by plain calls that do not wait. */
+/** Reads from the page cache, by plain calls that do not wait. */
 import { constants } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
 import { EOPNOTSUPP } from '../ring/errno.js';
@@ -9,14 +9,14 @@ import { type Device, devicesOf } from './devices.js';
 
 const { S_IFMT, S_IFREG } = constants;
 
-/** The most that one read takes from the page cache at once: 512 KiB are 50 us. */
+/** The maximum that one read takes from the page cache at once: 512 KiB take 50 us. */
 const MOST = 512 * 1024;
 
-/** Reads of one open file from the page cache: what is there is copied at once, the rest is the ring's. */
+/** Reads of one open file from the page cache. Cached bytes are copied at once; the ring reads the rest. */
 export class CachedReads {
   readonly #loop: Loop;
   readonly #backoff = new Backoff();
-  /** Where the file is, if all of it is in memory: tmpfs has no reads that refuse to wait. */
+  /** The device of a file that is all in memory: tmpfs does not support non-blocking reads. */
   #memory: Device | null = null;
 
   constructor(loop: Loop) {
@@ -24,8 +24,8 @@ export class CachedReads {
   }
 
   /**
-   * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) the current one. The number of bytes
-   * where that is all there is; the complement of it where the ring must read on, or meet the error.
+   * Reads up to `length` bytes into `bytes[offset]`, at `position` or (-1) the current one. Returns the number of bytes
+   * if no more are available; its complement if the ring must continue, or meet the error.
    */
   read(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number {
     const { calls, inline } = this.#loop;
@@ -54,7 +54,7 @@ export class CachedReads {
     return device?.inMemory && isFile ? device : null;
   }
 
-  /** Only what was swapped out waits. */
+  /** Waits only for pages that were swapped out. */
   #readMemory(
     device: Device,
     fd: number,

@@ -1,4 +1,4 @@
-/** Operations that the kernel runs one after the other, submitted together: linked entries. */
+/** Linked entries: operations that are submitted together, and that the kernel runs one after the other. */
 import type { Block, BlockWaiter } from '../loop/blocks.js';
 import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
@@ -13,7 +13,7 @@ import { type DirectWaiter, giveDirect, takeDirect } from './direct-files.js';
 class Step extends Operation {
   res = 0;
 
-  /** The bytes that it has moved, none if it was interrupted, or a negative errno. */
+  /** The number of bytes transferred, 0 if it was interrupted, or a negative errno. */
   get moved(): number {
     return isInterrupted(this.res) ? 0 : this.res;
   }
@@ -44,12 +44,12 @@ class Step extends Operation {
 }
 
 /**
- * A file that is opened, used and closed for one call: it is opened into a registered place and used in
- * one chain, so in one submission, and closed in the next.
+ * A file that is opened, used and closed for one call: it is opened as a registered file and used in one chain, with
+ * one submission, and closed in the next.
  */
 export abstract class FileChain<T> extends PromiseOperation<T> implements BlockWaiter, DirectWaiter {
   protected path: string | Uint8Array = '';
-  /** The registered place; -1 when it is not ours any more. */
+  /** The registered file; -1 when it no longer belongs to this call. */
   protected file = -1;
   protected block: Block | null = null;
   #pending = 0;
@@ -58,7 +58,7 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
   protected readonly second = new Step(this.loop, () => this.#stepDone());
   readonly #close = new Step(this.loop, () => this.#finish());
 
-  /** Never in flight itself: its steps are. */
+  /** Never in flight itself; its steps are. */
   override complete(): void {}
 
   protected begin(path: string | Uint8Array): Promise<T> {
@@ -90,14 +90,14 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
   protected abstract get blockSize(): number;
   /** Calls `open` and starts the steps after it. */
   protected abstract start(block: Block): void;
-  /** They have been run on the open file: calls `close` or hands `file` on. */
+  /** The steps have run on the open file: calls `close` or passes `file` on. */
   protected abstract used(): void;
   /** The file has been closed. */
   protected abstract closed(): void;
-  /** It is of no more use. */
+  /** It is no longer needed. */
   protected abstract giveBack(): void;
 
-  /** Begins the chain, with this many steps after the opening. */
+  /** Starts the chain, with this many steps after the opening. */
   protected open(flags: number, mode: number, steps: number): Sqe {
     this.#pending = 1 + steps;
     this.loop.reserve(1 + steps);
@@ -120,7 +120,7 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
     else this.fail(failureOf(res, 'open', { path: pathText(this.path) }));
   }
 
-  /** It could not be opened, and the others have not begun. */
+  /** The file could not be opened, and the other steps have not started. */
   #again(): void {
     try {
       this.start(this.block!);
@@ -143,7 +143,7 @@ export abstract class FileChain<T> extends PromiseOperation<T> implements BlockW
     super.fail(error);
   }
 
-  /** Gives everything back but the promise. */
+  /** Releases everything but the promise. */
   protected end(): void {
     if (this.block !== null) this.loop.blocks.release(this.block);
     this.block = null;

@@ -1,4 +1,4 @@
-/** `FileHandle.chunks`: a file piece by piece, read ahead. */
+/** `FileHandle.chunks`: reads a file in chunks, ahead of the consumer. */
 import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import { checkBoolean, checkInt, checkSignal } from '../ring/check.js';
@@ -11,20 +11,20 @@ const READ_AHEAD = 4;
 /** How `filehandle.chunks` reads. */
 export interface ChunkOptions {
   /**
-   * Bytes of a chunk; default 128 KiB, with `lease` 256 KiB at most. The last one has fewer, and so have those of
-   * pipes and of files that do not say their size, as of /proc: they come as the kernel gives them.
+   * The size of a chunk in bytes; default 128 KiB, with `lease` at most 256 KiB. The last chunk is smaller, and so are
+   * those of pipes and of files without a size, as in /proc: they have the sizes that the kernel returns.
    */
   size?: number | undefined;
   /**
-   * Reads under way at once; default 4. Pipes, what lies beyond the size that the file had at first, and so files
-   * without one are read one by one.
+   * The number of concurrent reads; default 4. Reads of pipes, of what lies beyond the file's initial size, and so of
+   * files without a size, are sequential.
    */
   readAhead?: number | undefined;
-  /** Where in the file to begin; default 0. */
+  /** The start position in the file; default 0. */
   start?: number | undefined;
   /**
-   * Chunks are shown where the kernel has put them, without a copy: what a chunk holds is right until the
-   * next one is asked for, or the iteration is left, and unspecified from then on. Default false.
+   * Yields chunks without a copy, where the kernel has put them. A chunk is valid until the next one is requested or
+   * the iteration is left; its contents are unspecified from then on. Default false.
    */
   lease?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -38,7 +38,7 @@ const CHUNK_OPTIONS = optionNames<ChunkOptions>({
   signal: true,
 });
 
-/** A chunk that is being read, and its block if that must be given back. */
+/** A chunk that is being read, and its block if that must be returned. */
 interface Reading {
   chunk: Promise<Buffer>;
   block: Block | null;
@@ -58,8 +58,8 @@ export async function* chunksOf(
   throwIfAborted(signal);
   const stats = await file.stat();
   const seekable = stats.isFile() && file.hasPosition;
-  // Files of /proc and similar are made up as they are read: one that is read ahead is made up again from its
-  // beginning for each read. They have size 0, or that of a page.
+  // Files of /proc and similar are generated as they are read; each read ahead generates the file again from its
+  // beginning. They have size 0, or that of a page.
   const ahead = seekable ? stats.size : 0;
   const read = seekable && lease ? readLeased : readCopied;
   const pending: Reading[] = [];
@@ -69,7 +69,7 @@ export async function* chunksOf(
     for (;;) {
       while (pending.length === 0 || (pending.length < most && next < ahead)) {
         const reading = read(file, size, seekable ? next : null);
-        // After the loop was left, errors of the remaining reads are not reported.
+        // Once the loop was left, errors of the remaining reads are not reported.
         reading.chunk.catch(() => {});
         pending.push(reading);
         next += size;
@@ -82,7 +82,7 @@ export async function* chunksOf(
       throwIfAborted(signal);
       await end(pending.splice(0, 1));
       at += length;
-      // A short one: what was read ahead began too far on, if the file has grown since.
+      // A short chunk: reads ahead started too far on, if the file has grown since.
       if (length < size) {
         await end(pending.splice(0));
         next = at;
@@ -113,7 +113,7 @@ function readLeased(file: FileHandle, size: number, position: number | null): Re
   return { chunk, block };
 }
 
-/** Once they have been read, gives their blocks back. */
+/** Returns the blocks once they have been read. */
 async function end(readings: Reading[]): Promise<void> {
   for (const { chunk, block } of readings) {
     await chunk.catch(() => {});

@@ -1,17 +1,17 @@
-/** The whole content of a file, piece by piece. */
+/** The whole content of a file, in pieces. */
 import { throwIfAborted } from '../loop/abort.js';
 import { setImmediate } from '../loop/real-timers.js';
 import { argTypeError, stateError, withCode } from '../ring/errors.js';
 import { toBytes } from './arguments.js';
 
-/** What `writeFile` writes: bytes, text, or pieces of them. */
+/** The data of `writeFile`: bytes, text, or pieces of them. */
 export type Content =
   | string
   | ArrayBufferView
   | Iterable<string | ArrayBufferView>
   | AsyncIterable<string | ArrayBufferView>;
 
-/** How a whole file is read. */
+/** Options for reading a whole file. */
 export interface ReadFileOptions {
   /** Decodes the bytes; without it the result is a Buffer. */
   encoding?: BufferEncoding | null | undefined;
@@ -20,34 +20,34 @@ export interface ReadFileOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** How a whole file is written. */
+/** Options for writing a whole file. */
 export interface WriteFileOptions {
-  /** Of a string; default 'utf8'. */
+  /** The encoding of a string; default 'utf8'. */
   encoding?: BufferEncoding | null | undefined;
-  /** Permissions of a file that is created; default 0o666. */
+  /** Permissions of a new file; default 0o666. */
   mode?: string | number | undefined;
   /** Open flags; default 'w', to append 'a'. */
   flag?: string | number | undefined;
-  /** Whether the data is on its device when the call resolves; default false. */
+  /** Whether the call resolves only when the data is on the device; default false. */
   flush?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** Reads into `bytes[offset]`, from where the last read has ended; resolves to the count, 0 at the end. */
+/** Reads into `bytes[offset]`, from where the last read has ended; resolves to the number of bytes, 0 at the end. */
 export type ReadPiece = (bytes: Buffer, offset: number, length: number) => Promise<number>;
-/** Writes from `bytes[offset]`; resolves to the count. */
+/** Writes from `bytes[offset]`; resolves to the number of bytes. */
 export type WritePiece = (bytes: Uint8Array, offset: number, length: number) => Promise<number>;
 
-/** A file of unknown size is read in pieces of this. */
+/** The size of the pieces of a file of unknown size. */
 const PIECE = 64 * 1024;
-/** What is likely to have ended, in a piece of this first. */
+/** The size of the first piece where the file has probably ended. */
 const BEYOND = 512;
-/** A large one in pieces of this, so that an abort is noticed, and the event loop is not held up. */
+/** The size of the pieces of a large file, so that an abort is noticed and the event loop is not blocked. */
 export const LARGE_PIECE = 1024 * 1024;
-/** What a Buffer of Node 20 could hold was once 2 GiB: Node reads no larger file as a whole. */
+/** A Buffer was once limited to 2 GiB: Node reads no larger file as a whole. */
 const SIZE_MAX = 2 ** 31 - 1;
 
-/** Reads to the end. @param size what the file says it has; 0 if it does not say. */
+/** Reads to the end. @param size the size that the file reports; 0 if it reports none. */
 export async function readContent(
   read: ReadPiece,
   size: number,
@@ -60,13 +60,13 @@ export async function readContent(
   return end === size ? bytes : bytes.subarray(0, end);
 }
 
-/** Throws what Node throws for files that are too large. */
+/** Throws Node's error for a file that is too large. */
 export function checkSize(size: number): void {
   if (size <= SIZE_MAX) return;
   throw withCode(new RangeError(`File size (${size}) is greater than 2 GiB`), 'ERR_FS_FILE_TOO_LARGE');
 }
 
-/** Reads to the end what begins with `head` bytes in `bytes`, which has room for what the file may have. */
+/** Reads the rest of a file after the first `head` bytes in `bytes`, which has space for the expected size. */
 export async function readRest(read: ReadPiece, bytes: Buffer, head: number): Promise<Buffer> {
   const end = await fill(read, bytes, head, undefined);
   if (end < bytes.length) return bytes.subarray(0, end);
@@ -74,7 +74,7 @@ export async function readRest(read: ReadPiece, bytes: Buffer, head: number): Pr
   return beyond.length === 0 ? bytes : Buffer.concat([bytes, beyond]);
 }
 
-/** Fills `bytes` from `at` on; returns where it ends. A file that has shrunk meanwhile gives less. */
+/** Fills `bytes` from `at` on; returns the end position. A file that has shrunk meanwhile yields less. */
 async function fill(
   read: ReadPiece,
   bytes: Buffer,
@@ -91,19 +91,19 @@ async function fill(
   return end;
 }
 
-/** Files of /proc, pipes and similar say 0: they are read until they end, the first piece of `first` bytes. */
+/** Files of /proc, pipes and similar report size 0: reads until the end, with a first piece of `first` bytes. */
 async function readUnsized(read: ReadPiece, first: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (let size = first; ; size = PIECE) {
     const piece = Buffer.allocUnsafeSlow(size);
-    // Files of /proc give a page at a time.
+    // Files of /proc return a page at a time.
     const count = await fill(read, piece, 0, signal);
     pieces.push(count === size ? piece : piece.subarray(0, count));
     if (count < size) return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   }
 }
 
-/** A file that Node reads into a buffer of the caller's. It trips over one that is detached. */
+/** Reads a file with Node into the caller's buffer, and replaces Node's internal error for a detached one. */
 export async function readByNode<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
@@ -113,7 +113,7 @@ export async function readByNode<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Whether it is written piece by piece. Throws what Node throws for what cannot be written. */
+/** Whether the data is written in pieces. Throws Node's error for invalid data. */
 export function isPieces(
   content: Content,
 ): content is Iterable<string | ArrayBufferView> | AsyncIterable<string | ArrayBufferView> {
@@ -125,7 +125,7 @@ export function isPieces(
   throw argTypeError('data', expected, content);
 }
 
-/** Writes all bytes, `length` of them when the call was made. */
+/** Writes all bytes, of which there were `length` when the call was made. */
 export async function writeBytesTo(
   write: WritePiece,
   bytes: Uint8Array,
@@ -140,7 +140,8 @@ export async function writeBytesTo(
 }
 
 /**
- * What is done at once could not be aborted: with a signal there is a turn of the event loop before, in which it may be.
+ * A call that completes at once could not be aborted: with a signal, the event loop takes a turn first, in which it may
+ * be.
  * @throws AbortError
  */
 export async function giveTurnToAbort(signal: AbortSignal): Promise<void> {
@@ -148,12 +149,12 @@ export async function giveTurnToAbort(signal: AbortSignal): Promise<void> {
   throwIfAborted(signal);
 }
 
-/** Bytes that were `length` when they were given may have been detached, or shrunk, while they waited. */
+/** Bytes that were `length` when they were passed may have been detached, or shrunk, while they waited. */
 export function checkThere(bytes: Uint8Array, length: number): void {
   if (bytes.length < length) throw stateError('The buffer was detached while it waited to be written');
 }
 
-/** Writes pieces as they come. */
+/** Writes pieces as they arrive. */
 export async function writePiecesTo(
   write: WritePiece,
   pieces: Iterable<string | ArrayBufferView> | AsyncIterable<string | ArrayBufferView>,

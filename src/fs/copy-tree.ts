@@ -1,7 +1,7 @@
 /**
- * Copies what is in a directory by plain calls, relative to the open directories: small files that are cached,
- * directories and symbolic links, to places where nothing is or a file to be replaced. All else is Node's, entry by
- * entry: large files, other kinds, and whatever fails, so that the errors are Node's.
+ * Copies the contents of a directory by plain calls, relative to the open directories: small cached files, directories
+ * and symbolic links, to free names or over a replaceable file. Node copies everything else, entry by entry: large
+ * files, other types, and whatever fails, so that the errors are Node's.
  */
 import { type CopyOptions, constants, fchmod, futimesSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -30,7 +30,7 @@ import { type Folder, Share } from './walk.js';
 
 export type Filter = (from: string, to: string) => unknown;
 
-/** The options of `cp`, complete. */
+/** The options of `cp`, all set. */
 export interface TreeOptions extends Omit<CopyOptions, 'filter'> {
   readonly dereference: boolean;
   readonly errorOnExist: boolean;
@@ -41,19 +41,19 @@ export interface TreeOptions extends Omit<CopyOptions, 'filter'> {
   readonly verbatimSymlinks: boolean;
 }
 
-/** An open directory, and what it is on. */
+/** An open directory, and its device. */
 export interface Placed extends Folder {
   readonly device: Device;
 }
 
 const fchmodLater = promisify(fchmod);
 
-/** Larger files are copied by Node's threads, in bytes. */
+/** Node's threads copy files larger than this, in bytes. */
 const SMALL = 256 * 1024;
-/** What it takes to make a file, in calls, beyond its bytes. */
+/** The cost of creating a file, in calls, without its bytes. */
 const FILE_CALLS = 10;
 const CALLS = 4;
-/** Two descriptors a level: what is deeper is Node's. */
+/** A level takes two descriptors; Node copies deeper ones. */
 const DEPTH_MAX = 200;
 
 const { S_IFMT, S_IFREG } = constants;
@@ -62,7 +62,7 @@ const MODE = STATX.stx_mode / 4;
 const SIZE = STATX.stx_size / 4;
 const INODE = STATX.stx_ino / 4;
 
-/** What is copied, on its way. */
+/** The buffer for file contents. */
 let content: Buffer | undefined;
 
 export class TreeCopy {
@@ -86,7 +86,7 @@ export class TreeCopy {
     this.#address = addressOf(this.#bytes);
   }
 
-  /** Copies what is in one directory into another. */
+  /** Copies the contents of one directory into another. */
   async copyInto(from: Placed, to: Placed, depth = 0): Promise<void> {
     const names = takeNames();
     const asks = this.#options.filter !== undefined;
@@ -112,7 +112,7 @@ export class TreeCopy {
       if (!(await filter(join(from.path, name), join(to.path, name)))) return;
     }
     if (this.#share.spent) await this.#share.next();
-    // By a name that is not UTF-8 Node finds nothing.
+    // Node cannot find a name that is not UTF-8.
     if (names.isText) {
       if (names.type === DT_REG && this.#copyFile(from, to, names)) return;
       if (names.type === DT_LNK && !dereference && this.#copyLink(from, to, names)) return;
@@ -123,7 +123,7 @@ export class TreeCopy {
     this.#share.check();
   }
 
-  /** False if it is not done, and nothing is changed. */
+  /** False if the file was not copied, with nothing changed. */
   #copyFile(from: Folder, to: Placed, names: Names): boolean {
     if (!names.isText) return false;
     const calls = this.#calls;
@@ -151,7 +151,7 @@ export class TreeCopy {
     return done;
   }
 
-  /** Makes a file of what was read. `files.statx` is of what it was read from. */
+  /** Creates a file with the contents that were read. `files.statx` has the attributes of the source. */
   #makeFile(source: number, mode: number, size: number, to: Placed, names: Names): boolean {
     const calls = this.#calls;
     let made = calls.createFile(to.fd, names.name, mode & 0o777);
@@ -167,7 +167,7 @@ export class TreeCopy {
       let done = size === 0 || calls.write(made, this.#address, size) === size;
       if (this.#options.preserveTimestamps) done &&= this.#setTimes(source, made);
       done &&= calls.chmod(made, mode & MODE_BITS) === 0;
-      // As if it had not been tried.
+      // Undo, as if it had not been tried.
       if (!done) calls.unlink(to.fd, names.name);
       return done;
     } finally {
@@ -175,14 +175,17 @@ export class TreeCopy {
     }
   }
 
-  /** Reads a file from its beginning, if it is cached. In memory it is, and tmpfs knows no RWF_NOWAIT. */
+  /**
+   * Reads a file from its beginning, if it is cached. A file in memory always is, and tmpfs does not support
+   * RWF_NOWAIT.
+   */
   #read(fd: number, size: number, device: Device): number {
     return device.inMemory
       ? this.#calls.read(fd, this.#address, size)
       : this.#loop.calls.readAt(fd, this.#address, size, 0);
   }
 
-  /** Whether another file stands in the way, and can go at once. `files.statx` is of what is copied. */
+  /** Whether another file has the name, and can be removed at once. `files.statx` has the attributes of the source. */
   #isReplaceable(to: Folder, names: Names): boolean {
     const { statx: source } = this.#loop.calls;
     const { statx } = this.#calls;
@@ -221,7 +224,7 @@ export class TreeCopy {
       const device = target < 0 ? null : this.#devices.local(target);
       try {
         if (device === null) {
-          // As if it had not been tried: Node gives no mode to a directory that was there.
+          // Undo, as if it had not been tried: Node sets no mode on a directory that existed.
           if (failed === 0) calls.rmdir(to.fd, names.name);
           return false;
         }
@@ -256,7 +259,7 @@ export class TreeCopy {
     return files.statFd(target) === 0 && !isSame(first, files.statx);
   }
 
-  /** Gives what was made the times of what was copied, as exactly as Node does. */
+  /** Copies the times of the source to the new file, as exactly as Node does. */
   #setTimes(source: number, made: number): boolean {
     return setTimes(this.#loop, source, made);
   }
@@ -267,7 +270,7 @@ export class TreeCopy {
   }
 }
 
-/** Has Node copy something about which the filter was asked already: it is asked about what is below only. */
+/** Lets Node copy an entry that the filter has accepted already: Node asks only about its descendants. */
 export async function copyAsked(from: string, to: string, options: TreeOptions): Promise<void> {
   const { filter } = options;
   let asked = false;
@@ -279,7 +282,7 @@ export async function copyAsked(from: string, to: string, options: TreeOptions):
   await promises.cp(from, to, { ...options, filter: filter === undefined ? undefined : rest } as CopyOptions);
 }
 
-/** Gives a directory its own mode, once it has been filled. */
+/** Sets a directory's final mode, once it has been filled. */
 export async function changeMode(loop: Loop, { fd, device }: Placed, mode: number): Promise<void> {
   const brief = briefCalls(loop);
   if (brief.begin(device, DIRTIED, 0)) {
@@ -290,7 +293,7 @@ export async function changeMode(loop: Loop, { fd, device }: Placed, mode: numbe
   }
 }
 
-/** Gives a file or directory the times of another, as exactly as Node does. */
+/** Copies the times of a file or directory to another, as exactly as Node does. */
 export function setTimes(loop: Loop, from: number, to: number): boolean {
   if (!loop.inline.enabled || loop.calls.statFd(from) !== 0) return false;
   const { atime, mtime } = statsOf(loop.calls.statx);

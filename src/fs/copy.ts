@@ -1,4 +1,4 @@
-/** `FileHandle.copyTo`: bytes from one file to another, through blocks of runtime memory. */
+/** `FileHandle.copyTo`: copies bytes from one file to another, through blocks of runtime memory. */
 import { throwIfAborted } from '../loop/abort.js';
 import { BLOCK_MAX, type Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
@@ -8,16 +8,16 @@ import { checkOptions, optionNames } from '../ring/options.js';
 import { readBlock, writeBlock } from './block-transfer.js';
 import { SECTOR_MAX, sectorsOf } from './sectors.js';
 
-/** Pieces under way at once, where they may be. */
+/** The maximum number of concurrent pieces. */
 const LANES = 2;
 
-/** What part of a file is copied, and where to. */
+/** The part of a file to copy, and the destination. */
 export interface CopyOptions {
-  /** Where in the source to begin; default 0. */
+  /** The start position in the source; default 0. */
   start?: number | undefined;
-  /** How many bytes; default to the end of the source. */
+  /** The number of bytes; default to the end of the source. */
   length?: number | undefined;
-  /** Where in the target they go; default 0. */
+  /** The start position in the target; default 0. */
   position?: number | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -31,7 +31,7 @@ interface End {
 
 const COPY_OPTIONS = optionNames<CopyOptions>({ start: true, length: true, position: true, signal: true });
 
-/** Throws what wrong options of `copyTo` reject with. */
+/** Throws the error of `copyTo` for wrong options. */
 export function checkCopy(options: CopyOptions): void {
   checkOptions(options, COPY_OPTIONS);
   const { start, length, position, signal } = options;
@@ -42,8 +42,8 @@ export function checkCopy(options: CopyOptions): void {
 }
 
 /**
- * Copies between files; resolves to the number of bytes. They go through blocks of runtime memory: splice(2)
- * would need a pipe between the two, and a thread of the kernel for each step, for no less CPU time.
+ * Copies between files; resolves to the number of bytes. The bytes pass through blocks of runtime memory: splice(2)
+ * would need a pipe in between, and a worker thread for each step, without saving CPU time.
  */
 export async function copyBetween(
   loop: Loop,
@@ -61,9 +61,9 @@ class Copy {
   readonly #start: number;
   readonly #position: number;
   readonly #signal: AbortSignal | undefined;
-  /** Whether pieces have places, so that several may be under way. */
+  /** Whether pieces have positions, so that several can be in flight. */
   readonly #positioned: boolean;
-  /** Where the next piece begins, and where it all ends, from `start` on. */
+  /** The start of the next piece, and the end, relative to `start`. */
   #next = 0;
   #end: number;
   #copied = 0;
@@ -83,7 +83,7 @@ class Copy {
   async run(): Promise<number> {
     const errors: unknown[] = [];
     this.#addLane();
-    // The first one may add the second.
+    // The first lane may add the second.
     for (let i = 0; i < this.#lanes.length; i++) {
       await this.#lanes[i]!.catch(error => errors.push(error));
     }
@@ -118,8 +118,8 @@ class Copy {
   async #copyPiece(block: Block, at: number, wanted: number): Promise<void> {
     for (let done = 0; done < wanted && at + done < this.#end; ) {
       const count = await this.#read(block, at + done, wanted - done);
-      // Files of /proc never fill a block. They are made up as they are read: at two places at once, each from
-      // the beginning.
+      // Files of /proc never fill a block. They are generated as they are read: two concurrent reads would each
+      // generate the file from its beginning.
       if (count === wanted && this.#lanes.length < LANES && this.#next < this.#end) this.#addLane();
       await this.#write(block, at + done, count);
       done += count;
@@ -132,7 +132,7 @@ class Copy {
     const size = unbuffered ? Math.min(sectorsOf(wanted), block.bytes.length) : wanted;
     const from = hasPosition ? this.#start + at : -1;
     const count = Math.min(wanted, await readBlock(this.#loop, fd, block, size, from, this.#signal));
-    // What is short is the end with O_DIRECT, as no sector begins there.
+    // With O_DIRECT a short read is the end, as no sector starts there.
     if (unbuffered ? count < wanted : count === 0) this.#end = Math.min(this.#end, at + count);
     return count;
   }

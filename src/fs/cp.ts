@@ -31,12 +31,12 @@ const DEFAULTS: TreeOptions = {
   verbatimSymlinks: false,
 };
 
-/** What it takes to make a directory again, in calls. */
+/** The cost of recreating a directory, in calls. */
 const MAKE_CALLS = 8;
 
 /**
- * Copies a file, with `recursive` a directory and all that is in it. The tree is walked by plain calls; Node checks the
- * two paths first, and copies what is not cached, large or odd.
+ * Copies a file, or with `recursive` a directory and everything in it. Plain calls walk the tree. Node checks the two
+ * paths first, and copies what is not cached, large or unusual.
  */
 export async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): Promise<void> {
   const complete = plainOptions(options);
@@ -53,7 +53,7 @@ export async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): 
   }
 }
 
-/** A directory that can be copied by plain calls; undefined if it is none, or on a device that is slow now. */
+/** A directory that plain calls can copy; undefined if it is none, or on a device that is slow now. */
 function openSource(loop: Loop, path: string, { dereference }: TreeOptions): Placed | undefined {
   if (!loop.inline.take()) return undefined;
   const source = openPlaced(loop, path, dereference);
@@ -62,7 +62,7 @@ function openSource(loop: Loop, path: string, { dereference }: TreeOptions): Pla
   return undefined;
 }
 
-/** A cached directory of a local file system. Its attributes are in `loop.calls.statx` then. */
+/** Opens a cached directory of a local file system. `loop.calls.statx` then has its attributes. */
 function openPlaced(loop: Loop, path: string, follow: boolean): Placed | undefined {
   const calls = directoryCalls();
   const fd = calls.openPath(path, follow);
@@ -83,7 +83,7 @@ async function copyTree(loop: Loop, from: Placed, dest: string, options: TreeOpt
   if (!(await isWanted(from.path, dest, options))) return;
   const target = openTarget(loop, dest, isNew, dereference);
   if (target === undefined) {
-    // With its own mode already nothing may be written to it, perhaps.
+    // With its final mode nothing may be written to it.
     if (isNew) await promises.rmdir(dest).catch(() => {});
     return copyAsked(from.path, dest, options);
   }
@@ -97,8 +97,8 @@ async function copyTree(loop: Loop, from: Placed, dest: string, options: TreeOpt
 }
 
 /**
- * Opens the directory to be filled; undefined if that may take long. A new one, which Node has made, is made again: it
- * has its own mode at the end.
+ * Opens the target directory; undefined if that may take long. A new one, which Node has created, is recreated: it gets
+ * its final mode at the end.
  */
 function openTarget(loop: Loop, path: string, isNew: boolean, follow: boolean): Placed | undefined {
   if (!loop.inline.enabled) return undefined;
@@ -128,8 +128,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /**
- * Has Node check the two paths and make the directory, but copy nothing of what is in it; false if the filter does not
- * want it.
+ * Lets Node check the two paths and create the directory, without copying its contents; false if the filter rejects it.
  */
 async function isWanted(from: string, to: string, options: TreeOptions): Promise<boolean> {
   let wanted: unknown;
@@ -144,10 +143,10 @@ async function isWanted(from: string, to: string, options: TreeOptions): Promise
   return Boolean(wanted);
 }
 
-/** Options that are in order, for a tree. */
+/** Options for a tree, if they are valid. */
 function plainOptions(options: CopyOptions | undefined): TreeOptions | undefined {
   if (typeof options !== 'object' || options === null) return undefined;
-  // As Node does, which sees no getters that cannot be listed.
+  // Like Node, which does not see getters that are not enumerable.
   const all = { ...DEFAULTS, ...options };
   if (!all.recursive) return undefined;
   const { dereference, errorOnExist, filter, force, mode, preserveTimestamps, recursive, verbatimSymlinks } =
@@ -155,7 +154,7 @@ function plainOptions(options: CopyOptions | undefined): TreeOptions | undefined
   const flags = [dereference, errorOnExist, force, preserveTimestamps, recursive, verbatimSymlinks];
   if (!flags.every(flag => typeof flag === 'boolean') || (dereference && verbatimSymlinks)) return undefined;
   if (filter !== undefined && typeof filter !== 'function') return undefined;
-  // To share blocks is asked of the file system by Node.
+  // Node asks the file system to share blocks.
   if (mode !== undefined && mode !== null && mode !== 0 && mode !== constants.COPYFILE_EXCL) return undefined;
   return all as TreeOptions;
 }

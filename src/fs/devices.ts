@@ -1,4 +1,4 @@
-/** The file systems that files are on, by device number: what may be done there at once. */
+/** The file systems of files, by device number, and which plain calls are suitable there. */
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
 import type { FileCalls } from '../ring/file-calls.js';
@@ -6,41 +6,44 @@ import { BTRFS, EXT4, F2FS, LOCAL, OVERLAYFS, RAMFS, TMPFS, XFS } from '../ring/
 import { STATX } from '../ring/structs.js';
 import { Breaker } from './breaker.js';
 
-/** Those that take a change into memory, and write it to the disk later. ZFS and bcachefs hold writers up by rules of their own. */
+/**
+ * File systems that apply a change in memory, and write it to the disk later. ZFS and bcachefs throttle writers by
+ * rules of their own.
+ */
 const DEFERRING = new Set([EXT4, XFS, BTRFS, TMPFS, RAMFS, OVERLAYFS, F2FS]);
-/** Those that buffered writes with RWF_NOWAIT are for: Linux 6.0. */
+/** File systems that support buffered writes with RWF_NOWAIT: Linux 6.0. */
 const NOWAIT = new Set([XFS, BTRFS]);
-/** Those that have no dirty pages. */
+/** File systems without dirty pages. */
 const MEMORY = new Set([TMPFS, RAMFS]);
 
 const MOUNT = STATX.stx_mnt_id / 4;
 
 const DEVICES_MAX = 64;
 /**
- * After this many questions the kernel is asked again about a device number, which may be another file system's by then.
- * It is also asked again when the mount has changed; but before Linux 6.8 the ids of mounts are reused too.
+ * After this many uses the kernel is asked again about a device number, which may belong to another file system by
+ * then. It is also asked again when the mount has changed; but before Linux 6.8 mount ids are reused too.
  */
 const QUESTIONS_MAX = 4096;
 
-/** What a file system is, and how quick it has been. */
+/** The properties of a file system, and how fast it has been. */
 export class Device {
-  /** Whether it can be asked without waiting for a server. */
+  /** Whether lookups never wait for a server. */
   local = false;
   /** Whether writes and changes of names hardly ever wait. */
   defers = false;
-  /** Whether buffered writes can be refused where they would wait. */
+  /** Whether buffered writes can be non-blocking. */
   nowait = false;
   /** Whether its files are in memory only. */
   inMemory = false;
-  /** Whether opening a file to write may copy all of it. */
+  /** Whether opening a file for writing may copy all of it. */
   copiesUp = false;
   readonly breaker = new Breaker();
   #questions = 0;
-  /** Words of the id of the mount that was asked last. */
+  /** Words of the id of the last mount. */
   #mount = 0;
   #mountHigh = 0;
 
-  /** @param fd what `calls.statx` is of. */
+  /** @param fd the file whose attributes are in `calls.statx`. */
   ask(calls: FileCalls, fd: number): void {
     const type = calls.fileSystem(fd) >>> 0;
     this.#questions = 0;
@@ -68,7 +71,7 @@ class Devices {
     this.#calls = loop.calls;
   }
 
-  /** The device of an open file, whose attributes are in `calls.statx` then; null if a server may have to be asked. */
+  /** The device of an open file, whose attributes are then in `calls.statx`; null if lookups may wait for a server. */
   local(fd: number): Device | null {
     if (this.#calls.statFd(fd) !== 0) return null;
     const device = this.#of(fd);
@@ -91,5 +94,5 @@ class Devices {
   }
 }
 
-/** The devices that a loop has met. */
+/** The known devices of a loop. */
 export const devicesOf = perLoop(loop => new Devices(loop));

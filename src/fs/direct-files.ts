@@ -1,6 +1,6 @@
 /**
- * Registered files: opened, read and closed in chains of one submission, since their numbers are known
- * before they are opened; and cheaper for the kernel than descriptors.
+ * Registered files. They can be opened, read and closed in one chain, because their index is known before they are
+ * opened; and they are cheaper for the kernel than descriptors.
  */
 import type { Loop } from '../loop/loop.js';
 import { perLoop } from '../loop/per-loop.js';
@@ -9,15 +9,15 @@ import { onFd } from './operations.js';
 import { isPrivate, readPrivate } from './private-read.js';
 import { readBytes, type TransferOwner, writeBytes } from './transfer.js';
 
-/** How many may be open at once: as many as RLIMIT_NOFILE allows. What comes beyond waits. */
+/** How many may be open at once, within RLIMIT_NOFILE. Further calls wait. */
 const COUNTS = [1024, 256, 64, 16];
 
-/** How many operations are submitted together with the opening, that included. */
+/** The maximum number of operations in a chain, including the opening. */
 const CHAIN_MAX = 3;
 
 /** A call that waits for a slot. */
 export interface DirectWaiter {
-  /** It is this one. It must not throw. */
+  /** It gets this slot. It must not throw. */
   placeGiven(index: number): void;
 }
 
@@ -25,7 +25,7 @@ class DirectFiles {
   readonly count: number;
   readonly #free: number[] = [];
   #waiters: DirectWaiter[] = [];
-  /** Of the waiters, how many have been served. */
+  /** The number of waiters that have been served. */
   #served = 0;
   #serving = false;
 
@@ -42,7 +42,7 @@ class DirectFiles {
 
   give(index: number): void {
     this.#free.push(index);
-    // One that fails at once gives its place back from within.
+    // A waiter that fails at once releases its slot within this call.
     if (this.#serving) return;
     this.#serving = true;
     while (this.#served < this.#waiters.length && this.#free.length !== 0) {
@@ -56,7 +56,7 @@ class DirectFiles {
   }
 }
 
-/** Registers a table of files that begins empty; how many places it has. */
+/** Registers an empty table of files; returns its size. */
 function register(loop: Loop): number {
   if (!loop.canChain(CHAIN_MAX)) return 0;
   for (const count of COUNTS) {
@@ -72,17 +72,17 @@ function register(loop: Loop): number {
 
 const filesOf = perLoop(loop => new DirectFiles(loop));
 
-/** Whether the kernel has registered files that can be opened. */
+/** Whether the kernel can open registered files. */
 export function hasDirect(loop: Loop): boolean {
   return filesOf(loop).count !== 0;
 }
 
-/** Gives `waiter` a free place, now or when there is one. */
+/** Gives `waiter` a free slot, now or when there is one. */
 export function takeDirect(loop: Loop, waiter: DirectWaiter): void {
   filesOf(loop).take(waiter);
 }
 
-/** Gives a place back, once the file in it has been closed. */
+/** Releases a slot, once its file has been closed. */
 export function giveDirect(loop: Loop, index: number): void {
   filesOf(loop).give(index);
 }
@@ -101,7 +101,7 @@ export class DirectFile implements TransferOwner {
     this.#file = registeredFile(index);
   }
 
-  /** At the current position, into memory that no other code has a reference to. */
+  /** Reads at the current position, into memory that no other code can reach. */
   async read(bytes: Buffer, offset: number, length: number): Promise<number> {
     const loop = this.#loop;
     if (isPrivate(length)) return readPrivate(loop, this.#file, bytes, offset, length, -1);
@@ -110,7 +110,7 @@ export class DirectFile implements TransferOwner {
     return (await read).bytesRead;
   }
 
-  /** At `position`, unless it was opened to append. */
+  /** Writes at `position`, unless the file was opened for appending. */
   async write(bytes: Uint8Array, offset: number, length: number, position: number): Promise<number> {
     const loop = this.#loop;
     const transfer = { buffer: null, bytes, offset, length, position };

@@ -1,4 +1,4 @@
-/** `FileHandle`: the surface of `node:fs/promises`, over `OpenFile`. */
+/** `FileHandle`: the API of `node:fs/promises`, on top of `OpenFile`. */
 import {
   type BigIntStats,
   fchmod,
@@ -56,7 +56,7 @@ import {
 } from './transfer-arguments.js';
 import { getFrom, type SetXattrOptions, setOn } from './xattr.js';
 
-/** A descriptor and where it leads, if the system says that. */
+/** A descriptor and its path, if the system reports that. */
 function placeOf(fd: number): string {
   if (fd < 0) return '';
   try {
@@ -66,13 +66,13 @@ function placeOf(fd: number): string {
   }
 }
 
-/** What `readv` resolves to. */
+/** The result of `readv`. */
 export interface ReadVResult {
   bytesRead: number;
   buffers: readonly ArrayBufferView[];
 }
 
-/** What `writev` resolves to. */
+/** The result of `writev`. */
 export interface WriteVResult {
   bytesWritten: number;
   buffers: readonly ArrayBufferView[];
@@ -81,10 +81,10 @@ export interface WriteVResult {
 /** POSIX_FADV_ values by name. */
 const ADVICE = { normal: 0, random: 1, sequential: 2, willneed: 3, dontneed: 4, noreuse: 5 } as const;
 
-/** What `fadvise` can say. */
+/** The advice that `fadvise` accepts. */
 export type Advice = keyof typeof ADVICE;
 
-/** Whether syncing is Node's, which may refuse it. */
+/** Whether Node does the syncing, which it may refuse. */
 const byNode = guarded && FORBIDS_SYNC;
 
 type Position = number | bigint | null | undefined;
@@ -134,8 +134,8 @@ export class FileHandle extends OpenFile {
   }
 
   /**
-   * Writes a buffer or a string: see `fs.promises` `filehandle.write`. Short writes are continued: fewer
-   * bytes than asked for are written only if an error kept it from the rest, and the next call meets it.
+   * Writes a buffer or a string: see `fs.promises` `filehandle.write`. Short writes are continued: fewer bytes than
+   * requested are written only after an error, which the next call meets again.
    */
   write<T extends ArrayBufferView>(
     buffer: T,
@@ -156,7 +156,7 @@ export class FileHandle extends OpenFile {
   ): Promise<WriteResult<ArrayBufferView | string>> {
     try {
       this.assertOpen('write');
-      // Of what has no bytes Node looks at nothing else, and the kernel may refuse to write even that.
+      // For empty data Node checks no other argument, and the kernel may refuse even an empty write.
       if (ArrayBuffer.isView(data) && sizeOf(data) === 0) {
         return Promise.resolve({ bytesWritten: 0, buffer: data });
       }
@@ -177,7 +177,7 @@ export class FileHandle extends OpenFile {
   async readv(buffers: readonly ArrayBufferView[], position?: number | null): Promise<ReadVResult> {
     this.assertOpen('readv');
     const views = toViews(buffers);
-    // As the kernel of Node's call.
+    // Like the kernel in Node's call.
     if (views.length === 0) throw systemError(EINVAL, 'read');
     const sizes = views.map(sizeOf);
     const bytes = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, 0));
@@ -204,7 +204,7 @@ export class FileHandle extends OpenFile {
   readFile(options?: ReadFileOptions | BufferEncoding | null): Promise<Buffer | string> {
     return this.using('readFile', async () => {
       const given = toOptions<ReadFileOptions>(options);
-      // Into a buffer of the caller's, from Node 24 on.
+      // Into the caller's buffer, from Node 24 on.
       if ('buffer' in given) {
         return readByNode(() => promisify(nodeReadFile)(this.fd, given as object));
       }
@@ -236,7 +236,7 @@ export class FileHandle extends OpenFile {
       throwIfAborted(signal);
       if (isPieces(data)) {
         if (signal !== undefined) await giveTurnToAbort(signal);
-        // The pieces may come from this very file: others go in between.
+        // The pieces may come from this very file: other calls run in between.
         const ordered = (bytes: Uint8Array, offset: number, length: number): Promise<number> =>
           this.inOrder('writes', () => write(bytes, offset, length));
         return writePiecesTo(ordered, data, encoding, signal);
@@ -250,7 +250,7 @@ export class FileHandle extends OpenFile {
     });
   }
 
-  /** As `writeFile`: what was opened to append appends. */
+  /** As `writeFile`: a file that was opened for appending appends. */
   appendFile(data: Content, options?: WriteFileOptions | BufferEncoding | null): Promise<void> {
     return this.writeFile(data, options);
   }
@@ -267,12 +267,12 @@ export class FileHandle extends OpenFile {
     return streams.writeStream(this, options);
   }
 
-  /** The file's lines, as `node:readline` gives them. */
+  /** The file's lines, as `node:readline` yields them. */
   readLines(options?: streams.ReadStreamOptions): Interface {
     return streams.lines(this, options);
   }
 
-  /** A web stream of bytes. A handle gives out one. */
+  /** A web stream of bytes. A handle returns only one. */
   readableWebStream(options?: { autoClose?: boolean }): ReadableStream {
     return streams.webStream(this, options);
   }
@@ -290,21 +290,21 @@ export class FileHandle extends OpenFile {
     });
   }
 
-  /** Has the data and the attributes written to the device. fsync(2) */
+  /** Flushes the data and the attributes to the device. fsync(2) */
   sync(): Promise<void> {
     const sync = (): Promise<void> => this.operate('fsync', (sqe, fd) => sqe.fsync(fd));
     this.#syncs ??= new GroupSync(sync);
     return this.using('fsync', () => (byNode ? promisify(fsync)(this.fd) : this.#syncs!.run()));
   }
 
-  /** Has the data written to the device, and what is needed to find it again. fdatasync(2) */
+  /** Flushes the data, and the attributes needed to read it, to the device. fdatasync(2) */
   datasync(): Promise<void> {
     const sync = (): Promise<void> => this.operate('fdatasync', (sqe, fd) => sqe.fdatasync(fd));
     this.#datasyncs ??= new GroupSync(sync);
     return this.using('fdatasync', () => (byNode ? promisify(fdatasync)(this.fd) : this.#datasyncs!.run()));
   }
 
-  /** Cuts the file to `len` bytes, or fills it up with zeros. ftruncate(2) */
+  /** Truncates the file to `len` bytes, or extends it with zeros. ftruncate(2) */
   async truncate(len = 0): Promise<void> {
     this.assertOpen('ftruncate');
     const size = Math.max(0, checkInt('len', len, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER));
@@ -316,7 +316,7 @@ export class FileHandle extends OpenFile {
     }
   }
 
-  /** fchmod(2), by Node: the ring has no operation for it. */
+  /** fchmod(2), by Node: io_uring has no operation for it. */
   chmod(mode: string | number): Promise<void> {
     return this.using('fchmod', () => promisify(fchmod)(this.fd, mode));
   }
@@ -334,7 +334,7 @@ export class FileHandle extends OpenFile {
   // --- Beyond Node --------------------------------------------------------------------------------
 
   /**
-   * Reserves `length` bytes from `offset` on, or does there what FALLOC_FL_ flags in `mode` say.
+   * Reserves `length` bytes from `offset` on, or applies the FALLOC_FL_ flags in `mode` to them.
    * fallocate(2)
    */
   async fallocate(offset: number, length: number, mode = 0): Promise<void> {
@@ -344,7 +344,7 @@ export class FileHandle extends OpenFile {
     await this.operate('fallocate', (sqe, fd) => sqe.fallocate(fd, mode, offset, length));
   }
 
-  /** Says how a range will be read; a `length` of 0 is to the end. posix_fadvise(2) */
+  /** Announces how a range will be read; a `length` of 0 means to the end. posix_fadvise(2) */
   async fadvise(advice: Advice, offset = 0, length = 0): Promise<void> {
     if (typeof advice !== 'string' || !Object.hasOwn(ADVICE, advice)) {
       throw argValueError('advice', `must be one of: ${Object.keys(ADVICE).join(', ')}`, advice);
@@ -354,21 +354,21 @@ export class FileHandle extends OpenFile {
     await this.operate('fadvise', (sqe, fd) => sqe.fadvise(fd, offset, length, ADVICE[advice]));
   }
 
-  /** The value of an extended attribute, as the function `getxattr` gives it. fgetxattr(2), 5.19 */
+  /** Reads an extended attribute, like the function `getxattr`. fgetxattr(2), 5.19 */
   getxattr(name: string): Promise<Buffer> {
     return this.using('fgetxattr', () => getFrom(this.loop, this.fd, name));
   }
 
-  /** Sets an extended attribute, as the function `setxattr` does. fsetxattr(2), 5.19 */
+  /** Sets an extended attribute, like the function `setxattr`. fsetxattr(2), 5.19 */
   setxattr(name: string, value: string | ArrayBufferView, options?: SetXattrOptions): Promise<void> {
-    // Of a file that was only opened to be read too: so it takes what allows to write anything.
+    // Works on a file that was opened for reading, too, so it needs the permission to write anything.
     checkAllowed('fs.write');
     return this.using('fsetxattr', () => setOn(this.loop, this.fd, name, value, options));
   }
 
   /**
-   * Copies to another open file, a pipe or the like, without the bytes passing through JavaScript; resolves
-   * to their number. After an error or an abort part of them may have been copied.
+   * Copies to another open file, a pipe or the like, without passing the bytes through JavaScript; resolves to their
+   * number. After an error or an abort a part may have been copied.
    */
   async copyTo(target: { readonly fd: number }, options: CopyOptions = {}): Promise<number> {
     if (!(target instanceof FileHandle)) throw argTypeError('target', 'an instance of FileHandle', target);
@@ -379,14 +379,14 @@ export class FileHandle extends OpenFile {
   }
 
   /**
-   * What positions are multiples of, and lengths of writes, in a file opened with O_DIRECT: bytes, 0 if it
-   * can not be opened so. null if the kernel (before 6.1) or the file system does not say. statx(2)
+   * The alignment in bytes for positions and lengths with O_DIRECT; 0 if the file does not support it. null if the
+   * kernel (before 6.1) or the file system does not report it. statx(2)
    */
   directAlignment(): Promise<number | null> {
     return this.using('statx', () => directAlignment(this.loop, this.fd));
   }
 
-  /** The file's bytes in Buffers of `size`, with some reads under way ahead of the one that is awaited. */
+  /** Yields the file's bytes in Buffers of `size`, and reads ahead of the consumer. */
   chunks(options?: ChunkOptions): AsyncGenerator<Buffer, void, undefined> {
     return chunksOf(this, options);
   }

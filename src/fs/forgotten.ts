@@ -5,7 +5,7 @@ import { libc } from '../ring/libc.js';
 let deprecated = false;
 
 const registry = new FinalizationRegistry<number>(fd => {
-  // The number may be another thread's right after.
+  // Another thread may have the number right after.
   disown(fd);
   libc().close(fd);
   process.emitWarning(`Closing file descriptor ${fd} on garbage collection`);

@@ -1,9 +1,9 @@
 import { errorFrom } from '../ring/errors.js';
 
 /**
- * Syncs of one file that are requested while another is under way share one more, which begins when that
- * has ended: it covers every write that had completed when they were requested. Writers that each sync
- * thus share the wait for the device.
+ * Syncs of a file that are requested while another one is running share one more, which starts when that has ended. It
+ * covers every write that had completed when they were requested. So writers that each sync share the wait for the
+ * device.
  */
 export class GroupSync {
   readonly #sync: () => Promise<void>;
@@ -14,14 +14,14 @@ export class GroupSync {
     this.#sync = sync;
   }
 
-  /** Resolves when what was written before this call is on the device. */
+  /** Resolves when everything written before this call is on the device. */
   run(): Promise<void> {
     if (this.#running === null) return this.#start();
     if (this.#next === null) {
       const start = (): Promise<void> => this.#start();
       this.#next = this.#running.then(start, start);
     }
-    // Others may wait for the same one.
+    // Others may wait for the same sync.
     return this.#next.catch(error => {
       throw errorFrom(error);
     });

@@ -8,28 +8,28 @@ import { checkBoolean } from '../ring/check.js';
 import { argTypeError, stateError, withCode } from '../ring/errors.js';
 import type { FileHandle } from './file-handle.js';
 
-/** What `createReadStream` takes. */
+/** The options of `createReadStream`. */
 export interface ReadStreamOptions {
   encoding?: BufferEncoding | null | undefined;
   /** Whether the handle is closed at the end; default true. */
   autoClose?: boolean | undefined;
   emitClose?: boolean | undefined;
-  /** Where to begin; default the current position. */
+  /** The start position; default the current position. */
   start?: number | undefined;
-  /** The last byte that is read; default Infinity. */
+  /** The position of the last byte to read; default Infinity. */
   end?: number | undefined;
-  /** Bytes that are read at a time; default 64 KiB. */
+  /** Bytes per read; default 64 KiB. */
   highWaterMark?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** What `createWriteStream` takes. */
+/** The options of `createWriteStream`. */
 export interface WriteStreamOptions {
   encoding?: BufferEncoding | null | undefined;
   /** Whether the handle is closed at the end; default true. */
   autoClose?: boolean | undefined;
   emitClose?: boolean | undefined;
-  /** Where to begin; default the current position. */
+  /** The start position; default the current position. */
   start?: number | undefined;
   highWaterMark?: number | undefined;
   /** Whether the file is synced before it is closed; default false. */
@@ -39,7 +39,7 @@ export interface WriteStreamOptions {
 
 type Done = (error: Error | null, count?: number, data?: unknown) => void;
 
-/** Has `done` called, or `resolved` with what has come of it. */
+/** Calls `done`, or `resolved` with the result. */
 function settle<T>(promise: Promise<T>, done: Done, resolved: (result: T) => void): void {
   promise.then(
     result => callBack(resolved, result),
@@ -47,7 +47,7 @@ function settle<T>(promise: Promise<T>, done: Done, resolved: (result: T) => voi
   );
 }
 
-/** The calls of `node:fs` that its streams make, on a handle instead of a descriptor. */
+/** The calls of `node:fs` that Node's streams use, on a handle instead of a descriptor. */
 function callsOf(handle: FileHandle): object {
   return {
     open: () => {},
@@ -72,15 +72,15 @@ function callsOf(handle: FileHandle): object {
   };
 }
 
-/** The stream ends when its handle is closed. */
+/** Ends the stream when its handle is closed. */
 function tied<T extends ReadStream | WriteStream>(handle: FileHandle, stream: T): T {
   handle.on('close', () => stream.close());
   return stream;
 }
 
 /**
- * Streams of a path or a descriptor take the caller's functions in place of `node:fs`; those of a handle do
- * not. Node refuses them so, in these words, and a program that changes its import sees the same.
+ * Streams of a path or a descriptor accept the caller's functions instead of `node:fs`; those of a handle do not. Node
+ * refuses them with this message, and a program that changes its import gets the same.
  */
 function refuseFunctions(options: object | undefined): void {
   if (!(options as { fs?: unknown } | undefined)?.fs) return;
@@ -108,7 +108,7 @@ export function lines(handle: FileHandle, options: ReadStreamOptions | undefined
 }
 
 const WEB_CHUNK = 16384;
-/** Handles that have given out a web stream. */
+/** Handles that have returned a web stream. */
 const locked = new WeakSet<FileHandle>();
 
 /** See `FileHandle.readableWebStream`. */

@@ -3,5 +3,5 @@ import * as api from './api.js';
 
 export * from './api.js';
 
-/** The same in one object: `import fs from 'uasync/fs'`, as of Node's modules. */
+/** The same as one object: `import fs from 'uasync/fs'`, like Node's modules. */
 export default api;

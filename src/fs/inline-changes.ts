@@ -1,9 +1,9 @@
 /**
  * Changes of names, and new files, made at once by plain system calls on local file systems, where they hardly ever
- * wait: if the folders on the way are in the dentry cache, the device has been quick, and the system is far from
- * holding writers up.
+ * wait: if the directories of the path are in the dentry cache, the device has been fast, and the system is far from
+ * throttling writers.
  *
- * Each function answers `undefined` where the backend must do it.
+ * Each function returns `undefined` if the backend must do it.
  */
 import { constants } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
@@ -23,18 +23,18 @@ type Path = string | Uint8Array;
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 const { S_IFMT, S_IFREG } = constants;
-/** Flags with which a file is opened or made at once. */
+/** Flags with which a file is opened or created at once. */
 const FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_TRUNC;
 
-/** What these calls fail with for good: EISDIR, EBUSY, EXDEV, EROFS, EMLINK, ENOTEMPTY. */
+/** Definite errors of these calls: EISDIR, EBUSY, EXDEV, EROFS, EMLINK, ENOTEMPTY. */
 const FINAL = new Set([...SURE, EPERM, EEXIST, -21, -16, -18, -30, -31, -39]);
 
-/** What a change costs, as the bytes that could be copied in the same time. */
+/** The cost of a change, as the number of bytes that could be copied in the same time. */
 const COST = 64 * 1024;
 
 const NOWHERE = new Device();
 
-/** Where the name is that a path ends in; '' for what has none. */
+/** The directory of a path's last component; '' if it has none. */
 function folderOf(path: Path): string {
   if (typeof path !== 'string') return '';
   let end = path.length;
@@ -48,11 +48,11 @@ class InlineChanges {
   readonly #loop: Loop;
   readonly #calls: FileCalls;
   readonly #backoff = new Backoff();
-  /** Where the path is that was looked up last. */
+  /** The device of the path that was looked up last. */
   #device = NOWHERE;
-  /** Whether what was opened last has O_NONBLOCK. */
+  /** Whether the file opened last has O_NONBLOCK. */
   #nonblocking = false;
-  /** Bytes that `writeFile` has written. */
+  /** The number of bytes that `writeFile` has written. */
   written = 0;
 
   constructor(loop: Loop) {
@@ -93,31 +93,31 @@ class InlineChanges {
   }
 
   rename(from: Path, to: Path): true | undefined {
-    // ext4 starts to write what replaces a file.
+    // ext4 starts to write a file that replaces another.
     if (!this.#tries() || !this.#isCached(this.#look(from, false)) || this.#isLarge()) return undefined;
     const found = this.#look(to, false);
     const replaces = found === 0;
     if (replaces ? this.#isLarge() || !this.#begin() : !this.#mayMake(to)) return undefined;
     const failed = this.#loop.nameCalls.rename(from, to, replaces);
-    // What is there was not looked at: then it is the backend's.
+    // The target was not looked up: the backend must decide.
     return this.#ended(failed < 0 && !replaces ? EAGAIN : failed, 'rename', from, to);
   }
 
-  /** The descriptor of a regular file, that was there or is made. */
+  /** Opens or creates a regular file; returns its descriptor. */
   open(path: Path, flags: number, mode: number): number | undefined {
     const fd = this.#open(path, flags, mode);
     if (fd !== undefined) this.settle(fd, flags);
     return fd;
   }
 
-  /** Takes O_NONBLOCK back from what `writeFile` has opened. */
+  /** Clears O_NONBLOCK on a file that `writeFile` has opened. */
   settle(fd: number, flags: number): void {
     if (this.#nonblocking) this.#calls.setFlags(fd, flags & O_APPEND);
   }
 
   /**
-   * Opens a file, writes what can be written at once, and closes it if that is all: true then. If not, its descriptor,
-   * for `settle`, and how much was written is in `written`.
+   * Opens a file, writes as much as possible at once, and closes it if that is everything: then true. If not, its
+   * descriptor, for `settle`; `written` has the number of bytes written.
    */
   writeFile(path: Path, flags: number, mode: number, bytes: Uint8Array): number | true | undefined {
     const fd = this.#open(path, flags, mode);
@@ -133,7 +133,7 @@ class InlineChanges {
     for (let tries = 0; tries < 2; tries++) {
       const found = (flags & O_EXCL) !== 0 ? EAGAIN : this.#look(path, (flags & O_NOFOLLOW) === 0);
       if (found === 0) return this.#openFound(path, flags, mode);
-      // Errors come in another order when a file may be made: the call itself must say.
+      // If a file may be created, errors come in another order: the call itself must decide.
       if (found !== EAGAIN && found !== ENOENT) return undefined;
       if ((flags & O_CREAT) === 0 || !this.#mayMake(path)) return undefined;
       const fd = this.#calls.openAny(path, flags | O_EXCL, mode & MODE_BITS);
@@ -142,12 +142,12 @@ class InlineChanges {
       if (fd >= 0) return fd;
       if (fd !== EEXIST) return undefined;
       if ((flags & O_EXCL) !== 0) throw systemError(fd, 'open', { path: pathText(path) });
-      // It is cached now, and can be looked at.
+      // It is cached now, and can be looked up.
     }
     return undefined;
   }
 
-  /** Opens what was looked up. Should it have become a FIFO meanwhile, that does not wait. */
+  /** Opens what was looked up. If it has become a FIFO meanwhile, this does not wait. */
   #openFound(path: Path, flags: number, mode: number): number | undefined {
     const calls = this.#calls;
     const device = this.#device;
@@ -164,25 +164,25 @@ class InlineChanges {
     return fd;
   }
 
-  /** Whether it is worth a look. */
+  /** Whether a lookup is worthwhile. */
   #tries(): boolean {
     return this.#loop.inline.writes && this.#backoff.tries;
   }
 
-  /** Looks a path up in the dentry cache: 0, or an error that is sure, or EAGAIN, also where changes may wait now. */
+  /** Looks a path up in the dentry cache: 0, a definite error, or EAGAIN, also where changes may wait now. */
   #look(path: Path, follow: boolean): number {
     const calls = this.#calls;
     const fd = calls.locate(path, follow);
     if (fd < 0) return SURE.has(fd) ? fd : EAGAIN;
     const device = devicesOf(this.#loop).local(fd);
     calls.close(fd);
-    // What is refused in the end needs no more looks for a while.
+    // Lookups for calls that are refused in the end are skipped for a while.
     if (device === null || !device.defers || briefCalls(this.#loop).isSlow(device)) return EAGAIN;
     this.#device = device;
     return 0;
   }
 
-  /** Whether a look has found something; if not, they become rarer. */
+  /** Whether a lookup has succeeded; if not, later ones become rarer. */
   #isCached(found: number): boolean {
     if (found === 0) {
       this.#backoff.taken();
@@ -192,14 +192,14 @@ class InlineChanges {
     return false;
   }
 
-  /** Whether a name may be made now: its folder is cached. Then the call must follow. */
+  /** Whether a name may be created now: its directory is cached. The call must follow. */
   #mayMake(path: Path): boolean {
     if (!this.#tries()) return false;
     const folder = folderOf(path);
     return folder !== '' && this.#isCached(this.#look(folder, true)) && this.#begin();
   }
 
-  /** Whether a name may go: what it names is cached, and little is freed. */
+  /** Whether a name may be removed: its file is cached, and little is freed. */
   #mayFree(path: Path): boolean {
     return this.#isCached(this.#look(path, false)) && !this.#isLarge();
   }
@@ -212,18 +212,18 @@ class InlineChanges {
     return (this.#calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFREG;
   }
 
-  /** Whether what was looked up is a file whose content takes long to free or to copy. */
+  /** Whether the file takes long to free or to copy. */
   #isLarge(): boolean {
     const { statx } = this.#calls;
     return statx[STATX.stx_size / 4 + 1]! !== 0 || statx[STATX.stx_size / 4]! > FREED_MAX;
   }
 
-  /** Whether any change of what was looked up may first copy all of it, and there is much. */
+  /** Whether any change of the file may first copy all of it, and it is large. */
   #isCopied(): boolean {
     return this.#device.copiesUp && this.#isLarge();
   }
 
-  /** What a call has come to. */
+  /** Handles the result of a call. */
   #ended(failed: number, syscall: string, path: Path, dest?: Path): true | undefined {
     briefCalls(this.#loop).end(this.#device);
     if (failed === 0) return true;

@@ -10,13 +10,13 @@ import { type Device, devicesOf } from './devices.js';
 
 const { O_APPEND, O_DIRECT, O_DSYNC, O_SYNC, S_IFMT, S_IFREG } = constants;
 
-/** The most bytes that one call writes, which takes about 20 us. */
+/** The maximum size of one write call, which takes about 20 us. */
 export const INLINE_PIECE = 64 * 1024;
-/** More than this in one go is left to the backend. */
+/** A larger write is left to the backend. */
 const MOST = 1024 * 1024;
-/** Bytes that may be cut off at once: the pages of each are freed. */
+/** The maximum number of bytes to truncate at once: their pages are freed. */
 export const FREED_MAX = 1024 * 1024;
-/** What cutting or closing a file costs, as the bytes that could be copied in the same time. */
+/** The cost of truncating or closing a file, as the number of bytes that could be copied in the same time. */
 const STEP_COST = 16 * 1024;
 
 export class InlineWrites {
@@ -24,20 +24,23 @@ export class InlineWrites {
   readonly #device: Device;
   readonly #backoff = new Backoff();
 
-  /** What one call writes, in bytes. An append stays in one piece beside those of other processes. write(2) */
+  /**
+   * The maximum size of one write call, in bytes. An append stays in one piece, so that those of other processes do not
+   * split it. write(2)
+   */
   readonly #piece: number;
 
-  /** For a regular file that is not written through. @param flags what it was opened with. */
+  /** For a regular file that is not opened for synchronous writes. @param flags its open flags. */
   constructor(loop: Loop, device: Device, flags: number) {
     this.#loop = loop;
     this.#device = device;
     this.#piece = (flags & O_APPEND) === 0 ? INLINE_PIECE : MOST;
   }
 
-  /** null where no write to this file is made at once. @param flags what it was opened with. */
+  /** null if no write to this file is made at once. @param flags its open flags. */
   static of(loop: Loop, fd: number, flags: number): InlineWrites | null {
     const { calls } = loop;
-    // Of O_SYNC this is one bit.
+    // O_SYNC includes this bit.
     if ((flags & (O_DIRECT | O_DSYNC | O_SYNC)) !== 0) return null;
     const device = devicesOf(loop).local(fd);
     if ((calls.statx[STATX.stx_mode / 4]! & S_IFMT) !== S_IFREG) return null;
@@ -45,8 +48,8 @@ export class InlineWrites {
   }
 
   /**
-   * Writes up to `length` bytes of `bytes[offset]` at `position` or (-1) the current one. How many were written: what
-   * is left, and any error, is the backend's.
+   * Writes up to `length` bytes of `bytes[offset]` at `position` or (-1) the current one. Returns how many were
+   * written: the backend writes the rest, and meets any error.
    */
   write(fd: number, bytes: Uint8Array, offset: number, length: number, position: number): number {
     if (length > MOST) return 0;
@@ -66,7 +69,7 @@ export class InlineWrites {
       if (!inline.writes || !this.#backoff.tries || !inline.take(length)) return 0;
       const count = calls.write(fd, bytes, offset, length, position, RWF_NOWAIT);
       if (count > 0) this.#backoff.taken();
-      // An older kernel: it is timed then, as others are.
+      // An older kernel: writes are timed from now on, as others are.
       else if (count === EOPNOTSUPP || count === EINVAL) device.nowait = false;
       else this.#backoff.refused();
       return count;
@@ -78,7 +81,7 @@ export class InlineWrites {
     return count;
   }
 
-  /** Cuts a file or fills it up; whether it did. */
+  /** Truncates or extends a file; returns whether it did. */
   truncate(fd: number, size: number): boolean {
     const { calls } = this.#loop;
     if (calls.statFd(fd) !== 0) return false;
@@ -91,7 +94,7 @@ export class InlineWrites {
     return failed === 0;
   }
 
-  /** Closes a file; whether it did. It is not tried again. */
+  /** Closes a file; returns whether it did. It is not tried again. */
   close(fd: number): boolean {
     const brief = briefCalls(this.#loop);
     if (!brief.begin(this.#device, 0, STEP_COST)) return false;

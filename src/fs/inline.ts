@@ -1,9 +1,9 @@
 /**
- * The choice between a plain system call and the ring, for everything on files that the caches of the kernel can
- * answer: one call now where nothing waits, the ring for the rest.
+ * Chooses between a plain system call and the ring, for all file operations that the kernel's caches can answer: one
+ * call now where nothing waits, the ring otherwise.
  *
- * Each function answers `undefined` where the ring must do it. What fails here fails as it would there, but only
- * with errors that a path in the cache is sure of.
+ * Each function returns `undefined` if the ring must do it. It reports the same errors as the ring, but only the
+ * definite errors of a cached path.
  */
 import { type BigIntStats, constants, type Stats } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
@@ -26,10 +26,10 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK, S_IFLNK, S
 /** Flags with which a cached path can be opened without waiting. */
 const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOFOLLOW;
 
-/** Errors that a walk through cached names is sure of: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
+/** Definite errors of a walk through cached names: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
 export const SURE: ReadonlySet<number> = new Set([-2, -13, -20, -36, -40]);
 
-/** Symbolic links below this are in the inode on ext4, in bytes. */
+/** ext4 stores symbolic links below this size in the inode, in bytes. */
 const LINK_MAX = 60;
 
 /** The largest file that is read whole at once, in bytes. */
@@ -39,7 +39,7 @@ class InlineFiles {
   readonly #loop: Loop;
   readonly #calls: FileCalls;
   readonly #lookups = new Backoff();
-  /** Where what was located last is. */
+  /** The device of what was located last. */
   #device: Device | null = null;
   readonly #devices: ReturnType<typeof devicesOf>;
 
@@ -57,7 +57,7 @@ class InlineFiles {
     return this.#found(bigint);
   }
 
-  /** Of a descriptor. */
+  /** The attributes of a descriptor. */
   fstat(fd: number, bigint: boolean): Stats | BigIntStats | undefined {
     if (!this.#loop.inline.take()) return undefined;
     if (this.#devices.local(fd) === null) return undefined;
@@ -85,7 +85,7 @@ class InlineFiles {
     if (fd < 0) throw systemError(fd, 'realpath', { path: pathText(path) });
     const found = this.#readLink(AT_FDCWD, `/proc/self/fd/${fd}`);
     this.#calls.close(fd);
-    // Its name has been removed meanwhile, or it is outside of this root, or /proc is not mounted.
+    // The file's name has been removed meanwhile, or it is outside of this root, or /proc is not mounted.
     return found?.startsWith('/') && !found.endsWith(' (deleted)') ? found : undefined;
   }
 
@@ -95,7 +95,7 @@ class InlineFiles {
     if (fd < 0) throw systemError(fd, 'readlink', { path: pathText(path) });
     const { statx } = this.#calls;
     const isLink = (statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFLNK;
-    // What is longer may be in a block of its own, on the disk.
+    // A longer one may be in a block of its own, on the disk.
     const found = isLink && statx[STATX.stx_size / 4]! < LINK_MAX ? this.#readLink(fd, '') : undefined;
     this.#calls.close(fd);
     return found;
@@ -106,7 +106,7 @@ class InlineFiles {
     return length > 0 ? this.#calls.link(length).toString() : undefined;
   }
 
-  /** The descriptor of a regular file that exists. */
+  /** Opens an existing regular file; returns its descriptor. */
   open(path: Path, flags: number): number | undefined {
     if ((flags & ~OPEN_FLAGS) !== 0) return undefined;
     const fd = this.#openRegular(path, flags);
@@ -117,7 +117,7 @@ class InlineFiles {
   }
 
   /**
-   * All of a regular file, if all of it is cached; if it is not, or large, its descriptor.
+   * Reads a whole regular file if it is cached; if it is not, or is large, returns its descriptor.
    */
   readFile(path: Path, encoding: BufferEncoding | null | undefined): Buffer | string | number | undefined {
     const calls = this.#calls;
@@ -125,7 +125,7 @@ class InlineFiles {
     if (fd === EAGAIN) return undefined;
     if (fd < 0) throw systemError(fd, 'open', { path: pathText(path) });
     const size = calls.statx[STATX.stx_size / 4]! + calls.statx[STATX.stx_size / 4 + 1]! * 2 ** 32;
-    // Files that say they are empty may not be.
+    // A file that reports size 0 may have contents.
     if (size !== 0 && size <= WHOLE_MAX && this.#loop.inline.take(size)) {
       const bytes = encoding ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
       if (this.#readWhole(fd, bytes, size) === size) {
@@ -137,19 +137,19 @@ class InlineFiles {
     return fd;
   }
 
-  /** One byte more: since it was looked at, the file may have grown, or another one may have taken its place. */
+  /** Reads one byte more: the file may have grown since its size was read, or another one may have replaced it. */
   #readWhole(fd: number, bytes: Buffer, size: number): number {
     const device = this.#device!;
     if (!device.inMemory) return this.#calls.read(fd, bytes, 0, size, 0, RWF_NOWAIT, 1);
     const brief = briefCalls(this.#loop);
-    // What was swapped out waits.
+    // Swapped-out pages wait.
     if (!brief.begin(device, 0, 0)) return 0;
     const count = this.#calls.read(fd, bytes, 0, size, 0, 0, 1);
     brief.end(device);
     return count;
   }
 
-  /** Opened so that it does not wait, even if it has become a FIFO meanwhile; or a negative errno. */
+  /** Opens it without waiting, even if it has become a FIFO meanwhile; or a negative errno. */
   #openRegular(path: Path, flags: number): number {
     const calls = this.#calls;
     const located = this.#locate(path, (flags & O_NOFOLLOW) === 0);
@@ -161,7 +161,9 @@ class InlineFiles {
     return fd >= 0 || SURE.has(fd) ? fd : EAGAIN;
   }
 
-  /** A descriptor of what a cached path names, its attributes in `calls.statx`; or a negative errno. */
+  /**
+   * Opens a descriptor that only identifies a cached path, with the attributes in `calls.statx`; or a negative errno.
+   */
   #locate(path: Path, follow: boolean): number {
     if (!this.#lookups.tries || !this.#loop.inline.take()) return EAGAIN;
     const calls = this.#calls;
@@ -183,5 +185,5 @@ class InlineFiles {
   }
 }
 
-/** The plain calls of a loop. */
+/** A loop's plain calls. */
 export const inlineFiles = perLoop(loop => new InlineFiles(loop));

@@ -1,4 +1,4 @@
-/** The calls that only look a path up: at once where it is cached, else Node's own, on its thread pool. */
+/** Calls that only look a path up: at once if it is cached, else Node's own, on its thread pool. */
 import { constants, type ObjectEncodingOptions, type PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { toPath } from './arguments.js';
@@ -11,7 +11,7 @@ const { F_OK, R_OK, W_OK, X_OK } = constants;
 type BufferEncodingOption = { encoding: 'buffer' };
 type Encoding = ObjectEncodingOptions | BufferEncoding | 'buffer' | null;
 
-/** A path that is in order, and that may be looked up; what is not, Node says. */
+/** A valid path that may be looked up; Node reports the error for others. */
 function plainPath(path: PathLike): string | Uint8Array | undefined {
   try {
     const plain = toPath(path);
@@ -21,7 +21,7 @@ function plainPath(path: PathLike): string | Uint8Array | undefined {
   }
 }
 
-/** Whether the options ask for text, and for nothing else. */
+/** Whether the options ask for text only. */
 function isText(options: Encoding | BufferEncodingOption | undefined): boolean {
   if ((options as { signal?: unknown } | null | undefined)?.signal !== undefined) return false;
   const encoding = typeof options === 'object' ? options?.encoding : options;
@@ -29,8 +29,8 @@ function isText(options: Encoding | BufferEncodingOption | undefined): boolean {
 }
 
 /**
- * Rejects if this process may not use a path. faccessat2(2)
- * @param mode `R_OK`, `W_OK` and `X_OK` of `constants`, or-ed; default `F_OK`: that it is there.
+ * Rejects if this process has no access to a path. faccessat2(2)
+ * @param mode `R_OK`, `W_OK` and `X_OK` of `constants`, or-ed; default `F_OK`, which checks that it exists.
  */
 export async function access(path: PathLike, mode: number = F_OK): Promise<void> {
   const plain = plainPath(path);

@@ -1,4 +1,4 @@
-/** `mkdir` with `recursive` by plain calls, where the directories above are cached. */
+/** `mkdir` with `recursive` by plain calls, if the directories above are cached. */
 import { dirname, normalize } from 'node:path';
 import type { Loop } from '../loop/loop.js';
 import { directoryCalls } from '../ring/directory-calls.js';
@@ -7,10 +7,10 @@ import { AT_FDCWD } from '../ring/sqe/paths.js';
 import { briefCalls, DIRTIED } from './brief-calls.js';
 import { type Device, devicesOf } from './devices.js';
 
-/** What each directory costs, in calls. */
+/** The cost of a directory, in calls. */
 const CALLS = 4;
 
-/** What has come of it: whether it is done, and the first directory that was made, if any was. */
+/** The result: whether it is done, and the first directory that was created, if any. */
 export interface Made {
   readonly done: boolean;
   readonly first?: string | undefined;
@@ -20,11 +20,11 @@ const NOT_DONE: Made = { done: false };
 const NOTHING_MADE: Made = { done: true };
 
 /**
- * Makes a directory and those above it. What is not done Node can try again, which says what is wrong, or waits for
- * the device.
+ * Creates a directory and those above it. If it is not done, Node can try again: it reports the error, or waits for the
+ * device.
  */
 export function makeDirectories(loop: Loop, path: string, mode: number): Made {
-  // What such a path comes to is a matter of its text, by rules of Node's own.
+  // Node interprets such paths by their text, with its own rules.
   if (path === '' || normalize(path) !== path || path.endsWith('/') || path.startsWith('..')) return NOT_DONE;
   const missing: string[] = [];
   for (let above = path; ; above = dirname(above)) {
@@ -32,13 +32,13 @@ export function makeDirectories(loop: Loop, path: string, mode: number): Made {
     const found = look(loop, above);
     if (typeof found !== 'number')
       return missing.length === 0 ? NOTHING_MADE : make(loop, found, missing, mode);
-    // What is not cached may be missing.
+    // A name that is not cached may be missing.
     if ((found !== ENOENT && found !== EAGAIN) || above === dirname(above)) return NOT_DONE;
     missing.push(above);
   }
 }
 
-/** Makes directories on a device, the last one first. */
+/** Creates directories on a device, the last one first. */
 function make(loop: Loop, above: Device, missing: readonly string[], mode: number): Made {
   const calls = directoryCalls();
   const brief = briefCalls(loop);
@@ -52,7 +52,7 @@ function make(loop: Loop, above: Device, missing: readonly string[], mode: numbe
       first ??= path;
       continue;
     }
-    // If it was there, it is cached by now.
+    // If it exists, it is cached by now.
     const found = failed === EEXIST ? look(loop, path) : failed;
     if (typeof found === 'number') return { done: false, first };
     device = found;

@@ -1,4 +1,4 @@
-/** Many files at once, as many in flight as keep the ring full. */
+/** Processes many files at once, with enough in flight to keep the ring full. */
 import type { PathLike, Stats } from 'node:fs';
 import { throwIfAborted } from '../loop/abort.js';
 import { checkInt, checkSignal } from '../ring/check.js';
@@ -9,7 +9,7 @@ import { readFile } from './whole-file.js';
 
 const IN_FLIGHT = 64;
 
-/** How many files are dealt with. */
+/** Options for many files. */
 export interface ManyOptions {
   /** How many at once; default 64. */
   concurrency?: number | undefined;
@@ -17,7 +17,7 @@ export interface ManyOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** How files are read. */
+/** Options for reading. */
 interface ReadManyOptions extends ManyOptions {
   encoding?: BufferEncoding | null | undefined;
 }
@@ -26,8 +26,8 @@ const STAT_MANY = optionNames<ManyOptions>({ concurrency: true, signal: true });
 const READ_MANY = optionNames<ReadManyOptions>({ concurrency: true, signal: true, encoding: true });
 
 /**
- * Reads many files; the results are in the order of `paths`. It rejects with the first error, once what
- * was under way has ended.
+ * Reads many files; the results are in the order of `paths`. Rejects with the first error, once all started reads have
+ * ended.
  */
 export function readMany(
   paths: Iterable<PathLike>,
@@ -58,7 +58,7 @@ async function each<T>(
   call: (path: PathLike) => Promise<T>,
 ): Promise<T[]> {
   const iterable = typeof paths === 'object' && paths !== null && Symbol.iterator in paths;
-  // The bytes of a path can be iterated too.
+  // The bytes of a path are iterable too.
   if (!iterable || ArrayBuffer.isView(paths)) {
     throw argTypeError('paths', 'an iterable of paths', paths);
   }

@@ -1,6 +1,6 @@
 /**
- * What the ring has no operation for: Node's own functions, on its thread pool. Nothing is gained, and
- * nothing is missing.
+ * Calls that io_uring has no operation for: Node's own functions, on its thread pool. They are no faster than Node's,
+ * and complete the API.
  */
 import { promises } from './node-promises.js';
 
@@ -18,7 +18,7 @@ export const {
   watch,
 } = promises;
 
-/** What a later Node than 20 has; undefined elsewhere. */
+/** Functions of Node versions after 20; undefined elsewhere. */
 interface Later {
   /** Node 22. */
   glob: (pattern: string | readonly string[], options?: object) => NodeJS.AsyncIterator<string>;

@@ -1,4 +1,4 @@
-/** Node's own `fs.promises`, as it is when this is loaded: `uasync/register` replaces its functions after that. */
+/** Node's own `fs.promises` at load time: `uasync/register` replaces its functions later. */
 import { promises as current } from 'node:fs';
 
 export const promises: typeof current = { ...current };

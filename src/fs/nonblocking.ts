@@ -1,13 +1,13 @@
 /**
- * Pipes and terminals opened with O_NONBLOCK: a call on them does not wait, but fails with EAGAIN. The ring
- * would wait all the same, so they are read and written by Node.
+ * Pipes and terminals opened with O_NONBLOCK: a call on them fails with EAGAIN instead of waiting. The ring would wait
+ * nevertheless, so Node reads and writes them.
  */
 import { read, write } from 'node:fs';
 import { promisify } from 'node:util';
 import type { ReadResult, WriteResult } from './transfer.js';
 import type { Transfer } from './transfer-arguments.js';
 
-/** Reads what is there. */
+/** Reads available data. */
 export async function readAtOnce(
   fd: number,
   { buffer, bytes, offset, length }: Transfer,
@@ -16,7 +16,7 @@ export async function readAtOnce(
   return { bytesRead, buffer: buffer as ArrayBufferView };
 }
 
-/** Writes what there is room for. */
+/** Writes as much as there is room for. */
 export async function writeAtOnce(
   fd: number,
   { buffer, bytes, offset, length }: Transfer,

@@ -1,4 +1,4 @@
-/** An open file: its reads and writes, by plain calls or by operations, in their order. */
+/** An open file: orders its reads and writes, and makes them by plain calls or operations. */
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:fs';
 import type { Block } from '../loop/blocks.js';
@@ -26,7 +26,7 @@ import { WriteBatch } from './write-batch.js';
 
 type Written = WriteResult<ArrayBufferView | string>;
 
-/** A descriptor, the calls that are pending on it, and its end: what a FileHandle is made of. */
+/** A descriptor, the pending calls on it, and its close: the base of FileHandle. */
 export abstract class OpenFile extends EventEmitter {
   readonly #loop: Loop;
   #fd: number;
@@ -39,14 +39,14 @@ export abstract class OpenFile extends EventEmitter {
   #cached: CachedReads | null = null;
   /** null if no write is made at once. */
   #writes: InlineWrites | null | undefined;
-  /** Writes and other changes that the loop's backend has: no other overtakes them. */
+  /** The number of writes and other changes that the backend has: no other may overtake them. */
   #changes = 0;
   readonly #flags: number;
   /** @internal */
   readonly unbuffered: boolean;
   readonly #nonblocking: boolean;
   readonly #closesAtOnce: boolean;
-  /** Who closes the descriptor if this is lost; null if that is this. */
+  /** The object that closes the descriptor if it is collected; null if that is this one. */
   #owner: object | null = null;
 
   /** @internal @param closesAtOnce whether closing it does not wait: a local file that is only read. */
@@ -73,8 +73,7 @@ export abstract class OpenFile extends EventEmitter {
   }
 
   /**
-   * Closes the file once the calls that are pending have settled; 'close' is emitted at once. A second
-   * call waits for the first.
+   * Closes the file once its pending calls have settled; 'close' is emitted at once. A second call waits for the first.
    */
   close(): Promise<void> {
     if (this.#closing === null) {
@@ -100,7 +99,9 @@ export abstract class OpenFile extends EventEmitter {
     else if (!writes?.close(fd)) await closeFile(this.#loop, fd);
   }
 
-  /** Whether closing it may free much, or begin to write much: ext4 does with what was cut to nothing before. */
+  /**
+   * Whether closing it may free much, or start to write much, as ext4 does for a file that was truncated to 0 before.
+   */
   #closesSlowly(): boolean {
     if (this.#loop.closing || this.#loop.calls.statFd(this.#fd) !== 0) return false;
     const { statx } = this.#loop.calls;
@@ -119,21 +120,24 @@ export abstract class OpenFile extends EventEmitter {
     return this.#pending !== 0;
   }
 
-  /** @internal Gives the descriptor to an owner that closes it when it is lost, which it is not while calls are pending. */
+  /**
+   * @internal Passes the descriptor to an owner that closes it when it is collected. Pending calls keep the owner
+   * alive.
+   */
   giveTo(owner: object): void {
     this.#owner = owner;
     forget(this);
     disown(this.#fd);
   }
 
-  /** @internal Closes what had been given away, and its owner has released. */
+  /** @internal Closes a file that was passed on and that its owner has released. */
   closeReleased(): Promise<void> {
     if (this.#owner !== null) own(this.#fd);
     this.#owner = null;
     return this.close();
   }
 
-  /** @internal Throws what a call on a closed file rejects with. */
+  /** @internal Throws the error of a call on a closed file. */
   protected assertOpen(syscall: string): void {
     if (this.#closing !== null) {
       const error = new UasyncError('EBADF', 'file closed');
@@ -143,7 +147,7 @@ export abstract class OpenFile extends EventEmitter {
     if (this.#loop.closed) throw closedError('The loop');
   }
 
-  /** @internal Throws what a call with a position rejects with on a pipe or the like. pread(2) */
+  /** @internal Throws the error of a call with a position on a pipe or the like. pread(2) */
   protected assertPosition(syscall: string): void {
     if (!this.hasPosition) throw systemError(ESPIPE, syscall);
   }
@@ -159,7 +163,7 @@ export abstract class OpenFile extends EventEmitter {
     }
   }
 
-  /** @internal One operation on the descriptor, whose arguments have been checked. */
+  /** @internal One operation on the descriptor, with checked arguments. */
   protected async operate(syscall: string, prepare: (sqe: Sqe, fd: number) => void): Promise<void> {
     this.#changes++;
     try {
@@ -180,7 +184,7 @@ export abstract class OpenFile extends EventEmitter {
     this.transferEnded();
   }
 
-  /** @internal Whether it has positions, as files have and pipes and terminals have not. */
+  /** @internal Whether it has positions: files have, pipes and terminals do not. */
   get hasPosition(): boolean {
     this.#positioned ??= libc().position(this.#fd) !== ESPIPE;
     return this.#positioned;
@@ -195,7 +199,7 @@ export abstract class OpenFile extends EventEmitter {
     return this.#cached.read(this.#fd, bytes, offset, length, position);
   }
 
-  /** @internal A read whose arguments have been checked: what is cached at once, the rest by the ring. */
+  /** @internal A read with checked arguments: cached bytes at once, the rest by the ring. */
   protected readSoon(transfer: Transfer): Promise<ReadResult<ArrayBufferView>> {
     const { buffer, bytes, offset, length, position } = transfer;
     const size = bytes.length;
@@ -208,8 +212,8 @@ export abstract class OpenFile extends EventEmitter {
 
   /**
    * @internal
-   * @param size how many bytes the buffer had when the call was made.
-   * @param done how many of them have been read already.
+   * @param size the size of the buffer when the call was made, in bytes.
+   * @param done the number of bytes that have been read already.
    */
   protected readNow(transfer: Transfer, size: number, done = 0): Promise<ReadResult<ArrayBufferView>> {
     this.#pending++;
@@ -219,29 +223,29 @@ export abstract class OpenFile extends EventEmitter {
     return readBytes(this.#loop, this, this.#fd, transfer as Transfer<ArrayBufferView>, size, done);
   }
 
-  /** How writes are made at once; null if none is, for now or at all. */
+  /** Makes writes at once; null if none is possible, now or at all. */
   #inlineWrites(): InlineWrites | null {
-    // What was begun before, the backend may not have done.
+    // The backend may not have done earlier changes yet.
     if (this.#changes !== 0 || !this.#loop.inline.writes) return null;
     if (this.#writes === undefined) this.#writes = InlineWrites.of(this.#loop, this.#fd, this.#flags);
     return this.#writes;
   }
 
-  /** What is written at once, in bytes. */
+  /** Writes at once; returns the number of bytes. */
   #writeInline({ bytes, offset, length, position }: Transfer, size: number): number {
     if (length === 0 || bytes.length < size) return 0;
     return this.#inlineWrites()?.write(this.#fd, bytes, offset, length, position) ?? 0;
   }
 
-  /** @internal Cuts the file or fills it up at once; whether it did. */
+  /** @internal Truncates or extends the file at once; returns whether it did. */
   protected truncateInline(size: number): boolean {
     return this.#order.idle && (this.#inlineWrites()?.truncate(this.#fd, size) ?? false);
   }
 
   /**
    * @internal
-   * @param size how many bytes the buffer had when the call was made.
-   * @param done how many of them have been written already.
+   * @param size the size of the buffer when the call was made, in bytes.
+   * @param done the number of bytes that have been written already.
    */
   protected writeNow(transfer: Transfer, size: number, done = 0): Promise<Written> {
     const { buffer, length } = transfer;
@@ -255,17 +259,19 @@ export abstract class OpenFile extends EventEmitter {
     return writeBytes(this.#loop, this, this.#fd, transfer, size, count);
   }
 
-  /** @internal Writes a part of a whole at the current position; resolves to how much that is. */
+  /** @internal Writes a part of a whole at the current position; resolves to its size. */
   protected async writePart(bytes: Uint8Array, offset: number, length: number): Promise<number> {
     const transfer = { buffer: bytes, bytes, offset, length, position: -1 };
     const done = this.#writeInline(transfer, bytes.length);
     if (done === length) return done;
-    // The budget of this turn is used up; the next turn has its own.
+    // This turn's budget is used up; the next turn has its own.
     if (done !== 0) transfer.length = Math.min(length, done + INLINE_PIECE);
     return (await this.writeNow(transfer, bytes.length, done)).bytesWritten;
   }
 
-  /** @internal Fills memory that no other code can reach, up to the end of the file; resolves to the number of bytes. */
+  /**
+   * @internal Fills memory that no other code can reach, up to the end of the file; resolves to the number of bytes.
+   */
   readChunk(bytes: Buffer, position: number): Promise<number> {
     return this.using('read', async () => {
       const { length } = bytes;
@@ -295,7 +301,7 @@ export abstract class OpenFile extends EventEmitter {
     return done + (await readPrivate(this.#loop, this.#fd, bytes, offset + done, length - done, from));
   }
 
-  /** @internal A block that users may be shown; null when too many are out. */
+  /** @internal A block that users may see; null when too many are leased. */
   leaseBlock(): Block | null {
     return this.#loop.leasedBlocks.acquire();
   }
@@ -308,9 +314,9 @@ export abstract class OpenFile extends EventEmitter {
     });
   }
 
-  /** @internal After all calls at the current position that were made before. */
+  /** @internal Starts a call after all earlier calls at the current position. */
   protected inOrder<T>(kind: 'reads' | 'writes', start: () => Promise<T>): Promise<T> {
-    // What waits its turn is pending as well. And no write may overtake what comes between.
+    // A call that waits for its turn is pending as well, and no write may overtake it.
     this.#pending++;
     this.#batch = null;
     return this.#order.run(kind, start);

@@ -27,7 +27,7 @@ class OpenOperation extends FileOperation<number> {
   }
 
   #start(): void {
-    // Tried at once, it would be opened with O_NONBLOCK: a FIFO must wait for its other end.
+    // A non-blocking attempt would open it with O_NONBLOCK, and a FIFO must wait for its other end.
     this.loop.start(this).openPath(this.path!, this.#flags, this.#mode).async();
   }
 
@@ -42,9 +42,9 @@ class OpenOperation extends FileOperation<number> {
 }
 
 /**
- * In a worker. What the kernel opens asynchronously has a descriptor before JavaScript hears of it, which would stay
- * open if the worker were terminated meanwhile. So it opens a registered file, which ends with the ring, and
- * gets its descriptor when it is there.
+ * For workers. The kernel opens asynchronously, and the descriptor exists before JavaScript receives it: it would stay
+ * open if the worker were terminated in between. So the kernel opens a registered file, which ends with the ring, and a
+ * descriptor is installed for it afterwards.
  */
 class WorkerOpenOperation extends FileOperation<number> implements DirectWaiter {
   #flags = 0;
@@ -87,7 +87,7 @@ class WorkerOpenOperation extends FileOperation<number> implements DirectWaiter 
       this.#start();
       return;
     }
-    // One that is open is closed with the ring.
+    // An open one is closed with the ring.
     if (res < 0) giveDirect(this.loop, this.#index);
     this.conclude(res < 0 ? res : ECANCELED, res);
   }
@@ -98,7 +98,7 @@ class WorkerOpenOperation extends FileOperation<number> implements DirectWaiter 
       this.loop.callSoon(this.#install);
       return;
     }
-    // The descriptor keeps it open. Only a loop that is closing fails at that.
+    // The descriptor keeps the file open. This fails only if the loop is closing.
     new DirectFile(this.loop, this.#index).close().catch(() => {});
     this.conclude(fd, fd);
   };

@@ -12,13 +12,13 @@ import { mayOpen } from './permission.js';
 
 const { O_CREAT, O_RDONLY, O_TRUNC } = constants;
 
-/** Permissions of a file that is created, less the umask. */
+/** The permissions of a new file, before the umask. */
 export const DEFAULT_MODE = 0o666;
 
 /**
  * Opens a file, as `fs.promises.open`.
  * @param flags 'r' (the default), 'w', 'a+' … or O_ values of `fs.constants`.
- * @param mode the permissions of a file that is created, less the umask; default 0o666.
+ * @param mode the permissions of a new file, before the umask; default 0o666.
  */
 export async function open(
   path: PathLike,
@@ -28,7 +28,7 @@ export async function open(
   const plain = toPath(path);
   const openFlags = toFlags(flags);
   const openMode = toMode(mode, DEFAULT_MODE);
-  // Node refuses it; where it only takes note, it is opened here all the same.
+  // Node refuses it; if Node only reports it, it is opened here nevertheless.
   if (!mayOpen(plain, openFlags)) await (await promises.open(path, flags, mode)).close();
   const loop = currentLoop();
   const changes = (openFlags & (O_CREAT | O_TRUNC)) !== 0;

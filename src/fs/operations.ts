@@ -1,4 +1,4 @@
-/** The single operations on paths and descriptors that files are made of. */
+/** Single operations on paths and descriptors. */
 
 import { AbortableOperation } from '../loop/abort.js';
 import { failureOf } from '../loop/failure.js';
@@ -12,7 +12,7 @@ import { pathText } from './arguments.js';
 
 type Path = string | Uint8Array;
 
-/** One operation that may be about a path, or about two. */
+/** One operation, for errors with up to two paths. */
 export abstract class FileOperation<T> extends AbortableOperation<T> {
   protected path: Path | null = null;
   protected dest: Path | null = null;
@@ -29,7 +29,7 @@ export abstract class FileOperation<T> extends AbortableOperation<T> {
     return true;
   }
 
-  /** Whether it was interrupted, and is tried again as libuv does it. */
+  /** Whether it was interrupted, and is retried as libuv does. */
   protected isAgain(res: number): boolean {
     return isInterrupted(res) && !this.loop.closing && !this.aborted;
   }
@@ -43,7 +43,7 @@ export abstract class FileOperation<T> extends AbortableOperation<T> {
   }
 }
 
-/** An operation that is not worth a class of its own. */
+/** An operation without a class of its own. */
 class OtherOperation extends FileOperation<number> {
   #syscall = '';
   #prepare: ((sqe: Sqe) => void) | null = null;
@@ -76,7 +76,7 @@ class OtherOperation extends FileOperation<number> {
 
 const others = new OperationPool(OtherOperation);
 
-/** Any operation on paths, whose arguments have been checked: `prepare` must not throw. */
+/** Any operation on paths, with checked arguments: `prepare` must not throw. */
 export async function onPath(
   loop: Loop,
   syscall: string,
@@ -91,7 +91,7 @@ export async function onPath(
   }
 }
 
-/** Any operation on a descriptor, whose arguments have been checked: `prepare` must not throw. */
+/** Any operation on a descriptor, with checked arguments: `prepare` must not throw. */
 export function onFd(loop: Loop, syscall: string, prepare: (sqe: Sqe) => void): Promise<number> {
   return others.take(loop).run(syscall, null, null, prepare);
 }

@@ -1,4 +1,4 @@
-/** The calls on paths that have an operation of the ring. Where the kernel is too old for one, Node's. */
+/** Calls on paths that io_uring has an operation for. If the kernel is too old, Node's. */
 import type { BigIntStats, MakeDirectoryOptions, PathLike, RmDirOptions, Stats } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { checkBoolean } from '../ring/check.js';
@@ -15,7 +15,7 @@ import { changingLoop } from './walk.js';
 
 const TYPES = new Set(['dir', 'file', 'junction']);
 
-/** Renames a path; what was at the new one is replaced. rename(2) */
+/** Renames a path, and replaces an existing new one. rename(2) */
 export async function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
   const from = toPath(oldPath, 'oldPath');
   const to = toPath(newPath, 'newPath');
@@ -26,7 +26,7 @@ export async function rename(oldPath: PathLike, newPath: PathLike): Promise<void
   await onPath(loop, 'rename', from, to, sqe => sqe.rename(from, to));
 }
 
-/** Gives a file one more name. link(2) */
+/** Creates a hard link. link(2) */
 export async function link(existingPath: PathLike, newPath: PathLike): Promise<void> {
   const from = toPath(existingPath, 'existingPath');
   const to = toPath(newPath, 'newPath');
@@ -38,8 +38,8 @@ export async function link(existingPath: PathLike, newPath: PathLike): Promise<v
 }
 
 /**
- * Makes a symbolic link at `path` that says `target`. symlink(2)
- * @param type of use on Windows only.
+ * Creates a symbolic link at `path` with the target `target`. symlink(2)
+ * @param type for Windows only.
  */
 export async function symlink(
   target: PathLike,
@@ -49,7 +49,7 @@ export async function symlink(
   const from = toPath(target, 'target');
   const to = toPath(path);
   const loop = currentLoop();
-  // What else is no type, Node says: it has changed its mind.
+  // Node reports other invalid types, whose treatment has changed between versions.
   const known = type === undefined || type === null || TYPES.has(type);
   const may = known && maySymlink();
   if (may && inlineChanges(loop).symlink(from, to)) return;
@@ -59,7 +59,7 @@ export async function symlink(
   await onPath(loop, 'symlink', from, to, sqe => sqe.symlink(from, to));
 }
 
-/** Removes a name of a file. unlink(2) */
+/** Removes a file's name. unlink(2) */
 export async function unlink(path: PathLike): Promise<void> {
   const plain = toPath(path);
   const loop = currentLoop();
@@ -69,7 +69,7 @@ export async function unlink(path: PathLike): Promise<void> {
   await onPath(loop, 'unlink', plain, null, sqe => sqe.unlink(plain));
 }
 
-/** Removes an empty directory. With options it is Node's, which check them. rmdir(2) */
+/** Removes an empty directory. Calls with options go to Node, which checks them. rmdir(2) */
 export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<void> {
   const plain = toPath(path);
   const loop = currentLoop();
@@ -82,7 +82,7 @@ export async function rmdir(path: PathLike, options?: RmDirOptions): Promise<voi
 }
 
 /**
- * Makes a directory. With `recursive` it makes those above it too, and resolves to the first one made.
+ * Creates a directory. With `recursive` it creates those above it too, and resolves to the first one created.
  * mkdir(2)
  */
 export async function mkdir(
@@ -112,7 +112,7 @@ export async function mkdir(
   return undefined;
 }
 
-/** Changes permissions; the ring has no operation for it. chmod(2) */
+/** Changes permissions; io_uring has no operation for it. chmod(2) */
 export async function chmod(path: PathLike, mode: string | number): Promise<void> {
   const plain = toPath(path);
   const isPlain = Number.isInteger(mode) && (mode as number) >= 0 && (mode as number) <= MODE_BITS;
@@ -120,7 +120,7 @@ export async function chmod(path: PathLike, mode: string | number): Promise<void
   return promises.chmod(path, mode);
 }
 
-/** The attributes of what a path names, symbolic links followed. stat(2) */
+/** The attributes of a path, following symbolic links. stat(2) */
 export function stat(path: PathLike, options?: StatOptions & { bigint?: false }): Promise<Stats>;
 export function stat(path: PathLike, options: StatOptions & { bigint: true }): Promise<BigIntStats>;
 export function stat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats>;
@@ -135,14 +135,14 @@ export function stat(
     if (!mayRead(plain)) return promises.stat(path, options);
     const found = statPath(currentLoop(), plain, true, options.bigint === true, signal);
     if (options.throwIfNoEntry !== false) return found;
-    // Whether that is an error then, Node says: it came with Node 24.
+    // Node decides whether that is an error: this came with Node 24.
     return found.catch(() => promises.stat(path, options));
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-/** The attributes of a path, of a symbolic link itself. lstat(2) */
+/** The attributes of a path, without following a symbolic link. lstat(2) */
 export function lstat(path: PathLike, options?: StatOptions & { bigint?: false }): Promise<Stats>;
 export function lstat(path: PathLike, options: StatOptions & { bigint: true }): Promise<BigIntStats>;
 export function lstat(path: PathLike, options?: StatOptions): Promise<Stats | BigIntStats>;

@@ -1,6 +1,6 @@
 /**
- * What Node's permission model says of paths. Where it does not allow what a call needs, the call is handed to Node,
- * which refuses it in its own words, or does what it allows all the same.
+ * Checks paths against Node's permission model. If it denies an access that a call needs, the call goes to Node, which
+ * throws its own error, or does what it allows nevertheless.
  */
 import { constants } from 'node:fs';
 import { O_ACCMODE } from '../ring/flags.js';
@@ -10,17 +10,17 @@ const { O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 
 type Path = string | Uint8Array;
 
-/** Whether a path may be looked at. */
+/** Whether a path may be read. */
 export function mayRead(path: Path): boolean {
   return !guarded || allows('fs.read', path);
 }
 
-/** Whether what a path names may be changed. */
+/** Whether a path may be written. */
 export function mayWrite(path: Path): boolean {
   return !guarded || allows('fs.write', path);
 }
 
-/** Whether a path may be opened so. */
+/** Whether a path may be opened with these flags. */
 export function mayOpen(path: Path, flags: number): boolean {
   if (!guarded) return true;
   const access = flags & O_ACCMODE;
@@ -28,12 +28,12 @@ export function mayOpen(path: Path, flags: number): boolean {
   return (access === O_WRONLY || allows('fs.read', path)) && (!writes || allows('fs.write', path));
 }
 
-/** Whether a path may be given a name elsewhere, which may be allowed more. */
+/** Whether a path may get another name, where more may be allowed. */
 export function mayMove(from: Path, to: Path): boolean {
   return !guarded || (mayRead(from) && mayWrite(from) && mayWrite(to));
 }
 
-/** Whether symbolic links may be made: they lead wherever they say. */
+/** Whether symbolic links may be created: they can point anywhere. */
 export function maySymlink(): boolean {
   return !guarded || (allows('fs.read') && allows('fs.write'));
 }

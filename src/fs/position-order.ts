@@ -4,12 +4,12 @@ import type { TransferOwner } from './transfer.js';
 type Kind = 'reads' | 'writes';
 
 /**
- * Reads and writes at the current position go one after the other, so that each moves it in turn. What
- * has no position (a pipe, a terminal) keeps reads and writes apart: one may wait for the other.
+ * Runs reads and writes at the current position one after the other, so that each moves the position in turn. For files
+ * without a position (pipes, terminals) reads and writes are separate: one may wait for the other.
  */
 export class PositionOrder {
   readonly #owner: TransferOwner;
-  /** The last calls. */
+  /** The last call of each kind. */
   #reads: Promise<void> | null = null;
   #writes: Promise<void> | null = null;
 
@@ -17,17 +17,17 @@ export class PositionOrder {
     this.#owner = owner;
   }
 
-  /** Whether nothing is under way or waits. */
+  /** Whether no call is running or waiting. */
   get idle(): boolean {
     return this.#reads === null && this.#writes === null;
   }
 
-  /** Whether a write is under way or waits. */
+  /** Whether a write is running or waiting. */
   get writing(): boolean {
     return this.#writes !== null;
   }
 
-  /** Starts it once those before it have settled. The owner is told when it has ended. */
+  /** Starts a call once those before it have settled. The owner is notified when it has ended. */
   run<T>(kind: Kind, start: () => Promise<T>): Promise<T> {
     const own = kind === 'reads' ? this.#reads : this.#writes;
     const other = kind === 'reads' ? this.#writes : this.#reads;

@@ -1,7 +1,7 @@
 /**
- * Reads into a Buffer of our own making, in place. Everywhere else bytes go through memory of the runtime, since
- * a buffer of the user's may be taken away meanwhile. One that no other code can reach cannot: the operation keeps
- * it until its completion has come, and its caller gives it away only then.
+ * Reads into a new Buffer of our own, in place. Everywhere else bytes go through runtime memory, because a user's
+ * buffer may be taken away meanwhile. A buffer that no other code can reach cannot: the operation keeps it until its
+ * completion, and only then does the caller pass it on.
  */
 
 import { isMainThread } from 'node:worker_threads';
@@ -14,16 +14,16 @@ import { closedError } from '../ring/errors.js';
 import type { FileRef } from '../ring/file-ref.js';
 import { libc } from '../ring/libc.js';
 
-/** Below this a copy costs less than it takes to find the address. */
+/** Below this, a copy costs less than finding the address. */
 const MIN = 32 * 1024;
 const NO_BYTES = Buffer.alloc(0);
 
-/** What the kernel may still write to, although the loop is closed: reads that it could not cancel. */
+/** Buffers that the kernel may still write to although the loop is closed: reads that it could not cancel. */
 const abandoned: Buffer[] = [];
 let inFlight = 0;
 let last: Loop | undefined;
 
-/** The heap goes before the process does: nothing may be written to it then. */
+/** The heap is freed before the process ends: nothing may be written to it then. */
 function finishAtExit(loop: Loop): void {
   if (last === undefined) process.once('exit', () => inFlight !== 0 && last!.close());
   last = loop;
@@ -80,7 +80,7 @@ class PrivateRead extends PromiseOperation<number> {
       this.#again();
       return;
     }
-    // The kernel has not said this: it may write yet.
+    // This completion is not the kernel's: it may still write.
     if (closed) abandoned.push(this.#bytes);
     this.#bytes = NO_BYTES;
     if (isCancelled(res) && closing) this.fail(closedError('The loop'));
@@ -93,15 +93,14 @@ class PrivateRead extends PromiseOperation<number> {
 const reads = new OperationPool(PrivateRead);
 
 /**
- * Whether this many bytes are better read in place. Not in a worker, whose heap goes at once
- * when it is terminated.
+ * Whether to read this many bytes in place. Not in a worker, whose heap is freed at once when it is terminated.
  */
 export function isPrivate(length: number): boolean {
   return length >= MIN && isMainThread;
 }
 
 /**
- * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) the current one.
+ * Reads up to `length` bytes into `bytes[offset]`, at `position` or (-1) the current one.
  * @param bytes memory that no other code can reach.
  */
 export function readPrivate(

@@ -1,6 +1,6 @@
 /**
- * `readFile` of a path as one submission. The file is not asked for its size: a second read says whether
- * the first has met the end.
+ * `readFile` of a path as one submission. It does not query the file's size: a second read tells whether the first one
+ * has reached the end.
  */
 
 import type { Stats } from 'node:fs';
@@ -21,7 +21,7 @@ type Path = string | Uint8Array;
 type Result = Buffer | string;
 type Encoding = BufferEncoding | null | undefined;
 
-/** The block that a file is read into; most files fit. What is not filled of it takes no memory. */
+/** The size of the block that a file is read into; most files fit. Unused pages of it take no memory. */
 const FIRST = 65536;
 /** The end of the block, for the read that should find nothing. */
 const MORE = 512;
@@ -46,7 +46,7 @@ class ReadFileOperation extends FileChain<Result> {
     const { file, loop } = this;
     const first = bytes.length - MORE;
     this.open(0, 0, 2);
-    // A short read would cut a plain link.
+    // A short read would break a soft link.
     loop.start(this.first).readAt(registeredFile(file), address, first, -1).hardlink();
     loop.start(this.second).readAt(registeredFile(file), address + first, MORE, -1);
   }
@@ -64,7 +64,7 @@ class ReadFileOperation extends FileChain<Result> {
     this.resolve(this.#encoding ? bytes.toString(this.#encoding, 0, count) : copy(bytes, count));
   }
 
-  /** There is more, or nothing at all: the file stays open, and the caller goes on with it and with the block. */
+  /** There is more, or nothing at all: the file stays open, and the caller continues with it and with the block. */
   #goOn(): void {
     const encoding = this.#encoding;
     const rest = readOn(this.loop, this.path, this.file, this.block!, this.first.moved, this.second.moved);
@@ -79,7 +79,7 @@ class ReadFileOperation extends FileChain<Result> {
   }
 }
 
-/** In memory of its own, as Node's are: users take its `buffer`. */
+/** A copy in its own memory, as Node's are: users access its `buffer`. */
 function copy(bytes: Buffer, length: number): Buffer {
   const result = Buffer.allocUnsafeSlow(length);
   bytes.copy(result, 0, 0, length);
@@ -88,14 +88,14 @@ function copy(bytes: Buffer, length: number): Buffer {
 
 const pool = new OperationPool(ReadFileOperation);
 
-/** Reads the file at `path`. null where the kernel has no registered files: it takes a descriptor then. */
+/** Reads the file at `path`. null if the kernel has no registered files: then it needs a descriptor. */
 export function readPath(loop: Loop, path: Path, encoding: Encoding): Promise<Result> | null {
   return hasDirect(loop) ? pool.take(loop).run(path, encoding) : null;
 }
 
 /**
  * Reads the rest of a registered file, and closes it.
- * @param block what has been read: `count` bytes, and `more` for the end of the block or the error there.
+ * @param block the data read so far: `count` bytes, and `more` for the end of the block or the error there.
  */
 async function readOn(
   loop: Loop,
@@ -121,19 +121,19 @@ async function readOn(
   };
   try {
     if (more < 0) throw failureOf(more, 'read');
-    // By its path it may be another file by now: this is but a guess at its size.
+    // The path may name another file by now, so this size is only an estimate.
     const asked = statPath(loop, path, true, false).catch(() => undefined);
-    // It may be what waits for a block, and all may be held here.
+    // Other calls may wait for this block, and all may be held here.
     const head = loop.blocks.short ? moveTo(Buffer.allocUnsafeSlow(length)) : null;
     const stats = (await asked) as Stats | undefined;
-    // With the loop the block is gone.
+    // When the loop closes, the block is gone.
     if (loop.closing) throw closedError('The loop');
     const size = stats?.isFile() ? stats.size : 0;
     checkSize(size);
     const bytes = Buffer.allocUnsafeSlow(Math.max(size, length));
     if (head === null) moveTo(bytes);
     else head.copy(bytes);
-    // It was opened without waiting: a FIFO that has no writer yet looks as if it had ended.
+    // It was opened without waiting: a FIFO without a writer looks like an empty file.
     if (length === 0 && !stats?.isFile()) {
       await onFd(loop, 'read', sqe => sqe.pollAdd(index, POLLIN).fixedFile());
     }

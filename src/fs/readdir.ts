@@ -1,4 +1,4 @@
-/** What a directory holds, and all that is below it. */
+/** The contents of a directory, and of all directories below it. */
 import { constants, Dirent, type PathLike } from 'node:fs';
 import { join } from 'node:path';
 import type { Loop } from '../loop/loop.js';
@@ -33,7 +33,7 @@ interface Entry {
 
 interface Directory {
   readonly path: string;
-  /** What is before its names in the result. */
+  /** The prefix of its names in the result. */
   readonly prefix: string;
   readonly entries: Entry[];
 }
@@ -45,11 +45,11 @@ interface Options {
 
 type NodeReaddir = (path: PathLike, options?: unknown) => Promise<unknown>;
 
-/** More than that are Node's to list and to sort, on its threads. */
+/** Node lists and sorts larger directories, on its threads. */
 const ENTRIES_MAX = 2048;
-/** Entries that are listed and sorted in the time of a call. */
+/** The number of entries that are listed and sorted in the time of a call. */
 const ENTRIES_A_CALL = 6;
-/** Calls that a directory takes. */
+/** The cost of a directory, in calls. */
 const CALLS = 4;
 
 type UvType = 'FILE' | 'DIR' | 'LINK' | 'FIFO' | 'SOCKET' | 'CHAR' | 'BLOCK';
@@ -69,15 +69,15 @@ TYPES[DT_BLK] = UV_DIRENT_BLOCK;
 const makeDirent = Dirent as unknown as new (name: string, type: number, path: string) => Dirent;
 
 /**
- * The names in a directory, in the order of their bytes. With `recursive` also those below. By plain calls where
- * the names are cached, text and few; the rest is Node's, which says as well what is wrong with arguments.
+ * The names in a directory, in byte order. With `recursive` also those below. Plain calls list cached directories with
+ * few names, for text results; Node does the rest, and reports wrong arguments.
  */
 export async function readdir(path: PathLike, options?: unknown): Promise<unknown> {
   const found = await listed(path, options);
   return found ?? (promises.readdir as NodeReaddir)(path, options);
 }
 
-/** What `readdir` resolves to, if plain calls can tell. */
+/** The result of `readdir`, if plain calls can produce it. */
 function listed(
   path: PathLike,
   given: unknown,
@@ -96,7 +96,7 @@ function listed(
   return entries.map(({ name, type }) => (options.withFileTypes ? new makeDirent(name, type, plain) : name));
 }
 
-/** Options that ask for text and are in order. */
+/** Valid options that ask for text. */
 function plainOptions(options: unknown): Options | undefined {
   if (options === undefined || options === null) return { recursive: false, withFileTypes: false };
   if (typeof options !== 'object') {
@@ -111,7 +111,7 @@ function isText(encoding: unknown): boolean {
   return encoding === undefined || encoding === null || encoding === 'utf8' || encoding === 'utf-8';
 }
 
-/** The entries of a directory, sorted; a negative errno, EAGAIN where Node has to list it. */
+/** The entries of a directory, sorted; a negative errno, EAGAIN if Node has to list it. */
 function list(loop: Loop, path: string): Entry[] | number {
   if (!loop.inline.enabled) return EAGAIN;
   const calls = directoryCalls();
@@ -124,7 +124,7 @@ function list(loop: Loop, path: string): Entry[] | number {
   return entries;
 }
 
-/** While the device is slow Node lists. */
+/** While the device is slow, Node lists. */
 function readBriefly(loop: Loop, fd: number, device: Device): Entry[] | number {
   const brief = briefCalls(loop);
   if (!brief.beginReading(device, CALLS)) return EAGAIN;
@@ -144,7 +144,7 @@ function read(fd: number): Entry[] | number {
     while (names.next()) {
       const name = names.text();
       if (names.type === DT_UNKNOWN) length = EAGAIN;
-      // U+FFFD is in what is not UTF-8; from U+D800 on UTF-16 has another order than bytes.
+      // U+FFFD means invalid UTF-8; from U+D800 on the order of UTF-16 differs from that of bytes.
       else if (/[\ud800-\uffff]/.test(name)) beyond = true;
       entries.push({ name, type: TYPES[names.type]! });
     }
@@ -159,7 +159,7 @@ function byName(a: Entry, b: Entry): number {
   return a.name < b.name ? -1 : 1;
 }
 
-/** The same by Node, which waits for what is not cached. */
+/** The same by Node, which waits for names that are not cached. */
 async function listLater(path: string): Promise<Entry[] | number> {
   try {
     const dirents = await promises.readdir(path, { withFileTypes: true });
@@ -179,8 +179,8 @@ function typeOf(dirent: Dirent): number {
 }
 
 /**
- * All that is below a directory, in the order in which Node 20 to 24 come past it: what was found last is looked into
- * first. Without file types symbolic links are followed. Undefined if something is wrong: Node says what.
+ * All entries below a directory, in the order of Node 20 to 24: the directory found last is listed first. If there are
+ * no file types, symbolic links are followed. Undefined on failure: Node reports the error.
  */
 async function listTree(
   loop: Loop,
@@ -193,7 +193,7 @@ async function listTree(
   for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
     const { path, prefix, entries } = directory;
     for (const { name, type } of entries) {
-      // Node looks for it by the name that it has decoded.
+      // Node looks the directory up by its decoded name.
       if (name.includes('\ufffd')) return undefined;
       found.push(withFileTypes ? new makeDirent(name, type, path) : prefix + name);
       if (type !== UV_DIRENT_DIR && (withFileTypes || type !== UV_DIRENT_LINK)) continue;
@@ -209,7 +209,7 @@ async function listTree(
   return found;
 }
 
-/** What is no directory, or none any more, is not looked into. */
+/** Something that is not, or no longer, a directory is not listed. */
 function isNone(errno: number): boolean {
   return errno === ENOENT || errno === ENOTDIR || errno === ELOOP;
 }

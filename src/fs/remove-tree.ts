@@ -1,6 +1,6 @@
 /**
- * Removes a path and all that is below it. Everything is relative to the open directory that it is in, so that a
- * directory which is replaced by a symbolic link meanwhile leads nowhere else.
+ * Removes a path and everything below it. Everything is relative to the open parent directory, so that a directory that
+ * is replaced by a symbolic link meanwhile cannot lead elsewhere.
  */
 import { constants } from 'node:fs';
 import type { Loop } from '../loop/loop.js';
@@ -34,29 +34,29 @@ import type { Device } from './devices.js';
 import { onFd } from './operations.js';
 import { type Folder, Share, warm } from './walk.js';
 
-/** The errors of a directory that must be emptied first. */
+/** The errors for a directory that must be emptied first. */
 const NOT_EMPTY: ReadonlySet<number> = new Set([ENOTEMPTY, EEXIST, EPERM]);
-/** Errors that may pass. */
+/** Transient errors. */
 const PASSING: ReadonlySet<number> = new Set([EBUSY, EMFILE, ENFILE, ENOTEMPTY, EPERM]);
 
-/** Files from this size on take long to remove, in bytes: threads of the kernel do it. */
+/** Files from this size on take long to remove, in bytes: kernel threads do it. */
 const LARGE = 4 << 20;
-/** What one removal takes, in calls: of a name that is sure to be cached, and of another. */
+/** The cost of a removal, in calls: of a name that is certainly cached, and of another. */
 const CACHED_CALLS = 2;
 const CALLS = 4;
-/** Files of a directory that the backend removes at a time. */
+/** How many files of a directory the backend removes at a time. */
 const LATER_MAX = 32;
-/** How often a directory is listed again that has something in it after all of it was removed. */
+/** How often a directory is listed again that is not empty after all its entries were removed. */
 const LISTS_MAX = 8;
 
 const { S_IFDIR, S_IFMT } = constants;
 
 export interface RemovalOptions {
-  /** Whether directories go, with all that is in them. */
+  /** Whether directories are removed, with everything in them. */
   readonly recursive: boolean;
-  /** How often an entry is tried again. */
+  /** How often an entry is retried. */
   readonly maxRetries: number;
-  /** Milliseconds before the first of those; each waits that much longer than the one before. */
+  /** Milliseconds before the first retry; each waits that much longer than the one before. */
   readonly retryDelay: number;
 }
 
@@ -66,7 +66,7 @@ export class Removal {
   readonly #options: RemovalOptions;
   readonly #share: Share;
   readonly #brief: ReturnType<typeof briefCalls>;
-  /** What all of it is on: what else is mounted in it stays. */
+  /** The device of the tree: other file systems mounted in it are kept. */
   readonly #device: Device;
 
   constructor(loop: Loop, options: RemovalOptions, device: Device) {
@@ -77,7 +77,7 @@ export class Removal {
     this.#device = device;
   }
 
-  /** Removes the current entry of a list, trying again what may pass. */
+  /** Removes the current entry of a list, and retries after transient errors. */
   remove(from: Folder, names: Names, type: number): Promise<void> {
     return this.#repeat(() => this.#removeOnce(from, names, type));
   }
@@ -104,13 +104,13 @@ export class Removal {
     return this.#removed(result, from, names);
   }
 
-  /** Has the backend remove a file. */
+  /** Lets the backend remove a file. */
   async #removeLater(from: Folder, name: Buffer): Promise<void> {
     const result = await this.#later(from.fd, name, 0);
     if (result < 0) await this.#removed(result, from, Names.of(name));
   }
 
-  /** What has become of a file. A directory may have taken its place. */
+  /** Handles the result for a file. A directory may have replaced it. */
   async #removed(result: number, from: Folder, names: Names): Promise<void> {
     if (result === EISDIR && this.#options.recursive) return this.#removeDirectory(from, names);
     if (result < 0) throw systemError(result, 'unlink', { path: pathOf(from, names) });
@@ -118,7 +118,7 @@ export class Removal {
 
   async #removeDirectory(from: Folder, names: Names): Promise<void> {
     let result = await this.#rmdir(from.fd, names);
-    // What has become something else is left, as by Node.
+    // An entry that has become something else is left, as in Node.
     if (result === 0 || result === ENOTDIR) return;
     const path = pathOf(from, names);
     if (!NOT_EMPTY.has(result)) throw systemError(result, 'rmdir', { path });
@@ -128,7 +128,7 @@ export class Removal {
       for (let lists = 1; ; lists++) {
         const removed = await this.#empty({ fd, path });
         result = await this.#rmdir(from.fd, names);
-        // A file system may pass over names while others are removed.
+        // A file system may skip names while others are removed.
         if (result !== ENOTEMPTY || removed === 0 || lists === LISTS_MAX) break;
         this.#calls.rewind(fd);
       }
@@ -139,8 +139,8 @@ export class Removal {
   }
 
   /**
-   * Removes all that is in a directory; how many. An error is thrown once everything was tried: that of the first
-   * name, which Node comes to first.
+   * Removes everything in a directory; returns the number of entries. An error is thrown once everything was tried:
+   * that of the first name, which Node reaches first.
    */
   async #empty(directory: Folder): Promise<number> {
     const { fd, path } = directory;
@@ -165,7 +165,7 @@ export class Removal {
           const result = type === DT_DIR ? EISDIR : this.#unlink(fd, names);
           if (result === 0) continue;
           const name = names.copy();
-          // A directory is removed alone: each takes a descriptor.
+          // Directories are removed one at a time: each takes a descriptor.
           if (mayBeDirectory || !isLeft(result)) {
             await this.remove(directory, names, type).catch(error => fails(error, name));
             continue;
@@ -173,7 +173,7 @@ export class Removal {
           later.push(
             this.#repeat(() => this.#removeLater(directory, name)).catch(error => fails(error, name)),
           );
-          // All of them, so that those that follow are submitted together.
+          // Waits for all of them, so that the following ones are submitted together.
           if (later.length === LATER_MAX) await Promise.all(later.splice(0));
         }
       }
@@ -236,7 +236,7 @@ export class Removal {
     }
   }
 
-  /** Opens a directory of a directory; its descriptor or a negative errno. */
+  /** Opens a subdirectory; its descriptor or a negative errno. */
   async #open(directory: number, names: Names, path: string): Promise<number> {
     const fd = this.#calls.openDirectory(directory, names.name);
     if (fd !== EAGAIN && !isInterrupted(fd)) return fd;
@@ -246,7 +246,7 @@ export class Removal {
   }
 }
 
-/** Whether a plain call leaves the removal to the backend. */
+/** Whether the plain call leaves the removal to the backend. */
 function isLeft(result: number): boolean {
   return result === EAGAIN || isInterrupted(result);
 }

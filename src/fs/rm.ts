@@ -15,25 +15,25 @@ const DEFAULTS = { force: false, maxRetries: 0, recursive: false, retryDelay: 10
 
 const { S_IFDIR, S_IFMT } = constants;
 
-/** Paths that end in a slash or in dots: what is removed then is a matter of its own. */
+/** Paths that end in a slash or in dots, which need special treatment. */
 const ODD_END = /(^|\/)\.{0,2}$/;
 
 /**
- * Removes what a path names, with `recursive` also a directory and all that is in it. By plain calls where it is
- * cached; the rest is Node's, which says as well what is wrong with arguments.
+ * Removes a path, and with `recursive` also a directory and everything in it. Plain calls remove cached paths; Node
+ * does the rest, and reports wrong arguments.
  */
 export async function rm(path: PathLike, options?: RmOptions): Promise<void> {
   const removing = removal(path, options);
   return removing === undefined ? promises.rm(path, options) : removing;
 }
 
-/** The removal by plain calls, if that can be. */
+/** The removal by plain calls, if that is possible. */
 function removal(path: PathLike, given: RmOptions | undefined): Promise<void> | undefined {
   const options = plainOptions(given);
   const plain = options === undefined ? undefined : plainPath(path);
   const loop = plain === undefined ? undefined : changingLoop();
   if (options === undefined || plain === undefined || loop === undefined) return undefined;
-  // What may wait is its work.
+  // The backend removes files that may wait.
   if (!loop.supports('unlinkat') || !loop.inline.take()) return undefined;
   const calls = directoryCalls();
   const name = Names.of(plain);
@@ -50,7 +50,7 @@ function removal(path: PathLike, given: RmOptions | undefined): Promise<void> | 
   return new Removal(loop, options, device).remove({ fd: AT_FDCWD, path: '' }, name, type);
 }
 
-/** Options that are in order. */
+/** Valid options. */
 function plainOptions(options: RmOptions | undefined): typeof DEFAULTS | undefined {
   if (options === undefined) return DEFAULTS;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return undefined;

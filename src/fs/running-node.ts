@@ -1,21 +1,24 @@
-/** Where the versions of Node differ in what they take. What runs decides. */
+/** Differences between Node versions in the arguments they accept. The running version decides. */
 const MAJOR = Number.parseInt(process.versions.node, 10);
 
-/** Node 26 checks the options of `stat` and `lstat`, and takes a signal; others read the properties of anything. */
+/**
+ * Node 26 checks the options of `stat` and `lstat`, and accepts a signal; other versions read the properties of
+ * anything.
+ */
 export const CHECKS_STAT_OPTIONS = MAJOR >= 26;
 
 /** Node 26 checks the `mode` of a handle's `writeFile`, which creates nothing. */
 export const CHECKS_HANDLE_MODE = MAJOR >= 26;
 
-/** Node 26 forbids a handle's `sync` and `datasync` under its permission model, unless all may be written. */
+/** Node 26 denies a handle's `sync` and `datasync` under its permission model, unless everything may be written. */
 export const FORBIDS_SYNC = MAJOR >= 26;
 
-/** Node 26 lists a tree in one piece on a thread of its pool. */
+/** Node 26 lists a tree in one call on a thread of its pool. */
 export const READS_TREES_AT_ONCE = MAJOR >= 26;
 
 /**
- * Node 26 copies a tree to where nothing is in one piece on a thread of its pool, by rules of its own. Where something
- * is, or with a filter, it goes on as before, and gives directories their times as well.
+ * Node 26 copies a tree to a new path in one call on a thread of its pool, by its own rules. If the target exists, or
+ * with a filter, it works as before, and also sets the times of directories.
  */
 export const COPIES_NEW_TREES_AT_ONCE = MAJOR >= 26;
 

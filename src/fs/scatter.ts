@@ -2,15 +2,15 @@
 import { stateError } from '../ring/errors.js';
 import { sizeOf, toBytes } from './arguments.js';
 
-/** Their bytes, one after the other. */
+/** The bytes of the views, concatenated. */
 export function gather(views: readonly ArrayBufferView[]): Buffer {
-  // What was detached has no bytes, but cannot be concatenated.
+  // A detached view has no bytes, but cannot be concatenated.
   return Buffer.concat(views.map(view => toBytes(view)).filter(({ length }) => length !== 0));
 }
 
 /**
  * Fills views one after the other with `bytes`.
- * @param sizes how many bytes each had when the call was made: some may have been detached or resized since.
+ * @param sizes the size of each when the call was made: some may have been detached or resized since.
  */
 export function scatter(
   bytes: Uint8Array,

@@ -4,18 +4,18 @@ import { checkSignal } from '../ring/check.js';
 import { argTypeError } from '../ring/errors.js';
 import { CHECKS_STAT_OPTIONS } from './running-node.js';
 
-/** How `stat` and `lstat` answer. */
+/** The options of `stat` and `lstat`. */
 export interface StatOptions {
-  /** Numbers as bigints, and times in nanoseconds too. */
+  /** Returns numbers as bigints, and times in nanoseconds too. */
   bigint?: boolean | undefined;
-  /** Aborting it rejects the call, from Node 26 on, as in Node; ignored before. */
+  /** Aborting it rejects the call, as in Node from Node 26 on; ignored before. */
   signal?: AbortSignal | undefined;
 }
 
-/** Those of a call without any. */
+/** The options of a call without any. */
 export const DEFAULTS: StatOptions = {};
 
-/** Throws what wrong options reject with; the signal to watch. */
+/** Throws the error for wrong options; returns the signal to watch. */
 export function checkStat(options: StatOptions): AbortSignal | undefined {
   if (options === DEFAULTS) return undefined;
   if (!CHECKS_STAT_OPTIONS) {

@@ -1,4 +1,4 @@
-/** `fs.Stats` of what statx(2) has said. */
+/** Converts statx(2) results to `fs.Stats`. */
 
 import { type BigIntStats, fstatSync, Stats } from 'node:fs';
 import { dateAt } from '../loop/real-timers.js';
@@ -6,7 +6,7 @@ import { STATX, STATX_TIMESTAMP } from '../ring/structs.js';
 
 const TWO_32 = 2 ** 32;
 const NSEC = STATX_TIMESTAMP.tv_nsec / 4;
-/** Node 22 and later make Dates of the times when they are asked for. */
+/** Node 22 and later create the Dates on first access. */
 const LAZY_DATES = Object.hasOwn(Stats.prototype, 'atime');
 
 type Writable<T> = { -readonly [key in keyof T]: T[key] };
@@ -37,7 +37,7 @@ function date(ms: number): Date {
   return dateAt(Math.round(ms));
 }
 
-/** A constructor, with the prototype of Node's: so all its properties are in the object itself. */
+/** A constructor with the prototype of Node's, so that all its properties are own properties. */
 function FileStats(this: Writable<Stats>, statx: Uint32Array): void {
   this.dev = makeDev(u32(statx, STATX.stx_dev_major), u32(statx, STATX.stx_dev_minor));
   this.mode = u32(statx, STATX.stx_mode) & 0xffff;
@@ -70,7 +70,7 @@ export function statsOf(statx: Uint32Array): Stats {
 let bigIntStats: object | undefined;
 
 function findBigIntStats(): object {
-  // Of a descriptor, since Node's permission model may allow no path at all. libuv has some open.
+  // From a descriptor, since Node's permission model may allow no path at all. libuv has some open.
   for (let fd = 0; ; fd++) {
     try {
       return Object.getPrototypeOf(fstatSync(fd, { bigint: true })) as object;

@@ -1,4 +1,4 @@
-/** What a path or a descriptor is: statx(2). */
+/** The attributes of a path or a descriptor: statx(2). */
 import type { BigIntStats, Stats } from 'node:fs';
 import type { Block, BlockWaiter } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
@@ -16,7 +16,7 @@ import { inlineFiles } from './inline.js';
 import { FileOperation } from './operations.js';
 import { bigIntStatsOf, statsOf } from './stats.js';
 
-/** Reads what is wanted out of a struct statx. */
+/** Extracts the result from a struct statx. */
 type Decode = (statx: Uint32Array) => unknown;
 
 class StatOperation extends FileOperation<unknown> implements BlockWaiter {
@@ -91,7 +91,7 @@ class StatOperation extends FileOperation<unknown> implements BlockWaiter {
 
 const stats = new OperationPool(StatOperation);
 
-/** What `fs.Stats` has. */
+/** The fields of `fs.Stats`. */
 const ALL = STATX_BASIC_STATS | STATX_BTIME;
 
 /** The attributes of an open file. fstat(2) */
@@ -107,7 +107,7 @@ export function statFd(
   return stats.take(loop).run(fd, null, AT_EMPTY_PATH, ALL, decode, signal) as Promise<Stats | BigIntStats>;
 }
 
-/** The attributes of a path, or with `follow` false of the symbolic link that it is. stat(2), lstat(2) */
+/** The attributes of a path, or with `follow` false of the symbolic link itself. stat(2), lstat(2) */
 export function statPath(
   loop: Loop,
   path: string | Uint8Array,
@@ -126,7 +126,7 @@ export function statPath(
   return stats.take(loop).run(AT_FDCWD, path, flags, ALL, decode, signal) as Promise<Stats | BigIntStats>;
 }
 
-/** What positions in an open file are multiples of with O_DIRECT, in bytes; null if it is not reported. */
+/** The alignment of positions in an open file with O_DIRECT, in bytes; null if it is not reported. */
 export function directAlignment(loop: Loop, fd: number): Promise<number | null> {
   const run = stats.take(loop).run(fd, null, AT_EMPTY_PATH, STATX_DIOALIGN, alignmentOf, undefined);
   return run as Promise<number | null>;

@@ -1,4 +1,4 @@
-/** The many signatures of `filehandle.read` and `filehandle.write`, brought to one form. */
+/** Converts the many signatures of `filehandle.read` and `filehandle.write` to one form. */
 import { checkInt } from '../ring/check.js';
 import { argTypeError, argValueError, rangeError } from '../ring/errors.js';
 import { toBytes, toData, toPosition } from './arguments.js';
@@ -6,29 +6,29 @@ import { toBytes, toData, toPosition } from './arguments.js';
 const DEFAULT_READ = 16384;
 const MAX = Number.MAX_SAFE_INTEGER;
 
-/** Where to read to, and from. */
+/** Options of a read. */
 export interface ReadOptions<T extends ArrayBufferView = ArrayBufferView> {
   /** Default: a new Buffer of 16 KiB. */
   buffer?: T | undefined;
-  /** Where in the buffer; default 0. */
+  /** The start position in the buffer; default 0. */
   offset?: number | null | undefined;
-  /** How many bytes; default what fits. */
+  /** The number of bytes; default as many as fit. */
   length?: number | null | undefined;
-  /** Where in the file; default (null) the current position, which moves. */
+  /** The position in the file; default (null) the current position, which moves. */
   position?: number | bigint | null | undefined;
 }
 
-/** Where to write from, and to. */
+/** Options of a write. */
 export interface WriteOptions {
-  /** Where in the buffer; default 0. */
+  /** The start position in the buffer; default 0. */
   offset?: number | null | undefined;
-  /** How many bytes; default the rest. */
+  /** The number of bytes; default the rest. */
   length?: number | null | undefined;
-  /** Where in the file; default (null) the current position, which moves. */
+  /** The position in the file; default (null) the current position, which moves. */
   position?: number | null | undefined;
 }
 
-/** A read or write of bytes, with its arguments checked. */
+/** A read or write with checked arguments. */
 export interface Transfer<T = ArrayBufferView | string> {
   /** The user's object. */
   buffer: T;
@@ -40,7 +40,7 @@ export interface Transfer<T = ArrayBufferView | string> {
   position: number;
 }
 
-/** What `read` was called with. */
+/** The arguments of `read`. */
 export function readTransfer(
   target: ArrayBufferView | ReadOptions | null | undefined,
   offset: number | null | ReadOptions | undefined,
@@ -72,7 +72,7 @@ export function readTransfer(
   return { buffer, bytes, offset: from, length: count, position: at };
 }
 
-/** What `write` was called with. */
+/** The arguments of `write`. */
 export function writeTransfer(
   data: ArrayBufferView | string,
   offset: number | null | WriteOptions | undefined,
@@ -99,12 +99,12 @@ export function writeTransfer(
   return { buffer: data, bytes, offset: from, length: count, position: plainPosition(position) };
 }
 
-/** All of a buffer. */
+/** A transfer of a whole buffer. */
 export function wholeOf(bytes: Buffer, position: number | null | undefined): Transfer {
   return { buffer: bytes, bytes, offset: 0, length: bytes.length, position: plainPosition(position) };
 }
 
-/** As Node takes it: what is no position means the current one. */
+/** As in Node, an invalid position means the current one. */
 function plainPosition(position: unknown): number {
   return Number.isSafeInteger(position) && (position as number) >= 0 ? (position as number) : -1;
 }

@@ -16,30 +16,30 @@ const NO_BYTES = new Uint8Array(0);
 /** The smallest O_DIRECT transfer for which a registered buffer pays off, in bytes. */
 const FIXED_MIN = 32768;
 
-/** Whose descriptor it is: it stays open until every transfer has ended. */
+/** The owner of a descriptor: it stays open until every transfer has ended. */
 export interface TransferOwner {
-  /** Whether it has a position, as files have and pipes have not. */
+  /** Whether it has a position: files have, pipes do not. */
   readonly hasPosition: boolean;
   /** Whether it was opened with O_DIRECT. */
   readonly unbuffered: boolean;
   transferEnded(): void;
-  /** In the place of `transferEnded`, of writes. */
+  /** Called instead of `transferEnded`, for writes. */
   writeEnded(): void;
 }
 
-/** What `read` resolves to. */
+/** The result of `read`. */
 export interface ReadResult<T> {
   bytesRead: number;
   buffer: T;
 }
 
-/** What `write` resolves to. */
+/** The result of `write`. */
 export interface WriteResult<T> {
   bytesWritten: number;
   buffer: T;
 }
 
-/** Moves bytes between a descriptor and a buffer, piece by piece: through a block, or in place if it is pinned. */
+/** Transfers bytes between a descriptor and a buffer, in pieces: through a block, or in place if it is pinned. */
 abstract class TransferOperation<T> extends PromiseOperation<T> implements BlockWaiter {
   /** The descriptor, or the complement of a registered file's index. */
   protected fd = -1;
@@ -48,15 +48,17 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
   #buffer: unknown = null;
   #owner: TransferOwner | null = null;
   protected block: Block | null = null;
-  /** Where `bytes` are if they are pinned, else 0. */
+  /** The address of `bytes` if they are pinned, else 0. */
   #address = 0;
-  /** Where in `bytes` the next piece goes, and where it all ends. */
+  /** The position in `bytes` of the next piece, and the end. */
   protected at = 0;
   protected end = 0;
   #start = 0;
-  /** Where in the file; -1 for the current position. */
+  /** The position in the file; -1 for the current one. */
   #position = -1;
-  /** Whether the current position is ours to move: the kernel does not for what O_DIRECT completes later. */
+  /**
+   * Whether this call must move the current position: the kernel does not for O_DIRECT transfers that complete later.
+   */
   #movesOnEnd = false;
   #length = 0;
 
@@ -68,12 +70,12 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     return `${this.syscall} fd ${this.fd}`;
   }
 
-  /** Cached files complete while they are submitted. */
+  /** Transfers of cached files complete while they are submitted. */
   override get eager(): boolean {
     return true;
   }
 
-  /** Moves `length` bytes at most, from or to `bytes[offset]`, of which `done` have been moved already. */
+  /** Transfers at most `length` bytes, from or to `bytes[offset]`, of which `done` have been transferred already. */
   run(
     owner: TransferOwner,
     fd: number,
@@ -101,7 +103,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     return promise;
   }
 
-  /** Starts the next piece, or ends with the error that kept it from starting. */
+  /** Starts the next piece, or ends with the error that prevented it. */
   protected start(): void {
     try {
       if (this.detached) this.finish(0);
@@ -136,22 +138,22 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     this.start();
   }
 
-  /** Where the next piece is, in place if there is no block. */
+  /** The address of the next piece, in place if there is no block. */
   protected address(block: Block | null): number {
     return block === null ? this.#address + this.at : block.address;
   }
 
-  /** Where the next piece is in the file; -1 for the current position. */
+  /** The position of the next piece in the file; -1 for the current one. */
   protected get position(): number {
     return this.#position;
   }
 
-  /** Whether a full piece may have more behind it without waiting for it. */
+  /** Whether more data may follow a full piece without waiting. */
   protected get goesOn(): boolean {
     return this.#position >= 0 || this.#owner!.hasPosition;
   }
 
-  /** Whether the page cache is left out: positions and lengths are then of whole sectors. */
+  /** Whether the page cache is bypassed: then positions and lengths are multiples of the sector size. */
   protected get unbuffered(): boolean {
     return this.#owner!.unbuffered;
   }
@@ -166,26 +168,26 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     return this.bytes.length < this.#length;
   }
 
-  /** Whether some bytes were moved already. */
+  /** Whether some bytes were transferred already. */
   protected get moved(): boolean {
     return this.at > this.#start;
   }
 
-  /** Whether nothing was done, as devices say when the thread has other work of the ring's to do. */
+  /** Whether nothing was done, which devices report when the thread has other work of the ring to do. */
   protected interrupted(res: number): boolean {
     return res === EINTR && !this.loop.closing;
   }
 
-  /** A piece of `count` bytes has been moved. */
+  /** A piece of `count` bytes has been transferred. */
   protected advance(count: number): void {
     this.at += count;
     if (this.#position >= 0) this.#position += count;
   }
 
-  /** What the promise resolves to. */
+  /** The result that the promise resolves to. */
   protected abstract result(count: number, buffer: unknown): T;
 
-  /** Settles with an error, or with the number of bytes moved. */
+  /** Settles with an error, or with the number of bytes transferred. */
   protected finish(res: number, failure?: unknown): void {
     this.block?.pool.release(this.block);
     this.block = null;
@@ -195,7 +197,7 @@ abstract class TransferOperation<T> extends PromiseOperation<T> implements Block
     const detached = this.detached;
     this.#owner = null;
     this.#buffer = null;
-    // Where the loop ends under it the kernel may have them still.
+    // If the loop is closing, the kernel may still use them.
     if (this.#address === 0 || !this.loop.closing) this.bytes = NO_BYTES;
     if (failure !== undefined) this.fail(failure);
     else if (isCancelled(res) && this.loop.closing) this.fail(closedError('The loop'));
@@ -234,7 +236,7 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
       this.start();
       return;
     }
-    // Of the last sector the rest is not wanted.
+    // The rest of the last sector is not wanted.
     const res = Math.min(read, this.#asked);
     if (res > 0 && !this.detached) {
       if (this.block !== null) {
@@ -242,13 +244,13 @@ class ReadOperation extends TransferOperation<ReadResult<unknown>> {
         this.bytes.set(res === source.length ? source : source.subarray(0, res), this.at);
       }
       this.advance(res);
-      // A full piece may have more behind it; a short one is the end, or all there is for now.
+      // More may follow a full piece; a short one is the end, or everything available for now.
       if (res === this.#asked && this.at < this.end && this.goesOn) {
         this.start();
         return;
       }
     }
-    // What was read before an error counts: the next call meets the error again.
+    // Bytes read before an error count: the next call meets the error again.
     this.finish(this.moved ? 0 : res);
     reads.give(this);
   }
@@ -268,7 +270,7 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
   }
 
   #asked = 0;
-  /** Where the file's current position was; -1 if that does not matter. */
+  /** The file's previous position; -1 if that does not matter. */
   #from = -1;
 
   protected override startPiece(block: Block | null, length: number): void {
@@ -286,7 +288,7 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
       this.start();
       return;
     }
-    // Where an error has cut a write short, Linux 6.18 leaves the position where it was.
+    // If an error has cut a write short, Linux 6.18 does not move the position.
     if (res > 0 && res < this.#asked && this.#from >= 0) libc().setPosition(this.fd, this.#from + res);
     if (res > 0 && !this.detached) {
       this.advance(res);
@@ -295,7 +297,7 @@ class WriteOperation extends TransferOperation<WriteResult<unknown>> {
         return;
       }
     }
-    // As for reads: a full disk takes a part, and says so when the rest is written.
+    // As for reads: a full disk takes a part, and reports the error when the rest is written.
     this.finish(this.moved ? 0 : res);
     writes.give(this);
   }
@@ -305,9 +307,9 @@ const reads = new OperationPool(ReadOperation);
 const writes = new OperationPool(WriteOperation);
 
 /**
- * Reads up to `length` bytes into `bytes[offset]`, from `position` or (-1) from the current one. Fewer
- * are read at the end of the file, or where no more is there for now.
- * @param size how many bytes the buffer had when the call was made.
+ * Reads up to `length` bytes into `bytes[offset]`, at `position` or (-1) the current one. Fewer are read at the end of
+ * the file, or if no more are available for now.
+ * @param size the size of the buffer when the call was made, in bytes.
  * @param done how many of `length` have been read already.
  */
 export function readBytes<T>(
@@ -323,8 +325,8 @@ export function readBytes<T>(
 }
 
 /**
- * Writes `length` bytes from `bytes[offset]`; fewer only if an error keeps it from the rest.
- * @param size how many bytes the buffer had when the call was made.
+ * Writes `length` bytes from `bytes[offset]`; fewer only after an error.
+ * @param size the size of the buffer when the call was made, in bytes.
  * @param done how many of `length` have been written already.
  */
 export function writeBytes<T>(

@@ -1,4 +1,4 @@
-/** Walks through trees by plain calls: whether there may be one, and its share of the thread. */
+/** Walks through trees by plain calls: whether one is allowed, and its share of the thread. */
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { setImmediate } from '../loop/real-timers.js';
@@ -10,8 +10,8 @@ import type { Device } from './devices.js';
 import { promises } from './node-promises.js';
 
 /**
- * The loop whose budget a walk lives on; undefined where Node does the whole of it: without plain calls, and under
- * the permission model, which asks about each path.
+ * The loop whose budget a walk uses; undefined if Node does all of it: without plain calls, and under the permission
+ * model, which must be asked about each path.
  */
 export function walkingLoop(): Loop | undefined {
   if (guarded) return undefined;
@@ -19,28 +19,28 @@ export function walkingLoop(): Loop | undefined {
     const loop = currentLoop();
     return loop.inline.enabled ? loop : undefined;
   } catch {
-    // Without io_uring these calls are Node's, as they need none.
+    // Where no loop can run, Node makes these calls, which need none.
     return undefined;
   }
 }
 
-/** As `walkingLoop`, for a walk that changes something. */
+/** As `walkingLoop`, for a walk that changes files. */
 export function changingLoop(): Loop | undefined {
   const loop = walkingLoop();
   return loop?.inline.writes ? loop : undefined;
 }
 
-/** What it takes to list some names, in calls. */
+/** The cost of listing some names, in calls. */
 const LIST_CALLS = 4;
 
 /** An open directory. */
 export interface Folder {
   readonly fd: number;
-  /** Of the directory, for errors. */
+  /** The directory's path, for errors. */
   readonly path: string;
 }
 
-/** A walk's share of the thread: what is left of the loop's budget. */
+/** A walk's share of the thread: the rest of the loop's budget. */
 export class Share {
   readonly #loop: Loop;
 
@@ -53,7 +53,7 @@ export class Share {
     return this.#loop.inline.spent;
   }
 
-  /** Lets Node's event loop go round until there is a budget again; throws if the loop is closed meanwhile. */
+  /** Lets Node's event loop iterate until there is a budget again; throws if the loop is closed meanwhile. */
   async next(): Promise<void> {
     do {
       await new Promise<void>(resolve => setImmediate(resolve));
@@ -62,8 +62,8 @@ export class Share {
   }
 
   /**
-   * Lists what comes first in a directory; the bytes of it, or a negative errno. While its device is slow, a thread of
-   * Node's reads it before.
+   * Lists the first entries of a directory; returns the number of bytes, or a negative errno. While the device is slow,
+   * one of Node's threads reads the directory first.
    */
   async listFirst({ fd, path }: Folder, names: Names, device: Device): Promise<number> {
     const brief = briefCalls(this.#loop);
@@ -85,7 +85,7 @@ export class Share {
   }
 }
 
-/** Has a thread of Node's read a directory that is not cached. It only looks, whatever the path leads to by now. */
+/** Lets one of Node's threads read a directory that is not cached. It only reads, wherever the path leads by now. */
 export async function warm(path: string): Promise<void> {
   await promises.readdir(path, 'buffer').catch(() => {});
 }

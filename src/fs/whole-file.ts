@@ -1,4 +1,4 @@
-/** Files read and written as a whole. */
+/** Reads and writes whole files. */
 
 import { constants, type PathLike } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
@@ -35,8 +35,7 @@ function isNodes(path: unknown): path is NodeFileHandle {
 }
 
 /**
- * Reads a whole file, as `fs.promises.readFile`. A `FileHandle` is read from its current position, and
- * stays open.
+ * Reads a whole file, as `fs.promises.readFile`. A `FileHandle` is read from its current position, and stays open.
  */
 export async function readFile(
   path: PathLike | FileHandle,
@@ -57,7 +56,7 @@ export async function readFile(
   const given = toOptions<ReadFileOptions>(options);
   if (path instanceof FileHandle) return path.readFile(given);
   if (isNodes(path)) return path.readFile(given as object);
-  // Into a buffer of the caller's, from Node 24 on.
+  // Into the caller's buffer, from Node 24 on.
   if ('buffer' in given) return readByNode(() => promises.readFile(path as string, given));
   const { encoding, flag, signal } = given;
   throwIfAborted(signal);
@@ -105,8 +104,8 @@ function ofPath(error: unknown, path: string | Uint8Array): unknown {
 }
 
 /**
- * Writes a whole file, as `fs.promises.writeFile`: it is created or replaced. A `FileHandle` is written
- * from its current position, and stays open.
+ * Writes a whole file, as `fs.promises.writeFile`, which creates or replaces it. A `FileHandle` is written at its
+ * current position, and stays open.
  */
 export async function writeFile(
   path: PathLike | FileHandle,
@@ -152,7 +151,7 @@ export async function writeFile(
   return writeOpened(handle, content, given, size);
 }
 
-/** Writes at the current position, and closes. @param size how many bytes there were when the call was made. */
+/** Writes at the current position, and closes. @param size the number of bytes when the call was made. */
 async function writeOpened(
   handle: FileHandle,
   content: Content,
@@ -178,7 +177,7 @@ export async function appendFile(
   return writeFile(path, data, { ...given, flag: given.flag || 'a' });
 }
 
-/** Cuts a file to `len` bytes, or fills it up with zeros. truncate(2) */
+/** Truncates a file to `len` bytes, or extends it with zeros. truncate(2) */
 export async function truncate(path: PathLike, len = 0): Promise<void> {
   const handle = await open(path, 'r+');
   try {

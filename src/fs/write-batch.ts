@@ -1,4 +1,4 @@
-/** Small writes at the current position that wait for each other, done as one. */
+/** Combines small writes at the current position that wait for each other. */
 import { BLOCK_MAX } from '../loop/blocks.js';
 import { type Deferred, promiseOf } from '../loop/deferred.js';
 import type { WriteResult } from './transfer.js';
@@ -7,7 +7,7 @@ import type { Transfer } from './transfer-arguments.js';
 type Result = WriteResult<ArrayBufferView | string>;
 type WriteCall = (transfer: Transfer, size: number) => Promise<Result>;
 
-/** One call that waits its turn. */
+/** One call that waits for its turn. */
 class WaitingWrite implements Deferred<Result> {
   resolve!: (result: Result) => void;
   reject!: (error: unknown) => void;
@@ -21,8 +21,8 @@ class WaitingWrite implements Deferred<Result> {
 }
 
 /**
- * Writes at the current position of a file that wait for another one, done as one: the many small writes
- * of a log cost little more than one. Each gets its own result, or its own error.
+ * Combines the writes at a file's current position that wait for another one: the many small writes of a log cost
+ * little more than one. Each gets its own result, or its own error.
  */
 export class WriteBatch {
   readonly #write: WriteCall;
@@ -33,7 +33,7 @@ export class WriteBatch {
     this.#write = write;
   }
 
-  /** Whether it takes that many more bytes. */
+  /** Whether it can take that many more bytes. */
   hasRoom(length: number): boolean {
     return this.#length + length <= BLOCK_MAX;
   }
@@ -45,7 +45,7 @@ export class WriteBatch {
     return promiseOf(waiting);
   }
 
-  /** It is its turn: no more may be added. */
+  /** Its turn has come: no more writes may be added. */
   async run(): Promise<void> {
     const waiting = this.#waiting;
     let written = 0;
@@ -54,7 +54,7 @@ export class WriteBatch {
         waiting.map(({ transfer: { bytes, offset, length } }) => bytes.subarray(offset, offset + length)),
       );
       const all = { buffer: bytes, bytes, offset: 0, length: bytes.length, position: -1 };
-      // An error is met again, by each whose bytes were not written.
+      // Each write whose bytes were not written meets the error again.
       const result = await this.#write(all, bytes.length).catch(() => undefined);
       written = result?.bytesWritten ?? 0;
     }

@@ -18,7 +18,7 @@ const NO_BYTES = new Uint8Array(0);
 class WriteFileOperation extends FileChain<void> {
   #bytes: Uint8Array = NO_BYTES;
   #length = 0;
-  /** How many bytes there were when the call was made. */
+  /** The number of bytes when the call was made. */
   #total = 0;
   #flags = 0;
   #mode = 0;
@@ -41,11 +41,11 @@ class WriteFileOperation extends FileChain<void> {
   }
 
   protected override start({ address, bytes }: Block): void {
-    // At the limit of memory the block may be a smaller one.
+    // At the memory limit the block may be a smaller one.
     checkThere(this.#bytes, this.#total);
     this.#length = Math.min(this.#total, bytes.length);
     bytes.set(this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length));
-    // Opened to be written, a FIFO must wait for its reader; and nothing is made without waiting.
+    // A FIFO that is opened for writing must wait for its reader, and creating a file waits anyway.
     this.open(this.#flags, this.#mode, 1).async();
     this.loop.start(this.first).writeAt(registeredFile(this.file), address, this.#length, -1);
   }
@@ -76,8 +76,8 @@ class WriteFileOperation extends FileChain<void> {
 const pool = new OperationPool(WriteFileOperation);
 
 /**
- * Writes a file at `path`, with open flags that have O_WRONLY. null where that takes an ordinary
- * descriptor: the bytes do not fit a block, or the kernel has no registered files.
+ * Writes a file at `path`, with open flags that have O_WRONLY. null if that needs an ordinary descriptor: the bytes do
+ * not fit a block, or the kernel has no registered files.
  */
 export function writePath(
   loop: Loop,
@@ -91,7 +91,7 @@ export function writePath(
   return hasDirect(loop) ? pool.take(loop).run(path, flags, mode, bytes) : null;
 }
 
-/** Writes what a short write has left, or meets its error; and closes the file. */
+/** Writes the rest of a short write, or meets its error, and closes the file. */
 async function writeOn(loop: Loop, index: number, bytes: Uint8Array, from: number): Promise<void> {
   const file = new DirectFile(loop, index);
   try {

@@ -1,39 +1,39 @@
 /**
- * How far the system is from holding writers up until the disks have caught up: the dirty pages against the
- * thresholds, of the machine and of the memory cgroups that this process is in.
+ * How far the system is from throttling writers until the disks have caught up: compares the dirty pages with the
+ * thresholds, of the machine and of this process's memory cgroups.
  */
 import { readProc } from '../ring/proc.js';
 
 /** A sample takes about 0.1 ms. It is taken again after this time, or once this many bytes have been allowed. */
 const SAMPLE_MS = 50;
 const SAMPLE_BYTES = 16 * 1024 * 1024;
-/** Not again so soon, even if all that was allowed has been written. */
+/** The minimum interval, even if everything that was allowed has been written. */
 const SAMPLE_MS_MIN = 1;
-/** Milliseconds after which cgroups and their limits are looked up again. */
+/** The interval in milliseconds at which cgroups and their limits are looked up again. */
 const LIMITS_MS = 10_000;
-/** Where pages are larger, this is on the safe side. */
+/** If pages are larger, this is on the safe side. */
 const PAGE = 4096;
-/** Of what a cgroup has for files, the part that may be dirty. The kernel starts to write at 10 %. */
+/** The share of a cgroup's memory for files that may be dirty. The kernel starts to write at 10 %. */
 const CGROUP_SHARE = 1 / 20;
 const CGROUPS = '/sys/fs/cgroup';
-/** Version 1 says so where there is no limit. */
+/** The value in version 1 that means no limit. */
 const UNLIMITED = 2 ** 60;
 
 /** A memory cgroup that has a limit. */
 interface Limited {
   stat: string;
   limit: number;
-  /** The names of version 1 begin with this. */
+  /** The prefix of names in version 1. */
   prefix: string;
 }
 
-/** A number in a file of names and numbers; NaN where it has none of that name. */
+/** A number in a file of names and numbers; NaN if the name is missing. */
 function numberOf(text: string, name: string): number {
   const at = `\n${text}`.indexOf(`\n${name} `);
   return at < 0 ? Number.NaN : Number.parseInt(text.slice(at + name.length + 1), 10);
 }
 
-/** Bytes that the machine may still take before it begins to write: half of that threshold is kept free. */
+/** Bytes that the machine can still take before it starts to write: half of that threshold is kept free. */
 function roomOfMachine(): number {
   const text = readProc('/proc/vmstat');
   const dirty = numberOf(text, 'nr_dirty') + numberOf(text, 'nr_writeback');
@@ -48,7 +48,7 @@ function roomOfCgroup({ stat, limit, prefix }: Limited): number {
   return (limit - of('rss') - of('shmem')) * CGROUP_SHARE - of('dirty') - of('writeback');
 }
 
-/** The memory cgroups with a limit that this process is in. cgroups(7) */
+/** The memory cgroups of this process that have a limit. cgroups(7) */
 function limitedCgroups(): Limited[] {
   const found: Limited[] = [];
   for (const line of readProc('/proc/self/cgroup').split('\n')) {
@@ -71,7 +71,7 @@ function limitedCgroups(): Limited[] {
   return found;
 }
 
-/** Says whether writers can go on, from samples. Where /proc cannot be read they cannot. */
+/** Estimates from samples whether writers can continue. If /proc cannot be read they cannot. */
 export class WritePressure {
   #room = 0;
   #sampled = Number.NEGATIVE_INFINITY;
@@ -93,7 +93,7 @@ export class WritePressure {
       this.#limitsRead = time;
     }
     const rooms = [roomOfMachine(), ...this.#limits.map(roomOfCgroup)];
-    // What is not known counts as none.
+    // An unknown value counts as 0.
     this.#room = Math.max(0, Math.min(SAMPLE_BYTES, ...rooms)) || 0;
     this.#sampled = time;
   }

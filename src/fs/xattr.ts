@@ -20,24 +20,24 @@ const XATTR_REPLACE = 2;
 /** A path or a descriptor. */
 type Target = string | Uint8Array | number;
 
-/** When `setxattr` fails. */
+/** The conditions under which `setxattr` fails. */
 export interface SetXattrOptions {
-  /** Fail with EEXIST if the attribute is there. */
+  /** Fail with EEXIST if the attribute exists. */
   create?: boolean | undefined;
-  /** Fail with ENODATA if it is not. */
+  /** Fail with ENODATA if it does not exist. */
   replace?: boolean | undefined;
 }
 
 const SET_OPTIONS = optionNames<SetXattrOptions>({ create: true, replace: true });
 
-/** The value of an extended attribute, for instance 'user.mime_type'. It rejects with ENODATA if there is none. */
+/** Reads an extended attribute, for instance 'user.mime_type'. It rejects with ENODATA if there is none. */
 export async function getxattr(path: PathLike, name: string): Promise<Buffer> {
   const plain = toPath(path);
   checkAllowed('fs.read', plain);
   return getFrom(currentLoop(), plain, name);
 }
 
-/** Sets an extended attribute to a string's or a view's bytes, 64 KiB at most. */
+/** Sets an extended attribute to the bytes of a string or a view, at most 64 KiB. */
 export async function setxattr(
   path: PathLike,
   name: string,
@@ -57,7 +57,7 @@ export async function getFrom(loop: Loop, target: Target, name: string): Promise
     const length = await run(loop, 'getxattr', target, sqe =>
       sqe.getxattrAt(target, name, address, SIZE_MAX),
     );
-    // It may have been the loop's end that it completed in: the block is gone then.
+    // The completion may be due to the close of the loop: then the block is gone.
     if (loop.closing) throw closedError('The loop');
     return Buffer.from(bytes.subarray(0, length));
   });
@@ -83,13 +83,13 @@ export async function setOn(
   checkSupported(loop);
   await withBlock(loop, SIZE_MAX, SIZE_MAX, ({ address, bytes }) => {
     checkThere(data, size);
-    // What was detached before the call has no bytes, but cannot be copied from.
+    // A view that was detached before the call has no bytes, but cannot be copied from.
     if (size !== 0) bytes.set(data);
     return run(loop, 'setxattr', target, sqe => sqe.setxattrAt(target, name, address, size, flags));
   });
 }
 
-/** Runs one of the two on a path, or with an f before its name on a descriptor. */
+/** Calls one of the two on a path, or with an f before its name on a descriptor. */
 function run(loop: Loop, syscall: string, target: Target, prepare: (sqe: Sqe) => void): Promise<number> {
   if (typeof target === 'number') return onFd(loop, `f${syscall}`, prepare);
   return onPath(loop, syscall, target, null, prepare);

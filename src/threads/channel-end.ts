@@ -9,11 +9,11 @@ import { MessageQueue } from './message-queue.js';
 const DEFAULT_CAPACITY = 1024 * 1024;
 
 /**
- * One end of a channel that is not open yet: plain data, to be handed to the thread that will open it, with
- * `port` in the transfer list. Make two with `channelPair()`.
+ * One end of a channel that is not open yet. It is plain data: pass it to the thread that will open it, with `port` in
+ * the transfer list. `channelPair()` creates two.
  */
 export interface ChannelEnd {
-  /** Belongs in the transfer list when the end is handed to another thread. */
+  /** Put this into the transfer list when you pass the end to another thread. */
   readonly port: MessagePort;
   /** @internal */
   readonly memory: SharedArrayBuffer;
@@ -21,11 +21,11 @@ export interface ChannelEnd {
   readonly side: number;
 }
 
-/** What may wait between two threads. */
+/** The capacity between two threads. */
 export interface ChannelOptions {
   /**
-   * Room for messages in each direction, in bytes: a power of two from 4 KiB to 1 GiB, default 1 MiB. A
-   * value that is no typed array counts as a 1024th of it, whatever its size.
+   * The space for messages in each direction, in bytes: a power of two from 4 KiB to 1 GiB, default 1 MiB. A value that
+   * is not a typed array counts as a 1024th of it, regardless of its size.
    */
   capacity?: number | undefined;
 }

@@ -1,18 +1,21 @@
-/** The values of a channel: through shared memory, or by the port. */
+/** The values of a channel, through shared memory or through the port. */
 import { isSharedArrayBuffer } from 'node:util/types';
 import { arrayOf, kindOf } from '../loop/array-kinds.js';
 import type { ChannelPort, TransferList } from './channel-port.js';
 import type { EndState } from './end-state.js';
 import type { MessageQueue } from './message-queue.js';
 
-/** The kind of a message whose value comes by the port; the other kinds are typed arrays. */
+/** The kind of a message whose value comes through the port. Other kinds are typed arrays. */
 const BY_PORT = 0;
-/** How many values of unknown size fill a queue. */
+/** The number of values of unknown size that fill a queue. */
 const VALUES_MAX = 1024;
 /** Typed arrays of up to this share of a queue are copied through it; larger ones would wait long for room. */
 const COPIED_SHARE = 1 / 64;
 
-/** The values that one end of a channel sends: through shared memory, or by the port with a place in the queue. */
+/**
+ * The values that one end of a channel sends: through shared memory, or through the port with a placeholder in the
+ * queue.
+ */
 export class OutgoingMessages {
   readonly #queue: MessageQueue;
   readonly #port: ChannelPort;
@@ -24,19 +27,19 @@ export class OutgoingMessages {
     this.#mine = mine;
   }
 
-  /** Bytes that are free in the queue. */
+  /** Free bytes in the queue. */
   get room(): number {
     return this.#queue.room;
   }
 
-  /** Sends a value if there is room; if not, this end's state says how much it needs. */
+  /** Sends a value if there is room; if not, this end's state records how much it needs. */
   push(value: unknown, transfer: TransferList | undefined): boolean {
     const queue = this.#queue;
     let size = queue.capacity / VALUES_MAX;
     if (ArrayBuffer.isView(value)) {
       size = value.byteLength;
       const kind = kindOf(value);
-      // An empty one may be detached: structured cloning has the right error for that.
+      // An empty one may be detached: structured cloning throws the right error for that.
       if (
         kind !== undefined &&
         transfer === undefined &&
@@ -44,7 +47,7 @@ export class OutgoingMessages {
         size <= queue.capacity * COPIED_SHARE
       ) {
         if (this.#lacks(size)) return false;
-        // With a fixed length: another thread may let growable shared memory grow meanwhile.
+        // With a fixed length: another thread may grow growable shared memory meanwhile.
         queue.push(kind, new Uint8Array(value.buffer, value.byteOffset, size));
         return true;
       }
@@ -64,8 +67,8 @@ export class OutgoingMessages {
 }
 
 /**
- * What the port clones for `value`. A typed array over a larger buffer is copied, as the port would clone the whole
- * buffer; so is one over shared memory, which would stay shared.
+ * The value that the port clones for `value`. A typed array over a larger buffer is copied, because the port would
+ * clone the whole buffer; so is one over shared memory, which would stay shared.
  */
 function ownBytes(value: unknown, transfer: TransferList | undefined): unknown {
   if (!ArrayBuffer.isView(value) || kindOf(value) === undefined) return value;
@@ -89,7 +92,7 @@ export class IncomingMessages {
     return this.#queue.empty;
   }
 
-  /** Bytes that are free in the queue. */
+  /** Free bytes in the queue. */
   get room(): number {
     return this.#queue.room;
   }

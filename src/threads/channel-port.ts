@@ -1,17 +1,17 @@
-/** The MessagePort of a channel, for values that are cloned or moved. */
+/** The MessagePort of a channel, for values that are cloned or transferred. */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { queueMicrotask } from '../loop/real-timers.js';
 import { UasyncError } from '../ring/errors.js';
 
-/** What can be moved to another thread. Its name in @types/node changes. */
+/** What can be transferred to another thread. Its name in @types/node changes. */
 export type TransferList = NonNullable<Parameters<MessagePort['postMessage']>[1]>;
 
-/** What the port has delivered: a value, or why it could not be rebuilt here. */
+/** What the port has delivered: a value, or the error of rebuilding it here. */
 type Delivered = { message: unknown } | { cause: Error };
 
 /**
- * The same port as a new object; null if its other end has gone. A port says that once, and no one may have
- * listened yet; but one that is closed cannot be moved.
+ * The same port as a new object; null if its other end is closed. A port reports that only once, perhaps before anyone
+ * listened; but a closed port cannot be transferred.
  */
 function moved(port: MessagePort): MessagePort | null {
   try {
@@ -21,20 +21,20 @@ function moved(port: MessagePort): MessagePort | null {
   }
 }
 
-/** Wakes the other end; values are posted in arrays of one. */
+/** Wakes the other end. Values are posted in arrays of one. */
 const WAKE = null;
 
 /**
- * The values of a channel that are cloned, or moved. Their order is that of the queue, which knows their places. It
- * also wakes the other end where a completion cannot be posted to its loop.
+ * The values of a channel that are cloned or transferred. The queue, which holds placeholders, defines their order. The
+ * port also wakes the other end if a completion cannot be posted to its loop.
  */
 export class ChannelPort {
   readonly #port: MessagePort;
-  /** Values that were delivered before they were asked for. */
+  /** Values that were delivered before they were requested. */
   readonly #delivered: Delivered[] = [];
 
   /**
-   * @param onDelivered called when a value has come.
+   * @param onDelivered called when a value has arrived.
    * @param onWake called when the other end wakes this one.
    * @param onClosed called when the other end is closed, or its thread has ended; also by `close()`.
    */
@@ -55,7 +55,7 @@ export class ChannelPort {
     this.#port.unref();
   }
 
-  /** Sends a value, before its place is taken in the queue. */
+  /** Sends a value, before its placeholder is put into the queue. */
   post(value: unknown, transfer: TransferList | undefined): void {
     this.#port.postMessage([value], transfer);
   }
@@ -65,7 +65,7 @@ export class ChannelPort {
   }
 
   /**
-   * The next value; it was posted before its place was taken, so it is here.
+   * The next value. It was posted before its placeholder, so it has arrived.
    * @throws UasyncError ERR_MESSAGE if it could not be rebuilt in this thread.
    */
   take(): unknown {

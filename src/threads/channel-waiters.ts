@@ -1,4 +1,4 @@
-/** What waits at an end of a channel: calls, and the end itself while it sleeps. */
+/** What waits at an end of a channel: calls, and the sleeping end itself. */
 import type { Loop } from '../loop/loop.js';
 import { Operation } from '../loop/operation.js';
 import { Waiter } from '../loop/waiter.js';
@@ -20,13 +20,13 @@ export class Receiving extends Waiter<unknown> {
   }
 }
 
-/** A `send` for which there was no room. */
+/** A `send` that waits for room. */
 export class Sending extends Waiter<void> {
   value: unknown;
   transfer: TransferList | undefined;
 }
 
-/** Stands for the channel in the loop while it sleeps, until the other end wakes it. */
+/** Represents a sleeping channel in the loop, until the other end wakes it. */
 export class Sleep extends Operation {
   readonly #wake: () => void;
 

@@ -16,9 +16,9 @@ import { EndState, WANTS_MESSAGE, WANTS_ROOM } from './end-state.js';
 import { MessageQueue } from './message-queue.js';
 
 /**
- * One end of a channel between two threads of this process. Values sent at one end are received at the other, in
- * order. Typed arrays are copied through shared memory; other values are cloned as
- * `postMessage` does. An end that sleeps is woken through its ring.
+ * One end of a channel between two threads of this process. Values sent at one end are received at the other, in order.
+ * Typed arrays are copied through shared memory; other values are cloned as `postMessage` does. A sleeping end is woken
+ * through its ring.
  */
 export class Channel<T = unknown> implements AsyncIterable<T> {
   readonly #loop: Loop;
@@ -34,14 +34,14 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   readonly #portClosed: Promise<void>;
   #credit = BURST_MAX;
   #resting = false;
-  /** Whether the other end will be told of room at the end of this turn. */
+  /** Whether the other end will be notified of room at the end of this turn. */
   #makingRoom = false;
   #closed = false;
-  /** The other thread has ended, or has closed its end. */
+  /** Whether the other thread has ended, or has closed its end. */
   #deserted = false;
 
   /**
-   * Opens an end, in the thread that is to use it.
+   * Opens an end, in the thread that uses it.
    * @throws UasyncError ERR_INVALID_STATE if it was opened before.
    */
   constructor(end: ChannelEnd) {
@@ -82,7 +82,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     this.#incoming = new IncomingMessages(queue(1 - side), this.#port);
   }
 
-  /** Whether nothing can be sent any more: `close()` has been called here or there, or the other thread ended. */
+  /** Whether nothing can be sent any more: either end was closed, or the other thread ended. */
   get closed(): boolean {
     return this.#closed || this.#gone();
   }
@@ -111,8 +111,8 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   // --- Sending ------------------------------------------------------------------------------------
 
   /**
-   * Sends a value. Resolves when there was room for it, usually at once. Do not change the value before that.
-   * Of a typed array the bytes are sent, also if it lies in shared memory.
+   * Sends a value. Resolves when there was room for it, usually at once. Do not change the value before that. The bytes
+   * of a typed array are copied, even if it lies in shared memory.
    * @throws (as a rejection) ERR_CLOSED, DataCloneError, AbortError, ETIMEDOUT, TypeError.
    */
   send(value: T, options?: ChannelSendOptions): Promise<void> {
@@ -144,9 +144,9 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   // --- Receiving ----------------------------------------------------------------------------------
 
   /**
-   * The next value. Concurrent calls are served in order.
-   * @throws (as a rejection) ERR_CLOSED when there will be no more, AbortError, ETIMEDOUT; ERR_MESSAGE for a
-   * value that cannot be rebuilt in this thread, the next ones can be received.
+   * Receives the next value. Concurrent calls are served in order.
+   * @throws (as a rejection) ERR_CLOSED when there will be no more, AbortError, ETIMEDOUT; ERR_MESSAGE for a value that
+   * cannot be rebuilt in this thread, after which the next ones can be received.
    */
   recv(options?: WaitOptions): Promise<T> {
     try {
@@ -200,7 +200,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     this.#settle();
   }
 
-  /** Serves the calls that wait, as far as possible, and asks to be woken for the others. */
+  /** Serves the waiting calls, as far as possible, and asks to be woken for the others. */
   #settle(): void {
     for (;;) {
       if (this.#closed) return;
@@ -221,12 +221,12 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         return;
       }
       this.#mine.wants = wants;
-      // For what happened just before, no wake-up will come.
+      // An event just before has caused no wake-up.
       if (!this.#ready()) return;
     }
   }
 
-  /** Whether one of the calls that wait could be served. */
+  /** Whether one of the waiting calls could be served. */
   #ready(): boolean {
     if (this.#gone()) return true;
     if (this.#receiving.length !== 0 && !this.#incoming.empty) return true;
@@ -235,7 +235,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
 
   #serve(): void {
     const receiving = this.#receiving;
-    // Looked at before the queue: what was sent before the end comes before the end.
+    // Read before the queue: values sent before the close come first.
     const gone = this.#gone();
     let taken = false;
     while (receiving.length !== 0 && this.#credit > 0 && !this.#incoming.empty) {
@@ -286,14 +286,14 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     });
   }
 
-  /** The other end, or the end of the loop, has woken us. */
+  /** The other end, or the closing loop, has woken us. */
   #woken(): void {
     if (this.#closed) return;
     if (this.#loop.closing) this.#fail(closedError('The loop'));
     else this.#settle();
   }
 
-  /** Wakes the other end if it sleeps for this. */
+  /** Wakes the other end if it sleeps for this reason. */
   #wakePeer(reason: number): void {
     const theirs = this.#theirs;
     if ((theirs.wants & reason) === 0) return;
@@ -309,7 +309,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
     else this.#port.wake();
   }
 
-  /** Something was received: the other end may wait for its room. A fast receiver makes more in the same turn. */
+  /** A value was received: the other end may wait for its room. A fast receiver makes more in the same turn. */
   #madeRoom(): void {
     if ((this.#theirs.wants & WANTS_ROOM) === 0) return;
     if (this.#incoming.halfEmpty) this.#wakePeer(WANTS_ROOM);
@@ -324,20 +324,21 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** Calls that wait keep the process alive, which is the default. */
+  /** Waiting calls keep the process alive, which is the default. */
   ref(): this {
     this.#loop.setReferenced(this.#sleep, true);
     return this;
   }
 
-  /** Calls that wait no longer keep the process alive. */
+  /** Waiting calls no longer keep the process alive. */
   unref(): this {
     this.#loop.setReferenced(this.#sleep, false);
     return this;
   }
 
   /**
-   * Closes this end. Pending calls here reject with ERR_CLOSED, and values that were not received are dropped. The other end still receives what was sent, then its iteration ends. A second call does nothing.
+   * Closes this end. Pending calls here reject with ERR_CLOSED, and values that were not received are dropped. The
+   * other end still receives what was sent, then its iteration ends. A second call does nothing.
    */
   close(): Promise<void> {
     this.#fail(closedError('The channel'));
@@ -368,9 +369,9 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   }
 }
 
-/** How to send. */
+/** Options for sending. */
 export interface ChannelSendOptions extends WaitOptions {
-  /** ArrayBuffers, MessagePorts and similar to move to the other thread instead of copying them. */
+  /** ArrayBuffers, MessagePorts and similar to transfer to the other thread instead of copying them. */
   transfer?: TransferList | undefined;
 }
 

@@ -1,24 +1,24 @@
-/** Where its loop can be notified, -1 if it cannot, and the key by which it expects to be woken. */
+/** The descriptor for notifying its loop, -1 if there is none, and the key by which it expects to be woken. */
 const MAILBOX = 0;
 const KEY = 1;
-/** What it sleeps for, WANTS_ bits. */
+/** The reasons for which it sleeps, WANTS_ bits. */
 const ASLEEP = 2;
 /** The room that it waits for, in bytes. */
 const NEEDED = 3;
-/** 0 as made, then OPEN, then CLOSED. */
+/** Initially 0, then OPEN, then CLOSED. */
 const STATE = 4;
 
 const OPEN = 1;
 const CLOSED = 2;
 
-/** Each end has a cache line of words. */
+/** The words of one end: a cache line. */
 const WORDS = 16;
 
-/** What an end may sleep for. */
+/** The reasons for which an end may sleep. */
 export const WANTS_MESSAGE = 1;
 export const WANTS_ROOM = 2;
 
-/** What the two ends of a channel know of each other, in shared memory: one of these for each end. */
+/** The shared state of an end of a channel, in shared memory: one for each end. */
 export class EndState {
   /** In bytes. */
   static readonly size = WORDS * 4;
@@ -28,7 +28,7 @@ export class EndState {
     this.#words = new Int32Array(memory, offset, WORDS);
   }
 
-  /** This end is used from now on, by the loop with this mailbox; false if it was opened before. */
+  /** Marks this end as used by the loop with this mailbox; false if it was opened before. */
   open(mailbox: number, key: number): boolean {
     if (Atomics.compareExchange(this.#words, STATE, 0, OPEN) !== 0) return false;
     this.#words[MAILBOX] = mailbox;
@@ -53,7 +53,7 @@ export class EndState {
     return this.#words[KEY]!;
   }
 
-  /** What it sleeps for: the thread that brings that about wakes it. 0 while it is awake. */
+  /** The reasons for which it sleeps: the thread that fulfils one wakes it. 0 while it is awake. */
   get wants(): number {
     return Atomics.load(this.#words, ASLEEP);
   }
@@ -62,7 +62,7 @@ export class EndState {
     Atomics.store(this.#words, ASLEEP, wants);
   }
 
-  /** Whether it slept; then the caller alone has to wake it. */
+  /** Returns whether it slept; then only the caller has to wake it. */
   rouse(): boolean {
     return Atomics.exchange(this.#words, ASLEEP, 0) !== 0;
   }

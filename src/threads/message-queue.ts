@@ -1,8 +1,8 @@
-/** Where a queue's words are, in words: its two counters do not share a cache line. */
+/** The layout of a queue, in words: its two counters do not share a cache line. */
 const HEAD = 0;
 const TAIL = 16;
 const HEADER_BYTES = 128;
-/** Each message begins with its length and its kind; messages are aligned to as much. */
+/** Each message starts with its length and its kind; messages are aligned to this size. */
 const RECORD_HEADER = 8;
 
 /**
@@ -23,17 +23,17 @@ export class MessageQueue {
     this.#bytes = new Uint8Array(memory, offset + HEADER_BYTES, capacity);
   }
 
-  /** What a queue takes of shared memory. */
+  /** The size of a queue in shared memory. */
   static sizeOf(capacity: number): number {
     return HEADER_BYTES + capacity;
   }
 
-  /** The room that a message of `length` bytes takes; what is longer than the queue is counted as all of it. */
+  /** The room that a message of `length` bytes takes. A message that is longer than the queue counts as all of it. */
   roomFor(length: number): number {
     return Math.min(RECORD_HEADER + Math.ceil(length / 8) * 8, this.capacity);
   }
 
-  /** Bytes that are free. */
+  /** Free bytes. */
   get room(): number {
     return this.capacity - ((Atomics.load(this.#counters, TAIL) - Atomics.load(this.#counters, HEAD)) | 0);
   }
@@ -42,7 +42,7 @@ export class MessageQueue {
     return Atomics.load(this.#counters, HEAD) === Atomics.load(this.#counters, TAIL);
   }
 
-  /** Writes a message with these bytes; there must be room for it. */
+  /** Writes a message with these bytes. There must be room for it. */
   push(kind: number, bytes: Uint8Array): void {
     const { capacity } = this;
     const from = (this.#begin(bytes.length, kind) + RECORD_HEADER) & (capacity - 1);
@@ -56,7 +56,7 @@ export class MessageQueue {
     this.#publish(bytes.length);
   }
 
-  /** Writes a message that takes the room of `length` bytes, without any. */
+  /** Writes an empty message that takes the room of `length` bytes. */
   pushEmpty(kind: number, length: number): void {
     this.#begin(length, kind);
     this.#publish(length);
@@ -73,12 +73,12 @@ export class MessageQueue {
     Atomics.store(this.#counters, TAIL, this.#counters[TAIL]! + this.roomFor(length));
   }
 
-  /** The kind of the first message; there must be one. */
+  /** The kind of the first message. There must be one. */
   get kind(): number {
     return this.#words[(this.#counters[HEAD]! & (this.capacity - 1)) / 4 + 1]!;
   }
 
-  /** Copies the first message's bytes, and takes it. */
+  /** Copies the first message's bytes, and removes it. */
   take(): Uint8Array {
     const { capacity } = this;
     const start = this.#counters[HEAD]! & (capacity - 1);
@@ -97,7 +97,7 @@ export class MessageQueue {
     return bytes;
   }
 
-  /** Takes the first message, which has no bytes or is not wanted. */
+  /** Removes the first message, which has no bytes or is not needed. */
   drop(): void {
     const head = this.#counters[HEAD]!;
     const length = this.#words[(head & (this.capacity - 1)) / 4]!;

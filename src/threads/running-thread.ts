@@ -11,11 +11,11 @@ import { Channel } from './channel.js';
 import { channelPair } from './channel-end.js';
 import type { FromThread, SocketRequest, ThreadData, ToThread } from './thread-messages.js';
 
-/** What a thread runs. */
+/** The program of a thread. */
 export interface ThreadProgram {
   readonly moduleUrl: string;
   readonly data: unknown;
-  /** Opens a socket that listens, for the thread of this id. */
+  /** Opens a listening socket for the thread with this id. */
   open(request: SocketRequest): Promise<number>;
 }
 
@@ -27,31 +27,31 @@ export interface ThreadEnd {
   readonly ran: number;
 }
 
-/** The outer side of a thread, from its start to its end. */
+/** A thread as its starter sees it, from start to end. */
 export class RunningThread {
-  /** To the thread; it closes when the thread ends. */
+  /** The channel to the thread; it closes when the thread ends. */
   readonly channel: Channel;
   /** Where it listens, once it is ready. */
   addresses: readonly InetAddress[] = [];
-  /** Resolves when it serves; rejects with the reason if it ends before. */
+  /** Resolves when it serves; rejects with the reason if it ends before that. */
   readonly ready: Promise<void>;
   readonly #program: ThreadProgram;
   readonly #sockets: KeptSockets;
   readonly #worker: Worker;
   readonly #control: MessagePort;
   readonly #asked = new Map<number, (stats: LoopStats | null) => void>();
-  /** Who holds the sockets that the thread is taking, by the calls it asked in, and their names. */
+  /** Holders of the sockets that the thread is taking, by the ids of its requests, with the sockets' names. */
   readonly #taking = new Map<number, { readonly name: string }>();
   #calls = 0;
   #ended = false;
 
-  /** @throws DataCloneError for data that cannot be cloned, and what else keeps a worker from being made. */
+  /** @throws DataCloneError for data that cannot be cloned, and any error of creating a worker. */
   constructor(id: number, program: ThreadProgram, sockets: KeptSockets, onExit: (end: ThreadEnd) => void) {
     this.#program = program;
     this.#sockets = sockets;
     const [mine, theirs] = channelPair();
     this.channel = new Channel(mine);
-    // What leads to it must be there before it runs.
+    // The module of the thread needs its context before it runs.
     const { port1, port2 } = new MessageChannel();
     const { moduleUrl, data } = program;
     const workerData: ThreadData = { id, moduleUrl, data, control: port2, end: theirs };
@@ -78,7 +78,7 @@ export class RunningThread {
           this.#told(message);
         }
       });
-      // The worker itself holds the process.
+      // The worker itself keeps the process alive.
       port1.unref();
       this.#worker.once('error', (error: Error) => {
         failure = error;
@@ -90,7 +90,7 @@ export class RunningThread {
         onExit({ error: failure, exitCode, ran: now() - begun });
       });
     });
-    // Callers that do not wait for it are told of its end.
+    // Callers that do not await it learn of its end by `onExit`.
     this.ready.catch(() => {});
   }
 
@@ -114,7 +114,7 @@ export class RunningThread {
     }
   }
 
-  /** Shows the thread a socket, which stays open at least until it has taken it. */
+  /** Shows the thread a socket, which stays open at least until the thread has taken it. */
   async #show(call: number, request: SocketRequest): Promise<void> {
     const { name } = request;
     const taker = { name };
@@ -125,7 +125,7 @@ export class RunningThread {
       this.#say({ type: 'socket', call, fd: await fd });
     } catch (error) {
       this.#taking.delete(call);
-      // Cloned, an error would lose its code.
+      // A cloned error would lose its code.
       const { message } = error as Error;
       this.#say({ type: 'refused', call, message, details: { ...(error as UasyncError) } });
     }
@@ -135,7 +135,7 @@ export class RunningThread {
     this.#control.postMessage(message);
   }
 
-  /** The thread is no more. */
+  /** The thread has ended. */
   #finish(): void {
     this.#ended = true;
     this.#control.close();
@@ -159,7 +159,7 @@ export class RunningThread {
     return new Promise(resolve => this.#asked.set(call, resolve));
   }
 
-  /** Asks it to end; resolves when it has, to whether it had to be terminated when `now` was aborted. */
+  /** Asks it to end. Resolves when it has, to whether it had to be terminated because `now` was aborted. */
   async end(now: AbortSignal): Promise<boolean> {
     if (this.#ended) return false;
     const worker = this.#worker;

@@ -1,4 +1,4 @@
-/** `serveOnThreads`: a server on several threads, restarted and stopped as one. */
+/** `serveOnThreads`: a server on several threads, which are restarted and stopped together. */
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -27,49 +27,49 @@ import type { SocketRequest } from './thread-messages.js';
 const THREADS_MAX = 1024;
 const RESTART_DELAY_MS = 100;
 const STOP_TIMEOUT_MS = 10_000;
-/** The others' time to end when one could not be started. */
+/** How long the other threads may take to end if one could not be started. */
 const FAILED_TIMEOUT_MS = 1000;
 
 /** A thread that has been started. */
 export interface ThreadStart {
-  /** Which one, from 0. */
+  /** Its number, from 0. */
   readonly id: number;
-  /** To the thread; it closes when the thread ends, and the next start has a new one. */
+  /** The channel to the thread; it closes when the thread ends, and the next start has a new one. */
   readonly channel: Channel;
-  /** How many times it was started before. */
+  /** How many times it had been started before. */
   readonly restarts: number;
 }
 
-/** A thread that ended unasked. */
+/** A thread that ended unexpectedly. */
 export interface ThreadCrash {
-  /** Which one, from 0. */
+  /** Its number, from 0. */
   readonly id: number;
   /** The uncaught error, or ERR_THREAD_EXIT if there was none. */
   readonly error: Error;
-  /** As of `process.exit()`; 1 after an uncaught error. */
+  /** The code of `process.exit()`; 1 after an uncaught error. */
   readonly exitCode: number;
-  /** How many times it was started again before. */
+  /** How many times it had been restarted before. */
   readonly restarts: number;
-  /** Milliseconds until it is started again. */
+  /** Milliseconds until it is restarted. */
   readonly delay: number;
 }
 
-/** How to run threads. */
+/** Options for running threads. */
 export interface ServeOptions extends WaitOptions {
-  /** For every thread, as `context.data`; anything that can be cloned. */
+  /** Data for every thread, as `context.data`; anything that can be cloned. */
   data?: unknown;
   /**
-   * Milliseconds before a crashed thread is started again, default 100. It doubles with each crash, up to
-   * 30 s, until a thread has run for 10 s.
+   * Milliseconds before a crashed thread is restarted, default 100. It doubles with each crash, up to 30 s, until a
+   * thread has run for 10 s.
    */
   restartDelay?: number | undefined;
-  /** Called for each thread that starts, also again. */
+  /** Called for each thread that starts, including restarts. */
   onStart?: ((start: ThreadStart) => void) | undefined;
-  /** Called for each thread that ends unasked. Without it there is a process warning, UASYNC_THREAD. */
+  /** Called for each thread that ends unexpectedly. Without it there is a process warning, UASYNC_THREAD. */
   onCrash?: ((crash: ThreadCrash) => void) | undefined;
 }
 
-/** How to end. */
+/** Options for stopping. */
 export interface StopOptions {
   /** Milliseconds after which threads that have not ended are terminated; default 10,000. */
   timeout?: number | undefined;
@@ -87,14 +87,14 @@ const SERVE_OPTIONS = optionNames<ServeOptions>({
 });
 const STOP_OPTIONS = optionNames<StopOptions>({ timeout: true, signal: true });
 
-/** How to restart. */
+/** Options for restarting. */
 export interface RestartOptions {
   /**
-   * Milliseconds that a new thread may take until it serves, and then that the old one may take to end before it
-   * is terminated; default 10,000.
+   * The limit in milliseconds for a new thread to start serving, and then for the old one to end before it is
+   * terminated; default 10,000.
    */
   timeout?: number | undefined;
-  /** Aborting it starts no more threads, and terminates at once those that are to end. */
+  /** Aborting it starts no more threads, and terminates those that are ending at once. */
   signal?: AbortSignal | undefined;
 }
 
@@ -102,15 +102,15 @@ const RESTART_OPTIONS = optionNames<RestartOptions>({ timeout: true, signal: tru
 
 /** One thread of a server. */
 export interface ThreadStats {
-  /** Which one, from 0. */
+  /** Its number, from 0. */
   readonly id: number;
-  /** How many times it was started again. */
+  /** How many times it was restarted. */
   readonly restarts: number;
   /** Its loop's counters; null while it is not running. */
   readonly loop: LoopStats | null;
 }
 
-/** Threads that run the same module, each with a loop of its own. Made by `serveOnThreads`. */
+/** Threads that run the same module, each with a loop of its own. Created by `serveOnThreads`. */
 export class ThreadServer {
   readonly #options: ServeOptions;
   readonly #threads: SupervisedThread[] = [];
@@ -169,17 +169,17 @@ export class ThreadServer {
     );
   }
 
-  /** How many threads there are. */
+  /** The number of threads. */
   get size(): number {
     return this.#threads.length;
   }
 
-  /** Where the threads listen, in the order of their calls. */
+  /** The addresses on which the threads listen, in the order of their calls. */
   get addresses(): readonly InetAddress[] {
     return this.#threads[0]!.addresses;
   }
 
-  /** Where they listen, or listened first. */
+  /** The first address on which they listen. */
   get address(): InetAddress | undefined {
     return this.addresses[0];
   }
@@ -189,7 +189,7 @@ export class ThreadServer {
     return this.#threads[checkInt('id', id, 0, this.size - 1)]!.channel;
   }
 
-  /** Sends a value to every thread that is running; resolves when there was room for it everywhere. */
+  /** Sends a value to every running thread. Resolves when there was room for it in every channel. */
   async broadcast(value: unknown, options?: WaitOptions): Promise<void> {
     checkWait(options);
     await Promise.all(
@@ -206,7 +206,7 @@ export class ThreadServer {
 
   /**
    * The counters of every thread's loop.
-   * @throws (as a rejection) AbortError, and ETIMEDOUT when a thread is too busy to answer.
+   * @throws (as a rejection) AbortError, and ETIMEDOUT if a thread is too busy to answer.
    */
   async stats(options?: WaitOptions): Promise<ThreadStats[]> {
     checkWait(options);
@@ -218,9 +218,9 @@ export class ThreadServer {
   }
 
   /**
-   * Ends gracefully: listeners are closed, `context.signal` is aborted, and each thread ends when its
-   * connections have; those that have not by the timeout are terminated. Resolves when all have ended, to
-   * the number of those terminated. A second call waits for the first.
+   * Stops gracefully: closes the listeners, aborts `context.signal`, and lets each thread end when its connections have
+   * ended. Threads that have not ended by the timeout are terminated. Resolves when all have ended, to the number of
+   * terminated threads. A second call waits for the first.
    */
   stop(options: StopOptions = {}): Promise<number> {
     try {
@@ -235,12 +235,12 @@ export class ThreadServer {
   }
 
   /**
-   * Replaces the threads one after the other by new ones, which load the module anew: as it is then, and not as it
-   * was. No connection is refused or reset: a new thread accepts from the sockets of the one that it replaces. When it
-   * serves, the old one ends as by `stop`. Resolves when all old ones have ended, to the number of those that
-   * had to be terminated. A call while another is under way waits for that, and restarts again.
-   * @throws (as a rejection) what keeps a thread from starting, ETIMEDOUT and AbortError: the old thread and those
-   * behind it go on, those before it are replaced already. ERR_CLOSED when the server is stopped.
+   * Replaces the threads one after the other by new ones, which load the module again, in its current version. No
+   * connection is refused or reset: a new thread accepts from the sockets of the one that it replaces. When it serves,
+   * the old one ends as by `stop`. Resolves when all old ones have ended, to the number of those that had to be
+   * terminated. A call during another restart waits for that, and restarts again.
+   * @throws (as a rejection) any error of starting a thread, ETIMEDOUT and AbortError: the old thread and those after it
+   * continue, those before it are replaced already. ERR_CLOSED when the server is stopped.
    */
   restart(options: RestartOptions = {}): Promise<number> {
     try {
@@ -271,7 +271,7 @@ export class ThreadServer {
     return (await Promise.all(ending)).filter(Boolean).length;
   }
 
-  /** Every call of `stop` may end the patience of those before. */
+  /** Each further call of `stop` may shorten the time limit. */
   #limitStop(timeout: number, signal: AbortSignal | undefined): void {
     const now = this.#now;
     // Also when it has ended.
@@ -293,7 +293,7 @@ export class ThreadServer {
 
   async #stop(): Promise<number> {
     const terminated = await Promise.all(this.#threads.map(thread => thread.stop(this.#now.signal)));
-    // Takes the timers and listeners of all calls away.
+    // Removes the timers and listeners of all calls.
     this.#now.abort();
     for (const reserved of await Promise.allSettled(this.#ports.values())) {
       if (reserved.status === 'fulfilled') await reserved.value.close();
@@ -305,7 +305,7 @@ export class ThreadServer {
     await this.stop();
   }
 
-  /** A socket that listens for one thread, on the port that all share. */
+  /** Opens a listening socket for one thread, on the port that all share. */
   async #open({ name, backlog, options }: SocketRequest): Promise<number> {
     const port = options.port === 0 ? await this.#reserve(name, options) : options.port;
     if (this.#stopping !== null) throw closedError('The server');
@@ -358,13 +358,13 @@ async function endWithin(
 }
 
 /**
- * Runs a module on `threads` threads (default: one for each core), each with an event loop of its own. Its
- * default export, or the one named `serve`, is called with a `ThreadContext`. Resolves when all of them
- * serve: when they listen, or that function has returned. A thread that ends unexpectedly is restarted.
- * Until then `signal` and `timeout` end the threads.
+ * Runs a module on `threads` threads (default: one per core), each with an event loop of its own. Calls its default
+ * export, or the one named `serve`, with a `ThreadContext`. Resolves when all threads serve: when they listen, or that
+ * function has returned. Restarts a thread that ends unexpectedly. Until it resolves, `signal` and `timeout` end the
+ * threads.
  * @param moduleUrl a file URL or an absolute path: `new URL('./worker.js', import.meta.url)`.
- * @throws (as a rejection) what keeps a thread from starting: ERR_MODULE_NOT_FOUND, EADDRINUSE, whatever it
- * throws; AbortError, ETIMEDOUT; TypeError and RangeError for wrong arguments.
+ * @throws (as a rejection) any error of starting a thread: ERR_MODULE_NOT_FOUND, EADDRINUSE, an exception of the
+ * module; AbortError, ETIMEDOUT; TypeError and RangeError for wrong arguments.
  */
 export async function serveOnThreads(
   threads: number | undefined,

@@ -1,4 +1,4 @@
-/** A thread that is started again when it crashes. */
+/** A thread that is restarted when it crashes. */
 import type { LoopStats } from '../loop/loop-stats.js';
 import { clearTimeout, nextTick, setTimeout } from '../loop/real-timers.js';
 import { unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
@@ -7,9 +7,9 @@ import type { InetAddress } from '../ring/sockaddr.js';
 import type { Channel } from './channel.js';
 import { RunningThread, type ThreadEnd, type ThreadProgram } from './running-thread.js';
 
-/** The longest pause before a thread is started again, in milliseconds. */
+/** The longest pause before a restart, in milliseconds. */
 const DELAY_MAX = 30_000;
-/** One that has run for so long, in milliseconds, has not crashed because of how it starts. */
+/** A thread that has run for this long, in milliseconds, has not crashed because of how it starts. */
 const PROVEN_MS = 10_000;
 
 /** What a supervised thread needs of its owner. */
@@ -19,16 +19,16 @@ export interface ThreadOwner extends ThreadProgram {
   crashed(thread: SupervisedThread, error: Error, exitCode: number, delay: number): void;
 }
 
-/** One of a server's threads: it is started again when it ends unasked, and replaced when that is asked for. */
+/** One of a server's threads: restarted when it ends unexpectedly, and replaced on request. */
 export class SupervisedThread {
   readonly id: number;
-  /** How many times it was started again. */
+  /** How many times it was restarted. */
   restarts = 0;
   /** Where it listens. */
   addresses: readonly InetAddress[] = [];
   readonly #owner: ThreadOwner;
   readonly #sockets = new KeptSockets();
-  /** The one that serves. */
+  /** The thread that serves. */
   #current: RunningThread | null = null;
   /** Its successor, until that serves. */
   #next: RunningThread | null = null;
@@ -43,12 +43,12 @@ export class SupervisedThread {
     this.#owner = owner;
   }
 
-  /** To the running thread; a new one for each start. null while none is running. */
+  /** The channel to the running thread, a new one for each start. null while none is running. */
   get channel(): Channel | null {
     return this.#current?.channel ?? null;
   }
 
-  /** Starts it; resolves when it serves, rejects with the reason if it ends before, or cannot be made. */
+  /** Starts it. Resolves when it serves; rejects with the reason if it ends before that, or cannot be created. */
   async start(): Promise<void> {
     let thread: RunningThread;
     try {
@@ -64,7 +64,7 @@ export class SupervisedThread {
 
   #make(restarts: number): RunningThread {
     const thread = new RunningThread(this.id, this.#owner, this.#sockets, end => this.#ended(thread, end));
-    // An error of the user's is one like any other, and not the thread's.
+    // An error in the user's callback is an uncaught exception, not a failure of the thread.
     nextTick(() => {
       if (this.#current === thread || this.#next === thread) {
         this.#owner.started(this, thread.channel, restarts);
@@ -80,7 +80,7 @@ export class SupervisedThread {
     this.#crashed(end);
   }
 
-  /** Has it started again after a while, unless another is about to take its place. */
+  /** Restarts it after a delay, unless a replacement is about to start. */
   #crashed({ error, exitCode, ran }: ThreadEnd): void {
     if (this.#stopping) return;
     this.#failures = ran >= PROVEN_MS ? 0 : this.#failures;
@@ -96,14 +96,14 @@ export class SupervisedThread {
     this.#restart = setTimeout(() => {
       this.#restart = null;
       this.restarts++;
-      // Should it fail, it is reported as any other crash.
+      // A failure is reported like any other crash.
       this.start().catch(() => {});
     }, delay);
   }
 
   /**
-   * Starts another one in its place, which finds the connections that wait. Resolves when that serves, to the one
-   * that did before, for `end` to be called. If it ends before, or `options` give it up, the old one goes on.
+   * Starts a replacement, which accepts the connections that wait. Resolves when that serves, to the thread that served
+   * before, on which the caller calls `end`. If it ends before that, or `options` abort it, the old one continues.
    */
   async replace(options: WaitOptions): Promise<RunningThread | null> {
     const waiting = this.#restart !== null;
@@ -135,7 +135,7 @@ export class SupervisedThread {
     return this.#current === null ? null : this.#current.stats();
   }
 
-  /** Asks it to end; resolves when it has, to how many had to be terminated when `now` was aborted. */
+  /** Asks it to end. Resolves when it has, to how many had to be terminated because `now` was aborted. */
   async stop(now: AbortSignal): Promise<number> {
     this.#stopping = true;
     if (this.#restart !== null) clearTimeout(this.#restart);

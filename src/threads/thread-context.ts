@@ -1,4 +1,4 @@
-/** What the function that a thread runs is given. */
+/** The argument of the function that a thread runs. */
 import type { MessagePort } from 'node:worker_threads';
 import { closeSocket } from '../loop/close.js';
 import { loop } from '../loop/current.js';
@@ -13,26 +13,26 @@ import type { InetAddress } from '../ring/sockaddr.js';
 import { Channel } from './channel.js';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
 
-/** What the function that a thread runs is given. */
+/** The argument of the function that a thread runs. */
 export interface ThreadContext<Data = unknown> {
-  /** Which thread this is, from 0; one that is started again keeps it. */
+  /** The thread's number, from 0. A restarted thread keeps it. */
   readonly id: number;
-  /** What `serveOnThreads` was given as `data`: a copy for each thread. */
+  /** The `data` of `serveOnThreads`: a copy for each thread. */
   readonly data: Data;
-  /** To the thread that called `serveOnThreads`. It does not hold up a stop. */
+  /** The channel to the thread that called `serveOnThreads`. It does not delay a stop. */
   readonly channel: Channel;
-  /** Aborted when the thread is to end: finish what is begun, and begin nothing. */
+  /** Aborted when the thread should end: finish started work, and start no more. */
   readonly signal: AbortSignal;
   /**
-   * Listens on TCP, on a port that all threads share; the kernel spreads connections among them. Port 0 is
-   * the same one in every thread. A stop closes it.
+   * Listens on TCP, on a port that all threads share; the kernel distributes connections among them. Port 0 is the same
+   * one in every thread. A stop closes it.
    */
   readonly listen: (
     options: Omit<ListenOptions, 'path' | 'fd' | 'reusePort'>,
   ) => Promise<Listener<InetAddress>>;
 }
 
-/** The inner side of a thread: what it listens on, and what it is told. */
+/** A thread as seen from within: its listeners, and the messages that it gets. */
 export class Thread implements ThreadContext {
   readonly id: number;
   readonly data: unknown;
@@ -61,7 +61,7 @@ export class Thread implements ThreadContext {
     return this.#stop.signal;
   }
 
-  /** The context may be taken apart: `({ listen }) => …`. */
+  /** The context may be destructured: `({ listen }) => …`. */
   readonly listen: ThreadContext['listen'] = options => this.#listen(options);
 
   async #listen(options: Omit<ListenOptions, 'path' | 'fd' | 'reusePort'>): Promise<Listener<InetAddress>> {
@@ -80,12 +80,12 @@ export class Thread implements ThreadContext {
       return listener;
     } finally {
       this.#listening--;
-      // What listens now may listen on more in the same breath.
+      // A module that listens now may listen on more synchronously.
       setImmediate(() => this.#listening === 0 && this.#listeners.size !== 0 && this.ready());
     }
   }
 
-  /** A listener on a socket of the thread's starter, who keeps it for the next start. */
+  /** A listener on a socket of the thread's starter, which keeps it for the next start. */
   async #open(options: ListenOptions, backlog: number): Promise<Listener<InetAddress>> {
     const { port, family, ipv6Only, noDelay, fastOpen, maxConnections, signal } = options;
     const host = hostOf(options);
@@ -127,7 +127,7 @@ export class Thread implements ThreadContext {
     }
   }
 
-  /** The same for the same call in each start of the thread. */
+  /** A name that is the same for the same call in each start of the thread. */
   #nameFor(what: unknown[]): string {
     for (let nth = 0; ; nth++) {
       const name = JSON.stringify([nth, ...what]);
@@ -178,7 +178,7 @@ export class Thread implements ThreadContext {
     this.#control.unref();
     this.channel.unref();
     this.#stop.abort();
-    // What was accepted is served still.
+    // Connections that were accepted are still served.
     for (const listener of this.#listeners) listener.retire();
   }
 

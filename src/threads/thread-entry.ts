@@ -1,4 +1,4 @@
-/** What each thread of `serveOnThreads` runs. */
+/** The entry point of each thread of `serveOnThreads`. */
 
 import { workerData } from 'node:worker_threads';
 import { setImmediate } from '../loop/real-timers.js';
@@ -20,9 +20,9 @@ async function run(data: ThreadData): Promise<void> {
     await serve(thread);
     thread.ready();
   } catch (error) {
-    // Asked to end, it may well end by an AbortError.
+    // A thread that was asked to end may end with an AbortError.
     if (thread.signal.aborted) return;
-    // Outside of any promise: the thread ends by it, and its starter gets it as it is.
+    // Outside of any promise: the error ends the thread, and its starter gets it unchanged.
     setImmediate(() => {
       throw error;
     });
