@@ -55,7 +55,7 @@ async function doctor(json: boolean): Promise<number> {
   return found.some(({ state }) => state === 'missing') ? 1 : 0;
 }
 
-/** Takes descriptors, from the loading of the modules on, and there may be none. */
+/** Needs descriptors, from the loading of the modules on, and there may be none. */
 async function examination() {
   const { examine } = await import('./doctor/examine.js');
   const { findings } = await import('./doctor/findings.js');
@@ -76,7 +76,7 @@ function report(json: boolean, facts: object, text: () => string): void {
   process.stdout.write(json ? `${JSON.stringify(facts, null, 2)}\n` : text());
 }
 
-/** no-color.org, and a terminal. */
+/** Whether to use colours: on a terminal, subject to no-color.org. */
 function colours(): boolean {
   return process.stdout.isTTY === true && !process.env.NO_COLOR;
 }

@@ -1,4 +1,4 @@
-/** What this machine offers, as facts: the first half of `uasync doctor`. */
+/** Collects facts about this machine: the first half of `uasync doctor`. */
 
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
@@ -18,7 +18,7 @@ import { Ring } from '../ring/ring.js';
 import type { RingOptions } from '../ring/setup.js';
 import { type Registered, registered } from './registered.js';
 
-/** Why something cannot be had, and what to do about it where there is a saying. */
+/** Why a feature is not available, and the fix if one is known. */
 export type Reason = { code: string; message: string } & Partial<Refusal>;
 
 /** The facts. */
@@ -27,14 +27,14 @@ export interface Facts {
   node: string;
   platform: string;
   kernel: { release: string; major: number; minor: number };
-  /** Whether a ring can be made, and why not. */
+  /** Whether a ring can be created, and why not. */
   available: boolean;
   reason: Reason | null;
-  /** The queues of a loop on io_uring, in entries; null where it fails. */
+  /** The queue sizes of a loop on io_uring, in entries; null if that fails. */
   loop: { entries: number; cqEntries: number } | null;
   /** Why it fails. */
   loopReason: Reason | null;
-  /** What loops run on, null if there can be none; and what `UASYNC_BACKEND` says. */
+  /** The backend of loops, null if there can be none; and the value of `UASYNC_BACKEND`. */
   backend: BackendKind | null;
   asked: BackendChoice;
   /** What `uasync/register` would do. */
@@ -46,13 +46,13 @@ export interface Facts {
   bufferRings: {
     plain: boolean;
     incremental: boolean;
-    /** Whether the user may lock the page that one takes. */
+    /** Whether the user may lock the page that a buffer ring takes. */
     fit: boolean;
   };
   limits: {
-    /** Bytes that the process may lock; null where that cannot be found out. */
+    /** Bytes that the process may lock; null if unknown. */
     memlock: Limit | null;
-    /** Whether this process is held to that, and its kernel counts rings. */
+    /** Whether this limit applies to the process, and its kernel counts rings. */
     memlockCounts: boolean;
     nofile: Limit | null;
     /** The sysctl kernel.io_uring_disabled; null where the kernel has none (before 6.6). */
@@ -63,7 +63,7 @@ export interface Facts {
   };
 }
 
-/** Flags that the kernel takes with others only, or with a parameter. */
+/** Flags that the kernel only accepts together with others, or with a parameter. */
 const COMPANIONS: Record<string, RingOptions> = {
   SQ_AFF: { flags: abi.SETUP_SQPOLL, sqThreadCpu: 0 },
   CQSIZE: { cqEntries: 4 },
@@ -72,10 +72,10 @@ const COMPANIONS: Record<string, RingOptions> = {
   REGISTERED_FD_ONLY: { flags: abi.SETUP_NO_MMAP },
   HYBRID_IOPOLL: { flags: abi.SETUP_IOPOLL },
 };
-/** SQ_REWIND is not for a queue that is a ring. */
+/** SQ_REWIND is not for a queue that is used as a ring. */
 const NOT_TRIED = new Set(['SQ_REWIND']);
 
-/** A ring to ask, that of a loop if there can be one; and what went wrong. */
+/** The ring to examine, that of a loop if there can be one; and any error. */
 interface Subject {
   loop: Loop | null;
   loopReason: Reason | null;
@@ -83,7 +83,7 @@ interface Subject {
   reason: Reason | null;
 }
 
-/** Looks at the machine. It never throws, and leaves nothing open. */
+/** Examines the machine. It never throws, and leaves nothing open. */
 export async function examine(): Promise<Facts> {
   const [major, minor] = kernelVersion();
   const { loop, loopReason, ring, reason } = open();
@@ -126,7 +126,7 @@ export function version(): string {
   return (createRequire(import.meta.url)('uasync/package.json') as { version: string }).version;
 }
 
-/** One ring for all questions: where little memory may be locked there may be none for a second one. */
+/** One ring for all checks: if little memory may be locked there may be none for a second one. */
 function open(): Subject {
   let loopReason: Reason;
   try {
@@ -143,7 +143,7 @@ function open(): Subject {
   }
 }
 
-/** What a loop without options runs on. @param ringRuns whether one on io_uring could be made. */
+/** The backend of a loop without options. @param ringRuns whether one on io_uring could be created. */
 function chosen(ringRuns: boolean): Pick<Facts, 'backend' | 'asked'> {
   let asked: BackendChoice = 'auto';
   try {
@@ -173,7 +173,7 @@ function byName(prefix: string, has: (value: number, name: string) => boolean): 
   return found;
 }
 
-/** What comes of making something. The kernel looks at whether it knows it before it looks for memory. */
+/** The result of creating something. The kernel checks whether it supports it before it checks for memory. */
 function attempt(make: () => { close(): void }): 'made' | 'no memory' | 'unknown' {
   try {
     make().close();
@@ -183,19 +183,19 @@ function attempt(make: () => { close(): void }): 'made' | 'no memory' | 'unknown
   }
 }
 
-/** By making one: before 6.18 there is no asking. */
+/** Tries to create a ring: before 6.18 there is no query. */
 function ringTakes(ring: Ring, flag: number, name: string): boolean {
   const companion = COMPANIONS[name] ?? {};
   const options: RingOptions = {
     ...companion,
     flags: (companion.flags ?? 0) | (name === 'CQSIZE' ? 0 : flag),
   };
-  // The worker threads to share are those of a ring that there is.
+  // The worker threads to share are those of the existing ring.
   if (name === 'ATTACH_WQ') options.wqFd = ring.fd;
   return attempt(() => new Ring(2, options)) !== 'unknown';
 }
 
-/** A group that is not in use: a loop has the first ones. */
+/** An unused group: a loop has the first ones. */
 const GROUP = 0x7fff;
 
 function bufferRings(ring: Ring): Facts['bufferRings'] {
@@ -209,7 +209,7 @@ function bufferRings(ring: Ring): Facts['bufferRings'] {
   };
 }
 
-/** A limit as Node reports it, without /proc. It takes longer. */
+/** A limit as Node reports it, without /proc, which takes longer. */
 function reported(name: string): Limit | null {
   const { userLimits } = process.report.getReport() as {
     userLimits?: Record<string, Record<string, unknown>>;

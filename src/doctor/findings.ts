@@ -1,4 +1,4 @@
-/** What the facts mean for uasync, and how to fix what is missing: the second half of `uasync doctor`. */
+/** Interprets the facts, and says how to fix what is missing: the second half of `uasync doctor`. */
 
 import { MEMLOCK_CURE } from '../ring/availability.js';
 import type { Facts, Reason } from './examine.js';
@@ -6,19 +6,19 @@ import type { Registered } from './registered.js';
 
 /** One thing that works, works less well, or does not work. */
 export interface Finding {
-  /** ok: as it should be. slower: it works, with more CPU time or less room. missing: it does not work. */
+  /** ok: as it should be. slower: it works, with more CPU time or less capacity. missing: it does not work. */
   state: 'ok' | 'slower' | 'missing';
-  /** What it is about. */
+  /** The feature. */
   what: string;
   /** Why it is not ok. */
   why?: string;
-  /** What to do about it. */
+  /** How to fix it. */
   fix?: string;
 }
 
 interface Need {
   what: string;
-  /** The first Linux that has it. */
+  /** The first Linux version with it. */
   since: string;
   met: (facts: Facts) => boolean;
   /** What is worse without it; undefined if nothing works without it. */
@@ -113,7 +113,7 @@ function onRing(facts: Facts): Finding[] {
   return [ring, { state: 'ok', what: 'loops on io_uring, uasync' }, ...NEEDS.map(need => judge(need, facts))];
 }
 
-/** Loops run on epoll: because they were asked to, or since the kernel refuses io_uring. */
+/** Loops run on epoll: because that was requested, or because the kernel refuses io_uring. */
 function onEpoll(facts: Facts): Finding[] {
   const found: Finding[] = [
     { state: 'ok', what: 'loops on epoll, uasync' },
@@ -130,7 +130,7 @@ function onEpoll(facts: Facts): Finding[] {
   return found;
 }
 
-/** What `node --import uasync/register` would do here. */
+/** The effect of `node --import uasync/register` here. */
 function register({ what: module, word, wanted, fault }: Registered, { node }: Facts): Finding {
   const what = `${module}, uasync/register`;
   if (fault !== null)

@@ -1,10 +1,10 @@
-/** The report of `uasync doctor` for people. */
+/** The text report of `uasync doctor`. */
 
 import type { Limit } from '../ring/proc.js';
 import type { Facts } from './examine.js';
 import type { Finding } from './findings.js';
 
-/** Marks text for a terminal, or leaves it. */
+/** Styles text for a terminal, or returns it unchanged. */
 export type Paint = (style: 'green' | 'yellow' | 'red' | 'bold' | 'dim', text: string) => string;
 
 const SIGNS = {
@@ -13,7 +13,7 @@ const SIGNS = {
   missing: ['red', '✗'],
 } as const;
 
-/** Lays the report out in lines of text. */
+/** Formats the report as lines of text. */
 export function toText(facts: Facts, findings: readonly Finding[], paint: Paint): string {
   const lines = [
     `${paint('bold', `uasync ${facts.uasync}`)} on ${facts.platform} ${facts.kernel.release}, Node ${facts.node}`,

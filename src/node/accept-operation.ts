@@ -11,12 +11,12 @@ import { POLLIN } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
 import type { StreamHandle } from './stream-handle.js';
 
-/** How many connections are accepted in one go. */
+/** The maximum number of connections to accept in a row. */
 const BURST = 64;
 
 /**
- * The accepting side of a listening handle: each connection is one delivery. On a non-blocking socket, as workers have
- * them, it polls and calls accept4(2): see `Acceptor` of src/net.
+ * The accepting side of a listening handle: each connection is one delivery. On a non-blocking socket, as in workers,
+ * it polls and calls accept4(2): see `Acceptor` of src/net.
  */
 export class AcceptOperation extends Operation implements Delivery {
   readonly #handle: StreamHandle;
@@ -59,7 +59,7 @@ export class AcceptOperation extends Operation implements Delivery {
     } else if (this.#pause === null) this.arm();
   }
 
-  /** What accept(2) has returned; whether there may be more. */
+  /** Records a result of accept(2); returns whether there may be more. */
   #note(res: number): boolean {
     if (res >= 0) {
       if (!this.#polls) own(res);
@@ -76,7 +76,7 @@ export class AcceptOperation extends Operation implements Delivery {
     for (let i = 0; i < BURST; i++) {
       if (this.#stopped || !this.#note(libc().accept(this.#handle.fd))) return;
     }
-    // The poll does not tell of what is there already.
+    // The poll does not report connections that are there already.
     this.loop.soon(() => this.#take());
   }
 
@@ -100,7 +100,7 @@ export class AcceptOperation extends Operation implements Delivery {
     if (result !== undefined) this.#onConnection(result);
   }
 
-  /** Accepts no more: `onStopped` is called when the kernel is done. Connections that were not delivered are closed. */
+  /** Stops accepting, and calls `onStopped` when the kernel is done. Closes connections that were not delivered. */
   stop(onStopped: () => void): void {
     this.#stopped = true;
     if (this.#pause !== null) clearTimeout(this.#pause);

@@ -4,7 +4,9 @@ import { countAsNative } from './instance-of.js';
 import { bridgeWrites } from './socket-writes.js';
 import { bridgeTls } from './tls-bridge.js';
 
-/** What must be so before any socket has a handle on the loop: where Node hands it to native code it is bridged. */
+/**
+ * Bridges the places where Node passes a socket to native code. Must run before any socket has a handle on the loop.
+ */
 export function bridge(): void {
   countAsNative();
   bridgeTls();

@@ -1,4 +1,4 @@
-/** Sockets on the loop as standard streams of child processes, and sent to them: native handles go there. */
+/** Supports sockets on the loop as standard streams of child processes, and sent to them: they get native handles. */
 import { nativeOf } from './native-twin.js';
 import { bindings, nodeModule } from './natives.js';
 
@@ -6,7 +6,7 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
 
 let bridged = false;
 
-/** Makes it so. */
+/** Installs this. */
 export function bridgeChildProcesses(): void {
   if (bridged) return;
   bridged = true;
@@ -26,7 +26,7 @@ export function bridgeChildProcesses(): void {
   };
 }
 
-/** What stands for a standard stream: a socket's handle, or a stream that has one. */
+/** The handle for a standard stream: a socket's handle, or that of a stream which has one. */
 function nativeStream(stream: unknown): unknown {
   if (typeof stream !== 'object' || stream === null) return stream;
   const { _handle } = stream as { _handle?: unknown };

@@ -1,4 +1,4 @@
-/** `net.Socket.connect` on the loop: the socket is given a handle before Node would make a native one. */
+/** `net.Socket.connect` on the loop: the socket gets a handle before Node would create a native one. */
 import type { Socket } from 'node:net';
 import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
 import { availableLoop } from './available.js';
@@ -7,7 +7,7 @@ import { bindings, symbolOf } from './natives.js';
 import { PipeHandle } from './pipe-handle.js';
 import { TcpHandle } from './tcp-handle.js';
 
-/** What is used of a socket that is not public. */
+/** The private properties of a socket that are used. */
 interface PrivateSocket {
   _handle: object | null;
   _parent?: { connecting?: boolean } | null;
@@ -22,13 +22,13 @@ interface PrivateSocket {
 type Connect = (this: Socket, ...args: unknown[]) => Socket;
 type Reinitialize = (this: Socket, handle: object) => void;
 
-/** The methods that are replaced, as they were. */
+/** The original methods. */
 export interface SocketMethods {
   connect: Connect;
   reinitialize: Reinitialize;
 }
 
-/** The key of the method that gives a socket another handle, for the next address of several. */
+/** The key of the method that gives a socket a new handle, for the next of several addresses. */
 export function reinitializeKey(prototype: object): symbol | undefined {
   return symbolOf(prototype, 'kReinitializeHandle');
 }
@@ -41,14 +41,14 @@ export function socketMethods(prototype: object): SocketMethods {
   };
 }
 
-/** Of `connect`'s arguments, as it takes them or has normalised them: whether a path is among them. */
+/** Whether the arguments of `connect`, raw or normalised, contain a path. */
 function leadsToPath(args: unknown[]): boolean {
   const [first] = Array.isArray(args[0]) ? args[0] : args;
   if (typeof first === 'object' && first !== null) return Boolean((first as { path?: unknown }).path);
   return typeof first === 'string' && !(Number(first) >= 0);
 }
 
-/** The same methods, which give sockets handles on the loop. */
+/** The same methods, giving sockets handles on the loop. */
 export function withHandles({ connect, reinitialize }: SocketMethods, enabled: () => boolean): SocketMethods {
   return {
     connect(...args) {
@@ -73,7 +73,7 @@ export function withHandles({ connect, reinitialize }: SocketMethods, enabled: (
     reinitialize(handle) {
       const socket = this as unknown as PrivateSocket;
       const { _handle } = socket;
-      // The next address is tried by a handle of the same kind.
+      // The next address is tried with a handle of the same kind.
       if (_handle instanceof TcpHandle && handle.constructor === bindings().TCP) {
         (handle as { close(): void }).close();
         reinitialize.call(this, new TcpHandle(_handle.loop));

@@ -19,7 +19,7 @@ export class ConnectOperation extends Operation {
     return 'connect';
   }
 
-  /** @param name a socket address as bytes. */
+  /** @param name a socket address in bytes. */
   run(fd: number, name: Uint8Array): void {
     this.loop.start(this).connectTo(fd, name);
   }

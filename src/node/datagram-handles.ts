@@ -1,4 +1,4 @@
-/** Handles for `dgram.Socket`, and whether they fit the running Node: loaded with the first socket. */
+/** Handles for `dgram.Socket`, and whether they fit the running Node. Loaded with the first socket. */
 import cluster from 'node:cluster';
 import type { Socket } from 'node:dgram';
 import { DatagramBuffers } from '../net/datagram/buffers.js';
@@ -24,7 +24,7 @@ const datagramsFit = fitting('node:dgram', faultOfDatagrams, () => {
   countAs(bindings().UDP, UdpHandle);
 });
 
-/** Gives a new socket a handle on the loop. Those of the workers of a cluster stay Node's, which they share. */
+/** Gives a new socket a handle on the loop. Workers of a cluster keep Node's handles, which they share. */
 export function giveHandle(socket: Socket, state: DatagramState): void {
   const native = state.handle as unknown as Native;
   if (cluster.isWorker || !datagramsFit(socket, state)) return;

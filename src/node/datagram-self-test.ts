@@ -1,10 +1,10 @@
-/** What `dgram` needs of Node that is not public, looked at in the running Node. */
+/** Checks in the running Node the private parts that `dgram` on the loop needs. */
 import dgram, { type Socket } from 'node:dgram';
 import type { DatagramState } from './datagram-sockets.js';
 import { bindings, ownerSymbol, symbolOf } from './natives.js';
 import { UdpHandle } from './udp-handle.js';
 
-/** Why sockets cannot be on the loop here; null if they can. @param socket a new one. */
+/** The reason why sockets cannot be on the loop; null if they can. @param socket a new one. */
 export function faultOfDatagrams(socket: Socket, state: DatagramState): string | null {
   const { UDP } = bindings();
   if (state.handle?.constructor !== UDP) return 'sockets have no native handle of the known class';
@@ -30,7 +30,7 @@ export function faultOfDgram(): string | null {
   }
 }
 
-/** What every handle has, and no socket calls. */
+/** Methods that every handle has, and that no socket calls. */
 const OF_ALL_HANDLES = new Set(['asyncReset', 'getAsyncContextFrameForDebuggingOnly', 'constructor']);
 
 function* methodsOf(prototype: object): Generator<string> {
@@ -41,10 +41,10 @@ function* methodsOf(prototype: object): Generator<string> {
   }
 }
 
-/** What a socket must have asked of its handle. */
+/** The calls that a socket must have made on its handle. */
 const EXPECTED = 'bind 127.0.0.1,1,0; recvStart; send text 2,127.0.0.2,true; recvStop; close';
 
-/** Has a socket bind, receive and send by a handle that only takes notes. */
+/** Lets a socket bind, receive and send with a handle that only records calls. */
 function probe(key: symbol): string | null {
   const socket = dgram.createSocket('udp4');
   const state = (socket as unknown as Record<symbol, DatagramState>)[key]!;
@@ -90,7 +90,7 @@ class Notes {
     this.#note('close');
   }
 
-  /** How many bytes were sent at once, and 1. */
+  /** The number of bytes, and 1, if they were sent at once. */
   send(_: object, list: Uint8Array[], count: number, ...rest: unknown[]): number {
     this.#note(`send ${list.slice(0, count)} ${rest}`);
     return list[0]!.length + 1;

@@ -1,9 +1,9 @@
-/** `dgram.Socket` on the loop: its state is given another handle when the constructor sets it. */
+/** `dgram.Socket` on the loop: replaces the handle in a socket's state when the constructor sets it. */
 import type { Socket } from 'node:dgram';
 import { later } from './later.js';
 import { nodeModule, symbolOf } from './natives.js';
 
-/** What a socket keeps under a symbol of its own, as far as it is used here. */
+/** The used part of what a socket keeps under its private symbol. */
 export interface DatagramState {
   handle: object | null;
 }
@@ -12,7 +12,7 @@ const load = later<typeof import('./datagram-handles.js')>('./datagram-handles.j
 
 let key: symbol | undefined;
 
-/** The key of a socket's state; undefined where it has none. */
+/** The key of a socket's state; undefined if it has none. */
 function stateKey(): symbol | undefined {
   if (key === undefined) {
     const sample = nodeModule<typeof import('node:dgram')>('dgram').createSocket('udp4');
@@ -22,7 +22,7 @@ function stateKey(): symbol | undefined {
   return key;
 }
 
-/** Has the sockets of a class, by its prototype, put on the loop when they are made. */
+/** Puts the sockets of a class, given by its prototype, on the loop when they are created. */
 export function putDatagramsOn(prototype: object, enabled: () => boolean): void {
   const state = stateKey();
   if (state === undefined) return;

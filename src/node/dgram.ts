@@ -1,4 +1,7 @@
-/** uasync/node/dgram: `node:dgram` with its sockets on the loop, for who imports it. The rest of the program keeps Node's own. */
+/**
+ * uasync/node/dgram: `node:dgram` with its sockets on the loop, for modules that import it. The rest of the program
+ * keeps Node's own.
+ */
 import dgram from 'node:dgram';
 import { putDatagramsOn } from './datagram-sockets.js';
 
@@ -13,5 +16,5 @@ export const createSocket: typeof dgram.createSocket = (...args: unknown[]) =>
 
 const all = { ...dgram, Socket, createSocket };
 
-/** All of it, as `import dgram from 'node:dgram'` has it. */
+/** The whole module, like `import dgram from 'node:dgram'`. */
 export default all as unknown as typeof dgram;

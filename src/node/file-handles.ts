@@ -1,7 +1,7 @@
 /**
- * `FileHandle` of `node:fs/promises` on the loop. The class stays Node's: a handle can be transferred to a worker, given
- * to `fs.createReadStream`, and closes its descriptor when it is lost. Its native handle is replaced by one that closes
- * on the loop, and its calls are served by a handle of uasync/fs.
+ * `FileHandle` of `node:fs/promises` on the loop. The class stays Node's: a handle can be transferred to a worker or
+ * passed to `fs.createReadStream`, and closes its descriptor when it is collected. Its native handle is replaced by one
+ * that closes on the loop, and a handle of uasync/fs serves its calls.
  */
 import type { FileHandle as Opened } from '../fs/api.js';
 import type { FileHandle as OwnHandle } from '../fs/file-handle.js';
@@ -12,14 +12,14 @@ import { systemError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { type NativeFile, nativeFiles, symbolOf } from './natives.js';
 
-/** Makes a handle of uasync/fs one of Node's. */
+/** Converts a handle of uasync/fs to one of Node's. */
 export type Returning = (file: Opened) => object;
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 type NodeHandle = { readonly fd: number };
 type NodeClass = new (native: NativeFile) => NodeHandle;
 
-/** What is served by uasync/fs. The rest is Node's: it uses these calls, or the descriptor. */
+/** The calls that uasync/fs serves. Node serves the rest, with these calls or the descriptor. */
 const CALLS = [
   'appendFile',
   'datasync',
@@ -34,7 +34,7 @@ const CALLS = [
   'writev',
 ] as const;
 
-/** A class that extends this adds its fields to what is given. */
+/** A class that extends this adds its fields to the given object. */
 class Given {
   constructor(object: object) {
     // biome-ignore lint/correctness/noConstructorReturn: that is its purpose.
@@ -42,7 +42,7 @@ class Given {
   }
 }
 
-/** A field of Node's handles, which only this file sees. */
+/** A field of Node's handles that only this file can read. */
 class Served extends Given {
   readonly #file: OwnHandle;
   readonly #native: LoopFile;
@@ -53,7 +53,7 @@ class Served extends Given {
     this.#native = native;
   }
 
-  /** What serves a handle; null for one that is closed, transferred, or Node's. */
+  /** The handle of uasync/fs behind a handle; null for one that is closed, transferred, or Node's. */
   static by(handle: unknown): OwnHandle | null {
     if (typeof handle !== 'object' || handle === null || !(#file in handle)) return null;
     return (handle as unknown as NodeHandle).fd < 0 || handle.#native.gone ? null : handle.#file;
@@ -62,15 +62,15 @@ class Served extends Given {
 
 /** A native handle that closes on the loop. */
 interface LoopFile extends NativeFile {
-  /** Whether Node has closed it by itself. */
+  /** Whether Node has closed it on its own. */
   readonly gone: boolean;
 }
 
-/** Node's class of native handles, extended by one that closes on the loop. */
+/** Node's class of native handles, extended to close on the loop. */
 function closingOnLoop(Native: ReturnType<typeof nativeFiles>): new (file: OwnHandle) => LoopFile {
   const LoopFile = class extends Native {
     readonly #file: OwnHandle;
-    /** A web stream that is cancelled has it closed by Node 20, and its number may be another file's from then on. */
+    /** Node 20 closes it when a web stream is cancelled, and another file may have its number from then on. */
     gone = false;
 
     constructor(file: OwnHandle) {
@@ -86,7 +86,7 @@ function closingOnLoop(Native: ReturnType<typeof nativeFiles>): new (file: OwnHa
 
     override async close(): Promise<void> {
       if (this.gone) throw systemError(EBADF, 'close');
-      // What is pending uses the descriptor still.
+      // Pending calls still use the descriptor.
       this.releaseFD();
       return this.#file.closeReleased();
     }
@@ -101,7 +101,7 @@ function closingOnLoop(Native: ReturnType<typeof nativeFiles>): new (file: OwnHa
   return LoopFile;
 }
 
-/** Has the calls of Node's class served by uasync/fs, for the handles that are. */
+/** Serves the calls of Node's class with uasync/fs, for handles that have one. */
 function serve(prototype: Record<PropertyKey, unknown>, transfer: symbol): void {
   for (const name of CALLS) {
     const own = prototype[name] as Method;
@@ -154,7 +154,7 @@ interface Parts {
 
 /** @throws what is missing. */
 async function parts(): Promise<Parts> {
-  // Node's class has no other way to it.
+  // There is no other way to Node's class.
   const sample = await stock.open('/');
   try {
     const Native = nativeFiles();
@@ -195,7 +195,7 @@ async function adapted(): Promise<Returning> {
   };
 }
 
-/** Has a handle made of a descriptor, and closed. */
+/** Creates a handle for a descriptor, and closes it. */
 async function tried(
   HandleClass: NodeClass,
   Native: ReturnType<typeof nativeFiles>,
@@ -211,7 +211,7 @@ async function tried(
       libc().close(copy);
     }
   })(copy);
-  // It is the native handle's from now on.
+  // It belongs to the native handle from now on.
   disown(copy);
   const handle = new HandleClass(native) as NodeHandle & { close(): Promise<void> };
   const open = handle.fd;

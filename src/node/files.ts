@@ -1,6 +1,6 @@
 /**
- * `fs.promises` on the loop: its functions are replaced in place by those of uasync/fs, which is loaded at the first
- * call. What uasync/fs leaves to Node stays as it is.
+ * `fs.promises` on the loop: replaces its functions in place by those of uasync/fs, which is loaded at the first call.
+ * Functions that uasync/fs leaves to Node stay as they are.
  */
 import nodeFs from 'node:fs';
 import { promises as stock } from '../fs/node-promises.js';
@@ -13,7 +13,7 @@ import { Setback } from './setback.js';
 type Api = typeof import('../fs/index.js').default;
 type Call = (...args: unknown[]) => unknown;
 
-/** What takes a path, in the order of Node's documentation. `open` is replaced too: see `openOnLoop`. */
+/** Functions that take a path, in the order of Node's documentation. `open` is replaced too: see `openOnLoop`. */
 const CALLS = [
   'access',
   'appendFile',
@@ -41,7 +41,7 @@ const load = later<{ default: Api }>('../fs/index.js', './fs.js');
 let api: Api | null = null;
 const setback = new Setback();
 
-/** uasync/fs, loaded when it is first needed; null where the loop cannot run, and Node's own functions are used. */
+/** uasync/fs, loaded on first use; null where the loop cannot run, and Node's own functions are used. */
 function loaded(): Api | null {
   if (api !== null || setback.lasts) return api;
   try {
@@ -53,7 +53,7 @@ function loaded(): Api | null {
   return api;
 }
 
-/** How handles of uasync/fs become Node's; null where they cannot. */
+/** How handles of uasync/fs become Node's; null if they cannot. */
 let returning: Returning | null | undefined;
 let adapting: Promise<Returning | null | undefined> | undefined;
 
@@ -67,7 +67,7 @@ async function openOnLoop(api: Api, ...args: Parameters<Api['open']>): Promise<u
   return returning == null ? stock.open(...args) : returning(await api.open(...args));
 }
 
-/** Replaces the functions. @param enabled asked at each call. */
+/** Replaces the functions. @param enabled called for each call. */
 export function putFilesOn(enabled: () => boolean): void {
   nameErrorsAsNode();
   for (const name of CALLS) {
@@ -85,7 +85,7 @@ export function putFilesOn(enabled: () => boolean): void {
   });
 }
 
-/** Gives `fs.promises` another function that looks as its own. */
+/** Replaces a function of `fs.promises` by one with the same name and length. */
 function replace(name: keyof typeof stock, own: Call, value: Call): void {
   Object.defineProperty(value, 'name', { value: name, configurable: true });
   Object.defineProperty(value, 'length', { value: own.length, configurable: true });

@@ -8,8 +8,8 @@ export interface Flushable {
 }
 
 /**
- * Who has written in this burst: their bytes leave once it is over, those of one stream together, and at the latest
- * when the process exits.
+ * Collects the writers of a burst. Their bytes are sent once it is over, those of one stream together, and at the
+ * latest when the process exits.
  */
 export class Flusher {
   /** Where small writes are until then. */
@@ -23,7 +23,7 @@ export class Flusher {
     process.on('exit', () => this.#flushLast());
   }
 
-  /** That of a loop. */
+  /** The flusher of a loop. */
   static readonly of = perLoop(loop => new Flusher(loop));
 
   add(sender: Flushable): void {
@@ -37,7 +37,7 @@ export class Flusher {
     if (this.#waiting.length === 0) this.outbox.clear();
   };
 
-  /** Nothing runs after this: what the sockets take now is sent. */
+  /** Nothing runs after this: sends what the sockets take now. */
   #flushLast(): void {
     if (this.#loop.closed || this.#waiting.length === 0) return;
     this.#flush();

@@ -1,4 +1,4 @@
-/** Node's HTTP parser can take a native handle over, and crashes on any other object. */
+/** Node's HTTP parser can take over a native handle, and crashes on any other object. */
 import { nodeModule } from './natives.js';
 import { StreamHandle } from './stream-handle.js';
 
@@ -8,12 +8,12 @@ interface Parsers {
 
 let guarded = false;
 
-/** Has it refuse handles of the loop. `node:http` itself gives it native ones only. */
+/** Makes it refuse handles of the loop. `node:http` itself only passes native ones. */
 export function guardParser(): void {
   if (guarded) return;
   guarded = true;
   const { HTTPParser } = nodeModule<{ HTTPParser?: Parsers }>('_http_common');
-  // Who does not reach it cannot misuse it.
+  // If it cannot be reached, it cannot be misused.
   if (HTTPParser === undefined) return;
   const parsers = HTTPParser.prototype;
   const { consume } = parsers;

@@ -3,12 +3,15 @@
 const CORE = 'node:internal/http2/core';
 const LOADED = `NativeModule ${CORE.slice('node:'.length)}`;
 
-/** Frames between `connect` of a socket and its callers: this one, the replaced method, net.connect, http2.connect. */
+/**
+ * Stack frames between `connect` of a socket and its callers: this function, the replaced method, net.connect,
+ * http2.connect.
+ */
 const FRAMES = 8;
 
 let loaded = false;
 
-/** Whether a socket that connects now is one that `http2.connect` makes. It is seen by its caller, once http2 is loaded. */
+/** Whether `http2.connect` creates the socket that connects now. The stack shows it, once http2 is loaded. */
 export function isForHttp2(): boolean {
   loaded ||= (process as unknown as { moduleLoadList: string[] }).moduleLoadList.includes(LOADED);
   return loaded && callers().includes(CORE);

@@ -1,14 +1,14 @@
-/** Addresses of IP sockets, as Node's native handles take and give them. */
+/** Addresses of IP sockets in the form of Node's native handles. */
 import { inetAddress, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
 
-/** Where an address is put. */
+/** The object that receives an address. */
 export interface AddressOut {
   address?: string;
   family?: string;
   port?: number;
 }
 
-/** A socket address as bytes; null for one that is none. */
+/** A socket address in bytes; null if it is invalid. */
 export function inetName(address: string, port: number): Buffer | null {
   const bytes = Buffer.alloc(SOCKADDR_MAX);
   try {
@@ -18,7 +18,7 @@ export function inetName(address: string, port: number): Buffer | null {
   }
 }
 
-/** Puts an address there; `failed` if there is none. */
+/** Writes an address to an object; returns `failed` if there is none. */
 export function putAddress(out: AddressOut, address: SocketAddress | undefined, failed: number): number {
   if (address === undefined || 'path' in address) return failed;
   out.address = address.address;

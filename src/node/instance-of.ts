@@ -1,11 +1,11 @@
-/** Node asks `handle instanceof TCP` to tell kinds of handles: those on the loop are of these kinds too. */
+/** Node tests `handle instanceof TCP` to distinguish handles. Handles on the loop must pass these tests too. */
 import { bindings } from './natives.js';
 import { PipeHandle } from './pipe-handle.js';
 import { TcpHandle } from './tcp-handle.js';
 
 const inherited = Function.prototype[Symbol.hasInstance];
 
-/** Has handles of a class count as native ones of another. */
+/** Makes handles of a class count as native ones of another. */
 export function countAs(native: object, ours: abstract new (...args: never[]) => object): void {
   Object.defineProperty(native, Symbol.hasInstance, {
     configurable: true,
@@ -20,7 +20,7 @@ export function countAs(native: object, ours: abstract new (...args: never[]) =>
 
 let counted = false;
 
-/** Makes it so for streams. */
+/** Does so for streams. */
 export function countAsNative(): void {
   if (counted) return;
   counted = true;

@@ -3,12 +3,12 @@ import { ECANCELED } from '../ring/errno.js';
 import type { UasyncError } from '../ring/errors.js';
 import type { RequestDone } from './request-done.js';
 
-/** Counts what the kernel has not taken. */
+/** Counts datagrams that the kernel has not taken. */
 interface Counter {
   left(length: number): void;
 }
 
-/** A datagram that was not taken at once. */
+/** A datagram that was not sent at once. */
 export class LateDatagram implements SendOutcome {
   readonly #handle: Counter;
   /** Null if the socket has no callback for it. */

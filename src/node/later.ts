@@ -1,4 +1,4 @@
-/** Modules of this package that are loaded when they are first needed: at the start of a program they would cost. */
+/** Loads modules of this package on first use, because loading them at the start of a program costs time. */
 import { createRequire } from 'node:module';
 import { ownUrl } from '../ring/own-url.js';
 
@@ -6,9 +6,9 @@ import { ownUrl } from '../ring/own-url.js';
 declare const BUNDLED: boolean | undefined;
 
 /**
- * Loads a module synchronously. While it is being imported elsewhere, and not ready, the result is undefined.
- * @param source where its source is, from this folder. @param bundle its file among the bundles.
- * @throws if it is not there.
+ * Loads a module synchronously. Returns undefined while it is being imported elsewhere and is not ready.
+ * @param source the path of its source, from this folder. @param bundle its file among the bundles.
+ * @throws if it does not exist.
  */
 export function later<T>(source: string, bundle: string): () => T | undefined {
   const path = typeof BUNDLED === 'undefined' ? source : bundle;

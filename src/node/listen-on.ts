@@ -21,8 +21,8 @@ interface PrivateServer {
 }
 
 /**
- * Has a server of Node's accept the connections of a socket that listens. They are on the loop, except where their
- * bytes go to native code (TLS and HTTP/2), or this Node is not one that fits. The server owns the socket from then on.
+ * Makes a server of Node's accept the connections of a listening socket. They are on the loop, unless their bytes go to
+ * native code (TLS and HTTP/2), or this version of Node does not fit. The server owns the socket from then on.
  * @throws Error ERR_SERVER_ALREADY_LISTEN.
  */
 export function listenOn(server: Server, socket: ListeningSocket, backlog: number): void {
@@ -48,7 +48,7 @@ export function listenOn(server: Server, socket: ListeningSocket, backlog: numbe
     };
   }
   inner._handle = handle;
-  // What `address()` tells of a Unix socket.
+  // The result of `address()` for a Unix socket.
   if (isUnix) inner._pipeName = path;
   inner._listen2.call(server, null, -1, -1, backlog, undefined, undefined);
 }

@@ -1,27 +1,27 @@
 /**
- * The private parts of Node that its own `net` works with, and that a handle in JavaScript must know: the state that
- * streams share with their handles, and the classes of native handles. `process.binding` has them on all versions.
+ * The private parts of Node that its own `net` uses, and that a handle in JavaScript must know: the state that streams
+ * share with their handles, and the classes of native handles. All versions have them in `process.binding`.
  */
 import type { AsyncResource } from 'node:async_hooks';
 
-/** A request of Node's: what is to be called when it is done. */
+/** A request of Node's, with the callback for its completion. */
 export interface Request {
   oncomplete?: ((...args: unknown[]) => void) | undefined;
   handle?: unknown;
 }
 
-/** `stream_wrap` of Node. */
+/** Node's `stream_wrap`. */
 interface StreamWrap {
   streamBaseState: Int32Array;
   kReadBytesOrError: number;
   kArrayBufferOffset: number;
   kBytesWritten: number;
   kLastWriteWasAsync: number;
-  /** Of Node 26. */
+  /** Node 26. */
   kLastWriteErr?: number;
 }
 
-/** A native handle, as far as it is used here. */
+/** The used part of a native handle. */
 export interface NativeHandle {
   readonly fd: number;
   open(fd: number): number;
@@ -41,9 +41,9 @@ export interface NativeStream extends NativeHandle {
   finishShutdown(request: unknown, status: number): void;
 }
 
-/** The native part of a `FileHandle`: it closes its descriptor when it is lost. */
+/** The native part of a `FileHandle`, which closes its descriptor when it is collected. */
 export interface NativeFile {
-  /** Gives the descriptor up, which stays open. */
+  /** Releases the descriptor, which stays open. */
   releaseFD(): void;
   close(): Promise<void>;
   /** Node 24. */
@@ -67,13 +67,13 @@ type Binding = (name: string) => Record<string, unknown>;
 
 let natives: Natives | undefined;
 
-/** @throws what `process.binding` throws where there is none. */
+/** @throws the error of `process.binding` if it does not exist. */
 export function bindings(): Natives {
   natives ??= load();
   return natives;
 }
 
-/** The class of native file handles, whose argument is a descriptor. */
+/** The class of native file handles, whose constructor takes a descriptor. */
 export function nativeFiles(): new (fd: number) => NativeFile {
   return nativePart('fs').FileHandle as new (
     fd: number,
@@ -99,7 +99,7 @@ function load(): Natives {
   };
 }
 
-/** A module of Node's, loaded when it is needed: at the start each would take its time. */
+/** A module of Node's, loaded on first use, because each takes time at the start. */
 export function nodeModule<T = Record<string, never>>(name: string): T {
   return quietly(() => process.getBuiltinModule(name)) as T;
 }
@@ -120,7 +120,7 @@ function quietly<T>(call: () => T): T {
   }
 }
 
-/** The symbol of an object by which Node keeps something private; undefined if there is none. */
+/** The symbol under which Node keeps a private value in an object; undefined if there is none. */
 export function symbolOf(object: object, description: string): symbol | undefined {
   return Object.getOwnPropertySymbols(object).find(symbol => symbol.description === description);
 }
@@ -138,7 +138,7 @@ export function ownerSymbol(): symbol | undefined {
   return owner;
 }
 
-/** What libuv says at the end of a stream. */
+/** libuv's code for the end of a stream. */
 export const UV_EOF = -4095;
 
 /** Calls a callback of Node's in the async context of a handle or request. */

@@ -1,6 +1,6 @@
 /**
- * uasync/node/net: `node:net` with its sockets and servers on the loop, for who imports it; the rest of the program
- * keeps Node's own.
+ * uasync/node/net: `node:net` with its sockets and servers on the loop, for modules that import it. The rest of the
+ * program keeps Node's own.
  */
 import net from 'node:net';
 import { putOn } from './put-on.js';
@@ -34,7 +34,7 @@ export const connect: typeof net.connect = (...args: unknown[]) => {
 export const createConnection: typeof net.createConnection = connect;
 
 /**
- * Puts one server of Node's on the loop that is not listening yet, an `http.Server` for example:
+ * Puts a single server of Node's, which is not listening yet, on the loop, for example an `http.Server`:
  * `onLoop(http.createServer(handler)).listen(8080)`. Servers of `node:tls` and `node:https` stay Node's.
  */
 export function onLoop<S extends net.Server>(server: S): S {
@@ -44,5 +44,5 @@ export function onLoop<S extends net.Server>(server: S): S {
 
 const all = { ...net, Socket, Stream: Socket, Server, createServer, connect, createConnection };
 
-/** All of it, as `import net from 'node:net'` has it. */
+/** The whole module, like `import net from 'node:net'`. */
 export default all as unknown as typeof net;

@@ -1,6 +1,6 @@
-/** What `writev` of a native stream takes: chunks of bytes, or chunks that alternate with their encodings. */
+/** The argument of a native stream's `writev`: chunks of bytes, or chunks that alternate with their encodings. */
 
-/** UTF-8 takes at most three bytes for each UTF-16 unit. */
+/** A UTF-16 unit takes at most three bytes in UTF-8. */
 export const UTF8_MAX = 3;
 
 /** Bytes, or text. */
@@ -12,14 +12,14 @@ export interface Entry {
   encoding: string;
 }
 
-/** How many bytes chunks have. */
+/** The size of chunks in bytes. */
 export function lengthOf(chunks: Uint8Array[]): number {
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
   return length;
 }
 
-/** The most bytes that chunks can have, which alternate with their encodings. */
+/** The maximum size in bytes of chunks that alternate with their encodings. */
 export function mostOf(chunks: Part[]): number {
   let length = 0;
   for (let i = 0; i < chunks.length; i += 2) {
@@ -53,7 +53,7 @@ export function putPart(room: Buffer, at: number, part: Part, encoding: string):
   return part.length;
 }
 
-/** Chunks in one piece. */
+/** Chunks, concatenated. */
 export function joined(chunks: Part[], allBuffers: boolean): Uint8Array {
   if (allBuffers) return Buffer.concat(chunks as Uint8Array[]);
   const parts: Uint8Array[] = [];
@@ -64,7 +64,7 @@ export function joined(chunks: Part[], allBuffers: boolean): Uint8Array {
   return Buffer.concat(parts);
 }
 
-/** The encoding that goes with text; for bytes any. */
+/** The encoding of text; bytes need none. */
 export function encodingOf(name: string): BufferEncoding {
   return name === 'buffer' ? 'utf8' : (name as BufferEncoding);
 }

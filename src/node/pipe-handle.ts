@@ -10,13 +10,13 @@ import type { StreamHandle } from './stream-handle.js';
 
 const EACCES = -13;
 const ENAMETOOLONG = -36;
-/** libuv's flags of `fchmod`, and what they allow to all. */
+/** libuv's flags of `fchmod`, and the permissions that they give to all. */
 const READABLE = 1;
 const WRITABLE = 2;
 const READ_BY_ALL = 0o444;
 const WRITE_BY_ALL = 0o222;
 
-/** In place of Node's native `Pipe`, for Unix sockets. */
+/** Replaces Node's native `Pipe`, for Unix sockets. */
 export class PipeHandle extends SocketHandle {
   /** The file to remove when it closes. */
   #path: string | null = null;
@@ -39,7 +39,7 @@ export class PipeHandle extends SocketHandle {
     if (typeof name === 'number') return name;
     let failed = this.openSocket(AF_UNIX);
     if (failed >= 0) failed = libc().bind(this.fd, name);
-    // As libuv has it.
+    // As in libuv.
     if (failed === ENOENT) return EACCES;
     if (failed >= 0 && isFilePath(path)) this.#path = path;
     return Math.min(failed, 0);
@@ -63,7 +63,7 @@ export class PipeHandle extends SocketHandle {
     }
   }
 
-  /** The path is free at once, as libuv has it. */
+  /** The path is free at once, as in libuv. */
   override close(callback?: () => void): void {
     this.#unlink();
     super.close(callback);
@@ -74,7 +74,7 @@ export class PipeHandle extends SocketHandle {
     try {
       unlinkSync(this.#path);
     } catch {
-      // It is gone already.
+      // It does not exist any more.
     }
     this.#path = null;
   }

@@ -2,7 +2,7 @@ import net from 'node:net';
 import { reinitializeKey, socketMethods, withHandles } from './client-sockets.js';
 import { type Listen, listenWithHandles } from './servers.js';
 
-/** Asked whenever a socket connects, or a server listens. */
+/** Called whenever a socket connects, or a server listens. */
 export interface Enabled {
   clients(): boolean;
   servers(): boolean;
@@ -11,8 +11,8 @@ export interface Enabled {
 const stockListen = (net.Server.prototype as unknown as { _listen2?: Listen })._listen2;
 
 /**
- * Gives objects the methods that put sockets and servers on the loop: the prototypes of Node's classes, or others. What
- * a Node has not that these stand for is left out; the self-test then says so.
+ * Gives objects the methods that put sockets and servers on the loop: the prototypes of Node's classes, or others.
+ * Methods that the running Node does not have are left out; the self-test then reports it.
  */
 export function putOn(sockets: object, servers: object, enabled: Enabled): void {
   const key = reinitializeKey(net.Socket.prototype);

@@ -1,10 +1,11 @@
-/** Whether a module of Node's can be put on the loop here, found out when its first socket is made. */
+/** Whether a module of Node's can be put on the loop here. Determined when its first socket is created. */
 import { bridge } from './bridges.js';
 import { faultOfNet } from './self-test.js';
 
 /**
- * Looks at the running Node once, and bridges what needs that. One warning says why, if it does not fit.
- * @param fault tells what keeps the module from the loop. @param prepare without it no socket may be there; what it throws is a fault.
+ * Checks the running Node once, and installs the bridges. If it does not fit, one warning gives the reason.
+ * @param fault returns the reason why the module cannot be on the loop. @param prepare must run before any socket
+ * exists; its exceptions are faults too.
  */
 export function fitting<Args extends unknown[]>(
   module: string,
@@ -14,7 +15,7 @@ export function fitting<Args extends unknown[]>(
   let fits: boolean | undefined;
   return (...args) => {
     if (fits !== undefined) return fits;
-    // What the test makes is Node's.
+    // The test's own sockets are Node's.
     fits = false;
     const found = faultOf(() => {
       const missing = fault(...args);

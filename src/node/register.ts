@@ -1,6 +1,6 @@
 /**
- * uasync/register: Node's own `net`, `dgram` and `fs.promises` on the loop, for the whole process.
- * `node --import uasync/register app.js`, or imported before anything else.
+ * uasync/register: Node's own `net`, `dgram` and `fs.promises` on the loop, for the whole process. `node --import
+ * uasync/register app.js`, or imported before anything else.
  */
 import { syncBuiltinESMExports } from 'node:module';
 import net from 'node:net';
@@ -14,9 +14,9 @@ import { change, DEFAULTS, fromEnvironment, type RegisterOptions, settings } fro
 export type { RegisterOptions } from './settings.js';
 
 /**
- * Puts Node's modules on the loop, or takes them off again for what is made from now on. Importing this module has done
- * that already, as `UASYNC_REGISTER` says: `off`, `all`, or some of `net`, `servers`, `clients`, `dgram`, `fs`, with commas between them.
- * Where the loop cannot run, and with `--permission`, nothing changes.
+ * Puts Node's modules on the loop, or removes them for sockets and calls from now on. Importing this module has done so
+ * already, according to `UASYNC_REGISTER`: `off`, `all`, or some of `net`, `servers`, `clients`, `dgram`, `fs`,
+ * separated by commas. Where the loop cannot run, and with `--permission`, nothing changes.
  * @returns what is on the loop from now on.
  * @throws TypeError for unknown options.
  */
@@ -30,7 +30,7 @@ let netOn = false;
 let datagramsOn = false;
 let filesOn = false;
 
-/** Puts methods in place for what is wanted now and was not before. They ask what is wanted each time. */
+/** Installs methods for modules that are enabled now and were not before. They check the settings on each call. */
 function install(): void {
   if (process.permission !== undefined || process.platform !== 'linux') return;
   if (!netOn && (settings.servers || settings.clients)) {

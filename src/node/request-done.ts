@@ -3,7 +3,7 @@ import type { Delivery } from '../loop/deliveries.js';
 import type { Loop } from '../loop/loop.js';
 import type { Request } from './natives.js';
 
-/** A request of Node's that is under way: its `oncomplete` runs in the async context of the call that began it. */
+/** A pending request of Node's: its `oncomplete` runs in the async context of the call that started it. */
 export class RequestDone implements Delivery {
   readonly #loop: Loop;
   readonly #request: Request;
@@ -11,7 +11,7 @@ export class RequestDone implements Delivery {
   readonly #rest: unknown[];
   #status = 0;
 
-  /** @param rest what `oncomplete` gets after the status. */
+  /** @param rest the arguments of `oncomplete` after the status. */
   constructor(loop: Loop, type: string, request: Request, rest: unknown[]) {
     this.#loop = loop;
     this.#request = request;
@@ -19,7 +19,7 @@ export class RequestDone implements Delivery {
     this.#rest = rest;
   }
 
-  /** It is over. @param status 0 or a negative errno. */
+  /** The request has completed. @param status 0 or a negative errno. */
   settle(status: number): void {
     this.#status = status;
     this.#loop.deliver(this);
@@ -27,7 +27,7 @@ export class RequestDone implements Delivery {
 
   deliver(): void {
     const request = this.#request;
-    // Node takes it back from a request that it gives up.
+    // Node removes it from a request that it abandons.
     if (typeof request.oncomplete !== 'function') return;
     this.#scope.runInAsyncScope(request.oncomplete, request, this.#status, ...this.#rest);
   }

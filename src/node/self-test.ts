@@ -1,5 +1,5 @@
 /**
- * What this package relies on of Node that is not public, looked at in the running Node. A version that has changed it
+ * Checks the private parts of Node that this package relies on, in the running Node. A version that has changed them
  * keeps its own modules.
  */
 import net from 'node:net';
@@ -8,7 +8,7 @@ import { queueMicrotask } from '../loop/real-timers.js';
 import { reinitializeKey } from './client-sockets.js';
 import { bindings, type Natives, nodeModule, ownerSymbol, UV_EOF } from './natives.js';
 
-/** Why `net` cannot be put on the loop here; null if it can. */
+/** The reason why `net` cannot be put on the loop; null if it can. */
 export function faultOfNet(): string | null {
   try {
     return missing() ?? probe();
@@ -48,7 +48,7 @@ function missing(): string | null {
   return null;
 }
 
-/** Has a socket write to and read from a handle that only takes notes. */
+/** Lets a socket write to and read from a handle that only records calls. */
 function probe(): string | null {
   const { stream } = bindings();
   const handle = new Notes(stream);

@@ -1,4 +1,4 @@
-/** `net.Server.listen` on the loop: the server is given a bound handle before Node would make a native one. */
+/** `net.Server.listen` on the loop: the server gets a bound handle before Node would create a native one. */
 import type { Server } from 'node:net';
 import type { Loop } from '../loop/loop.js';
 import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
@@ -10,7 +10,7 @@ import { TcpHandle } from './tcp-handle.js';
 const ANY_IPV6 = '::';
 const ANY_IPV4 = '0.0.0.0';
 
-/** `net.Server.prototype._listen2`, which makes the handle and listens. */
+/** `net.Server.prototype._listen2`, which creates the handle and listens. */
 export type Listen = (
   this: Server,
   address: string | null,
@@ -25,7 +25,7 @@ interface PrivateServer {
   _handle: object | null;
 }
 
-/** The same method, which gives servers handles on the loop. */
+/** The same method, giving servers handles on the loop. */
 export function listenWithHandles(listen: Listen, enabled: () => boolean): Listen {
   return function (address, port, addressType, backlog, fd, flags) {
     const server = this as unknown as PrivateServer;
@@ -34,7 +34,7 @@ export function listenWithHandles(listen: Listen, enabled: () => boolean): Liste
     if (loop !== null) {
       const isPath = port === -1 && addressType === -1;
       if (!isPath && !address) {
-        // Node tries IPv6 first as well, and says so where it reports a failure.
+        // Node tries IPv6 first as well, and names it in a failure.
         const handle = bound(loop, ANY_IPV6, port!, 6, flags);
         server._handle = handle ?? bound(loop, ANY_IPV4, port!, 4, flags);
         if (server._handle !== null) {
@@ -54,7 +54,7 @@ export function listenWithHandles(listen: Listen, enabled: () => boolean): Liste
           ? boundPath(loop, address!)
           : bound(loop, address!, port!, addressType!, flags);
     }
-    // What cannot be bound Node tries again, and reports.
+    // Node tries again what cannot be bound, and reports the error.
     listen.call(this, address, port, addressType, backlog, fd, flags);
   };
 }
@@ -64,7 +64,7 @@ export function needsNative(server: Server): boolean {
   return 'setSecureContext' in server || 'updateSettings' in server;
 }
 
-/** Whether the primary of a cluster may be listening for its workers: they are sent native handles. */
+/** Whether the primary of a cluster may be listening for its workers, which get native handles. */
 function isSharing(): boolean {
   const cluster = nodeModule<typeof import('node:cluster').default>('cluster');
   return cluster.isPrimary && Object.keys(cluster.workers ?? {}).length !== 0;

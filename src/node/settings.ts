@@ -2,7 +2,7 @@
 import { checkBoolean } from '../ring/check.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 
-/** What `register` puts on the loop. What is not named is left as it is. */
+/** What `register` puts on the loop. Omitted options keep their setting. */
 export interface RegisterOptions {
   /** Servers of `node:net`, and so of `node:http`: default false. Those of `node:tls` stay Node's. */
   servers?: boolean | undefined;
@@ -21,10 +21,10 @@ export const REGISTER_OPTIONS = optionNames<RegisterOptions>({
   fs: true,
 });
 
-/** What is wanted now: the methods that were put in place ask each time. */
+/** The current settings: the installed methods check them on each call. */
 export const settings = { servers: false, clients: false, dgram: false, fs: false };
 
-/** What each word of the environment variable stands for. */
+/** The words of the environment variable. */
 const WORDS: Record<string, RegisterOptions> = {
   all: { servers: true, clients: true, dgram: true, fs: true },
   net: { servers: true, clients: true },
@@ -34,10 +34,10 @@ const WORDS: Record<string, RegisterOptions> = {
   fs: { fs: true },
 };
 
-/** By default: what is measured to win. */
+/** The default: modules that measurably gain. */
 export const DEFAULTS: RegisterOptions = { servers: false, clients: false, dgram: false, fs: true };
 
-/** What UASYNC_REGISTER says, undefined words and all; null is 'off'. */
+/** The options in UASYNC_REGISTER. Unknown words are reported and ignored; null means 'off'. */
 export function fromEnvironment(value: string | undefined): RegisterOptions | null {
   if (value === undefined || value === '') return DEFAULTS;
   const words = value.split(',').map(word => word.trim());
@@ -56,7 +56,7 @@ export function fromEnvironment(value: string | undefined): RegisterOptions | nu
   return wanted;
 }
 
-/** Takes over what is named. @throws TypeError for unknown or wrong options. */
+/** Applies the given options. @throws TypeError for unknown or wrong options. */
 export function change(options: RegisterOptions): void {
   checkOptions(options, REGISTER_OPTIONS);
   const names = Object.keys(settings) as (keyof typeof settings)[];

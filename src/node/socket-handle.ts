@@ -15,17 +15,17 @@ const NO_CALL = new AsyncResource('uasync.accept');
 
 const providers = new Map<NativeClass, number>();
 
-/** What TCP and Unix sockets have in common beside their bytes: they listen, and connect. */
+/** The common part of TCP and Unix sockets, except their bytes: listening and connecting. */
 export abstract class SocketHandle extends StreamHandle {
-  /** Of a listening one: Node's, which gets a handle for each connection. */
+  /** Set by Node on a listening handle: gets a handle for each connection. */
   onconnection: (status: number, handle?: StreamHandle) => void = () => {};
-  /** A failed `bind` that shows later, as libuv has it. */
+  /** A failed `bind` that is reported later, as in libuv. */
   protected delayedError = 0;
   readonly #listens: boolean;
   #accepting: AcceptOperation | null = null;
   #connecting: ConnectOperation | null = null;
 
-  /** @param name how async_hooks name it, without what it does. @param trigger see `StreamHandle`. */
+  /** @param name its prefix in async_hooks, without its role. @param trigger see `StreamHandle`. */
   constructor(loop: Loop, name: string, listens: boolean, trigger: number | undefined) {
     super(loop, `${name}${listens ? 'SERVER' : ''}WRAP`, trigger);
     this.#listens = listens;
@@ -35,7 +35,7 @@ export abstract class SocketHandle extends StreamHandle {
     return this.#listens ? 'Server' : 'Socket';
   }
 
-  /** Node's own class of such handles, and what its instances are made with. */
+  /** Node's own class of such handles, and its constructor's kinds. */
   protected abstract get native(): { Native: NativeClass; kinds: Record<string, number> };
 
   protected override newNative(): NativeHandle {
@@ -56,10 +56,10 @@ export abstract class SocketHandle extends StreamHandle {
     return provider;
   }
 
-  /** Makes the socket if there is none yet; 0 or a negative errno. */
+  /** Creates the socket if there is none yet; 0 or a negative errno. */
   protected openSocket(family: number): number {
     if (this.fd >= 0) return 0;
-    // Non-blocking, a listening one polls: see `AcceptOperation`.
+    // A non-blocking listening socket polls: see `AcceptOperation`.
     const type = SOCK_STREAM | SOCK_CLOEXEC | (this.#listens && !isMainThread ? SOCK_NONBLOCK : 0);
     const fd = libc().socket(family, type, 0);
     if (fd >= 0) this.adopt(fd);
@@ -84,13 +84,13 @@ export abstract class SocketHandle extends StreamHandle {
       if (result >= 0) libc().close(result);
       return;
     }
-    // A connection belongs to no call of the server's, as in Node.
+    // As in Node, a connection does not belong to a call of the server's.
     const handle = result < 0 ? undefined : NO_CALL.runInAsyncScope(this.accepted, this, this.loop);
     handle?.adopt(result);
     this.scope.runInAsyncScope(this.onconnection, this, Math.min(result, 0), handle);
   }
 
-  /** @param name a socket address as bytes. */
+  /** @param name a socket address in bytes. */
   protected connectTo(request: Request, type: string, name: Uint8Array): number {
     const done = new RequestDone(this.loop, type, request, [this, request, true, true]);
     if (this.delayedError !== 0) {
@@ -115,8 +115,8 @@ export abstract class SocketHandle extends StreamHandle {
       connecting.onEnded = then;
       this.loop.cancelForSure(connecting);
     } else if (this.#accepting !== null) {
-      // The port is free at once, although the ring has the socket until the cancellation. One that another process
-      // has been sent goes on there.
+      // The port is free at once, although the ring uses the socket until the cancellation. A socket that was sent to
+      // another process continues there.
       if (this.twin === null) libc().shutdown(this.fd, SHUT_RDWR);
       this.#accepting.stop(then);
     } else then();

@@ -24,7 +24,7 @@ import { RequestDone } from './request-done.js';
 import { StreamReceiver } from './stream-receiver.js';
 import { COPIED_MAX, IN_PLACE_MIN, StreamSender } from './stream-sender.js';
 
-/** How long a destroyed stream goes on sending what it has reported as written, in milliseconds. */
+/** How long a destroyed stream continues to send what it has reported as written, in milliseconds. */
 const LINGER_MS = 30_000;
 
 /** A stream that may be destroyed: a net.Socket. */
@@ -34,20 +34,20 @@ interface Owner {
 }
 
 /**
- * What `net.Socket` asks of its `_handle`: a connected stream socket on the loop, or one yet to be connected. The
- * protocol is that of Node's native handles, with libuv's error numbers.
+ * The `_handle` of a `net.Socket`: a connected stream socket on the loop, or one to be connected. It has the interface
+ * of Node's native handles, with libuv's error numbers.
  */
 export abstract class StreamHandle implements Subject, Twinned {
   /** Set by the stream. */
   reading = false;
-  /** The stream's: it gets what comes, and the state of Node's `stream_wrap` says what it is. */
+  /** Set by the stream: gets received data. Node's `stream_wrap` state describes the data. */
   onread: (buffer: ArrayBuffer | undefined) => unknown = nothing;
-  /** The context that callbacks run in. */
+  /** The context in which callbacks run. */
   scope: AsyncResource;
   readonly loop: Loop;
   /** Whether it keeps the process alive. */
   referenced = true;
-  /** A native handle of the same socket, made when Node needs one. */
+  /** A native handle of the same socket, created when Node needs one. */
   twin: NativeHandle | null = null;
   /** The descriptor, -1 before it is opened and once it is closed. */
   fd = -1;
@@ -56,7 +56,7 @@ export abstract class StreamHandle implements Subject, Twinned {
   #receiver: StreamReceiver | null = null;
   #sender: StreamSender | null = null;
 
-  /** @param type how async_hooks name it. @param trigger the async id of what has made it, if not the caller's. */
+  /** @param type its name in async_hooks. @param trigger the async id of its creator, if that is not the caller. */
   constructor(loop: Loop, type: string, trigger?: number) {
     this.loop = loop;
     this.#type = type;
@@ -65,7 +65,7 @@ export abstract class StreamHandle implements Subject, Twinned {
 
   abstract get kind(): string;
 
-  /** The stream that has it, as `net` notes it under its own symbol. */
+  /** The stream of this handle, which `net` stores under its own symbol. */
   get object(): object | undefined {
     return this.owner as object | undefined;
   }
@@ -85,7 +85,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     return this.#sender;
   }
 
-  /** Takes a descriptor over. */
+  /** Takes ownership of a descriptor. */
   adopt(fd: number): void {
     this.fd = fd;
   }
@@ -102,7 +102,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     return this.scope.asyncId();
   }
 
-  /** A keep-alive connection serves another request: callbacks belong to that. */
+  /** A keep-alive connection serves another request: callbacks belong to that one. */
   asyncReset(): void {
     this.scope.emitDestroy();
     this.scope = new AsyncResource(this.#type);
@@ -127,7 +127,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     this.receiver.userBuffer = buffer;
   }
 
-  /** Of Node 26: whether an idle connection has something to read. */
+  /** For Node 26: whether an idle connection has something to read. */
   hasPendingRead(): boolean {
     return this.#receiver?.hasPending ?? false;
   }
@@ -221,7 +221,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     return sender.error !== 0 || this.fd < 0 ? null : sender.room(length);
   }
 
-  /** What does not fit is sent later; the request is told when. */
+  /** Sends later what does not fit; the request completes then. */
   #later(request: Request | null, bytes: Uint8Array, sent = 0): unknown {
     const { streamBaseState, kBytesWritten, kLastWriteWasAsync, kLastWriteErr } = bindings().stream;
     const { sender } = this;
@@ -229,7 +229,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     streamBaseState[kBytesWritten] = failed === 0 ? sent + bytes.length : 0;
     streamBaseState[kLastWriteWasAsync] = failed === 0 ? 1 : 0;
     if (failed !== 0) return failed;
-    // Node 26 gives none, and completes the one that it gets.
+    // Node 26 passes no request, and completes the one that it gets.
     const made = request ?? { oncomplete: undefined, writeStatus: null };
     sender.later(bytes, new RequestDone(this.loop, 'WRITEWRAP', made, [this, undefined]));
     if (request !== null) return 0;
@@ -238,8 +238,8 @@ export abstract class StreamHandle implements Subject, Twinned {
   }
 
   /**
-   * Sends bytes for code that is not Node's: `onDone` is called later with 0 or a negative errno, in the handle's
-   * context. Returns whether they were copied, so that this does not wait for the peer.
+   * Sends bytes for code outside Node. Calls `onDone` later with 0 or a negative errno, in the handle's context.
+   * Returns whether the bytes were copied, so that completion does not wait for the peer.
    */
   writeThrough(bytes: Uint8Array, onDone: (status: number) => void): boolean {
     const { sender } = this;
@@ -318,12 +318,12 @@ export abstract class StreamHandle implements Subject, Twinned {
     return this.twin;
   }
 
-  /** Node has a native handle of this socket: nothing more is received here. */
+  /** Node has a native handle of this socket: receives nothing more here. */
   protected yieldTo(): void {
     this.#receiver?.stop(nothing);
   }
 
-  /** Closes it; what was written is sent first. `callback` is called after the immediates. */
+  /** Closes it after sending what was written. `callback` is called after the immediates. */
   close(callback?: () => void): void {
     if (this.closing) return;
     this.closing = true;
@@ -347,7 +347,7 @@ export abstract class StreamHandle implements Subject, Twinned {
         if (sender === null || this.loop.closed) this.#closed(callback);
         else if (drop) sender.abort(() => this.#closed(callback));
         else {
-          // A peer that takes its time holds up the descriptor, not the stream.
+          // A slow peer delays the close of the descriptor, not of the stream.
           let told = false;
           sender.finish(() => this.#closed(told ? undefined : callback, told));
           if (this.fd >= 0) {
@@ -363,7 +363,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     });
   }
 
-  /** Ends what other operations are under way, then calls `then`. */
+  /** Ends other pending operations, then calls `then`. */
   protected cancelOthers(then: () => void): void {
     then();
   }
@@ -389,7 +389,7 @@ export abstract class StreamHandle implements Subject, Twinned {
 
 function nothing(): void {}
 
-/** A write is done: its bytes are copied. */
+/** A write is done: its bytes were copied. */
 function written(length: number): number {
   const { streamBaseState, kBytesWritten, kLastWriteWasAsync } = bindings().stream;
   streamBaseState[kBytesWritten] = length;

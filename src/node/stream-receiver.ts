@@ -11,12 +11,12 @@ import { POLLIN } from '../ring/flags.js';
 import { bindings, UV_EOF } from './natives.js';
 import type { StreamHandle } from './stream-handle.js';
 
-/** Receiving stops when the stream has left this many bytes unread; the peer's window closes then. */
+/** Receiving stops when the stream has left this many bytes unread, which closes the peer's window. */
 const UNREAD_MAX = 65536;
 
 const NO_MEMORY = new ArrayBuffer(0);
 
-/** Bytes that have come, or how the stream has ended: a negative length. */
+/** Received bytes, or the way the stream has ended: a negative length. */
 class Chunk implements Piece, Queued<Chunk> {
   buffer = NO_MEMORY;
   offset = 0;
@@ -25,11 +25,11 @@ class Chunk implements Piece, Queued<Chunk> {
 }
 
 /**
- * The receiving side of a handle: a multishot receive, whose completions are handed to Node's `onread` one by one, or
- * polls and calls while chunks are large (see `receive-mode`). While the stream does not read, what comes waits here.
+ * The receiving side of a handle: a multishot receive that passes its completions to Node's `onread` one by one, or
+ * polls and calls while chunks are large (see `receive-mode`). While the stream does not read, data waits here.
  */
 export class StreamReceiver extends Operation implements Delivery {
-  /** Bytes that the stream has been given. */
+  /** Bytes that the stream has received. */
   bytesRead = 0;
   readonly #handle: StreamHandle;
   readonly #buffers: ReceiveBuffers;
@@ -37,7 +37,7 @@ export class StreamReceiver extends Operation implements Delivery {
   readonly #chunks = new Queue<Chunk>();
   /** One that is not in use. */
   #spare: Chunk | null = null;
-  /** How many chunks there are, how many bytes in them, and how many deliveries are under way. */
+  /** The number of chunks, their bytes, and the number of pending deliveries. */
   #count = 0;
   #unread = 0;
   #posted = 0;
@@ -62,7 +62,7 @@ export class StreamReceiver extends Operation implements Delivery {
     return 'read';
   }
 
-  /** Whether something is there that the stream has not seen. */
+  /** Whether there is data that the stream has not received. */
   get hasPending(): boolean {
     return this.#count !== 0;
   }
@@ -79,7 +79,7 @@ export class StreamReceiver extends Operation implements Delivery {
     this.#arm();
   }
 
-  /** What has come stays here; the receive in flight stays too, as most pauses are short. */
+  /** Received data stays here. The receive in flight stays too, as most pauses are short. */
   pause(): void {
     this.#reading = false;
     this.#setReferenced(false);
@@ -93,7 +93,7 @@ export class StreamReceiver extends Operation implements Delivery {
     if (this.referenced !== referenced) this.loop.setReferenced(this, referenced);
   }
 
-  /** Receives no more: `onStopped` is called once the kernel is done. */
+  /** Stops receiving, and calls `onStopped` once the kernel is done. */
   stop(onStopped: () => void): void {
     this.#stopped = true;
     this.#reading = false;
@@ -149,7 +149,7 @@ export class StreamReceiver extends Operation implements Delivery {
     } else if (this.#reading) this.#arm();
   }
 
-  /** Receives what is there; what the stream does not want to read stays in the kernel. */
+  /** Receives available data; what the stream does not read stays in the kernel. */
   #receiveByCall(): number {
     if (!this.#reading) return EAGAIN;
     const res = receiveInto(this.loop.socketCalls, this.#handle.fd);

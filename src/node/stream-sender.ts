@@ -12,18 +12,21 @@ import { Flusher } from './flusher.js';
 import type { RequestDone } from './request-done.js';
 import type { StreamHandle } from './stream-handle.js';
 
-/** From this many bytes on a copy costs more than a call of its own. */
+/** From this size on, a copy costs more than a call of its own. */
 export const IN_PLACE_MIN = 4096;
 
-/** While no more bytes than this are unsent, a write is done once it is copied; others wait until the kernel takes them. */
+/**
+ * A write is done once it is copied if at most this many bytes are unsent; other writes wait until the kernel takes
+ * them.
+ */
 export const COPIED_MAX = 65536;
 
-/** Bytes whose write is done when the kernel has taken them all. */
+/** A write that completes when the kernel has taken all its bytes. */
 class Waiting implements Queued<Waiting> {
   readonly bytes: Uint8Array;
   /** The request to settle; null if the bytes were reported as written already. */
   readonly done: RequestDone | null;
-  /** How many are in a block, or sent. */
+  /** How many bytes are in a block, or sent. */
   copied = 0;
   next: Waiting | null = null;
 
@@ -34,20 +37,20 @@ class Waiting implements Queued<Waiting> {
 }
 
 /**
- * The sending side of a handle. Small writes are copied into a block, and leave together when the burst of code that
- * makes them is over: by a plain call if the socket takes them at once, else through the ring.
+ * The sending side of a handle. Small writes are copied into a block, and sent together when the current burst of code
+ * is over: by a plain call if the socket takes them at once, else through the ring.
  */
 export class StreamSender extends Operation implements BlockWaiter {
-  /** Bytes that were written. */
+  /** The number of bytes written. */
   bytesWritten = 0;
-  /** Those of them that the kernel has not taken. */
+  /** The number of those that the kernel has not taken. */
   unsent = 0;
-  /** Why nothing more can be sent: a negative errno. */
+  /** The error that prevents further sends: a negative errno. */
   error = 0;
   readonly #handle: StreamHandle;
   readonly #flusher: Flusher;
   readonly #copied: CopiedBytes;
-  /** What is under way, and which part of it is not sent. */
+  /** The bytes in flight, and the part of them that is not sent. */
   #flying: Block | null = null;
   #from = 0;
   #to = 0;
@@ -86,24 +89,24 @@ export class StreamSender extends Operation implements BlockWaiter {
     return this.#copied.room(length);
   }
 
-  /** Sends a large write from where it is, as far as the socket takes it at once; how many bytes that was. */
+  /** Sends a large write in place, as much as the socket takes at once; returns the number of bytes. */
   sendInPlace(bytes: Uint8Array): number {
     const { length } = bytes;
     if (length < IN_PLACE_MIN || !this.#empty() || this.#busy() || this.#ending !== null) return 0;
     if (!this.loop.inline.take(length)) return 0;
     const res = this.loop.socketCalls.sendInPlace(this.#handle.fd, bytes);
-    // A failure is that of the next send.
+    // The next send meets the error.
     if (res <= 0) return 0;
     this.bytesWritten += res;
     return res;
   }
 
-  /** Where in the memory that `room` gave the next byte goes. */
+  /** The position of the next byte in the memory of `room`. */
   get at(): number {
     return this.#copied.end;
   }
 
-  /** Bytes have been put there. */
+  /** Bytes were written there. */
   filled(length: number): void {
     this.#copied.add(length);
     this.#wrote(length);
@@ -123,7 +126,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     this.#flusher.add(this);
   }
 
-  /** Ends this side once all is sent. */
+  /** Shuts down this side once everything is sent. */
   shutdown(done: RequestDone): void {
     this.#ending = done;
     if (this.error !== 0) this.#ended(this.error);
@@ -131,7 +134,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     else if (!this.#dirty && !this.#busy()) this.flush();
   }
 
-  /** Sends what was reported as written, and drops the rest: `onDrained` is called when nothing is left. */
+  /** Sends what was reported as written, and drops the rest; calls `onDrained` when nothing is left. */
   finish(onDrained: () => void): void {
     this.#cancelWaiting(ECANCELED);
     if (this.#ending !== null) this.#ended(ECANCELED);
@@ -217,7 +220,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     }
   }
 
-  /** Sends what the socket takes at once; whether that was all. */
+  /** Sends what the socket takes at once; returns whether that was everything. */
   #sendNow(block: Block): boolean {
     const length = this.#to;
     if (!this.loop.inline.takeAnswer(length)) return false;
@@ -237,7 +240,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     startSend(this, this.#handle.fd, block.address + this.#from, this.#to - this.#from, false);
   }
 
-  /** A block with bytes that wait; null if none do, or there is no memory. */
+  /** A block with waiting bytes; null if there are none, or there is no memory. */
   #fill(): Block | null {
     let length = 0;
     for (let waiting = this.#waiting.first; waiting !== null && length < BLOCK_MAX; waiting = waiting.next) {
@@ -276,7 +279,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     return true;
   }
 
-  /** Memory is short: what is left is kept in memory of JavaScript's until the peer takes more. */
+  /** Memory is short: keeps the rest in JavaScript memory until the peer takes more. */
   #yield(): void {
     const block = this.#flying!;
     // What has been written since comes behind it.
@@ -323,7 +326,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     if (block !== null) this.loop.blocks.release(block);
   }
 
-  /** All that was under way has been sent. */
+  /** Everything in flight has been sent. */
   #taken(): void {
     this.#release();
     let { first } = this.#waiting;
@@ -351,7 +354,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     onDrained();
   }
 
-  /** Nothing more can be sent. Who waits is told, else the stream: what it wrote was reported as written. */
+  /** Nothing more can be sent. Fails waiting writes, or else the stream, as its data was reported as written. */
   #fail(status: number): void {
     this.error = status;
     const told = !this.#waiting.empty || this.#ending !== null;

@@ -29,11 +29,11 @@ import type { StreamHandle } from './stream-handle.js';
 /** libuv's flags of `bind`. */
 const IPV6_ONLY = 1;
 const REUSE_PORT = 2;
-/** What libuv sets beside the delay: one second between probes, of which ten may be lost. */
+/** libuv's other settings beside the delay: one second between probes, of which ten may be lost. */
 const KEEP_ALIVE_INTERVAL = 1;
 const KEEP_ALIVE_COUNT = 10;
 
-/** In place of Node's native `TCP`. */
+/** Replaces Node's native `TCP`. */
 export class TcpHandle extends SocketHandle {
   #family = 0;
 

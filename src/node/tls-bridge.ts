@@ -1,25 +1,25 @@
 /**
- * TLS over a socket on the loop. Node's native TLS takes its bytes from a native stream only: a `JSStream` stands
- * between the two.
+ * TLS over a socket on the loop. Node's native TLS takes its bytes only from a native stream: a `JSStream` connects the
+ * two.
  */
 import { systemError } from '../ring/errors.js';
 import { bindings, type NativeStream, nodeModule, ownerSymbol, type Request, UV_EOF } from './natives.js';
 import { StreamHandle } from './stream-handle.js';
 
-/** A TLS socket, as far as it is used here. */
+/** The used part of a TLS socket. */
 interface PrivateTlsSocket {
   _wrapHandle(wrap: unknown, handle: unknown, ...rest: unknown[]): NativeTls;
   readonly destroyed: boolean;
   destroy(error: Error): void;
 }
 
-/** What native TLS is to Node. */
+/** Node's interface of native TLS. */
 interface NativeTls {
   _parent: unknown;
   _stream?: unknown;
 }
 
-/** What a JSStream calls. */
+/** The callbacks of a JSStream. */
 interface Callbacks {
   onread: () => void;
   isClosing(): boolean;
@@ -32,7 +32,7 @@ interface Callbacks {
 
 let bridged = false;
 
-/** Makes it so, for all TLS sockets. */
+/** Installs the bridge for all TLS sockets. */
 export function bridgeTls(): void {
   if (bridged) return;
   bridged = true;
@@ -43,7 +43,7 @@ export function bridgeTls(): void {
     if (!(handle instanceof StreamHandle)) return _wrapHandle.call(this, wrap, handle, ...rest);
     const stream = streamOver(handle, this);
     const tls = _wrapHandle.call(this, wrap, stream, ...rest);
-    // It is asked for addresses and options, and closed.
+    // TLS asks it for addresses and options, and closes it.
     tls._parent = handle;
     tls._stream = stream;
     return tls;
@@ -55,7 +55,7 @@ function streamOver(handle: StreamHandle, socket: PrivateTlsSocket): NativeStrea
   const stream = new JSStream() as NativeStream & Callbacks;
   const owner = ownerSymbol()!;
   (stream as unknown as Record<symbol, unknown>)[owner] = handle.owner;
-  // TLS that has been destroyed listens no more, and a native stream without a reader aborts the process.
+  // A destroyed TLS socket does not listen any more, and a native stream without a reader aborts the process.
   stream.onread = nothing;
   let closed = false;
   stream.isClosing = () => closed;
@@ -68,7 +68,7 @@ function streamOver(handle: StreamHandle, socket: PrivateTlsSocket): NativeStrea
   const close = closeOnceWritten(handle);
   stream.onwrite = (request, chunks) => {
     const copied = handle.writeThrough(Buffer.concat(chunks), status => {
-      // TLS goes on with what it has encrypted meanwhile.
+      // TLS continues with what it has encrypted meanwhile.
       stream.finishWrite(request, status);
       if (copied) close.written();
     });
@@ -95,8 +95,8 @@ function streamOver(handle: StreamHandle, socket: PrivateTlsSocket): NativeStrea
 }
 
 /**
- * Has a handle closed once it has the bytes that TLS has encrypted for it. TLS gives them piece by piece, each when the
- * one before is done, and a native handle is done with most at once. What waits for the peer is not waited for.
+ * Closes a handle once it has the bytes that TLS has encrypted for it. TLS passes them piece by piece, each when the
+ * previous one is done, and most are done at once. Does not wait for bytes that wait for the peer.
  */
 function closeOnceWritten(handle: StreamHandle): { writing(): void; written(): void } {
   const { close } = handle;

@@ -31,27 +31,28 @@ const REUSE_ADDRESS = 4;
 const REUSE_PORT = 64;
 const ALL_FLAGS = IPV6_ONLY | REUSE_ADDRESS | REUSE_PORT;
 
-/** The longest datagrams: 16 bits, less the headers. */
+/** The maximum datagram size: 16 bits, less the headers. */
 const LENGTH_MAX = 65507;
 const LENGTH6_MAX = 65527;
 const PORT_MAX = 0xffff;
 const EAFNOSUPPORT = -97;
-/** The arguments of `send` to an address; to the peer of a connected socket there are two less. */
+/** The number of arguments of `send` to an address; a connected socket has two fewer. */
 const SEND_TO_ARGUMENTS = 6;
-/** Descriptors that handles of this thread have: libuv refuses to open those again. */
+/** Descriptors of this thread's handles: libuv refuses to open one twice. */
 const taken = new Set<number>();
-/** What disconnects: a name of the family AF_UNSPEC. connect(2) */
+/** The address that disconnects: of the family AF_UNSPEC. connect(2) */
 const NO_NAME = new Uint8Array(SOCKADDR_IN.size);
 
-/** `send` of a native handle: the request, the parts, how many they are, port, address, whether there is a callback. */
+/**
+ * Arguments of a native `send`: the request, the parts, their number, port, address, and whether there is a callback.
+ */
 export type SendArguments = [request: Request, list: ArrayBufferView[], count: number, ...rest: unknown[]];
 
-/** What is told about datagrams and errors: functions of `dgram`. */
+/** The callbacks of `dgram` for datagrams and errors. */
 type OnMessage = (length: number, handle: object, bytes?: Buffer, sender?: object) => void;
 
 /**
- * In place of Node's native `UDP`. Sockets for IPv6 are given `bind6`, `connect6` and `send6` as `bind`, `connect` and
- * `send`.
+ * Replaces Node's native `UDP`. IPv6 sockets get `bind6`, `connect6` and `send6` as `bind`, `connect` and `send`.
  */
 export class UdpHandle extends UdpOptions implements Subject, Twinned {
   readonly kind = 'Socket';
@@ -69,7 +70,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
   #sender: DatagramSender | null = null;
   #closing = false;
   #twin: NativeHandle | null = null;
-  /** Datagrams that the kernel has not taken, and their bytes. */
+  /** The number of datagrams that the kernel has not taken, and their bytes. */
   #queued = 0;
   #queuedBytes = 0;
   readonly #uncalled = new LateDatagram(this, null);
@@ -79,7 +80,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
     this.loop = loop;
   }
 
-  /** The socket that has it. */
+  /** The socket of this handle. */
   get object(): object | undefined {
     return (this as unknown as Record<symbol, object>)[ownerSymbol()!];
   }
@@ -114,7 +115,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
     this.#sender.referenced = this.referenced;
   }
 
-  /** Takes over a socket. */
+  /** Takes ownership of a socket. */
   open(fd: number): number {
     if (taken.has(fd)) return EEXIST;
     const address = localAddress(fd);
@@ -135,7 +136,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
   }
 
   #bind(family: number, address: string, port: number, flags: number): number {
-    // As a native handle takes it: `bind(callback)` gives it a function.
+    // As in a native handle: `bind(callback)` passes a function as the port.
     const name = inetName(address, (port >>> 0) & PORT_MAX);
     const isKnown = (flags & ~ALL_FLAGS) === 0 && (family === AF_INET6 || !(flags & IPV6_ONLY));
     if (name === null || !isKnown) return EINVAL;
@@ -144,11 +145,11 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
     if (failed >= 0 && flags & REUSE_PORT) failed = this.set(SOL_SOCKET, SO_REUSEPORT, 1);
     if (failed >= 0 && flags & IPV6_ONLY) failed = this.set(IPPROTO_IPV6, IPV6_V6ONLY, 1);
     if (failed >= 0) failed = libc().bind(this.fd, name);
-    // As libuv has it.
+    // As in libuv.
     return failed === EAFNOSUPPORT ? EINVAL : Math.min(failed, 0);
   }
 
-  /** What has no socket yet gets one, at any port. */
+  /** Creates the socket if there is none yet, bound to any port. */
   protected override bound(): number {
     if (this.fd >= 0) return 0;
     return this.isIPv6 ? this.bind6('::', 0) : this.#bind(AF_INET, '0.0.0.0', 0, 0);
@@ -172,7 +173,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
     if (name === null) return EINVAL;
     let failed = this.#open(family);
     if (failed < 0) return failed;
-    // What was sent before goes where it was sent to.
+    // Datagrams that were sent before keep their destination.
     this.#sender!.invalidate();
     failed = libc().connect(this.fd, name);
     if (failed < 0) return failed;
@@ -210,7 +211,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
     return 0;
   }
 
-  /** One has arrived. */
+  /** A datagram has arrived. */
   received({ data, address, port, family }: Datagram): void {
     if (this.#closing) return;
     const sender = { address, family, port };
@@ -224,7 +225,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
 
   // --- Sending ------------------------------------------------------------------------------------
 
-  /** The number of bytes and 1, if they were taken at once; 0 if that is to come; a negative errno. */
+  /** The number of bytes and 1, if they were sent at once; 0 if they are sent later; a negative errno. */
   send(...args: SendArguments): number {
     if (!isOurs(this)) return nativeCall(this, 'send', args);
     return this.#send(AF_INET, args);
@@ -261,7 +262,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
     return new LateDatagram(this, new RequestDone(this.loop, 'UDPSENDWRAP', request, [length]));
   }
 
-  /** A datagram that had to wait has left, or was given up. */
+  /** A waiting datagram was sent, or abandoned. */
   left(length: number): void {
     this.#queued--;
     this.#queuedBytes -= length;
@@ -301,7 +302,7 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
     return this.#twin;
   }
 
-  /** Closes it; what was sent leaves first, as far as the kernel has room. The port is free at once. */
+  /** Closes it after sending queued datagrams, as far as the kernel has room. The port is free at once. */
   close(callback?: () => void): void {
     if (this.#closing) return;
     this.#closing = true;
@@ -349,7 +350,8 @@ export class UdpHandle extends UdpOptions implements Subject, Twinned {
 function nothing(): void {}
 
 /**
- * A socket that is bound to another handle gives that its methods `bind` and `send`, and the other may be a native one.
+ * Whether the handle is ours: a socket bound to another handle passes that handle's methods `bind` and `send`, which
+ * may be native.
  */
 function isOurs(handle: UdpHandle): boolean {
   return handle instanceof UdpHandle;
@@ -360,7 +362,7 @@ function nativeCall(handle: object, name: 'bind' | 'bind6' | 'send' | 'send6', a
   return call!.apply(handle, args);
 }
 
-/** Where a datagram goes; undefined for an address that the socket cannot send to. */
+/** The destination of a datagram; undefined for an address that the socket cannot send to. */
 function destinationOf(family: number, address: string, port: number): Destination | undefined {
   try {
     const destination = inetDestination(address, port);
@@ -370,7 +372,7 @@ function destinationOf(family: number, address: string, port: number): Destinati
   }
 }
 
-/** The parts of a datagram in one piece. */
+/** The parts of a datagram, concatenated. */
 function joined(list: ArrayBufferView[], count: number): Uint8Array {
   const [first] = list;
   if (count === 1 && isUint8Array(first)) return first;

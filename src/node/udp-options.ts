@@ -1,4 +1,4 @@
-/** The socket options of a UDP handle, as Node's native one has them. */
+/** The socket options of a UDP handle, with the interface of Node's native one. */
 import { getSystemErrorMap } from 'node:util';
 import {
   membership,
@@ -23,11 +23,11 @@ import { intOption, setIntOption } from './int-option.js';
 
 const INT_MAX = 0x7fffffff;
 
-/** What can be set on a UDP handle. Results are 0 or a negative errno. */
+/** The settable options of a UDP handle. Results are 0 or a negative errno. */
 export abstract class UdpOptions {
   abstract fd: number;
   protected abstract get isIPv6(): boolean;
-  /** Binds what has no socket yet. */
+  /** Binds a handle without a socket. */
   protected abstract bound(): number;
 
   protected set(level: number, name: number, value: number): number {
@@ -38,7 +38,7 @@ export abstract class UdpOptions {
     return this.set(level, name, value);
   }
 
-  /** One of two options, by the family of the socket. */
+  /** Sets one of two options, according to the socket's family. */
   #setByFamily({ ipv4, ipv6 }: IpOption, value: number): number {
     return this.#setInt(this.isIPv6 ? ipv6 : ipv4, value);
   }
@@ -98,7 +98,7 @@ export abstract class UdpOptions {
     return this.#setByFamily(HOPS, ttl);
   }
 
-  /** Sets the size of a buffer, or reads it if that is 0; undefined on failure, which `context` then describes. */
+  /** Sets the size of a buffer, or reads it if `size` is 0; undefined on failure, which `context` then describes. */
   bufferSize(size: number, receives: boolean, context: object): number | undefined {
     const option = receives ? RECEIVE_BUFFER : SEND_BUFFER;
     let result = size > INT_MAX ? EINVAL : intOption(this.fd, option.level, option.name);
@@ -114,7 +114,7 @@ export abstract class UdpOptions {
   }
 }
 
-/** An interface as it was given, but for the scope of one that is not there: libuv takes that for the system's choice. */
+/** The given interface, but without a scope that does not exist: like libuv, which then lets the system choose. */
 function interfaceOf(given: string | undefined | null): string | undefined {
   const [address, scope] = String(given ?? '').split('%');
   if (scope === undefined || /^\d+$/.test(scope) || interfaceIndex(scope) !== 0) return given ?? undefined;

@@ -37,7 +37,7 @@ export class UdpReceiver extends Operation implements Delivery {
     this.#arm();
   }
 
-  /** What arrives from now on is dropped. */
+  /** Datagrams that arrive from now on are dropped. */
   pause(): void {
     this.#receiving = false;
     this.#received = [];
@@ -45,7 +45,7 @@ export class UdpReceiver extends Operation implements Delivery {
     if (this.slot >= 0) this.loop.cancel(this);
   }
 
-  /** Ends receiving: `onStopped` is called once the kernel is done. */
+  /** Stops receiving, and calls `onStopped` once the kernel is done. */
   stop(onStopped: () => void): void {
     this.#stopped = true;
     this.pause();

@@ -17,12 +17,14 @@ export function localAddress(fd: number): SocketAddress | undefined {
   return nameOf(libc().getsockname, fd);
 }
 
-/** The peer's address, getpeername(2); undefined when the peer has gone. */
+/** The peer's address, getpeername(2); undefined if the peer has disconnected. */
 export function remoteAddress(fd: number): SocketAddress | undefined {
   return nameOf(libc().getpeername, fd);
 }
 
-/** The address of a Unix socket by its path as the caller gave it: the kernel may know a long one by another. */
+/**
+ * The address of a Unix socket with the path that the caller passed: the kernel may know a long one by another name.
+ */
 export function givenPath(path: string | undefined): UnixAddress | undefined {
   return path !== undefined && isFilePath(path) ? { path } : undefined;
 }

@@ -3,10 +3,10 @@ import { isIPv6 } from 'node:net';
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import type { InetAddress } from '../../ring/sockaddr.js';
 
-/** Before the next address is tried beside those that have not answered, in milliseconds. RFC 8305, 5 */
+/** The delay before the next address is tried while earlier attempts are pending, in milliseconds. RFC 8305, 5 */
 const ATTEMPT_DELAY_MS = 250;
 
-/** Addresses with the two families in turns, beginning with that of the first. RFC 8305, 4 */
+/** Alternates the address families, starting with that of the first address. RFC 8305, 4 */
 export function interleave(addresses: readonly InetAddress[]): InetAddress[] {
   const first = addresses.filter(({ address }) => isIPv6(address) === isIPv6(addresses[0]!.address));
   const second = addresses.filter(address => !first.includes(address));
@@ -19,9 +19,9 @@ export function interleave(addresses: readonly InetAddress[]): InetAddress[] {
 }
 
 /**
- * Happy eyeballs: tries one address after the other, the next when one has failed or has not answered for a
- * while, and takes the first that answers. The others are aborted, and `discard` gets what comes too late.
- * @throws (as a rejection) the failure of the first address, when all have failed.
+ * Happy eyeballs: tries the addresses in order, the next one when an attempt has failed or has not finished for a
+ * while, and returns the first that succeeds. The other attempts are aborted, and `discard` gets late results.
+ * @throws (as a rejection) the error of the first address, when all have failed.
  */
 export async function firstOf<A, T>(
   addresses: readonly A[],
@@ -53,13 +53,13 @@ export async function firstOf<A, T>(
   }
   while (won === undefined && pending.size !== 0) await Promise.race(pending);
   others.abort();
-  // Nothing of theirs is left when this resolves.
+  // No attempt is left when this resolves.
   await Promise.all(pending);
   if (won === undefined) throw firstError;
   return won.value;
 }
 
-/** Until one of them has settled, or the delay is over. */
+/** Waits until one of them has settled, or the delay has passed. */
 async function settledOrDelayed(pending: ReadonlySet<Promise<void>>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const delay = new Promise<void>(resolve => {

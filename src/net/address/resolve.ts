@@ -1,4 +1,4 @@
-/** From the host and port of options to numeric addresses. */
+/** Resolves the host and port of options to numeric addresses. */
 import { promises as dns, type LookupAddress, type LookupOneOptions } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
@@ -6,16 +6,16 @@ import { checkFunction, checkInt } from '../../ring/check.js';
 import { argTypeError, argValueError, UasyncError, withCode } from '../../ring/errors.js';
 import { type InetAddress, inetAddress } from '../../ring/sockaddr.js';
 
-/** Which IP protocol; 0 is either. */
+/** The IP version; 0 means either. */
 export type IPFamily = 'IPv4' | 'IPv6' | 4 | 6 | 0;
 
-/** How a name is looked up. */
+/** Options of a name lookup. */
 export interface ResolveOptions extends WaitOptions {
   /** Only addresses of this family. */
   family?: IPFamily | undefined;
   /** Flags of getaddrinfo(3), such as `dns.ADDRCONFIG`. */
   hints?: number | undefined;
-  /** In place of `dns.lookup`. */
+  /** Used instead of `dns.lookup`. */
   lookup?: LookupFunction | undefined;
 }
 
@@ -28,7 +28,7 @@ const VERSIONS = new Map<unknown, 0 | 4 | 6>([
   ['IPv6', 6],
 ]);
 
-/** The IP version of a family, 0 if it is any. */
+/** The IP version of a family, 0 for any. */
 export function versionOf(family: IPFamily | undefined): 0 | 4 | 6 {
   const version = VERSIONS.get(family);
   if (version === undefined) {
@@ -37,16 +37,16 @@ export function versionOf(family: IPFamily | undefined): 0 | 4 | 6 {
   return version;
 }
 
-/** The address of all interfaces of a family; undefined for either. */
+/** The address of all interfaces for a family; undefined for either. */
 export function anyAddress(family: IPFamily | undefined): string | undefined {
   const version = versionOf(family);
   return version === 0 ? undefined : version === 4 ? '0.0.0.0' : '::';
 }
 
 /**
- * Opens a socket on the address of all interfaces: that of IPv6, which takes IPv4 too, or where the machine has no IPv6
- * that of IPv4.
- * @param version the IP version that the caller insists on; 0 for either.
+ * Opens a socket on the address of all interfaces: the IPv6 one, which accepts IPv4 too, or the IPv4 one if the machine
+ * has no IPv6.
+ * @param version the IP version that the caller requires; 0 for either.
  */
 export async function onAnyAddress<T>(
   version: 0 | 4 | 6,
@@ -67,14 +67,14 @@ export async function onAnyAddress<T>(
 /** Checks the options of a name lookup. */
 export function checkResolve({ family, hints, lookup }: ResolveOptions): void {
   versionOf(family);
-  // Its flags are Node's to check.
+  // Node checks the flags.
   if (hints !== undefined) checkInt('options.hints', hints, 0, 0x7fffffff);
   if (lookup !== undefined) checkFunction('options.lookup', lookup);
 }
 
 /**
- * The host that options name: as `host`, or as the `address` of a socket's address.
- * @throws TypeError if it is no string, or if they name two.
+ * The host in options: `host`, or the `address` of a socket's address.
+ * @throws TypeError if it is not a string, or if the two differ.
  */
 export function hostOf(options: {
   host?: string | undefined;
@@ -94,9 +94,9 @@ export function hostOf(options: {
 }
 
 /**
- * The addresses of a host, in the system's order; a numeric one is its own only address. Names go
- * through getaddrinfo(3), as in `node:net`.
- * @param options how, and when to wait for it no longer.
+ * The addresses of a host, in the system's order. A numeric host is its own only address. Names are resolved with
+ * getaddrinfo(3), as in `node:net`.
+ * @param options lookup options, with a signal and a timeout.
  */
 export async function resolve(
   host: string,
@@ -121,7 +121,7 @@ export async function resolve(
   return found.map(({ address }) => inetAddress(address, port));
 }
 
-/** By a function with the arguments of `dns.lookup`, whether it knows `all` or not. */
+/** Calls a function with the signature of `dns.lookup`, whether or not it supports `all`. */
 function lookUpBy(
   lookup: LookupFunction,
   host: string,

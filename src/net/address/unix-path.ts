@@ -7,25 +7,25 @@ import { sockaddrOf, type UnixAddress } from '../../ring/sockaddr.js';
 
 /** The longest path that a sockaddr_un holds, in bytes. */
 const DIRECT_MAX = 107;
-/** Of a longer one: the longest name behind `/proc/self/fd/N/`, whatever N is. */
+/** For a longer path: the longest name after `/proc/self/fd/N/`, for any N. */
 const NAME_MAX = 85;
 
-/** Abstract names, and the empty one, are in no file system. */
+/** Abstract names, and the empty one, are not in a file system. */
 export function isFilePath(path: string): boolean {
   return path !== '' && !path.startsWith('\0');
 }
 
-/** A path as the kernel takes it: a long one goes through its directory's descriptor, open until `close()`. */
+/** A path for the kernel. A long one goes through a descriptor of its directory, which is open until `close()`. */
 export class UnixName {
-  /** As the caller gave it. */
+  /** As the caller passed it. */
   readonly path: string;
   readonly address: UnixAddress;
   readonly sockaddr: Buffer;
   #directory = -1;
 
   /**
-   * @param syscall whose failure an error is.
-   * @throws TypeError for a path with a NUL in it, or too long a name; what open(2) says of the directory.
+   * @param syscall the name in errors.
+   * @throws TypeError for a path with a NUL in it, or with too long a name; the error of open(2) for the directory.
    */
   constructor(path: string, syscall: string) {
     this.path = path;

@@ -1,4 +1,4 @@
-/** The destination and the control messages of a datagram, from what callers give. */
+/** Converts the addresses and options of callers to the destination and the control messages of a datagram. */
 import type { WaitOptions } from '../../loop/waiter.js';
 import { checkInt } from '../../ring/check.js';
 import { EDESTADDRREQ } from '../../ring/errno.js';
@@ -12,7 +12,7 @@ import type { Ready } from './batch.js';
 import type { Destination } from './destination.js';
 import { inetDestination, unixDestination } from './destination-cache.js';
 
-/** How a datagram is sent. */
+/** Options for sending a datagram. */
 export interface SendOptions extends WaitOptions, PacketOptions {}
 
 export const SEND_OPTIONS = optionNames<SendOptions>({
@@ -25,15 +25,15 @@ export const SEND_OPTIONS = optionNames<SendOptions>({
   timeout: true,
 });
 
-/** A datagram for `sendMany`: one that was received will do. */
+/** A datagram for `sendMany`. A received datagram is also valid. */
 export interface OutgoingDatagram extends PacketOptions {
   /** Its bytes. */
   data: WriteData;
-  /** Where it goes, unless the socket is connected; a path for a Unix socket. */
+  /** The destination, unless the socket is connected; a path for a Unix socket. */
   address?: string | undefined;
-  /** The port that goes with `address`. */
+  /** The destination's port. */
   port?: number | undefined;
-  /** A Unix socket's path, as well. */
+  /** Alternatively, a Unix socket's path. */
   path?: string | undefined;
 }
 
@@ -43,7 +43,7 @@ export class DatagramAddressing {
   local: SocketAddress | undefined;
   /** The peer that the socket is connected to. */
   peer: Destination | null = null;
-  /** Whether `connect` is under way: what is sent now goes to that peer already. */
+  /** Whether `connect` is in progress: datagrams that are sent now already go to that peer. */
   connecting = false;
   readonly #domain: number;
   readonly #ipv6Only: boolean;
@@ -54,7 +54,7 @@ export class DatagramAddressing {
     this.local = local;
   }
 
-  /** Everything is checked before anything is sent; null if a name has to be looked up first. */
+  /** Checks everything before anything is sent; null if a name must be looked up first. */
   prepare(list: readonly OutgoingDatagram[], options: SendOptions | undefined): Ready[] | null {
     const ready: Ready[] = new Array(list.length);
     for (let i = 0; i < list.length; i++) {
@@ -68,7 +68,7 @@ export class DatagramAddressing {
     return ready;
   }
 
-  /** The same, with names looked up. */
+  /** The same, including name lookups. */
   async prepareNames(list: readonly OutgoingDatagram[], options: SendOptions | undefined): Promise<Ready[]> {
     return Promise.all(
       list.map(async (item, i) => {
@@ -101,7 +101,7 @@ export class DatagramAddressing {
   }
 
   /**
-   * Where a datagram goes: null is the connected peer, undefined a name that needs a lookup.
+   * The destination of a datagram: null is the connected peer, undefined a name that needs a lookup.
    * @throws UasyncError EDESTADDRREQ without an address.
    */
   destination(port: number | undefined, address: string | undefined): Destination | null | undefined {
@@ -118,12 +118,12 @@ export class DatagramAddressing {
     return null;
   }
 
-  /** This host, as the socket reaches it. */
+  /** The address of this host, as the socket can reach it. */
   #loopback(): string {
     return this.#reachesIPv4() ? '127.0.0.1' : '::1';
   }
 
-  /** Whether IPv4 can be sent to: an IPv6 socket with an IPv6 address of its own cannot. */
+  /** Whether the socket can send to IPv4: an IPv6 socket bound to an IPv6 address cannot. */
   #reachesIPv4(): boolean {
     if (this.#domain === AF_INET) return true;
     const { address = '::' } = (this.local ?? {}) as { address?: string };

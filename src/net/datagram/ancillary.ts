@@ -1,4 +1,4 @@
-/** Ancillary data of datagrams: what a control message beside the payload says. cmsg(3), udp(7), ip(7), ipv6(7) */
+/** Ancillary data of datagrams: control messages sent along with the payload. cmsg(3), udp(7), ip(7), ipv6(7) */
 
 import { isIPv4 } from 'node:net';
 import { checkInt } from '../../ring/check.js';
@@ -20,37 +20,37 @@ import { CMSGHDR, IN_PKTINFO, IN6_PKTINFO, SOCKADDR_IN, SOCKADDR_IN6 } from '../
 const ALIGN = 8;
 const align = (length: number): number => (length + ALIGN - 1) & -ALIGN;
 
-/** Room for every control message that is sent or received here, in bytes. */
+/** Space for all control messages that are sent or received here, in bytes. */
 export const CONTROL_MAX = 128;
 
-/** What a socket was asked to tell about each datagram. */
+/** Information about a datagram that a socket was configured to report. */
 export interface PacketInfo {
-  /** With `packetInfo`: the address it was sent to, which is one of this machine's or a multicast group. */
+  /** With `packetInfo`: the destination address, one of this machine's or a multicast group. */
   localAddress?: string | undefined;
-  /** With `packetInfo`: the index of the interface it came in by. */
+  /** With `packetInfo`: the index of the interface that it arrived on. */
   interfaceIndex?: number | undefined;
   /** With `receiveTos`: the type of service or traffic class, a byte. */
   tos?: number | undefined;
-  /** With `receiveTos`: the lower two bits of it: 0 not ECN-capable, 1 ECT(1), 2 ECT(0), 3 congestion met. */
+  /** With `receiveTos`: the lower two bits of it: 0 not ECN-capable, 1 ECT(1), 2 ECT(0), 3 congestion experienced. */
   ecn?: number | undefined;
   /**
-   * With `gro`: `data` is several datagrams of the same sender, each of this many bytes but the last. Absent
-   * if it is one.
+   * With `gro`: `data` holds several datagrams of one sender, all of this size in bytes except the last. Absent for a
+   * single datagram.
    */
   segmentSize?: number | undefined;
 }
 
-/** What can be said about a datagram that is sent. */
+/** Options for a datagram that is sent. */
 export interface PacketOptions {
-  /** The kernel cuts `data` into datagrams of this many bytes; the last may be shorter (GSO). udp(7) */
+  /** The kernel splits `data` into datagrams of this size in bytes; the last may be shorter (GSO). udp(7) */
   segmentSize?: number | undefined;
   /** The type of service or traffic class, 0 to 255. */
   tos?: number | undefined;
-  /** The lower two bits of it alone. */
+  /** Only the lower two bits of it. */
   ecn?: number | undefined;
   /** The address to send from, one of this machine's. */
   localAddress?: string | undefined;
-  /** The index of the interface to send by. */
+  /** The index of the interface to send from. */
   interfaceIndex?: number | undefined;
 }
 
@@ -85,7 +85,7 @@ function localAddressText(bytes: Buffer, at: number, length: 4 | 16): string {
   return lastLocal.text;
 }
 
-/** Adds what the control messages in `bytes` from `start` to `end` say to `info`. */
+/** Adds the contents of the control messages in `bytes` from `start` to `end` to `info`. */
 export function readControl(bytes: Buffer, start: number, end: number, info: PacketInfo): void {
   for (let at = start; at + CMSGHDR.size <= end; ) {
     const length = bytes.readUInt32LE(at + CMSGHDR.cmsg_len);
@@ -118,7 +118,7 @@ function setTos(info: PacketInfo, tos: number): void {
   info.ecn = tos & 3;
 }
 
-/** Checks options of a datagram before anything is sent. */
+/** Checks the options of a datagram before anything is sent. */
 export function checkPacketOptions(options: PacketOptions): void {
   const { segmentSize, tos, ecn, localAddress, interfaceIndex } = options;
   if (segmentSize !== undefined) checkInt('options.segmentSize', segmentSize, 1, 65535);
@@ -131,7 +131,7 @@ export function checkPacketOptions(options: PacketOptions): void {
 }
 
 /**
- * The control messages of a datagram, in the form that the protocol it leaves by understands.
+ * The control messages of a datagram, in the form for its IP version.
  * @throws TypeError when `localAddress` is not an address of that protocol.
  */
 export function writeControl(options: PacketOptions, isIPv4: boolean): Buffer {
@@ -168,7 +168,7 @@ export function writeControl(options: PacketOptions, isIPv4: boolean): Buffer {
 
 let lastSegments: { size: number; control: Buffer } = { size: 0, control: Buffer.alloc(0) };
 
-/** Has the kernel cut what is sent, as `segmentSize` does: most of one program's are of one size. */
+/** Makes the kernel split the data, like `segmentSize`: a program's sizes mostly repeat. */
 export function segmentControl(size: number): Buffer {
   if (lastSegments.size !== size) {
     lastSegments = { size, control: writeControl({ segmentSize: size }, true) };
@@ -176,7 +176,7 @@ export function segmentControl(size: number): Buffer {
   return lastSegments.control;
 }
 
-/** The four bytes of an IPv4 address, which may be mapped into IPv6. */
+/** Writes the four bytes of an IPv4 address, which may be mapped into IPv6. */
 export function writeIPv4(bytes: Buffer, at: number, address: string): void {
   const mapped = address.startsWith('::ffff:') ? address.slice(7) : address;
   if (!isIPv4(mapped)) throw argValueError('address', 'must be an IPv4 address', address);
@@ -184,7 +184,7 @@ export function writeIPv4(bytes: Buffer, at: number, address: string): void {
   sockaddr.copy(bytes, at, SOCKADDR_IN.sin_addr, SOCKADDR_IN.sin_addr + 4);
 }
 
-/** The sixteen bytes of an IPv6 address. */
+/** Writes the sixteen bytes of an IPv6 address. */
 export function writeIPv6(bytes: Buffer, at: number, address: string): void {
   if (isIPv4(address)) throw argValueError('address', 'must be an IPv6 address', address);
   const sockaddr = sockaddrOf({ address, family: 'IPv6', port: 0 });

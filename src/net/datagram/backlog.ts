@@ -3,16 +3,16 @@ import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import type { Destination } from './destination.js';
 import type { DatagramSend } from './send-operation.js';
 
-/** Milliseconds before peers that had no room are tried again. */
+/** Milliseconds before peers without room are tried again. */
 const RETRY_MS = 1;
-/** How many peers are tried at a time; they take turns. */
+/** How many peers are tried at a time, in turns. */
 const RETRY_PEERS = 32;
 
-/** A peer that had no room. */
+/** A peer without room. */
 class FullPeer {
-  /** Those that wait, in the order of their calls. */
+  /** Waiting datagrams, in call order. */
   readonly sends: DatagramSend[] = [];
-  /** The one that is tried again now. */
+  /** The one that is being retried now. */
   trying: DatagramSend | null = null;
 
   add(send: DatagramSend): void {
@@ -28,8 +28,8 @@ class FullPeer {
 }
 
 /**
- * Datagrams whose peers, Unix sockets, had no room, and those behind them. Each peer has a queue of its own
- * and holds up no other peer; its first is tried again and again, and the others follow one by one.
+ * Datagrams to Unix sockets without room, and those queued after them. Each peer has its own queue, which does not
+ * delay other peers. Its first datagram is retried until it succeeds, and the others follow one by one.
  */
 export class DatagramBacklog {
   /** Whether it keeps the process alive. */
@@ -44,12 +44,12 @@ export class DatagramBacklog {
     this.#start = start;
   }
 
-  /** Whether a datagram to there has to wait for others. */
+  /** Whether a datagram to this destination must queue. */
   has(destination: Destination | null): boolean {
     return this.#peers.size !== 0 && this.#peers.has(keyOf(destination));
   }
 
-  /** Puts a datagram in its place. */
+  /** Queues a datagram. */
   add(send: DatagramSend): void {
     const key = keyOf(send.destination);
     let peer = this.#peers.get(key);
@@ -61,7 +61,7 @@ export class DatagramBacklog {
     this.#retryLater();
   }
 
-  /** The kernel has taken or refused a datagram: if it was tried again, the next one follows. */
+  /** The kernel has taken or refused a datagram: if it was a retry, the next one follows. */
   completed(send: DatagramSend, destination: Destination | null): void {
     const key = keyOf(destination);
     const peer = this.#peers.get(key);
@@ -70,7 +70,7 @@ export class DatagramBacklog {
     this.#try(key, peer);
   }
 
-  /** Takes out one that is given up. */
+  /** Removes a datagram that was abandoned. */
   remove(send: DatagramSend): void {
     const key = keyOf(send.destination);
     const peer = this.#peers.get(key)!;
@@ -78,7 +78,7 @@ export class DatagramBacklog {
     if (peer.done) this.#peers.delete(key);
   }
 
-  /** Ends it; returns those that the kernel does not have. */
+  /** Closes the queues; returns the datagrams that the kernel does not have. */
   close(): DatagramSend[] {
     if (this.#pause !== null) clearTimeout(this.#pause);
     const sends = [...this.#peers.values()].flatMap(peer => peer.sends);
@@ -97,7 +97,7 @@ export class DatagramBacklog {
     let left = Math.min(RETRY_PEERS, this.#peers.size);
     for (const [key, peer] of this.#peers) {
       if (left-- === 0) break;
-      // To the end of the row.
+      // To the end of the queue.
       this.#peers.delete(key);
       this.#peers.set(key, peer);
       if (peer.trying === null) this.#try(key, peer);
@@ -105,7 +105,7 @@ export class DatagramBacklog {
     if (this.#peers.size !== 0) this.#retryLater();
   };
 
-  /** Starts the first that can be started. */
+  /** Starts the first datagram that can be started. */
   #try(key: string | null, peer: FullPeer): void {
     for (let send = peer.sends.shift(); send !== undefined; send = peer.sends.shift()) {
       if (!this.#start(send)) {

@@ -1,4 +1,4 @@
-/** `sendMany`: a list of datagrams under way, and how it ends. */
+/** `sendMany`: a list of datagrams in flight, and its result. */
 import { type Deferred, promiseOf } from '../../loop/deferred.js';
 import { rejectTraced } from '../../loop/traced.js';
 import { UasyncError } from '../../ring/errors.js';
@@ -10,15 +10,15 @@ import type { DatagramSender } from './sender.js';
 
 /** Datagrams of a `sendMany` that were not sent. */
 export interface SendFailure {
-  /** Which of the list. */
+  /** Its index in the list. */
   index: number;
   /** Why. */
   error: Error;
 }
 
 /**
- * The rejection of a `sendMany` of which not all was taken. It has the `code`, `errno`, `syscall`,
- * `address` and `port` of the first failure, which is its `cause`.
+ * The rejection of a `sendMany` of which some were not sent. It has the `code`, `errno`, `syscall`, `address` and
+ * `port` of the first failure, which is its `cause`.
  */
 export class SendManyError extends UasyncError {
   /** How many datagrams the kernel has taken. */
@@ -37,7 +37,7 @@ export class SendManyError extends UasyncError {
   }
 }
 
-/** A datagram of a list, checked. */
+/** A checked datagram of a list. */
 export interface Ready {
   bytes: Uint8Array;
   /** null is the peer of a connected socket. */
@@ -45,7 +45,7 @@ export interface Ready {
   control: Buffer | undefined;
 }
 
-/** A `sendMany` under way. */
+/** A `sendMany` in progress. */
 export class Batch implements SendOutcome, Deferred<number> {
   resolve!: Deferred<number>['resolve'];
   reject!: (error: unknown) => void;
@@ -86,8 +86,8 @@ export class Batch implements SendOutcome, Deferred<number> {
   }
 
   /**
-   * Datagrams of one length to one destination, in their order: the kernel takes such a batch as one, and
-   * cuts it (GSO). Between destinations there is no order to keep.
+   * Groups datagrams of one size to one destination, in their order: the kernel takes such a batch as one send, and
+   * splits it (GSO). The order between destinations does not matter.
    */
   #batches(): Segments[] {
     const batches: Segments[] = [];
@@ -99,7 +99,7 @@ export class Batch implements SendOutcome, Deferred<number> {
       if (batch === undefined || control !== undefined || !batch.add(i, bytes)) {
         batch = new Segments(this, i, bytes, destination);
         batches.push(batch);
-        // One with a control message of its own stays alone.
+        // A datagram with its own control message is sent by itself.
         if (control !== undefined || bytes.length === 0) open.delete(destination);
         else open.set(destination, batch);
       }
@@ -137,10 +137,13 @@ export class Batch implements SendOutcome, Deferred<number> {
   }
 }
 
-/** Errors that a datagram by itself may avoid: longer than the route's MTU, no checksums in hardware, no memory. */
+/**
+ * Errors that may not occur when a datagram is sent by itself: longer than the route's MTU, no checksum offload, no
+ * memory.
+ */
 const TOO_MUCH = new Set(['EINVAL', 'EIO', 'EMSGSIZE', 'ENOBUFS', 'ERR_INVALID_STATE']);
 
-/** Datagrams that go to the kernel as one. */
+/** Datagrams that the kernel gets as one send. */
 export class Segments implements SendOutcome {
   readonly destination: Destination | null;
   /** The length of each. */
@@ -165,7 +168,7 @@ export class Segments implements SendOutcome {
     return this.parts.length;
   }
 
-  /** Adds one more; false if it does not fit in. */
+  /** Adds a datagram; false if it does not fit. */
   add(index: number, bytes: Uint8Array): boolean {
     if (bytes.length !== this.segmentSize || this.count === GSO_SEGMENTS_MAX) return false;
     if (this.length + bytes.length > GSO_BYTES_MAX) return false;

@@ -1,4 +1,4 @@
-/** `bind`: makes or adopts a datagram socket. */
+/** `bind`: creates or adopts a datagram socket. */
 import { throwIfAborted } from '../../loop/abort.js';
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
@@ -46,7 +46,7 @@ import { DATAGRAM_MAX } from './buffers.js';
 import { DatagramSocket } from './datagram-socket.js';
 import type { SocketSetup } from './endpoint.js';
 
-/** Where a datagram socket is bound, and how it works. */
+/** The address and the settings of a datagram socket. */
 export interface BindOptions {
   /** UDP: the port; default 0: the system chooses one. */
   port?: number | undefined;
@@ -54,39 +54,42 @@ export interface BindOptions {
   host?: string | undefined;
   /** UDP: the same as `host`, so that a socket's address can be passed. */
   address?: string | undefined;
-  /** A Unix socket instead: its path, an abstract name that begins with a NUL, or '' for a chosen abstract name. */
+  /**
+   * A Unix socket instead: its path, an abstract name that begins with a NUL, or '' to let the kernel choose an
+   * abstract name.
+   */
   path?: string | undefined;
   /**
-   * An inherited socket instead, UDP or Unix, bound or not, connected or not, for example from systemd. Unless the
-   * call rejects, the DatagramSocket owns it. The file of a Unix socket stays when it closes.
+   * An inherited socket instead, UDP or Unix, bound or not, connected or not, for example from systemd. Unless the call
+   * rejects, the DatagramSocket owns it. Closing it keeps the file of a Unix socket.
    */
   fd?: number | undefined;
-  /** Which kind where neither `host` nor `path` says it; default IPv6 that takes IPv4 too. */
+  /** The family, if neither `host` nor `path` implies it; default IPv6 that accepts IPv4 too. */
   family?: 'IPv4' | 'IPv6' | 'Unix' | undefined;
-  /** False leaves the socket without an address: the system gives it one at the first send. Default true. */
+  /** False does not bind the socket: the system gives it an address at the first send. Default true. */
   bound?: boolean | undefined;
   /** Lets several sockets share the address, as multicast receivers do. SO_REUSEADDR; default false. */
   reuseAddr?: boolean | undefined;
   /**
-   * Lets several sockets share the port, the kernel spreading peers among them. SO_REUSEPORT; default false, and
-   * in a worker of node:cluster true, unless the port is 0.
+   * Lets several sockets share the port; the kernel distributes peers among them. SO_REUSEPORT; default false, and in a
+   * worker of node:cluster true, unless the port is 0.
    */
   reusePort?: boolean | undefined;
-  /** IPv6: no IPv4 on the same socket; default false. */
+  /** IPv6 only: no IPv4 on the same socket; default false. */
   ipv6Only?: boolean | undefined;
-  /** Lets datagrams go to broadcast addresses; default false. */
+  /** Allows sending to broadcast addresses; default false. */
   broadcast?: boolean | undefined;
-  /** What to ask for as SO_RCVBUF, in bytes; default the system's. */
+  /** The requested SO_RCVBUF, in bytes; default the system's. */
   recvBufferSize?: number | undefined;
-  /** What to ask for as SO_SNDBUF, in bytes; default the system's. */
+  /** The requested SO_SNDBUF, in bytes; default the system's. */
   sendBufferSize?: number | undefined;
-  /** How many datagrams may wait to be asked for; what comes beyond is dropped and counted. Default 1024. */
+  /** How many received datagrams may queue; further ones are dropped and counted. Default 1024. */
   queueLimit?: number | undefined;
-  /** The most bytes of a datagram that are kept, 1 to 65535; a longer one is `truncated`. Default 65535. */
+  /** The maximum number of bytes kept of a datagram, 1 to 65535; a longer one is `truncated`. Default 65535. */
   maxSize?: number | undefined;
-  /** Each datagram says what address it was sent to, and by which interface it came. Default false. */
+  /** Reports each datagram's destination address and the interface that it arrived on. Default false. */
   packetInfo?: boolean | undefined;
-  /** Each datagram says its type of service and ECN bits. Default false. */
+  /** Reports each datagram's type of service and ECN bits. Default false. */
   receiveTos?: boolean | undefined;
   /** Datagrams of one sender may arrive as one, with a `segmentSize`. UDP_GRO, 5.0; default false. */
   gro?: boolean | undefined;
@@ -199,7 +202,7 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
     const bound = options.bound !== false;
     if (bound && name !== null) file = await claimPath(name, at => libc().bind(fd, at), 'bind');
     else if (bound) bindTo(fd, address, sockaddr);
-    // It has been closed while the path was claimed.
+    // The loop was closed while the path was claimed.
     if (loop.closing) throw closedError('The loop');
     return new DatagramSocket(loop, fd, {
       ...setupOf(domain, options),
@@ -218,9 +221,9 @@ async function open(domain: number, address: SocketAddress, options: BindOptions
   }
 }
 
-/** What says where a UDP socket is bound. */
+/** Options with the address of a UDP socket. */
 const OF_UDP = ['port', 'host', 'address'] as const;
-/** What an adopted socket has settled already. */
+/** Options that an adopted socket has fixed already. */
 const OF_THE_SOCKET = [
   'port',
   'host',
@@ -233,7 +236,7 @@ const OF_THE_SOCKET = [
   'ipv6Only',
 ] as const;
 
-/** Takes over a socket. */
+/** Takes ownership of a socket. */
 function bindOn(fd: number, options: BindOptions): DatagramSocket {
   checkAlone(options, 'fd', OF_THE_SOCKET);
   const domain = checkSocket(fd, SOCK_DGRAM);
@@ -279,13 +282,13 @@ function setOptions(fd: number, domain: number, options: BindOptions): void {
   if (options.broadcast) set(SOL_SOCKET, SO_BROADCAST, 1);
   if (options.gro) set(SOL_UDP, UDP_GRO, 1);
   if (domain === AF_INET6) {
-    // An adopted socket is bound, and can no longer be told.
+    // An adopted socket is bound, and can no longer change this.
     if (options.fd === undefined) set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only ? 1 : 0);
     if (options.packetInfo) set(IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
     if (options.receiveTos) set(IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
   } else if (options.packetInfo) {
     set(IPPROTO_IP, IP_PKTINFO, 1);
   }
-  // IPv4 datagrams on an IPv6 socket tell it in IPv4's way.
+  // IPv4 datagrams on an IPv6 socket report it with IPv4's option.
   if (options.receiveTos && !options.ipv6Only) set(IPPROTO_IP, IP_RECVTOS, 1);
 }

@@ -8,23 +8,23 @@ import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
 import { RECVMSG_OUT } from '../../ring/structs.js';
 import { CONTROL_MAX } from './ancillary.js';
 
-/** The largest datagram that is received whole: UDP's length field has 16 bits, GRO keeps to it. */
+/** The largest datagram that is received whole: UDP's length field has 16 bits, and GRO respects that limit. */
 export const DATAGRAM_MAX = 65535;
-/** How many datagrams can arrive between two turns before the receive has to be armed again. */
+/** How many datagrams can arrive between two turns before the receive must be rearmed. */
 const ENTRIES = 256;
 const LINE = 64;
 
 /**
- * A buffer holds what the kernel says about a datagram, and the largest one. The kernel touches only what
- * it fills, so small datagrams cost a page of it. An odd number of cache lines spreads the beginnings of
- * the buffers over the cache.
+ * A buffer has space for the kernel's headers and the largest datagram. The kernel only touches the bytes that it
+ * fills, so a small datagram costs one page. An odd number of cache lines spreads the starts of the buffers over the
+ * cache.
  */
 const LINES = Math.ceil((RECVMSG_OUT.size + SOCKADDR_MAX + CONTROL_MAX + DATAGRAM_MAX) / LINE) | 1;
 
 /**
- * The buffers that a loop's datagram sockets receive into. As for connections, a few serve all: what has
- * arrived is copied out at once. They are whole ones, since a multishot recvmsg wants room for a header in
- * each.
+ * The buffers that a loop's datagram sockets receive into. As for connections, a few serve all sockets, because
+ * datagrams are copied out at once. They are not filled incrementally, since a multishot recvmsg needs space for a
+ * header in each.
  */
 export class DatagramBuffers {
   readonly group: number;
@@ -45,14 +45,14 @@ export class DatagramBuffers {
   /** The loop's buffers, made on first use. */
   static readonly of = perLoop(loop => new DatagramBuffers(loop));
 
-  /** Where in `bytes` the buffer of a completion starts. */
+  /** The offset in `bytes` of a completion's buffer. */
   startOf(flags: number): number {
     const id = bufferOf(flags);
     assert(id < ENTRIES, 'A completion names a buffer that there is not');
     return id * this.size;
   }
 
-  /** What was in it has been copied: the kernel may have it again. */
+  /** Its contents have been copied: returns it to the kernel. */
   giveBack(flags: number): void {
     this.#ring.recycle(bufferOf(flags));
     this.#ring.publish();

@@ -11,7 +11,7 @@ import type { Destination } from './destination.js';
 import { destinationOf, unixDestination } from './destination-cache.js';
 import type { DatagramEndpoint, SocketSetup } from './endpoint.js';
 
-/** The peer that a datagram socket is connected to, if it is: connect(2) and its reversal. */
+/** The peer of a connected datagram socket: connect(2) and disconnecting. */
 export class ConnectedPeer {
   /** Its address; undefined while the socket is not connected. */
   address: SocketAddress | undefined;
@@ -19,7 +19,7 @@ export class ConnectedPeer {
   readonly #endpoint: DatagramEndpoint;
   readonly #addressing: DatagramAddressing;
   readonly #isUnix: boolean;
-  /** What the socket was bound to at first; undefined if it was not. */
+  /** The address that the socket was first bound to; undefined if it was not bound. */
   readonly #bound: SocketAddress | undefined;
 
   constructor(
@@ -109,7 +109,7 @@ export class ConnectedPeer {
     this.#bindAgain();
   }
 
-  /** Disconnecting drops a port that the kernel chose: without a new bind, peers that know it lose the socket. */
+  /** Disconnecting drops a port that the kernel chose. Without a new bind, peers that know it would lose the socket. */
   #bindAgain(): void {
     const bound = this.#bound;
     const { local } = this.#addressing;

@@ -1,4 +1,4 @@
-/** `DatagramSocket`: the public surface of a UDP or Unix datagram socket. */
+/** `DatagramSocket`: the public API of a UDP or Unix datagram socket. */
 import type { InspectOptionsStylized } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import { throwIfAborted } from '../../loop/abort.js';
@@ -26,7 +26,7 @@ import { sendLimit } from './send-limit.js';
 import type { DatagramSender } from './sender.js';
 import { DatagramSettings } from './settings.js';
 
-/** How many datagrams `recvMany` resolves to. */
+/** Options of `recvMany`. */
 export interface ReceiveManyOptions extends WaitOptions {
   /** The maximum number; default: all that have arrived. */
   max?: number | undefined;
@@ -34,7 +34,7 @@ export interface ReceiveManyOptions extends WaitOptions {
 
 const RECEIVE_MANY_OPTIONS = optionNames<ReceiveManyOptions>({ max: true, signal: true, timeout: true });
 
-/** As many datagrams as there are. */
+/** All available datagrams. */
 const ALL = 0x7fffffff;
 
 /**
@@ -52,7 +52,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   readonly #addressing: DatagramAddressing;
   readonly #peer: ConnectedPeer;
 
-  /** @internal Takes over a socket; use `bind`. */
+  /** @internal Takes ownership of a socket; use `bind`. */
   constructor(loop: Loop, fd: number, setup: SocketSetup) {
     super();
     this.domain = setup.domain;
@@ -66,7 +66,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     bound(this);
   }
 
-  /** @internal The socket by itself: a reference to it does not keep this object alive. */
+  /** @internal The socket without its public object: a reference to it does not keep this object alive. */
   get remains(): DatagramEndpoint {
     return this.#endpoint;
   }
@@ -102,7 +102,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   /** This end's address: with port 0 the port that the system chose. getsockname(2) */
   get address(): Address {
     const local = this.#addressing.local!;
-    // Not bound, it has none until it sends.
+    // An unbound socket has none until it sends.
     if ('port' in local && local.port === 0 && this.fd >= 0) {
       this.#addressing.local = localAddress(this.fd) ?? local;
     }
@@ -115,14 +115,14 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Datagrams that arrived and were lost for want of room: those that the kernel's buffer did not hold (as
-   * SO_RXQ_OVFL counts them) and those beyond `queueLimit`.
+   * Datagrams that arrived and were lost for lack of room: in the kernel's buffer (as SO_RXQ_OVFL counts them), or
+   * because of `queueLimit`.
    */
   get dropped(): number {
     return this.#endpoint.dropped;
   }
 
-  /** How many datagrams may wait to be asked for; what comes beyond is dropped and counted. */
+  /** How many received datagrams may queue; further ones are dropped and counted. */
   get queueLimit(): number {
     return this.#receiver.queueLimit;
   }
@@ -131,7 +131,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.#receiver.queueLimit = checkInt('queueLimit', limit, 1, 0x7fffffff);
   }
 
-  /** How many datagrams wait to be asked for. */
+  /** The number of queued datagrams. */
   get queued(): number {
     return this.#receiver.queued;
   }
@@ -140,8 +140,8 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 
   /**
    * The next datagram. Concurrent calls are served in order.
-   * @throws (as a rejection) ECONNREFUSED on a connected socket whose peer is not there, after which it
-   * goes on; ERR_CLOSED, AbortError, ETIMEDOUT.
+   * @throws (as a rejection) ECONNREFUSED on a connected socket without a listening peer, after which the socket still
+   * works; ERR_CLOSED, AbortError, ETIMEDOUT.
    */
   recv(options?: WaitOptions): Promise<Datagram> {
     if (options === undefined) return this.#receiver.one(this, undefined);
@@ -167,8 +167,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Yields datagrams until the socket is closed; leaving the loop closes it. An error is thrown, and
-   * leaves it open.
+   * Yields datagrams until the socket is closed; leaving the loop closes it. An error is thrown, and leaves it open.
    */
   [Symbol.asyncIterator](): AsyncIterator<Datagram, undefined> {
     return new DatagramIterator(this, this.#receiver);
@@ -177,16 +176,16 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   // --- Sending ------------------------------------------------------------------------------------
 
   /**
-   * Sends one datagram; resolves to its length in bytes when the kernel has taken it. To an address that
-   * has taken one as long before, it resolves as soon as the bytes are copied: the datagram leaves in the
-   * same turn, and should the kernel refuse it after all, the next call on the socket rejects.
+   * Sends one datagram; resolves to its length in bytes when the kernel has taken it. If its destination has taken a
+   * datagram of at least this length before, it resolves as soon as the bytes are copied: the datagram is sent in the
+   * same turn, and if the kernel refuses it nevertheless, the next call on the socket rejects.
    *
-   * `send(data)` goes to the peer of a connected socket, `send(data, port, address)` elsewhere,
-   * `send(data, path)` to a Unix socket. A name is looked up; without an address it goes to this host. The
-   * buffer must not change until the call has resolved.
-   * @throws (as a rejection) EMSGSIZE, EACCES, ENETUNREACH and similar with `address` and `port` or
-   * `path`; ECONNREFUSED for an earlier one on a connected socket; ERR_CLOSED, AbortError, ETIMEDOUT;
-   * TypeError and RangeError for wrong arguments.
+   * `send(data)` sends to the peer of a connected socket, `send(data, port, address)` elsewhere, and `send(data, path)`
+   * to a Unix socket. A name is looked up; the default address is this host. The buffer must not change until the call
+   * has resolved.
+   * @throws (as a rejection) EMSGSIZE, EACCES, ENETUNREACH and similar with `address` and `port` or `path`;
+   * ECONNREFUSED for an earlier datagram on a connected socket; ERR_CLOSED, AbortError, ETIMEDOUT; TypeError and
+   * RangeError for wrong arguments.
    */
   send(data: WriteData, options?: SendOptions): Promise<number>;
   send(data: WriteData, path: string, options?: SendOptions): Promise<number>;
@@ -197,7 +196,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     address?: string | SendOptions,
     options?: SendOptions,
   ): Promise<number> {
-    // Without the promises of an async function for what most calls are.
+    // Avoids the promises of an async function for the most common calls.
     if (
       isUint8Array(data) &&
       data.length !== 0 &&
@@ -212,7 +211,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     return this.#send(data, to, address, options);
   }
 
-  /** Whether nothing stands in the way of a datagram to an IP address. */
+  /** Whether a datagram to an IP address can be sent directly. */
   #plain(): boolean {
     return this.domain !== AF_UNIX && !this.closed && !this.#receiver.failed;
   }
@@ -269,10 +268,10 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Sends a list of datagrams, with one system call where there is room; resolves to their number when the
-   * kernel has taken all.
-   * @throws (as a rejection) SendManyError if it has not: that says how many were sent, and which were
-   * not and why; TypeError and RangeError before anything is sent.
+   * Sends a list of datagrams, with one system call if there is room; resolves to their number when the kernel has
+   * taken all.
+   * @throws (as a rejection) SendManyError otherwise, with the number of sent datagrams, and the reason for each of the
+   * others; TypeError and RangeError before anything is sent.
    */
   async sendMany(list: readonly OutgoingDatagram[], options?: SendOptions): Promise<number> {
     if (!Array.isArray(list)) throw argTypeError('list', 'an array', list);
@@ -292,18 +291,19 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   // --- Peers --------------------------------------------------------------------------------------
 
   /**
-   * Ties the socket to one peer: it receives from that one only, `send(data)` goes there, and refusals of
-   * the peer's host (ICMP) come back as errors. `connect(port, host)`, by default this host, or
-   * `connect(path)` for a Unix socket. connect(2)
-   * @param options `signal` and `timeout` end the wait for the name lookup; the rest takes no time.
-   * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_IS_CONNECTED, EACCES, ENETUNREACH, ENOENT and similar; AbortError, ETIMEDOUT; errors of the name lookup.
+   * Connects the socket to one peer: it only receives from that peer, `send(data)` goes there, and refusals of the
+   * peer's host (ICMP) are reported as errors. `connect(port, host)`, by default this host, or `connect(path)` for a
+   * Unix socket. connect(2)
+   * @param options `signal` and `timeout` limit the name lookup; the rest takes no time.
+   * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_IS_CONNECTED, EACCES, ENETUNREACH, ENOENT and similar;
+   * AbortError, ETIMEDOUT; errors of the name lookup.
    */
   connect(to: number | string, host?: string, options?: WaitOptions): Promise<void> {
     return this.#peer.connect(to, host, options);
   }
 
   /**
-   * Takes `connect` back.
+   * Undoes `connect`.
    * @throws (as a rejection) UasyncError ERR_SOCKET_DGRAM_NOT_CONNECTED.
    */
   disconnect(): Promise<void> {
@@ -322,12 +322,12 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** It keeps the process alive once it receives, which is the default. */
+  /** Keeps the process alive once it receives, which is the default. */
   ref(): this {
     return this.#setReferenced(true);
   }
 
-  /** It no longer keeps the process alive. */
+  /** No longer keeps the process alive. */
   unref(): this {
     return this.#setReferenced(false);
   }
@@ -338,8 +338,8 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Closes the socket. What was sent before goes out; a datagram for which the kernel has no room is
-   * given up. Calls that wait reject with ERR_CLOSED, an iteration ends. A second call waits for the first.
+   * Closes the socket. Earlier datagrams are sent, except those for which the kernel has no room. Waiting calls reject
+   * with ERR_CLOSED, and an iteration ends. A second call waits for the first.
    */
   close(): Promise<void> {
     return this.#endpoint.close();

@@ -1,18 +1,18 @@
-/** Receivers of datagrams: their addresses as the kernel wants them, without encoding one for each datagram. */
+/** Caches destinations in the kernel's form, to avoid encoding an address for each datagram. */
 import { isIP } from 'node:net';
 import { checkInt } from '../../ring/check.js';
 import type { SocketAddress, UnixAddress } from '../../ring/sockaddr.js';
 import { Destination } from './destination.js';
 
 /**
- * Recent destinations are remembered in this many sets, a power of two, of a few each: with one each,
- * a fifth of 250 peers would push each other out all the time.
+ * Recent destinations are kept in this many sets, a power of two, of a few each. With one per set, a fifth of 250 peers
+ * would constantly evict each other.
  */
 const SETS = 1024;
 const WAYS = 4;
 const recent: (Destination | undefined)[] = new Array(SETS * WAYS).fill(undefined);
 
-/** Where the set of an address begins. */
+/** The start of an address's set. */
 function setOf(address: string, port: number): number {
   const { length } = address;
   const end = address.charCodeAt(length - 1) ^ (address.charCodeAt(length - 2) << 4);
@@ -20,7 +20,7 @@ function setOf(address: string, port: number): number {
   return ((hash >>> 22) & (SETS - 1)) * WAYS;
 }
 
-/** The destination of an address that was sent to before, undefined for others. */
+/** The cached destination of an address, undefined for others. */
 export function knownDestination(address: string, port: number): Destination | undefined {
   const set = setOf(address, port);
   for (let at = set; at < set + WAYS; at++) {
@@ -31,7 +31,7 @@ export function knownDestination(address: string, port: number): Destination | u
   return undefined;
 }
 
-/** The one that was remembered first in its set makes room. */
+/** Replaces the oldest destination of its set. */
 function remember(destination: Destination): void {
   const set = setOf(destination.address, destination.port);
   recent.copyWithin(set + 1, set, set + WAYS - 1);
@@ -56,13 +56,13 @@ export function inetDestination(address: string, port: number): Destination | nu
 
 /**
  * The destination of a Unix socket's path, or abstract name.
- * @param address as the kernel takes it.
+ * @param address the path for the kernel.
  */
 export function unixDestination(path: string, address: UnixAddress = { path }): Destination {
   return new Destination(path, -1, address);
 }
 
-/** The destination of an address as the kernel tells it. */
+/** The destination of an address from the kernel. */
 export function destinationOf(address: SocketAddress): Destination {
   return 'path' in address ? unixDestination(address.path) : inetDestination(address.address, address.port)!;
 }

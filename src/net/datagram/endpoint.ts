@@ -1,4 +1,4 @@
-/** A datagram socket without its public object: both directions, and how they end. */
+/** A datagram socket without its public object: both directions, and the close. */
 import { closeSocket } from '../../loop/close.js';
 import type { Loop } from '../../loop/loop.js';
 import { closedError } from '../../ring/errors.js';
@@ -11,7 +11,7 @@ import { kernelDrops } from './options.js';
 import { DatagramReceiver } from './receiver.js';
 import { DatagramSender } from './sender.js';
 
-/** @internal What `bind` has found out about a socket. */
+/** @internal What `bind` knows about a socket. */
 export interface SocketSetup {
   domain: number;
   queueLimit: number;
@@ -19,17 +19,17 @@ export interface SocketSetup {
   ancillary: boolean;
   ipv6Only: boolean;
   bound: boolean;
-  /** The peer of an adopted socket that is connected. */
+  /** The peer of an adopted connected socket. */
   peer: SocketAddress | undefined;
-  /** A Unix socket's path as the caller gave it. */
+  /** A Unix socket's path as the caller passed it. */
   path: string | undefined;
   /** The socket file, which is removed when it closes. */
   file: SocketFile | null;
 }
 
 /**
- * A datagram socket with its two directions, and how they end. `DatagramSocket` is what users see of it, and what
- * is in flight does not keep alive.
+ * A datagram socket with its two directions, and the close. `DatagramSocket` is its public object, which operations in
+ * flight do not keep alive.
  */
 export class DatagramEndpoint implements Remains {
   readonly kind = 'DatagramSocket';
@@ -70,13 +70,13 @@ export class DatagramEndpoint implements Remains {
     return address === undefined ? undefined : `at ${placeOf(address)}`;
   }
 
-  /** Datagrams that were lost for want of room, the kernel's or the queue's. */
+  /** Datagrams that were lost for lack of room, in the kernel or in the queue. */
   get dropped(): number {
     if (this.fd >= 0) this.#dropped = kernelDrops(this.fd);
     return this.#dropped + this.receiver.overflowed;
   }
 
-  /** @throws UasyncError ERR_CLOSED where nothing can be done with the socket any more. */
+  /** @throws UasyncError ERR_CLOSED if the socket cannot be used any more. */
   checkOpen(): void {
     if (this.closed) throw closedError('The socket');
     if (this.loop.closing) throw closedError('The loop');

@@ -1,15 +1,15 @@
-/** How a datagram in a block becomes an entry of the submission queue. */
+/** Fills a submission queue entry for a datagram in a block. */
 import type { Block } from '../../loop/blocks.js';
 import type { Sqe } from '../../ring/sqe/index.js';
 import { IOVEC, MSGHDR } from '../../ring/structs.js';
 import type { Destination } from './destination.js';
 
-/** Behind the data, at a multiple of this, are `struct msghdr` and what it points at. */
+/** After the data, aligned to this, are `struct msghdr` and what it points at. */
 const ALIGN = 16;
 const HEADER = 64;
 const TWO_32 = 2 ** 32;
 
-/** The room that data takes in a block with a msghdr and control messages behind it. */
+/** The size of data in a block, followed by a msghdr and control messages. */
 export function messageRoom(length: number, controlLength: number): number {
   return headerAt(length) + HEADER + IOVEC.size + controlLength;
 }
@@ -31,8 +31,8 @@ export function prepareSend(
 }
 
 /**
- * SENDMSG. The kernel looks at control messages again when the datagram has had to wait for room: so they
- * are in the block, which stays.
+ * SENDMSG. The kernel reads control messages again if the datagram has had to wait for room, so they are in the block,
+ * which stays.
  */
 export function prepareSendmsg(
   sqe: Sqe,

@@ -1,4 +1,4 @@
-/** Datagrams whose sends have resolved, gathered into one packet per destination (GSO). */
+/** Collects datagrams whose sends have resolved into one packet per destination (GSO). */
 import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';
 import { OperationPool } from '../../loop/pool.js';
@@ -10,36 +10,36 @@ import type { Destination } from './destination.js';
 import { messageRoom, prepareSend, prepareSendmsg } from './entry.js';
 import { GsoBatch, type GsoBatchOwner, type Route } from './routes.js';
 
-/** What the kernel cuts at most: UDP_MAX_SEGMENTS. */
+/** The maximum number of segments that the kernel splits: UDP_MAX_SEGMENTS. */
 export const GSO_SEGMENTS_MAX = 64;
-/** Below 64 KiB, so that a batch and what is said about it fit into a block of that size. */
+/** Below 64 KiB, so that a batch and its headers fit into a block of that size. */
 export const GSO_BYTES_MAX = 64000;
 const NO_CONTROL = new Uint8Array(0);
 
-/** Whose datagrams they are. */
+/** The sender of the datagrams. */
 export interface GsoBatchSender {
   readonly referenced: boolean;
-  /** Sends by itself what was refused as part of a batch. */
+  /** Sends a datagram of a refused batch by itself. */
   sendAgain(data: Uint8Array, destination: Destination): void;
-  /** A batch, or what was sent again, was refused: the calls have resolved. */
+  /** A batch, or a datagram that was sent again, was refused: its calls have resolved already. */
   refused(error: Error): void;
-  /** One batch less is in flight. */
+  /** A batch is no longer in flight. */
   settle(): void;
 }
 
 const pool = new OperationPool(GsoBatch);
 
-/** What is queued leaves even if the program calls `process.exit()` in the same turn. */
+/** Sends queued datagrams even if the program calls `process.exit()` in the same turn. */
 export const flushAtExit = perLoop(loop => {
-  // Before the loop of a worker is closed.
+  // Runs before a worker's loop is closed.
   process.prependOnceListener('exit', () => {
     if (!loop.closing) loop.poll();
   });
 });
 
 /**
- * Datagrams that were taken before the kernel had them: they go to it in the next turn. One that answers
- * each datagram as it comes, and awaits each answer, so costs no system call for each.
+ * Datagrams whose calls have resolved before the kernel had them, which gets them in the next turn. A server that
+ * answers datagrams one by one, and awaits each answer, so needs no system call per answer.
  */
 export class GsoBatches implements GsoBatchOwner {
   inFlight = 0;
@@ -102,14 +102,14 @@ export class GsoBatches implements GsoBatchOwner {
 
   readonly #onTurn = (): void => void this.flush();
 
-  /** Queues what was taken for the kernel; false if there is nothing. */
+  /** Submits collected datagrams; false if there are none. */
   flush(): boolean {
     if (this.#open.length === 0) return false;
     const open = this.#open;
     this.#open = [];
     for (const batch of open) {
       const { route } = batch;
-      // It may have left already, and be another socket's by now.
+      // It may have been sent already, and belong to another socket by now.
       if (batch.owner !== this || route?.batch !== batch) continue;
       if (batch.count * 4 <= batch.capacity) route.batchSize = Math.max(1, batch.capacity >> 1);
       this.#submit(batch);
@@ -140,7 +140,7 @@ export class GsoBatches implements GsoBatchOwner {
     const route = batch.route!;
     if (res < 0) {
       route.invalidate();
-      // Longer than the route's MTU, or no checksums in hardware: alone they may pass.
+      // Longer than the route's MTU, or no checksum offload: separately they may be accepted.
       const tooLong = batch.count > 1 && (res === EINVAL || res === EIO || res === EMSGSIZE);
       if (tooLong || res === EINTR) this.#sendAlone(batch);
       else this.#sender.refused(systemError(res, 'send', route.destination.details));

@@ -22,7 +22,7 @@ import { GROUP_SOURCE_REQ, IP_MREQ, IP_MREQ_SOURCE, IPV6_MREQ } from '../../ring
 import type { OptionValue } from '../socket/options.js';
 import { writeIPv4, writeIPv6 } from './ancillary.js';
 
-/** An option and what to set it to. */
+/** An option and its value. */
 export interface SocketOption {
   level: number;
   name: number;
@@ -36,7 +36,7 @@ function versionOf(name: string, address: string): number {
   return version;
 }
 
-/** The index of the interface that `::%eth0` names; 0 leaves it to the system. */
+/** The index of the interface in `::%eth0`; 0 lets the system choose. */
 function scopeOf(multicastInterface: string | undefined): number {
   if (multicastInterface === undefined) return 0;
   versionOf('multicastInterface', multicastInterface);
@@ -50,7 +50,7 @@ function scopeOf(multicastInterface: string | undefined): number {
   return index;
 }
 
-/** By which interface datagrams to groups leave. */
+/** Sets the interface for outgoing multicast datagrams. */
 export function outgoingInterface(multicastInterface: string): SocketOption {
   if (versionOf('multicastInterface', multicastInterface) === 6) {
     return { level: IPPROTO_IPV6, name: IPV6_MULTICAST_IF, value: scopeOf(multicastInterface) };
@@ -81,7 +81,7 @@ export function membership(
   return { level: IPPROTO_IP, name: join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, value };
 }
 
-/** Joining or leaving a group for what one source sends to it. */
+/** Joining or leaving a group for one source. */
 export function sourceMembership(
   join: boolean,
   source: string,

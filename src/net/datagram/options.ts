@@ -6,7 +6,7 @@ import { SO_MEMINFO, SOL_SOCKET } from '../../ring/socket-abi.js';
 /** SK_MEMINFO_DROPS of linux/sock_diag.h */
 const MEMINFO_DROPS = 8;
 
-/** How many datagrams the kernel has dropped for want of room: what SO_RXQ_OVFL says, but only when asked. 4.12 */
+/** How many datagrams the kernel has dropped for lack of room: the value of SO_RXQ_OVFL, on request only. 4.12 */
 export function kernelDrops(fd: number): number {
   const words = new Uint32Array(MEMINFO_DROPS + 1);
   const bytes = new Uint8Array(words.buffer);

@@ -1,22 +1,22 @@
-/** Senders of datagrams: their addresses as text, without formatting one for each datagram. */
+/** Caches the addresses of datagram senders as text, to avoid formatting one for each datagram. */
 import { AF_INET, AF_INET6, readSockaddr } from '../../ring/sockaddr.js';
 
-/** Where a datagram came from. */
+/** The sender of a datagram. */
 export interface Peer {
   readonly address: string;
   readonly port: number;
   readonly family: 'IPv4' | 'IPv6' | 'Unix';
 }
 
-/** How many recent peers are remembered; a power of two. */
+/** The number of recent peers to keep; a power of two. */
 const SLOTS = 1024;
-/** Words of a struct sockaddr_in6, and one to make it a power of two. */
+/** Words of a struct sockaddr_in6, rounded up to a power of two. */
 const WORDS = 8;
 
 const keys = new Int32Array(SLOTS * WORDS);
 const peers: Peer[] = [];
 
-/** Puts the upper bits, which are mixed best, to use. */
+/** Uses the upper bits, which are mixed best. */
 function slotOf(hash: number): number {
   return Math.imul(hash, 0x9e3779b1) >>> 22;
 }

@@ -1,4 +1,4 @@
-/** Datagrams as the kernel puts them into provided buffers. */
+/** Reads datagrams from provided buffers. */
 import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
 import { RECVMSG_OUT } from '../../ring/structs.js';
 import { copyChunk } from '../socket/slab.js';
@@ -8,21 +8,21 @@ import { peerAt } from './peers.js';
 
 /** A datagram that has arrived. */
 export interface Datagram extends PacketInfo {
-  /** Its bytes, yours to keep. */
+  /** Its bytes, which belong to the caller. */
   data: Buffer;
-  /** Who sent it: a numeric address, or for a Unix socket its path ('' if it has none). */
+  /** The sender: a numeric address, or for a Unix socket its path ('' if it has none). */
   address: string;
   /** The sender's port; 0 for a Unix socket. */
   port: number;
-  /** Of the sender's address. */
+  /** The family of the sender's address. */
   family: 'IPv4' | 'IPv6' | 'Unix';
-  /** Whether it was longer than the room for it: the rest is lost. */
+  /** Whether it was longer than the space for it, so that the rest is lost. */
   truncated: boolean;
 }
 
 /**
- * The datagram in the buffer of a completion, copied out of it.
- * @param maxSize how many of its bytes are kept. @param ancillary whether the kernel was asked for ancillary data.
+ * Copies the datagram out of a completion's buffer.
+ * @param maxSize the maximum number of bytes to keep. @param ancillary whether the kernel reports ancillary data.
  */
 export function datagramIn(
   buffers: DatagramBuffers,

@@ -17,7 +17,7 @@ import { type Datagram, datagramIn } from './received.js';
 
 export type { Datagram } from './received.js';
 
-/** What waits for datagrams: one, a step of an iteration, or as many as are there. */
+/** The result of a waiting call: one datagram, a step of an iteration, or all that are available. */
 type Received = Datagram | Datagram[] | IteratorResult<Datagram, undefined>;
 
 /** How many taken datagrams the queue keeps before it is compacted. */
@@ -26,15 +26,15 @@ const ONE = 0;
 const STEP = -1;
 
 class Receive extends Waiter<Received> {
-  /** ONE, STEP, or how many at most. */
+  /** ONE, STEP, or the maximum number. */
   want = ONE;
-  /** The socket: it is in use as long as this waits, and must not be collected. */
+  /** The socket, which must not be collected while this call waits. */
   user: object | null = null;
 }
 
 /**
- * The receiving side of a datagram socket: one multishot recvmsg that stays armed once the first call has
- * asked for a datagram, and the datagrams that have not been taken yet.
+ * The receiving side of a datagram socket: one multishot recvmsg that stays armed once a first call has requested a
+ * datagram, and the datagrams that have not been taken yet.
  */
 export class DatagramReceiver extends Operation {
   /** The peer of a connected socket, for errors. */
@@ -45,7 +45,7 @@ export class DatagramReceiver extends Operation {
   readonly #buffers: DatagramBuffers;
   readonly #fd: number;
   readonly #maxSize: number;
-  /** Whether the kernel was asked for ancillary data. */
+  /** Whether the kernel reports ancillary data. */
   readonly #ancillary: boolean;
   /** The datagrams from `#first` on. */
   #queue: Datagram[] = [];
@@ -53,7 +53,7 @@ export class DatagramReceiver extends Operation {
   readonly #waiting: Receive[] = [];
   #spare: Receive | null = null;
   #batching = false;
-  /** What the next call rejects with. */
+  /** The error for the next call. */
   #error: Error | null = null;
   #closed: Error | null = null;
   #onStopped: (() => void) | null = null;
@@ -71,7 +71,7 @@ export class DatagramReceiver extends Operation {
     return 'recvmsg';
   }
 
-  /** How many calls wait. */
+  /** The number of waiting calls. */
   get waiting(): number {
     return this.#waiting.length;
   }
@@ -95,7 +95,7 @@ export class DatagramReceiver extends Operation {
     return this.#wait(user, STEP, undefined) as Promise<IteratorResult<Datagram, undefined>>;
   }
 
-  /** All that are there, at least one and at most `max`. */
+  /** All available datagrams, at least one and at most `max`. */
   many(user: object, max: number, options: WaitOptions | undefined): Promise<Datagram[]> {
     if (this.#ready()) return Promise.resolve(this.#take(max));
     return this.#wait(user, max, options) as Promise<Datagram[]>;
@@ -112,7 +112,7 @@ export class DatagramReceiver extends Operation {
     return datagram;
   }
 
-  /** Lets go of what has been taken, now and then: under steady load the queue never runs empty. */
+  /** Drops taken datagrams now and then: under steady load the queue never becomes empty. */
   #compact(): void {
     if (this.#first === this.#queue.length) this.#queue = [];
     else if (this.#first < COMPACT_MIN || this.#first * 2 < this.#queue.length) return;
@@ -146,7 +146,7 @@ export class DatagramReceiver extends Operation {
     return error;
   }
 
-  /** An error that no call waits for: the next one has it. */
+  /** An error that no call waits for: the next call rejects with it. */
   fail(error: Error): void {
     this.#error ??= error;
     if (this.subject !== null) datagramFailed(this.subject as Remains, error);
@@ -176,7 +176,7 @@ export class DatagramReceiver extends Operation {
     this.#waiting.splice(this.#waiting.indexOf(receive), 1);
   }
 
-  /** Settles the calls that wait with what is there. */
+  /** Settles waiting calls with available datagrams. */
   #serve(): void {
     const waiting = this.#waiting;
     while (waiting.length !== 0) {
@@ -232,7 +232,7 @@ export class DatagramReceiver extends Operation {
       this.#serve();
     }
     if (this.#onStopped !== null) this.#stopped();
-    // An empty datagram ends it too, and so do too few buffers, which are back by now.
+    // An empty datagram ends the receive too, and so does a lack of buffers, which have been returned by now.
     else if (this.#closed === null && (res >= 0 || res === ENOBUFS)) this.#start();
     else this.#arm();
   }
@@ -265,7 +265,7 @@ export class DatagramReceiver extends Operation {
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** Ends receiving: calls that wait reject, and `onStopped` is called once the kernel is done. */
+  /** Stops receiving: waiting calls reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
     this.#closed ??= closedError('The socket');
     this.#queue = [];

@@ -1,20 +1,20 @@
-/** What a datagram socket learns of its destinations. */
+/** What a datagram socket knows about its destinations. */
 import type { Block } from '../../loop/blocks.js';
 import { Operation } from '../../loop/operation.js';
 import type { Destination } from './destination.js';
 
-/** How many destinations a socket remembers. */
+/** How many destinations a socket keeps. */
 const ROUTES_MAX = 4096;
-/** How many of the oldest are looked at to find one that can be forgotten. */
+/** How many of the oldest are checked for one that can be dropped. */
 const LOOKS = 8;
 
 /**
- * What a socket has learned of its destinations. A `Destination` is shared by all sockets of a thread; what one socket
- * was told says nothing to another, which may be bound or connected differently.
+ * What a socket knows about its destinations. All sockets of a thread share a `Destination`; the knowledge of one
+ * socket does not apply to another, which may be bound or connected differently.
  */
 export class Routes {
   readonly #routes = new Map<Destination, Route>();
-  /** The one that was used last: most sockets send to one peer for a while. */
+  /** The last used one: most sockets send to one peer for a while. */
   #last: Route | null = null;
 
   of(destination: Destination): Route {
@@ -30,7 +30,7 @@ export class Routes {
     return route;
   }
 
-  /** The oldest that has no batch: a batch that is begun must leave before the next one to the same destination. */
+  /** Drops the oldest one without a batch: a started batch must be sent before the next one to the same destination. */
   #forgetOne(): void {
     let looks = LOOKS;
     for (const [destination, { batch }] of this.#routes) {
@@ -42,19 +42,19 @@ export class Routes {
     }
   }
 
-  /** Nothing that was learned holds any longer. */
+  /** All knowledge is obsolete. */
   clear(): void {
     this.#routes.clear();
     this.#last = null;
   }
 }
 
-/** What a socket has learned of one destination. */
+/** What a socket knows about one destination. */
 export class Route {
   readonly destination: Destination;
-  /** Datagrams that leave together at the end of this turn. */
+  /** Datagrams that are sent together at the end of this turn. */
   batch: GsoBatch | null = null;
-  /** How many those are likely to be. */
+  /** How many these will probably be. */
   batchSize = 1;
   /** The longest datagram that the kernel has taken; -1 for none. */
   #longest = -1;
@@ -63,7 +63,7 @@ export class Route {
     this.destination = destination;
   }
 
-  /** The kernel has taken a datagram of `length` bytes: a shorter one will not be refused for what the caller did. */
+  /** The kernel has taken a datagram of `length` bytes: it will not refuse a shorter one because of the caller. */
   validated(length: number): void {
     if (length > this.#longest) this.#longest = length;
   }
@@ -72,18 +72,18 @@ export class Route {
     return length <= this.#longest;
   }
 
-  /** The kernel has refused one after all. */
+  /** The kernel has refused one nevertheless. */
   invalidate(): void {
     this.#longest = -1;
   }
 }
 
-/** The owner of a batch, which is told its outcome. */
+/** The owner of a batch, which gets its result. */
 export interface GsoBatchOwner {
   completed(batch: GsoBatch, res: number): void;
 }
 
-/** Datagrams of one length to one destination, in a block: the kernel takes them as one and cuts them (GSO). */
+/** Datagrams of one size to one destination, in a block: the kernel takes them as one send and splits them (GSO). */
 export class GsoBatch extends Operation {
   owner: GsoBatchOwner | null = null;
   route: Route | null = null;

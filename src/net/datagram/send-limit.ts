@@ -1,9 +1,9 @@
-/** The signal and the timeout of datagrams that are being sent. */
+/** The signal and the timeout of datagrams in flight. */
 import type { WaitOptions } from '../../loop/waiter.js';
 import type { ErrorDetails } from '../../ring/errors.js';
 import { CallLimit } from '../socket/call-limit.js';
 
-/** What can be given up. */
+/** A send that can be cancelled. */
 export interface LimitedSend {
   cancel(): void;
 }
@@ -28,17 +28,17 @@ export class SendLimit extends CallLimit {
   }
 
   override onAbort(): void {
-    // One that ends meanwhile may be another call's by the time it would be its turn.
+    // A send that ends meanwhile may belong to another call by the time of its turn.
     for (const send of [...this.#sends]) if (this.#sends.has(send)) send.cancel();
   }
 
-  /** Why what is under way is given up, if it is. */
+  /** The reason for cancelling, if there is one. */
   error(): Error | null {
     return this.reason('send', this.#details);
   }
 }
 
-/** The limit that options ask for, if they do. */
+/** The limit in the options, if there is one. */
 export function sendLimit(options: WaitOptions | undefined, details?: ErrorDetails): SendLimit | undefined {
   if (options === undefined || (options.signal === undefined && options.timeout === undefined))
     return undefined;

@@ -11,7 +11,7 @@ import type { LimitedSend, SendLimit } from './send-limit.js';
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTROL = Buffer.alloc(0);
 
-/** Is told the outcome of a datagram. */
+/** Receives the result of a datagram. */
 export interface SendOutcome {
   sent(index: number, bytes: number): void;
   failed(index: number, error: Error): void;
@@ -21,12 +21,12 @@ export interface SendOutcome {
 export interface SendOwner {
   /** The kernel has taken one of `length` bytes. */
   validated(destination: Destination, length: number, changes: number): void;
-  /** The kernel had no room for it, or was interrupted; false if that is its end. */
+  /** The kernel had no room for it, or was interrupted; false if it has failed. */
   retry(send: DatagramSend, res: number): boolean;
   /** The kernel is done with it, and it is settled. */
   completed(send: DatagramSend, destination: Destination | null): void;
   errorOf(res: number, send: DatagramSend): Error;
-  /** It was given up, and the kernel does not have it. */
+  /** It was cancelled, and the kernel does not have it. */
   giveUp(send: DatagramSend): void;
 }
 
@@ -35,27 +35,27 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
   resolve!: Deferred<number>['resolve'];
   reject!: (error: unknown) => void;
   sender: SendOwner | null = null;
-  /** Set for one of many: it is told instead of the promise. */
+  /** Set for one of many: gets the result instead of the promise. */
   outcome: SendOutcome | null = null;
   index = 0;
-  /** How many times the socket had been changed when it was begun. */
+  /** The socket's change count at the start. */
   changes = 0;
-  /** Its place among all that its socket sends. */
+  /** Its sequence number among all sends of its socket. */
   order = 0;
   block: Block | null = null;
   destination: Destination | null = null;
-  /** Kept only while it may have to wait. */
+  /** Only kept while it may have to wait. */
   data: Uint8Array = NO_BYTES;
-  /** Set if it is several: these are copied instead. */
+  /** Set if it consists of several: these are copied instead. */
   parts: readonly Uint8Array[] | null = null;
   length = 0;
-  /** The length of the datagrams that its success validates: of several in one, that of a piece. */
+  /** The datagram length that its success validates: for several in one, that of a segment. */
   proves = 0;
   control: Buffer = NO_CONTROL;
-  /** Its own, or that of the many it is one of. */
+  /** Its own limit, or that of the list it belongs to. */
   limit: SendLimit | null = null;
 
-  /** Most are taken while they are submitted: who awaits one is served in the same turn. */
+  /** Most are taken while they are submitted: code that awaits one then continues in the same turn. */
   override get eager(): boolean {
     return true;
   }
@@ -75,7 +75,7 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
     sender.completed(this, destination);
   }
 
-  /** The kernel is done with its bytes. */
+  /** The kernel no longer needs its bytes. */
   releaseBlock(): void {
     this.loop.blocks.release(this.block!);
     this.block = null;
@@ -88,7 +88,7 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
     this.#finish();
   }
 
-  /** Not sent, for this reason. */
+  /** It was not sent, for this reason. */
   fail(error: Error): void {
     if (this.outcome === null) rejectTraced(this, error);
     else this.outcome.failed(this.index, error);
@@ -111,7 +111,7 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
     sends.give(this);
   }
 
-  /** Gives it up if that is still possible. */
+  /** Cancels it if that is still possible. */
   cancel(): void {
     if (this.slot >= 0) this.loop.cancel(this);
     else this.sender!.giveUp(this);

@@ -19,7 +19,7 @@ import { type DatagramSend, type SendOutcome, type SendOwner, sends } from './se
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Datagrams of one length that go to the kernel as one. */
+/** Datagrams of one size that the kernel gets as one send. */
 export interface SegmentedData extends SendOutcome {
   readonly destination: Destination | null;
   readonly segmentSize: number;
@@ -41,18 +41,18 @@ function copyAll(parts: readonly Uint8Array[], bytes: Buffer): void {
 }
 
 /**
- * The sending side of a datagram socket. Each datagram is copied into a block and is an operation of its
- * own; all that are begun in one turn go to the kernel together.
+ * The sending side of a datagram socket. Each datagram is copied into a block and is an operation of its own; all that
+ * start in one turn are submitted together.
  */
 export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
-  /** What it has learned of its destinations; a Unix socket's are not remembered. */
+  /** What it knows about its destinations; not used for Unix sockets. */
   readonly #routes = new Routes();
-  /** How many times the socket was changed: what was sent before says nothing about what is sent after. */
+  /** How often the socket was changed: earlier sends tell nothing about later ones. */
   #changes = 0;
   readonly #batches: GsoBatches;
   /** The socket, for tracing and `active()`. */
   subject: Subject | null = null;
-  /** Where a datagram without a destination goes, for errors. */
+  /** The destination of datagrams without one, for errors. */
   peer: Destination | null = null;
   /** Called when the kernel refuses a datagram whose call has resolved. */
   onRefused: ((error: Error) => void) | null = null;
@@ -64,12 +64,12 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   readonly #waiting: DatagramSend[] = [];
   /** Datagrams that wait for room at a Unix peer. */
   readonly #backlog: DatagramBacklog;
-  /** How many datagrams have been begun. */
+  /** The number of datagrams started. */
   #count = 0;
   readonly #isUnix: boolean;
   readonly #flags: number;
   #closed = false;
-  /** The completions of the loop when the last plain send was made. */
+  /** The loop's completion count at the last plain send. */
   #sentAt = -1;
   #referenced = true;
   #onStopped: (() => void) | null = null;
@@ -85,8 +85,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   }
 
   /**
-   * Sends a UDP datagram without options. If this destination has taken one that is at least as long, it resolves
-   * at once, and the datagram leaves with others in the next turn.
+   * Sends a UDP datagram without options. If this destination has taken one of at least this length, it resolves at
+   * once, and the datagram is sent with others in the next turn.
    */
   sendPlain(data: Uint8Array, destination: Destination): Promise<number> {
     const taken = this.take(data, destination);
@@ -95,8 +95,8 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   }
 
   /**
-   * Takes a datagram that is not empty without a promise: its length, a negative errno, or null if only `send` or
-   * `sendFor` can send it.
+   * Sends a non-empty datagram without a promise. Returns its length, a negative errno, or null if it needs `send` or
+   * `sendFor`.
    */
   take(data: Uint8Array, destination: Destination | null): number | null {
     const { length } = data;
@@ -114,7 +114,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     return Promise.reject(systemError(sent, 'send', (destination ?? this.peer)?.details));
   }
 
-  /** Sends a datagram by a plain call, if none is queued before it and the socket does not have to wait; else null. */
+  /** Sends a datagram by a plain call, if none is queued before it and the socket need not wait; else null. */
   #sendNow(data: Uint8Array, destination: Destination | null): number | null {
     // While the socket is being connected, the ring keeps the order.
     if (!this.#isFree() || (destination === null && this.peer === null)) return null;
@@ -145,7 +145,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     this.#routes.clear();
   }
 
-  /** Sends a datagram of a batch by itself. Its call has resolved, so a failure is reported by the next one. */
+  /** Sends a datagram of a batch by itself. Its call has resolved, so the next call reports a failure. */
   sendAgain(data: Uint8Array, destination: Destination): void {
     this.send(data, destination, undefined, undefined).catch(error => this.refused(error));
   }
@@ -189,7 +189,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     this.#begin(send, data, destination, control, limit);
   }
 
-  /** Sends several at once, which the kernel cuts. */
+  /** Sends several at once, which the kernel splits. */
   sendSegments(batch: SegmentedData, limit: SendLimit | undefined): void {
     const send = sends.take(this.#loop);
     send.outcome = batch;
@@ -237,7 +237,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     }
   }
 
-  /** Copies and submits; false if there is no block. A failure is that of the datagram. */
+  /** Copies and submits; false if there is no block. A failure is the datagram's. */
   #start(send: DatagramSend, data: Uint8Array): boolean {
     let block: Block | null = null;
     try {
@@ -249,7 +249,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
       if (size > BLOCK_MAX) throw this.errorOf(EMSGSIZE, send);
       block = this.#loop.blocks.acquire(size);
       if (block === null) return false;
-      // At the limit of memory there may be smaller ones only, and a datagram cannot be cut.
+      // At the memory limit there may only be smaller ones, and a datagram cannot be split.
       if (block.bytes.length < size) throw this.errorOf(ENOBUFS, send);
       if (parts === null) block.bytes.set(data);
       else copyAll(parts, block.bytes);
@@ -272,12 +272,12 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     return sqe.opFlags(this.#flags);
   }
 
-  /** Whether SEND will do. */
+  /** Whether SEND suffices. */
   #isPlain(send: DatagramSend): boolean {
     return send.control.length === 0 && this.#sendsToAddress;
   }
 
-  /** What the kernel's refusal of a datagram means to the caller. */
+  /** The error for the caller when the kernel refuses a datagram. */
   errorOf(res: number, send: DatagramSend): Error {
     if (res === ECANCELED || res === EINTR || res === EAGAIN) {
       const given = send.limit?.error() ?? null;
@@ -289,10 +289,10 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
   }
 
   /**
-   * A Unix socket had no room (UDP waits by itself). Left to wait, the kernel (6.18) would send an empty
-   * datagram in the end, having consumed the data at the first attempt; and no poll tells when an unconnected
-   * peer has room. So it is tried again after a while, and at once if it was interrupted. Returns
-   * false if the send has failed for good.
+   * A Unix socket had no room (UDP waits by itself). If the kernel (6.18) waited, it would finally send an empty
+   * datagram, because it consumes the data at the first attempt; and no poll reports that an unconnected peer has room.
+   * So the datagram is retried after a while, and at once if it was interrupted. Returns false if the send has failed
+   * for good.
    */
   retry(send: DatagramSend, res: number): boolean {
     if (this.#closed || this.#loop.closing) return false;
@@ -304,12 +304,12 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     if (!this.#isUnix) return false;
     this.#inFlight--;
     this.#backlog.add(send);
-    // A peer that does not read holds no memory of the loop's.
+    // A peer that does not read must not hold memory of the loop.
     send.releaseBlock();
     return true;
   }
 
-  /** The kernel has taken a datagram of `length` bytes, begun when the socket was changed `changes` times. */
+  /** The kernel has taken a datagram of `length` bytes, started when the socket had been changed `changes` times. */
   validated(destination: Destination, length: number, changes: number): void {
     if (!this.#isUnix && changes === this.#changes) this.#routes.of(destination).validated(length);
   }
@@ -325,7 +325,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     if (this.#idle()) this.#onStopped?.();
   }
 
-  /** How many datagrams the kernel has not taken. */
+  /** The number of datagrams that the kernel has not taken. */
   get unsent(): number {
     return this.#inFlight + this.#batches.inFlight + this.#waiting.length;
   }
@@ -368,7 +368,9 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     return this.#referenced;
   }
 
-  /** Ends sending: what the kernel has not taken rejects, and `onStopped` is called when it is done with all. */
+  /**
+   * Stops sending: datagrams that the kernel has not taken reject, and `onStopped` is called when it is done with all.
+   */
   stop(onStopped: () => void): void {
     this.#batches.flush();
     this.#closed = true;

@@ -12,64 +12,64 @@ import {
   SEND_BUFFER,
 } from './plain-options.js';
 
-/** What can be set on a datagram socket, with the names of `node:dgram`. */
+/** The settings of a datagram socket, with the names of `node:dgram`. */
 export abstract class DatagramSettings extends SocketOptions {
-  /** @internal Its AF. */
+  /** @internal Its AF_ value. */
   protected abstract readonly domain: number;
 
-  /** Lets datagrams go to broadcast addresses, SO_BROADCAST. */
+  /** Allows sending to broadcast addresses, SO_BROADCAST. */
   setBroadcast(enable: boolean): this {
     return this.#setTo({ ...BROADCAST, value: enable ? 1 : 0 }, 'setBroadcast');
   }
 
-  /** How many hops a datagram may take, 1 to 255. IP_TTL, IPV6_UNICAST_HOPS */
+  /** The maximum number of hops of a datagram, 1 to 255. IP_TTL, IPV6_UNICAST_HOPS */
   setTTL(ttl: number): this {
     checkInt('ttl', ttl, 1, 255);
     return this.#setBoth(HOPS, ttl, 'setTTL');
   }
 
-  /** How many hops a datagram to a multicast group may take, 0 to 255; at first 1. */
+  /** The maximum number of hops of a multicast datagram, 0 to 255; initially 1. */
   setMulticastTTL(ttl: number): this {
     checkInt('ttl', ttl, 0, 255);
     return this.#setBoth(MULTICAST_HOPS, ttl, 'setMulticastTTL');
   }
 
-  /** Whether what is sent to a group comes back to members on this host; at first it does. */
+  /** Whether multicast datagrams are also delivered to members on this host; initially they are. */
   setMulticastLoopback(enable: boolean): this {
     return this.#setBoth(MULTICAST_LOOP, enable ? 1 : 0, 'setMulticastLoopback');
   }
 
-  /** By which interface datagrams to groups leave: its IPv4 address, or for IPv6 `::%eth0`, as in node:dgram. */
+  /** The interface for outgoing multicast datagrams: its IPv4 address, or for IPv6 `::%eth0`, as in node:dgram. */
   setMulticastInterface(multicastInterface: string): this {
     return this.#setTo(outgoingInterface(multicastInterface), 'setMulticastInterface');
   }
 
   /**
-   * Receives what is sent to a group.
+   * Joins a multicast group.
    * @param multicastInterface its IPv4 address, or for IPv6 `::%eth0`; by default the system's choice.
    */
   addMembership(multicastAddress: string, multicastInterface?: string): this {
     return this.#setTo(membership(true, multicastAddress, multicastInterface), 'addMembership');
   }
 
-  /** Takes `addMembership` back; closing does so too. */
+  /** Undoes `addMembership`; closing does so too. */
   dropMembership(multicastAddress: string, multicastInterface?: string): this {
     return this.#setTo(membership(false, multicastAddress, multicastInterface), 'dropMembership');
   }
 
-  /** Receives what one sender sends to a group. */
+  /** Joins a group for the datagrams of one sender. */
   addSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
     const option = sourceMembership(true, source, group, multicastInterface);
     return this.#setTo(option, 'addSourceSpecificMembership');
   }
 
-  /** Takes `addSourceSpecificMembership` back. */
+  /** Undoes `addSourceSpecificMembership`. */
   dropSourceSpecificMembership(source: string, group: string, multicastInterface?: string): this {
     const option = sourceMembership(false, source, group, multicastInterface);
     return this.#setTo(option, 'dropSourceSpecificMembership');
   }
 
-  /** Bytes that the kernel keeps of what has arrived. It doubles what was asked for, socket(7). */
+  /** The size of the kernel's receive buffer in bytes: twice the requested size, socket(7). */
   getRecvBufferSize(): number {
     return this.getInt(RECEIVE_BUFFER.level, RECEIVE_BUFFER.name, 'getRecvBufferSize');
   }
@@ -80,7 +80,7 @@ export abstract class DatagramSettings extends SocketOptions {
     return this.#setTo({ ...RECEIVE_BUFFER, value: size }, 'setRecvBufferSize');
   }
 
-  /** Bytes that the kernel takes of what is to be sent. */
+  /** The size of the kernel's send buffer in bytes. */
   getSendBufferSize(): number {
     return this.getInt(SEND_BUFFER.level, SEND_BUFFER.name, 'getSendBufferSize');
   }

@@ -1,4 +1,4 @@
-/** What errors of accept(2) mean: that belongs to the connection or to the process more often than to the listener. */
+/** The meaning of errors of accept(2), which concern the connection or the process more often than the listener. */
 import {
   EAGAIN,
   ECONNABORTED,
@@ -14,10 +14,10 @@ import {
 const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
 const EXHAUSTED = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM]);
 
-/** Milliseconds before a listener that ran out of descriptors or memory tries again: at once it would spin. */
+/** Milliseconds before a listener without descriptors or memory tries again: at once it would spin. */
 export const PAUSE_MS = 100;
 
-/** Whether the connection went away before it was accepted, or there was none. */
+/** Whether the connection disappeared before it was accepted, or there was none. */
 export function isGone(errno: number): boolean {
   return GONE.has(errno);
 }

@@ -1,4 +1,4 @@
-/** `Acceptor`: a listening socket in flight, and the connections that it has accepted. */
+/** `Acceptor`: the accept operation of a listening socket, and the connections that it has accepted. */
 import { Hold } from '../../loop/active.js';
 import { closeSocket } from '../../loop/close.js';
 import { hasMore } from '../../loop/completion.js';
@@ -19,29 +19,29 @@ import type { SocketFile } from '../socket/socket-file.js';
 import { Connection } from '../stream/connection.js';
 import { isExhausted, isGone, PAUSE_MS } from './accept-errors.js';
 
-/** How many accepted connections wait for `accept`; the rest stay in the kernel's backlog. */
+/** The maximum number of accepted connections that wait for `accept`; others stay in the kernel's backlog. */
 const UNDELIVERED_MAX = 256;
 
-/** How many connections are accepted in one go. */
+/** The maximum number of connections to accept in a row. */
 const BURST = 64;
 
-/** @internal What `listen` knows of a socket. */
+/** @internal What `listen` knows about a socket. */
 export interface ListenerSetup {
   /** The socket file, which is removed when it closes. */
   file?: SocketFile | null | undefined;
-  /** The Unix socket's path as the caller gave it. */
+  /** The Unix socket's path as the caller passed it. */
   path?: string | undefined;
   maxConnections?: number | undefined;
   receiveFds?: boolean | undefined;
 }
 
 /**
- * A listening socket with its multishot accept, and the connections that are not asked for yet. `Listener` is
- * what users see of it, and what is in flight does not keep alive.
+ * A listening socket with its multishot accept, and the accepted connections that wait. `Listener` is its public
+ * object, which operations in flight do not keep alive.
  *
- * On a socket that is non-blocking, as a worker's own are, it is a multishot poll, and accept4(2). What the kernel
- * accepts by itself has a descriptor before JavaScript hears of it, and when the worker is terminated in between it
- * stays open.
+ * On a non-blocking socket, which a worker's own sockets are, it uses a multishot poll, and accept4(2). If the kernel
+ * accepts by itself, the descriptor exists before JavaScript receives it, and stays open if the worker is terminated in
+ * between.
  */
 export class Acceptor extends Operation implements Remains {
   held: WeakRef<object> | null = null;
@@ -50,22 +50,22 @@ export class Acceptor extends Operation implements Remains {
   readonly #waiting: Waiter<Connection>[] = [];
   readonly #accepted: number[] = [];
   readonly #max: number;
-  /** Whether it waits by poll and accepts by system calls. */
+  /** Whether it polls and accepts by system calls. */
   readonly #polls: boolean;
-  /** A Unix socket's own address, which is that of its connections. */
+  /** A Unix socket's own address, which its connections have too. */
   readonly #address: UnixAddress | undefined;
   readonly #receiveFds: boolean;
-  /** Connections that were handed out and are not closed. */
+  /** Connections that were handed out and are still open. */
   #open = 0;
   #error: Error | null = null;
   #pause: NodeJS.Timeout | null = null;
-  /** While it pauses. */
+  /** Keeps the process alive during a pause. */
   #hold: Hold | null = null;
   #pausing = false;
-  /** Whether the last attempt found no descriptor free: it has been said. */
+  /** Whether the last attempt found no free descriptor, which has been reported. */
   #exhausted = false;
   #onStopped: (() => void) | null = null;
-  /** Whether it accepts no more, but hands out what it has accepted. */
+  /** Whether it accepts no more, but still hands out accepted connections. */
   #retired = false;
   #closing: Promise<void> | null = null;
   readonly #file: SocketFile | null;
@@ -91,12 +91,12 @@ export class Acceptor extends Operation implements Remains {
     return userOf(this);
   }
 
-  /** What waits: connections that were accepted, and calls. */
+  /** The number of accepted connections and of calls that wait. */
   get waiting(): { accepted: number; calls: number } {
     return { accepted: this.#accepted.length, calls: this.#waiting.length };
   }
 
-  /** How many connections are open, if they are counted. */
+  /** The number of open connections, if they are counted. */
   get open(): number {
     return this.#open;
   }
@@ -171,7 +171,7 @@ export class Acceptor extends Operation implements Remains {
     else this.arm();
   }
 
-  /** What accept(2) has returned; whether there may be more. */
+  /** Records a result of accept(2); returns whether there may be more. */
   #note(res: number): boolean {
     if (res >= 0) {
       if (!this.#polls) own(res);
@@ -185,13 +185,13 @@ export class Acceptor extends Operation implements Remains {
     return false;
   }
 
-  /** Accepts what waits. */
+  /** Accepts waiting connections. */
   readonly #take = (): void => {
     if (this.#error !== null || this.#closing !== null || this.#pause !== null || this.loop.closing) return;
     for (let i = 0; i < BURST; i++) {
       if (this.#full() || !this.#note(libc().accept(this.fd))) return;
     }
-    // The poll does not tell of what is there already.
+    // The poll does not report connections that are there already.
     this.loop.callSoon(() => {
       this.#take();
       this.#serve();
@@ -245,7 +245,7 @@ export class Acceptor extends Operation implements Remains {
     return connection;
   }
 
-  /** Ends accepting: calls that wait reject, and connections that were not handed out are closed. */
+  /** Stops accepting: waiting calls reject, and connections that were not handed out are closed. */
   close(): Promise<void> {
     if (this.#closing === null) this.#error = closedError('The listener');
     else this.#drop();
@@ -253,14 +253,14 @@ export class Acceptor extends Operation implements Remains {
     return this.#closing;
   }
 
-  /** Ends accepting, but hands out what has been accepted; calls that wait reject after that. */
+  /** Stops accepting, but hands out accepted connections; calls that still wait then reject. */
   retire(): Promise<void> {
     this.#retired ||= this.#closing === null;
     this.#closing ??= this.#finish();
     return this.#closing;
   }
 
-  /** Hands out no more: what was accepted is closed. */
+  /** Hands out no more, and closes accepted connections. */
   #drop(): void {
     this.#error ??= closedError('The listener');
     for (const fd of this.#accepted.splice(0)) closeSocket(this.loop, fd).catch(() => {});

@@ -1,4 +1,4 @@
-/** `listen`: a listener on a socket that it makes or adopts. */
+/** `listen`: a listener on a new or adopted socket. */
 import { checkOptions } from '../../ring/options.js';
 import type { InetAddress, UnixAddress } from '../../ring/sockaddr.js';
 import { closeOnDisconnect } from '../socket/cluster.js';

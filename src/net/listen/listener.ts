@@ -14,21 +14,21 @@ import { Acceptor, type ListenerSetup } from './acceptor.js';
 export class Listener<Address extends SocketAddress = SocketAddress>
   implements AsyncIterable<Connection<Address>>
 {
-  /** Where it listens: with port 0 the port that the system chose. */
+  /** The address that it listens on, with the port that the system chose for port 0. */
   readonly address: Address;
   readonly #acceptor: Acceptor;
 
-  /** @internal Takes over a listening socket; use `listen`. */
+  /** @internal Takes ownership of a listening socket; use `listen`. */
   constructor(loop: Loop, fd: number, setup: ListenerSetup) {
     this.address = (givenPath(setup.path) ?? localAddress(fd)) as Address;
-    // Made here, where a failure can be reported.
+    // Created here, where a failure can be reported.
     ReceiveBuffers.of(loop);
     this.#acceptor = new Acceptor(loop, fd, this.address, setup);
     this.#acceptor.arm();
     closeWhenForgotten(this, this.#acceptor);
   }
 
-  /** @internal The listening socket by itself: a reference to it does not keep this object alive. */
+  /** @internal The listening socket without its public object: a reference to it does not keep this object alive. */
   get remains(): Remains & { onClosed: (() => void) | null } {
     return this.#acceptor;
   }
@@ -54,7 +54,7 @@ export class Listener<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * The next connection. Several calls may wait: they are served in order.
+   * The next connection. Concurrent calls are served in order.
    * @throws (as a rejection) ERR_CLOSED, AbortError, ETIMEDOUT, errors of accept(2).
    */
   async accept(options?: WaitOptions): Promise<Connection<Address>> {
@@ -73,29 +73,29 @@ export class Listener<Address extends SocketAddress = SocketAddress>
     }
   }
 
-  /** It keeps the process alive, which is the default. */
+  /** Keeps the process alive, which is the default. */
   ref(): this {
     this.#acceptor.loop.setReferenced(this.#acceptor, true);
     return this;
   }
 
-  /** It no longer keeps the process alive. */
+  /** No longer keeps the process alive. */
   unref(): this {
     this.#acceptor.loop.setReferenced(this.#acceptor, false);
     return this;
   }
 
   /**
-   * Stops listening: calls of `accept` that wait reject with ERR_CLOSED, and connections that were not handed
-   * out are closed. Those handed out go on. A second call waits for the first.
+   * Stops listening: waiting calls of `accept` reject with ERR_CLOSED, and connections that were not handed out are
+   * closed. Those handed out stay open. A second call waits for the first.
    */
   close(): Promise<void> {
     return this.#acceptor.close();
   }
 
   /**
-   * @internal Stops listening, and goes on to hand out the connections that it has accepted, unless it is closed
-   * meanwhile. Resolves when it listens no more.
+   * @internal Stops listening, but still hands out accepted connections, unless it is closed meanwhile. Resolves when
+   * it no longer listens.
    */
   retire(): Promise<void> {
     return this.#acceptor.retire();

@@ -1,4 +1,4 @@
-/** Sockets that listen, made or adopted: what accepts their connections is given to each. */
+/** Creates or adopts listening sockets, and passes them to the code that accepts their connections. */
 import type { Worker } from 'node:cluster';
 import { isMainThread } from 'node:worker_threads';
 import { closeSocket } from '../../loop/close.js';
@@ -29,24 +29,27 @@ import { setOption } from '../socket/options.js';
 import { claimPath, type SocketFile } from '../socket/socket-file.js';
 import { checkPort, checkSizes, type ListenOptions } from './options.js';
 
-/** A socket that listens, and accepts no connections yet. */
+/** A listening socket, before its connections are accepted. */
 export interface ListeningSocket {
-  /** The loop that it was made for. */
+  /** The loop it was created for. */
   readonly loop: Loop;
   readonly fd: number;
-  /** A Unix socket's path, as the caller gave it. */
+  /** A Unix socket's path, as the caller passed it. */
   readonly path?: string;
   /** The socket file, to be removed before the socket is closed. */
   readonly file?: SocketFile | null;
 }
 
-/** Takes a socket over. @param worker this process as a worker of node:cluster, whose sockets close when it is disconnected. */
+/**
+ * Takes ownership of a socket. @param worker this process as a worker of node:cluster, which closes its sockets when it
+ * is disconnected.
+ */
 type Use<T> = (socket: ListeningSocket, worker: Worker | undefined) => T;
 
 /**
- * Makes or adopts a socket as the options say, and gives it to `use`. If that throws, the socket is closed, or is the
- * caller's again.
- * @throws (as a rejection) as `listen`, but for unknown options.
+ * Creates or adopts a socket according to the options, and passes it to `use`. If that throws, the socket is closed, or
+ * belongs to the caller again.
+ * @throws (as a rejection) as `listen`, except for unknown options.
  */
 export async function openListening<T>(options: ListenOptions, use: Use<T>): Promise<T> {
   if (!mayBeWorker()) return open(options, use, undefined);
@@ -76,7 +79,7 @@ async function open<T>(options: ListenOptions, use: Use<T>, worker: Worker | und
   }
 }
 
-/** @internal A TCP socket that listens, which accepts no connections yet. The options have been checked. */
+/** @internal A listening TCP socket, before its connections are accepted. The options are checked. */
 export async function openPort(options: ListenOptions, backlog: number): Promise<number> {
   const { family, signal } = options;
   const port = options.port!;
@@ -88,12 +91,12 @@ export async function openPort(options: ListenOptions, backlog: number): Promise
   return onAnyAddress(versionOf(family), port, address => openAt(address, options, backlog));
 }
 
-/** What says where a TCP socket listens. */
+/** Options with the address of a TCP listener. */
 const OF_TCP = ['port', 'host', 'address'] as const;
-/** What an adopted socket has settled already. */
+/** Options that an adopted socket has fixed already. */
 const OF_THE_SOCKET = ['port', 'host', 'address', 'family', 'path', 'reusePort', 'ipv6Only'] as const;
 
-/** Takes over a socket. */
+/** Takes ownership of a socket. */
 function inherit<T>(fd: number, options: ListenOptions, backlog: number, use: (loop: Loop) => T): T {
   checkAlone(options, 'fd', OF_THE_SOCKET);
   const domain = checkSocket(fd, SOCK_STREAM);
@@ -162,7 +165,7 @@ function setConnectionOptions(fd: number, options: ListenOptions): void {
   if (options.fastOpen) setOption(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fastOpen);
 }
 
-/** By operations where the kernel has them (6.11), else by system calls. */
+/** Uses operations if the kernel has them (6.11), else system calls. */
 async function bindAndListen(
   loop: Loop,
   fd: number,
@@ -172,13 +175,13 @@ async function bindAndListen(
 ): Promise<void> {
   let failed = 0;
   if (loop.supports('bind') && loop.supports('listen') && loop.canChain(2)) {
-    // Cut, the chain would listen before it is bound.
+    // If the chain were cut, it would listen before it is bound.
     loop.reserve(2);
     const bound = loop.submit(sqe => sqe.bind(fd, address).link());
     const listening = loop.submit(sqe => sqe.listen(fd, backlog));
     for (const result of await Promise.allSettled([bound, listening])) {
       if (result.status === 'fulfilled') continue;
-      // Not the kernel's: the loop was closed.
+      // Not an error of the kernel: the loop was closed.
       if (result.reason.errno === undefined) throw result.reason;
       failed = result.reason.errno;
       break;

@@ -6,7 +6,7 @@ import { checkOptions, optionNames } from '../../ring/options.js';
 import { hostOf, type IPFamily, versionOf } from '../address/resolve.js';
 import { checkNoFds } from '../socket/adopt.js';
 
-/** Where and how to listen. */
+/** The address and the settings of a listener. */
 export interface ListenOptions {
   /** TCP: the port, 0 to 65535; with 0 the system chooses one. */
   port?: number | undefined;
@@ -14,33 +14,33 @@ export interface ListenOptions {
   host?: string | undefined;
   /** TCP: the same as `host`, so that a socket's address can be passed. */
   address?: string | undefined;
-  /** TCP: only an address of this family; without a host it listens for that alone. Default either. */
+  /** TCP: only an address of this family; without a host it listens for that family only. Default either. */
   family?: IPFamily | undefined;
   /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
   path?: string | undefined;
   /**
-   * An inherited socket instead, TCP or Unix: bound, and perhaps listening, for example from systemd. The
-   * listener owns it unless the call rejects. The file of a Unix socket stays when the listener closes.
+   * An inherited socket instead, TCP or Unix: bound, and perhaps listening, for example from systemd. The listener owns
+   * it unless the call rejects. Closing the listener keeps the file of a Unix socket.
    */
   fd?: number | undefined;
   /** How many connections may wait to be accepted; default 511, bounded by net.core.somaxconn. */
   backlog?: number | undefined;
   /**
-   * Lets several sockets share the port, the kernel spreading connections among them; default false, and in a
-   * worker of node:cluster true, unless the port is 0.
+   * Lets several sockets share the port; the kernel distributes connections among them. Default false, and in a worker
+   * of node:cluster true, unless the port is 0.
    */
   reusePort?: boolean | undefined;
   /** IPv6: refuses IPv4 connections on the same socket; default false. */
   ipv6Only?: boolean | undefined;
   /** Connections send small writes at once, TCP_NODELAY; default true. */
   noDelay?: boolean | undefined;
-  /** The most connections at a time; further ones wait in the backlog. Default no limit. */
+  /** The maximum number of open connections; others wait in the backlog. Default no limit. */
   maxConnections?: number | undefined;
-  /** TCP: how many connections may bring data with their SYN and wait; default none. Fast Open, tcp(7) */
+  /** TCP: how many connections may be pending with data in their SYN; default none. Fast Open, tcp(7) */
   fastOpen?: number | undefined;
   /**
-   * Unix sockets: connections take descriptors that peers send, for `recvFds`; default false, and the kernel
-   * closes them. Such a connection receives by one system call for each message, and nothing ahead.
+   * Unix sockets: connections accept descriptors that peers send, for `recvFds`; default false, and the kernel closes
+   * them. Such a connection receives with one system call per message, and does not read ahead.
    */
   receiveFds?: boolean | undefined;
   /** Aborting it rejects the call with an AbortError; an existing listener continues. */
@@ -68,7 +68,7 @@ export const LISTEN_NAMES: Record<keyof ListenOptions, true> = {
 /** @internal */
 export const LISTEN_OPTIONS = optionNames<ListenOptions>(LISTEN_NAMES);
 
-/** Checks what all kinds have in common; returns the backlog. */
+/** Checks the options that all kinds share; returns the backlog. */
 export function checkSizes(options: ListenOptions): number {
   const backlog = checkInt('options.backlog', options.backlog ?? 511, 0, 0x7fffffff);
   checkInt('options.maxConnections', options.maxConnections ?? 1, 1, 0x7fffffff);
@@ -86,7 +86,7 @@ export function checkPort(options: ListenOptions): void {
   hostOf(options);
 }
 
-/** @internal Checks the options of TCP; returns the backlog. */
+/** @internal Checks the options for TCP; returns the backlog. */
 export function checkListen(options: ListenOptions): number {
   checkOptions(options, LISTEN_OPTIONS);
   const backlog = checkSizes(options);
@@ -94,7 +94,7 @@ export function checkListen(options: ListenOptions): number {
   return backlog;
 }
 
-/** Those of `options` that are for `listen`, and given. */
+/** The options that `listen` has, if they are given. */
 export function pickListenOptions(options: ListenOptions): ListenOptions {
   const given: Record<string, unknown> = {};
   for (const name of Object.keys(LISTEN_NAMES) as (keyof ListenOptions)[]) {

@@ -12,26 +12,25 @@ import { copyChunk } from '../socket/slab.js';
 import { EXACTLY, INTO, Reader, type ReaderOwner, type ReadValue } from '../stream/reader.js';
 import { ReceiveQueue } from '../stream/receive-queue.js';
 
-/** As much as a pipe holds by default, pipe(7). */
+/** The default capacity of a pipe, pipe(7). */
 const READ_MAX = 65536;
-/** Most reads are of less, and one that waits holds its block. */
+/** Most reads are smaller, and a waiting one holds its block. */
 const READ_FIRST = 4096;
 
 /**
- * Reads a descriptor that may be of any kind, one read at a time, and never more than the first reader asks for:
- * the rest stays where it is, for others who share the descriptor. A descriptor with O_NONBLOCK answers EAGAIN, and
- * is polled then.
+ * Reads a descriptor of any kind, one read at a time, and never more than the first reader requests: the rest stays
+ * available to others that share the descriptor. A descriptor with O_NONBLOCK returns EAGAIN, and is polled then.
  */
 export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
   bytesRead = 0;
   readonly #fd: number;
   readonly #readers = new Queue<Reader>();
-  /** What was read for a reader that has given up, or lies behind what one has looked for. */
+  /** Bytes that were read for a reader that has given up, or that follow the delimiter of a search. */
   readonly #queue = new ReceiveQueue();
   #block: Block | null = null;
-  /** How much is read for a reader that takes whatever is there. */
+  /** The size of reads for a reader that takes any number of bytes. */
   #size = READ_FIRST;
-  /** How much the read in flight asks for. */
+  /** The size of the read in flight. */
   #asked = 0;
   #polling = false;
   #waiting = false;
@@ -66,7 +65,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
     return this.#wait(this.#newReader().until(delimiter, max), options);
   }
 
-  /** How many calls wait. */
+  /** The number of waiting calls. */
   get waiting(): number {
     return this.#readers.length;
   }
@@ -86,7 +85,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
   forget(reader: Reader): void {
     this.#readers.remove(reader);
     reader.putBack(this.#queue);
-    // What is read now may be more than the next one asks for, or meant for another reader of the descriptor.
+    // The read in flight may be larger than the next reader's request, or meant for another reader of the descriptor.
     const { first } = this.#readers;
     if (first === null || (!this.#polling && this.#asked > this.#wanted(first))) this.#cancel();
     this.#go();
@@ -98,7 +97,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
     this.loop.cancel(this);
   }
 
-  /** How many bytes a reader can take that has not got enough from the queue. */
+  /** How many bytes a reader can take that the queue did not satisfy. */
   #wanted(reader: Reader): number {
     const { asks } = reader;
     if (asks === INTO) return Math.min(reader.wish.room, this.#size);
@@ -106,7 +105,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
     return this.#size;
   }
 
-  /** Serves readers from what is there, then reads for the others. */
+  /** Serves readers from the queue, then reads for the others. */
   #go(): void {
     for (let reader = this.#readers.first; reader !== null; reader = this.#readers.first) {
       if (reader.detached) {
@@ -157,7 +156,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
     this.#cancelled = false;
     if (this.#polling) {
       this.#polling = false;
-      // Whatever the poll says, a read says it better.
+      // A read reports the state better than the poll.
       if (res < 0 && res !== ECANCELED && res !== EINTR) this.#error = failureOf(res, 'read');
     } else if (res === EAGAIN && !this.#readers.empty && !this.loop.closing) {
       this.#polling = true;
@@ -180,7 +179,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
       if (res === this.#size && this.#size < READ_MAX) this.#size *= 4;
       this.#take(block, res);
     } else if (res === 0) {
-      // The end is of this read only: a terminal or a FIFO may have more later.
+      // Only this read has ended: a terminal or a FIFO may have more later.
       if (reader !== null) {
         reader.end(this.#queue);
         this.#done();
@@ -218,7 +217,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
     this.#go();
   }
 
-  /** Ends reading: readers reject, and `onStopped` is called once the kernel is done. */
+  /** Stops reading: readers reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
     this.#onStopped = onStopped;
     this.#error ??= closedError('The pipe');

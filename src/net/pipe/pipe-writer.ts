@@ -8,7 +8,7 @@ import { EAGAIN, EINTR } from '../../ring/errno.js';
 import { closedError, errorFrom, stateError } from '../../ring/errors.js';
 import { POLLOUT } from '../../ring/flags.js';
 
-/** One `write()` that is not yet whole in the kernel. */
+/** One `write()` that the kernel has not taken completely. */
 class PipeWrite extends Waiter<void> {
   data: Uint8Array;
   readonly length: number;
@@ -28,15 +28,15 @@ class PipeWrite extends Waiter<void> {
 }
 
 /**
- * Writes to a descriptor that may be of any kind. One write is in flight at a time, from a block of runtime
- * memory; those that come meanwhile queue in order and leave together in the next.
+ * Writes to a descriptor of any kind. One write is in flight at a time, from a block of runtime memory; writes that
+ * come meanwhile queue in order and are sent together in the next.
  */
 export class PipeWriter extends Operation implements BlockWaiter {
   bytesWritten = 0;
   readonly #fd: number;
   readonly #writes: PipeWrite[] = [];
   #block: Block | null = null;
-  /** What of the block is left to write. */
+  /** The start of the unwritten rest of the block. */
   #from = 0;
   #to = 0;
   #polling = false;
@@ -68,7 +68,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
     return promise;
   }
 
-  /** One that has begun goes on to its end, or the reader would see half of it; its buffer is the caller's again. */
+  /** A started write is completed, or the reader would see half of it; its buffer is the caller's again. */
   #forget(write: PipeWrite): void {
     if (write.copied === 0) this.#writes.splice(this.#writes.indexOf(write), 1);
     else if (!write.detached) write.data = Uint8Array.from(write.data);
@@ -94,7 +94,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
         continue;
       }
       const error = stateError('The buffer was detached while it waited to be written');
-      // The reader has part of it.
+      // The reader has a part of it.
       if (write.copied !== 0) throw error;
       writes.splice(at, 1);
       write.settled();
@@ -116,7 +116,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
     this.#start();
   }
 
-  /** Returns how far the bytes were filled. */
+  /** Returns how many bytes were filled. */
   #fill(bytes: Buffer): number {
     let end = 0;
     for (const write of this.#writes) {
@@ -169,7 +169,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
     else this.#taken();
   }
 
-  /** What was in flight has been written: its writes resolve, and the next ones go. */
+  /** The write in flight is done: its writes resolve, and the next ones start. */
   #taken(): void {
     const writes = this.#writes;
     while (writes.length !== 0 && writes[0]!.copied === writes[0]!.length) {
@@ -203,7 +203,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
     this.#drained();
   }
 
-  /** Gives up what is not written yet: its writes reject. */
+  /** Abandons unwritten data: its writes reject. */
   abort(): void {
     this.#error ??= closedError('The pipe');
     if (this.slot >= 0) this.loop.cancel(this);

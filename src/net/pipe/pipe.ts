@@ -38,12 +38,12 @@ export interface PipeOptions {
 
 const PIPE_OPTIONS = optionNames<PipeOptions>({ autoClose: true });
 
-/** Descriptors up to this one are the process's own. */
+/** Descriptors up to this one belong to the process. */
 const STDERR = 2;
 
 /**
- * A descriptor that is read and written, and how it is closed. `Pipe` is what users see of it, and what is in
- * flight does not keep alive.
+ * A descriptor with its reader and writer, and the close. `Pipe` is its public object, which operations in flight do
+ * not keep alive.
  */
 class Descriptor implements Remains {
   readonly kind = 'Pipe';
@@ -62,7 +62,7 @@ class Descriptor implements Remains {
     this.loop = loop;
     this.fd = fd;
     this.#autoClose = autoClose;
-    // It is of no type.
+    // An eventfd has no file type.
     this.#isEventfd = (fstatSync(fd).mode & fsConstants.S_IFMT) === 0;
     if (this.#isEventfd) loop.eventfdWaits++;
     if (autoClose) own(fd);
@@ -102,8 +102,8 @@ class Descriptor implements Remains {
 }
 
 /**
- * A descriptor as a stream: a pipe, a FIFO, a terminal, a socket, or a file read and written at its current
- * position. It has the names of `Connection`.
+ * A descriptor as a stream: a pipe, a FIFO, a terminal, a socket, or a file read and written at its current position.
+ * The methods have the names of `Connection`.
  */
 export class Pipe implements AsyncIterable<Buffer> {
   readonly #descriptor: Descriptor;
@@ -159,9 +159,9 @@ export class Pipe implements AsyncIterable<Buffer> {
   // --- Reading ------------------------------------------------------------------------------------
 
   /**
-   * The bytes that are there, at least one, at most 64 KiB (4 KiB until there has been more); null at the end. After the end of a terminal's
-   * input, or of a FIFO's last writer, another read may have more. Several reads may wait: they are served
-   * in order. One that gives up takes no byte: it is left for the next. read(2)
+   * The available bytes, at least one, at most 64 KiB (4 KiB until there has been more); null at the end. After the end
+   * of a terminal's input, or of a FIFO's last writer, another read may return more. Concurrent reads are served in
+   * order. A read that gives up takes no bytes: the next one gets them. read(2)
    * @throws (as a rejection) EBADF, EISDIR, EIO and similar, ERR_CLOSED, AbortError, ETIMEDOUT.
    */
   async read(options?: WaitOptions): Promise<Buffer | null> {
@@ -171,8 +171,8 @@ export class Pipe implements AsyncIterable<Buffer> {
   }
 
   /**
-   * As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. No more is taken from the descriptor
-   * than fits `buffer`.
+   * As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. It takes no more from the descriptor
+   * than fits into `buffer`.
    */
   async readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
     checkBytes('buffer', buffer);
@@ -184,8 +184,8 @@ export class Pipe implements AsyncIterable<Buffer> {
 
   /**
    * Exactly `count` bytes, in a Buffer of their own.
-   * @throws (as a rejection) ERR_STREAM_PREMATURE_CLOSE at the end before: what came is read next here. After an
-   * abort or a timeout too.
+   * @throws (as a rejection) ERR_STREAM_PREMATURE_CLOSE at an earlier end. The next read gets the bytes so far, also
+   * after an abort or a timeout.
    */
   async readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
     checkInt('count', count, 0, constants.MAX_LENGTH);
@@ -194,10 +194,10 @@ export class Pipe implements AsyncIterable<Buffer> {
   }
 
   /**
-   * The bytes up to `delimiter`, which is their end: text, bytes, or one byte. What is behind it has to be read to
-   * find it, all that is there, and is what is read next here: others who share the descriptor do not get it.
-   * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND when it is not among the first `max` bytes, and
-   * ERR_STREAM_PREMATURE_CLOSE at the end without it: what came is read next here.
+   * Reads up to and including `delimiter`: text, bytes, or one byte. The search reads all available bytes. Those after
+   * the delimiter go to the next read of this Pipe; others that share the descriptor do not get them.
+   * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND if it is not among the first `max` bytes, and
+   * ERR_STREAM_PREMATURE_CLOSE at an end without it. The next read gets the bytes.
    */
   async readUntil(delimiter: Delimiter, options: ReadUntilOptions = {}): Promise<Buffer> {
     checkWait(options, READ_UNTIL_OPTIONS);
@@ -206,15 +206,15 @@ export class Pipe implements AsyncIterable<Buffer> {
   }
 
   /**
-   * What is read as lines of text, without their ends: '\n' or '\r\n'. The last one needs no end. More than a line
-   * is read at a time; leaving the loop, in whatever way, closes the pipe.
-   * @throws (as a rejection) ERR_LINE_TOO_LONG for a line of more than `max` bytes, and what `read` throws.
+   * Yields the input as lines of text, without their ends: '\n' or '\r\n'. The last one needs no end. It reads more
+   * than a line at a time; leaving the loop in any way closes the pipe.
+   * @throws (as a rejection) ERR_LINE_TOO_LONG for a line of more than `max` bytes, and the errors of `read`.
    */
   lines(options?: LinesOptions): AsyncGenerator<string, void, undefined> {
     return linesOf(this, options);
   }
 
-  /** Yields chunks until the end. Leaving the loop, in whatever way, closes the pipe. */
+  /** Yields chunks until the end. Leaving the loop in any way closes the pipe. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     try {
       for (;;) {
@@ -230,9 +230,9 @@ export class Pipe implements AsyncIterable<Buffer> {
   // --- Writing ------------------------------------------------------------------------------------
 
   /**
-   * Writes data; resolves when the kernel has taken every byte. Writes go out in the order of the calls,
-   * and those that queue go together. A buffer must not change until its write has settled. A write that
-   * gives up before it began is not made; one that has begun is finished all the same. write(2)
+   * Writes data; resolves when the kernel has taken every byte. Writes are made in call order, and queued ones
+   * together. A buffer must not change until its write has settled. A write that gives up before it starts is not made;
+   * a started one is completed nevertheless. write(2)
    * @throws (as a rejection) EPIPE without a reader (never a signal), EBADF and similar,
    * ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
    */
@@ -262,14 +262,14 @@ export class Pipe implements AsyncIterable<Buffer> {
   }
 
   /**
-   * Writes what is waiting to be written, then closes. Reads that wait reject with ERR_CLOSED. Resolves when
-   * the kernel is done with the descriptor; a second call waits for the first.
+   * Writes queued data, then closes. Waiting reads reject with ERR_CLOSED. Resolves when the kernel is done with the
+   * descriptor; a second call waits for the first.
    */
   close(): Promise<void> {
     return this.#descriptor.close();
   }
 
-  /** Closes at once: what is not written yet is dropped, and its writes reject. */
+  /** Closes at once: drops unwritten data, and its writes reject. */
   abort(): Promise<void> {
     const closing = this.close();
     if (this.fd >= 0) this.#writer.abort();
@@ -282,8 +282,8 @@ export class Pipe implements AsyncIterable<Buffer> {
 }
 
 /**
- * Reads and writes an open descriptor through the ring: a pipe, a FIFO, a terminal. The descriptor may be blocking
- * or non-blocking; the thread never blocks.
+ * Opens a Pipe on a descriptor: a pipe, a FIFO, a terminal. The descriptor may be blocking or non-blocking; the thread
+ * never blocks.
  * @throws TypeError and RangeError for a wrong `fd`; EBADF if it is not open.
  */
 export function openPipe(fd: number, options: PipeOptions = {}): Pipe {
@@ -294,7 +294,7 @@ export function openPipe(fd: number, options: PipeOptions = {}): Pipe {
 
 const standard: (Pipe | undefined)[] = [];
 
-/** One of a thread for each descriptor; made anew after it was closed. */
+/** One Pipe per thread and descriptor; a new one after it was closed. */
 function standardPipe(fd: number): Pipe {
   let pipe = standard[fd];
   if (pipe === undefined || pipe.closed) {
@@ -305,19 +305,19 @@ function standardPipe(fd: number): Pipe {
 }
 
 /**
- * Standard input, descriptor 0. Use either this or `process.stdin`, not both. Closing it, or
- * leaving an iteration, leaves the descriptor open.
+ * Standard input, descriptor 0. Use either this or `process.stdin`, not both. Closing it, or leaving an iteration,
+ * keeps the descriptor open.
  */
 export function stdin(): Pipe {
   return standardPipe(0);
 }
 
-/** What this process prints, descriptor 1. Closing it writes the rest and leaves the descriptor open. */
+/** Standard output, descriptor 1. Closing it writes the rest and keeps the descriptor open. */
 export function stdout(): Pipe {
   return standardPipe(1);
 }
 
-/** Where this process complains, descriptor 2. Closing it leaves the descriptor open. */
+/** Standard error, descriptor 2. Closing it keeps the descriptor open. */
 export function stderr(): Pipe {
   return standardPipe(2);
 }

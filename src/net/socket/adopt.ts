@@ -42,19 +42,19 @@ export function checkSocket(fd: number, type: number): number {
   return domain;
 }
 
-/** Whether a stream socket accepts connections. */
+/** Whether a stream socket is a listener. */
 export function isListening(fd: number): boolean {
   return getIntOption(fd, SOL_SOCKET, SO_ACCEPTCONN) !== 0;
 }
 
-/** Throws unless a stream socket is for one peer. */
+/** Throws if a stream socket is a listener. */
 export function checkNotListening(fd: number): void {
   if (isListening(fd)) throw kindError('a listening socket', 'a connection');
 }
 
 /**
- * Takes over a descriptor: programs started from now on do not inherit it, and it ends with its thread. If
- * `use` throws it is the caller's again.
+ * Takes ownership of a descriptor: later child processes do not inherit it, and it is closed when its thread ends. If
+ * `use` throws, it belongs to the caller again.
  */
 export function adopt<T>(fd: number, use: () => T): T {
   libc().setCloseOnExec(fd);

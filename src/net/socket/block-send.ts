@@ -1,4 +1,4 @@
-/** Sends from a block of runtime memory, which its holder gives back when memory is short and the peer takes no more. */
+/** Sends from a block of runtime memory, which is returned if memory is short while the peer takes no more. */
 import type { Loop } from '../../loop/loop.js';
 import type { Operation } from '../../loop/operation.js';
 import { EAGAIN, EINTR, isCancelled } from '../../ring/errno.js';
@@ -6,7 +6,7 @@ import { POLLOUT } from '../../ring/flags.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
 
 /**
- * Starts a send. The kernel itself goes on after a short one until all is sent (MSG_WAITALL).
+ * Starts a send. The kernel continues a short one until everything is sent (MSG_WAITALL).
  * @param yields ends it instead with what the socket takes at once.
  */
 export function startSend(
@@ -21,9 +21,9 @@ export function startSend(
 }
 
 /**
- * What a send has sent, from the result of its completion; a negative errno if it has failed. One that was interrupted
+ * How much a send has sent, from the result of its completion; a negative errno if it has failed. An interrupted send
  * has sent nothing.
- * @param yields whether it ends with what the socket takes, or was cancelled to do so.
+ * @param yields whether it ends with what the socket takes, or was cancelled for that.
  */
 export function sentBy(res: number, yields: boolean): number {
   const none = res === EINTR || (yields && (res === EAGAIN || isCancelled(res)));

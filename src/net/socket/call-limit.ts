@@ -18,7 +18,7 @@ export abstract class CallLimit implements AbortListener {
     }
   }
 
-  /** The caller's signal was aborted, or the time is up: gives up what is under way. */
+  /** The caller's signal was aborted, or the timeout has expired: cancels the work in progress. */
   abstract onAbort(): void;
 
   #onTimeout(): void {
@@ -26,13 +26,13 @@ export abstract class CallLimit implements AbortListener {
     this.onAbort();
   }
 
-  /** Why the call is given up, if it is. @param details the address in errors. */
+  /** The error of the call, if it is cancelled. @param details the address in errors. */
   protected reason(syscall: string, details: ErrorDetails | undefined): UasyncError | null {
     if (this.#user?.aborted) return new AbortError(this.#user);
     return this.#late ? timeoutError(syscall, details) : null;
   }
 
-  /** All is settled: lets go of the signal and the timer. */
+  /** Everything is settled: removes the listener and the timer. */
   end(): void {
     if (this.#user !== undefined) ignoreAbort(this.#user, this);
     clearTimeout(this.#timer);

@@ -1,16 +1,16 @@
-/** What workers of node:cluster expect of their sockets. */
+/** Integrates sockets with workers of node:cluster. */
 import type { Worker } from 'node:cluster';
 import type { Loop } from '../../loop/loop.js';
 import { closedError } from '../../ring/errors.js';
 
-/** Whether this process may be a worker: it has a parent to talk to. */
+/** Whether this process may be a worker: it has a channel to its parent. */
 export function mayBeWorker(): boolean {
   return process.channel !== undefined && process.channel !== null;
 }
 
 /**
  * This process as a worker, if it is one.
- * @param loop that of the call that asks, which ends with it.
+ * @param loop the calling loop.
  * @throws UasyncError ERR_CLOSED when the loop has been closed meanwhile.
  */
 export async function clusterWorker(loop: Loop): Promise<Worker | undefined> {
@@ -20,8 +20,8 @@ export async function clusterWorker(loop: Loop): Promise<Worker | undefined> {
 }
 
 /**
- * Has a socket closed when the worker is disconnected, as those of Node's modules are: it would keep the process
- * from ending. Returns how to take that back.
+ * Closes a socket when the worker is disconnected, like those of Node's modules: it would keep the process alive.
+ * Returns a function that undoes this.
  */
 export function closeOnDisconnect(worker: Worker, close: () => Promise<void>): () => void {
   const onDisconnect = (): void => {
@@ -32,7 +32,7 @@ export function closeOnDisconnect(worker: Worker, close: () => Promise<void>): (
   return () => worker.off('disconnect', onDisconnect);
 }
 
-/** Workers share a port that is named, unless `reusePort` says otherwise. */
+/** Workers share a given port, unless `reusePort` says otherwise. */
 export function sharingPort<T extends { port?: number | undefined; reusePort?: boolean | undefined }>(
   options: T,
 ): T {

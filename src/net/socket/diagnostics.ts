@@ -1,4 +1,4 @@
-/** Channels of node:diagnostics_channel: what happens to sockets, for subscribers. */
+/** Publishes events of sockets on channels of node:diagnostics_channel. */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { queueMicrotask } from '../../loop/real-timers.js';
 import type { SocketAddress } from '../../ring/sockaddr.js';
@@ -14,14 +14,14 @@ const datagramCloses = channel('uasync:datagram:close');
 const datagramErrors = channel('uasync:datagram:error');
 
 /**
- * Subscribers are the user's code, and what happens to a socket happens while the loop reaps: they are called right
- * after, before those that wait for the socket go on.
+ * Subscribers are the user's code, and events of sockets occur while the loop reaps. So they are called right after,
+ * before callers that wait for the socket continue.
  */
 function publish(to: Channel, message: object): void {
   queueMicrotask(() => to.publish(message));
 }
 
-/** What a message says of a connection: its peer, and the object while the program holds it. */
+/** The parts of a message about a connection: its peer, and the object while the program holds it. */
 export interface ConnectionState extends Remains {
   readonly address: SocketAddress | undefined;
   readonly bytesRead: number;
@@ -33,7 +33,7 @@ export function connected(connection: object, address: SocketAddress): void {
   if (connects.hasSubscribers) publish(connects, { connection, address });
 }
 
-/** A listener hands out a connection that it has accepted. */
+/** A listener hands out an accepted connection. */
 export function accepted(
   connection: { readonly remoteAddress: SocketAddress | undefined },
   listener: Remains,
@@ -54,17 +54,17 @@ export function failed(state: ConnectionState, error: Error): void {
   if (errors.hasSubscribers) publish(errors, { connection: userOf(state), address: state.address, error });
 }
 
-/** No connection could be made: the error says where to. */
+/** A connection attempt failed: the error has the address. */
 export function notConnected(error: unknown): void {
   if (errors.hasSubscribers) publish(errors, { connection: undefined, address: undefined, error });
 }
 
-/** A datagram socket is there. */
+/** A datagram socket was created. */
 export function bound(socket: { readonly address: SocketAddress }): void {
   if (datagramBinds.hasSubscribers) publish(datagramBinds, { socket, address: socket.address });
 }
 
-/** A datagram socket has a peer from now on. */
+/** A datagram socket was connected to a peer. */
 export function datagramConnected(socket: object, address: SocketAddress | undefined): void {
   if (datagramConnects.hasSubscribers) publish(datagramConnects, { socket, address });
 }
@@ -75,7 +75,7 @@ export function datagramClosed(state: Remains & { readonly dropped: number }): v
     publish(datagramCloses, { socket: userOf(state), dropped: state.dropped });
 }
 
-/** Receiving has failed, or the kernel has refused what was sent before. */
+/** Receiving has failed, or the kernel has refused an earlier datagram. */
 export function datagramFailed(state: Remains, error: Error): void {
   if (datagramErrors.hasSubscribers) publish(datagramErrors, { socket: userOf(state), error });
 }

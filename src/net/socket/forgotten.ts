@@ -1,20 +1,22 @@
-/** What owns a descriptor and is collected without having been closed: it is closed then, with a warning. */
+/** Closes owners of a descriptor that are collected without having been closed, with a warning. */
 import type { Subject } from '../../loop/operation.js';
 import { setTimeout } from '../../loop/real-timers.js';
 
-/** What such an object leaves: all of it but the part that users hold, which it must not reference. */
+/** The remains of such an object: everything except the public object, which it must not reference. */
 export interface Remains extends Subject {
   readonly closed: boolean;
   /** The object, once it has lived for a while: see `userOf`. */
   held: WeakRef<object> | null;
-  /** Where it leads, for the warning; undefined if that is not known. */
+  /** Its address or path for the warning; undefined if unknown. */
   readonly place: string | undefined;
   close(): Promise<void>;
 }
 
-/** To watch an object costs as much as a tenth of a short connection: those that live no longer are not watched. */
+/**
+ * Watching an object costs a tenth of a short connection, so objects that are closed before this age are not watched.
+ */
 const YOUNG_MS = 100;
-/** Objects that one sweep begins to watch, so that it takes no longer than a millisecond. */
+/** The number of objects that one sweep starts to watch, so that it takes at most a millisecond. */
 const SWEEP_MAX = 256;
 
 const warned = new Set<string>();
@@ -38,7 +40,7 @@ function warn({ kind, fd, place }: Remains): void {
   );
 }
 
-/** Pairs of objects and remains, of this period and of the one before. */
+/** Pairs of objects and remains, of this period and the previous one. */
 let fresh: (object | Remains)[] = [];
 let young: (object | Remains)[] = [];
 let sweeping = false;
@@ -51,7 +53,7 @@ export function closeWhenForgotten(object: object, remains: Remains): void {
   setTimeout(sweep, YOUNG_MS).unref();
 }
 
-/** The object that users hold, while they do. */
+/** The public object, while the program holds it. */
 export function userOf(remains: Remains): object | undefined {
   if (remains.held !== null) return remains.held.deref();
   for (const pairs of [fresh, young]) {

@@ -1,10 +1,10 @@
-/** Idle timeouts: one timer per duration looks at all connections that have it. */
+/** Idle timeouts: one timer per duration checks all connections with that timeout. */
 import { clearInterval, now, setInterval, TIMER_MAX } from '../../loop/real-timers.js';
 
-/** How often within its time a connection is looked at. Up to one look later its last move is seen, and its end. */
+/** How many checks a timeout has. Activity, and the end of the timeout, are noticed up to one check later. */
 const LOOKS = 32;
 
-/** The connections of this thread that have the same time: one timer looks at all of them. */
+/** The connections of this thread with the same timeout: one timer checks all of them. */
 class IdleGroup {
   readonly #ms: number;
   readonly #every: number;
@@ -43,8 +43,8 @@ class IdleGroup {
 const groups = new Map<number, IdleGroup>();
 
 /**
- * Calls back when `moved()` has not changed for `ms` milliseconds of `waiting()`, up to a tenth later; it holds
- * nothing alive. Moving bytes costs nothing this way.
+ * Calls back when `moved()` has not changed for `ms` milliseconds of `waiting()`, up to a tenth later. It keeps nothing
+ * alive. Transferring bytes costs nothing this way.
  */
 export class IdleTimer {
   readonly #ms: number;
@@ -53,9 +53,9 @@ export class IdleTimer {
   readonly #onIdle: () => void;
   readonly #group: IdleGroup;
   #seen: number;
-  /** Since when it has been seen to wait without a move; -1 while it does not. */
+  /** Since when it has waited without a change; -1 while it does not wait. */
   #since = -1;
-  /** Its time had passed at a look that was late. */
+  /** Its timeout had passed at a late check. */
   #overdue = false;
 
   constructor(ms: number, moved: () => number, waiting: () => boolean, onIdle: () => void) {
@@ -74,7 +74,9 @@ export class IdleTimer {
     group.add(this);
   }
 
-  /** `late` if the process was held up: it has yet to receive what arrived meanwhile, and the next look decides. */
+  /**
+   * `late` if the process was delayed: it has yet to receive data that arrived meanwhile, so the next check decides.
+   */
   look(time: number, late: boolean): void {
     const moved = this.#moved();
     const overdue = this.#overdue;

@@ -2,20 +2,20 @@
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 
-/** A listening socket, and who needs it. */
+/** A listening socket, and its holders. */
 interface KeptSocket {
   readonly fd: Promise<number>;
   readonly holders: Set<object>;
 }
 
 /**
- * The listening sockets of one thread. They are the starter's, and the thread accepts from duplicates: so one that
- * takes its place finds the connections that wait there.
+ * The listening sockets of one thread. The starter owns them, and the thread accepts from duplicates: a replacement
+ * thread so finds the connections that wait there.
  */
 export class KeptSockets {
   readonly #sockets = new Map<string, KeptSocket>();
 
-  /** The socket of this name, made by `open` unless there is one. It stays until all its holders let it go. */
+  /** The socket with this name, opened by `open` if there is none. It stays until all its holders have released it. */
   async hold(name: string, holder: object, open: () => Promise<number>): Promise<number> {
     let socket = this.#sockets.get(name);
     if (socket === undefined) {
@@ -36,7 +36,7 @@ export class KeptSockets {
     if (socket !== undefined) this.#release(name, socket, holder);
   }
 
-  /** The holder lets go of all that it holds. */
+  /** Releases everything that a holder has. */
   releaseAll(holder: object): void {
     for (const [name, socket] of [...this.#sockets]) this.#release(name, socket, holder);
   }
@@ -44,7 +44,7 @@ export class KeptSockets {
   #release(name: string, socket: KeptSocket, holder: object): void {
     if (!socket.holders.delete(holder) || socket.holders.size !== 0) return;
     this.#sockets.delete(name);
-    // One that could not be opened has been told of.
+    // A failed open has been reported.
     socket.fd.then(
       fd => closeSocket(currentLoop(), fd),
       () => {},

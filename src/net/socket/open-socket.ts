@@ -5,9 +5,8 @@ import { familyOf, type SocketAddress } from '../../ring/sockaddr.js';
 import { SOCK_CLOEXEC } from '../../ring/sqe/sockets.js';
 
 /**
- * The descriptor of a new socket, to be closed by `closeSocket`; it goes with its thread from now on.
- * socket(2)
- * @param type SOCK_STREAM or SOCK_DGRAM, with SOCK_NONBLOCK if need be.
+ * Opens a socket, to be closed by `closeSocket`. From now on it is closed when its thread ends. socket(2)
+ * @param type SOCK_STREAM or SOCK_DGRAM, possibly with SOCK_NONBLOCK.
  * @param syscall the name in errors, with `address` as the destination.
  */
 export function openSocket(type: number, syscall: string, address: SocketAddress): number {

@@ -1,4 +1,4 @@
-/** Socket options by setsockopt(2): they have no cost worth a ring entry, being set once. */
+/** Socket options by setsockopt(2). They are set once, so a ring entry would gain nothing. */
 
 import { systemError } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
@@ -13,7 +13,7 @@ import {
   TCP_KEEPINTVL,
 } from '../../ring/socket-abi.js';
 
-/** What an option holds: an int, or a struct's bytes. */
+/** The value of an option: an int, or a struct's bytes. */
 export type OptionValue = number | Uint8Array;
 
 /** Sets an option; an error names `syscall`. */
@@ -42,7 +42,7 @@ export function getIntOption(fd: number, level: number, name: number, syscall = 
   return value.readInt32LE();
 }
 
-/** struct linger: a close that drops what is unsent and resets the connection. socket(7) */
+/** struct linger for a close that drops unsent data and resets the connection. socket(7) */
 export function setResetOnClose(fd: number): void {
   const linger = Buffer.alloc(8);
   linger.writeInt32LE(1, 0);

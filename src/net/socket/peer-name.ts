@@ -1,4 +1,4 @@
-/** The address of a peer, kept in its cheapest form. */
+/** The address of a peer in its cheapest form. */
 import type { ErrorDetails } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
 import { readSockaddr, SOCKADDR_MAX, type SocketAddress } from '../../ring/sockaddr.js';
@@ -7,21 +7,20 @@ const bytes = Buffer.alloc(SOCKADDR_MAX);
 const length = new Uint32Array(1);
 
 /**
- * The peer's address as the kernel has it, in a string of its bytes: the cheapest form to keep one for each connection.
- * The kernel forgets it when the connection is reset, and an error is to name the peer. '' if there is none.
- * getpeername(2)
+ * The peer's address in a string of its bytes: the cheapest form to keep for each connection. The kernel drops it when
+ * the connection is reset, and an error should name the peer. '' if there is none. getpeername(2)
  */
 export function peerNameOf(fd: number): string {
   length[0] = SOCKADDR_MAX;
   return libc().getpeername(fd, bytes, length) < 0 ? '' : bytes.toString('latin1', 0, length[0]);
 }
 
-/** The address that such a string stands for. */
+/** The address in such a string. */
 export function addressOf(name: string): SocketAddress | undefined {
   return readSockaddr(Buffer.from(name, 'latin1'), 0, name.length) ?? undefined;
 }
 
-/** What an error says of the peer; nothing of a Unix socket without a path. */
+/** The address for errors; nothing for a Unix socket without a path. */
 export function detailsOf(name: string): ErrorDetails | undefined {
   const address = addressOf(name);
   return address === undefined || ('path' in address && address.path === '') ? undefined : address;

@@ -1,14 +1,14 @@
-/** What waits in a queue: it knows who is behind it. */
+/** An element of a queue, with a link to the next one. */
 export interface Queued<T> {
   next: T | null;
 }
 
-/** First in, first out: a list, as nearly always one waits, and an array costs more for that. */
+/** First in, first out. It is a list: nearly always one element waits, and an array would cost more. */
 export class Queue<T extends Queued<T>> {
   first: T | null = null;
   #last: T | null = null;
 
-  /** How many there are: they are counted. */
+  /** The number of elements, which this counts. */
   get length(): number {
     let length = 0;
     for (let entry = this.first; entry !== null; entry = entry.next) length++;
@@ -25,7 +25,7 @@ export class Queue<T extends Queued<T>> {
     this.#last = item;
   }
 
-  /** Takes the first. */
+  /** Removes and returns the first. */
   shift(): T | null {
     const item = this.first;
     if (item === null) return null;
@@ -42,7 +42,7 @@ export class Queue<T extends Queued<T>> {
     return item;
   }
 
-  /** Takes out one that waits. */
+  /** Removes an element. */
   remove(item: T): void {
     if (item === this.first) {
       this.shift();
@@ -55,7 +55,7 @@ export class Queue<T extends Queued<T>> {
     item.next = null;
   }
 
-  /** Takes them all, in their order. */
+  /** Removes all, in order. */
   takeAll(): T[] {
     const items: T[] = [];
     for (let item = this.shift(); item !== null; item = this.shift()) items.push(item);

@@ -9,38 +9,38 @@ import { SCM_RIGHTS, SOL_SOCKET } from '../../ring/socket-abi.js';
 import { MSG_DONTWAIT } from '../../ring/sqe/sockets.js';
 import { CMSGHDR, MSGHDR } from '../../ring/structs.js';
 
-/** The most descriptors that the kernel takes with one message. SCM_MAX_FD */
+/** The maximum number of descriptors in one message. SCM_MAX_FD */
 export const FDS_MAX = 253;
 
 const MSG_CTRUNC = 0x8;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const CHUNK_MAX = 64 * 1024;
-/** Room for the most descriptors, and for what else the socket may have been told to tell. */
+/** Space for the maximum number of descriptors, and for other messages that the socket may have enabled. */
 const CONTROL_ROOM = CMSGHDR.size + FDS_MAX * 4 + 256;
 
-/** Bytes of a Unix socket, and the descriptors that came with them. */
+/** Bytes from a Unix socket, and the descriptors that came with them. */
 export interface ReceivedFds {
-  /** The bytes as they came, at least one; yours to keep. */
+  /** The received bytes, at least one; they belong to the caller. */
   data: Buffer;
-  /** The descriptors, yours to close; none if only bytes came. Programs that are started do not inherit them. */
+  /** The descriptors, for the caller to close; none if only bytes came. Child processes do not inherit them. */
   fds: number[];
-  /** Whether some were lost: this process had no descriptor free. */
+  /** Whether some were lost because this process had no free descriptor. */
   truncated: boolean;
 }
 
 interface Group {
-  /** How many bytes of the stream there are up to the last one that they came with. */
+  /** The stream position after the last byte that they came with. */
   readonly end: number;
   readonly fds: number[];
   readonly truncated: boolean;
 }
 
-/** What a thread receives into: used by one call at a time, which does not wait. */
+/** The thread's receive memory. One call at a time uses it, and does not wait. */
 let scratch: { bytes: Buffer; message: Message } | undefined;
 
 /**
- * What arrives at a socket that takes descriptors. They are received by a system call once they are there: so
- * they have an owner from the start, and none can arrive after the end of its thread.
+ * Receives at a socket that accepts descriptors, by a system call once data is there: so they have an owner from the
+ * start, and none can arrive after the end of its thread.
  */
 export class FdReceiver {
   readonly #loop: Loop;
@@ -53,7 +53,7 @@ export class FdReceiver {
     this.#fd = fd;
   }
 
-  /** The bytes that are there; or 0 at the end, or a negative errno. */
+  /** The available bytes; or 0 at the end, or a negative errno. */
   receive(): Buffer | number {
     if (scratch === undefined) {
       const bytes = Buffer.alloc(CHUNK_MAX);
@@ -67,12 +67,12 @@ export class FdReceiver {
     const { control, flags } = message;
     const fds = control.length === 0 ? [] : descriptorsIn(Buffer.from(control));
     const truncated = (flags & MSG_CTRUNC) !== 0;
-    // The kernel ends a receive behind the message that brought some.
+    // The kernel ends a receive after a message with descriptors.
     if (fds.length !== 0 || truncated) this.#groups.push({ end: this.#received, fds, truncated });
     return Buffer.from(bytes.subarray(0, length));
   }
 
-  /** Gives away those that came with what has been read, all but the last `unread` bytes. */
+  /** Hands out the descriptors that came with the bytes read, which are all but the last `unread` ones. */
   take(data: Buffer, unread: number): ReceivedFds {
     const taken: ReceivedFds = { data, fds: [], truncated: false };
     while (this.#isRead(unread)) {
@@ -84,7 +84,7 @@ export class FdReceiver {
     return taken;
   }
 
-  /** Closes descriptors whose bytes were read by a call that takes none. */
+  /** Closes descriptors whose bytes were read by a call that does not take any. */
   drop(unread: number): void {
     while (this.#isRead(unread)) this.#close(this.#groups.shift()!);
   }
@@ -105,7 +105,7 @@ export class FdReceiver {
   }
 }
 
-/** The descriptors in control messages, which go with this thread from now on. */
+/** The descriptors in control messages, which are closed when this thread ends from now on. */
 function descriptorsIn(control: Buffer): number[] {
   const fds: number[] = [];
   for (let at = 0; at + CMSGHDR.size <= control.length; ) {

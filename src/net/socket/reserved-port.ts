@@ -1,4 +1,4 @@
-/** A port that several listeners share, reserved before the first of them listens. */
+/** Reserves a port that several listeners share, before the first of them listens. */
 import { closeSocket } from '../../loop/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import { systemError } from '../../ring/errors.js';
@@ -18,7 +18,7 @@ export interface ReservedPort {
   close(): Promise<void>;
 }
 
-/** Has the kernel choose a TCP port for several listeners with `reusePort`, as `listen` with port 0 does for one. */
+/** Lets the kernel choose a TCP port for several listeners with `reusePort`, as `listen` with port 0 does for one. */
 export async function reservePort(host: string | undefined, ipv6Only: boolean): Promise<ReservedPort> {
   if (host !== undefined) {
     const [address] = await resolve(host, 0);

@@ -4,16 +4,16 @@ import { addressOf } from '../../ring/address.js';
 import { libc } from '../../ring/libc.js';
 import type { SocketCalls } from '../../ring/socket-calls.js';
 
-/** Up to this size chunks are cut from the small slab. */
+/** Chunks up to this size are cut from the small slab. */
 const SMALL = 1024;
 const SMALL_SLAB = 16 * 1024;
 const LARGE_SLAB = 512 * 1024;
-/** The least room for bytes that the kernel writes to the large slab itself. */
+/** The minimum space for bytes that the kernel writes directly to the large slab. */
 const ROOM_MIN = 64 * 1024;
-/** Up to this size a loop over words is faster than a call that makes a view of the source first. */
+/** Up to this size a loop over words is faster than a call that first creates a view of the source. */
 const WORDWISE_MAX = 256;
 
-/** Slabs die by the dozen in a garbage collection; faulting their memory in again costs more than the copy. */
+/** A garbage collection frees dozens of slabs; faulting their memory in again costs more than the copy. */
 const KEPT_SLABS = 16 * 1024 * 1024;
 let kept = false;
 
@@ -22,7 +22,7 @@ function keepFreedSlabs(): void {
   libc().keepFreedMemory(KEPT_SLABS);
 }
 
-/** Bytes, and the same by words of four. */
+/** Bytes, and the same memory as 32-bit words. */
 export interface Memory {
   readonly bytes: Buffer;
   readonly words: Int32Array | Uint32Array;
@@ -45,18 +45,18 @@ function copyBytes(source: Memory, from: number, target: Memory, to: number, len
 }
 
 /**
- * JavaScript memory that received chunks are cut from: one allocation serves many. Small chunks have
- * slabs of their own, so that one kept by the user does not pin a large one. The last chunk can be made
- * longer, so that those of one connection can be one.
+ * JavaScript memory that received chunks are cut from: one allocation serves many. Small chunks have slabs of their
+ * own, so that one that the user keeps does not pin a large slab. The last chunk can be extended, so that consecutive
+ * chunks of one connection can be one.
  */
 class Slab {
   readonly #size: number;
   #memory = memoryOf(Buffer.alloc(0));
-  /** The memory that the last copy is in: to ask a Buffer for it each time would be a call out of JavaScript. */
+  /** The memory of the last copy: getting it from a Buffer each time would be a call out of JavaScript. */
   buffer = this.#memory.bytes.buffer as ArrayBuffer;
-  /** Where it begins, once that has been asked for. */
+  /** Its address, once that has been requested. */
   #address = 0;
-  /** How much of it is taken. */
+  /** How many bytes of it are used. */
   #used: number;
 
   constructor(size: number) {
@@ -70,7 +70,7 @@ class Slab {
     return this.#memory.bytes.subarray(used, used + length);
   }
 
-  /** As `copy`; where in `buffer` it is. */
+  /** As `copy`; returns the offset in `buffer`. */
   copyTo(source: Memory, start: number, length: number): number {
     if (this.#used + length > this.#size || this.#taken()) this.#renew();
     const used = this.#used;
@@ -95,31 +95,31 @@ class Slab {
     this.#used = 0;
   }
 
-  /** Makes room for `least` bytes, which the kernel is to write at `freeAddress`; how many there is room for. */
+  /** Makes space for `least` bytes, which the kernel will write at `freeAddress`; returns the size of the space. */
   makeRoom(least: number): number {
     if (this.#used + least > this.#size || this.#taken()) this.#renew();
     if (this.#address === 0) this.#address = addressOf(this.#memory.bytes);
     return this.#size - this.#used;
   }
 
-  /** Where the room begins. Right after `makeRoom` only. */
+  /** The address of the space. Only valid right after `makeRoom`. */
   get freeAddress(): number {
     return this.#address + this.#used;
   }
 
-  /** Takes `length` bytes that the kernel has written there; where in `buffer` they are. */
+  /** Takes `length` bytes that the kernel has written there; returns their offset in `buffer`. */
   takeRoom(length: number): number {
     const used = this.#used;
     this.#used = used + length;
     return used;
   }
 
-  /** The next chunk starts at a whole word. */
+  /** Aligns the next chunk to a word. */
   align(): void {
     this.#used = (this.#used + 3) & -4;
   }
 
-  /** Whether the next chunk would lie right behind `last`. */
+  /** Whether the next chunk would directly follow `last`. */
   canExtend(last: Buffer, length: number): boolean {
     return (
       last.buffer === this.buffer &&
@@ -134,8 +134,8 @@ const small = new Slab(SMALL_SLAB);
 const large = new Slab(LARGE_SLAB);
 
 /**
- * A Buffer of the user's own with these bytes. If `last` is given, and they can lie right behind it,
- * the result is one Buffer with the bytes of both, and `last` is not needed any more.
+ * A Buffer with these bytes that belongs to the user. If `last` is given, and they can directly follow it, the result
+ * is one Buffer with the bytes of both, and `last` is no longer needed.
  */
 export function copyChunk(source: Memory, start: number, length: number, last: Buffer | undefined): Buffer {
   if (last !== undefined) {
@@ -151,7 +151,7 @@ export function copyChunk(source: Memory, start: number, length: number, last: B
 }
 
 /**
- * Receives what is there into memory that chunks are cut from: how many bytes, which `receivedChunk` or
+ * Receives available data into memory that chunks are cut from. Returns the number of bytes, which `receivedChunk` or
  * `receivedPiece` then takes, or a negative errno.
  */
 export function receiveInto(calls: SocketCalls, fd: number): number {
@@ -160,13 +160,13 @@ export function receiveInto(calls: SocketCalls, fd: number): number {
   return calls.receiveAt(fd, large.freeAddress, room);
 }
 
-/** The bytes that `receiveInto` has received last, as a Buffer of the user's own. */
+/** The bytes of the last `receiveInto`, as a Buffer that belongs to the user. */
 export function receivedChunk(length: number): Buffer {
   const at = large.takeRoom(length);
   return Buffer.from(large.buffer, at, length);
 }
 
-/** As `receivedChunk`, as memory that `piece` then names. */
+/** As `receivedChunk`, as memory that `piece` then describes. */
 export function receivedPiece(length: number, piece: Piece): void {
   piece.offset = large.takeRoom(length);
   piece.buffer = large.buffer;
@@ -180,7 +180,7 @@ export interface Piece {
   length: number;
 }
 
-/** As `copyChunk`, into memory that `piece` then names. */
+/** As `copyChunk`, into memory that `piece` then describes. */
 export function copyPiece(source: Memory, start: number, length: number, piece: Piece): void {
   const slab = length <= SMALL ? small : large;
   slab.align();

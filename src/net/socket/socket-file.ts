@@ -1,4 +1,4 @@
-/** The file that a Unix socket leaves in the file system, unix(7). */
+/** The file of a Unix socket in the file system, unix(7). */
 import { type BigIntStats, closeSync, constants, lstatSync, openSync, unlinkSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { disown } from '../../loop/owned-descriptors.js';
@@ -10,17 +10,17 @@ import { SOCK_DGRAM } from '../../ring/sqe/sockets.js';
 import { isFilePath, type UnixName } from '../address/unix-path.js';
 import { openSocket } from './open-socket.js';
 
-/** Before a directory that another holds is tried again, in milliseconds. */
+/** The interval in milliseconds at which a locked directory is tried again. */
 const LOCK_PAUSE_MS = 2;
-/** Others hold it for microseconds: who holds it for longer does not mean this lock. */
+/** Processes that use this lock hold it for microseconds. A lock that is held longer has another purpose. */
 const LOCK_TRIES = 250;
 
 /**
- * Gives a Unix socket its path. A file that a dead socket left there is replaced: to find that out, to remove it
- * and to bind are one step for all processes that come here, which the lock of the directory sees to. A socket
- * that is bound keeps its file.
- * @param bind binds the socket, and has it listen; returns 0 or a negative errno. It must not wait.
- * @param syscall whose failure it is.
+ * Binds a Unix socket to its path. A file that a dead socket left is replaced: checking for that, removing the file and
+ * binding are atomic among all processes that use this function, by a lock on the directory. The file of a bound socket
+ * is kept.
+ * @param bind binds the socket, and makes it listen; returns 0 or a negative errno. It must not wait.
+ * @param syscall the name in errors.
  * @returns the file, null for an abstract name.
  * @throws (as a rejection) EADDRINUSE, EACCES and similar, with `path`.
  */
@@ -40,19 +40,19 @@ async function replace(name: UnixName, bind: (sockaddr: Uint8Array) => number): 
   const lock = await lockDirectory(dirname(name.path));
   if (lock === BUSY) return EADDRINUSE;
   try {
-    // Another may have replaced it meanwhile.
+    // Another process may have replaced it meanwhile.
     return removeDead(name) ? bind(name.sockaddr) : EADDRINUSE;
   } finally {
     if (lock !== UNLOCKED) closeSync(lock);
   }
 }
 
-/** Another process holds the lock for long. */
+/** Another process has held the lock for too long. */
 const BUSY = -1;
-/** The directory may not be read, or its file system has no locks: what is left is to be quick. */
+/** The directory may not be read, or its file system has no locks: then only speed helps. */
 const UNLOCKED = -2;
 
-/** A descriptor that holds flock(2) of a directory until it is closed; or BUSY, or UNLOCKED. */
+/** A descriptor that holds flock(2) on a directory until it is closed; or BUSY, or UNLOCKED. */
 async function lockDirectory(directory: string): Promise<number> {
   let fd: number;
   try {
@@ -74,7 +74,7 @@ async function lockDirectory(directory: string): Promise<number> {
   return failed === EAGAIN ? BUSY : UNLOCKED;
 }
 
-/** Removes a path if it is that of a socket that is bound no more; whether it is gone now. */
+/** Removes a path if its socket is no longer bound; returns whether it is gone now. */
 function removeDead(name: UnixName): boolean {
   try {
     const file = new SocketFile(name.path);
@@ -85,8 +85,8 @@ function removeDead(name: UnixName): boolean {
 }
 
 /**
- * Whether no socket, of whichever type, is bound to a path. A datagram socket asks, as its connecting
- * is not seen by the server: one of another type answers EPROTOTYPE, also before it listens.
+ * Whether no socket of any type is bound to a path. A datagram socket checks it, because a server does not see its
+ * connect: a socket of another type fails with EPROTOTYPE, also before it listens.
  */
 function isDead({ path, sockaddr }: UnixName): boolean {
   const fd = openSocket(SOCK_DGRAM, 'connect', { path });
@@ -96,12 +96,12 @@ function isDead({ path, sockaddr }: UnixName): boolean {
   return failed === ECONNREFUSED || failed === ENOENT;
 }
 
-/** A socket's file as it is now, to be removed later unless another has taken its place. */
+/** The current file of a socket, to be removed later unless another has replaced it. */
 export class SocketFile {
   readonly #path: string;
   readonly #stats: BigIntStats;
 
-  /** @throws what lstat(2) does. */
+  /** @throws the error of lstat(2). */
   constructor(path: string) {
     this.#path = resolve(path);
     this.#stats = lstatSync(path, { bigint: true });
@@ -111,7 +111,7 @@ export class SocketFile {
     return this.#stats.isSocket();
   }
 
-  /** That of a socket which has just been bound; null where it has none. */
+  /** The file of a socket that has just been bound; null if it has none. */
   static of(path: string): SocketFile | null {
     if (!isFilePath(path)) return null;
     try {
@@ -123,14 +123,14 @@ export class SocketFile {
   }
 
   /**
-   * Whether the path is free now: removed here, or by another process. Before its socket is closed, since
-   * another process may replace it after that.
+   * Removes the file; returns whether the path is free now. Call it before the socket is closed: after that, another
+   * process may replace the file.
    */
   remove(): boolean {
     try {
       const { ino, dev, birthtimeNs } = lstatSync(this.#path, { bigint: true });
       const mine = this.#stats;
-      // File systems use the numbers of removed files again.
+      // File systems reuse the inode numbers of removed files.
       if (ino !== mine.ino || dev !== mine.dev || birthtimeNs !== mine.birthtimeNs) return false;
       unlinkSync(this.#path);
       return true;

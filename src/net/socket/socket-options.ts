@@ -5,17 +5,17 @@ import { argTypeError, systemError } from '../../ring/errors.js';
 import { libc } from '../../ring/libc.js';
 import { getIntOption, type OptionValue, setOption } from './options.js';
 
-/** The most bytes that an option is asked for. */
+/** The maximum size of an option. */
 const OPTION_MAX = 4096;
 
-/** Options of an open socket, of whichever kind. */
+/** Options of an open socket of any kind. */
 export abstract class SocketOptions {
   /** The socket's descriptor, -1 once closed. */
   abstract get fd(): number;
   /** @internal Throws if the socket is closed. */
   protected abstract checkOpen(): void;
 
-  /** @internal What was sent before an option changes leaves as things are. */
+  /** @internal Called before an option changes, so that earlier data is sent with the old settings. */
   protected beforeChange(): void {}
 
   /** @internal */
@@ -34,7 +34,7 @@ export abstract class SocketOptions {
 
   /**
    * Any option as its bytes, getsockopt(2).
-   * @param length how many bytes are asked for; default 4, an int.
+   * @param length the requested number of bytes; default 4, an int.
    */
   getOption(level: number, name: number, length = 4): Buffer {
     checkU32('level', level);

@@ -4,35 +4,35 @@ import { libc } from '../../ring/libc.js';
 import { IPPROTO_TCP, TCP_INFO } from '../../ring/socket-abi.js';
 import { TCP_INFO_FIELDS as TCP } from '../../ring/structs.js';
 
-/** What the kernel knows of a TCP connection. Times are in microseconds unless they say otherwise. */
+/** The kernel's information about a TCP connection. Times are in microseconds unless stated otherwise. */
 export interface TcpInfo {
   /** TCP_ESTABLISHED is 1; see tcp_states.h. */
   state: number;
-  /** Retransmissions of what is not acknowledged now. */
+  /** Retransmissions of data that is not acknowledged now. */
   retransmits: number;
-  /** Retransmissions in all. */
+  /** The total number of retransmissions. */
   totalRetransmits: number;
   /** The smoothed round-trip time. */
   rtt: number;
   /** Its variation. */
   rttVariance: number;
-  /** The shortest round-trip time of late; 0 before 4.6. */
+  /** The minimum recent round-trip time; 0 before 4.6. */
   minRtt: number;
   /** The retransmission time-out. */
   retransmissionTimeout: number;
   /** The congestion window, in segments. */
   congestionWindow: number;
-  /** Where it begins to grow slowly, in segments. */
+  /** The slow start threshold, in segments. */
   slowStartThreshold: number;
-  /** The largest segments that are sent, in bytes. */
+  /** The maximum size of sent segments, in bytes. */
   sendSegmentSize: number;
-  /** The largest that are received, in bytes. */
+  /** The maximum size of received segments, in bytes. */
   receiveSegmentSize: number;
   /** The path's MTU, in bytes. */
   pathMtu: number;
-  /** Segments that are sent and not acknowledged. */
+  /** Segments that were sent and not acknowledged. */
   unacknowledged: number;
-  /** Those of them that are held lost. */
+  /** Those of them that are considered lost. */
   lost: number;
   /** Milliseconds since data was last sent. */
   lastDataSent: number;
@@ -40,15 +40,15 @@ export interface TcpInfo {
   lastDataReceived: number;
   /** Bytes that the peer has acknowledged. */
   bytesAcknowledged: number;
-  /** Bytes that have arrived from it. */
+  /** Bytes received from the peer. */
   bytesReceived: number;
-  /** Bytes that wait in the kernel and have not been sent. */
+  /** Bytes in the kernel that have not been sent. */
   notSent: number;
-  /** Bytes a second, as last measured. */
+  /** Bytes per second, as last measured. */
   deliveryRate: number;
 }
 
-/** As much of the struct as is read here; an older kernel gives less, and the rest reads as 0. */
+/** The part of the struct that is read; an older kernel returns less, and the rest reads as 0. */
 export const TCP_INFO_BYTES = 168;
 
 /** Reads the struct. */
@@ -84,7 +84,7 @@ export function parseTcpInfo(given: Buffer): TcpInfo {
 /** tcp_states.h */
 export const TCP_CLOSE = 7;
 
-/** TCP_INFO of a socket; null if it is of another kind. */
+/** TCP_INFO of a socket; null for another kind. */
 export function tcpInfo(fd: number): TcpInfo | null {
   const bytes = Buffer.alloc(TCP_INFO_BYTES);
   const failed = libc().getsockopt(fd, IPPROTO_TCP, TCP_INFO, bytes, new Uint32Array([TCP_INFO_BYTES]));

@@ -43,7 +43,7 @@ import { openSocket } from '../socket/open-socket.js';
 import { setOption } from '../socket/options.js';
 import { Connection } from './connection.js';
 
-/** Where to connect to, and how. */
+/** The destination and the settings of a connection. */
 export interface ConnectOptions extends WaitOptions {
   /** TCP: the port, 0 to 65535. */
   port?: number | undefined;
@@ -55,7 +55,7 @@ export interface ConnectOptions extends WaitOptions {
   family?: IPFamily | undefined;
   /** TCP: flags of the name lookup, such as `dns.ADDRCONFIG`; default 0. getaddrinfo(3) */
   hints?: number | undefined;
-  /** TCP: looks names up in place of `dns.lookup`, whose arguments it gets, as in `node:net`. */
+  /** TCP: looks names up instead of `dns.lookup`, with the same arguments, as in `node:net`. */
   lookup?: LookupFunction | undefined;
   /** A Unix socket instead: its path, or an abstract name that begins with a NUL. */
   path?: string | undefined;
@@ -66,13 +66,13 @@ export interface ConnectOptions extends WaitOptions {
   /** TCP: the port to connect from. */
   localPort?: number | undefined;
   /**
-   * TCP: the first write leaves with the SYN, where the peer agrees to that; where it has agreed before, the
-   * connection is only made with the first write or read. Fast Open, tcp(7)
+   * TCP: sends the first write with the SYN if the peer supports it. If it has done so before, the connection is only
+   * established with the first write or read. Fast Open, tcp(7)
    */
   fastOpen?: boolean | undefined;
   /**
-   * Unix sockets: it takes descriptors that the peer sends, for `recvFds`; default false, and the kernel
-   * closes them. Such a connection receives by one system call for each message, and nothing ahead.
+   * Unix sockets: accepts descriptors that the peer sends, for `recvFds`; default false, and the kernel closes them.
+   * Such a connection receives with one system call per message, and does not read ahead.
    */
   receiveFds?: boolean | undefined;
 }
@@ -94,7 +94,7 @@ const CONNECT_OPTIONS = optionNames<ConnectOptions>({
   timeout: true,
 });
 
-/** What says where a TCP connection leads, and has it looked up. */
+/** Options with the address of a TCP connection, and for its lookup. */
 const OF_TCP = ['port', 'host', 'address', 'family', 'hints', 'lookup', 'localAddress', 'localPort'] as const;
 
 class ConnectOperation extends AbortableOperation<void> {
@@ -112,7 +112,7 @@ class ConnectOperation extends AbortableOperation<void> {
     return `connect to ${placeOf(this.#address!)}`;
   }
 
-  /** @param name the address as the kernel takes it. */
+  /** @param name the address for the kernel. */
   run(fd: number, name: SocketAddress, address: SocketAddress, signal: AbortSignal): Promise<void> {
     this.#address = address;
     this.loop.start(this).connect(fd, name);
@@ -130,8 +130,8 @@ class ConnectOperation extends AbortableOperation<void> {
 }
 
 /**
- * Connects a stream socket. If a name has several addresses, they are tried 250 ms apart, alternating IPv6 and IPv4, and the first
- * that answers wins (RFC 8305, Happy Eyeballs).
+ * Connects a stream socket. If a name has several addresses, they are tried 250 ms apart, alternating IPv6 and IPv4,
+ * and the first that answers wins (RFC 8305, Happy Eyeballs).
  * @throws (as a rejection) ECONNREFUSED, ETIMEDOUT, ENOENT and similar, with `address` and `port` or
  * `path`; errors of the name lookup; AbortError; TypeError and RangeError for wrong options.
  */
@@ -170,7 +170,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       late => late.reset(),
     );
   } catch (error) {
-    // An address may have failed for a reason of its own before the time was up.
+    // An address may have failed for another reason before the timeout.
     const failure = limit.signal.aborted
       ? limit.error(tried ?? (path === undefined ? undefined : { path }))
       : error;
@@ -192,7 +192,7 @@ function checkLocal({ localAddress, localPort }: ConnectOptions): void {
   }
 }
 
-/** Whether an address is of the family of that to connect from. */
+/** Whether an address has the family of `localAddress`. */
 function isReachable({ family }: InetAddress, { localAddress }: ConnectOptions): boolean {
   return localAddress === undefined || (family === 'IPv6') === isIPv6(localAddress);
 }
@@ -215,7 +215,7 @@ async function connectToPath(
   }
 }
 
-/** @param name the address as the kernel takes it. */
+/** @param name the address for the kernel. */
 async function connectTo(
   loop: Loop,
   address: SocketAddress,
@@ -233,7 +233,7 @@ async function connectTo(
   try {
     if (!('path' in address)) prepare(fd, options, address);
     await new ConnectOperation(loop).run(fd, name, address, both);
-    // There may be no memory for what it needs, or no loop any more.
+    // There may be no memory for its buffers, or no loop any more.
     connection = new Connection(loop, fd);
   } catch (error) {
     await closeSocket(loop, fd);
@@ -256,7 +256,7 @@ function prepare(fd: number, options: ConnectOptions, { family }: InetAddress): 
   if (failed < 0) throw systemError(failed, 'bind', local);
 }
 
-/** The caller's signal and timeout as one signal. */
+/** Combines the caller's signal and timeout into one signal. */
 class ConnectLimit extends CallLimit {
   readonly #controller = new AbortController();
 
@@ -268,7 +268,7 @@ class ConnectLimit extends CallLimit {
     return this.#controller.signal;
   }
 
-  /** Why it struck: the caller's abort, or the time. */
+  /** The reason: the caller's abort, or the timeout. */
   error(address?: SocketAddress): UasyncError {
     return this.reason('connect', address) ?? timeoutError('connect', address);
   }

@@ -10,7 +10,7 @@ interface Addresses {
   readonly remoteAddress: SocketAddress | undefined;
 }
 
-/** What `util.inspect` shows of a connection. */
+/** The text that `util.inspect` shows for a connection. */
 export function connectionText(
   connection: Addresses,
   endpoint: Endpoint,

@@ -25,8 +25,8 @@ import { sendParts, writeParts } from './write-calls.js';
 import type { WriteData, WritePart } from './write-data.js';
 
 /**
- * A stream connection, TCP or Unix: `Address` says which. Reads and writes are awaited; iterating over it yields what arrives
- * and closes it at the end.
+ * A stream connection, TCP or Unix, according to `Address`. Reads and writes are awaited; iterating over it yields
+ * received data, and closes it at the end.
  */
 export class Connection<Address extends SocketAddress = SocketAddress>
   extends Socket<Address>
@@ -35,14 +35,14 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   readonly #endpoint: Endpoint;
   #streams: WebStreams | null = null;
 
-  /** @internal Takes over a connected socket; use `connect` or `listen`. */
+  /** @internal Takes ownership of a connected socket; use `connect` or `listen`. */
   constructor(loop: Loop, fd: number, onClosed?: () => void) {
     super();
     this.#endpoint = new Endpoint(loop, fd, onClosed);
     closeWhenForgotten(this, this.#endpoint);
   }
 
-  /** @internal The socket by itself: a reference to it does not keep this object alive. */
+  /** @internal The socket without its public object: a reference to it does not keep this object alive. */
   get remains(): Endpoint {
     return this.#endpoint;
   }
@@ -58,8 +58,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Whether `close()` or `reset()` has been called, or the connection has closed by itself: once the end of what
-   * the peer sends has been read and `shutdown()` is done, or when a read has found that the connection has failed.
+   * Whether `close()` or `reset()` has been called, or the connection has closed by itself: once the end of the peer's
+   * data has been read and `shutdown()` is done, or when a read has found that the connection has failed.
    */
   get closed(): boolean {
     return this.#endpoint.closed;
@@ -107,25 +107,24 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /**
    * Exactly `count` bytes, in a Buffer of their own.
-   * @throws (as a rejection) ERR_STREAM_PREMATURE_CLOSE when the peer ends before: what came stays unread.
-   * After an abort or a timeout it stays unread too.
+   * @throws (as a rejection) ERR_STREAM_PREMATURE_CLOSE if the peer ends before that. The bytes so far stay unread,
+   * also after an abort or a timeout.
    */
   readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
     return readExactly(this, this.#endpoint.receiver, count, options);
   }
 
   /**
-   * The bytes up to `delimiter`, which is their end: text, bytes, or one byte.
-   * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND when it is not among the first `max` bytes, and
-   * ERR_STREAM_PREMATURE_CLOSE when the peer ends without it: what came stays unread.
+   * Reads up to and including `delimiter`: text, bytes, or one byte.
+   * @throws (as a rejection) ERR_DELIMITER_NOT_FOUND if it is not among the first `max` bytes, and
+   * ERR_STREAM_PREMATURE_CLOSE if the peer ends without it. The bytes stay unread.
    */
   readUntil(delimiter: Delimiter, options: ReadUntilOptions = {}): Promise<Buffer> {
     return readUntil(this, this.#endpoint.receiver, delimiter, options);
   }
 
   /**
-   * The next `count` bytes, which stay unread: fewer when the peer has ended, null when there are none.
-   * Do not change them.
+   * The next `count` bytes, which stay unread: fewer if the peer has ended, null if there are none. Do not modify them.
    * @param count 1 to 16777216.
    */
   peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
@@ -139,15 +138,15 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     this.#endpoint.receiver.unread(Buffer.from(bytes));
   }
 
-  /** Yields chunks until the peer ends its side. Leaving the loop, in whatever way, closes the connection. */
+  /** Yields chunks until the peer ends its side. Leaving the loop in any way closes the connection. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
     return new ChunkIterator(this, this.#endpoint.receiver);
   }
 
   /**
-   * What arrives as lines of text, without their ends: '\n' or '\r\n'. The last one needs no end. More than a line
-   * is read at a time: leaving the loop, in whatever way, closes the connection, as iterating over it does.
-   * @throws (as a rejection) ERR_LINE_TOO_LONG for a line of more than `max` bytes, and what `read` throws.
+   * Yields the received data as lines of text, without their ends: '\n' or '\r\n'. The last one needs no end. It reads
+   * more than a line at a time; leaving the loop in any way closes the connection.
+   * @throws (as a rejection) ERR_LINE_TOO_LONG for a line of more than `max` bytes, and the errors of `read`.
    */
   lines(options?: LinesOptions): AsyncGenerator<string, void, undefined> {
     return linesOf(this, options);
@@ -156,10 +155,10 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   // --- Writing ------------------------------------------------------------------------------------
 
   /**
-   * Sends data; resolves when the kernel has taken every byte. Writes go out in the order of the calls,
-   * and those that queue go together. A buffer must not change until its write has resolved. A call that
-   * gives up is no longer waited for: its bytes still go, unless the connection is reset, and until then
-   * (`drained()`) the buffer must not change either. With a signal that is aborted already nothing is sent.
+   * Sends data; resolves when the kernel has taken every byte. Writes are sent in call order, and queued ones together.
+   * A buffer must not change until its write has resolved. A call that gives up only stops waiting: its bytes are still
+   * sent, unless the connection is reset, and the buffer must not change until then (`drained()`) either. If the signal
+   * is already aborted, nothing is sent.
    * @throws (as a rejection) EPIPE, ECONNRESET and similar, ERR_CLOSED, AbortError, ETIMEDOUT, TypeError.
    */
   write(data: WriteData, options?: WaitOptions): Promise<void> {
@@ -169,21 +168,21 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     return writeParts(this.#endpoint.sender, data);
   }
 
-  /** Waits for what goes on by itself, as long as the caller wants. */
+  /** Waits for work that continues without the caller, within the caller's limits. */
   async #within(options: WaitOptions, start: () => Promise<void>): Promise<void> {
     checkWait(options);
     return unlessGivenUp(start(), 'write', options);
   }
 
-  /** As `write` of an array: the parts leave together. */
+  /** As `write` of an array: the parts are sent together. */
   async writev(parts: readonly WritePart[], options?: WaitOptions): Promise<void> {
     if (!Array.isArray(parts)) throw argTypeError('parts', 'an array', parts);
     return this.write(parts, options);
   }
 
   /**
-   * Sends data without waiting: look at `bufferedAmount`, and await `drained()` now and then. A
-   * failure is that of the next `drained()`, `write` or `read`.
+   * Sends data without waiting: check `bufferedAmount`, and await `drained()` from time to time. The next `drained()`,
+   * `write` or `read` reports a failure.
    * @throws UasyncError ERR_CLOSED, TypeError.
    */
   send(data: WriteData): void {
@@ -191,7 +190,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Resolves when the kernel has taken all that was written so far.
+   * Resolves when the kernel has taken everything written so far.
    * @throws (as a rejection) EPIPE, ECONNRESET and similar if it could not; AbortError, ETIMEDOUT.
    */
   async drained(options?: WaitOptions): Promise<void> {
@@ -201,11 +200,11 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Unix sockets: sends data with open descriptors, which the peer gets copies of (`recvFds`). Resolves when the
-   * kernel has taken every byte; the descriptors may then be closed here. SCM_RIGHTS, unix(7)
-   * @param fds 1 to 253 descriptors, or what has one: a FileHandle, a Connection, a Listener.
-   * @param data at least one byte, as descriptors go with bytes only.
-   * @throws (as a rejection) as `write`; EBADF for one that is not open; ERR_INVALID_STATE where it is TCP.
+   * Unix sockets: sends data with open descriptors, of which the peer gets copies (`recvFds`). Resolves when the kernel
+   * has taken every byte; the descriptors may then be closed here. SCM_RIGHTS, unix(7)
+   * @param fds 1 to 253 descriptors, or objects with one: a FileHandle, a Connection, a Listener.
+   * @param data at least one byte, because descriptors are only sent along with bytes.
+   * @throws (as a rejection) as `write`; EBADF for one that is not open; ERR_INVALID_STATE for a TCP connection.
    */
   async sendFds(
     fds: readonly ({ readonly fd: number } | number)[],
@@ -216,18 +215,17 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * As `read`, with the descriptors that came with the bytes; on a connection that was made with `receiveFds`.
-   * Those that are not taken are closed: by a `read`, or another call, that takes the last of their bytes, and by
-   * `close()`.
-   * @throws (as a rejection) as `read`; ERR_INVALID_STATE where it takes none.
+   * As `read`, with the descriptors that came with the bytes, on a connection made with `receiveFds`. Descriptors that
+   * are not taken are closed: by a `read` or another call that takes the last of their bytes, and by `close()`.
+   * @throws (as a rejection) as `read`; ERR_INVALID_STATE without `receiveFds`.
    */
   recvFds(options?: WaitOptions): Promise<ReceivedFds | null> {
     return recvFds(this, this.#endpoint.receiver, options);
   }
 
   /**
-   * Sends part of a file after what was written before, without its passing through JavaScript. Resolves
-   * to the number of bytes. If it fails or is aborted with part of them sent, nothing more can be written.
+   * Sends a part of a file after earlier writes, without passing it through JavaScript. Resolves to the number of
+   * bytes. If it fails or is aborted after some of them were sent, nothing more can be written.
    * @param file a FileHandle, of this package or of Node's, or a descriptor.
    */
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
@@ -235,9 +233,9 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Moves all that arrives here to another connection, whose sending side then ends too; with `length`, that
-   * many bytes. Resolves to the number moved, which is smaller if the peer ends before. Neither connection is
-   * closed. After an abort what has been read is still written.
+   * Moves all received data to another connection, whose sending side then ends too; with `length`, that many bytes.
+   * Resolves to the number of bytes moved, which is smaller if the peer ends before. Neither connection is closed.
+   * After an abort, bytes that have been read are still written.
    */
   async pipeTo(other: Connection, options: PipeToOptions = {}): Promise<number> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);
@@ -245,7 +243,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Sends what was written, then ends this side: the peer reads the end. A second call waits for the first.
+   * Sends written data, then ends this side: the peer reads the end. A second call waits for the first.
    * @throws (as a rejection) EPIPE, ECONNRESET and similar, ERR_CLOSED, AbortError, ETIMEDOUT.
    */
   async shutdown(options?: WaitOptions): Promise<void> {
@@ -260,8 +258,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   // --- The peer -----------------------------------------------------------------------------------
 
   /**
-   * Resolves when the peer has ended its side, by its end or by a reset, or when the connection is closed: nothing
-   * more will come. Nothing is read for that: bytes that came before the end are there still.
+   * Resolves when the peer has ended its side, normally or by a reset, or when the connection is closed: nothing more
+   * will arrive. It reads nothing: bytes that arrived before the end can still be read.
    * @throws (as a rejection) AbortError, ETIMEDOUT.
    */
   async whenEnded(options?: WaitOptions): Promise<void> {
@@ -270,8 +268,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Resolves when the connection is over: reset or failed, ended by both sides, or closed here. A peer that has
-   * only ended its side may still receive: see `whenEnded`.
+   * Resolves when the connection has ended: reset or failed, ended by both sides, or closed here. A peer that has only
+   * ended its side may still receive: see `whenEnded`.
    * @throws (as a rejection) AbortError, ETIMEDOUT.
    */
   async whenClosed(options?: WaitOptions): Promise<void> {
@@ -280,7 +278,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Aborted when the connection is over, as `whenClosed` has it: for work whose result is no longer wanted. Its
+   * Aborted when the connection has ended, as with `whenClosed`: for work whose result is then no longer needed. Its
    * reason is the error, ECONNRESET or ERR_CLOSED.
    */
   get signal(): AbortSignal {
@@ -289,22 +287,22 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   // --- As streams ---------------------------------------------------------------------------------
 
-  /** What arrives, as a web stream. Once it and `writable` have ended the connection is closed. */
+  /** The received data as a web stream. The connection is closed once this and `writable` have ended. */
   get readable(): WebStreams['readable'] {
     this.#streams ??= new WebStreams(this);
     return this.#streams.readable;
   }
 
-  /** What is sent, as a web stream. */
+  /** The data to send as a web stream. */
   get writable(): WebStreams['writable'] {
     this.#streams ??= new WebStreams(this);
     return this.#streams.writable;
   }
 
   /**
-   * The connection as a stream of Node's, which has it from now on: for `node:http` by
-   * `server.emit('connection', duplex)`, for `node:tls` by `tls.connect({ socket: duplex })`. When the peer
-   * ends its side the stream ends too, and is destroyed, unless `allowHalfOpen` is set.
+   * The connection as a stream of Node's, which owns it from now on: for `node:http` by `server.emit('connection',
+   * duplex)`, for `node:tls` by `tls.connect({ socket: duplex })`. When the peer ends its side the stream ends too, and
+   * is destroyed, unless `allowHalfOpen` is set.
    */
   toDuplex(options: ToDuplexOptions = {}): ConnectionDuplex {
     checkOptions(options, TO_DUPLEX_OPTIONS);
@@ -314,8 +312,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   // --- Time and life ------------------------------------------------------------------------------
 
   /**
-   * Has sends of `from` bytes and more leave without the kernel's copy of them (MSG_ZEROCOPY): less CPU on
-   * a network card, from some 16 KiB on; no gain on the loopback. null is never, as at first.
+   * Sends data of at least `from` bytes without a copy in the kernel (MSG_ZEROCOPY). This takes less CPU on a network
+   * card, from about 16 KiB on, and gains nothing on the loopback. null disables it, which is the default.
    */
   setZeroCopy(from: number | null): this {
     if (from !== null) checkInt('from', from, 1, 0x7fffffff);
@@ -325,9 +323,9 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Has reads and writes that wait reject with ETIMEDOUT when no byte has moved for `ms` milliseconds; 0
-   * is never, as at first. It takes up to a tenth longer. Bytes of a write
-   * count when up to 256 KiB of it have been taken. After a write was given up no more can be written.
+   * Makes waiting reads and writes reject with ETIMEDOUT when no byte has been transferred for `ms` milliseconds, up to
+   * a tenth longer; 0, the default, disables it. A write's bytes count in steps of up to 256 KiB. After a write has
+   * timed out no more can be written.
    */
   setTimeout(ms: number): this {
     checkDuration('ms', ms);
@@ -336,13 +334,13 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     return this;
   }
 
-  /** Its pending reads and writes keep the process alive, which is the default. */
+  /** Pending reads and writes keep the process alive, which is the default. */
   ref(): this {
     this.#endpoint.setReferenced(true);
     return this;
   }
 
-  /** Its pending reads and writes no longer keep the process alive. */
+  /** Pending reads and writes no longer keep the process alive. */
   unref(): this {
     this.#endpoint.setReferenced(false);
     return this;
@@ -351,10 +349,10 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   // --- The end ------------------------------------------------------------------------------------
 
   /**
-   * Sends what was written, then the end, then closes, whatever the peer is still sending or has sent unread:
-   * that is dropped, up to 16 MiB in up to 30 seconds, or as many as `setLinger` was given. Reads that wait
-   * reject with ERR_CLOSED. Resolves when the descriptor is free; a second call waits for the first. A peer that
-   * does not read holds it up: a call that gives up, also by a signal that is aborted already, is no longer waited for, and `reset()` closes
+   * Sends written data, then the end, then closes. Data that the peer still sends, or has sent and was not read, is
+   * dropped: up to 16 MiB in up to 30 seconds, or in the time of `setLinger`. Waiting reads reject with ERR_CLOSED.
+   * Resolves when the descriptor is free; a second call waits for the first. A peer that does not read delays the
+   * close: a call that gives up, also because its signal is already aborted, only stops waiting, and `reset()` closes
    * at once.
    * @throws (as a rejection) AbortError, ETIMEDOUT.
    */
@@ -366,14 +364,14 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     try {
       checkWait(options);
     } catch (error) {
-      // No call waits for it, but left open it would be lost.
+      // No call waits for it, but if it stayed open it would be lost.
       if ((error as { code?: string }).code === 'ABORT_ERR') this.#endpoint.close().catch(NOTHING);
       throw error;
     }
     return unlessGivenUp(this.#endpoint.close(), 'write', options);
   }
 
-  /** Closes at once: what is unsent is dropped, its writes reject, and the peer sees a reset (RST). */
+  /** Closes at once: drops unsent data, rejects its writes, and the peer sees a reset (RST). */
   reset(): Promise<void> {
     return this.#endpoint.reset();
   }

@@ -6,9 +6,9 @@ import { checkInt } from '../../ring/check.js';
 import { argTypeError, rangeError } from '../../ring/errors.js';
 import { optionNames } from '../../ring/options.js';
 
-/** How `readUntil` goes. */
+/** Options of `readUntil`. */
 export interface ReadUntilOptions extends WaitOptions {
-  /** The most bytes, the delimiter included; default 65536. */
+  /** The maximum number of bytes, including the delimiter; default 65536. */
   max?: number | undefined;
 }
 
@@ -29,7 +29,7 @@ export function delimiterOf(delimiter: Delimiter): Buffer {
   return bytes;
 }
 
-/** The most bytes to be read up to a delimiter of `least` bytes. */
+/** The maximum number of bytes to read for a delimiter of `least` bytes. */
 export function untilMax(options: ReadUntilOptions, least: number): number {
   return checkInt('options.max', options.max ?? UNTIL_MAX, least, constants.MAX_LENGTH);
 }

@@ -1,4 +1,4 @@
-/** A connection as a stream of Node: `Connection.toDuplex`. */
+/** A connection as a stream of Node's: `Connection.toDuplex`. */
 import { AsyncResource } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
 import { clearTimeout, nextTick, setImmediate, startTimer } from '../../loop/real-timers.js';
@@ -10,14 +10,14 @@ import type { InetAddress } from '../../ring/sockaddr.js';
 import type { Connection } from './connection.js';
 import { meetWrappers, onWrapped, type WrapperHandle } from './tls-wrapper.js';
 
-/** What TCP_KEEPIDLE holds, in seconds. */
+/** The maximum value of TCP_KEEPIDLE, in seconds. */
 const KEEP_ALIVE_MAX = 32767;
 
-/** What the stream of a connection is to be. */
+/** Options of a connection's stream. */
 export interface ToDuplexOptions {
   /**
-   * Whether it can still be written to once the peer has ended its side; default false, as a net.Socket has it:
-   * the stream then ends itself, once what has been written is sent.
+   * Whether the stream stays writable after the peer has ended its side. By default false, as in net.Socket: the stream
+   * then ends itself, once written data is sent.
    */
   allowHalfOpen?: boolean | undefined;
 }
@@ -26,7 +26,7 @@ export const TO_DUPLEX_OPTIONS = optionNames<ToDuplexOptions>({ allowHalfOpen: t
 
 type Done = (error?: Error | null) => void;
 
-/** There is nothing left to end once the peer has reset. */
+/** Nothing needs an end once the peer has reset. */
 function unlessReset(error: { code?: string }): void {
   if (error.code !== 'ENOTCONN') throw error;
 }
@@ -34,28 +34,28 @@ function unlessReset(error: { code?: string }): void {
 const succeed = (_done: unknown): number => 0;
 
 /**
- * A connection as a stream of Node's, with what `node:http` and `node:tls` ask of a `net.Socket`:
- * `server.emit('connection', duplex)`, `tls.connect({ socket: duplex })`, `new TLSSocket(duplex)`. Its
- * listeners are called in the async context that it was made in.
+ * A connection as a stream of Node's, with the methods of a `net.Socket` that `node:http` and `node:tls` use:
+ * `server.emit('connection', duplex)`, `tls.connect({ socket: duplex })`, `new TLSSocket(duplex)`. Its listeners are
+ * called in the async context in which it was created.
  */
 export class ConnectionDuplex extends Duplex {
-  /** Never: there is a connection. */
+  /** Always false: the connection is established. */
   readonly connecting = false;
-  /** Milliseconds without traffic after which 'timeout' is emitted; 0 is never, as before `setTimeout` was called. */
+  /** Milliseconds without traffic after which 'timeout' is emitted; 0 disables it, which is the default. */
   timeout: number | undefined = undefined;
   readonly #connection: Connection;
   readonly #context = new AsyncResource('uasync.ConnectionDuplex');
   #timer: NodeJS.Timeout | undefined;
-  /** Bytes that the connection had sent when the timer was last looked at. */
+  /** Bytes that the connection had sent at the last check of the timer. */
   #sent = 0;
-  /** Bytes that the connection was given to send, and those of them whose write has not called back. */
+  /** Bytes passed to the connection, and those of them whose write has not called back. */
   #dispatched = 0;
   #writing = 0;
   #resetting = false;
   #peer: Partial<InetAddress> | undefined;
 
   constructor(connection: Connection, { allowHalfOpen = false }: ToDuplexOptions) {
-    // 'close' is emitted here, as it says whether there was an error.
+    // 'close' is emitted here, because it reports whether there was an error.
     super({ allowHalfOpen: Boolean(allowHalfOpen), emitClose: false });
     this.#connection = connection;
     if (!allowHalfOpen) this.once('end', this.#onPeerEnded);
@@ -73,7 +73,7 @@ export class ConnectionDuplex extends Duplex {
       this.#context.runInAsyncScope(this.#push, this, chunk);
     } catch (thrown) {
       throwLater(thrown);
-      // The stream has not come to asking for more.
+      // The stream has not requested more yet.
       this.read(0);
     }
   };
@@ -83,11 +83,11 @@ export class ConnectionDuplex extends Duplex {
   }
 
   readonly #onReadError = (error: Error): void => {
-    // Its own end is no news to it.
+    // It knows about its own end.
     if (!this.destroyed) this.#context.runInAsyncScope(this.destroy, this, error);
   };
 
-  /** A TLS socket is made over a stream by pausing it first. */
+  /** A TLS socket on top of a stream pauses it first. */
   override pause(): this {
     if (this.listenerCount('data') === 0) meetWrappers();
     return super.pause();
@@ -96,11 +96,11 @@ export class ConnectionDuplex extends Duplex {
   // --- Writing --------------------------------------------------------------------------------------
 
   readonly #onPeerEnded = (): void => {
-    // Unless it lies under a TLS socket, which has it half open.
+    // Unless it is under a TLS socket, which makes it half-open.
     if (!this.allowHalfOpen) this.write = this.#writeAfterEnd;
   };
 
-  /** That the stream ended is the peer's doing: "write after end" would blame the caller. */
+  /** The peer ended the stream: "write after end" would blame the caller. */
   readonly #writeAfterEnd = (...args: unknown[]): boolean => {
     if (!this.writableEnded) return (super.write as (...args: unknown[]) => boolean).apply(this, args);
     const error = withCode(new Error('This socket has been ended by the other party'), 'EPIPE');
@@ -148,16 +148,16 @@ export class ConnectionDuplex extends Duplex {
     const connection = this.#connection;
     const hadError = error !== null;
     const emitClose = (): void => void this.#context.runInAsyncScope(this.emit, this, 'close', hadError);
-    // After 'error', which the stream emits in the next tick, and as late as libuv says it.
+    // After 'error', which the stream emits in the next tick, and as late as with libuv.
     const closed = (): void => void setImmediate(emitClose);
-    // What the kernel has not taken is dropped, as a net.Socket does.
+    // Drops what the kernel has not taken, as a net.Socket does.
     if (this.#resetting) connection.reset().then(closed, closed);
     else if (this.writableFinished) connection.close().then(closed, closed);
     else connection.remains.abandon().then(closed, closed);
     done(error);
   }
 
-  /** Sends what was written, then closes. */
+  /** Sends written data, then closes. */
   destroySoon(): void {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();
@@ -179,7 +179,7 @@ export class ConnectionDuplex extends Duplex {
     return this.writable ? 'writeOnly' : 'closed';
   }
 
-  /** Whether it is not connected: it is until it is destroyed. */
+  /** Whether it is not connected: false until it is destroyed. */
   get pending(): boolean {
     return this.destroyed;
   }
@@ -208,7 +208,7 @@ export class ConnectionDuplex extends Duplex {
     return this.#local().family;
   }
 
-  /** The peer's numeric address; undefined for a Unix socket, and once destroyed unless it was asked for before. */
+  /** The peer's numeric address; undefined for a Unix socket, and once destroyed unless it was read before. */
   get remoteAddress(): string | undefined {
     return this.#remote().address;
   }
@@ -223,12 +223,12 @@ export class ConnectionDuplex extends Duplex {
     return this.#remote().family;
   }
 
-  /** Bytes that have arrived. */
+  /** Bytes received. */
   get bytesRead(): number {
     return this.#connection.bytesRead;
   }
 
-  /** Bytes that were written, also those that wait to be sent. */
+  /** Bytes written, including those that wait to be sent. */
   get bytesWritten(): number {
     return this.#dispatched + Math.max(0, this.writableLength - this.#writing);
   }
@@ -243,20 +243,20 @@ export class ConnectionDuplex extends Duplex {
     return !this.#connection.closed && this.localFamily !== undefined;
   }
 
-  /** TCP_NODELAY, tcp(7); nothing on a Unix socket, as a net.Socket has it. */
+  /** TCP_NODELAY, tcp(7); as in a net.Socket, it has no effect on a Unix socket. */
   setNoDelay(enable = true): this {
     if (this.#isTcp()) this.#connection.setNoDelay(Boolean(enable));
     return this;
   }
 
-  /** `delay` is in milliseconds, as a net.Socket has it; nothing on a Unix socket. */
+  /** As in a net.Socket, `delay` is in milliseconds, and it has no effect on a Unix socket. */
   setKeepAlive(enable = false, delay = 0): this {
     const idle = Math.min(Math.floor(delay / 1000), KEEP_ALIVE_MAX);
     if (this.#isTcp()) this.#connection.setKeepAlive(Boolean(enable), idle > 0 ? { idle } : {});
     return this;
   }
 
-  /** Has 'timeout' emitted after `ms` milliseconds without traffic, and nothing else done; 0 is never. */
+  /** Emits 'timeout' after `ms` milliseconds without traffic, and does nothing else; 0 disables it. */
   setTimeout(ms: number, callback?: () => void): this {
     if (this.destroyed) return this;
     checkDuration('ms', ms);
@@ -274,7 +274,7 @@ export class ConnectionDuplex extends Duplex {
   }
 
   #onTimeout(): void {
-    // A large write moves, although it has not called back.
+    // A large write makes progress, although it has not called back.
     const sent = this.#connection.bytesWritten;
     if (this.#writing !== 0 && sent !== this.#sent) this.#timer?.refresh();
     else this.emit('timeout');
@@ -287,13 +287,13 @@ export class ConnectionDuplex extends Duplex {
     return this;
   }
 
-  /** They no longer do. */
+  /** Pending reads and writes no longer keep the process alive. */
   unref(): this {
     this.#connection.unref();
     return this;
   }
 
-  /** @internal It lies under a TLS socket, which asks it what it asks a net.Socket, and ends it in its own time. */
+  /** @internal A TLS socket wraps it, uses it like a net.Socket, and ends it when the TLS session ends. */
   [onWrapped](handle: WrapperHandle): void {
     handle.getpeername = out => succeed(Object.assign(out, this.#remote()));
     handle.getsockname = out => succeed(Object.assign(out, this.address()));

@@ -1,15 +1,15 @@
-/** Has what arrives dropped. */
+/** Drops received data. */
 export interface Discard {
-  /** `length` bytes were dropped; returns false to stop for now. */
+  /** `length` bytes were dropped; returns false to pause. */
   dropped(length: number): boolean;
 }
 
-/** How receiving ends: nothing that arrives is read any more. */
+/** The end of receiving: no received data is read any more. */
 export class Ending {
-  /** Is told of the bytes that are received only to be dropped. */
+  /** Notified of bytes that are received only to be dropped. */
   #discard: Discard | null;
   #onStopped: (() => void) | null;
-  /** Whether enough has been dropped for now. */
+  /** Whether dropping is paused. */
   #held = false;
 
   constructor(discard: Discard | null, onStopped: () => void) {
@@ -17,7 +17,7 @@ export class Ending {
     this.#onStopped = onStopped;
   }
 
-  /** Whether what arrives is received, to be dropped. */
+  /** Whether data is received, to be dropped. */
   get discards(): boolean {
     return this.#discard !== null;
   }
@@ -26,21 +26,21 @@ export class Ending {
     return this.#held;
   }
 
-  /** `length` bytes were dropped; whether receiving is to pause, now for the first time. */
+  /** `length` bytes were dropped; returns whether receiving should pause, now for the first time. */
   pausesAfter(length: number): boolean {
     if (this.#discard === null || this.#held || this.#discard.dropped(length)) return false;
     this.#held = true;
     return true;
   }
 
-  /** Receiving goes on; false if it was not held. */
+  /** Resumes receiving; false if it was not paused. */
   resume(): boolean {
     const { held } = this;
     this.#held = false;
     return held;
   }
 
-  /** It is over, once. */
+  /** Receiving has ended. Called once. */
   stopped(): void {
     const onStopped = this.#onStopped;
     this.#onStopped = null;

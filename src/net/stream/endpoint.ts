@@ -23,8 +23,8 @@ import { Receiver, type ReceiverOwner } from './receiver.js';
 import { Sender } from './sender.js';
 
 /**
- * A connected socket with its two directions, and how they end. `Connection` is what users see of it, and what
- * is in flight does not keep alive.
+ * A connected socket with its two directions, and the close. `Connection` is its public object, which operations in
+ * flight do not keep alive.
  */
 export class Endpoint implements ReceiverOwner, Remains {
   held: WeakRef<object> | null = null;
@@ -35,9 +35,9 @@ export class Endpoint implements ReceiverOwner, Remains {
   fd: number;
   /** SO_LINGER in seconds; null is the kernel's default. */
   linger: number | null = null;
-  /** The peer, see `peerNameOf`: asked for while the kernel knows it. */
+  /** The peer, see `peerNameOf`: read while the kernel knows it. */
   readonly #peer: string;
-  /** Which side made the connection: this side, the peer, or another program. */
+  /** Who initiated the connection: this side, the peer, or another program. */
   direction: '->' | '<-' | '<->' = '<->';
   readonly #onClosed: (() => void) | undefined;
   #closing: Promise<void> | null = null;
@@ -45,14 +45,14 @@ export class Endpoint implements ReceiverOwner, Remains {
   #idle: IdleTimer | null = null;
   #lingering: LingeringClose | null = null;
   #watch: PeerWatch | null = null;
-  /** Settles what asks after the peer when all is over already. */
+  /** The signal for callers that watch the peer after the connection has ended. */
   #finished: AbortSignal | null = null;
   /** Whether this side has ended, and whether a read has found the end of the other. */
   #ended = false;
   #peerEnded = false;
-  /** Whether what waits keeps the process alive. */
+  /** Whether waiting calls keep the process alive. */
   #referenced = true;
-  /** Whether it is closing by itself: what is read then is still the end, or the failure. */
+  /** Whether it is closing by itself: reads then still return the end, or the failure. */
   #endedItself = false;
 
   constructor(loop: Loop, fd: number, onClosed: (() => void) | undefined) {
@@ -60,11 +60,11 @@ export class Endpoint implements ReceiverOwner, Remains {
     this.fd = fd;
     this.#peer = peerNameOf(fd);
     this.#onClosed = onClosed;
-    // Made here, where a failure can be reported.
+    // Created here, where a failure can be reported.
     ReceiveBuffers.of(loop);
   }
 
-  /** Receives descriptors too, from the first read on. */
+  /** Accepts descriptors too, from the first read on. */
   receiveFds(): void {
     this.receiver.fds = new FdReceiver(this.loop, this.fd);
   }
@@ -73,7 +73,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     return 'Connection';
   }
 
-  /** The two directions, each made when it is first needed: a program may hold very many connections. */
+  /** The two directions, each created on first use: a program may hold very many connections. */
   get receiver(): Receiver {
     this.#receiver ??= this.#adopt(new Receiver(this.loop, this.fd, this));
     return this.#receiver;
@@ -84,7 +84,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.#sender;
   }
 
-  /** What an error says of the peer. */
+  /** The peer's address for errors. */
   get peerDetails(): ErrorDetails | undefined {
     return detailsOf(this.#peer);
   }
@@ -109,7 +109,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.#sender === null ? 0 : this.#sender.bytesWritten;
   }
 
-  /** Bytes written that it has not taken. */
+  /** Bytes written that the kernel has not taken. */
   get bufferedAmount(): number {
     return this.#sender === null ? 0 : this.#sender.bufferedAmount;
   }
@@ -119,7 +119,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.#closing !== null;
   }
 
-  /** How far it has come, in a word or two. */
+  /** Its state, in a word or two. */
   get state(): string {
     if (this.fd < 0) return 'closed';
     const receiver = this.#receiver;
@@ -129,7 +129,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     return receiver?.finished ? 'ended by the peer' : 'open';
   }
 
-  /** What waits: bytes that are not read, and readers. */
+  /** Waiting work: unread bytes, and readers. */
   get waiting(): { bytes: number; readers: number } {
     const receiver = this.#receiver;
     return receiver === null
@@ -145,7 +145,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     return userOf(this);
   }
 
-  /** The peer's. */
+  /** The peer's address. */
   get address(): SocketAddress | undefined {
     return addressOf(this.#peer);
   }
@@ -162,7 +162,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   }
 
   onFailed(error: Error): void {
-    // In both directions: a pipe that leads here must not wait for bytes to learn it.
+    // In both directions: a pipe that leads here must not need bytes to learn of it.
     this.sender.endPipes(error);
     this.sender.abort(systemError(EPIPE, 'write', this.peerDetails));
     failed(this, error);
@@ -170,12 +170,14 @@ export class Endpoint implements ReceiverOwner, Remains {
     this.#endItself();
   }
 
-  /** A peer that only receives may go without a read or a write that finds out: pipes that lead here end then. */
+  /**
+   * A peer that only receives may disconnect without a read or a write that notices it: ends pipes that lead here then.
+   */
   watchPeer(): void {
     if (this.fd >= 0 && !this.loop.closing) this.#watchNow();
   }
 
-  /** A pipe leads here: does a receive tell if the peer goes? Perhaps one that begins in this turn. */
+  /** A pipe leads here: checks whether a receive reports the peer's disconnect. One may start in this turn. */
   watchWhilePiped(): void {
     queueMicrotask(() => {
       if (this.sender.piped && !this.receiver.armed && !this.closed) this.watchPeer();
@@ -188,11 +190,11 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.#watch;
   }
 
-  /** The poll says that the connection has failed, or that both sides have ended. */
+  /** The poll reports that the connection has failed, or that both sides have ended. */
   #onGone(failed: boolean): void {
     const watch = this.#watch!;
-    // A peer of a Unix socket that closes hangs up with its end. A pipe need not fail for that: perhaps nothing more
-    // is to be sent. It does if the peer had ended its side before, to receive the rest.
+    // A peer of a Unix socket that closes also hangs up. A pipe need not fail for that: perhaps nothing more will be
+    // sent. It fails if the peer had ended its side before, to receive the rest.
     if (failed || watch.hasEnded || !this.receiver.finished) {
       this.sender.endPipes(systemError(EPIPE, 'write', this.peerDetails));
     }
@@ -205,13 +207,13 @@ export class Endpoint implements ReceiverOwner, Remains {
     if (this.fd >= 0 && !this.loop.closing && !this.receiver.finished) await this.#watchNow().ended(options);
   }
 
-  /** Resolves when the connection is over. */
+  /** Resolves when the connection has ended. */
   async over(options: WaitOptions | undefined): Promise<void> {
     if (this.fd >= 0 && !this.loop.closing && this.receiver.error === null)
       await this.#watchNow().over(options);
   }
 
-  /** Aborted when it is. */
+  /** Aborted when the connection has ended. */
   get signal(): AbortSignal {
     if (this.#watch !== null) return this.#watch.signal;
     if (this.fd >= 0 && !this.loop.closing && this.receiver.error === null) return this.#watchNow().signal;
@@ -219,7 +221,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.#finished;
   }
 
-  /** Nothing is left to do with the socket once both sides have ended, or it has failed. */
+  /** Closes the socket by itself: both sides have ended, or it has failed. */
   #endItself(): void {
     if (this.#closing !== null) return;
     if (this.receiver.error === null && !(this.#ended && this.#peerEnded)) return;
@@ -227,14 +229,14 @@ export class Endpoint implements ReceiverOwner, Remains {
     this.#closing = this.drain().then(() => this.#release());
   }
 
-  /** It is closed now by its user, too. */
+  /** The user has closed it, too. */
   #refuseReads(): void {
     if (!this.#endedItself) return;
     this.#endedItself = false;
     this.receiver.stop(NOTHING);
   }
 
-  /** Rejects what waits when no byte has moved for `ms` milliseconds; 0 is never. */
+  /** Makes waiting calls reject when no byte has been transferred for `ms` milliseconds; 0 disables it. */
   setTimeout(ms: number): void {
     this.#idle?.stop();
     this.#idle = ms === 0 ? null : idleTimerOf(this.receiver, this.sender, ms);
@@ -247,7 +249,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     this.#watch?.setReferenced(referenced);
   }
 
-  /** Waits until the kernel has taken all that was written. */
+  /** Waits until the kernel has taken all written data. */
   async drain(options?: WaitOptions): Promise<void> {
     const { sender } = this;
     if (sender.idle) return;
@@ -260,12 +262,12 @@ export class Endpoint implements ReceiverOwner, Remains {
     return waiter.wait(options);
   }
 
-  /** Sends what was written, then ends this side. */
+  /** Sends written data, then ends this side. */
   shutdown(): Promise<void> {
     if (this.#closing !== null && !this.#endedItself) return Promise.reject(closedError('The connection'));
     this.sender.end();
     this.#shutdown ??= new Promise((resolve, reject) => {
-      // In the order of the calls: a close that follows comes after it.
+      // In call order: a following close comes after it.
       this.sender.whenDrained(() => {
         try {
           this.#endWriting();
@@ -280,14 +282,14 @@ export class Endpoint implements ReceiverOwner, Remains {
 
   #endWriting(): void {
     if (this.sender.error !== null) throw this.sender.error;
-    // Not by an operation, which a worker would run after the descriptor may be another's. It never waits.
+    // Not as an operation, which for a worker might run after another file has the descriptor. It never waits.
     const failed = libc().shutdown(this.fd, SHUT_WR);
     if (failed < 0) throw systemError(failed, 'shutdown');
     this.#ended = true;
     this.#endItself();
   }
 
-  /** Sends what was written, then closes. */
+  /** Sends written data, then closes. */
   close(): Promise<void> {
     this.#closing ??= this.#finish(false);
     this.#refuseReads();
@@ -301,7 +303,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   }
 
   /**
-   * Closes without sending what is left here: the peer gets what the kernel has taken, then the end, as when Node
+   * Closes without sending what is still here: the peer gets what the kernel has taken, then the end, as when Node
    * destroys a socket.
    */
   abandon(): Promise<void> {
@@ -327,7 +329,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     const unconnected = sender.deferred && sender.bytesWritten === 0;
     const atOnce = drop || this.linger === 0 || unconnected || sender.error !== null;
     const over = receiver.finished || (atOnce && receiver.slot < 0);
-    // As most connections end: the peer has, and all is sent; or the connection has failed.
+    // The common case: the peer has ended, and everything is sent; or the connection has failed.
     if (sender.idle && over && (sender.error === null || receiver.error !== null)) {
       receiver.stop(NOTHING);
       return this.#release();
@@ -353,13 +355,13 @@ export class Endpoint implements ReceiverOwner, Remains {
   }
 
   #end(sent: boolean): Promise<void> {
-    // A peer must not take part of what was written for all of it.
+    // A peer must not mistake a part of the written data for all of it.
     if (!sent) setResetOnClose(this.fd);
     return this.#release();
   }
 
   #release(): Promise<void> {
-    // Until now: a close waits for a peer that does not read no longer than a write.
+    // Only now: until here the timeout also limits how long a close waits for a peer that does not read.
     this.#idle?.stop();
     connectionClosed(this);
     const { fd } = this;
@@ -372,7 +374,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     return closeSocket(this.loop, fd, this.linger !== null && this.linger > 0);
   }
 
-  /** The socket would stay open as long as it is polled. */
+  /** Closes the socket after its poll has ended: the kernel keeps a polled socket open. */
   async #closeWatched(fd: number, watch: PeerWatch): Promise<void> {
     watch.finish(closedError('The connection'));
     await new Promise<void>(resolve => watch.stop(resolve));

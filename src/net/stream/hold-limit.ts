@@ -4,7 +4,7 @@ import type { UasyncError } from '../../ring/errors.js';
 import { CallLimit } from '../socket/call-limit.js';
 import type { Sender } from './sender.js';
 
-/** What may end a hold of the sending side before its time: the caller's signal and timeout, or a reset. */
+/** Ends a hold of the sending side early: by the caller's signal and timeout, or a reset. */
 export class HoldLimit extends CallLimit {
   readonly #sender: Sender;
   readonly #abort = new AbortController();
@@ -14,7 +14,7 @@ export class HoldLimit extends CallLimit {
     this.#sender = sender;
   }
 
-  /** Of the operations that it consists of. */
+  /** The signal for its operations. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
@@ -31,15 +31,15 @@ export class HoldLimit extends CallLimit {
     return this.reason('write', undefined);
   }
 
-  /** What the caller is told of an operation's error. */
+  /** The caller's error for an operation's error. */
   reasonFor(error: Error): Error {
     return error instanceof AbortError ? (this.#why() ?? error) : error;
   }
 }
 
 /**
- * Has `send` use the socket once what was written before has been taken; resolves to the number of bytes that
- * it has sent, by `sender.bytesWritten`.
+ * Lets `send` use the socket once earlier writes have been taken; resolves to the number of bytes that it has sent,
+ * according to `sender.bytesWritten`.
  */
 export async function whileHeld(
   sender: Sender,
@@ -54,7 +54,7 @@ export async function whileHeld(
       await send(limit.signal);
     } catch (error) {
       const failure = sender.error ?? limit.reasonFor(error as Error);
-      // What a send was told of the socket it is not told twice.
+      // A later send does not get an error that this one has reported.
       const broken = sender.bytesWritten !== before || (error as UasyncError).syscall === 'send';
       sender.release(broken ? failure : undefined);
       throw failure;

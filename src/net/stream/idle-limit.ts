@@ -3,7 +3,7 @@ import { IdleTimer } from '../socket/idle-timer.js';
 import type { Receiver } from './receiver.js';
 import type { Sender } from './sender.js';
 
-/** Rejects the reads and writes of a connection that wait while no byte moves for `ms` milliseconds. */
+/** Rejects waiting reads and writes of a connection while no byte has been transferred for `ms` milliseconds. */
 export function idleTimerOf(receiver: Receiver, sender: Sender, ms: number): IdleTimer {
   return new IdleTimer(
     ms,

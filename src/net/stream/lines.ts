@@ -1,4 +1,4 @@
-/** What arrives as lines of text. */
+/** Reads lines of text. */
 import { checkWait, type WaitOptions } from '../../loop/waiter.js';
 import { checkInt } from '../../ring/check.js';
 import { argValueError, UasyncError } from '../../ring/errors.js';
@@ -7,24 +7,24 @@ import { optionNames } from '../../ring/options.js';
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const LINE_MAX = 65536;
-/** This many pieces of one line are joined. */
+/** Joins a line when it has this many pieces. */
 const PIECES_MAX = 1024;
 
-/** Those in which a line end is one byte, and that byte is nothing else. */
+/** Encodings in which a line end is one byte, and that byte means nothing else. */
 type LineEncoding = 'utf8' | 'utf-8' | 'latin1' | 'binary' | 'ascii';
 const ENCODINGS: readonly string[] = ['utf8', 'utf-8', 'latin1', 'binary', 'ascii'];
 
-/** How `lines` reads. */
+/** Options of `lines`. */
 export interface LinesOptions extends WaitOptions {
-  /** What the bytes mean; default 'utf8'. */
+  /** The encoding of the bytes; default 'utf8'. */
   encoding?: LineEncoding | undefined;
-  /** The most bytes of a line, its end not counted; default 65536. */
+  /** The maximum size of a line in bytes, without its end; default 65536. */
   max?: number | undefined;
 }
 
 const LINES_OPTIONS = optionNames<LinesOptions>({ encoding: true, max: true, signal: true, timeout: true });
 
-/** What lines are read from. */
+/** A source of lines. */
 interface Source {
   read(options?: WaitOptions): Promise<Buffer | null>;
   close(): Promise<void>;
@@ -35,7 +35,7 @@ export async function* linesOf(
   source: Source,
   options: LinesOptions = {},
 ): AsyncGenerator<string, void, undefined> {
-  // Before anything starts: a wrong option leaves the source open.
+  // Before anything starts: a wrong option keeps the source open.
   checkWait(options, LINES_OPTIONS);
   const { encoding = 'utf8', signal, timeout } = options;
   if (!ENCODINGS.includes(encoding)) {
@@ -61,7 +61,7 @@ export async function* linesOf(
   }
 }
 
-/** The pieces of a line that is yet to end. */
+/** The pieces of an incomplete line. */
 class Line {
   length = 0;
   readonly #max: number;
@@ -74,7 +74,7 @@ class Line {
   add(piece: Buffer): void {
     this.#pieces.push(piece);
     this.length += piece.length;
-    // Its end may be two bytes, of which one is here.
+    // Its end may have two bytes, one of which is here.
     if (this.length > this.#max + 1) throw this.#tooLong();
     if (this.#pieces.length === PIECES_MAX) this.#pieces = [Buffer.concat(this.#pieces)];
   }

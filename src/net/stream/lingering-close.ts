@@ -1,4 +1,4 @@
-/** How a connection closes whose peer has not ended its side. RFC 9112, 9.6 */
+/** Closes a connection whose peer has not ended its side. RFC 9112, 9.6 */
 import { clearTimeout, now, setTimeout } from '../../loop/real-timers.js';
 import { libc } from '../../ring/libc.js';
 import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, SHUT_RDWR, SHUT_WR } from '../../ring/sqe/sockets.js';
@@ -7,23 +7,23 @@ import type { Discard } from './ending.js';
 import type { Receiver } from './receiver.js';
 import type { Sender } from './sender.js';
 
-/** Bytes from the peer that are dropped before it is cut off. */
+/** The maximum number of bytes from the peer that are dropped before it is cut off. */
 const DROP_MAX = 16 * 1024 * 1024;
-/** Milliseconds without a byte in either direction after which a peer that has everything is no longer waited for. */
+/** Milliseconds without a byte in either direction after which a peer that has everything is cut off. */
 const QUIET_MS = 1000;
-/** Milliseconds that it takes at most once all is written, unless SO_LINGER says otherwise. */
+/** The maximum time in milliseconds once everything is written, unless SO_LINGER says otherwise. */
 const LINGER_MS = 30_000;
-/** A peer that has sent nothing for this many milliseconds has nothing on its way. */
+/** A peer that has sent nothing for this many milliseconds has nothing in transit. */
 const RECENT_MS = 100;
-/** Milliseconds to the first look at how far the peer is: TCP delays an acknowledgement by up to 40. */
+/** Milliseconds before the first check of the peer's progress: TCP delays an acknowledgement by up to 40. */
 const FIRST_LOOK_MS = 50;
 const LOOK_MAX_MS = 500;
-/** Reads of `unwanted` at most where there is no loop to wait with. */
+/** The maximum number of reads of unwanted data without a loop to wait with. */
 const READS_MAX = 64;
 
 let unwanted: Buffer | undefined;
 
-/** As `LingeringClose`, without a loop: of what the peer sends only what has arrived already is dropped. */
+/** As `LingeringClose`, without a loop: drops only data that has arrived already. */
 export function endNow(fd: number): void {
   unwanted ??= Buffer.allocUnsafeSlow(65536);
   libc().shutdown(fd, SHUT_WR);
@@ -34,10 +34,9 @@ export function endNow(fd: number): void {
 }
 
 /**
- * Sends what was written, then the end, and drops what the peer sends until it has ended too, has acknowledged
- * everything and is silent, or has had its share of bytes and time. To close the socket right away would reset
- * the connection if the peer has sent, or still sends, what is not read; and a reset takes from the peer what
- * it has not read yet.
+ * Sends written data, then the end. Drops the peer's data until it has ended too, has acknowledged everything and is
+ * silent, or has used up its share of bytes and time. Closing the socket right away would reset the connection if the
+ * peer has sent, or still sends, data that is not read; and a reset discards data that the peer has not read yet.
  */
 export class LingeringClose implements Discard {
   readonly #fd: number;
@@ -45,15 +44,15 @@ export class LingeringClose implements Discard {
   readonly #sender: Sender;
   readonly #lingerMs: number;
   readonly #onDone: (sent: boolean) => void;
-  /** Whether the peer has sent something that is not read. */
+  /** Whether the peer has sent data that is not read. */
   #sending: boolean;
   #dropped = 0;
-  /** How far `#dropped` may go for now. */
+  /** The current limit of `#dropped`. */
   #dropMax = DROP_MAX;
-  /** How much had moved when it was last looked at, and when that had changed. */
+  /** How much had been transferred at the last check, and when that had changed. */
   #moved = 0;
   #movedAt = 0;
-  /** When the time is over. */
+  /** When the time limit ends. */
   #end = 0;
   #lookMs = FIRST_LOOK_MS;
   #timer: NodeJS.Timeout | undefined;
@@ -95,7 +94,7 @@ export class LingeringClose implements Discard {
       this.#cutOff();
       return true;
     }
-    // A peer that reads may send on: see `#look`.
+    // A peer that reads may continue to send: see `#look`.
     this.#moved = this.#sender.bytesWritten;
     this.#lookLater();
     return false;
@@ -108,7 +107,7 @@ export class LingeringClose implements Discard {
       this.cut();
       return;
     }
-    // If this fails, so has the connection, and the receiver is told.
+    // If this fails, the connection has failed, and the receiver is notified.
     libc().shutdown(this.#fd, SHUT_WR);
     this.#movedAt = now();
     this.#end = this.#movedAt + this.#lingerMs;
@@ -142,14 +141,14 @@ export class LingeringClose implements Discard {
       this.#moved = this.#dropped - left;
       this.#movedAt = time;
     }
-    // A silent peer that has acknowledged the end had nothing on its way.
+    // A silent peer that has acknowledged the end had nothing in transit.
     const quiet =
       (left <= 0 && !this.#sending) || (time - this.#movedAt >= QUIET_MS && !isLosable(this.#fd, left));
     if (quiet || time >= this.#end) this.#cutOff();
     else this.#lookLater();
   };
 
-  /** What has arrived is dropped still, then the receiver is told of an end; what comes later is answered by a reset. */
+  /** Drops data that has arrived, then signals an end to the receiver; later data is answered by a reset. */
   #cutOff(): void {
     clearTimeout(this.#timer);
     this.#dropMax = Number.POSITIVE_INFINITY;
@@ -157,7 +156,7 @@ export class LingeringClose implements Discard {
     this.#receiver.dropMore();
   }
 
-  /** Waits for the peer no longer. What is unsent is the sender's to drop. */
+  /** Stops waiting for the peer. The sender drops unsent data. */
   cut(): void {
     if (!this.#stopped) this.#receiver.stop(this.#onStopped);
     else this.#settle();
@@ -176,8 +175,8 @@ export class LingeringClose implements Discard {
 }
 
 /**
- * Whether a reset would take unacknowledged bytes from the peer: TCP has them here still. Those of a Unix socket are
- * the peer's already.
+ * Whether a reset would discard unacknowledged bytes: TCP still has them here. Those of a Unix socket are at the peer
+ * already.
  */
 function isLosable(fd: number, unacknowledged: number): boolean {
   return unacknowledged > 0 && tcpInfo(fd) !== null;
@@ -189,7 +188,7 @@ function isUnread(fd: number): boolean {
   return libc().recv(fd, unwanted.subarray(0, 1), MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/** Whether the peer has all that was sent, and has sent nothing of late. */
+/** Whether the peer has everything that was sent, and has sent nothing recently. */
 function isIdle(fd: number): boolean {
   if (libc().unacknowledged(fd) > 0) return false;
   const info = tcpInfo(fd);

@@ -11,13 +11,13 @@ import { adopt, checkNoFds, checkNotListening, checkSocket } from '../socket/ado
 import { setOption } from '../socket/options.js';
 import { Connection } from './connection.js';
 
-/** How to take over a connected socket. */
+/** Options for adopting a connected socket. */
 export interface OpenConnectionOptions {
   /** TCP: sends small writes at once, TCP_NODELAY; default true. */
   noDelay?: boolean | undefined;
   /**
-   * Unix sockets: it takes descriptors that the peer sends, for `recvFds`; default false, and the kernel
-   * closes them. Such a connection receives by one system call for each message, and nothing ahead.
+   * Unix sockets: accepts descriptors that the peer sends, for `recvFds`; default false, and the kernel closes them.
+   * Such a connection receives with one system call per message, and does not read ahead.
    */
   receiveFds?: boolean | undefined;
 }
@@ -25,10 +25,12 @@ export interface OpenConnectionOptions {
 const OPEN_OPTIONS = optionNames<OpenConnectionOptions>({ noDelay: true, receiveFds: true });
 
 /**
- * Makes a Connection of a connected stream socket, TCP or Unix, that was inherited (such as standard input of an inetd service) or received over a Unix socket. Unless the call throws, the connection owns the descriptor: child processes do not inherit it, and `close()` closes
- * it. Do not pass the descriptor of a `net.Socket` or of anything else that still uses it.
- * @throws UasyncError EBADF, ENOTCONN; TypeError ERR_INVALID_FD_TYPE for what is no such socket; TypeError
- * and RangeError for wrong arguments.
+ * Creates a Connection for a connected stream socket, TCP or Unix, that was inherited (such as standard input of an
+ * inetd service) or received over a Unix socket. Unless the call throws, the connection owns the descriptor: child
+ * processes do not inherit it, and `close()` closes it. Do not pass the descriptor of a `net.Socket` or of anything
+ * else that still uses it.
+ * @throws UasyncError EBADF, ENOTCONN; TypeError ERR_INVALID_FD_TYPE for any other kind of descriptor; TypeError and
+ * RangeError for wrong arguments.
  */
 export function openConnection(fd: number, options: OpenConnectionOptions = {}): Connection {
   checkOptions(options, OPEN_OPTIONS);

@@ -1,4 +1,4 @@
-/** A poll that tells when the peer of a connection has ended or gone, without reading. */
+/** A poll that reports when the peer of a connection has ended or disconnected, without reading. */
 import { AsyncResource } from 'node:async_hooks';
 import { hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
@@ -8,7 +8,7 @@ import { Waiter, type WaitOptions } from '../../loop/waiter.js';
 import { closedError } from '../../ring/errors.js';
 import { POLLERR, POLLHUP, POLLRDHUP } from '../../ring/flags.js';
 
-/** Calls that wait for one event, which happens once. */
+/** Calls that wait for one event, which occurs once. */
 class Event {
   happened = false;
   readonly #waiters = new Set<Waiter<void>>();
@@ -48,8 +48,8 @@ class Event {
 }
 
 /**
- * Tells that a peer has ended or has gone, without reading: a poll for just that, which bytes that arrive do not
- * complete. It is made on first use.
+ * Reports that a peer has ended or disconnected, without reading: a poll for only that, which received bytes do not
+ * complete. Created on first use.
  */
 export class PeerWatch extends Operation {
   readonly #fd: number;
@@ -80,7 +80,7 @@ export class PeerWatch extends Operation {
     return 'poll';
   }
 
-  /** Whether the peer ended its side before it went. */
+  /** Whether the peer ended its side before it disconnected. */
   get hasEnded(): boolean {
     return this.#ended.happened;
   }
@@ -90,18 +90,18 @@ export class PeerWatch extends Operation {
     return this.#ended.wait(options);
   }
 
-  /** Resolves when the connection is over. */
+  /** Resolves when the connection has ended. */
   over(options: WaitOptions | undefined): Promise<void> {
     return this.#over.wait(options);
   }
 
-  /** Aborted when it is. */
+  /** Aborted when the connection has ended. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
   #arm(): void {
-    // Without a level: once the peer has ended only what changes completes it. A hang-up and errors always do.
+    // Edge-triggered: once the peer has ended only changes complete it. A hang-up and errors always do.
     if (!this.loop.closing) this.loop.start(this).pollMultishot(this.#fd, POLLRDHUP);
   }
 
@@ -116,7 +116,7 @@ export class PeerWatch extends Operation {
       return;
     }
     if (this.loop.closing) this.finish(closedError('The loop'));
-    // The kernel has ended it for want of room for its completion.
+    // The kernel has ended it for lack of room for its completion.
     else if (res > 0 && !this.#over.happened) this.#arm();
   }
 
@@ -124,7 +124,7 @@ export class PeerWatch extends Operation {
     if (!this.#over.happened) this.#onGone(failed);
   }
 
-  /** The connection is over, and why. */
+  /** The connection has ended, for this reason. */
   finish(reason: Error): void {
     this.#ended.happen();
     if (this.#over.happened) return;

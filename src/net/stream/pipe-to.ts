@@ -13,25 +13,26 @@ import type { ReceiveQueue } from './receive-queue.js';
 import type { Receiver } from './receiver.js';
 import type { Sender } from './sender.js';
 
-/** How `pipeTo` goes. */
+/** Options of `pipeTo`. */
 export interface PipeToOptions {
-  /** Aborting it ends the piping with an `AbortError`; what has been read is still written. */
+  /** Aborting it ends the transfer with an `AbortError`; bytes that have been read are still written. */
   signal?: AbortSignal | undefined;
-  /** Bytes to move, 0 or more; fewer are only if the peer ends before. What comes after stays unread. Default all. */
+  /**
+   * The number of bytes to move, 0 or more; fewer only if the peer ends before. Later bytes stay unread. Default all.
+   */
   length?: number | undefined;
-  /** Whether the other's sending side ends with it; default true, and false with a `length`. */
+  /** Whether to end the other's sending side; default true, and false with a `length`. */
   end?: boolean | undefined;
 }
 
 const PIPE_TO_OPTIONS = optionNames<PipeToOptions>({ signal: true, length: true, end: true });
 
-/** Fewer bytes are copied: a buffer that is lent must not be held up by a few of them. */
+/** Fewer bytes are copied: a few of them must not hold up a lent buffer. */
 const LEND_MIN = 16 * 1024;
 
 /**
- * Carries bytes from where they arrive to where they leave: while some are being sent, others gather.
- * Large pieces are sent from where the kernel has put them, small ones from a block. What comes beyond
- * waits at the receiver, which stops receiving when that is too much.
+ * Forwards bytes from a receiver to a sender: while some are being sent, others collect. Large pieces are sent from the
+ * provided buffer, small ones from a block. Excess data waits at the receiver, which pauses when it has too much.
  */
 class Forwarding implements Sink, BlockWaiter {
   /** Bytes taken from the receiver. */
@@ -42,15 +43,15 @@ class Forwarding implements Sink, BlockWaiter {
   readonly #sender: Sender;
   readonly #blocks: BlockPool;
   readonly #buffers: ReceiveBuffers;
-  /** The bytes gathered so far: lent ones from this address on, or (0) copies in a block. */
+  /** The bytes collected so far: lent ones from this address on, or (0) copies in a block. */
   #length = 0;
   #address = 0;
   #block: Block | null = null;
-  /** How many bytes it wants still. */
+  /** How many more bytes it wants. */
   #wanted: number;
   /** How many pieces are being sent. */
   #leaving = 0;
-  /** Whether what gathers is about to be sent; if not, it is once the last has been sent. */
+  /** Whether the collected bytes are about to be sent; if not, they are once the last send is done. */
   #soon = false;
   #waiting = false;
   #onIdle: (() => void) | null = null;
@@ -68,7 +69,7 @@ class Forwarding implements Sink, BlockWaiter {
   }
 
   take(length: number, flags: number): boolean {
-    // Where it ends within these bytes, it takes its own from the queue.
+    // If it ends within these bytes, it takes its own from the queue.
     if (length > this.#wanted || this.error !== null || this.#receiver.loop.closing) return false;
     const taken =
       this.#length === 0
@@ -80,7 +81,7 @@ class Forwarding implements Sink, BlockWaiter {
     this.#length += length;
     this.#wanted -= length;
     if (!this.#sending() && !this.#soon) {
-      // With what else has come in this batch.
+      // Together with other data of this batch.
       this.#soon = true;
       queueMicrotask(this.#onGathered);
     }
@@ -102,7 +103,7 @@ class Forwarding implements Sink, BlockWaiter {
     const block = this.#block ?? this.#blocks.acquire(length);
     if (block === null) return false;
     if (block.bytes.length - this.#length < length) {
-      // At the limit of memory a new one may be too small, too.
+      // At the memory limit a new one may be too small, too.
       if (this.#length === 0) this.#blocks.release(block);
       return false;
     }
@@ -153,7 +154,7 @@ class Forwarding implements Sink, BlockWaiter {
     const sent =
       block === null ? this.#sender.writeAt(address, length) : this.#sender.writeBlock(block, length);
     if (address !== 0) {
-      // Each its own: a write that is refused settles before those that the kernel still has.
+      // Separately: a refused write settles before those that the kernel still has.
       const takeBack = (): void => this.#buffers.takeBack(address);
       sent.then(takeBack, takeBack);
     }
@@ -170,7 +171,7 @@ class Forwarding implements Sink, BlockWaiter {
   readonly #onFailed = (error: Error): void => {
     this.#leaving--;
     this.error ??= error;
-    // What has gathered cannot be sent either.
+    // The collected bytes cannot be sent either.
     if (this.#address !== 0) this.#buffers.takeBack(this.#address);
     this.#address = 0;
     if (this.#block !== null) this.#blocks.release(this.#block);
@@ -185,7 +186,7 @@ class Forwarding implements Sink, BlockWaiter {
     if (!this.#sending()) this.#onIdle?.();
   }
 
-  /** Resolves when all that was taken has been sent, or could not be. */
+  /** Resolves when all taken bytes have been sent, or could not be. */
   idle(): Promise<void> {
     if (!this.#sending() && this.#length === 0) return Promise.resolve();
     return new Promise(resolve => {
@@ -201,8 +202,9 @@ interface PipeEnd {
 }
 
 /**
- * Moves what arrives at one connection to another: all of it, or `length` bytes. Resolves to how many bytes were sent.
- * @param options yet to be checked.
+ * Moves received data from one connection to another: all of it, or `length` bytes. Resolves to the number of bytes
+ * sent.
+ * @param options not checked yet.
  */
 export async function pipeTo(from: PipeEnd, to: PipeEnd, options: PipeToOptions): Promise<number> {
   checkWait(options, PIPE_TO_OPTIONS);
@@ -217,8 +219,8 @@ export async function pipeTo(from: PipeEnd, to: PipeEnd, options: PipeToOptions)
 }
 
 /**
- * Moves `length` bytes of what arrives at `from` to `sender`. Resolves to their number once they are sent;
- * to fewer if the peer has ended before.
+ * Moves `length` bytes received at `from` to `sender`. Resolves to their number once they are sent; to fewer if the
+ * peer has ended before.
  */
 async function pipe(
   from: PipeEnd,
@@ -237,12 +239,12 @@ async function pipe(
     reader.user = from;
     await receiver.start(reader, { signal });
   } catch (error) {
-    // Ended here, it waits for no write, which the other side may never take.
+    // If this side has ended, it waits for no write, which the other side may never take.
     const { code } = error as UasyncError;
     if (code === 'ETIMEDOUT' || code === 'ERR_CLOSED') throw traced(pipe.error ?? error);
-    // What has gathered behind a write is written before anything else is, the end included.
+    // Bytes collected behind a write are written before anything else, including the end.
     pipe.flush();
-    // An abort waits for no write, also if it comes only now.
+    // An abort does not wait for a write, even if it comes only now.
     await unlessGivenUp(pipe.idle(), 'write', { signal });
     throw traced(pipe.error ?? error);
   } finally {

@@ -1,6 +1,6 @@
 /**
- * The reads of a connection beside `read` itself: each checks its arguments and starts a reader. The reader holds the
- * connection, `user`, which must not be collected while it is read.
+ * The reads of a connection except `read` itself. Each checks its arguments and starts a reader. The reader holds the
+ * connection, `user`, which must not be collected during the read.
  */
 import { constants } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';

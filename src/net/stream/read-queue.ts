@@ -6,14 +6,14 @@ import { ALL, type Reader, type Sink } from './reader.js';
 import { NO_QUEUE, ReceiveQueue } from './receive-queue.js';
 
 /**
- * The reads of a connection that wait, in order, and the bytes that wait to be read. The receiver adds what the kernel
- * delivers, and says when nothing more will come.
+ * The waiting reads of a connection, in order, and its unread bytes. The receiver adds what the kernel delivers, and
+ * reports when nothing more will come.
  */
 export class ReadQueue {
   readonly #loop: Loop;
   readonly #owner: ReadQueueOwner;
   readonly #readers = new Queue<Reader>();
-  /** Unread bytes. Most connections that are read all the time never have a queue of their own: see `own`. */
+  /** Unread bytes. Most connections that are read all the time never need a queue of their own: see `own`. */
   bytes = NO_QUEUE;
   /** Whether the kernel is filling the first reader's memory: only that completion settles the reader. */
   filling = false;
@@ -23,7 +23,7 @@ export class ReadQueue {
   error: Error | null = null;
   /** This side reads no more. */
   #refuses = false;
-  /** A Unix socket's descriptors, if it takes them: set before the first read. */
+  /** A Unix socket's descriptors, if it accepts any: set before the first read. */
   fds: FdReceiver | null = null;
 
   constructor(loop: Loop, owner: ReadQueueOwner) {
@@ -36,28 +36,28 @@ export class ReadQueue {
     return this.ended || this.error !== null;
   }
 
-  /** The reader whose turn it is, if one waits. */
+  /** The first waiting reader, if there is one. */
   get first(): Reader | null {
     return this.#readers.first;
   }
 
-  /** How many readers wait. */
+  /** The number of waiting readers. */
   get length(): number {
     return this.#readers.length;
   }
 
-  /** How many bytes, or chunks, may wait beyond the marks: what the first reader needs at once. */
+  /** How many bytes, or chunks, may wait beyond the high-water marks: what the first reader needs at once. */
   get wanted(): number {
     return this.#readers.first?.wants ?? 0;
   }
 
-  /** The unread bytes, where more can be added. */
+  /** The unread bytes, as a queue that can grow. */
   get own(): ReceiveQueue {
     if (this.bytes === NO_QUEUE) this.bytes = new ReceiveQueue();
     return this.bytes;
   }
 
-  /** Settles a reader at once if it is first and what it asks for is there; else it waits. */
+  /** Settles a reader at once if it is first and its data is there; otherwise it waits. */
   add(reader: Reader): void {
     if (this.#readers.first !== null || !this.#serve(reader)) this.#readers.push(reader);
     else reader.clear();
@@ -96,14 +96,14 @@ export class ReadQueue {
     reader.clear();
   }
 
-  /** A reader has given up. What it waited for may be more than the next one asks for. */
+  /** A reader has given up. It may have waited for more than the next one needs. */
   remove(reader: Reader): void {
     this.#readers.remove(reader);
     reader.putBack(this.own);
     this.serve();
   }
 
-  /** The reader that forwards to `sink`, if it waits. */
+  /** The waiting reader that forwards to `sink`. */
   readerInto(sink: Sink): Reader | null {
     let reader = this.#readers.first;
     while (reader !== null && reader.wish.sink !== sink) reader = reader.next;
@@ -132,7 +132,7 @@ export class ReadQueue {
     }
   }
 
-  /** Rejects those that wait and those to come, and drops what is unread. */
+  /** Rejects waiting and future reads, and drops unread data. */
   refuse(): void {
     this.#refuses = true;
     this.serve();
@@ -145,18 +145,18 @@ export class ReadQueue {
     this.fds?.close();
   }
 
-  /** Settles a reader from what is there already; false if it has to wait. */
+  /** Settles a reader from available data; false if it has to wait. */
   #serve(reader: Reader): boolean {
     if (reader.detached) {
       reader.fail(new UasyncError('ERR_INVALID_STATE', 'The buffer was detached while it waited for bytes'));
     } else if (this.#refuses || !reader.serve(this.bytes)) {
       const { closing } = this.#loop;
-      // A sink takes its time, but everything.
+      // A sink takes everything, but slowly.
       const untaken = reader.asks === ALL && this.bytes.length !== 0;
       if (untaken && !closing && !this.#refuses) return false;
       if (this.error !== null || this.#refuses || (closing && (untaken || !this.ended))) {
         reader.putBack(this.own);
-        // Made only if a reader waits: capturing its stack would cost a tenth of a short connection.
+        // Created only if a reader waits: capturing its stack would cost a tenth of a short connection.
         reader.fail(
           this.error === null ? closedError(closing ? 'The loop' : 'The connection') : errorFrom(this.error),
         );
@@ -174,8 +174,8 @@ export class ReadQueue {
   }
 }
 
-/** What is told of the end. */
+/** Notified of the end. */
 export interface ReadQueueOwner {
-  /** A reader was told that the peer has ended, and nothing is left to read. */
+  /** A reader has got the peer's end, and nothing is left to read. */
   onPeerEnded(): void;
 }

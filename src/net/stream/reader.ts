@@ -1,4 +1,4 @@
-/** A read that waits, of whatever kind: pooled, as one is needed for each. */
+/** A waiting read of any kind. Readers are pooled, as each read needs one. */
 import { pinnedAddress } from '../../loop/pinned.js';
 import { rejectTraced } from '../../loop/traced.js';
 import { Waiter } from '../../loop/waiter.js';
@@ -8,7 +8,7 @@ import type { FdReceiver, ReceivedFds } from '../socket/received-fds.js';
 import type { ReceiveQueue } from './receive-queue.js';
 import { NO_WISH, Wish } from './wish.js';
 
-/** What a read resolves to: a chunk, a count, a step of an iteration, or a chunk with descriptors. */
+/** The result of a read: a chunk, a count, a step of an iteration, or a chunk with descriptors. */
 export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefined> | ReceivedFds;
 
 /** An iteration over the connection, which ends by closing it. */
@@ -17,19 +17,19 @@ export interface ChunkIteration {
   return(): Promise<IteratorResult<Buffer, undefined>>;
 }
 
-/** Where all that arrives goes, without a promise for each chunk. */
+/** A destination of all received data, without a promise per chunk. */
 export interface Sink {
-  /** Takes the bytes of a completion; false if it cannot now, and they join those that wait. */
+  /** Takes the bytes of a completion; false if it cannot now, and they queue. */
   take(length: number, flags: number): boolean;
-  /** Takes of the bytes that wait as many as it can now. */
+  /** Takes as many of the queued bytes as it can now. */
   drain(queue: ReceiveQueue): void;
-  /** Whether it has all that it wants. */
+  /** Whether it has all the bytes that it wants. */
   readonly satisfied: boolean;
-  /** It gets no more: what it has taken leaves before whatever comes next. */
+  /** It gets no more: sends what it has taken before anything else. */
   flush(): void;
 }
 
-/** What a reader asks for. */
+/** The kinds of readers. */
 export const CHUNK = 0;
 export const INTO = 1;
 export const EXACTLY = 2;
@@ -40,7 +40,7 @@ export const FDS = 6;
 
 const RESOLVED = Promise.resolve();
 
-/** Ends an iteration, but not from within the receiver, which closing comes back to. */
+/** Ends an iteration, but not from within the receiver, which the close re-enters. */
 function closeSoon(
   iteration: ChunkIteration,
   closed: (step: IteratorResult<Buffer, undefined>) => void,
@@ -49,9 +49,9 @@ function closeSoon(
   RESOLVED.then(() => iteration.return()).then(closed, failed);
 }
 
-/** Whose bytes a reader waits for. */
+/** The source of a reader's bytes. */
 export interface ReaderOwner {
-  /** The reader gives up: it waits no more. */
+  /** The reader gives up: it no longer waits. */
   forget(reader: Reader): void;
 }
 
@@ -62,7 +62,7 @@ const forget = (waiter: Waiter<ReadValue>): void => {
 
 const NOTHING = (): void => {};
 
-/** Readers that wait for nothing, of all connections of this thread. */
+/** Idle readers of all connections of this thread. */
 const spare: Reader[] = [];
 const SPARE_MAX = 1024;
 
@@ -70,33 +70,33 @@ const SPARE_MAX = 1024;
 export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
   next: Reader | null = null;
   owner: ReaderOwner | null = null;
-  /** The object that is read: it is in use as long as this waits, and must not be collected. */
+  /** The object that is read, which must not be collected while this waits. */
   user: object | null = null;
   asks: typeof CHUNK | typeof INTO | typeof EXACTLY | typeof UNTIL | typeof PEEK | typeof ALL | typeof FDS =
     CHUNK;
-  /** What it asks for, if that is not CHUNK. */
+  /** Its request, unless it is CHUNK. */
   wish = NO_WISH;
-  /** CHUNK: set if it is a step of an iteration, which is settled at once, without a promise in between. */
+  /** CHUNK: set for a step of an iteration, which is settled at once, without a promise in between. */
   iteration: ChunkIteration | null = null;
 
   private constructor() {
     super('read', forget);
   }
 
-  /** A reader that waits for nothing yet. */
+  /** An idle reader. */
   static of(owner: ReaderOwner): Reader {
     const reader = spare.pop() ?? new Reader();
     reader.owner = owner;
     return reader;
   }
 
-  /** Has it ask for the next bytes as a step of an iteration; without this it asks for them as a Buffer. */
+  /** Requests the next bytes as a step of an iteration; otherwise as a Buffer. */
   step(iteration: ChunkIteration): this {
     this.iteration = iteration;
     return this;
   }
 
-  /** For the next bytes, to fill `target` with: their number, 0 at the end. */
+  /** Requests the next bytes, to fill `target`: resolves to their number, 0 at the end. */
   into(target: Uint8Array): this {
     const wish = this.#wish(INTO);
     wish.target = target;
@@ -112,7 +112,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     return this;
   }
 
-  /** For the bytes up to `delimiter`, which is among the first `max`. */
+  /** Requests the bytes up to `delimiter`, which must be among the first `max`. */
   until(delimiter: Buffer, max: number): this {
     const wish = this.#wish(UNTIL);
     wish.delimiter = delimiter;
@@ -125,13 +125,13 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     return this;
   }
 
-  /** For the descriptors that come with the bytes. */
+  /** Requests the descriptors that come with the bytes. */
   withFds(fds: FdReceiver): this {
     this.#wish(FDS).fds = fds;
     return this;
   }
 
-  /** For all that arrives to go to `sink`, until the peer has ended. */
+  /** Forwards all received data to `sink`, until the peer has ended. */
   forward(sink: Sink): this {
     this.#wish(ALL).sink = sink;
     return this;
@@ -143,7 +143,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     return this.wish;
   }
 
-  /** Bytes that it may need to have waiting at once. */
+  /** How many bytes it may need in the queue at once. */
   get wants(): number {
     return this.asks === UNTIL || this.asks === PEEK ? this.wish.count : 0;
   }
@@ -153,7 +153,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     return this.wish.target !== null && this.wish.target.length < this.wish.room;
   }
 
-  /** Settles it from what has arrived; false if that is not enough. */
+  /** Settles it from received data; false if that is not enough. */
   serve(queue: ReceiveQueue): boolean {
     switch (this.asks) {
       case CHUNK:
@@ -217,7 +217,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     }
   }
 
-  /** What it has taken and will not use is there for the next. */
+  /** Puts back bytes that it has taken and will not use, for the next reader. */
   putBack(queue: ReceiveQueue): void {
     const { wish } = this;
     if (wish === NO_WISH) return;
@@ -250,15 +250,15 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     }
   }
 
-  /** It is settled, and may be used by the next read. */
+  /** It is settled, and may be reused for the next read. */
   clear(): void {
-    // Once only: two who had the same would get each other's bytes.
+    // Only once: two reads with the same reader would get each other's bytes.
     if (this.owner === null) return;
     this.owner = null;
     this.user = null;
     this.settled();
     this.iteration = null;
-    // They hold the promise, and it the bytes.
+    // They hold the promise, which holds the bytes.
     this.resolve = NOTHING;
     this.reject = NOTHING;
     if (this.asks !== CHUNK) {

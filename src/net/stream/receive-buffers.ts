@@ -6,33 +6,33 @@ import type { ProvidedBuffers } from '../../loop/provided-buffers.js';
 import { assert } from '../../ring/assert.js';
 import { copyChunk, copyPiece, type Memory, memoryOf, type Piece } from '../socket/slab.js';
 
-/** With incremental buffers (6.12) each receive takes what it needs of a large buffer. */
+/** With incremental buffers (6.12) each receive takes a part of a large buffer. */
 const INCREMENTAL = { entries: 32, provided: 8, bufferSize: 256 * 1024, piecewise: true };
 /** Up to this size a loop copies faster than a call. */
 const LOOP_MAX = 128;
-/** Without them each receive takes a whole one. */
+/** Without them each receive takes a whole buffer. */
 const WHOLE = { entries: 512, provided: 256, bufferSize: 16 * 1024 };
 
 /**
- * The buffers that a loop's connections receive into. The kernel picks one when data is there, so an
- * idle connection costs none; the bytes are copied out at once, so a few serve all and stay in cache. Those
- * that only pass through are lent to their sender instead. The kernel has the same number all the time:
- * while a buffer is lent another takes its place.
+ * The buffers that a loop's connections receive into. The kernel picks one when data arrives, so an idle connection
+ * needs none. The bytes are copied out at once, so a few buffers serve all and stay in cache. Bytes that only pass
+ * through are lent to their sender instead. The kernel always has the same number of buffers: another one replaces a
+ * lent buffer.
  */
 export class ReceiveBuffers {
   readonly group: number;
   readonly #ring: ProvidedBuffers;
   readonly #memory: Memory;
   readonly #size: number;
-  /** How far each incremental buffer has been filled. */
+  /** How far each incremental buffer is filled. */
   readonly #filled: Int32Array;
   /** How many pieces of each are lent. */
   readonly #lent: Int32Array;
-  /** Buffers that are lent and that the kernel is done with. */
+  /** Lent buffers that the kernel is done with. */
   readonly #done = new Set<number>();
-  /** Buffers that neither the kernel nor anyone else has. */
+  /** Buffers that neither the kernel nor a sender has. */
   readonly #spare: number[] = [];
-  /** How many buffers may be lent still. */
+  /** How many more buffers may be lent. */
   #lendable = 0;
 
   private constructor(loop: Loop) {
@@ -52,8 +52,8 @@ export class ReceiveBuffers {
   static readonly of = perLoop(loop => new ReceiveBuffers(loop));
 
   /**
-   * Copies the bytes of a completion, for the user to keep. Call it once per completion, in order. `last`
-   * is the chunk before, if no user has it yet: the result may be both in one.
+   * Copies the bytes of a completion for the user. Call it once per completion, in order. `last` is the previous chunk,
+   * if no user has it yet: the result may combine both.
    */
   take(length: number, flags: number, last: Buffer | undefined): Buffer {
     const chunk = copyChunk(this.#memory, this.#locate(length, flags), length, last);
@@ -67,7 +67,7 @@ export class ReceiveBuffers {
     this.#release(flags);
   }
 
-  /** The same, copied to `target` from `at` on, where there is room for them. */
+  /** The same, copied to `target` from `at` on, which must have space. */
   takeInto(target: Uint8Array, at: number, length: number, flags: number): void {
     const start = this.#locate(length, flags);
     const { bytes } = this.#memory;
@@ -77,8 +77,8 @@ export class ReceiveBuffers {
   }
 
   /**
-   * Lends the bytes of a completion, where they are, until `takeBack` of the same address. Returns that,
-   * or 0 if too much is lent: they have to be copied then.
+   * Lends the bytes of a completion, in place, until `takeBack` of the same address. Returns that address, or 0 if too
+   * much is lent: then they must be copied.
    */
   lend(length: number, flags: number): number {
     const id = bufferOf(flags);
@@ -92,7 +92,7 @@ export class ReceiveBuffers {
     return address;
   }
 
-  /** Lends the bytes of a completion too, if they lie right behind those from `address` to `end`. */
+  /** Also lends the bytes of a completion, if they directly follow those from `address` to `end`. */
   lendMore(address: number, end: number, length: number, flags: number): boolean {
     const id = bufferOf(flags);
     if (id !== this.#idAt(address)) return false;
@@ -106,7 +106,7 @@ export class ReceiveBuffers {
     return Math.floor((address - this.#ring.address) / this.#size);
   }
 
-  /** What was lent from `address` on is no longer used. */
+  /** The bytes lent at `address` are no longer used. */
   takeBack(address: number): void {
     const id = this.#idAt(address);
     assert(this.#lent[id]! > 0, 'Bytes of a buffer were given back that are not lent');
@@ -127,7 +127,7 @@ export class ReceiveBuffers {
     this.#release(flags);
   }
 
-  /** Where the data of a completion starts. */
+  /** The offset of a completion's data. */
   #locate(length: number, flags: number): number {
     const id = bufferOf(flags);
     assert(id < this.#filled.length, 'A completion names a buffer that there is not');
@@ -137,7 +137,7 @@ export class ReceiveBuffers {
     return id * this.#size + filled;
   }
 
-  /** The bytes have been copied or lent: if the kernel is done with the buffer, it may have one again. */
+  /** The bytes have been copied or lent: if the kernel is done with the buffer, it may get one again. */
   #release(flags: number): void {
     if (keepsBuffer(flags)) return;
     const id = bufferOf(flags);

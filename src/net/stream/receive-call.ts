@@ -1,4 +1,4 @@
-/** Receiving by a call of its own, straight to where the reader has the bytes. */
+/** Receives by a separate call, directly into the reader's memory. */
 import { addressOf } from '../../ring/address.js';
 import type { SocketCalls } from '../../ring/socket-calls.js';
 import { receivedChunk, receiveInto } from '../socket/slab.js';
@@ -6,18 +6,18 @@ import type { ReadQueue } from './read-queue.js';
 import { CHUNK, INTO, type Reader } from './reader.js';
 import { LARGE } from './receive-mode.js';
 
-/** Whether a reader can have what such a call receives. */
+/** Whether a reader can take the data of such a call. */
 export function takesCalls(reader: Reader): boolean {
   return reader.asks === CHUNK || (reader.asks === INTO && reader.wish.room >= LARGE);
 }
 
-/** Receives what is there for such a reader: how many bytes, or a negative errno. recv(2) */
+/** Receives available data for such a reader: the number of bytes, or a negative errno. recv(2) */
 export function receiveFor(reader: Reader, calls: SocketCalls, fd: number): number {
   const { target, room } = reader.wish;
   return target === null ? receiveInto(calls, fd) : calls.receiveAt(fd, addressOf(target), room);
 }
 
-/** Settles the first reader with what was just received for it. */
+/** Settles the first reader with the data just received for it. */
 export function settle(reads: ReadQueue, reader: Reader, length: number): void {
   if (reader.asks === INTO) reads.filled(length);
   else reads.give(receivedChunk(length));

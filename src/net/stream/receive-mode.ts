@@ -1,20 +1,20 @@
 /**
- * The choice of how a connection receives. Provided buffers cost an idle connection no memory, and small messages no
- * call; but what they receive is copied once more. Large chunks are cheaper by readiness and a call of their own, which
- * puts them where their reader has them.
+ * Chooses how a connection receives. Provided buffers take no memory on an idle connection, and no call for small
+ * messages, but received data is copied once more. Large chunks are cheaper with a poll and a separate call, which
+ * receives directly into the reader's memory.
  */
 
-/** From this length on a chunk speaks for calls: the copy costs more than a poll and a call. */
+/** A chunk of at least this size favours calls: the copy costs more than a poll and a call. */
 export const LARGE = 32 * 1024;
-/** Below this one speaks for provided buffers. */
+/** A smaller one favours provided buffers. */
 const SMALL = 16 * 1024;
-/** How many chunks in a row must say the same before the mode changes. */
+/** How many chunks in a row must favour the other mode before it changes. */
 const RUN = 4;
 
-/** A mode, with the number of chunks in a row that have spoken against it. */
+/** A mode, with the number of chunks in a row that favoured the other one. */
 export type ReceiveMode = number;
 
-/** By provided buffers: where each connection begins. */
+/** By provided buffers, the initial mode. */
 export const PROVIDED: ReceiveMode = 0;
 const CALLS: ReceiveMode = RUN;
 

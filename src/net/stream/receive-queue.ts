@@ -1,14 +1,14 @@
-/** Bytes that a connection has received and that are unread. */
+/** Received bytes of a connection that are unread. */
 const NONE = Buffer.alloc(0);
 
-/** The unread bytes, or chunks, at which receiving pauses: the peer's window closes, and it waits. */
+/** The number of unread bytes, or chunks, at which receiving pauses: the peer's window closes, and it waits. */
 const HIGH_WATER = 256 * 1024;
 const HIGH_WATER_CHUNKS = 1024;
-/** Below this it goes on. */
+/** Below this it resumes. */
 const LOW_WATER = HIGH_WATER / 2;
 const LOW_WATER_CHUNKS = HIGH_WATER_CHUNKS / 2;
 
-/** Bytes that have arrived and are unread, in the chunks they came in. */
+/** Received, unread bytes, in the chunks in which they arrived. */
 export class ReceiveQueue {
   readonly #chunks: Buffer[];
   /** How many bytes there are. */
@@ -18,13 +18,13 @@ export class ReceiveQueue {
     this.#chunks = chunks;
   }
 
-  /** Whether receiving is to stop. @param wanted bytes and chunks that may wait beyond the marks. */
+  /** Whether receiving should pause. @param wanted bytes and chunks that may wait beyond the high-water marks. */
   isFull(wanted: number): boolean {
     if (this.length < HIGH_WATER && this.chunks < HIGH_WATER_CHUNKS) return false;
     return this.length >= HIGH_WATER + wanted || this.chunks >= HIGH_WATER_CHUNKS + wanted;
   }
 
-  /** Whether receiving may go on. */
+  /** Whether receiving may resume. */
   hasRoom(wanted: number): boolean {
     return this.length <= LOW_WATER + wanted && this.chunks <= LOW_WATER_CHUNKS + wanted;
   }
@@ -39,7 +39,7 @@ export class ReceiveQueue {
     return this.#chunks.length;
   }
 
-  /** The chunk that came last, which the next may extend. */
+  /** The last chunk, which the next may extend. */
   get last(): Buffer | undefined {
     return this.#chunks[this.#chunks.length - 1];
   }
@@ -49,7 +49,7 @@ export class ReceiveQueue {
     this.length += chunk.length;
   }
 
-  /** The last chunk again, with more bytes behind it. */
+  /** Replaces the last chunk by a longer one. */
   extendLast(chunk: Buffer): void {
     const at = this.#chunks.length - 1;
     this.length += chunk.length - this.#chunks[at]!.length;
@@ -70,7 +70,7 @@ export class ReceiveQueue {
     return chunk;
   }
 
-  /** Moves bytes to `target` from `at` on, as many as there are and fit; returns how many. */
+  /** Moves bytes to `target` from `at` on, as many as available and fitting; returns their number. */
   moveTo(target: Uint8Array, at: number): number {
     let end = at;
     while (this.#chunks.length !== 0 && end < target.length) {
@@ -90,7 +90,7 @@ export class ReceiveQueue {
     return end - at;
   }
 
-  /** Takes the first `count` bytes, of those that there are. */
+  /** Removes and returns the first `count` available bytes. */
   take(count: number): Buffer {
     const first = this.#chunks[0];
     if (first === undefined || count === 0) return NONE;
@@ -105,16 +105,16 @@ export class ReceiveQueue {
     return bytes;
   }
 
-  /** The first `count` bytes, of those that there are; they stay. */
+  /** The first `count` available bytes, which stay. */
   peek(count: number): Buffer {
     const first = this.#chunks[0] ?? NONE;
     if (first.length >= count) return first.subarray(0, count);
-    // They are one chunk from now on, so that looking again costs nothing.
+    // They become one chunk, so that another peek costs nothing.
     this.unread(this.take(count));
     return this.#chunks[0]!;
   }
 
-  /** Where `bytes` first are, beginning at `from` or later; -1 if nowhere. */
+  /** The first position of `bytes`, at `from` or later; -1 if they do not occur. */
   indexOf(bytes: Buffer, from: number): number {
     let start = 0;
     for (const [i, chunk] of this.#chunks.entries()) {
@@ -123,7 +123,7 @@ export class ReceiveQueue {
         const found = chunk.indexOf(bytes, Math.max(from - start, 0));
         if (found >= 0) return start + found;
       }
-      // They may begin in this chunk and end in a later one.
+      // They may start in this chunk and end in a later one.
       if (bytes.length > 1 && end > from - bytes.length) {
         const across = this.#indexAcross(i, bytes, Math.max(from - start, 0));
         if (across >= 0) return start + across;
@@ -133,7 +133,7 @@ export class ReceiveQueue {
     return -1;
   }
 
-  /** Where in chunk `index`, from `from` on, `bytes` begin that end in a later one; -1 if nowhere. */
+  /** The position in chunk `index`, at `from` or later, of `bytes` that end in a later chunk; -1 if there is none. */
   #indexAcross(index: number, bytes: Buffer, from: number): number {
     const chunk = this.#chunks[index]!;
     const reach = bytes.length - 1;
@@ -150,7 +150,7 @@ export class ReceiveQueue {
     return found >= 0 && begin + found < chunk.length ? begin + found : -1;
   }
 
-  /** Makes one chunk of all. */
+  /** Joins all chunks. */
   join(): void {
     this.unread(this.take(this.length));
   }
@@ -161,5 +161,5 @@ export class ReceiveQueue {
   }
 }
 
-/** Shared by all connections without unread bytes: it is empty and frozen. */
+/** Shared by all connections without unread bytes. It is empty and frozen. */
 export const NO_QUEUE = new ReceiveQueue(Object.freeze([]) as unknown as Buffer[]);

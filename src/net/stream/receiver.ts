@@ -16,9 +16,9 @@ import { wasReset } from './reset.js';
 import type { Sender } from './sender.js';
 
 /**
- * The receiving side of a connection: one multishot receive that stays armed once the first read has asked for data.
- * For a read into pinned memory it makes room for one that fills just that memory, and for chunks that are large for
- * calls of their own (see `receive-mode`). `ReadQueue` has the readers and the unread bytes.
+ * The receiving side of a connection: one multishot receive that stays armed once a first read has requested data. A
+ * read into pinned memory replaces it by a receive that fills that memory in place, and large chunks by separate calls
+ * (see `receive-mode`). `ReadQueue` has the readers and the unread bytes.
  */
 export class Receiver extends Operation implements ReaderOwner {
   bytesRead = 0;
@@ -32,7 +32,7 @@ export class Receiver extends Operation implements ReaderOwner {
   /** Whether a poll is in flight, after which `fds` or a call receives. */
   #polling = false;
   #mode = PROVIDED;
-  /** Whether the last reader takes calls. */
+  /** Whether the last reader can take the data of a call. */
   #callable = false;
   /** Set once reading has ended on this side. */
   #ending: Ending | null = null;
@@ -49,7 +49,7 @@ export class Receiver extends Operation implements ReaderOwner {
     return 'read';
   }
 
-  /** A Unix socket's descriptors, if it takes them: nothing is received before the first read. */
+  /** A Unix socket's descriptors, if it accepts any: nothing is received before the first read. */
   get fds(): FdReceiver | null {
     return this.#reads.fds;
   }
@@ -60,12 +60,12 @@ export class Receiver extends Operation implements ReaderOwner {
 
   // --- Readers ------------------------------------------------------------------------------------
 
-  /** A reader to prepare, which `start` has wait. */
+  /** A reader to prepare, which `start` then queues. */
   newReader(): Reader {
     return Reader.of(this);
   }
 
-  /** Settles a reader once what it asks for is there. */
+  /** Settles a reader once its data is there. */
   start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
     const promise = reader.wait(options);
     this.#callable = takesCalls(reader);
@@ -80,7 +80,7 @@ export class Receiver extends Operation implements ReaderOwner {
     if (this.waitedFor) this.#arm();
   }
 
-  /** A sink can take no more: its `forward` rejects, and what has not been taken stays unread. */
+  /** A sink can take no more: its `forward` rejects, and the rest stays unread. */
   unforward(sink: Sink, error: Error): void {
     const reader = this.#reads.readerInto(sink);
     if (reader === null) return;
@@ -158,12 +158,12 @@ export class Receiver extends Operation implements ReaderOwner {
     return (first === null ? this.#callable : takesCalls(first)) && receivesByCalls(this.#mode);
   }
 
-  /** Whether a receive is in flight that stays there, and tells if the peer resets the connection. */
+  /** Whether a receive is in flight that stays there, and reports a reset by the peer. */
   get armed(): boolean {
     return this.slot >= 0 && !this.#polling && !this.#byCalls();
   }
 
-  /** Receives for those that wait, as long as something is there. What comes without a reader stays in the kernel. */
+  /** Receives for waiting readers, as long as there is data. Data without a reader stays in the kernel. */
   #receiveByCalls(): void {
     const reads = this.#reads;
     for (let reader = reads.first; reader !== null; reader = reads.first) {
@@ -187,7 +187,7 @@ export class Receiver extends Operation implements ReaderOwner {
     if (reads.first !== null) this.#poll();
   }
 
-  /** Has the kernel put what comes next where the first reader wants it. recv(2) */
+  /** Makes the kernel receive the next data directly into the first reader's memory. recv(2) */
   #fill(reader: Reader): void {
     const { wish } = reader;
     this.loop.start(this).recvAt(this.#fd, wish.address, wish.room, 0);
@@ -206,7 +206,7 @@ export class Receiver extends Operation implements ReaderOwner {
     wish.filling = null;
     if (res > 0) {
       this.bytesRead += res;
-      // Detached, it has taken the bytes with it.
+      // A detached target has taken the bytes with it.
       if (!reader.detached) {
         // Bytes that were put back meanwhile come first.
         if (reads.bytes.length === 0) reads.filled(res);
@@ -226,18 +226,18 @@ export class Receiver extends Operation implements ReaderOwner {
     } else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#fail(res);
   }
 
-  /** The connection has failed in both directions: a pipe that leads here must not wait for bytes to learn it. */
+  /** The connection has failed in both directions: a pipe that leads here must not need bytes to learn of it. */
   #fail(res: number): void {
     const error = systemError(res, 'read', this.#owner.peerDetails);
     this.#reads.error = error;
     this.#owner.onFailed(error);
   }
 
-  /** Bytes with or without descriptors have come, or the end. */
+  /** Bytes with or without descriptors have arrived, or the end. */
   #readable(res: number): void {
     this.#polling = false;
     const { fds } = this.#reads;
-    // Without descriptors what is there is received by the next call.
+    // Without descriptors, the next call receives the available data.
     if (this.#ending === null && (fds !== null || res < 0)) {
       const got = res > 0 ? fds!.receive() : res;
       if (typeof got === 'number') {
@@ -264,7 +264,7 @@ export class Receiver extends Operation implements ReaderOwner {
       else this.#received(res, flags);
     } else {
       this.#noBytes(res);
-      // A multishot receive at its end still has its buffer to give back, if it had taken one.
+      // The end of a multishot receive still returns its buffer, if it had taken one.
       if (hasBuffer(flags)) this.#buffers.giveBack(flags);
     }
     if (hasMore(flags)) {
@@ -276,7 +276,7 @@ export class Receiver extends Operation implements ReaderOwner {
     this.#rearm(res > 0);
   }
 
-  /** A receive has ended: starts the next one if a reader waits, or if `likely` says that more bytes follow soon. */
+  /** A receive has ended: starts the next one if a reader waits, or if `likely` predicts more data soon. */
   #rearm(likely: boolean): void {
     this.#pausing = false;
     this.#reads.serve();
@@ -284,7 +284,7 @@ export class Receiver extends Operation implements ReaderOwner {
     else if (this.waitedFor || likely) this.#arm();
   }
 
-  /** Stops receiving until the next read: what comes stays in the kernel. */
+  /** Stops receiving until the next read: later data stays in the kernel. */
   #pause(): void {
     if (this.#pausing) return;
     this.#pausing = true;
@@ -300,7 +300,7 @@ export class Receiver extends Operation implements ReaderOwner {
     const reads = this.#reads;
     const reader = reads.first;
     if (reader !== null && reader.asks === INTO && !reader.detached && reader.wish.room >= length) {
-      // Straight to its memory. There are no unread bytes: this reader would have had them.
+      // Directly into its memory. There are no unread bytes: this reader would have had them.
       this.#buffers.takeInto(reader.wish.target!, 0, length, flags);
       reads.filled(length);
       return;
@@ -324,7 +324,7 @@ export class Receiver extends Operation implements ReaderOwner {
     if (last !== undefined && chunk.length > length) queue.extendLast(chunk);
     else queue.push(chunk);
     reads.serve();
-    // A reader waits for more than all of these: joined, they are not searched one by one again.
+    // A reader waits for more than all of these: once joined, they are not searched one by one again.
     if (queue.isScattered && reads.wanted !== 0) queue.join();
   }
 
@@ -335,12 +335,12 @@ export class Receiver extends Operation implements ReaderOwner {
     return this.#reads.over;
   }
 
-  /** How the connection has failed, if it has. */
+  /** The connection's failure, if any. */
   get error(): Error | null {
     return this.#reads.error;
   }
 
-  /** Ends receiving: readers reject, and `onStopped` is called once the kernel is done. */
+  /** Stops receiving: readers reject, and `onStopped` is called once the kernel is done. */
   stop(onStopped: () => void): void {
     const ending = this.#refuse(null, onStopped);
     if (this.slot >= 0) this.loop.cancel(this);
@@ -348,8 +348,8 @@ export class Receiver extends Operation implements ReaderOwner {
   }
 
   /**
-   * Drops what waits here and what arrives from now on: readers reject, and `onStopped` is called when the
-   * peer has ended, the connection has failed, or the loop is closing. `stop` ends it before.
+   * Drops queued data and later arrivals: readers reject, and `onStopped` is called when the peer has ended, the
+   * connection has failed, or the loop is closing. `stop` ends it early.
    */
   discard(discard: Discard, onStopped: () => void): void {
     const ending = this.#refuse(discard, onStopped);
@@ -369,12 +369,12 @@ export class Receiver extends Operation implements ReaderOwner {
     if (ending.pausesAfter(length)) this.loop.cancel(this);
   }
 
-  /** After `dropped` has said that it is enough. */
+  /** Resumes after `dropped` has returned false. */
   dropMore(): void {
     if (this.#ending?.resume() && this.slot < 0) this.#goOnDropping(this.#ending);
   }
 
-  /** A receive has ended, or none is in flight. */
+  /** Restarts dropping: a receive has ended, or none is in flight. */
   #goOnDropping(ending: Ending): void {
     if (!ending.discards || this.finished || this.loop.closing) this.#stopped(ending);
     else if (!ending.held) this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
@@ -387,13 +387,13 @@ export class Receiver extends Operation implements ReaderOwner {
   }
 }
 
-/** Whose receiving side it is. */
+/** The owner of the receiving side. */
 export interface ReceiverOwner extends ReadQueueOwner {
-  /** The other direction, if it has been needed. */
+  /** The other direction, if it has been used. */
   readonly madeSender: Sender | null;
-  /** What an error says of the peer. */
+  /** The peer's address for errors. */
   readonly peerDetails: ErrorDetails | undefined;
   onFailed(error: Error): void;
-  /** No receive stays in flight from now on: if a pipe leads here, it needs to be told otherwise that the peer goes. */
+  /** No receive stays in flight from now on: if a pipe leads here, a poll must report that the peer disconnects. */
   watchWhilePiped(): void;
 }

@@ -2,9 +2,9 @@ import { TCP_CLOSE, tcpInfo } from '../socket/tcp-info.js';
 import type { Sender } from './sender.js';
 
 /**
- * Whether the end of a connection is that of a reset: the kernel reports a reset once, and a send may have got the
+ * Whether the end of a connection is due to a reset. The kernel reports a reset once, and a send may have got the
  * report. If the peer had ended its side before, that end would count as one of the bytes received.
- * @param sender the other direction, if it has been needed.
+ * @param sender the other direction, if it has been used.
  */
 export function wasReset(fd: number, sender: Sender | null, bytesRead: number): boolean {
   if (sender === null || (sender.idle && sender.error === null)) return false;

@@ -15,7 +15,7 @@ import { whileHeld } from './hold-limit.js';
 import { descriptorOf, type SendableFile } from './send-file.js';
 import { toBytes, type WritePart } from './write-data.js';
 
-/** Sends bytes with descriptors, when all that was written before has been taken. */
+/** Sends bytes with descriptors, when earlier writes have been taken. */
 export async function sendFds(
   endpoint: Endpoint,
   localAddress: SocketAddress | undefined,
@@ -34,7 +34,8 @@ export async function sendFds(
     const control = controlOf(fds.map(descriptorOf));
     for (let sent = 0; sent < length; ) {
       if (bytes.length !== length) throw stateError('A buffer was detached while it was being sent');
-      // By a system call: what the kernel reads need not outlive it, and the descriptors are its own after it.
+      // By a system call: the kernel needs the memory only during the call, and owns its copies of the descriptors
+      // after it.
       const message = new Message({ buffers: [bytes.subarray(sent)], control: sent === 0 ? control : 0 });
       const res = libc().sendmsg(socket, message.header, MSG_DONTWAIT | MSG_NOSIGNAL);
       if (res >= 0) {

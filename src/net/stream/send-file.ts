@@ -13,14 +13,14 @@ import { sentBy, startSend, untilWritable } from '../socket/block-send.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
 
-/** A file's descriptor, or what has one. */
+/** A descriptor of a file, or an object with one. */
 export type SendableFile = { readonly fd: number } | number;
 
-/** Which part of a file `sendFile` sends. */
+/** The part of a file for `sendFile`. */
 export interface SendFileOptions {
-  /** Where to begin, in bytes; default 0. */
+  /** The start, in bytes; default 0. */
   offset?: number | undefined;
-  /** How many bytes; default to the end of the file. */
+  /** The number of bytes; default to the end of the file. */
   length?: number | undefined;
   /** Aborting it rejects the call with an AbortError. */
   signal?: AbortSignal | undefined;
@@ -35,13 +35,13 @@ const SEND_FILE_OPTIONS = optionNames<SendFileOptions>({
   timeout: true,
 });
 
-/** The descriptor that is meant. */
+/** The descriptor of a file. */
 export function descriptorOf(file: SendableFile): number {
   if (typeof file === 'number') return checkFd(file);
   if (typeof file !== 'object' || file === null || typeof file.fd !== 'number') {
     throw argTypeError('file', 'a FileHandle or a descriptor', file);
   }
-  // As a FileHandle's is once closed, Node's too.
+  // The value in a closed FileHandle, also in Node's.
   if (file.fd === -1) throw closedError('The file');
   return checkFd(file.fd);
 }
@@ -56,11 +56,11 @@ function checkSendFile(file: SendableFile, options: SendFileOptions): void {
 }
 
 /**
- * Sends part of a file when all that was written before has been taken; returns how many bytes. If it
- * fails with some of them sent, the sender fails with it.
+ * Sends a part of a file when earlier writes have been taken; returns the number of bytes. If it fails after some of
+ * them were sent, the sender fails with it.
  *
- * The bytes go through a block of runtime memory. splice(2) would save that copy, but holds a worker
- * thread of the kernel for each peer that does not read; the CPU time is the same.
+ * The bytes go through a block of runtime memory. splice(2) would avoid that copy, but occupies a kernel worker thread
+ * for each peer that does not read; the CPU time is the same.
  */
 export async function sendFile(
   endpoint: Endpoint,
@@ -70,12 +70,12 @@ export async function sendFile(
   checkSendFile(file, options);
   const { offset = 0, length = Number.POSITIVE_INFINITY, signal, timeout } = options;
   return whileHeld(endpoint.sender, { signal, timeout }, signal =>
-    // The descriptor is read only now: the file may have been closed while writes went out.
+    // The descriptor is read only now: the file may have been closed while earlier writes were sent.
     send(endpoint, descriptorOf(file), offset, length, signal),
   );
 }
 
-/** A send from a block. Where memory is short it waits for no peer: it ends with what has been taken. */
+/** A send from a block. If memory is short it does not wait for a peer: it ends with what has been taken. */
 class BlockSend extends AbortableOperation<number> {
   #yielding = false;
 
@@ -103,7 +103,7 @@ class BlockSend extends AbortableOperation<number> {
   }
 }
 
-/** Reads, again if a thread of the kernel was interrupted at it. */
+/** Reads, and retries if a kernel thread was interrupted. */
 async function read(loop: Loop, prepare: (sqe: Sqe) => void, signal: AbortSignal): Promise<number> {
   for (;;) {
     try {
@@ -114,7 +114,7 @@ async function read(loop: Loop, prepare: (sqe: Sqe) => void, signal: AbortSignal
   }
 }
 
-/** Sends the bytes of a file from `offset` on, up to `length`. */
+/** Sends up to `length` bytes of a file, starting at `offset`. */
 async function send(
   { loop, sender, fd: socket }: Endpoint,
   file: number,
@@ -135,7 +135,7 @@ async function send(
     if (filled === 0) return;
     at += taken;
     sender.bytesWritten += taken;
-    // Others have the block until the peer takes more; what is left is read again.
+    // Others may use the block until the peer takes more; the rest is read again.
     if (taken < filled) await untilWritable(loop, socket, signal);
   }
 }

@@ -1,19 +1,21 @@
-/** What the sending side of a connection does, and which state may follow which. */
+/** The states of the sending side of a connection, and the allowed transitions. */
 import { assert } from '../../ring/assert.js';
 
 /** Nothing is in flight, and no write waits. */
 export const IDLE = 1;
 /** A send is in flight, from a block or in place. */
 export const SENDING = 2;
-/** A send from a block is in flight. Memory is short: the block goes back even if the peer does not take all of it. */
+/**
+ * A send from a block is in flight. Memory is short: the block is returned even if the peer does not take all of it.
+ */
 export const YIELDING = 4;
-/** A send without the kernel's copy is in flight. */
+/** A zero-copy send is in flight. */
 export const ZERO_COPY = 8;
 /** A poll is in flight, until the peer takes more. The writes hold no block. */
 export const POLLING = 16;
 /** The writes wait for a block. */
 export const WAITING = 32;
-/** `hold` has lent the socket: nothing is sent from here. */
+/** `hold` has lent the socket: this sender sends nothing. */
 export const HELD = 64;
 
 export type SenderState =
@@ -25,12 +27,12 @@ export type SenderState =
   | typeof WAITING
   | typeof HELD;
 
-/** The states in which the kernel has something to complete. */
+/** The states with an operation in the kernel. */
 export const IN_FLIGHT = SENDING | YIELDING | ZERO_COPY | POLLING;
 
 const MAY_FOLLOW: Record<SenderState, number> = {
   [IDLE]: IDLE | IN_FLIGHT | WAITING | HELD,
-  // Also with the rest of a short send.
+  // Also for the rest of a short send.
   [SENDING]: IDLE | SENDING | ZERO_COPY,
   [YIELDING]: IDLE | SENDING | ZERO_COPY,
   [ZERO_COPY]: IDLE | SENDING | ZERO_COPY,
@@ -39,7 +41,9 @@ const MAY_FOLLOW: Record<SenderState, number> = {
   [HELD]: IDLE,
 };
 
-/** `to`, if it may follow `from`: a send that is begun twice would lose track of the memory that the kernel reads. */
+/**
+ * Returns `to`, if it may follow `from`: starting a send twice would lose track of the memory that the kernel reads.
+ */
 export function followed(from: SenderState, to: SenderState): SenderState {
   if ((MAY_FOLLOW[to] & from) === 0) assert(false, `A sender went from state ${from} to ${to}`);
   return to;

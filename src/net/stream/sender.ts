@@ -31,28 +31,27 @@ import { blockForText, copyWrites, lengthToCopy, PendingWrite, rewind, SENT } fr
 import { ZeroCopy } from './zero-copy-send.js';
 
 /**
- * The sending side of a connection. One send is in flight at a time, from a block of runtime memory or, of
- * pinned and lent bytes, in place; writes that come meanwhile queue in order and those that are copied leave
- * together in the next.
+ * The sending side of a connection. One send is in flight at a time, from a block of runtime memory, or in place for
+ * pinned and lent bytes. Writes that come meanwhile queue in order, and copied ones are sent together in the next.
  */
 export class Sender extends SendingSide implements BlockWaiter {
   readonly #fd: number;
-  /** The writes whose bytes are in the block, then those that wait; null before the first. */
+  /** The writes whose bytes are in the block, then the waiting ones; null before the first. */
   #writes: Queue<PendingWrite> | null = null;
   #block: Block | null = null;
-  /** Set if some sends leave without the kernel's copy. */
+  /** Set if some sends are zero-copy. */
   #zeroCopy: ZeroCopy | null = null;
-  /** The pinned memory that is being sent. Where the loop ends under it the kernel may have it still. */
+  /** The pinned memory that is being sent. If the loop closes meanwhile, the kernel may still read it. */
   source: Uint8Array | null = null;
-  /** What is left to send, by address. */
+  /** The unsent rest, by address. */
   #from = 0;
   #to = 0;
   #state: SenderState = IDLE;
-  /** The completions of the loop when the last plain send was made. */
+  /** The loop's completion count at the last plain send. */
   #sentAt = -1;
-  /** Whether the kernel connects with the first send, which has not begun. TCP_FASTOPEN_CONNECT, tcp(7) */
+  /** Whether the kernel connects with the first send, which has not started. TCP_FASTOPEN_CONNECT, tcp(7) */
   deferred = false;
-  /** HELD: makes the holder give up. */
+  /** HELD: cancels the holder's work. */
   #holder: (() => void) | null = null;
 
   constructor(loop: Loop, fd: number, peer: string) {
@@ -69,7 +68,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     return this.drained && (IN_FLIGHT & this.#state) === 0;
   }
 
-  /** The smallest send that leaves without the kernel's copy, in bytes; Infinity for none. */
+  /** The minimum size of a zero-copy send, in bytes; Infinity for none. */
   set zeroCopyFrom(bytes: number) {
     if (this.#zeroCopy === null && bytes === Number.POSITIVE_INFINITY) return;
     this.#zeroCopy ??= new ZeroCopy();
@@ -91,7 +90,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     }
     const write = PendingWrite.of(data, data.length, 0);
     const promise = this.posting ? SENT : promiseOf(write);
-    // Without the kernel's copy too the bytes would have to stay as they are for longer than the call.
+    // For a zero-copy send too, the bytes would have to stay unchanged for longer than the call.
     if (this.#zeroCopy === null || data.length < this.#zeroCopy.from) write.address = pinnedAddress(data);
     if (write.length === 0 && this.drained) write.taken();
     else this.#push(write);
@@ -108,7 +107,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     return this.#zeroCopy === null && isSentInPlace(this.loop, data);
   }
 
-  /** Sends what the socket takes at once; what is left, null if nothing. */
+  /** Sends what the socket takes at once; returns the rest, null if there is none. */
   #sendNow(data: string | Uint8Array): string | Uint8Array | null {
     this.#sentAt = this.loop.completed;
     const sent = sendNow(this.loop, this.#fd, data);
@@ -132,8 +131,8 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   /**
-   * Leaves the socket to the caller: resolves when all that was written before has been taken; what is
-   * written after waits for `release()`. `giveUp` is called if the connection is reset meanwhile.
+   * Lends the socket to the caller: resolves when earlier writes have been taken; later writes wait for `release()`.
+   * `giveUp` is called if the connection is reset meanwhile.
    */
   hold(giveUp: () => void): Promise<void> {
     const refusal = this.refusal;
@@ -145,16 +144,16 @@ export class Sender extends SendingSide implements BlockWaiter {
     return promise;
   }
 
-  /** Takes back a `hold` that waits still: it rejects with `error`. */
+  /** Cancels a waiting `hold`, which rejects with `error`. */
   unhold(giveUp: () => void, error: Error): void {
-    // A hold that was refused has never waited.
+    // A refused hold has never waited.
     const write = this.#writes?.find(({ holder }) => holder === giveUp) ?? null;
     if (write === null) return;
     this.#writes!.remove(write);
     rejectTraced(write, error);
   }
 
-  /** Ends a `hold`; with an error if what comes after can no longer be sent. */
+  /** Ends a `hold`; with an error if nothing more can be sent. */
   release(error?: Error): void {
     this.#state = followed(this.#state, IDLE);
     this.#holder = null;
@@ -164,25 +163,25 @@ export class Sender extends SendingSide implements BlockWaiter {
     else this.settleDrained();
   }
 
-  /** Text goes into the block without a Buffer in between. */
+  /** Text is written to the block directly, without a Buffer. */
   #writeText(text: string): Promise<void> {
     const block = this.#state === WAITING ? null : blockForText(this.loop.blocks, text);
     if (block === null) return this.write(Buffer.from(text));
     return this.#writeFilled(block, block.bytes.write(text));
   }
 
-  /** Sends the first `length` bytes of a block, which is the sender's from now on. */
+  /** Sends the first `length` bytes of a block, which belongs to the sender from now on. */
   writeBlock(block: Block, length: number): Promise<void> {
     const refusal = this.refusal;
     if (refusal === null && this.#state === IDLE && this.drained) return this.#writeFilled(block, length);
-    // Copied, because the peer may never take the writes before it, and the block must not wait for that.
+    // Copied, because the peer may never take the earlier writes, and the block must not wait for that.
     const bytes = Buffer.from(block.bytes.subarray(0, length));
     // A block of the reader's loop; this one's may have been closed since.
     block.pool.release(block);
     return refusal === null ? this.write(bytes) : Promise.reject(refusal);
   }
 
-  /** Sends bytes of the runtime's, which stay where they are until the promise is settled. */
+  /** Sends bytes of the runtime in place; they stay unchanged until the promise is settled. */
   writeAt(address: number, length: number): Promise<void> {
     const refusal = this.refusal;
     if (refusal !== null) return Promise.reject(refusal);
@@ -233,7 +232,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     this.#send(block.address, end);
   }
 
-  /** The kernel reads pinned memory itself; the write keeps it from being collected. */
+  /** The kernel reads pinned memory in place; the write keeps it from being collected. */
   #sendInPlace(write: PendingWrite): void {
     const length = Math.min(write.length - write.copied, BLOCK_MAX);
     const from = write.address + write.copied;
@@ -243,13 +242,13 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   blockReleased(): void {
-    // The writes that waited may have been given up.
+    // The waiting writes may have been abandoned.
     if (this.#state !== WAITING) return;
     this.#state = followed(this.#state, IDLE);
     if (!this.#writes!.empty) this.#start();
   }
 
-  /** Sends what waits; a failure is that of the writes. */
+  /** Sends waiting data; a failure is the writes' failure. */
   #start(): void {
     try {
       this.#fill();
@@ -276,7 +275,7 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   #zeroCopied(zeroCopy: ZeroCopy, res: number): void {
     if (res === EOPNOTSUPP && this.error === null && !this.loop.closing) {
-      // As Unix sockets answer.
+      // The error of Unix sockets.
       zeroCopy.from = Number.POSITIVE_INFINITY;
       this.#send(this.#from, this.#to - this.#from);
     } else this.complete(res);
@@ -296,7 +295,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     return true;
   }
 
-  /** Gives the block back: what is left of it is copied once more when the peer takes it. */
+  /** Returns the block: the rest is copied once more when the peer takes it. */
   #yield(): void {
     const block = this.#block!;
     rewind(this.#writes!, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
@@ -310,7 +309,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     const usable = this.error === null && !this.loop.closing;
     if (this.#state === POLLING) {
       this.#state = followed(this.#state, IDLE);
-      // The next send reports what is wrong with the socket.
+      // The next send reports the socket's error.
       if (usable) this.#taken();
       else this.#fail(this.error ?? closedError('The loop'));
       return;
@@ -339,7 +338,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     else this.#taken();
   }
 
-  /** All that was in flight has been sent: its writes resolve, and the next ones go. */
+  /** Everything in flight has been sent: its writes resolve, and the next ones start. */
   #taken(): void {
     const writes = this.#writes!;
     for (let write = writes.first; write !== null; write = writes.first) {
@@ -371,7 +370,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     this.settleDrained();
   }
 
-  /** A read waits for the peer: has the kernel connect, even if there are no bytes to send along. */
+  /** A read waits for the peer: makes the kernel connect, even without bytes to send. */
   connect(): void {
     this.deferred = false;
     this.loop.soon(() => {
@@ -380,7 +379,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     });
   }
 
-  /** Gives up what is unsent: its writes reject. */
+  /** Abandons unsent data: its writes reject. */
   abort(error: Error = closedError('The connection')): void {
     if (this.error === null) this.error = error;
     this.endPipes(error);

@@ -2,7 +2,7 @@ import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import { closedError, errorFrom } from '../../ring/errors.js';
 
-/** The state of the sending side of a connection: counters, pipes that lead there, and who waits for it to drain. */
+/** The state of the sending side of a connection: counters, pipes that lead there, and callbacks for its drain. */
 export abstract class SendingSide extends Operation {
   /** The peer, see `peerNameOf`. */
   readonly peer: string;
@@ -10,13 +10,13 @@ export abstract class SendingSide extends Operation {
   bytesWritten = 0;
   /** Bytes of writes that it has not taken. */
   bufferedAmount = 0;
-  /** Why no more can be sent. */
+  /** The error that prevents further sends. */
   error: Error | null = null;
   #ended = false;
   /** Ends each pipe that leads here, as it may wait for bytes that never come. */
   #pipes: Set<(error: Error) => void> | null = null;
   #onDrained: (() => void)[] | null = null;
-  /** Whether what is written now has no promise: see `post`. */
+  /** Whether the current write has no promise: see `post`. */
   protected posting = false;
 
   constructor(loop: Loop, peer: string) {
@@ -34,7 +34,7 @@ export abstract class SendingSide extends Operation {
   /** Resolves when the kernel has taken every byte. */
   abstract write(data: string | Uint8Array): Promise<void>;
 
-  /** As `write`, without a promise: a failure is that of the next write, or read. */
+  /** As `write`, without a promise: the next write or read reports a failure. */
   post(data: string | Uint8Array): void {
     if (this.ended || this.error !== null || this.loop.closing) return;
     this.posting = true;
@@ -45,19 +45,19 @@ export abstract class SendingSide extends Operation {
     }
   }
 
-  /** Whether writing has ended: what is written now is refused. */
+  /** Whether writing has ended: new writes are refused. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Why nothing can be written, if so: an error of the caller's own. */
+  /** The reason why nothing can be written, if any: a new error for the caller. */
   protected get refusal(): Error | null {
     if (this.#ended) return closedError('The connection');
     if (this.error !== null) return errorFrom(this.error);
     return this.loop.closing ? closedError('The loop') : null;
   }
 
-  /** Ends writing: what was written still goes out, and pipes end once they have sent what they have. */
+  /** Ends writing: queued data is still sent, and pipes end once they have sent theirs. */
   end(): void {
     if (this.piped) this.endPipes(closedError('The other connection'));
     this.#ended = true;
@@ -68,7 +68,7 @@ export abstract class SendingSide extends Operation {
     return this.#pipes !== null && this.#pipes.size !== 0;
   }
 
-  /** Has `end` called, once or more, when nothing more can be written. */
+  /** Calls `end`, once or more, when nothing more can be written. */
   addPipe(end: (error: Error) => void): void {
     this.#pipes ??= new Set();
     this.#pipes.add(end);
@@ -78,7 +78,7 @@ export abstract class SendingSide extends Operation {
     this.#pipes!.delete(end);
   }
 
-  /** Has the pipes that lead here end. */
+  /** Ends the pipes that lead here. */
   endPipes(error: Error): void {
     if (this.#pipes !== null) for (const end of this.#pipes) end(error);
   }
@@ -93,12 +93,12 @@ export abstract class SendingSide extends Operation {
     this.#onDrained.push(callback);
   }
 
-  /** Takes back a `whenDrained`. */
+  /** Cancels a `whenDrained`. */
   forgetDrained(callback: () => void): void {
     if (this.#onDrained !== null) this.#onDrained = this.#onDrained.filter(other => other !== callback);
   }
 
-  /** Calls back what waits for the drain, once everything is sent or sending has failed. */
+  /** Calls the drain callbacks, once everything is sent or sending has failed. */
   protected settleDrained(): void {
     const callbacks = this.#onDrained;
     if (callbacks === null || !this.idle) return;

@@ -21,7 +21,7 @@ import { KEEP_ALIVE_OPTIONS, type KeepAlive, setKeepAlive } from '../socket/opti
 import { SocketOptions } from '../socket/socket-options.js';
 import { parseTcpInfo, TCP_INFO_BYTES, type TcpInfo } from '../socket/tcp-info.js';
 
-/** What stream sockets can be asked and told beside their data: addresses and options. */
+/** Addresses and options of stream sockets. */
 export abstract class Socket<Address extends SocketAddress = SocketAddress> extends SocketOptions {
   /** Whether it has been closed, or is closing. */
   abstract get closed(): boolean;
@@ -29,24 +29,24 @@ export abstract class Socket<Address extends SocketAddress = SocketAddress> exte
   #local: Address | undefined;
   #remote: Address | undefined;
 
-  /** This end's address, getsockname(2); undefined if it was not asked for before the close. */
+  /** This end's address, getsockname(2); undefined if it was not read before the close. */
   get localAddress(): Address | undefined {
     if (this.#local === undefined && this.fd >= 0) this.#local = localAddress(this.fd) as Address | undefined;
     return this.#local;
   }
 
-  /** The peer's address, getpeername(2); undefined if the peer had gone before the connection was accepted. */
+  /** The peer's address, getpeername(2); undefined if the peer disconnected before the connection was accepted. */
   get remoteAddress(): Address | undefined {
     this.#remote ??= this.peerAddress() as Address | undefined;
     return this.#remote;
   }
 
-  /** @internal This end is known by another name than the kernel says. */
+  /** @internal Sets the caller's name for this end, where the kernel has another. */
   setLocalAddress(address: Address): void {
     this.#local = address;
   }
 
-  /** @internal So is the peer. */
+  /** @internal Likewise for the peer. */
   setRemoteAddress(address: Address): void {
     this.#remote = address;
   }
@@ -64,12 +64,12 @@ export abstract class Socket<Address extends SocketAddress = SocketAddress> exte
     return this.set(IPPROTO_TCP, TCP_NODELAY, enable ? 1 : 0);
   }
 
-  /** Sends full segments only, until `uncork()` or 200 ms have gone by. TCP_CORK, tcp(7) */
+  /** Sends only full segments, until `uncork()` or for 200 ms. TCP_CORK, tcp(7) */
   cork(): this {
     return this.set(IPPROTO_TCP, TCP_CORK, 1);
   }
 
-  /** Sends what `cork()` held back. */
+  /** Sends data that `cork()` held back. */
   uncork(): this {
     return this.set(IPPROTO_TCP, TCP_CORK, 0);
   }
@@ -86,9 +86,9 @@ export abstract class Socket<Address extends SocketAddress = SocketAddress> exte
   }
 
   /**
-   * How long the kernel goes on sending after a close, in seconds: 0 drops what is unsent and resets the
-   * connection; null is the kernel's default, as long as it takes. A worker thread of the kernel waits for it,
-   * not the event loop. It also bounds how long `close()` drops what the peer sends. SO_LINGER, socket(7)
+   * How long the kernel continues to send after a close, in seconds: 0 drops unsent data and resets the connection;
+   * null is the kernel's default, as long as it takes. A kernel worker thread waits for it, not the event loop. It also
+   * limits how long `close()` drops the peer's data. SO_LINGER, socket(7)
    */
   setLinger(seconds: number | null): this {
     if (seconds !== null) checkInt('seconds', seconds, 0, 65535);
@@ -103,38 +103,38 @@ export abstract class Socket<Address extends SocketAddress = SocketAddress> exte
   /** @internal */
   protected abstract lingerChanged(seconds: number | null): void;
 
-  /** The kernel's receive buffer in bytes, its own overhead included. SO_RCVBUF, socket(7) */
+  /** The size of the kernel's receive buffer in bytes, including its own overhead. SO_RCVBUF, socket(7) */
   get recvBufferSize(): number {
     return this.getInt(SOL_SOCKET, SO_RCVBUF);
   }
 
-  /** The kernel doubles what it is given, and bounds it by net.core.rmem_max. */
+  /** The kernel doubles the value, and limits it to net.core.rmem_max. */
   setRecvBufferSize(bytes: number): this {
     return this.set(SOL_SOCKET, SO_RCVBUF, checkInt('bytes', bytes, 1, 0x7fffffff));
   }
 
-  /** The kernel's send buffer in bytes, its own overhead included. SO_SNDBUF, socket(7) */
+  /** The size of the kernel's send buffer in bytes, including its own overhead. SO_SNDBUF, socket(7) */
   get sendBufferSize(): number {
     return this.getInt(SOL_SOCKET, SO_SNDBUF);
   }
 
-  /** The kernel doubles what it is given, and bounds it by net.core.wmem_max. */
+  /** The kernel doubles the value, and limits it to net.core.wmem_max. */
   setSendBufferSize(bytes: number): this {
     return this.set(SOL_SOCKET, SO_SNDBUF, checkInt('bytes', bytes, 1, 0x7fffffff));
   }
 
-  /** The type of service of what is sent, 0 to 255: IP_TOS, or IPv6's traffic class. ip(7), ipv6(7) */
+  /** The type of service of sent data, 0 to 255: IP_TOS, or IPv6's traffic class. ip(7), ipv6(7) */
   setTypeOfService(value: number): this {
     checkInt('value', value, 0, 255);
     const address = this.localAddress;
     if (address !== undefined && 'family' in address && address.family === 'IPv6') {
       this.set(IPPROTO_IPV6, IPV6_TCLASS, value);
     }
-    // Also of IPv4 connections of an IPv6 socket.
+    // Also for IPv4 connections of an IPv6 socket.
     return this.set(IPPROTO_IP, IP_TOS, value);
   }
 
-  /** What the kernel knows of a TCP connection: round-trip time, retransmissions, windows. TCP_INFO, tcp(7) */
+  /** The kernel's information about a TCP connection: round-trip time, retransmissions, windows. TCP_INFO, tcp(7) */
   info(): TcpInfo {
     return parseTcpInfo(this.getOption(IPPROTO_TCP, TCP_INFO, TCP_INFO_BYTES));
   }

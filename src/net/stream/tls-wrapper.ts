@@ -1,11 +1,11 @@
 /**
- * node:tls and node:http2 put a stream that is no net.Socket into a wrapper of Node's own (JSStreamSocket),
- * whose handle knows no addresses and no options: `remoteAddress` of the TLS socket would be undefined. The
- * wrapper is not public, but it says which stream it is for by setting a property, and can be met there.
+ * node:tls and node:http2 put a stream that is not a net.Socket into a wrapper of Node's (JSStreamSocket), whose handle
+ * has no addresses and no options: `remoteAddress` of the TLS socket would be undefined. The wrapper is not public, but
+ * it sets a property that names its stream, which makes it accessible.
  */
 import { Duplex } from 'node:stream';
 
-/** The wrapper's handle: what it has of these a TLS socket calls. A result of 0 is success. */
+/** The methods of the wrapper's handle that a TLS socket calls. A result of 0 is success. */
 export interface WrapperHandle {
   getpeername?(out: object): number;
   getsockname?(out: object): number;
@@ -20,12 +20,12 @@ interface Wrapper {
   readonly _handle: WrapperHandle;
 }
 
-/** A stream's method that is called with the handle of the wrapper that the stream was put into. */
+/** A method of the stream, called with the handle of its wrapper. */
 export const onWrapped = Symbol('onWrapped');
 
 let meeting = false;
 
-/** From now on wrappers are met. Called for the first time from within the making of one: it pauses the stream. */
+/** Detects wrappers from now on. The first call comes while one is being created, as it pauses the stream. */
 export function meetWrappers(): void {
   if (meeting) return;
   meeting = true;
@@ -43,6 +43,6 @@ export function meetWrappers(): void {
     });
     probe.destroy();
   } catch {
-    // A Node without TLS, or another that works otherwise: the addresses stay unknown there.
+    // Node without TLS, or with another implementation: the addresses stay unknown there.
   }
 }

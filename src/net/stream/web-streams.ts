@@ -1,7 +1,7 @@
 import { ReadableStream, WritableStream } from 'node:stream/web';
 import type { Connection } from './connection.js';
 
-/** A connection as two web streams. When both have come to their end it is closed. */
+/** A connection as two web streams. It is closed when both have ended. */
 export class WebStreams {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array | string>;
@@ -17,11 +17,11 @@ export class WebStreams {
         const chunk = await this.#settle(connection.read({ signal: cancelled.signal }));
         if (chunk === null) {
           controller.close();
-          // A request that is pending for bytes of the caller's own is answered so.
+          // This ends a pending request into the caller's own memory.
           controller.byobRequest?.respond(0);
           await this.#ended();
         } else {
-          // The stream takes the memory away from its owner, and a chunk shares its memory with others.
+          // The stream takes ownership of the memory, and a chunk shares its memory with others.
           controller.enqueue(new Uint8Array(chunk));
         }
       },
@@ -31,7 +31,7 @@ export class WebStreams {
       },
     });
     this.writable = new WritableStream({
-      // An abort is told to `abort` only after the write in flight, which may wait for ever.
+      // `abort` is only called after the write in flight, which may wait for ever.
       start: controller => {
         const { signal } = controller as unknown as { signal: AbortSignal };
         signal.addEventListener('abort', () => connection.reset().catch(() => {}));
@@ -45,7 +45,7 @@ export class WebStreams {
     });
   }
 
-  /** A failure of one side is its end. */
+  /** A failure of one side ends it. */
   async #settle<T>(promise: Promise<T>): Promise<T> {
     try {
       return await promise;

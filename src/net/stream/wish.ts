@@ -1,4 +1,4 @@
-/** What a read asks for, unless it is just the next chunk. */
+/** The request of a read, unless it is just the next chunk. */
 import type { Operation } from '../../loop/operation.js';
 import type { FdReceiver } from '../socket/received-fds.js';
 import type { Sink } from './reader.js';
@@ -6,33 +6,32 @@ import type { Sink } from './reader.js';
 const NO_DELIMITER = Buffer.alloc(0);
 
 /**
- * What a reader asks for that wants more than the next chunk. Most readers never do: those of a connection that is
- * iterated over have none of their own.
+ * The request of a reader that wants more than the next chunk. Most readers never do: those of an iteration share one.
  */
 export class Wish {
-  /** INTO, EXACTLY: where the bytes go. */
+  /** INTO, EXACTLY: the destination. */
   target: Uint8Array | null = null;
-  /** The target's length when it was given. */
+  /** The target's initial length. */
   room = 0;
-  /** INTO: where the target is if the kernel can fill it in place, else 0. */
+  /** INTO: the target's address if the kernel can fill it in place, else 0. */
   address = 0;
   /** INTO: the receive that fills the target in place, while it does. */
   filling: Operation | null = null;
-  /** Why it was given up while the kernel fills it: reported when the kernel is done. */
+  /** The reason for giving up while the kernel fills it: reported when the kernel is done. */
   givenUp: Error | null = null;
   /** EXACTLY: how much of it is filled. */
   filled = 0;
-  /** UNTIL: what ends the bytes, and how far it has been looked for. */
+  /** UNTIL: the delimiter, and how far it has been searched for. */
   delimiter: Buffer = NO_DELIMITER;
   searched = 0;
-  /** UNTIL: the most bytes; PEEK: how many. */
+  /** UNTIL: the maximum number of bytes; PEEK: their number. */
   count = 0;
-  /** ALL: where the bytes go until the end. */
+  /** ALL: the destination of all bytes. */
   sink: Sink | null = null;
-  /** FDS: where the descriptors are. */
+  /** FDS: the source of the descriptors. */
   fds: FdReceiver | null = null;
 
-  /** As new, to be used again. */
+  /** Resets it for reuse. */
   clear(): void {
     this.target = null;
     this.room = 0;
@@ -47,5 +46,5 @@ export class Wish {
   }
 }
 
-/** Of all readers that only want the next chunk. */
+/** Shared by all readers that only want the next chunk. */
 export const NO_WISH: Wish = Object.freeze(new Wish());

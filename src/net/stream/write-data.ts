@@ -1,4 +1,4 @@
-/** What `write` and `send` take, as text or bytes. */
+/** The data of `write` and `send`, as text or bytes. */
 import { isAnyArrayBuffer } from 'node:util/types';
 import { argTypeError } from '../../ring/errors.js';
 import { bytesIn } from '../../ring/views.js';
@@ -6,7 +6,7 @@ import { bytesIn } from '../../ring/views.js';
 /** Text, which is sent as UTF-8, or bytes: a Buffer, any typed array, a DataView, an ArrayBuffer. */
 export type WritePart = string | ArrayBufferView | ArrayBufferLike;
 
-/** What `write` takes. */
+/** The data of `write`. */
 export type WriteData = WritePart | readonly WritePart[];
 
 function notData(data: unknown): TypeError {
@@ -16,8 +16,8 @@ function notData(data: unknown): TypeError {
 }
 
 /**
- * Text as it is, or bytes where they are.
- * @throws TypeError unless it is one of these; UasyncError ERR_INVALID_STATE when the buffer is detached.
+ * Text unchanged, or bytes in place.
+ * @throws TypeError for other types; UasyncError ERR_INVALID_STATE if the buffer is detached.
  */
 export function toPart(data: unknown): string | Uint8Array {
   if (typeof data === 'string') return data;
@@ -25,13 +25,13 @@ export function toPart(data: unknown): string | Uint8Array {
   return bytesIn(data);
 }
 
-/** The same of each. */
+/** The same for each element. */
 export function toParts(data: unknown): (string | Uint8Array)[] {
   if (!Array.isArray(data)) throw notData(data);
   return data.map(toPart);
 }
 
-/** The bytes of text as UTF-8, of an array one behind the other; those of one view stay where they are. */
+/** Text as UTF-8 bytes, an array concatenated; a single view in place. */
 export function toBytes(data: WriteData): Uint8Array {
   if (Array.isArray(data)) return Buffer.concat(data.map(toBytes));
   const part = toPart(data);

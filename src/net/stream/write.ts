@@ -7,16 +7,16 @@ import type { Queue, Queued } from '../socket/queue.js';
 
 const NO_BYTES = Buffer.alloc(0);
 
-/** What a write that is sent at once resolves to. */
+/** The result of a write that is sent at once. */
 export const SENT = Promise.resolve();
 
 const NOTHING = (): void => {};
 
-/** Writes that were taken, of all connections of this thread: used again instead of allocated. */
+/** Completed writes of all connections of this thread, reused instead of allocated. */
 const spare: PendingWrite[] = [];
 const SPARE_MAX = 1024;
 
-/** One `write()` that the kernel has not taken whole yet. */
+/** One `write()` that the kernel has not taken completely. */
 export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
   resolve: Deferred<void>['resolve'] = NOTHING;
   reject: (error: unknown) => void = NOTHING;
@@ -24,16 +24,16 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
   /** Bytes that are in a block, or sent. */
   copied = 0;
   length = 0;
-  /** The bytes to copy; none while all are in a block from the start. */
+  /** The bytes to copy; none if all were in a block from the start. */
   data: Uint8Array = NO_BYTES;
-  /** Where the bytes are if they are sent in place, else 0. */
+  /** The address of the bytes if they are sent in place, else 0. */
   address = 0;
-  /** Set if it sends nothing, and holds back those behind it: see `Sender.hold`. */
+  /** Set if it sends nothing, and holds back later writes: see `Sender.hold`. */
   holder: (() => void) | null = null;
 
   private constructor() {}
 
-  /** A write of `length` bytes, `copied` of which are in a block. Its promise is yet to be made. */
+  /** A write of `length` bytes, `copied` of which are in a block. It has no promise yet. */
   static of(data: Uint8Array, length: number, copied: number): PendingWrite {
     const write = spare.pop() ?? new PendingWrite();
     write.data = data;
@@ -42,12 +42,12 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
     return write;
   }
 
-  /** One whose bytes are elsewhere, or none. */
+  /** A write whose bytes are elsewhere, or that has none. */
   static ofLength(length: number, copied: number): PendingWrite {
     return PendingWrite.of(NO_BYTES, length, copied);
   }
 
-  /** It is out of its queue, and its caller keeps no reference: settles it, and has it used again. */
+  /** It is out of its queue, and its caller keeps no reference: settles it, and returns it to the pool. */
   taken(): void {
     const { resolve } = this;
     this.resolve = NOTHING;
@@ -59,7 +59,7 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
     resolve();
   }
 
-  /** What is left of it was in a block only, which is another's from now on. */
+  /** Keeps the rest of its bytes, which were only in a block that is reused from now on. */
   takeBytes(rest: Uint8Array): void {
     this.data = Buffer.allocUnsafe(this.length);
     this.data.set(rest, this.copied);
@@ -70,18 +70,18 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
     return this.data.length < this.length && this.data !== NO_BYTES;
   }
 
-  /** Why it cannot be sent, if so. */
+  /** The reason why it cannot be sent, if any. */
   get failure(): Error | null {
     return this.detached ? stateError('A buffer was detached while it was being sent') : null;
   }
 
-  /** Whether its bytes are copied, and may leave together with others. */
+  /** Whether its bytes are copied, and may be sent together with others. */
   get copies(): boolean {
     return this.holder === null && this.address === 0;
   }
 }
 
-/** A block with room for a text; null for an empty text, and if there is none. */
+/** A block with room for a text; null for an empty text, and if there is no block. */
 export function blockForText(blocks: BlockPool, text: string): Block | null {
   if (text.length === 0) return null;
   const block = blocks.acquire(text.length * UTF8_MAX);
@@ -99,7 +99,7 @@ export function lengthToCopy(writes: Queue<PendingWrite>, max: number): number {
   return Math.min(length, max);
 }
 
-/** Fills `bytes` from these writes; returns how far. */
+/** Fills `bytes` from these writes; returns the number of bytes. */
 export function copyWrites(writes: Queue<PendingWrite>, bytes: Buffer): number {
   let end = 0;
   for (let write = writes.first; write?.copies && !write.detached; write = write.next) {
@@ -113,7 +113,7 @@ export function copyWrites(writes: Queue<PendingWrite>, bytes: Buffer): number {
   return end;
 }
 
-/** The bytes copied last, `rest`, were not sent: they are copied again later. */
+/** The last copied bytes, `rest`, were not sent: they are copied again later. */
 export function rewind(writes: Queue<PendingWrite>, rest: Uint8Array): void {
   const copied: PendingWrite[] = [];
   for (let write = writes.first; write !== null; write = write.next)

@@ -4,10 +4,10 @@ import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
 
-/** A block that several sends may use: it goes back when the last of them is done with it. */
+/** A block that several sends may use: it is returned when the last of them is done with it. */
 export class SharedBlock {
   readonly #block: Block;
-  /** The one who made it is the first. */
+  /** Its creator is the first user. */
   #users = 1;
 
   constructor(block: Block) {
@@ -25,8 +25,8 @@ export class SharedBlock {
 }
 
 /**
- * A send of whose bytes the kernel makes no copy, io_uring_prep_send_zc(3). It completes twice: once they
- * are under way, and once the network is done with them. Only then is their block free.
+ * A zero-copy send, io_uring_prep_send_zc(3). It completes twice: once the data has been sent off, and once the network
+ * no longer needs it. Only then is its block free.
  */
 export class ZeroCopySend extends Operation {
   readonly block: SharedBlock;
@@ -49,22 +49,22 @@ export class ZeroCopySend extends Operation {
 
   complete(res: number, flags: number): void {
     if (!isNotification(flags)) this.#onSent(res);
-    // The network may take its time, which is no reason for the process to stay.
+    // The network may take long, which must not keep the process alive.
     if (hasMore(flags)) this.loop.setReferenced(this, false);
     else this.block.release();
   }
 }
 
-/** The sends of one connection that leave without a copy: made when the first is wanted. */
+/** The zero-copy sends of one connection, created on first use. */
 export class ZeroCopy {
-  /** The smallest send that leaves without a copy, in bytes. */
+  /** The minimum size of a zero-copy send, in bytes. */
   from = Number.POSITIVE_INFINITY;
-  /** The one that has not completed for the first time. */
+  /** The send without a first completion. */
   send: ZeroCopySend | null = null;
   /** The block that is being sent. */
   #shared: SharedBlock | null = null;
 
-  /** Whether a send leaves without a copy. Its block is then shared with the network; sends in place are always copied. */
+  /** Whether a send is zero-copy. Its block is then shared with the network; sends in place are always copied. */
   takes(block: Block | null, length: number): boolean {
     if (length < this.from || (block === null && this.#shared === null)) return false;
     if (block !== null) this.#shared = new SharedBlock(block);
@@ -82,7 +82,7 @@ export class ZeroCopy {
     send.start(fd, address, length);
   }
 
-  /** All of the block has been taken: it goes back when the network is done with it. */
+  /** All of the block has been taken: it is returned when the network is done with it. */
   release(): void {
     this.#shared?.release();
     this.#shared = null;
