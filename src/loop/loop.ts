@@ -47,6 +47,7 @@ export class Loop extends LoopResources {
   readonly #operations = new OperationTable();
   readonly #turns: Turns;
   readonly #scheduler: Scheduler;
+  #onClosing: (() => void)[] = [];
   #onClose: (() => void)[] = [];
   #closed = false;
   #closing = false;
@@ -323,6 +324,11 @@ export class Loop extends LoopResources {
 
   // --- The end ------------------------------------------------------------------------------------
 
+  /** @internal Calls `callback` when the loop begins to close: what has yet to start fails there. */
+  onClosing(callback: () => void): void {
+    this.#onClosing.push(callback);
+  }
+
   /** @internal Calls `callback` when the kernel is done with all operations: buffer rings close there. */
   onClose(callback: () => void): void {
     this.#onClose.push(callback);
@@ -338,6 +344,7 @@ export class Loop extends LoopResources {
     this.inline.end();
     this.#operations.settleAllExpected(ECANCELED);
     this.blocks.close();
+    for (const callback of this.#onClosing) callback();
     const done = cancelAll(this, this.executor, this.#operations);
     this.#closed = true;
     this.#turns.close();

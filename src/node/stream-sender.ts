@@ -8,7 +8,7 @@ import { POLLOUT } from '../ring/flags.js';
 import { libc } from '../ring/libc.js';
 import { SHUT_WR } from '../ring/sqe/sockets.js';
 import { CopiedBytes } from './copied-bytes.js';
-import { Flusher } from './flusher.js';
+import { StreamFlusher } from './flusher.js';
 import type { RequestDone } from './request-done.js';
 import type { StreamHandle } from './stream-handle.js';
 
@@ -48,7 +48,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   /** The error that prevents further sends: a negative errno. */
   error = 0;
   readonly #handle: StreamHandle;
-  readonly #flusher: Flusher;
+  readonly #flusher: StreamFlusher;
   readonly #copied: CopiedBytes;
   /** The bytes in flight, and the part of them that is not sent. */
   #flying: Block | null = null;
@@ -66,7 +66,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   constructor(loop: Loop, handle: StreamHandle) {
     super(loop);
     this.#handle = handle;
-    this.#flusher = Flusher.of(loop);
+    this.#flusher = StreamFlusher.of(loop);
     this.#copied = new CopiedBytes(loop.blocks, this.#flusher.outbox);
     this.subject = handle;
   }

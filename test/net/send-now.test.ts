@@ -6,6 +6,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import { bind, listen } from 'uasync/net';
 import { checkLeaks, scratchFolder, turns } from '../harness.js';
+import { built, output } from '../programs.js';
 import { HOST, pair, portOf, readAll } from './sockets.js';
 
 checkLeaks();
@@ -24,10 +25,67 @@ t.test('the first write of a quiet loop takes no operation, those behind it go t
   t.equal(a.bytesWritten, 4);
   t.equal(a.bufferedAmount, 0);
   const others = [a.write('two '), a.write(Buffer.from('three '))];
-  t.equal(loop().stats().submitted, before + 1);
+  t.equal(a.bufferedAmount, 10);
   await Promise.all([first, ...others]);
+  t.equal(loop().stats().submitted, before + 1);
+  t.equal(a.bufferedAmount, 0);
   await a.shutdown();
   t.equal((await readAll(b)).toString(), 'one two three ');
+});
+
+t.test('after a burst of writes those of the next leave together from the first on', async t => {
+  const [a, b] = await pair(t);
+  const burst = async (...texts: string[]) => {
+    await turns();
+    const before = loop().stats().submitted;
+    const sent = a.bytesWritten;
+    const writes = texts.map((text, i) => a.write(i % 2 === 0 ? text : Buffer.from(text)));
+    const atOnce = a.bytesWritten - sent;
+    await Promise.all(writes);
+    const operations = loop().stats().submitted - before;
+    t.equal((await b.read())?.toString(), texts.join(''));
+    return { atOnce, operations };
+  };
+  // The first chunk may come by itself.
+  await Promise.all([a.write('first,'), a.write('second,'), a.write('third')]);
+  t.equal((await b.readExactly(18)).toString(), 'first,second,third');
+  t.strictSame(await burst('one,', 'two,', 'three'), { atOnce: 0, operations: 1 });
+  t.strictSame(await burst('€,', 'two'), { atOnce: 0, operations: 1 });
+  // One by itself ends that.
+  t.strictSame(await burst('alone'), { atOnce: 0, operations: 1 });
+  t.strictSame(await burst('again'), { atOnce: 5, operations: 0 });
+});
+
+t.test(
+  'the loop is closed, or the connection is reset, before a burst has left: its writes reject',
+  async t => {
+    const [a] = await pair(t);
+    const [c, d] = await pair(t);
+    await turns();
+    await a.write('first');
+    await c.write('first');
+    const [reset, closed] = [a.write('gathered'), c.write('gathered')];
+    const resets = a.reset();
+    await t.rejects(reset, { code: 'ERR_CLOSED' });
+    await resets;
+    t.equal((await d.read())?.toString().startsWith('first'), true);
+    await closed;
+    await turns();
+    c.send('second');
+    const late = c.write('gathered');
+    c.send('behind it');
+    loop().close();
+    await t.rejects(late, { code: 'ERR_CLOSED' });
+  },
+);
+
+t.test('a burst leaves before process.exit()', async t => {
+  await using server = await listen({ port: 0, host: HOST });
+  const exit = output(process.execPath, [built('test/fixtures/connection-exit.js'), String(portOf(server))]);
+  const connection = await server.accept();
+  t.equal((await readAll(connection)).toString(), 'one,two,three');
+  await connection.close();
+  await exit;
 });
 
 for (const [name, make] of [

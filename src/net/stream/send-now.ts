@@ -3,6 +3,9 @@ import type { Loop } from '../../loop/loop.js';
 import { EAGAIN, EINTR } from '../../ring/errno.js';
 import { SEND_MAX, TEXT_MAX } from '../../ring/socket-calls.js';
 
+/** From this size on naming the bytes to the call costs less than a copy of them at a known address. */
+const IN_PLACE_MIN = 4096;
+
 /**
  * Whether to send this by a separate call, if nothing is queued before it. A call avoids the queues, which matters
  * while messages come one at a time; under load one submission for all is cheaper.
@@ -27,7 +30,7 @@ export function sendNow(loop: Loop, fd: number, data: string | Uint8Array): numb
   const calls = loop.socketCalls;
   let res: number;
   if (typeof data === 'string') res = calls.sendText(fd, data);
-  else res = data.length > SEND_MAX ? calls.sendInPlace(fd, data) : calls.send(fd, data);
+  else res = data.length >= IN_PLACE_MIN ? calls.sendInPlace(fd, data) : calls.send(fd, data);
   return res === EAGAIN || res === EINTR ? 0 : res;
 }
 

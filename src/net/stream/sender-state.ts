@@ -17,6 +17,8 @@ export const POLLING = 16;
 export const WAITING = 32;
 /** `hold` has lent the socket: this sender sends nothing. */
 export const HELD = 64;
+/** The writes of a burst are gathered: they leave together when it is over. */
+export const GATHERING = 128;
 
 export type SenderState =
   | typeof IDLE
@@ -25,13 +27,14 @@ export type SenderState =
   | typeof ZERO_COPY
   | typeof POLLING
   | typeof WAITING
-  | typeof HELD;
+  | typeof HELD
+  | typeof GATHERING;
 
 /** The states with an operation in the kernel. */
 export const IN_FLIGHT = SENDING | YIELDING | ZERO_COPY | POLLING;
 
 const MAY_FOLLOW: Record<SenderState, number> = {
-  [IDLE]: IDLE | IN_FLIGHT | WAITING | HELD,
+  [IDLE]: IDLE | IN_FLIGHT | WAITING | HELD | GATHERING,
   // Also for the rest of a short send.
   [SENDING]: IDLE | SENDING | ZERO_COPY,
   [YIELDING]: IDLE | SENDING | ZERO_COPY,
@@ -39,6 +42,7 @@ const MAY_FOLLOW: Record<SenderState, number> = {
   [POLLING]: YIELDING,
   [WAITING]: IDLE,
   [HELD]: IDLE,
+  [GATHERING]: IDLE,
 };
 
 /**

@@ -1,14 +1,13 @@
 /** The sending side of a connection. */
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
 import { promiseOf } from '../../loop/deferred.js';
-import type { Loop } from '../../loop/loop.js';
+import { type Flushable, Flusher } from '../../loop/flusher.js';
 import { pinnedAddress } from '../../loop/pinned.js';
 import { rejectTraced } from '../../loop/traced.js';
 import { EOPNOTSUPP } from '../../ring/errno.js';
 import { closedError, errorFrom, systemError } from '../../ring/errors.js';
 import { POLLOUT } from '../../ring/flags.js';
 import { UTF8_MAX } from '../../ring/socket-calls.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
 import { sentBy, startSend } from '../socket/block-send.js';
 import { type ConnectionState, failed } from '../socket/diagnostics.js';
 import { detailsOf } from '../socket/peer-name.js';
@@ -16,6 +15,7 @@ import { Queue } from '../socket/queue.js';
 import { isSentInPlace, isSentNow, restOf, sendNow } from './send-now.js';
 import {
   followed,
+  GATHERING,
   HELD,
   IDLE,
   IN_FLIGHT,
@@ -34,8 +34,7 @@ import { ZeroCopy } from './zero-copy-send.js';
  * The sending side of a connection. One send is in flight at a time, from a block of runtime memory, or in place for
  * pinned and lent bytes. Writes that come meanwhile queue in order, and copied ones are sent together in the next.
  */
-export class Sender extends SendingSide implements BlockWaiter {
-  readonly #fd: number;
+export class Sender extends SendingSide implements BlockWaiter, Flushable {
   /** The writes whose bytes are in the block, then the waiting ones; null before the first. */
   #writes: Queue<PendingWrite> | null = null;
   #block: Block | null = null;
@@ -47,17 +46,8 @@ export class Sender extends SendingSide implements BlockWaiter {
   #from = 0;
   #to = 0;
   #state: SenderState = IDLE;
-  /** The loop's completion count at the last plain send. */
-  #sentAt = -1;
-  /** Whether the kernel connects with the first send, which has not started. TCP_FASTOPEN_CONNECT, tcp(7) */
-  deferred = false;
   /** HELD: cancels the holder's work. */
   #holder: (() => void) | null = null;
-
-  constructor(loop: Loop, fd: number, peer: string) {
-    super(loop, peer);
-    this.#fd = fd;
-  }
 
   /** Whether the kernel has every byte. */
   get drained(): boolean {
@@ -85,7 +75,8 @@ export class Sender extends SendingSide implements BlockWaiter {
       data = rest;
     }
     if (typeof data === 'string') {
-      if (this.drained && data.length <= BLOCK_MAX / UTF8_MAX) return this.#writeText(data);
+      if (this.#state === IDLE && this.drained && !this.inBurst() && data.length <= BLOCK_MAX / UTF8_MAX)
+        return this.#writeText(data);
       data = Buffer.from(data);
     }
     const write = PendingWrite.of(data, data.length, 0);
@@ -103,14 +94,14 @@ export class Sender extends SendingSide implements BlockWaiter {
   }
 
   #isSentNow(data: string | Uint8Array): boolean {
-    if (isSentNow(this.loop, data, this.#sentAt)) return true;
+    if (!this.bursts && isSentNow(this.loop, data, this.sentAt)) return true;
     return this.#zeroCopy === null && isSentInPlace(this.loop, data);
   }
 
   /** Sends what the socket takes at once; returns the rest, null if there is none. */
   #sendNow(data: string | Uint8Array): string | Uint8Array | null {
-    this.#sentAt = this.loop.completed;
-    const sent = sendNow(this.loop, this.#fd, data);
+    this.sentAt = this.loop.completed;
+    const sent = sendNow(this.loop, this.fd, data);
     if (sent < 0) {
       this.#fail(systemError(sent, 'write', detailsOf(this.peer)));
       return null;
@@ -127,7 +118,20 @@ export class Sender extends SendingSide implements BlockWaiter {
 
   #push(write: PendingWrite): void {
     this.#queue(write);
-    if (this.#state === IDLE) this.#start();
+    if (this.#state !== IDLE) return;
+    if (write.copies && this.inBurst()) {
+      this.#state = followed(this.#state, GATHERING);
+      Flusher.of(this.loop).add(this);
+    } else this.#start();
+  }
+
+  /** The burst is over: what was gathered leaves. */
+  flush(): void {
+    if (this.#state !== GATHERING) return;
+    this.#state = followed(this.#state, IDLE);
+    this.bursts = !this.bursts || this.#writes!.first?.next != null;
+    if (this.loop.closing) this.#fail(closedError('The loop'));
+    else if (!this.#writes!.empty) this.#start();
   }
 
   /**
@@ -264,12 +268,12 @@ export class Sender extends SendingSide implements BlockWaiter {
     const zeroCopy = this.#zeroCopy;
     if (zeroCopy?.takes(this.#block, length)) {
       this.#block = null;
-      zeroCopy.start(this, this.#fd, address, length, res => this.#zeroCopied(zeroCopy, res));
+      zeroCopy.start(this, this.fd, address, length, res => this.#zeroCopied(zeroCopy, res));
       this.#state = followed(this.#state, ZERO_COPY);
       return;
     }
     const yields = this.#block !== null && this.loop.blocks.short;
-    startSend(this, this.#fd, address, length, yields);
+    startSend(this, this.fd, address, length, yields);
     this.#state = followed(this.#state, yields ? YIELDING : SENDING);
   }
 
@@ -301,7 +305,7 @@ export class Sender extends SendingSide implements BlockWaiter {
     rewind(this.#writes!, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
     this.#block = null;
     this.#state = followed(this.#state, POLLING);
-    this.loop.start(this).pollAdd(this.#fd, POLLOUT);
+    this.loop.start(this).pollAdd(this.fd, POLLOUT);
     this.loop.blocks.release(block);
   }
 
@@ -368,15 +372,6 @@ export class Sender extends SendingSide implements BlockWaiter {
       for (const write of this.#writes.takeAll()) rejectTraced(write, errorFrom(error));
     }
     this.settleDrained();
-  }
-
-  /** A read waits for the peer: makes the kernel connect, even without bytes to send. */
-  connect(): void {
-    this.deferred = false;
-    this.loop.soon(() => {
-      if (!this.idle || this.ended || this.bytesWritten !== 0 || this.loop.closing) return;
-      this.loop.startUnowned().sendAt(this.#fd, 0, 0, MSG_NOSIGNAL | MSG_DONTWAIT);
-    });
   }
 
   /** Abandons unsent data: its writes reject. */

@@ -1,9 +1,13 @@
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation.js';
 import { closedError, errorFrom } from '../../ring/errors.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
 
-/** The state of the sending side of a connection: counters, pipes that lead there, and callbacks for its drain. */
+/**
+ * The state of the sending side of a connection: counters, bursts, pipes that lead there, and callbacks for its drain.
+ */
 export abstract class SendingSide extends Operation {
+  protected readonly fd: number;
   /** The peer, see `peerNameOf`. */
   readonly peer: string;
   /** Bytes that the kernel has taken. */
@@ -18,9 +22,16 @@ export abstract class SendingSide extends Operation {
   #onDrained: (() => void)[] | null = null;
   /** Whether the current write has no promise: see `post`. */
   protected posting = false;
+  /** Whether the kernel connects with the first send, which has not started. TCP_FASTOPEN_CONNECT, tcp(7) */
+  deferred = false;
+  /** The loop's completion count at the last plain send. */
+  protected sentAt = -1;
+  /** Whether the last burst had several writes: those of the next leave together from the first on. */
+  protected bursts = false;
 
-  constructor(loop: Loop, peer: string) {
+  constructor(loop: Loop, fd: number, peer: string) {
     super(loop);
+    this.fd = fd;
     this.peer = peer;
   }
 
@@ -43,6 +54,20 @@ export abstract class SendingSide extends Operation {
     } finally {
       this.posting = false;
     }
+  }
+
+  /** Whether a write is one of several, as far as that is known. */
+  protected inBurst(): boolean {
+    return this.bursts || this.sentAt === this.loop.completed;
+  }
+
+  /** A read waits for the peer: makes the kernel connect, even without bytes to send. */
+  connect(): void {
+    this.deferred = false;
+    this.loop.soon(() => {
+      if (!this.idle || this.ended || this.bytesWritten !== 0 || this.loop.closing) return;
+      this.loop.startUnowned().sendAt(this.fd, 0, 0, MSG_NOSIGNAL | MSG_DONTWAIT);
+    });
   }
 
   /** Whether writing has ended: new writes are refused. */
