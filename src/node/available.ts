@@ -12,7 +12,7 @@ const setbacks = new Map<Buffers, Setback>();
 /** This thread's loop, created on first use; null where it cannot run, and Node's own handles are used. */
 export function availableLoop(buffers: Buffers): Loop | null {
   const setback = setbacks.get(buffers);
-  if (process.permission !== undefined || setback?.lasts) return null;
+  if (process.permission !== undefined || setback?.skips()) return null;
   try {
     const made = loop();
     // Created here: there may be no memory for them.

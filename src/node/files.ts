@@ -1,19 +1,16 @@
 /**
- * `fs.promises` on the loop: replaces its functions in place by those of uasync/fs, which is loaded at the first call.
- * Functions that uasync/fs leaves to Node stay as they are.
+ * `fs.promises` on the loop: its functions are replaced in place by those of uasync/fs, which is loaded at the first
+ * call. What uasync/fs leaves to Node stays as it is.
  */
 import nodeFs from 'node:fs';
 import { promises as stock } from '../fs/node-promises.js';
-import { loop } from '../loop/current.js';
-import { nameErrorsAsNode } from '../ring/errors.js';
-import { nodeHandles, type Returning } from './file-handles.js';
 import { later } from './later.js';
 import { Setback } from './setback.js';
 
-type Api = typeof import('../fs/index.js').default;
+type Files = typeof import('./loop-files.js');
 type Call = (...args: unknown[]) => unknown;
 
-/** Functions that take a path, in the order of Node's documentation. `open` is replaced too: see `openOnLoop`. */
+/** Functions that take a path, in the order of Node's documentation. `open` is replaced too. */
 const CALLS = [
   'access',
   'appendFile',
@@ -36,56 +33,48 @@ const CALLS = [
   'writeFile',
 ] as const;
 
-const load = later<{ default: Api }>('../fs/index.js', './fs.js');
+const load = later<Files>('./loop-files.js', './loop-files.js');
 
-let api: Api | null = null;
+let files: Files | null = null;
 const setback = new Setback();
 
-/** uasync/fs, loaded on first use; null where the loop cannot run, and Node's own functions are used. */
-function loaded(): Api | null {
-  if (api !== null || setback.lasts) return api;
+/** What serves the calls, loaded on first use; null where the loop cannot run, and Node's own functions are used. */
+function loaded(): Files | null {
+  if (files !== null || setback.skips() || isLoader()) return files;
   try {
-    loop();
-    api = load()?.default ?? null;
+    const made = load();
+    if (made?.canRun()) files = made;
   } catch {
-    setback.note();
+    // It is not there.
   }
-  return api;
+  if (files === null) setback.note();
+  return files;
 }
 
-/** How handles of uasync/fs become Node's; null if they cannot. */
-let returning: Returning | null | undefined;
-let adapting: Promise<Returning | null | undefined> | undefined;
-
-async function openOnLoop(api: Api, ...args: Parameters<Api['open']>): Promise<unknown> {
-  if (returning === undefined) {
-    adapting ??= nodeHandles();
-    returning = await adapting;
-    // For want of a descriptor, for example: the next call tries again.
-    if (returning === undefined) adapting = undefined;
-  }
-  return returning == null ? stock.open(...args) : returning(await api.open(...args));
+/** Whether Node itself calls, to load a module: that is no reason to load a loop. */
+function isLoader(): boolean {
+  const at = { stack: '' };
+  Error.captureStackTrace(at, loaded);
+  // Above the caller are a title and the function that was called.
+  return String(at.stack).split('\n')[2]?.includes('node:internal/modules/') ?? false;
 }
 
-/** Replaces the functions. @param enabled called for each call. */
+/** Replaces the functions. @param enabled asked at each call. */
 export function putFilesOn(enabled: () => boolean): void {
-  nameErrorsAsNode();
   for (const name of CALLS) {
     const own = stock[name] as Call;
     replace(name, own, (...args) => {
-      const calls = enabled() ? loaded() : null;
-      return calls === null ? own(...args) : (calls[name] as Call)(...args);
+      const served = enabled() ? loaded() : null;
+      return served === null ? own(...args) : (served.calls[name] as Call)(...args);
     });
   }
   replace('open', stock.open as Call, (...args) => {
-    const calls = enabled() ? loaded() : null;
-    return calls === null
-      ? (stock.open as Call)(...args)
-      : openOnLoop(calls, ...(args as Parameters<Api['open']>));
+    const served = enabled() ? loaded() : null;
+    return served === null ? (stock.open as Call)(...args) : (served.open as Call)(...args);
   });
 }
 
-/** Replaces a function of `fs.promises` by one with the same name and length. */
+/** Gives `fs.promises` another function that looks as its own. */
 function replace(name: keyof typeof stock, own: Call, value: Call): void {
   Object.defineProperty(value, 'name', { value: name, configurable: true });
   Object.defineProperty(value, 'length', { value: own.length, configurable: true });

@@ -3,12 +3,10 @@
  * uasync/register app.js`, or imported before anything else.
  */
 import { syncBuiltinESMExports } from 'node:module';
-import net from 'node:net';
 import { putDatagramsOn } from './datagram-sockets.js';
 import { putFilesOn } from './files.js';
+import { later } from './later.js';
 import { nodeModule } from './natives.js';
-import { putOn } from './put-on.js';
-import { netFits } from './ready.js';
 import { change, DEFAULTS, fromEnvironment, type RegisterOptions, settings } from './settings.js';
 
 export type { RegisterOptions } from './settings.js';
@@ -26,6 +24,8 @@ export function register(options: RegisterOptions = DEFAULTS): RegisterOptions {
   return { ...settings };
 }
 
+const loadNet = later<typeof import('./net-parts.js')>('./net-parts.js', './net-parts.js');
+
 let netOn = false;
 let datagramsOn = false;
 let filesOn = false;
@@ -34,11 +34,9 @@ let filesOn = false;
 function install(): void {
   if (process.permission !== undefined || process.platform !== 'linux') return;
   if (!netOn && (settings.servers || settings.clients)) {
-    netOn = true;
-    putOn(net.Socket.prototype, net.Server.prototype, {
-      clients: () => settings.clients && netFits(),
-      servers: () => settings.servers && netFits(),
-    });
+    const parts = loadNet();
+    netOn = parts !== undefined;
+    parts?.putNetOn(settings);
   }
   if (!datagramsOn && settings.dgram) {
     datagramsOn = true;

@@ -279,6 +279,21 @@ t.test('--permission and UASYNC_REGISTER=net leave the functions alone', async t
   t.match((await run(program, { args: [flag, '--allow-fs-read=*'] })).stdout, /false\n$/);
 });
 
+t.test('a program without files loads no loop, also one that Node reads by fs.promises', async t => {
+  const loaded = `(await import('node:process')).report.getReport().sharedObjects.some(path => path.includes('koffi'))`;
+  const { stdout } = await run(
+    `
+    import { stat } from 'node:fs/promises';
+    await import('data:text/javascript,');
+    console.log(${loaded});
+    await stat('/');
+    console.log(${loaded});
+  `,
+    { env: { UASYNC_REGISTER: '' } },
+  );
+  t.equal(stdout, 'false\ntrue\n');
+});
+
 /** For programs that use up their descriptors, and ask which files are on the loop. */
 const SHORT = `
   const { execFileSync } = require('node:child_process');
