@@ -19,7 +19,7 @@ export function canRun(): boolean {
   return true;
 }
 
-/** How handles of uasync/fs become Node's; null where they cannot. */
+/** How handles of uasync/fs become Node's; null if they cannot. */
 let returning: Returning | null | undefined;
 let adapting: Promise<Returning | null | undefined> | undefined;
 
