@@ -22,7 +22,7 @@ export class PipeHandle extends SocketHandle {
   #path: string | null = null;
 
   constructor(loop: Loop, listens = false, trigger?: number) {
-    super(loop, 'PIPE', listens, trigger);
+    super(loop, listens ? 'PIPESERVERWRAP' : 'PIPEWRAP', listens, trigger);
   }
 
   protected override get native(): { Native: NativeClass; kinds: Record<string, number> } {

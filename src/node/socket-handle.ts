@@ -15,19 +15,22 @@ const NO_CALL = new AsyncResource('uasync.accept');
 
 const providers = new Map<NativeClass, number>();
 
+/** One for all handles: a closure for each would take memory. */
+function nothing(): void {}
+
 /** The common part of TCP and Unix sockets, except their bytes: listening and connecting. */
 export abstract class SocketHandle extends StreamHandle {
   /** Set by Node on a listening handle: gets a handle for each connection. */
-  onconnection: (status: number, handle?: StreamHandle) => void = () => {};
+  onconnection: (status: number, handle?: StreamHandle) => void = nothing;
   /** A failed `bind` that is reported later, as in libuv. */
   protected delayedError = 0;
   readonly #listens: boolean;
   #accepting: AcceptOperation | null = null;
   #connecting: ConnectOperation | null = null;
 
-  /** @param name its prefix in async_hooks, without its role. @param trigger see `StreamHandle`. */
-  constructor(loop: Loop, name: string, listens: boolean, trigger: number | undefined) {
-    super(loop, `${name}${listens ? 'SERVER' : ''}WRAP`, trigger);
+  /** @param type how async_hooks name it. @param trigger see `StreamHandle`. */
+  constructor(loop: Loop, type: string, listens: boolean, trigger: number | undefined) {
+    super(loop, type, trigger);
     this.#listens = listens;
   }
 

@@ -38,7 +38,7 @@ export class TcpHandle extends SocketHandle {
   #family = 0;
 
   constructor(loop: Loop, listens = false, trigger?: number) {
-    super(loop, 'TCP', listens, trigger);
+    super(loop, listens ? 'TCPSERVERWRAP' : 'TCPWRAP', listens, trigger);
   }
 
   protected override get native(): { Native: NativeClass; kinds: Record<string, number> } {
