@@ -72,7 +72,7 @@ export async function installBrowser(): Promise<string> {
   if (process.arch !== 'x64')
     throw new Error('npm has Chromium for x64 only: install one, or name it by $UASYNC_BROWSER');
   mkdirSync(FOLDER, { recursive: true });
-  const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts'];
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts', '--fetch-timeout=60000'];
   execFileSync('npm', ['install', '--prefix', FOLDER, ...quiet, '@sparticuz/chromium@^153'], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
