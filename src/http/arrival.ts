@@ -1,13 +1,20 @@
 import { errorStatus, headStatus, sizeStatus } from './check-request.js';
 import { Head } from './head.js';
 import type { IncomingBody } from './incoming-body.js';
-import { INPUT_SIZE, input, Parser } from './llhttp.js';
+import { bodyBytes, INPUT_SIZE, input, Parser } from './llhttp.js';
 import type { Limits } from './options.js';
 
 /** Bytes of pipelined requests that are looked at at a time. */
 const REST_PIECE = 4096;
 /** How much of what was refused is looked at to say why. */
 const SHOWN_MAX = 256;
+
+/** A part of `input`, in memory of its own. */
+function copyOf(from: number, to: number): Buffer {
+  const bytes = bodyBytes(to - from);
+  input().copy(bytes, 0, from, to);
+  return bytes;
+}
 
 /** Whose requests arrive. Of these none calls code of users. */
 export interface ArrivalOwner {
@@ -38,8 +45,14 @@ export class Arrival {
   body: IncomingBody | null = null;
   /** Whether its head was there. */
   #hasHead = false;
+  /** Bytes that are still to come of a body whose length the head has said: they need no parser. */
+  plain = 0;
+  /** Bytes of it in all. */
+  #length = 0;
   /** Bytes behind a request that is being served. */
   #rest: Buffer | null = null;
+  /** Whether these are being parsed. */
+  #goesOn = false;
   /** The head of the last request, if the next one may be the same. */
   #last: Head | null = null;
 
@@ -70,7 +83,7 @@ export class Arrival {
 
   /** Bytes of the body that have come. */
   get received(): number {
-    return this.#parser === null ? 0 : this.#parser.bodyLength;
+    return this.#parser === null ? this.#length - this.plain : this.#parser.bodyLength;
   }
 
   /** Parses what is in `input`. */
@@ -81,13 +94,26 @@ export class Arrival {
 
   /** Parses what has waited for the end of the last request, or for room. */
   goOn(): void {
-    while (this.#rest !== null && this.#mayParse()) {
-      const rest = this.#rest;
-      const length = Math.min(rest.length, this.body === null ? REST_PIECE : INPUT_SIZE);
-      input().set(rest.subarray(0, length));
-      const at = this.#consume(length);
-      // What is refused ends it all.
-      if (this.#rest !== null) this.#rest = at === rest.length ? null : rest.subarray(at);
+    // The end of a request comes back to here: the loop that is under way goes on then.
+    if (this.#goesOn) return;
+    this.#goesOn = true;
+    try {
+      while (this.#rest !== null && this.#mayParse()) {
+        const rest = this.#rest;
+        if (this.plain > 0) {
+          const piece = rest.subarray(0, this.plain);
+          this.#rest = piece.length === rest.length ? null : rest.subarray(piece.length);
+          this.takeBody(piece);
+          continue;
+        }
+        const length = Math.min(rest.length, this.body === null ? REST_PIECE : INPUT_SIZE);
+        input().set(rest.subarray(0, length));
+        const at = this.#consume(length);
+        // What is refused ends it all.
+        if (this.#rest !== null) this.#rest = at === rest.length ? null : rest.subarray(at);
+      }
+    } finally {
+      this.#goesOn = false;
     }
   }
 
@@ -95,6 +121,12 @@ export class Arrival {
   #consume(to: number): number {
     let at = 0;
     while (at < to && this.#mayParse()) {
+      if (this.plain > 0) {
+        const end = Math.min(to, at + this.plain);
+        this.takeBody(copyOf(at, end));
+        at = end;
+        continue;
+      }
       const isFirst = this.#parser === null;
       if (isFirst) {
         // Clients that poll, proxies and load generators send the same request again: to parse it would find the same.
@@ -157,6 +189,7 @@ export class Arrival {
       if (body === undefined) return false;
       this.body = body;
       this.#hasHead = true;
+      this.#length = Number.isSafeInteger(head.contentLength) ? Math.max(head.contentLength, 0) : 0;
       this.#last = head.length < 0 ? null : head;
     }
     const { body } = this;
@@ -168,13 +201,28 @@ export class Arrival {
       }
       owner.onProgress();
     }
-    if (parser.complete) {
-      this.body = null;
+    if (parser.complete) this.#complete(body);
+    else if (body !== null && this.body === body && parser.bodyLength < this.#length) {
+      this.plain = this.#length - parser.bodyLength;
       this.#release();
-      body?.end();
-      owner.onComplete();
     }
     return !owner.closed;
+  }
+
+  #complete(body: IncomingBody | null): void {
+    this.body = null;
+    this.#release();
+    body?.end();
+    this.#owner.onComplete();
+  }
+
+  /** More of a body of known length, at most `plain` bytes. They are the body's from now on. */
+  takeBody(bytes: Buffer): void {
+    const body = this.body!;
+    this.plain -= bytes.length;
+    body.push(bytes);
+    this.#owner.onProgress();
+    if (this.plain === 0 && this.body === body) this.#complete(body);
   }
 
   #refuse(status: number): false {
@@ -187,6 +235,7 @@ export class Arrival {
   break(status: number, what: string): void {
     const body = this.body!;
     this.body = null;
+    this.plain = 0;
     this.#release();
     this.#rest = null;
     this.#owner.onBroken(status, what, body);
@@ -195,6 +244,7 @@ export class Arrival {
   /** Nothing more is taken, and a body that is not complete fails. */
   end(error: Error): void {
     this.#rest = null;
+    this.plain = 0;
     this.#release();
     const { body } = this;
     this.body = null;

@@ -27,9 +27,7 @@ const LATE = new UasyncError(
   'ETIMEDOUT',
   'The peer takes nothing of its answer, or sends nothing of its body',
 );
-
 const GONE = new UasyncError('ECONNRESET', 'The peer has ended its side, or has gone');
-
 const NOTHING = (): void => {};
 
 /** One peer: its requests are parsed, served and answered one after the other. */
@@ -85,6 +83,14 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
       // No memory for a parser, for one. It must not be the whole process's.
       this.cut(error as Error);
     }
+  }
+
+  get plain(): number {
+    return this.#arrival.plain;
+  }
+
+  takeBody(bytes: Buffer): void {
+    this.#arrival.takeBody(bytes);
   }
 
   get canBegin(): boolean {
@@ -202,9 +208,10 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     this.#enter(IDLE);
     this.#arrival.goOn();
     if (this.#ended) this.#endInput();
-    if (this.#answering !== null || this.#closed) return;
-    this.outlet.flush();
-    this.transport.resume();
+    if (this.#closed) return;
+    if (this.#answering === null) this.outlet.flush();
+    // The rest of a body, too, may wait there.
+    if (this.#arrival.takes) this.transport.resume();
   };
 
   // --- The body -----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 import { type Deferred, promiseOf } from '../loop/deferred.js';
 
 /** While this many bytes wait no more are received. */
-const HIGH_WATER = 64 * 1024;
+const HIGH_WATER = 256 * 1024;
 
 /** Where a body comes from. */
 export interface BodySource {

@@ -11,6 +11,11 @@ import { UasyncError } from '../ring/errors.js';
 /** The most bytes that are parsed at a time. */
 export const INPUT_SIZE = 256 * 1024;
 
+/** Memory for bytes of a body. */
+export function bodyBytes(length: number): Buffer {
+  return length <= POOLED_MAX ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+}
+
 /** Results of `llhttp_execute`, and of the callbacks. */
 const OK = 0;
 const PAUSED = 21;
@@ -113,7 +118,7 @@ class Machine {
 
   /** The bytes at an address, in memory of their own. */
   copy(at: number, length: number): Buffer {
-    const bytes = length <= POOLED_MAX ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
+    const bytes = bodyBytes(length);
     this.#memory.copy(bytes, 0, at, at + length);
     return bytes;
   }

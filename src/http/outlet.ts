@@ -47,9 +47,23 @@ export class Outlet {
       this.#transport.post(bytes);
       return;
     }
-    const before = Buffer.from(this.#text);
+    const before = this.#text;
     this.#text = '';
-    this.#transport.post(Buffer.concat([before, bytes]));
+    this.#transport.postJoined(before, bytes, '');
+  }
+
+  /** Bytes between two pieces of ASCII text, as a chunk is. */
+  framed(before: string, bytes: Uint8Array, after: string): void {
+    if (bytes.length > JOIN_MAX) {
+      this.text(before, before.length);
+      this.data(bytes);
+      this.text(after, after.length);
+      return;
+    }
+    this.bytes += before.length + bytes.length + after.length;
+    const text = this.#text + before;
+    this.#text = '';
+    this.#transport.postJoined(text, bytes, after);
   }
 
   flush(): void {

@@ -2,8 +2,10 @@ import type { Connection } from '../net/stream/connection.js';
 import type { Sink } from '../net/stream/reader.js';
 import { ReceiveBuffers } from '../net/stream/receive-buffers.js';
 import type { ReceiveQueue } from '../net/stream/receive-queue.js';
+import { sendBlock } from '../net/stream/send-now.js';
 import type { SocketAddress } from '../ring/sockaddr.js';
-import { INPUT_SIZE, input } from './llhttp.js';
+import { SEND_MAX } from '../ring/socket-calls.js';
+import { bodyBytes, INPUT_SIZE, input } from './llhttp.js';
 import type { OpenFile } from './static/open-file.js';
 import type { Data, Transport, TransportOwner } from './transport.js';
 import type { Upgraded } from './upgrade.js';
@@ -51,19 +53,28 @@ export class PlainTransport implements Transport, Sink {
   // --- As a sink ----------------------------------------------------------------------------------
 
   take(length: number, flags: number): boolean {
-    if (length > INPUT_SIZE || !this.#owner.takes) {
-      this.#owner.watch();
+    const owner = this.#owner;
+    if (length > INPUT_SIZE || !owner.takes) {
+      owner.watch();
       return false;
     }
-    this.#buffers.takeInto(input(), 0, length, flags);
-    this.#owner.parse(length);
+    if (length <= owner.plain) {
+      const bytes = bodyBytes(length);
+      this.#buffers.takeInto(bytes, 0, length, flags);
+      owner.takeBody(bytes);
+    } else {
+      this.#buffers.takeInto(input(), 0, length, flags);
+      owner.parse(length);
+    }
     return true;
   }
 
   drain(queue: ReceiveQueue): void {
-    while (queue.length !== 0 && this.#owner.takes) {
-      const length = queue.moveTo(input().subarray(0, Math.min(queue.length, PIECE)), 0);
-      this.#owner.parse(length);
+    const owner = this.#owner;
+    while (queue.length !== 0 && owner.takes) {
+      const { plain } = owner;
+      if (plain > 0) owner.takeBody(queue.takeChunk(plain));
+      else owner.parse(queue.moveTo(input().subarray(0, Math.min(queue.length, PIECE)), 0));
     }
   }
 
@@ -86,8 +97,35 @@ export class PlainTransport implements Transport, Sink {
 
   post(data: Data): void {
     const { sender } = this.connection.remains;
-    if (sender.ended) return;
+    if (sender.ended || data.length === 0) return;
     sender.post(data);
+  }
+
+  postJoined(before: string, bytes: Uint8Array, after: string): void {
+    const { remains } = this.connection;
+    const { sender, loop } = remains;
+    if (sender.ended || sender.error !== null || loop.closing) return;
+    const start = Buffer.byteLength(before);
+    const end = start + bytes.length;
+    const size = end + after.length;
+    if (size <= SEND_MAX) {
+      this.post(Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]));
+      return;
+    }
+    // No Buffer of that size is made for each: V8 collects all of its heap for what those add up to.
+    const block = sender.idle ? loop.blocks.acquire(size, size) : null;
+    if (block !== null && block.bytes.length >= size) {
+      block.bytes.write(before);
+      block.bytes.set(bytes, start);
+      block.bytes.write(after, end, 'latin1');
+      sendBlock(remains, block, size);
+      return;
+    }
+    if (block !== null) loop.blocks.release(block);
+    // What waits is copied into one block once there is one.
+    this.post(before);
+    this.post(bytes);
+    this.post(after);
   }
 
   async sendFile(file: OpenFile, offset: number, length: number): Promise<number> {

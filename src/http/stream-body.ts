@@ -12,8 +12,6 @@ export type Stream = Blob | ReadableStream | AsyncIterable<Uint8Array | string>;
 /** What is sent at once, if a body has ended by then, with its length. */
 const GATHER_MAX = 64 * 1024;
 
-const LINE_END = Buffer.from('\r\n');
-
 export interface Pieces {
   next(): Promise<{ done?: boolean | undefined; value?: unknown }>;
   cancel(reason: unknown): Promise<unknown>;
@@ -124,14 +122,7 @@ export class StreamSender {
       outlet.data(bytes);
       return;
     }
-    const size = `${bytes.length.toString(16)}\r\n`;
-    if (bytes.length <= GATHER_MAX) {
-      outlet.data(Buffer.concat([Buffer.from(size), bytes, LINE_END]));
-      return;
-    }
-    outlet.text(size, size.length);
-    outlet.data(bytes);
-    outlet.text('\r\n', 2);
+    outlet.framed(`${bytes.length.toString(16)}\r\n`, bytes, '\r\n');
   }
 }
 

@@ -98,10 +98,15 @@ export class TlsTransport implements Transport {
   #feed(): void {
     while (this.#waiting !== null && this.#owner.takes) {
       const waiting = this.#waiting;
-      const length = Math.min(waiting.length, INPUT_SIZE);
+      const { plain } = this.#owner;
+      const length = Math.min(waiting.length, plain > 0 ? plain : INPUT_SIZE);
       this.#waiting = length === waiting.length ? null : waiting.subarray(length);
-      input().set(waiting.subarray(0, length));
-      this.#owner.parse(length);
+      const bytes = waiting.subarray(0, length);
+      if (plain > 0) this.#owner.takeBody(bytes);
+      else {
+        input().set(bytes);
+        this.#owner.parse(length);
+      }
     }
     if (this.#waiting !== null) {
       this.#socket.pause();
@@ -139,6 +144,10 @@ export class TlsTransport implements Transport {
 
   post(data: Data): void {
     if (this.#socket.writable) this.#socket.write(data);
+  }
+
+  postJoined(before: string, bytes: Uint8Array, after: string): void {
+    this.post(Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]));
   }
 
   drained(): Promise<void> {

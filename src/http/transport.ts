@@ -12,6 +12,9 @@ export interface TransportOwner {
   readonly takes: boolean;
   /** `length` bytes are in the parser's `input`. */
   parse(length: number): void;
+  /** How many of the bytes that come next need no parser: `takeBody` gets them as they are. */
+  readonly plain: number;
+  takeBody(bytes: Buffer): void;
   /** The peer has ended its side. */
   onEnd(): void;
   /** What comes is not taken, and the end may not be seen. */
@@ -31,6 +34,8 @@ export interface Transport {
   readonly moved: number;
   /** Sends without waiting. A failure is told to the owner. */
   post(data: Data): void;
+  /** As `post`, of text, bytes and ASCII text, which leave together: the bytes are copied, or must not change until they are sent. */
+  postJoined(before: string, bytes: Uint8Array, after: string): void;
   /** Sends a part of a file behind what was posted; resolves to how many bytes. */
   sendFile(file: OpenFile, offset: number, length: number): Promise<number>;
   /** Resolves when what was posted so far has been taken; rejects if it will never be. */

@@ -90,6 +90,11 @@ export class ReceiveQueue {
     return end - at;
   }
 
+  /** Takes the first chunk, or as much of it as `max` bytes. */
+  takeChunk(max: number): Buffer {
+    return this.#chunks[0]!.length <= max ? this.shift() : this.take(max);
+  }
+
   /** Removes and returns the first `count` available bytes. */
   take(count: number): Buffer {
     const first = this.#chunks[0];
