@@ -15,6 +15,12 @@ export const http: Scenario[] = [
     contenders: HTTP_PEERS.map(peer => server(peer, (target, seconds) => load(target, 50, BODY, seconds))),
   },
   {
+    name: 'http.hello.500',
+    title: 'GET of 14 bytes, 500 connections kept alive',
+    operation: 'request',
+    contenders: HTTP_PEERS.map(peer => server(peer, (target, seconds) => load(target, 500, BODY, seconds))),
+  },
+  {
     name: 'http.query',
     title: 'GET with 20 headers and a query, answered with JSON, 50 connections',
     operation: 'request',

@@ -24,6 +24,8 @@ export class PlainTransport implements Transport, Sink {
   /** Set once the connection is another's. */
   satisfied = false;
   #onReleased: (failure?: Error) => void = NOTHING;
+  /** Whether bytes wait that the owner would not take. */
+  #waiting = false;
   /** Bytes of a file that is being sent. */
   #fileBytes = 0;
 
@@ -55,6 +57,7 @@ export class PlainTransport implements Transport, Sink {
   take(length: number, flags: number): boolean {
     const owner = this.#owner;
     if (length > INPUT_SIZE || !owner.takes) {
+      this.#waiting = true;
       owner.watch();
       return false;
     }
@@ -76,6 +79,7 @@ export class PlainTransport implements Transport, Sink {
       if (plain > 0) owner.takeBody(queue.takeChunk(plain));
       else owner.parse(queue.moveTo(input().subarray(0, Math.min(queue.length, PIECE)), 0));
     }
+    this.#waiting = queue.length !== 0;
   }
 
   flush(): void {}
@@ -142,7 +146,7 @@ export class PlainTransport implements Transport, Sink {
   }
 
   resume(): void {
-    if (!this.connection.closed) this.connection.remains.receiver.resume();
+    if (this.#waiting && !this.connection.closed) this.connection.remains.receiver.resume();
   }
 
   async release(head: Buffer): Promise<Upgraded> {
@@ -150,8 +154,8 @@ export class PlainTransport implements Transport, Sink {
       this.#onReleased = failure => (failure === undefined ? resolve() : reject(failure));
     });
     this.satisfied = true;
-    this.resume();
     const { connection } = this;
+    if (!connection.closed) connection.remains.receiver.resume();
     try {
       await released;
     } catch (error) {

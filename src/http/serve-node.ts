@@ -2,7 +2,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { ServerResponse, Server as StockServer } from 'node:http';
-import type { ServerHttp2Session } from 'node:http2';
+import type { Http2SecureServer, Http2Server, ServerHttp2Session } from 'node:http2';
 import net, { type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { InspectOptionsStylized } from 'node:util';
@@ -278,7 +278,10 @@ function endWith(loop: Loop, server: NodeServer): void {
  * @throws (as a rejection) what `listen` throws; ERR_SERVER_ALREADY_LISTEN; AbortError if `signal` is aborted before it
  * listens; TypeError and RangeError for wrong arguments.
  */
-export async function serveNode(server: StockServer, options: ServeNodeOptions = {}): Promise<NodeServer> {
+export async function serveNode(
+  server: StockServer | Http2Server | Http2SecureServer,
+  options: ServeNodeOptions = {},
+): Promise<NodeServer> {
   if (!(server instanceof net.Server)) throw argTypeError('server', 'an instance of http.Server', server);
   checkOptions(options, OPTIONS);
   throwIfAborted(checkSignal(options.signal));
@@ -287,7 +290,7 @@ export async function serveNode(server: StockServer, options: ServeNodeOptions =
   const [made, listening] = await openListening(given, (socket, worker) => {
     const address = givenPath(socket.path) ?? localAddress(socket.fd)!;
     listenOn(server, socket, options.backlog ?? 511);
-    const made = new NodeServer(server, address);
+    const made = new NodeServer(server as StockServer, address);
     // Native handles have none.
     const { loop } = (server as unknown as { _handle: { loop?: Loop } })._handle;
     if (loop !== undefined) endWith(loop, made);
