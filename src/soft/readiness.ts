@@ -36,6 +36,9 @@ const DATA = EPOLL_EVENT.data >> 2;
 /** Marks the timer in events, in place of a descriptor. */
 const TIMER = -1;
 
+/** Stands for the lists of a descriptor that nothing has waited for in that way: most never have entries. */
+const NO_ENTRIES: EntryList = Object.freeze(new EntryList());
+
 /** A descriptor that entries wait for, or have waited for. */
 class Watch {
   readonly fd: number;
@@ -54,12 +57,22 @@ class Watch {
   shared = false;
   /** Whether it is in `#unfinished`, to be continued. */
   queued = false;
-  readonly readers = new EntryList();
-  readonly writers = new EntryList();
-  readonly polls = new EntryList();
+  readers = NO_ENTRIES;
+  writers = NO_ENTRIES;
+  polls = NO_ENTRIES;
 
   constructor(fd: number) {
     this.fd = fd;
+  }
+
+  /** The entries that wait for a direction, to add one to them. */
+  waitersFor(direction: number): EntryList {
+    if (direction === TO_READ) {
+      if (this.readers === NO_ENTRIES) this.readers = new EntryList();
+      return this.readers;
+    }
+    if (this.writers === NO_ENTRIES) this.writers = new EntryList();
+    return this.writers;
   }
 
   get idle(): boolean {
@@ -133,7 +146,7 @@ export class Readiness {
    */
   wait(entry: Entry, direction: number): number {
     const watch = this.#watch(entry.fd);
-    const list = direction === TO_READ ? watch.readers : watch.writers;
+    const list = watch.waitersFor(direction);
     if (entry.place !== PARKED) {
       // The entries before it have tried already.
       if (list.first === null) {
@@ -160,6 +173,7 @@ export class Readiness {
     const watch = this.#watch(entry.fd);
     const result = this.#register(watch, events & (POLLIN | POLLPRI | POLLOUT | POLLRDHUP));
     if (result < 0) return result;
+    if (watch.polls === NO_ENTRIES) watch.polls = new EntryList();
     watch.polls.push(entry);
     entry.place = PARKED;
     return result;

@@ -9,10 +9,9 @@ import { NO_QUEUE, ReceiveQueue } from './receive-queue.js';
  * The waiting reads of a connection, in order, and its unread bytes. The receiver adds what the kernel delivers, and
  * reports when nothing more will come.
  */
-export class ReadQueue {
+export class ReadQueue extends Queue<Reader> {
   readonly #loop: Loop;
   readonly #owner: ReadQueueOwner;
-  readonly #readers = new Queue<Reader>();
   /** Unread bytes. Most connections that are read all the time never need a queue of their own: see `own`. */
   bytes = NO_QUEUE;
   /** Whether the kernel is filling the first reader's memory: only that completion settles the reader. */
@@ -27,6 +26,7 @@ export class ReadQueue {
   fds: FdReceiver | null = null;
 
   constructor(loop: Loop, owner: ReadQueueOwner) {
+    super();
     this.#loop = loop;
     this.#owner = owner;
   }
@@ -36,19 +36,9 @@ export class ReadQueue {
     return this.ended || this.error !== null;
   }
 
-  /** The first waiting reader, if there is one. */
-  get first(): Reader | null {
-    return this.#readers.first;
-  }
-
-  /** The number of waiting readers. */
-  get length(): number {
-    return this.#readers.length;
-  }
-
   /** How many bytes, or chunks, may wait beyond the high-water marks: what the first reader needs at once. */
   get wanted(): number {
-    return this.#readers.first?.wants ?? 0;
+    return this.first?.wants ?? 0;
   }
 
   /** The unread bytes, as a queue that can grow. */
@@ -59,17 +49,16 @@ export class ReadQueue {
 
   /** Settles a reader at once if it is first and its data is there; otherwise it waits. */
   add(reader: Reader): void {
-    if (this.#readers.first !== null || !this.#serve(reader)) this.#readers.push(reader);
+    if (this.first !== null || !this.#serve(reader)) this.push(reader);
     else reader.clear();
     if (this.fds !== null) this.#dropFds();
   }
 
   /** Settles readers from the unread bytes, as many as can be. */
   serve(): void {
-    const readers = this.#readers;
-    for (let reader = readers.first; reader !== null && !this.filling; reader = readers.first) {
+    for (let reader = this.first; reader !== null && !this.filling; reader = this.first) {
       if (!this.#serve(reader)) break;
-      readers.shift();
+      this.shift();
       reader.clear();
     }
     if (this.fds !== null) this.#dropFds();
@@ -77,35 +66,35 @@ export class ReadQueue {
 
   /** Settles the first reader with bytes that are in its own memory already. */
   filled(length: number): void {
-    const reader = this.#readers.shift()!;
+    const reader = this.shift()!;
     reader.resolve(length);
     reader.clear();
   }
 
   /** Settles the first reader with a chunk. */
   give(chunk: Buffer): void {
-    const reader = this.#readers.shift()!;
+    const reader = this.shift()!;
     reader.give(chunk);
     reader.clear();
   }
 
   /** Rejects the first reader. */
   fail(error: Error): void {
-    const reader = this.#readers.shift()!;
+    const reader = this.shift()!;
     reader.fail(error);
     reader.clear();
   }
 
   /** A reader has given up. It may have waited for more than the next one needs. */
-  remove(reader: Reader): void {
-    this.#readers.remove(reader);
+  override remove(reader: Reader): void {
+    super.remove(reader);
     reader.putBack(this.own);
     this.serve();
   }
 
   /** The waiting reader that forwards to `sink`. */
   readerInto(sink: Sink): Reader | null {
-    let reader = this.#readers.first;
+    let reader = this.first;
     while (reader !== null && reader.wish.sink !== sink) reader = reader.next;
     return reader;
   }
@@ -113,16 +102,16 @@ export class ReadQueue {
   /** Puts bytes back, to be read before all others. */
   unread(bytes: Buffer): void {
     const queue = this.own;
-    this.#readers.first?.putBack(queue);
+    this.first?.putBack(queue);
     queue.unread(bytes);
   }
 
   /** Rejects all readers; one whose memory is being filled rejects with that completion. */
   timeOut(): void {
-    const filling = this.filling ? this.#readers.shift()! : null;
-    const readers = this.#readers.takeAll();
+    const filling = this.filling ? this.shift()! : null;
+    const readers = this.takeAll();
     if (filling !== null) {
-      this.#readers.push(filling);
+      this.push(filling);
       filling.giveUp(timeoutError('read'));
     }
     for (const reader of readers) {
@@ -170,7 +159,7 @@ export class ReadQueue {
 
   /** Closes descriptors that came with bytes which have been read: they can no longer be taken. */
   #dropFds(): void {
-    this.fds!.drop(this.bytes.length + (this.#readers.first?.wish.filled ?? 0));
+    this.fds!.drop(this.bytes.length + (this.first?.wish.filled ?? 0));
   }
 }
 
