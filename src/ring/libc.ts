@@ -8,6 +8,7 @@
 
 import { constants } from 'node:fs';
 import { createRequire } from 'node:module';
+import { isMainThread } from 'node:worker_threads';
 import { descriptorCalls } from './descriptor-calls.js';
 import { ESRCH } from './errno.js';
 import { UasyncError } from './errors.js';
@@ -250,7 +251,18 @@ function bind(): Libc {
   return wrap(koffi);
 }
 
+/**
+ * koffi 3.3 maps a stack and a heap for each thread that calls, 3 MiB, and leaves them mapped when a worker ends. Ours
+ * need little of either. A program that has made calls by itself in this thread has fixed the sizes before.
+ */
+function mapLess(koffi: Koffi): void {
+  try {
+    koffi.config({ sync_stack_size: 512 * 1024, sync_heap_size: 256 * 1024 });
+  } catch {}
+}
+
 function wrap(koffi: Koffi): Libc {
+  if (!isMainThread) mapLess(koffi);
   const lib = koffi.load(null);
   guardKoffi(koffi, lib);
   // Only ints: koffi converts each argument, and 64-bit ones cost more.
