@@ -7,21 +7,17 @@
  */
 
 import { constants } from 'node:fs';
-import { createRequire } from 'node:module';
-import { isMainThread } from 'node:worker_threads';
 import { descriptorCalls } from './descriptor-calls.js';
 import { ESRCH } from './errno.js';
 import { UasyncError } from './errors.js';
 import { guardKoffi, sharedMemory } from './koffi-guard.js';
-import { ownUrl } from './own-url.js';
+import { type Koffi, loadKoffi } from './load-koffi.js';
 import { NR_GETTID, NR_IO_URING_ENTER, NR_IO_URING_REGISTER, NR_TGKILL } from './syscall-numbers.js';
 import type { Place } from './thread-records.js';
 import { transferCalls } from './transfer-calls.js';
 import { type Watch, watcher } from './watcher.js';
 
 export type { Watch } from './watcher.js';
-
-type Koffi = typeof import('koffi');
 
 // The same numbers on every architecture: they came after the kernel unified its tables.
 
@@ -220,16 +216,6 @@ export function libc(): Libc {
   return bound;
 }
 
-/** koffi is a native addon, which the process may forbid. */
-function addonsDisabled(cause: unknown): UasyncError {
-  const cure = process.permission === undefined ? 'without --no-addons' : 'with --allow-addons';
-  return new UasyncError(
-    'ERR_IO_URING_UNAVAILABLE',
-    `io_uring cannot be used: koffi is a native addon, and this process may not load addons: start node ${cure}`,
-    { cause },
-  );
-}
-
 function bind(): Libc {
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {
     throw new UasyncError(
@@ -237,32 +223,10 @@ function bind(): Libc {
       `io_uring needs Linux on x64 or arm64; this is ${process.platform} on ${process.arch}`,
     );
   }
-  let koffi: Koffi;
-  try {
-    koffi = createRequire(ownUrl(import.meta.url))('koffi') as Koffi;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') throw addonsDisabled(cause);
-    throw new UasyncError(
-      'ERR_UNSUPPORTED_PLATFORM',
-      "koffi could not be loaded; if dependencies were installed with '--omit=optional', install them again without it",
-      { cause },
-    );
-  }
-  return wrap(koffi);
-}
-
-/**
- * koffi 3.3 maps a stack and a heap for each thread that calls, 3 MiB, and leaves them mapped when a worker ends. Ours
- * need little of either. A program that has made calls by itself in this thread has fixed the sizes before.
- */
-function mapLess(koffi: Koffi): void {
-  try {
-    koffi.config({ sync_stack_size: 512 * 1024, sync_heap_size: 256 * 1024 });
-  } catch {}
+  return wrap(loadKoffi());
 }
 
 function wrap(koffi: Koffi): Libc {
-  if (!isMainThread) mapLess(koffi);
   const lib = koffi.load(null);
   guardKoffi(koffi, lib);
   // Only ints: koffi converts each argument, and 64-bit ones cost more.
