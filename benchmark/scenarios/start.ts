@@ -21,6 +21,18 @@ const LISTEN = {
     await new Promise(resolve => server.close(resolve));`,
 };
 
+const SERVE = {
+  uasync: `
+    import { Response, serve } from 'uasync/http';
+    const server = await serve({ port: 0, host: '127.0.0.1', fetch: () => new Response('') });
+    await server.stop();`,
+  node: `
+    import { createServer } from 'node:http';
+    const server = createServer((_, response) => response.end()).listen(0, '127.0.0.1');
+    await new Promise(resolve => server.once('listening', resolve));
+    await new Promise(resolve => server.close(resolve));`,
+};
+
 function scenario(name: string, title: string, sources: Record<string, string>): Scenario {
   const contenders = Object.entries(sources).map(([whose, source]) => program(whose, source));
   return { name: `start.${name}`, title, operation: 'process', contenders };
@@ -33,4 +45,5 @@ export const start: Scenario[] = [
     node: IMPORT.node + READ,
   }),
   scenario('listen', 'a process that imports the sockets API, and listens once', LISTEN),
+  scenario('http', 'a process that imports the HTTP server, and starts and stops it', SERVE),
 ];

@@ -1,5 +1,13 @@
 /** The package as `npm pack` makes it, in a folder that has nothing else but its dependencies. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
@@ -47,6 +55,19 @@ t.test('has what its entry points name, the sources, and no tests', async t => {
   const files = readdirSync(installed, { recursive: true }) as string[];
   t.ok(files.includes('src/net/index.ts'));
   t.notOk(files.some(file => /\.test\.|^(dist\/)?test\//.test(file)));
+});
+
+t.test('is as large as docs/performance.md says', async t => {
+  const text = readFileSync(join(ROOT, 'docs/performance.md'), 'utf8');
+  const said = /The package has ([\d.]+) MB as a tarball and ([\d.]+) MB unpacked/.exec(text)!;
+  const sizes = (readdirSync(installed, { recursive: true }) as string[])
+    .map(file => statSync(join(installed, file)))
+    .map(entry => (entry.isFile() ? entry.size : 0));
+  const actual = [statSync(tarball).size, sizes.reduce((sum, size) => sum + size)];
+  for (const [i, bytes] of actual.entries()) {
+    const ratio = bytes / 1e6 / Number(said[i + 1]);
+    t.ok(ratio > 0.85 && ratio < 1.15, `${bytes} bytes, ${said[i + 1]} MB in the docs`);
+  }
 });
 
 t.test('publint has nothing to say', async t => {

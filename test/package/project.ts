@@ -1,7 +1,11 @@
 /** Fresh projects in temporary folders, for programs that try the package. */
+import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { output } from '../programs.js';
+import { promisify } from 'node:util';
+
+/** What a command may take, in milliseconds: npm waits for a registry, too. */
+const TIMEOUT = 900_000;
 
 /** A folder with files, in which commands run. */
 export class Project {
@@ -21,7 +25,8 @@ export class Project {
   /** Runs a command; what it prints. */
   async run(command: string, ...args: string[]): Promise<string> {
     try {
-      return await output(command, args, this.#env, this.folder);
+      const options = { cwd: this.folder, env: this.#env, timeout: TIMEOUT, maxBuffer: 16 << 20 };
+      return (await promisify(execFile)(command, args, options)).stdout;
     } catch (error) {
       const { stdout, stderr } = error as { stdout?: string; stderr?: string };
       const told = `${stdout ?? ''}${stderr ?? ''}`.slice(-2000);
