@@ -28,7 +28,7 @@ const STYLE = `
 
 const isOurs = (peer: string): boolean => peer.startsWith('uasync');
 
-function svg(options: Plot.PlotOptions, title: string): string {
+export function svg(options: Plot.PlotOptions, title: string): string {
   const { document } = parseHTML('<!doctype html><html><body></body></html>');
   const plot = Plot.plot({ ...options, document: document as never });
   plot.setAttribute('xmlns', 'http://www.w3.org/2000/svg');

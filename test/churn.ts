@@ -7,7 +7,7 @@ const AT_A_TIME = 100;
 const HOSTS = 8;
 
 /** What the client does with the `i`th connection. */
-const drops: ((conn: Connection) => Promise<unknown>)[] = [
+export const drops: ((conn: Connection) => Promise<unknown>)[] = [
   conn => conn.close(),
   conn => conn.reset(),
   async conn => {
@@ -32,7 +32,8 @@ const drops: ((conn: Connection) => Promise<unknown>)[] = [
   },
 ];
 
-async function echo(conn: Connection): Promise<void> {
+/** Sends back what comes, and resets the connection on a chunk that begins with `!`. */
+export async function echo(conn: Connection): Promise<void> {
   for await (const chunk of conn) {
     if (chunk[0] === 0x21) {
       await conn.reset();

@@ -76,9 +76,19 @@ export function toMode(mode: string | number | null | undefined, fallback: numbe
     if (!/^[0-7]+$/.test(mode)) {
       throw argValueError('mode', 'must be a 32-bit unsigned integer or an octal string', mode);
     }
-    return Number.parseInt(mode, 8);
+    return checkInt('mode', Number.parseInt(mode, 8), 0, 0xffffffff);
   }
   return checkInt('mode', mode, 0, 0xffffffff);
+}
+
+/**
+ * A mode for a call of Node's, which ends the process (20 to 26) for -0 and for what has the highest of 32 bits set:
+ * without what the kernel ignores. What is wrong is left to Node to refuse.
+ */
+export function toNodeMode<T>(mode: T): T | number {
+  const value = typeof mode === 'string' && /^[0-7]+$/.test(mode) ? Number.parseInt(mode, 8) : mode;
+  const isMode = Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffffffff;
+  return isMode ? (value as number) & MODE_BITS : mode;
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -23,7 +23,7 @@ import { EINVAL } from '../ring/errno.js';
 import { argTypeError, argValueError, systemError } from '../ring/errors.js';
 import { custom, shown } from '../ring/inspect.js';
 import { checkAllowed, guarded } from '../ring/permission.js';
-import { sizeOf, toData, toMode, toOptions, toViews } from './arguments.js';
+import { sizeOf, toData, toMode, toNodeMode, toOptions, toViews } from './arguments.js';
 import { type ChunkOptions, chunksOf } from './chunks.js';
 import {
   type Content,
@@ -318,7 +318,7 @@ export class FileHandle extends OpenFile {
 
   /** fchmod(2), by Node: io_uring has no operation for it. */
   chmod(mode: string | number): Promise<void> {
-    return this.using('fchmod', () => promisify(fchmod)(this.fd, mode));
+    return this.using('fchmod', () => promisify(fchmod)(this.fd, toNodeMode(mode)));
   }
 
   /** fchown(2), by Node. */

@@ -2,7 +2,7 @@
 import { constants, type PathLike } from 'node:fs';
 import { loop as currentLoop } from '../loop/current.js';
 import { O_ACCMODE } from '../ring/flags.js';
-import { toFlags, toMode, toPath } from './arguments.js';
+import { toFlags, toMode, toNodeMode, toPath } from './arguments.js';
 import { FileHandle } from './file-handle.js';
 import { inlineFiles } from './inline.js';
 import { inlineChanges } from './inline-changes.js';
@@ -29,7 +29,7 @@ export async function open(
   const openFlags = toFlags(flags);
   const openMode = toMode(mode, DEFAULT_MODE);
   // Node refuses it; if Node only reports it, it is opened here nevertheless.
-  if (!mayOpen(plain, openFlags)) await (await promises.open(path, flags, mode)).close();
+  if (!mayOpen(plain, openFlags)) await (await promises.open(path, flags, toNodeMode(mode))).close();
   const loop = currentLoop();
   const changes = (openFlags & (O_CREAT | O_TRUNC)) !== 0;
   const fd = changes

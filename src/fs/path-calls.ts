@@ -3,7 +3,7 @@ import type { BigIntStats, MakeDirectoryOptions, PathLike, RmDirOptions, Stats }
 import { loop as currentLoop } from '../loop/current.js';
 import { checkBoolean } from '../ring/check.js';
 import { AT_FDCWD, AT_REMOVEDIR } from '../ring/sqe/paths.js';
-import { MODE_BITS, toMode, toPath } from './arguments.js';
+import { MODE_BITS, toMode, toNodeMode, toPath } from './arguments.js';
 import { inlineChanges } from './inline-changes.js';
 import { makeDirectories } from './make-directories.js';
 import { promises } from './node-promises.js';
@@ -98,14 +98,14 @@ export async function mkdir(
     const walking = typeof plain === 'string' ? changingLoop() : undefined;
     const made = walking && makeDirectories(walking, plain as string, bits & MODE_BITS);
     if (made?.done) return made.first;
-    const first = await promises.mkdir(path, { recursive, mode: bits });
+    const first = await promises.mkdir(path, { recursive, mode: bits & MODE_BITS });
     return made?.first ?? first;
   }
   const loop = currentLoop();
   const may = mayWrite(plain);
   if (may && inlineChanges(loop).mkdir(plain, bits & MODE_BITS)) return undefined;
   if (!may || !loop.supports('mkdirat')) {
-    await promises.mkdir(path, { mode: bits });
+    await promises.mkdir(path, { mode: bits & MODE_BITS });
     return undefined;
   }
   await onPath(loop, 'mkdir', plain, null, sqe => sqe.mkdir(plain, bits & MODE_BITS));
@@ -117,7 +117,7 @@ export async function chmod(path: PathLike, mode: string | number): Promise<void
   const plain = toPath(path);
   const isPlain = Number.isInteger(mode) && (mode as number) >= 0 && (mode as number) <= MODE_BITS;
   if (isPlain && mayWrite(plain) && inlineChanges(currentLoop()).chmod(plain, mode as number)) return;
-  return promises.chmod(path, mode);
+  return promises.chmod(path, toNodeMode(mode));
 }
 
 /** The attributes of a path, following symbolic links. stat(2) */

@@ -8,7 +8,7 @@ import { loop as currentLoop } from '../loop/current.js';
 import { failureOf } from '../loop/failure.js';
 import { traced } from '../loop/traced.js';
 import { checkBoolean } from '../ring/check.js';
-import { pathText, toData, toFlags, toMode, toOptions, toPath } from './arguments.js';
+import { pathText, toData, toFlags, toMode, toNodeMode, toOptions, toPath } from './arguments.js';
 import {
   type Content,
   checkThere,
@@ -121,7 +121,9 @@ export async function writeFile(
   throwIfAborted(given.signal);
   const plain = toPath(path);
   const flags = toFlags(given.flag || 'w');
-  if (!mayOpen(plain, flags)) return promises.writeFile(path, content as Uint8Array, given);
+  if (!mayOpen(plain, flags)) {
+    return promises.writeFile(path, content as Uint8Array, { ...given, mode: toNodeMode(given.mode) });
+  }
   const loop = currentLoop();
   const mode = toMode(given.mode, DEFAULT_MODE);
   if (!isUint8Array(content)) return writeOpened(await open(path, flags, mode), content, given);

@@ -16,6 +16,8 @@ import { Cells } from './cells.js';
 import { type Entry, EntryList, HANDED } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
 
+/** The bits of a mode that openat(2) uses. Node ends the process for more. */
+const MODE_BITS = 0o7777;
 /** Threads of libuv's pool, unless the environment sets another number. */
 const THREADS = 4;
 /** koffi allows at most 256 pending calls. */
@@ -273,7 +275,7 @@ export class Pool {
     try {
       if (number === CLOSE) this.#libc.closeInPool(a, lane.returned);
       else if (number !== OPENED_BY_NODE) this.#libc.syscallInPool(number, a, b, c, d, e, f, lane.returned);
-      else openByNode(this.bytesOf(job), c, d, lane.opened);
+      else openByNode(this.bytesOf(job), c, d & MODE_BITS, lane.opened);
     } catch (error) {
       // Other code uses all of koffi's pending calls, or Node's permission model denies it.
       const denied = (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED';

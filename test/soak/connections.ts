@@ -1,4 +1,4 @@
-/** 50,000 connections that are opened and dropped: `npm run soak`. A shorter form is in test/net/weather.test.ts. */
+/** 50,000 connections that are opened and dropped: `npm run soak:connections`. A shorter form is in test/net/weather.test.ts. */
 import assert from 'node:assert/strict';
 import { memoryUsage } from 'node:process';
 import { loop, sleep } from 'uasync';

@@ -1,5 +1,5 @@
 /**
- * Both queues of a real ring across 2^32, which takes minutes: `npm run soak`. The arithmetic by itself is
+ * Both queues of a real ring across 2^32, which takes minutes: `npm run soak:connections`. The arithmetic by itself is
  * in test/ring/queues.test.ts.
  */
 import assert from 'node:assert/strict';

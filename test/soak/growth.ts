@@ -1,0 +1,44 @@
+/** Whether what a soaked process holds has grown. */
+import { median } from '../../benchmark/statistics.js';
+import type { Sample } from './report.js';
+
+/** What must not grow: by which part of what it was after the warm-up, and beside that by how much. */
+const BOUNDS = {
+  memory: { part: 0.05, plus: 0 },
+  // What is under way comes and goes: a leak of one in a hundred rounds is more after an hour.
+  descriptors: { part: 0.1, plus: 24 },
+  slots: { part: 0.1, plus: 24 },
+  blocks: { part: 0.1, plus: 2 ** 20 },
+  // The machine's own load comes and goes.
+  median: { part: 1, plus: 10 },
+  slowest: { part: 1, plus: 50 },
+} as const;
+
+export type Measure = keyof typeof BOUNDS;
+export const MEASURES = Object.keys(BOUNDS) as Measure[];
+
+/** The part of the time in which caches fill, pools grow and code is compiled. */
+const WARM_UP = 0.25;
+/** With fewer samples chance decides. */
+const SAMPLES_MIN = 60;
+
+/** How a measure went: its medians in the first third after the warm-up and in the last one. */
+export interface Trend {
+  readonly measure: Measure;
+  readonly before: number;
+  readonly after: number;
+  readonly grows: boolean;
+}
+
+/** The trends of all measures; none of too few samples. */
+export function trendsOf(samples: readonly Sample[]): Trend[] {
+  const warm = samples.slice(Math.floor(samples.length * WARM_UP));
+  if (warm.length < SAMPLES_MIN) return [];
+  const third = Math.floor(warm.length / 3);
+  return MEASURES.map(measure => {
+    const of = (part: readonly Sample[]): number => median(part.map(sample => sample[measure]));
+    const [before, after] = [of(warm.slice(0, third)), of(warm.slice(-third))];
+    const { part, plus } = BOUNDS[measure];
+    return { measure, before, after, grows: after > before * (1 + part) + plus };
+  });
+}
