@@ -62,6 +62,10 @@ export async function soak(backend: string, seconds: number, seed: number, only 
   const over = new Promise<void>(resolve => {
     isOver = resolve;
   });
+  let isReady = (): void => {};
+  const ready = new Promise<void>(resolve => {
+    isReady = resolve;
+  });
   let start = 0;
   let descriptors = 0;
   let ended = false;
@@ -69,6 +73,7 @@ export async function soak(backend: string, seconds: number, seed: number, only 
   child.on('message', (report: Report) => {
     switch (report.what) {
       case 'ready':
+        isReady();
         weather.confine(pid);
         start = performance.now();
         descriptors = descriptorsOf(pid);
@@ -105,6 +110,7 @@ export async function soak(backend: string, seconds: number, seed: number, only 
   });
   const early = new AbortController();
   const { signal } = early;
+  await Promise.race([over, ready]);
   await Promise.race([over, sleep(seconds * 1000, undefined, { signal }).catch(() => {})]);
   early.abort();
   await weather.end();

@@ -58,11 +58,12 @@ const timer = setInterval(() => {
   report({ what: 'sample', slots: inFlight, blocks: blocks.used, completed, median, slowest });
 }, Number(interval));
 
+const stop = once(process, 'message');
 // Nothing watches it any more.
 process.once('disconnect', () => process.exit());
 report({ what: 'ready', port: soaked.port });
 const working = activities.flatMap(([name, { times }]) => Array.from({ length: times }, () => forever(name)));
-await Promise.race([once(process, 'message'), Promise.all(working)]);
+await Promise.race([stop, Promise.all(working)]);
 stopping = true;
 clearInterval(timer);
 await Promise.all(working);

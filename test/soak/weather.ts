@@ -78,7 +78,12 @@ class Group {
   }
 
   remove(): void {
-    rmdirSync(this.#path);
+    try {
+      rmdirSync(this.#path);
+    } catch (error) {
+      // A process that was killed a moment ago is in it still.
+      if ((error as { code: string }).code !== 'EBUSY') throw error;
+    }
   }
 }
 
@@ -189,7 +194,7 @@ export class Weather {
     const exited = once(this.#outsider!, 'exit');
     this.#outsider!.kill('SIGKILL');
     await exited;
-    this.#startOutsider();
+    if (!this.#ended.signal.aborted) this.#startOutsider();
   }
 
   /** EMFILE: none but a few more. */
