@@ -52,14 +52,17 @@ const OF_BOTH = /^(?:loop|net|fs|threads)\/(?!.*(?:locked-memory|failing-calls|n
 /**
  * The names of the test files, such as `net/tcp`: all, or those with one of these parts in them. Tests of what both
  * backends do are there twice, the second time as `net/tcp on epoll`, or once, on the one that is named. Fuzzers and
- * some others are there as `net/fuzz under fault` too.
+ * some others are there as `net/fuzz under fault` too, and a few as `net/tcp on Linux 5.15` and `net/tcp on one core`.
  */
 export function testFiles(parts: string[], backend?: string): string[] {
   const runs = (name: string): string[] => {
-    const faulted = FAULTED.test(name) ? [name + UNDER_FAULT] : [];
-    if (!OF_BOTH.test(name)) return [name, ...faulted];
-    if (backend === undefined) return [name, name + ON_EPOLL, ...faulted];
-    return [backend === 'epoll' ? name + ON_EPOLL : name, ...faulted];
+    const more = FAULTED.test(name) ? [name + UNDER_FAULT] : [];
+    if (ON_KERNELS.test(name) && backend !== 'epoll')
+      more.push(...KERNELS.map(kernel => name + ON_LINUX + kernel));
+    if (SINGLE_CORE.test(name) && backend !== 'epoll') more.push(name + ON_ONE_CORE);
+    if (!OF_BOTH.test(name)) return [name, ...more];
+    if (backend === undefined) return [name, name + ON_EPOLL, ...more];
+    return [backend === 'epoll' ? name + ON_EPOLL : name, ...more];
   };
   // Not of what is built: Node 20 follows the links there, into the project again.
   return (readdirSync(join(ROOT, 'test'), { recursive: true }) as string[])
@@ -69,6 +72,18 @@ export function testFiles(parts: string[], backend?: string): string[] {
     .filter(name => parts.length === 0 || parts.some(part => name.includes(part)))
     .sort();
 }
+
+/** Marks a run of a file whose io_uring is that of an older kernel: see test/fixtures/old-kernel.ts. */
+const ON_LINUX = ' on Linux ';
+/** Long-term kernels, each of which lacks more. */
+const KERNELS = ['6.12', '6.6', '6.1', '5.15'];
+const ON_KERNELS = /^(?:loop\/loop|net\/tcp|net\/datagram|fs\/files)$/;
+/** Before 6.0 a loop runs on epoll of itself, and only files can run on the ring. */
+const OF_RING = /^(?:loop|fs)\//;
+
+/** Marks a run on one core of the machine. taskset(1) */
+const ON_ONE_CORE = ' on one core';
+const SINGLE_CORE = /^(?:loop\/loop|net\/tcp|threads\/threads)$/;
 
 const running = new Set<ChildProcess>();
 
@@ -106,6 +121,11 @@ function failuresIn(printed: string): string {
   return [...failed.slice(0, 20), ...more].join('\n');
 }
 
+/** A core that this process may use. proc(5) */
+function firstCore(): string {
+  return /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+}
+
 interface Ended {
   counts: Counts;
   failure?: Failure;
@@ -113,13 +133,20 @@ interface Ended {
 }
 
 async function runFile({ program, env }: NodeVersion, name: string): Promise<Ended> {
-  const file = name.replace(ON_EPOLL, '').replace(UNDER_FAULT, '');
+  const [file] = name.split(' ') as [string];
+  const variant = name.slice(file.length);
   const args = [...tap['node-arg'], built(`test/${file}.test.js`)];
-  const backend = file === name ? {} : { UASYNC_BACKEND: 'epoll' };
   // Node 26 reads these in a thread, so that a descriptor of its own opens and closes while tests count theirs.
-  const own = { TAP_TIMEOUT: String(TIMEOUT), NODE_EXTRA_CA_CERTS: undefined };
-  const faults = name.endsWith(UNDER_FAULT) ? { UASYNC_FAULTS: `${Math.floor(Math.random() * 1e9)}` } : {};
-  const child = start(program, args, { ...env, ...backend, ...faults, ...own });
+  const own: NodeJS.ProcessEnv = { TAP_TIMEOUT: String(TIMEOUT), NODE_EXTRA_CA_CERTS: undefined };
+  if (variant === ON_EPOLL || variant === UNDER_FAULT) own.UASYNC_BACKEND = 'epoll';
+  if (variant === UNDER_FAULT) own.UASYNC_FAULTS = `${Math.floor(Math.random() * 1e9)}`;
+  if (variant.startsWith(ON_LINUX)) {
+    own.UASYNC_KERNEL = variant.slice(ON_LINUX.length);
+    args.unshift('--import', built('test/fixtures/old-kernel.js'));
+    if (OF_RING.test(file)) own.UASYNC_BACKEND = 'io_uring';
+  }
+  const command = variant === ON_ONE_CORE ? ['taskset', '-c', firstCore(), program] : [program];
+  const child = start(command[0]!, [...command.slice(1), ...args], { ...env, ...own });
   let printed = '';
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding('utf8').on('data', text => {

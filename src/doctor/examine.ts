@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
-import type { BackendKind } from '../loop/choose-backend.js';
+import { type BackendKind, servesSockets } from '../loop/choose-backend.js';
 import { Loop } from '../loop/loop.js';
 import { type BackendChoice, withDefaults } from '../loop/loop-options.js';
 import { RingBackend } from '../loop/ring-backend.js';
@@ -98,7 +98,7 @@ export async function examine(): Promise<Facts> {
     reason,
     loop: loop && { entries: loop.entries, cqEntries: loop.cqEntries },
     loopReason,
-    ...chosen(loop !== null),
+    ...chosen(loop),
     registered: await registered(),
     opcodes: byName('OP_', op => ops.has(op)),
     features: byName('FEAT_', flag => ring !== null && (ring.features & flag) !== 0),
@@ -143,12 +143,13 @@ function open(): Subject {
   }
 }
 
-/** The backend of a loop without options. @param ringRuns whether one on io_uring could be created. */
-function chosen(ringRuns: boolean): Pick<Facts, 'backend' | 'asked'> {
+/** What a loop without options runs on. @param ring a loop on io_uring, if one could be created. */
+function chosen(ring: Loop | null): Pick<Facts, 'backend' | 'asked'> {
   let asked: BackendChoice = 'auto';
   try {
     asked = withDefaults({}).backend;
-    if (asked !== 'epoll' && ringRuns) return { backend: 'io_uring', asked };
+    if (ring !== null && (asked === 'io_uring' || (asked === 'auto' && servesSockets(ring.ops))))
+      return { backend: 'io_uring', asked };
     const loop = new Loop({ backend: asked === 'auto' ? 'epoll' : asked });
     loop.close();
     return { backend: loop.backend, asked };

@@ -121,7 +121,14 @@ function onEpoll(facts: Facts): Finding[] {
     { state: 'ok', what: 'files, uasync/fs' },
   ];
   const reason = facts.reason ?? facts.loopReason;
-  if (reason === null)
+  if (reason === null && facts.asked === 'auto') {
+    found.push({
+      state: 'slower',
+      what: 'io_uring, uasync/ring',
+      why: `Linux ${facts.kernel.release} lacks what sockets need of it, so sockets and files run on epoll`,
+      fix: 'run Linux 6.0 or later',
+    });
+  } else if (reason === null)
     found.push({ state: 'ok', what: 'io_uring, uasync/ring: not used, as UASYNC_BACKEND says' });
   else {
     const { why, ...rest } = missing('io_uring, uasync/ring', reason);

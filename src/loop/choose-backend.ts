@@ -1,5 +1,7 @@
 /** Which backend a loop gets. */
-import type { UasyncError } from '../ring/errors.js';
+import { release } from 'node:os';
+import { OP_SEND_ZC } from '../ring/abi.js';
+import { UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
 import { SoftBackend } from '../soft/soft-backend.js';
 import type { Backend } from './backend.js';
@@ -18,19 +20,33 @@ export interface BackendOptions {
 }
 
 /**
- * The requested backend; for 'auto' that is io_uring unless the kernel refuses it.
+ * The requested backend; for 'auto' that is io_uring unless the kernel refuses it, or its io_uring is too old for
+ * sockets.
  * @throws UasyncError ERR_IO_URING_UNAVAILABLE if io_uring was requested and is refused.
  */
 export function makeBackend({ backend, entries, cqEntries, warn }: BackendOptions): Backend {
   if (backend !== 'epoll') {
     try {
-      return new RingBackend(entries, cqEntries);
+      const ring = new RingBackend(entries, cqEntries);
+      if (backend === 'io_uring' || servesSockets(ring.ops)) return ring;
+      ring.close();
+      if (warn) warnOnce(tooOld());
     } catch (error) {
       if (backend === 'io_uring' || !isRefusal(error as UasyncError)) throw error;
       if (warn) warnOnce(error as UasyncError);
     }
   }
   return new SoftBackend(entries, cqEntries);
+}
+
+/** Whether sockets can run on a ring with these operations: multishot receives (6.0) have no opcode of their own. */
+export function servesSockets(ops: ReadonlySet<number>): boolean {
+  return ops.has(OP_SEND_ZC);
+}
+
+function tooOld(): UasyncError {
+  const message = `io_uring cannot be used for sockets: Linux ${release()} is too old: run 6.0 or later`;
+  return new UasyncError('ERR_IO_URING_UNAVAILABLE', message);
 }
 
 /** Whether the kernel has refused io_uring. Without koffi nothing else would work either. */

@@ -26,6 +26,8 @@ const SETUP_FLAGS =
   abi.SETUP_SUBMIT_ALL |
   abi.SETUP_CLAMP;
 
+const OLD_KERNEL = 'Sockets on io_uring need Linux 6.0; without UASYNC_BACKEND=io_uring they run on epoll';
+
 /** Executes entries with the kernel's io_uring. */
 export class RingBackend implements Backend {
   readonly kind = 'io_uring';
@@ -98,6 +100,7 @@ export class RingBackend implements Backend {
       const { errno } = error as UasyncError;
       // Before 6.12.
       if (piecewise && (errno === EINVAL || errno === ENOMEM)) return undefined;
+      if (errno === EINVAL) throw new UasyncError('ERR_UNSUPPORTED', OLD_KERNEL, { cause: error });
       if (errno !== ENOMEM) throw error;
       return new LooseBuffers(group, options, entry);
     }
