@@ -5,7 +5,8 @@ export type Report =
       what: 'sample';
       slots: number;
       blocks: number;
-      completed: number;
+      /** Workers that were terminated so far. */
+      workers: number;
       /** The delay of the event loop since the last sample, in milliseconds: its median, and 99 of 100. */
       median: number;
       slowest: number;
@@ -31,6 +32,8 @@ export interface Sample {
   descriptors: number;
   slots: number;
   blocks: number;
+  /** As in `Report`. */
+  workers: number;
   /** As in `Report`. */
   median: number;
   slowest: number;

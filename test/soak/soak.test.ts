@@ -25,7 +25,7 @@ t.test('everything at once, for some seconds', async t => {
 
 /** Samples of which one measure is given by a function of the time. */
 function samples(count: number, memory: (time: number) => number): Sample[] {
-  const rest = { descriptors: 50, slots: 20, blocks: 0, median: 1, slowest: 5 };
+  const rest = { descriptors: 50, slots: 20, blocks: 0, workers: 0, median: 1, slowest: 5 };
   return Array.from({ length: count }, (_, time) => ({ time, memory: memory(time), ...rest }));
 }
 

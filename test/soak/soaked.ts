@@ -52,10 +52,11 @@ const delay = monitorEventLoopDelay({ resolution: 5 });
 delay.enable();
 const timer = setInterval(() => {
   globalThis.gc!();
-  const { inFlight, blocks, completed } = loop().stats();
+  const { inFlight, blocks } = loop().stats();
+  const workers = rounds.terminated ?? 0;
   const [median, slowest] = [50, 99].map(percent => delay.percentile(percent) / 1e6) as [number, number];
   delay.reset();
-  report({ what: 'sample', slots: inFlight, blocks: blocks.used, completed, median, slowest });
+  report({ what: 'sample', slots: inFlight, blocks: blocks.used, workers, median, slowest });
 }, Number(interval));
 
 const stop = once(process, 'message');
