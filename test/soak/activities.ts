@@ -213,9 +213,10 @@ async function trees(soaked: Soaked): Promise<void> {
   const from = join(soaked.folder, `tree-${soaked.random()}`);
   try {
     await fs.mkdir(join(from, 'a', 'b'), { recursive: true });
-    for (let i = 0; i < 20; i++) await fs.writeFile(join(from, i % 2 === 0 ? 'a' : 'a/b', `${i}`), `${i}`);
+    const names = ['a/1', 'a/2', 'a/b/3', 'a/b/4'];
+    await Promise.all(names.map(name => fs.writeFile(join(from, name), name)));
     await fs.cp(from, `${from}-copy`, { recursive: true, filter: () => true });
-    assert.equal((await fs.readdir(`${from}-copy`, { recursive: true })).length, 22);
+    assert.equal((await fs.readdir(`${from}-copy`, { recursive: true })).length, 6);
     await Promise.all([from, `${from}-copy`].map(path => fs.rm(path, { recursive: true })));
   } finally {
     for (const path of [from, `${from}-copy`]) rmSync(path, { recursive: true, force: true });

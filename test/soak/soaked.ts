@@ -32,7 +32,7 @@ function report(report: Report): void {
 
 const soaked = await Soaked.start(randomFrom(Number(seed)), folder, small);
 // What is made when it is first needed is there before descriptors are counted.
-for (const [, { round }] of activities) await round(soaked);
+await Promise.all(activities.map(([, { round }]) => round(soaked)));
 
 async function forever(name: string): Promise<void> {
   const { round, rest } = ACTIVITIES[name]!;

@@ -1,7 +1,15 @@
 /** What befalls a soaked process from outside. What the machine does not allow is left out, with a reason. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { built } from '../programs.js';
@@ -87,9 +95,19 @@ class Group {
   }
 }
 
-/** How many descriptors a process has. */
+/**
+ * How many descriptors a process has, but for modules: Node leaves those that it is reading when a worker is terminated
+ * during its imports.
+ */
 export function descriptorsOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).filter(fd => {
+    try {
+      return !/\.[cm]?js$/.test(readlinkSync(join(folder, fd)));
+    } catch {
+      return false;
+    }
+  }).length;
 }
 
 /** The weather of one soaked process. */
