@@ -1,8 +1,8 @@
 /** Which backend a loop gets. */
 import { release } from 'node:os';
-import { OP_SEND_ZC } from '../ring/abi.js';
 import { UasyncError } from '../ring/errors.js';
 import { libc } from '../ring/libc.js';
+import { opcodeOf } from '../ring/op-names.js';
 import { SoftBackend } from '../soft/soft-backend.js';
 import type { Backend } from './backend.js';
 import type { BackendChoice } from './loop-options.js';
@@ -41,7 +41,7 @@ export function makeBackend({ backend, entries, cqEntries, warn }: BackendOption
 
 /** Whether sockets can run on a ring with these operations: multishot receives (6.0) have no opcode of their own. */
 export function servesSockets(ops: ReadonlySet<number>): boolean {
-  return ops.has(OP_SEND_ZC);
+  return ops.has(opcodeOf('send_zc'));
 }
 
 function tooOld(): UasyncError {
