@@ -103,7 +103,8 @@ function isProper(error: unknown, what: string): boolean {
   if (!(error instanceof Error)) return false;
   const { code, name, message } = error as { code?: unknown; name: string; message: string };
   if (typeof code === 'string' && code !== '') return true;
-  if (name === 'AbortError' || name === 'TimeoutError' || /detached ArrayBuffer/.test(message)) return true;
+  if (/^(?:Abort|Timeout|DataClone)Error$/.test(name)) return true;
+  if (/detached (?:or out-of-bounds )?ArrayBuffer/.test(message)) return true;
   // V8's own conversion of an argument.
   if (/^Cannot (?:convert|mix)/.test(message)) return true;
   return PLATFORM.test(what) && !/^Cannot (?:read|set)|is not a function/.test(message);
