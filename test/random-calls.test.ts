@@ -97,10 +97,14 @@ function target(name: string, object: object, end?: () => unknown): Target {
 /** What the platform's classes do not say by a code: Request, Response, Headers, and Node's paths that are detached. */
 const PLATFORM = /^(?:Headers|Response|uasync\/http)\b/;
 
+/** Node's own functions, which `uasync/fs` hands out as they are. */
+const NODES = /^uasync\/fs\.(?:chown|copyFile|lchmod|lchown|lutimes|mkdtemp|statfs|utimes)$/;
+
 /** Whether an error says what is wrong: it has a code, or is one that the platform's classes throw without. */
 function isProper(error: unknown, what: string): boolean {
   if (error instanceof Thrown) return true;
   if (!(error instanceof Error)) return false;
+  if (NODES.test(what)) return true;
   const { code, name, message } = error as { code?: unknown; name: string; message: string };
   if (typeof code === 'string' && code !== '') return true;
   if (/^(?:Abort|Timeout|DataClone)Error$/.test(name)) return true;
