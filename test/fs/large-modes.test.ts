@@ -1,4 +1,4 @@
-/** Modes of 32 bits and -0, which Node passes on to calls that end the process for them: the kernel ignores what they have beyond 0o7777. */
+/** Arguments that Node's own calls do not survive. Modes of 32 bits and -0, which Node passes on to calls that end the process for them: the kernel ignores what they have beyond 0o7777. */
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -43,6 +43,15 @@ t.test('-0', async t => {
   await handle.chmod(-0);
   await handle.close();
   t.equal(modeOf('file'), 0);
+});
+
+t.test('mkdtemp with a long prefix in bytes, for which Node 20 and 22 write where they must not', async t => {
+  for (let i = 0; i < 300; i++) {
+    await t.rejects(fs.mkdtemp(Buffer.alloc(1000 + i * 10, 'x') as never), { code: 'ENAMETOOLONG' });
+  }
+  await t.rejects(fs.mkdtemp(Buffer.alloc(2000, 0xff) as never), { code: 'ENAMETOOLONG' });
+  const made = await fs.mkdtemp(Buffer.from(`${folder}/${'./'.repeat(500)}made-`) as never);
+  t.ok(statSync(made).isDirectory());
 });
 
 t.test('what has more bits is refused', async t => {
