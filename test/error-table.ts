@@ -1,8 +1,8 @@
-/** docs/errors.md, made of the comments in src/ring/error-codes.ts: `npm run reference` writes it. */
+/** Generates docs/errors.md from the comments in src/ring/error-codes.ts, for `npm run reference`. */
 import { readFileSync } from 'node:fs';
 import { ROOT } from './programs.js';
 
-/** One code and what is said of it. */
+/** One code with its texts. */
 interface CodeEntry {
   code: string;
   /** The name of the error. */
@@ -32,7 +32,7 @@ export function errorCodes(): CodeEntry[] {
 
 const HEAD = `# Errors
 
-Made from the comments in src/ring/error-codes.ts: \`npm run reference\` writes this page. In TypeScript \`ErrorCode\` of \`uasync\` is the union of the codes below. [debugging.md](debugging.md) says how to find what an error is about.
+Made from the comments in src/ring/error-codes.ts: \`npm run reference\` writes this page. In TypeScript \`ErrorCode\` of \`uasync\` is the union of the codes below. [debugging.md](debugging.md) describes how to find the cause of an error.
 
 ## Codes of this package
 
@@ -41,27 +41,27 @@ Made from the comments in src/ring/error-codes.ts: \`npm run reference\` writes 
 const TAIL = `
 ## Errors of the kernel
 
-They have the name of their errno as \`code\` (errno(3) lists them), \`errno\` and \`syscall\`, and \`address\` and \`port\`, \`path\` or \`dest\` of what they are about. Some need a word here:
+Their \`code\` is the name of the errno (see errno(3)). They also have \`errno\` and \`syscall\`, and \`address\` and \`port\`, \`path\` or \`dest\`. Some need an explanation:
 
 | code | meaning | cure |
 | --- | --- | --- |
-| \`ECONNRESET\` | The peer, or something between, has reset the connection. It names the peer. | Treat what was not acknowledged as lost. |
-| \`EPIPE\` | A write after the peer has gone, or has closed a pipe. Never a signal. | As for ECONNRESET. |
-| \`ETIMEDOUT\` | Without an \`errno\`: a \`timeout\` of the call or of \`setTimeout\` has passed. With one: TCP has given the peer up. | Raise the timeout, or connect anew. |
-| \`ENOTFOUND\` | A name has no address of the family that was asked for. | Leave \`family\` out, or check the name. |
-| \`EMFILE\` | No descriptor is free. A listener says so once, as the warning UASYNC_EMFILE, and tries again. | Raise \`ulimit -n\`; close what is not used. |
+| \`ECONNRESET\` | The peer, or a device in between, has reset the connection. The error names the peer. | Treat data that was not acknowledged as lost. |
+| \`EPIPE\` | A write after the peer has disconnected, or has closed a pipe. There is never a signal. | As for ECONNRESET. |
+| \`ETIMEDOUT\` | Without an \`errno\`: a \`timeout\` of the call or of \`setTimeout\` has expired. With one: TCP has given up on the peer. | Raise the timeout, or connect again. |
+| \`ENOTFOUND\` | A name has no address of the requested family. | Omit \`family\`, or check the name. |
+| \`EMFILE\` | No descriptor is free. A listener emits the warning UASYNC_EMFILE once, and tries again. | Raise \`ulimit -n\`; close unused objects. |
 | \`ENOMEM\` | Memory cannot be mapped or locked. | Raise \`ulimit -l\`; see [loop.md](loop.md#locked-memory). |
-| \`EBADF\` | A descriptor that is not open, or a closed FileHandle ("file closed"). | Do not use it after \`close()\`. |
+| \`EBADF\` | The descriptor is not open, or the FileHandle is closed ("file closed"). | Do not use it after \`close()\`. |
 
 ## Warnings
 
 | code | meaning | cure |
 | --- | --- | --- |
 | \`UASYNC_EMFILE\` | A listener found no free descriptor and pauses for 100 ms. | As for EMFILE. |
-| \`UASYNC_FALLBACK\` | io_uring cannot be used: the loop runs on epoll. Once a process. | The message names the cause. \`UASYNC_BACKEND=epoll\` asks for epoll, and is silent. |
-| \`UASYNC_REGISTER\` | \`uasync/register\` leaves a module of Node's as it is, or does not know a word of the environment variable. | The message says why. |
-| \`UASYNC_THREAD\` | A thread of \`serveOnThreads\` has ended unasked and is started again. | Look at the error in the message; \`onCrash\` gets it instead. |
-| \`UASYNC_UNCLOSED\` | An object with a descriptor was garbage collected and is closed now. | Close it, or declare it with \`await using\`. |
+| \`UASYNC_FALLBACK\` | io_uring is not available: the loop runs on epoll. Emitted once per process. | The message names the cause. \`UASYNC_BACKEND=epoll\` selects epoll without a warning. |
+| \`UASYNC_REGISTER\` | \`uasync/register\` leaves a module of Node's unchanged, or the environment variable has an unknown word. | The message has the reason. |
+| \`UASYNC_THREAD\` | A thread of \`serveOnThreads\` ended unexpectedly and is restarted. | See the error in the message; with \`onCrash\` that is called instead. |
+| \`UASYNC_UNCLOSED\` | An object with a descriptor was garbage collected, which closes it. | Close it, or declare it with \`await using\`. |
 `;
 
 /** docs/errors.md as it should be. */

@@ -14,13 +14,13 @@ import { NO_LENGTH, ResponseHead } from './response-head.js';
 import { type Pieces, piecesOf, type Stream, StreamSender } from './stream-body.js';
 import type { Transport } from './transport.js';
 
-/** The connection that a request has come by. */
+/** The connection of a request. */
 export interface AnsweringOwner extends RequestOwner, InfoSource {
   readonly outlet: Outlet;
   readonly closed: boolean;
   readonly handler: Handler;
   readonly options: HttpOptions;
-  /** Decides whether the connection ends with the answer to this. */
+  /** Decides whether the connection ends with this answer. */
   isLast(head: Head): boolean;
   setLast(): void;
   answered(): void;
@@ -32,7 +32,7 @@ interface Thenable {
   then(onFulfilled: (value: Answer) => void, onRejected: (error: unknown) => void): unknown;
 }
 
-/** The way of one request from the end of its head to that of its answer. */
+/** A request from the end of its head to the end of its answer. */
 export class Answering {
   readonly #owner: AnsweringOwner;
   readonly head: Head;
@@ -40,9 +40,9 @@ export class Answering {
   /** Set once the handler has been called. */
   info: RequestInfo | null = null;
   #stream: StreamSender | null = null;
-  /** The status that was sent; 0 before. */
+  /** The sent status; 0 before. */
   status = 0;
-  /** Whether all of the answer has been given to the transport. */
+  /** Whether the whole answer has been passed to the transport. */
   done = false;
   /** Whether a handler's failure is being answered. */
   #failing = false;
@@ -72,7 +72,7 @@ export class Answering {
     try {
       const answer = owner.handler(this.request as unknown as Request, info);
       if (isThenable(answer)) {
-        // What others have sent before must not wait for it.
+        // Earlier answers must not wait for it.
         owner.outlet.flush();
         answer.then(
           answer => this.#answer(answer),
@@ -96,7 +96,7 @@ export class Answering {
     }
   }
 
-  /** Whether it is sent at once. */
+  /** Sends the answer; returns whether that was done at once. */
   #send(answer: unknown): boolean {
     if (typeof answer !== 'object' || answer === null) throw noResponse(answer);
     let head: ResponseHead;
@@ -135,7 +135,7 @@ export class Answering {
     return true;
   }
 
-  /** What the `Connection` header is to say. */
+  /** The value of the `Connection` header. */
   connection(): string {
     if (this.#owner.isLast(this.head)) return 'close';
     return this.head.version === 10 ? 'keep-alive' : '';
@@ -164,7 +164,7 @@ export class Answering {
   }
 
   #sendLater(head: ResponseHead, source: Stream): boolean {
-    // The length of a Blob is known, whatever the response says.
+    // The length of a Blob is known, whatever the response declares.
     const declared = isBlob(source) ? source.size : head.declared;
     const pieces = piecesOf(source);
     if (this.head.method === 'HEAD') {
@@ -178,7 +178,7 @@ export class Answering {
     return false;
   }
 
-  /** All is sent when that resolves. */
+  /** Waits until everything is sent. */
   #await(sent: Promise<void>): void {
     sent.then(
       () => this.#finished(),
@@ -188,7 +188,7 @@ export class Answering {
 
   #sender(head: ResponseHead, declared: number, pieces: Pieces): StreamSender {
     const chunks = this.head.version === 11;
-    // Its end is that of the connection.
+    // The body ends with the connection.
     if (!chunks && declared < 0) this.#owner.setLast();
     return new StreamSender(this.#owner.outlet, head, declared, chunks, pieces, () => {
       this.status = head.status;
@@ -209,13 +209,13 @@ export class Answering {
     this.#observed = null;
   }
 
-  /** The connection speaks another protocol. */
+  /** The connection was upgraded to another protocol. */
   upgraded(): void {
     this.#upgraded = true;
     this.#observe(101);
   }
 
-  /** The peer has gone. */
+  /** The peer has disconnected. */
   cancel(error: Error): void {
     this.#stream?.cancel(error);
     this.#observe(0);
@@ -226,9 +226,9 @@ export class Answering {
   #fail(error: unknown): void {
     const owner = this.#owner;
     const { onError } = owner.options;
-    // Of an upgraded connection no answer is sent.
+    // An upgraded connection gets no answer.
     const started = this.started || this.#upgraded;
-    // The peer that has gone is the cause of most of what fails then.
+    // A peer that has disconnected causes most failures at that point.
     if (owner.closed && !this.#upgraded) return;
     requestFailed(this.request, error);
     if (this.started)
@@ -263,7 +263,7 @@ function isThenable(value: unknown): value is Thenable {
   return typeof (value as Partial<Thenable> | undefined)?.then === 'function';
 }
 
-/** As an uncaught error is printed. */
+/** Prints an error as an uncaught one would be. */
 function printError(error: unknown): void {
   console.error(error);
 }
@@ -280,7 +280,7 @@ const STATUS_TEXTS: Record<number, string> = {
   500: 'Internal Server Error',
 };
 
-/** The status of what has failed since the request's body was refused, or a file is not there; else 0. */
+/** The status for a failure after the request's body was refused, or for a missing file; else 0. */
 function refusedStatus(error: unknown): number {
   const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
   const isOurs = code === 'ERR_HTTP_BODY' || code === 'ERR_HTTP_FILE';
@@ -296,7 +296,7 @@ function noResponse(value: unknown): TypeError {
   );
 }
 
-/** The body of a Response of the platform's, or of another library's. */
+/** The body of a Response of the platform, or of another library. */
 function takeForeign(response: Response): Source {
   if (typeof response.status !== 'number' || typeof response.headers !== 'object') throw noResponse(response);
   if (response.bodyUsed || response.body?.locked) {
@@ -312,7 +312,7 @@ function headOfForeign(response: Response): ResponseHead {
   return ResponseHead.of(status, checkReason(response.statusText), list, null);
 }
 
-/** The peer has gone: the body is cancelled. */
+/** The peer has disconnected: cancels the body. */
 function discard(answer: unknown): void {
   try {
     if (isOwnResponse(answer as object)) {
@@ -325,6 +325,6 @@ function discard(answer: unknown): void {
     const { body } = answer as Response;
     if (body !== null && !body.locked) body.cancel().catch(() => {});
   } catch {
-    // It is no Response.
+    // It is not a Response.
   }
 }

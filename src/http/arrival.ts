@@ -4,46 +4,46 @@ import type { IncomingBody } from './incoming-body.js';
 import { bodyBytes, INPUT_SIZE, input, Parser } from './llhttp.js';
 import type { Limits } from './options.js';
 
-/** Bytes of pipelined requests that are looked at at a time. */
+/** How many bytes of pipelined requests are parsed at a time. */
 const REST_PIECE = 4096;
-/** How much of what was refused is looked at to say why. */
+/** How much of a refused request is examined to find the reason. */
 const SHOWN_MAX = 256;
 
-/** A part of `input`, in memory of its own. */
+/** A copy of a part of `input`. */
 function copyOf(from: number, to: number): Buffer {
   const bytes = bodyBytes(to - from);
   input().copy(bytes, 0, from, to);
   return bytes;
 }
 
-/** Whose requests arrive. Of these none calls code of users. */
+/** Receives requests. None of these methods calls user code. */
 export interface ArrivalOwner {
-  /** Whether a request may begin: none is being served. */
+  /** Whether a request may start: none is being served. */
   readonly canBegin: boolean;
   readonly closed: boolean;
-  /** The first byte of a request is there. */
+  /** The first byte of a request has arrived. */
   onFirstByte(): void;
-  /** A head is complete: returns where the body goes, null if there is none, undefined if it is refused. */
+  /** A head is complete: returns the destination of the body, null if there is none, undefined if it is refused. */
   onHead(head: Head): IncomingBody | null | undefined;
-  /** More of the body has come. */
+  /** More of the body has arrived. */
   onProgress(): void;
   /** The request is complete. */
   onComplete(): void;
-  /** A request is refused before anyone has seen it. */
+  /** A request is refused before a handler has seen it. */
   onRefused(status: number, code: string): void;
-  /** No more comes of a body, of a request that is being served. */
+  /** The body of a request that is being served will not be complete. */
   onBroken(status: number, what: string, body: IncomingBody): void;
 }
 
-/** What arrives by a connection, as requests one after the other. */
+/** The data of a connection, as requests one after the other. */
 export class Arrival {
   readonly #owner: ArrivalOwner;
   readonly #limits: Limits;
-  /** The request that is arriving. */
+  /** The parser of the current request. */
   #parser: Parser | null = null;
-  /** Its body, once its head is there. */
+  /** Its body, once its head is complete. */
   body: IncomingBody | null = null;
-  /** Whether its head was there. */
+  /** Whether its head is complete. */
   #hasHead = false;
   /** Bytes that are still to come of a body whose length the head has said: they need no parser. */
   plain = 0;
@@ -61,7 +61,7 @@ export class Arrival {
     this.#limits = limits;
   }
 
-  /** Whether more of what arrives can be parsed now. */
+  /** Whether more data can be parsed now. */
   get takes(): boolean {
     return this.#rest === null && this.#mayParse();
   }
@@ -71,17 +71,17 @@ export class Arrival {
     return body === null ? this.#owner.canBegin : body.hasRoom && !this.#owner.closed;
   }
 
-  /** Whether a request has begun to arrive, and is not complete. */
+  /** Whether a request has started to arrive and is not complete. */
   get underWay(): boolean {
     return this.#parser !== null;
   }
 
-  /** Whether more has come than the request that is being served. */
+  /** Whether more has arrived than the request that is being served. */
   get hasRest(): boolean {
     return this.#rest !== null;
   }
 
-  /** Bytes of the body that have come. */
+  /** Received bytes of the body. */
   get received(): number {
     return this.#parser === null ? this.#length - this.plain : this.#parser.bodyLength;
   }
@@ -92,7 +92,7 @@ export class Arrival {
     if (at < length && !this.#owner.closed) this.#rest = Buffer.from(input().subarray(at, length));
   }
 
-  /** Parses what has waited for the end of the last request, or for room. */
+  /** Parses data that has waited for the end of the last request, or for room. */
   goOn(): void {
     // The end of a request comes back to here: the loop that is under way goes on then.
     if (this.#goesOn) return;
@@ -117,7 +117,7 @@ export class Arrival {
     }
   }
 
-  /** Parses to the end of a request; returns how far. */
+  /** Parses to the end of a request; returns the position. */
   #consume(to: number): number {
     let at = 0;
     while (at < to && this.#mayParse()) {
@@ -129,7 +129,8 @@ export class Arrival {
       }
       const isFirst = this.#parser === null;
       if (isFirst) {
-        // Clients that poll, proxies and load generators send the same request again: to parse it would find the same.
+        // Clients that poll, proxies and load generators repeat the same request: parsing it would give the same
+        // result.
         const last = this.#last;
         if (last?.isAt(input(), at, to)) {
           at += last.length;
@@ -151,7 +152,7 @@ export class Arrival {
     return at;
   }
 
-  /** The last request has come again. */
+  /** The last request was repeated. */
   #repeat(head: Head): boolean {
     const owner = this.#owner;
     owner.onFirstByte();
@@ -160,7 +161,7 @@ export class Arrival {
     return !owner.closed;
   }
 
-  /** The head of the last request is not kept. */
+  /** Drops the head of the last request. */
   forget(): void {
     this.#last = null;
   }
@@ -175,7 +176,9 @@ export class Arrival {
     }
   }
 
-  /** A part of a request has been parsed; false if no more is to be. @param length its bytes if it is the first, else -1. */
+  /**
+   * A part of a request has been parsed; false to stop parsing. @param length its bytes if it is the first, else -1.
+   */
   #advance(parser: Parser, length: number): boolean {
     const owner = this.#owner;
     if (!this.#hasHead) {
@@ -231,7 +234,7 @@ export class Arrival {
     return false;
   }
 
-  /** No more of the body is taken. */
+  /** Takes no more of the body. */
   break(status: number, what: string): void {
     const body = this.body!;
     this.body = null;
@@ -241,7 +244,7 @@ export class Arrival {
     this.#owner.onBroken(status, what, body);
   }
 
-  /** Nothing more is taken, and a body that is not complete fails. */
+  /** Takes nothing more; an incomplete body fails. */
   end(error: Error): void {
     this.#rest = null;
     this.plain = 0;
@@ -251,7 +254,7 @@ export class Arrival {
     body?.fail(error);
   }
 
-  /** What has come behind the request. */
+  /** Data after the request. */
   takeRest(): Buffer {
     const rest = this.#rest ?? Buffer.alloc(0);
     this.#rest = null;

@@ -1,4 +1,4 @@
-/** Bodies of requests and responses: what they are made of, and how they are read. */
+/** Bodies of requests and responses: creating and reading them. */
 import nodeStream from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { isAnyArrayBuffer, isArrayBuffer, isUint8Array } from 'node:util/types';
@@ -11,10 +11,10 @@ import { platform } from './platform.js';
 import type { ResponseHead } from './response-head.js';
 import type { Transport } from './transport.js';
 
-/** Node's types have it for its own streams only. */
+/** Node's types declare it for Node's own streams only. */
 const { isDisturbed } = nodeStream as unknown as { isDisturbed(stream: ReadableStream): boolean };
 
-/** What the constructor of a Response takes as a body. */
+/** The bodies that the constructor of a Response accepts. */
 export type BodyInit =
   | string
   | ArrayBufferView
@@ -28,12 +28,12 @@ export type BodyInit =
   | null
   | undefined;
 
-/** What a special body is sent by. */
+/** The destination of a special body. */
 export interface SpecialTarget {
   readonly request: Head;
   readonly status: number;
   readonly statusText: string;
-  /** The headers of the response, names and values in turns. */
+  /** The headers of the response: names and values alternate. */
   readonly list: readonly string[];
   readonly outlet: Outlet;
   readonly transport: Transport;
@@ -41,17 +41,17 @@ export interface SpecialTarget {
   begin(head: ResponseHead, length: number): void;
 }
 
-/** A body that answers by itself, from something that is not in memory: a file. */
+/** A body that answers by itself, from a source outside memory: a file. */
 export interface SpecialBody {
-  /** Tells it from other bodies. */
+  /** Distinguishes it from other bodies. */
   readonly isSpecialBody: true;
-  /** Answers; what it rejects with before `begin` is the handler's failure. */
+  /** Sends the answer. A rejection before `begin` is the handler's failure. */
   send(target: SpecialTarget): Promise<void>;
-  /** It is not sent. */
+  /** It will not be sent. */
   discard(): void;
 }
 
-/** A body as it is kept. */
+/** A body as it is stored. */
 export type Source =
   | null
   | string
@@ -88,7 +88,7 @@ export function isIterable(value: unknown): value is AsyncIterable<Uint8Array | 
 export const TEXT = 'text/plain;charset=UTF-8';
 const FORM = 'application/x-www-form-urlencoded;charset=UTF-8';
 
-/** A body as it is kept, and the `Content-Type` that it has unless another one is given. */
+/** The stored form of a body, and its default `Content-Type`. */
 export function extract(body: unknown): { source: Source; type: string | null } {
   if (body === null || body === undefined) return { source: null, type: null };
   if (typeof body !== 'object') return { source: String(body), type: TEXT };
@@ -114,7 +114,7 @@ export function unusable(): TypeError {
   return withCode(new TypeError('Body is unusable: Body has already been read'), 'ERR_INVALID_STATE');
 }
 
-/** Text of bytes as `TextDecoder` has it: without a mark at the beginning. */
+/** Decodes text as `TextDecoder` does: without a byte order mark. */
 function decode(bytes: Buffer): string {
   const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   return bytes.toString('utf8', marked ? 3 : 0);
@@ -125,13 +125,13 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bytes of ours in memory that they share with no others. */
+/** Bytes in memory that no other bytes share. */
 function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const whole = bytes.byteLength === bytes.buffer.byteLength && isArrayBuffer(bytes.buffer);
   return whole ? new Uint8Array(bytes.buffer as ArrayBuffer) : new Uint8Array(bytes);
 }
 
-/** A chunk of a stream or an iteration as bytes. */
+/** The bytes of a chunk of a stream or an iteration. */
 export function chunkBytes(chunk: unknown): Uint8Array {
   if (isUint8Array(chunk)) return chunk;
   if (typeof chunk === 'string') return Buffer.from(chunk);
@@ -151,7 +151,7 @@ export async function* pieces(source: Exclude<Source, null | SpecialBody>): Asyn
   }
 }
 
-/** A body that is read once: by one of these calls, or as a stream. */
+/** A body that is read once, by one of these calls or as a stream. */
 export class Body {
   #source: Source;
   #stream: ReadableStream | null = null;
@@ -162,22 +162,22 @@ export class Body {
     if (source !== null && typeof source === 'object' && isStream(source)) this.#stream = source;
   }
 
-  /** What it was made of. */
+  /** Its source. */
   get source(): Source {
     return this.#source;
   }
 
-  /** Whether it has been read, or begun to be. */
+  /** Whether it has been read, completely or in part. */
   get used(): boolean {
     return this.#used || (this.#stream !== null && isDisturbed(this.#stream));
   }
 
-  /** Whether someone reads it. */
+  /** Whether a reader has locked it. */
   get locked(): boolean {
     return this.#stream?.locked === true;
   }
 
-  /** What there is to send, which is used by that. */
+  /** Takes the data to send, which uses up the body. */
   take(): Source {
     if (this.used || this.locked) throw unusable();
     if (this.#source === null) return null;
@@ -192,7 +192,7 @@ export class Body {
     return this.#stream;
   }
 
-  /** A second body of the same content. */
+  /** A second body with the same content. */
   tee(): Body {
     if (this.used || this.locked) throw unusable();
     const source = this.#source;
@@ -205,7 +205,7 @@ export class Body {
     return new Body(other);
   }
 
-  /** All of it. */
+  /** Reads all of it. */
   buffer(): Buffer | Promise<Buffer> {
     const source = this.take();
     if (source === null) return Buffer.alloc(0);
@@ -273,7 +273,7 @@ function streamOf(source: Exclude<Source, null>): ReadableStream {
         controller.close();
         controller.byobRequest?.respond(0);
       } else {
-        // The stream takes the memory away from its owner.
+        // The stream takes ownership of the memory.
         controller.enqueue(source instanceof IncomingBody ? own(value) : new Uint8Array(value));
       }
     },

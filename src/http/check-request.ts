@@ -1,25 +1,25 @@
-/** What a request must be to be served; everything else is answered with a status. RFC 9110 and 9112 */
+/** The requirements for a request to be served; others are answered with a status. RFC 9110 and 9112 */
 import type { Head } from './head.js';
 import type { Parser } from './llhttp.js';
 import type { Limits } from './options.js';
 
-/** A method, or as much of it as there is. */
+/** A complete or partial method. */
 const METHOD = /^(?:\r\n)*[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}(?: |$)/;
 const OTHER_VERSION = /^(?:\r\n)*\S+ +\S+ +HTTP\/(?!1\.[01])\d/;
-/** Methods that no `Request` has. */
+/** Methods that a `Request` cannot have. */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE']);
 
-/** The status for a head that is not complete yet, or is: 0 if it is not too large. */
+/** The status for a complete or partial head: 0 if it is not too large. */
 export function sizeStatus(parser: Parser, limits: Limits): number {
   const { text, spansEnd, urlStart, urlEnd } = parser;
   if (text.length > limits.maxHeaderSize) {
-    // Mostly its first line.
+    // Most of it is the first line.
     return urlStart < 0 || urlEnd - urlStart > limits.maxHeaderSize / 2 ? 414 : 431;
   }
   return spansEnd > limits.maxHeaders * 4 ? 431 : 0;
 }
 
-/** The status for what the parser has refused. */
+/** The status for the parser's refusal. */
 export function errorStatus(parser: Parser, from: string): number {
   const line = parser.text + from;
   switch (parser.error) {
@@ -34,7 +34,7 @@ export function errorStatus(parser: Parser, from: string): number {
   }
 }
 
-/** The status for a head that the parser has taken: 0 if it can be served. */
+/** The status for a parsed head: 0 if it can be served. */
 export function headStatus(head: Head, limits: Limits): number {
   if (head.version !== 11 && head.version !== 10) return 505;
   if (!head.isSingleSpaced) return 400;
@@ -42,7 +42,7 @@ export function headStatus(head: Head, limits: Limits): number {
   if (REFUSED_METHODS.has(head.method)) return 501;
   const { transferEncoding } = head;
   if (transferEncoding !== undefined) {
-    // Who knows no chunks may take them for the next request.
+    // A peer that does not know chunks may take them for the next request.
     if (head.transferEncodings !== 1 || head.version === 10 || head.contentLength >= 0) return 400;
     if (transferEncoding !== 'chunked') return 501;
   }

@@ -17,10 +17,10 @@ import { requestUrl } from './target.js';
 import type { Transport, TransportOwner } from './transport.js';
 import type { Upgraded } from './upgrade.js';
 
-/** The rest of a body that was not read is skipped, up to this size. */
+/** The unread rest of a body is skipped, up to this size. */
 const SKIP_MAX = 256 * 1024;
 
-/** After this many pipelined requests Node's event loop goes round. */
+/** After this many pipelined requests Node's event loop gets a turn. */
 const BURST_MAX = 64;
 
 const LATE = new UasyncError(
@@ -36,25 +36,25 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
   readonly transport: Transport;
   readonly outlet: Outlet;
   readonly #arrival: Arrival;
-  /** What is being served. */
+  /** The request that is being served. */
   #answering: Answering | null = null;
   #abort: AbortController | null = null;
-  /** What was given up, unanswered. */
+  /** The abandoned, unanswered request. */
   #givenUp: HttpRequest | null = null;
-  /** Whether the peer waits to be asked for its body. */
+  /** Whether the peer waits for `100 Continue`. */
   #expectsContinue = false;
-  /** How much of the body had come when the answer was complete. */
+  /** How much of the body had arrived when the answer was complete. */
   #skipFrom = 0;
   #count = 0;
-  /** Requests that were answered since others had their turn. */
+  /** The number of requests answered since others had their turn. */
   #burst = 0;
   phase: Phase = HEAD;
-  /** When the phase began, and when the request did, by the server's clock. */
+  /** When the phase and the request started, by the server's clock. */
   since: number;
   begun = 0;
   readonly #progress = new Progress();
   #last = false;
-  /** Whether the peer has ended its side, and all that it has sent has been received; whether it has ended at all. */
+  /** Whether the peer has ended its side and everything has been received; whether it has ended at all. */
   #ended = false;
   #hasEnded = false;
   #watched = false;
@@ -80,7 +80,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     try {
       this.#arrival.parse(length);
     } catch (error) {
-      // No memory for a parser, for one. It must not be the whole process's.
+      // For example, no memory for a parser. This must not end the whole process.
       this.cut(error as Error);
     }
   }
@@ -121,7 +121,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
   }
 
   onProgress(): void {
-    // What is left of a body that was answered without it.
+    // The rest of a body that was answered without reading it.
     if (this.#answering?.done && this.#arrival.received - this.#skipFrom > SKIP_MAX) this.#finish();
   }
 
@@ -147,21 +147,21 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
 
   // --- Serving ------------------------------------------------------------------------------------
 
-  /** Calls the handler; in a context of the server's. */
+  /** Calls the handler, in a context of the server. */
   readonly run = (): void => {
     if (!this.#closed) this.#answering?.call();
   };
 
-  /** Whether the request that is answered is the last one, from what is known when its answer begins. */
+  /** Whether this request is the last one, from what is known when its answer starts. */
   isLast(head: Head): boolean {
     const { body } = this.#arrival;
-    // A small body that is not asked for is skipped; a peer that waits to be asked may send it or not.
+    // An unread small body is skipped. A peer that waits for `100 Continue` may send the body or not.
     const unread = body !== null && !body.wanted && (this.#expectsContinue || head.contentLength > SKIP_MAX);
     this.#last ||= unread || this.server.stopping || (this.#ended && !this.#arrival.hasRest);
     return this.#last;
   }
 
-  /** The answer is to be the last one. */
+  /** Makes this answer the last one. */
   setLast(): void {
     this.#last = true;
   }
@@ -170,7 +170,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     return this.#closed || this.#upgraded;
   }
 
-  /** The answer has been given to the transport. */
+  /** The answer has been passed to the transport. */
   answered(): void {
     const body = this.#arrival.body;
     if (this.#closed) return;
@@ -201,7 +201,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     }
   }
 
-  /** To the next request, if it is there. */
+  /** Continues with the next request, if it has arrived. */
   readonly #goOn = (): void => {
     if (this.#burst >= BURST_MAX) this.#burst = 0;
     if (this.#closed || this.#answering !== null) return;
@@ -232,7 +232,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
 
   // --- Refusals, and the end ----------------------------------------------------------------------
 
-  /** Answers a request that no handler sees, and closes. */
+  /** Answers a request without a handler, and closes. */
   #refuse(status: number, code: string): undefined {
     this.server.noteRefused();
     requestRefused(() => this.remoteAddress, status, code);
@@ -243,7 +243,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     return undefined;
   }
 
-  /** The time of its phase is over. */
+  /** The time limit of its phase has passed. */
   timeOut(): void {
     if (this.#closed || (this.phase === IDLE && this.transport.bufferedAmount > 0)) this.cut(LATE);
     else if (this.phase === IDLE) this.#finish();
@@ -254,7 +254,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     else this.cut(LATE);
   }
 
-  /** Whether it has waited so long for the peer, while it serves, to send its body or to take its answer. */
+  /** Whether it has waited too long, while it serves, for the peer to send its body or take its answer. */
   isStuck(time: number, limit: number): boolean {
     const body = this.#arrival.body;
     const waits =
@@ -265,12 +265,12 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     return this.#progress.isStuck(waits, this.transport.moved, time, limit);
   }
 
-  /** It has been idle for a while: keeps nothing that only makes its next request cheaper. */
+  /** It has been idle for a while: drops everything that only makes its next request cheaper. */
   rest(): void {
     this.#arrival.forget();
   }
 
-  /** Whether bytes of the request's body are to come. */
+  /** Whether more bytes of the request's body are expected. */
   get receivesBody(): boolean {
     return this.#arrival.body !== null;
   }
@@ -280,11 +280,11 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     if (this.#closed || this.#upgraded) return;
     this.#endInput();
     this.#abort?.abort(GONE);
-    // It may take its answer still, or be gone: then what is sent finds out.
+    // It may still take its answer, or be gone: sending will show.
     if (this.#answering !== null) this.watch();
   }
 
-  /** All that the peer has sent has been received: what is incomplete, once that has been parsed, will never be. */
+  /** Everything from the peer has been received: what is incomplete after parsing will never be complete. */
   #endInput(): void {
     if (this.#arrival.hasRest) return;
     if (this.#answering === null) {
@@ -294,7 +294,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     else if (this.#arrival.body !== null) this.#arrival.break(400, 'incomplete');
   }
 
-  /** From now on it is noticed that the peer goes, though nothing is received. */
+  /** From now on a disconnect of the peer is detected, although nothing is received. */
   watch(): void {
     if (this.#watched || this.#closed || this.#upgraded) return;
     this.#watched = true;
@@ -307,11 +307,11 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
   }
 
   onFailure(error: Error): void {
-    // Closing ends what is received, too.
+    // Closing ends receiving, too.
     if (!this.#closed) this.cut(error);
   }
 
-  /** Ends it at once. */
+  /** Closes it at once. */
   cut(error: Error): void {
     if (this.#cut || this.#upgraded) return;
     this.#cut = true;
@@ -323,7 +323,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
       .then(() => this.server.gone(this), NOTHING);
   }
 
-  /** Sends what is left, then closes. */
+  /** Sends the rest, then closes. */
   #finish(): void {
     if (this.#closed) return;
     this.outlet.flush();
@@ -340,14 +340,14 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     this.#arrival.end(error);
     if (answering === null) return;
     this.#answering = null;
-    // What is answered is not aborted.
+    // An answered request is not aborted.
     if (answering.done) return;
     this.#givenUp = answering.request;
     answering.cancel(error);
     this.#abort?.abort(error);
   }
 
-  /** The server stops: nothing more is begun. */
+  /** The server stops: nothing new starts. */
   stop(): void {
     if (this.#answering === null && (this.phase !== HEAD || !this.#arrival.underWay)) this.#finish();
   }

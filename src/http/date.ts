@@ -2,7 +2,7 @@ import { dateAt, setTimeout, wallClock } from '../loop/real-timers.js';
 
 let text: string | null = null;
 
-/** What the `Date` header says now; made once a second. RFC 9110, 5.6.7 */
+/** The current value of the `Date` header, updated once a second. RFC 9110, 5.6.7 */
 export function httpDate(): string {
   if (text === null) {
     const now = wallClock();

@@ -1,9 +1,9 @@
-/** This package's Response in the place of the platform's, for code that says `new Response` itself. */
+/** Replaces the platform's Response by this package's, for code that calls `new Response` itself. */
 import { platform } from './platform.js';
 import { isOwnRequest } from './request.js';
 import { HttpResponse } from './response.js';
 
-/** The platform's Request, which takes requests of ours as the first argument too. */
+/** The platform's Request, which also accepts our requests as the first argument. */
 class GlobalRequest extends platform.Request {
   constructor(input: Parameters<typeof fetch>[0], init?: RequestInit) {
     if (isOwnRequest(input)) {
@@ -29,9 +29,9 @@ Object.defineProperty(globalFetch, 'name', { value: 'fetch' });
 const ours = { Request: GlobalRequest, Response: HttpResponse, fetch: globalFetch };
 
 /**
- * Puts the Response of this package in the place of the global one of this thread, which makes frameworks that say `new Response` themselves as fast; and has the global
- * `Request` and `fetch` take the requests that handlers get. What `fetch` returns is the platform's still, and `instanceof Response` holds for both.
- * Returns a function that undoes it.
+ * Replaces the global Response of this thread by the one of this package, which is faster for frameworks that call `new
+ * Response` themselves. The global `Request` and `fetch` then accept the requests that handlers get. `fetch` still
+ * returns the platform's, and `instanceof Response` is true for both. Returns a function that undoes it.
  */
 export function replaceGlobals(): () => void {
   const before = new Map<string, PropertyDescriptor | undefined>();

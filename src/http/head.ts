@@ -5,7 +5,7 @@ const LOWER = 0x20;
 const UPPER_A = 0x41;
 const UPPER_Z = 0x5a;
 
-/** Whether the name that begins at `start` of `text` is `name`, which is in lower case and as long. */
+/** Whether the name at `start` of `text` equals `name`, which is in lower case and has the same length. */
 function isNamed(text: string, start: number, name: string): boolean {
   for (let i = 0; i < name.length; i++) {
     let code = text.charCodeAt(start + i);
@@ -28,43 +28,43 @@ function areSingleSpaced(text: string, start: number, end: number): boolean {
   );
 }
 
-/** The version that stands behind the target, as ' HTTP/1.1', times ten. The parser has checked that it does; blanks come before. */
+/** The HTTP version after the target, as ' HTTP/1.1', times ten. The parser has checked it; blanks may precede it. */
 function versionAt(text: string, end: number): number {
   let at = end;
   while (text.charCodeAt(at) === BLANK) at++;
   return (text.charCodeAt(at + 5) - ZERO) * 10 + text.charCodeAt(at + 7) - ZERO;
 }
 
-/** What stands between the values of several headers with this name, which is in lower case. RFC 9113, 8.2.3 */
+/** The separator between the values of several headers with this lower-case name. RFC 9113, 8.2.3 */
 export function separatorOf(name: string): string {
   return name === 'cookie' ? '; ' : ', ';
 }
 
-/** What a head ends with: that of its last line, and the empty one. */
+/** The end of a head: the end of its last line, and the empty line. */
 const LINE_ENDS = [0x0d, 0x0a, 0x0d, 0x0a];
-/** How many characters a loop compares faster than a call. */
+/** The number of characters that a loop compares faster than a call. */
 const NEAR_MAX = 128;
 
-/** The head of a request: its text as it came, and where names and values are in it. */
+/** The head of a request: its original text, and the positions of names and values. */
 export class Head {
   readonly method: string;
   /** The request target: '/path?query', or another form of RFC 9112, 3.2. */
   readonly target: string;
   /** 10 or 11 for HTTP/1.0 and 1.1. */
   readonly version: number;
-  /** Whether the blanks around the target are one each: the parser takes more. */
+  /** Whether a single blank is on each side of the target: the parser accepts more. */
   readonly isSingleSpaced: boolean;
   /** Whether the peer would send more requests. */
   readonly keepAlive: boolean;
-  /** Whether it asks for another protocol. */
+  /** Whether it requests another protocol. */
   readonly upgrade: boolean;
   readonly #text: string;
   readonly #spans: readonly number[];
-  /** All of its bytes if a request that begins with them is one without a body, and nothing else; -1 if that is not so, or not known. */
+  /** The size of the request if its bytes are a request without a body, and nothing else; -1 if not, or if unknown. */
   readonly length: number;
-  /** The URL that it asks for; '' before someone has made it. */
+  /** Its URL; '' until that is computed. */
   url = '';
-  /** Of all of these the first, and how many there are. */
+  /** The first of each of these, and their number. */
   host: string | undefined = undefined;
   hosts = 0;
   contentLength = -1;
@@ -72,7 +72,7 @@ export class Head {
   transferEncodings = 0;
   expect: string | undefined = undefined;
 
-  /** @param length bytes that the whole request has had; -1 if it is not over, or has come in pieces. */
+  /** @param length the size of the whole request; -1 if it is not complete, or has arrived in pieces. */
   constructor(parser: Parser, length: number) {
     this.method = parser.method;
     this.#text = parser.text;
@@ -83,12 +83,12 @@ export class Head {
     this.keepAlive = parser.keepAlive;
     this.upgrade = parser.upgrade;
     for (let i = 0; i < this.#spans.length; i += 4) this.#note(i);
-    // Nothing that the text lacks may stand behind it, but for the empty line.
+    // Only the empty line may follow the text.
     this.length =
       length === this.#text.length + LINE_ENDS.length && !this.upgrade && !this.hasBody ? length : -1;
   }
 
-  /** Whether the request that begins at `start` of `bytes` is this one again, byte for byte. */
+  /** Whether the request at `start` of `bytes` is the same one again, byte for byte. */
   isAt(bytes: Bytes, start: number, to: number): boolean {
     const text = this.#text;
     const end = start + text.length;
@@ -99,7 +99,7 @@ export class Head {
     return near === text.length || bytes.latin1Slice(start, end) === text;
   }
 
-  /** Notes what decides how the request is read. */
+  /** Records the headers that decide how the request is read. */
   #note(at: number): void {
     const text = this.#text;
     const start = this.#spans[at]!;
@@ -120,12 +120,12 @@ export class Head {
     }
   }
 
-  /** How many headers there are. */
+  /** The number of headers. */
   get count(): number {
     return this.#spans.length >> 2;
   }
 
-  /** Whether bytes of a body follow, or may. */
+  /** Whether a body follows, or may follow. */
   get hasBody(): boolean {
     return this.contentLength > 0 || this.transferEncodings !== 0;
   }
@@ -150,7 +150,7 @@ export class Head {
     return this.#text.slice(start, end);
   }
 
-  /** The values of the headers with this name, which is in lower case, as one; null if there is none. */
+  /** The combined values of the headers with this lower-case name; null if there is none. */
   get(name: string): string | null {
     let found: string | null = null;
     for (let i = 0; i < this.#spans.length; i += 4) {

@@ -3,14 +3,14 @@ import { type Head, separatorOf } from './head.js';
 
 /** The characters of a token. RFC 9110, 5.6.2 */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What a value may have: no NUL, CR or LF, and nothing beyond latin1. */
+/** The characters of a value: no NUL, CR or LF, and nothing beyond latin1. */
 const ASCII_VALUE = /^[\t\x20-\x7e]*$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is allowed
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the allowed ones
 const VALUE = /^[\x01-\x09\x0b\x0c\x0e-\xff]*$/;
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 const BLANKS_AROUND = /^[\t\n\r ]+|[\t\n\r ]+$/g;
 
-/** Names that were checked, and how they are in lower case. */
+/** Checked names, and their lower-case forms. */
 const known = new Map<string, string>();
 const KNOWN_MAX = 1024;
 
@@ -60,7 +60,7 @@ function isPlain(text: string): boolean {
 
 let latin1Seen = false;
 
-/** Whether a header's value has ever had characters beyond ASCII: heads need not be looked through while none has. */
+/** Whether any header value has had characters beyond ASCII: until then heads need no check. */
 export function isLatin1Seen(): boolean {
   return latin1Seen;
 }
@@ -75,7 +75,7 @@ export function checkReason(text: string): string {
   return reason;
 }
 
-/** What headers are made of. */
+/** The sources of headers. */
 export type HeadersSource =
   | Iterable<readonly [string, string] | readonly string[]>
   | Readonly<Record<string, string>>
@@ -84,24 +84,24 @@ export type HeadersSource =
 const SET_COOKIE = 'set-cookie';
 
 /**
- * The headers of a message, with the interface of the platform's `Headers`, of which they are instances too: names are
- * found in any case, and have lower case when they are listed.
+ * The headers of a message, with the interface of the platform's `Headers`, of which they are instances too. Names are
+ * case-insensitive, and lower-case when listed.
  */
 export class HttpHeaders {
-  /** What came, until someone needs more of it than single values. */
+  /** The original head, until single values are not enough. */
   #head: Head | null = null;
-  /** Names, in lower case, and their values, in turns, in the order that they came in. */
+  /** Lower-case names and values, alternating, in their original order. */
   #list: string[] = [];
 
   /**
-   * Headers of pairs, or of an object.
+   * Headers from pairs, or from an object.
    * @throws TypeError for names and values that cannot be sent.
    */
   constructor(source?: HeadersSource) {
     if (source !== undefined) this.#fill(source);
   }
 
-  /** @internal Those of a request. */
+  /** @internal The headers of a request. */
   static of(head: Head): HttpHeaders {
     const headers = new HttpHeaders();
     headers.#head = head;
@@ -127,7 +127,7 @@ export class HttpHeaders {
     }
   }
 
-  /** @internal Names and values in turns, as they go out. Not to be changed. */
+  /** @internal Names and values, alternating, in the order of sending. Do not modify. */
   get list(): string[] {
     const head = this.#head;
     if (head !== null) {
@@ -137,34 +137,34 @@ export class HttpHeaders {
     return this.#list;
   }
 
-  /** @internal Whether there is such a header, for a name in lower case. */
+  /** @internal Whether there is a header with this lower-case name. */
   includes(name: string): boolean {
     const { list } = this;
     for (let i = 0; i < list.length; i += 2) if (list[i] === name) return true;
     return false;
   }
 
-  /** @internal A copy that changes by itself. */
+  /** @internal An independent copy. */
   copy(): HttpHeaders {
     const copy = new HttpHeaders();
     copy.#list = this.list.slice();
     return copy;
   }
 
-  /** Adds a value to those that a header has. */
+  /** Adds a value to a header. */
   append(name: string, value: string): void {
     const checked = checkName(name);
     this.list.push(checked, checkValue(value));
   }
 
-  /** Takes all headers with this name away. */
+  /** Removes all headers with this name. */
   delete(name: string): void {
     const lower = checkName(name);
     const { list } = this;
     for (let i = list.length - 2; i >= 0; i -= 2) if (list[i] === lower) list.splice(i, 2);
   }
 
-  /** The values of a header, one behind the other; null if there is none. */
+  /** The combined values of a header; null if there is none. */
   get(name: string): string | null {
     const lower = checkName(name);
     if (this.#head !== null) return this.#head.get(lower);
@@ -176,7 +176,7 @@ export class HttpHeaders {
     return found;
   }
 
-  /** The values of all `Set-Cookie` headers, each by itself. */
+  /** The values of all `Set-Cookie` headers, separately. */
   getSetCookie(): string[] {
     const { list } = this;
     return list.filter((_, i) => i % 2 === 1 && list[i - 1] === SET_COOKIE);
@@ -187,7 +187,7 @@ export class HttpHeaders {
     return this.get(name) !== null;
   }
 
-  /** Replaces what a header has by one value. */
+  /** Replaces the values of a header by one. */
   set(name: string, value: string): void {
     const lower = checkName(name);
     const checked = checkValue(value);
@@ -201,7 +201,7 @@ export class HttpHeaders {
     for (let i = list.length - 2; i > at; i -= 2) if (list[i] === lower) list.splice(i, 2);
   }
 
-  /** Sorted by name, those of one name as one, but for `Set-Cookie`. */
+  /** Sorted by name, with combined values, except for `Set-Cookie`. */
   #sorted(): [string, string][] {
     const { list } = this;
     const pairs: [string, string][] = [];

@@ -1,4 +1,4 @@
-/** What each thread of `serveHttpOnThreads` runs. */
+/** The entry point of each thread of `serveHttpOnThreads`. */
 
 import { argValueError } from '../ring/errors.js';
 import type { ThreadContext } from '../threads/thread-context.js';
@@ -6,16 +6,16 @@ import { checkHttp, type HttpOptions, listenOptions } from './options.js';
 import { serveOn, splitTarget } from './serve.js';
 import { tlsSetup } from './tls-transport.js';
 
-/** What the threads are told. */
+/** The data of the threads. */
 export interface HttpThreadData {
   module: string;
   http: HttpOptions;
 }
 
-/** Options that would be without effect: the threads share a listener, and `serveHttpOnThreads` has a signal of its own. */
+/** Options without effect: the threads share a listener, and `serveHttpOnThreads` has a signal of its own. */
 const REFUSED = ['signal', 'path', 'fd', 'reusePort'] as const;
 
-/** Serves what a module exports, until the thread is to end. */
+/** Serves what a module exports, until the thread should end. */
 export default async function run(context: ThreadContext<HttpThreadData>): Promise<void> {
   const { module, http } = context.data;
   const loaded = await import(module);
@@ -26,11 +26,11 @@ export default async function run(context: ThreadContext<HttpThreadData>): Promi
     if (options[name] !== undefined)
       throw argValueError(`options.${name}`, 'is not available on threads', options[name]);
   }
-  // Made before there is a listener to close.
+  // Created before there is a listener to close.
   const tls = options.tls === undefined ? undefined : tlsSetup(options.tls);
   const listener = await context.listen(listenOptions(options));
   const server = serveOn(listener, fetch, options, limits, tls);
-  // Accepting ends by itself: what was accepted is served.
+  // Accepting ends by itself: accepted connections are served.
   if (context.signal.aborted) server.retire();
   else context.signal.addEventListener('abort', () => server.retire());
 }

@@ -3,9 +3,9 @@ import { type Deferred, promiseOf } from '../loop/deferred.js';
 /** While this many bytes wait no more are received. */
 const HIGH_WATER = 256 * 1024;
 
-/** Where a body comes from. */
+/** The source of a body. */
 export interface BodySource {
-  /** Someone wants the body: a peer that waits to be asked for it is. */
+  /** The body is wanted: a peer that waits for `100 Continue` gets it. */
   onWanted(): void;
   /** There is room for more. */
   onRoom(): void;
@@ -21,7 +21,7 @@ export const NO_BYTES: Buffer = Buffer.alloc(0);
 export class IncomingBody {
   readonly #source: BodySource;
   readonly #chunks: Buffer[] = [];
-  /** Small pieces behind the chunks, as one. */
+  /** Small pieces after the chunks, as one. */
   #block: Buffer | null = null;
   #blockUsed = 0;
   #size = 0;
@@ -31,24 +31,24 @@ export class IncomingBody {
   #complete = false;
   #error: Error | null = null;
   #waiting: Deferred<unknown> | null = null;
-  /** It is of no interest any more: what comes is dropped. */
+  /** It is no longer needed: further data is dropped. */
   #dropped = false;
 
   constructor(source: BodySource) {
     this.#source = source;
   }
 
-  /** Whether all of it has come. */
+  /** Whether all of it has arrived. */
   get complete(): boolean {
     return this.#complete;
   }
 
-  /** Whether someone has asked for it. */
+  /** Whether it has been requested. */
   get wanted(): boolean {
     return this.#wanted;
   }
 
-  /** Whether someone waits for more of it. */
+  /** Whether a reader waits for more of it. */
   get awaited(): boolean {
     return this.#waiting !== null;
   }
@@ -57,7 +57,7 @@ export class IncomingBody {
     return this.#error;
   }
 
-  /** Whether more may come. */
+  /** Whether there is room for more. */
   get hasRoom(): boolean {
     return this.#collecting || this.#dropped || this.#size < HIGH_WATER;
   }
@@ -82,11 +82,11 @@ export class IncomingBody {
     this.#blockUsed += piece.length;
   }
 
-  /** What is in the block becomes a chunk. */
+  /** The contents of the block become a chunk. */
   #closeBlock(): void {
     if (this.#blockUsed === 0) return;
     const bytes = this.#block!.subarray(0, this.#blockUsed);
-    // One that is nearly empty is used again.
+    // A nearly empty one is reused.
     if (this.#blockUsed < BLOCK_SIZE / 2) this.#chunks.push(Buffer.from(bytes));
     else {
       this.#chunks.push(bytes);
@@ -108,7 +108,7 @@ export class IncomingBody {
     this.#settle();
   }
 
-  /** What has come and what will is dropped. */
+  /** Drops received and future data. */
   drop(): void {
     this.#dropped = true;
     this.#clear();
@@ -161,7 +161,7 @@ export class IncomingBody {
     return chunk;
   }
 
-  /** All of it if it is here already, else null. */
+  /** All of it if it has arrived already, else null. */
   takeNow(): Buffer | null {
     if (!this.#complete || this.#dropped) return null;
     this.#want();
@@ -171,7 +171,7 @@ export class IncomingBody {
     return all;
   }
 
-  /** All of it. */
+  /** Reads all of it. */
   async collect(): Promise<Buffer> {
     this.#collecting = true;
     this.#want();

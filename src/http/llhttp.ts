@@ -1,14 +1,14 @@
 /**
- * The only file that knows the parser. It is llhttp, which Node itself uses, in the WebAssembly build that undici
- * ships. Node's own copy is as fast, but `process.binding` has lost it in Node 24, and what is left is a module
- * that Node has deprecated (DEP0199). All lenient flags are off.
+ * The only file that uses the parser. It is llhttp, which Node itself uses, in the WebAssembly build of undici. Node's
+ * own copy is as fast, but `process.binding` does not have it any more in Node 24, and the remaining module is
+ * deprecated (DEP0199). All lenient flags are off.
  */
 
 import simdCode from 'undici/lib/llhttp/llhttp_simd-wasm.js';
 import plainCode from 'undici/lib/llhttp/llhttp-wasm.js';
 import { UasyncError } from '../ring/errors.js';
 
-/** The most bytes that are parsed at a time. */
+/** The maximum number of bytes to parse at a time. */
 export const INPUT_SIZE = 256 * 1024;
 
 /** Memory for bytes of a body. */
@@ -20,15 +20,15 @@ export function bodyBytes(length: number): Buffer {
 const OK = 0;
 const PAUSED = 21;
 const PAUSED_UPGRADE = 22;
-/** The type of parser that takes requests. */
+/** The parser type for requests. */
 const REQUEST = 1;
 
-/** Up to this size a body's bytes share memory with others. */
+/** Up to this size the bytes of a body share memory with others. */
 const POOLED_MAX = 2048;
-/** The most bytes beside those of a chunked body: a number, and a number for each of its bytes. */
+/** The maximum framing of a chunked body in bytes: a constant, plus a constant per byte of the body. */
 const FRAMING_MAX = 16 * 1024;
 const FRAMING_SHARE = 16;
-/** The most unused parsers that are kept. */
+/** The maximum number of unused parsers to keep. */
 const SPARE_MAX = 256;
 
 interface Exports {
@@ -48,21 +48,21 @@ interface Exports {
 
 type Imports = Record<string, Record<string, (parser: number, ...args: number[]) => number>>;
 
-/** What is used of WebAssembly, which TypeScript declares for browsers only. */
+/** The used part of WebAssembly, which TypeScript declares for browsers only. */
 declare const WebAssembly: {
   Module: new (code: Uint8Array) => object;
   Instance: new (module: object, imports: Imports) => { exports: unknown };
   validate(code: Uint8Array): boolean;
 };
 
-/** A Buffer, with a method without a choice of encodings that Node's types lack. */
+/** A Buffer, with a method without an encoding parameter that Node's types lack. */
 export interface Bytes extends Buffer {
   latin1Slice(start: number, end: number): string;
 }
 
-/** The one of which bytes are being parsed. Parsing is synchronous and calls no code of users. */
+/** The parser that is running. Parsing is synchronous and calls no user code. */
 let current: Parser;
-/** What the address of a byte of the head is less of to be its index in the head's text. */
+/** The difference between the address of a byte of the head and its index in the head's text. */
 let base = 0;
 
 const IMPORTS: Imports = {
@@ -78,12 +78,12 @@ const IMPORTS: Imports = {
   },
 };
 
-/** The parser's code and memory, one for each thread. */
+/** The parser's code and memory, one per thread. */
 class Machine {
   readonly exports: Exports;
   readonly #inputAt: number;
   #memory: Bytes;
-  /** Where bytes are put to be parsed: `INPUT_SIZE` bytes. */
+  /** The memory for the bytes to parse: `INPUT_SIZE` bytes. */
   input: Bytes;
   readonly #methods: string[] = [];
 
@@ -104,7 +104,7 @@ class Machine {
     return this.#inputAt;
   }
 
-  /** A parser in this memory, which may have to grow for it: its buffer is another one then. */
+  /** Allocates a parser in this memory, which may grow for it: its buffer then changes. */
   allocate(): number {
     const parser = this.exports.llhttp_alloc(REQUEST);
     if (parser === 0) throw new UasyncError('ENOMEM', 'No memory is left for HTTP parsers');
@@ -116,14 +116,14 @@ class Machine {
     return parser;
   }
 
-  /** The bytes at an address, in memory of their own. */
+  /** A copy of the bytes at an address. */
   copy(at: number, length: number): Buffer {
     const bytes = bodyBytes(length);
     this.#memory.copy(bytes, 0, at, at + length);
     return bytes;
   }
 
-  /** Text of the parser's, which ends with a NUL. */
+  /** A NUL-terminated text of the parser. */
   text(at: number): string {
     return this.#memory.latin1Slice(at, this.#memory.indexOf(0, at));
   }
@@ -141,7 +141,7 @@ function machine(): Machine {
   return made;
 }
 
-/** Where to put the bytes that `Parser.execute` is to parse. */
+/** The memory for the bytes that `Parser.execute` parses. */
 export function input(): Bytes {
   return machine().input;
 }
@@ -158,29 +158,29 @@ const VALUE = 2;
 /** Parses one request at a time: `acquire` it for its first byte, `release` it when it is complete. */
 export class Parser {
   readonly #address: number;
-  /** The head as it came, one character a byte, at least to the end of its last header. */
+  /** The original head, one character per byte, at least to the end of its last header. */
   text = '';
   /**
-   * Where in it names and values are: begin and end of a name, begin and end of its value, and so on. The first
-   * `spansEnd` count; the rest is of earlier requests.
+   * The positions of names and values in it: start and end of a name, start and end of its value, and so on. The first
+   * `spansEnd` are valid; the rest belongs to earlier requests.
    */
   readonly #spans: number[] = [];
   spansEnd = 0;
   urlStart = -1;
   urlEnd = -1;
-  /** What the spans end with, while more of it may come. */
+  /** The kind of the last span, which may be incomplete. */
   #last: typeof NONE | typeof FIELD | typeof VALUE = NONE;
-  /** Whether the head is complete, and whether all is. */
+  /** Whether the head is complete, and whether the request is. */
   headComplete = false;
   complete = false;
   keepAlive = false;
   upgrade = false;
-  /** What has come of the body since it was taken. */
+  /** The received parts of the body since the last call. */
   body: Buffer[] = [];
   bodyLength = 0;
-  /** Bytes that came after the head and are none of the body: sizes and extensions of chunks, trailers. */
+  /** Bytes after the head that are not part of the body: sizes and extensions of chunks, trailers. */
   #framing = 0;
-  /** The name and the reason of an error, 'HPE_…'. */
+  /** The name of an error, 'HPE_…', and its reason. */
   error = '';
   reason = '';
 
@@ -216,14 +216,17 @@ export class Parser {
   }
 
   /**
-   * Whether far more bytes frame the body than are in it: extensions of chunks and trailers have no limit of their
-   * own. A body that comes byte by byte, each in a chunk, has five for each.
+   * Whether the framing is far larger than the body: extensions of chunks and trailers have no limit of their own. A
+   * body that arrives byte by byte, each in a chunk, has five for each.
    */
   get isBloated(): boolean {
     return this.#framing > FRAMING_MAX + FRAMING_SHARE * this.bodyLength;
   }
 
-  /** Parses bytes of `input`; returns where it has stopped: at the end of the request, or at `to`. -1: an error. */
+  /**
+   * Parses bytes of `input`; returns the position where it has stopped: at the end of the request, or at `to`. -1: an
+   * error.
+   */
   execute(from: number, to: number): number {
     const { exports, inputAt, input } = machine();
     const before = this.text.length;
@@ -255,7 +258,7 @@ export class Parser {
     return this.spansEnd === 0 ? this.urlEnd + VERSION_LENGTH : this.#spans[this.spansEnd - 1]!;
   }
 
-  /** The spans, for whoever needs them for longer than this parser does. */
+  /** The spans, for a caller that needs them for longer than this parser does. */
   takeSpans(): number[] {
     return this.#spans.slice(0, this.spansEnd);
   }
@@ -298,7 +301,7 @@ export class Parser {
   }
 
   onHeaders(upgrade: number, keepAlive: number): number {
-    // The last one has an empty value.
+    // The last header has an empty value.
     if (this.#last === FIELD) {
       const end = this.#spans[this.spansEnd - 1]!;
       this.#span(end, end);
@@ -320,7 +323,7 @@ export class Parser {
     return PAUSED;
   }
 
-  /** What has come of the body since the last call. */
+  /** The received parts of the body since the last call. */
   takeBody(): Buffer[] {
     const { body } = this;
     this.body = [];

@@ -1,4 +1,4 @@
-/** What is told of requests: to subscribers of node:diagnostics_channel, and to the access log. */
+/** Reports requests to subscribers of node:diagnostics_channel, and to the access log. */
 import { channel } from 'node:diagnostics_channel';
 import { now, queueMicrotask } from '../loop/real-timers.js';
 import { callBack } from '../loop/uncaught.js';
@@ -29,18 +29,18 @@ export function requestRefused(
   code: string,
 ): void {
   if (!refusals.hasSubscribers) return;
-  // Subscribers are the user's code, and this happens while the loop reaps.
+  // Subscribers are the user's code, and this runs while the loop reaps.
   queueMicrotask(() => refusals.publish({ remoteAddress: remoteAddress(), status, code }));
 }
 
 type AccessLog = ((entry: AccessLogEntry) => void) | undefined;
 
-/** Whether answers are looked at. */
+/** Whether answers are observed. */
 export function isObserved(accessLog: AccessLog): boolean {
   return accessLog !== undefined || answers.hasSubscribers;
 }
 
-/** An answer that is looked at. */
+/** An observed answer. */
 export class ObservedAnswer {
   readonly #request: HttpRequest;
   readonly #remoteAddress: SocketAddress | undefined;
@@ -54,7 +54,7 @@ export class ObservedAnswer {
     this.#bytes = bytes;
   }
 
-  /** It is over. @param status 0 if it was not sent whole. */
+  /** The answer has ended. @param status 0 if it was not sent completely. */
   ended(accessLog: AccessLog, status: number, bytes: number): void {
     const request = this.#request;
     const { method, url, headers } = request;

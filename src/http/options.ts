@@ -5,61 +5,64 @@ import type { RequestInfo } from './request-info.js';
 import type { HttpResponse } from './response.js';
 import type { HttpTlsOptions } from './tls-transport.js';
 
-/** What a handler may return. */
+/** The return values of a handler. */
 export type Answer = Response | HttpResponse;
 
 /** Answers a request. */
 export type Handler = (request: Request, info: RequestInfo) => Answer | Promise<Answer>;
 
-/** What is told of a request that was answered. */
+/** The report about an answered request. */
 export interface AccessLogEntry {
-  /** As of the request. */
+  /** The method of the request. */
   readonly method: string;
-  /** As of the request. */
+  /** The URL of the request. */
   readonly url: string;
-  /** The status that was sent; 0 if the peer had gone, or the connection was cut. */
+  /** The sent status; 0 if the peer had disconnected, or the connection was cut. */
   readonly status: number;
-  /** Bytes of the answer, its head among them. */
+  /** The size of the answer in bytes, including its head. */
   readonly bytes: number;
   /** Milliseconds from the end of the head of the request to the end of its answer. */
   readonly duration: number;
   /** The peer's address. */
   readonly remoteAddress: RequestInfo['remoteAddress'];
-  /** The request's. */
+  /** The headers of the request. */
   readonly headers: Headers;
 }
 
-/** How to serve: where to listen, and what peers may do. Times are in milliseconds, 0 is no limit. */
+/** The address, and the limits for peers. Times are in milliseconds, 0 is no limit. */
 export interface HttpOptions extends Omit<ListenOptions, 'receiveFds' | 'signal'> {
   /** Aborting it stops the server, as `stop()` does. */
   signal?: AbortSignal | undefined;
-  /** Called when a handler has failed: its response is sent. Default: the error is printed, and the peer gets 500. */
+  /** Called when a handler has failed: its response is sent. By default the error is printed, and the peer gets 500. */
   onError?:
     | ((error: unknown, request: Request) => Answer | undefined | Promise<Answer | undefined>)
     | undefined;
-  /** TLS: HTTPS with these of the options of `tls.createServer`, by `node:tls`. */
+  /** TLS: serves HTTPS with these options of `tls.createServer`, by `node:tls`. */
   tls?: HttpTlsOptions | undefined;
-  /** Called for each request that has been answered. */
+  /** Called for each answered request. */
   accessLog?: ((entry: AccessLogEntry) => void) | undefined;
-  /** A peer must have sent the head of a request by then, counted from its first byte or from the connection on. Default 60,000. */
+  /** The time limit for the head of a request, counted from its first byte or from the connection. Default 60,000. */
   headersTimeout?: number | undefined;
-  /** A peer must have sent a request and its body by then. Default 300,000. */
+  /** The time limit for a request with its body. Default 300,000. */
   requestTimeout?: number | undefined;
   /** How long a connection is kept for the next request. Default 5,000. */
   keepAliveTimeout?: number | undefined;
-  /** A peer that has to send a body or to take an answer, or has ended its side, is given up after this time without a byte. Default 60,000. */
+  /**
+   * The time without a byte after which a peer is cut that should send a body or take an answer, or has ended its side.
+   * Default 60,000.
+   */
   idleTimeout?: number | undefined;
-  /** The most bytes of a request's head; default 16,384. */
+  /** The maximum size of a request's head in bytes; default 16,384. */
   maxHeaderSize?: number | undefined;
-  /** The most headers of a request; default 100. */
+  /** The maximum number of headers of a request; default 100. */
   maxHeaders?: number | undefined;
-  /** The most bytes of a request's body; default 16 MiB. Infinity is no limit. */
+  /** The maximum size of a request's body in bytes; default 16 MiB. Infinity is no limit. */
   maxBodySize?: number | undefined;
-  /** The most requests that a connection may bring; default no limit. */
+  /** The maximum number of requests per connection; default no limit. */
   maxRequestsPerConnection?: number | undefined;
 }
 
-/** The options that are HTTP's own, complete. */
+/** The options of HTTP, all set. */
 export interface Limits {
   readonly headersTimeout: number;
   readonly requestTimeout: number;
@@ -90,7 +93,7 @@ const HTTP_OPTIONS = optionNames<HttpOptions>({
 
 const HEADER_SIZE_MAX = 1024 * 1024;
 
-/** Checks what is HTTP's own; `listen` checks the rest. */
+/** Checks the options of HTTP; `listen` checks the rest. */
 export function checkHttp(handler: unknown, options: HttpOptions): Limits {
   checkFunction('handler', handler);
   checkOptions(options, HTTP_OPTIONS);

@@ -1,9 +1,9 @@
 import { isLatin1Seen } from './headers.js';
 import type { Data, Transport } from './transport.js';
 
-/** The most text that gathers before it is sent. */
+/** The maximum size of text that is collected before it is sent. */
 const GATHER_MAX = 64 * 1024;
-/** Up to this size bytes are copied, to leave together with the head before them. */
+/** Bytes up to this size are copied, to be sent together with the head before them. */
 const JOIN_MAX = 64 * 1024;
 /** While the peer has not taken this many bytes its next answer waits. */
 const HIGH_WATER = 64 * 1024;
@@ -11,11 +11,11 @@ const HIGH_WATER = 64 * 1024;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const BEYOND_ASCII = /[^\x00-\x7f]/;
 
-/** What a connection sends: small answers gather, and leave in one write. */
+/** The output of a connection: collects small answers, and sends them in one write. */
 export class Outlet {
   readonly #transport: Transport;
   #text = '';
-  /** Bytes sent, or gathered to be. */
+  /** Bytes sent, or collected for sending. */
   bytes = 0;
 
   constructor(transport: Transport) {
@@ -73,12 +73,12 @@ export class Outlet {
     this.#transport.post(text);
   }
 
-  /** Whether the peer takes less than it is given. */
+  /** Whether the peer takes less than it is sent. */
   get isFull(): boolean {
     return this.#transport.bufferedAmount > HIGH_WATER;
   }
 
-  /** Resolves when the peer has taken all; rejects when it never will. */
+  /** Resolves when the peer has taken everything; rejects if it never will. */
   drained(): Promise<void> {
     this.flush();
     return this.#transport.drained();

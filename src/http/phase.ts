@@ -5,12 +5,15 @@ export const SERVING = 2;
 
 export type Phase = typeof IDLE | typeof HEAD | typeof SERVING;
 
-/** Whether bytes move while they should. */
+/** Checks whether bytes are transferred when they should be. */
 export class Progress {
   #moved = 0;
   #movedAt = 0;
 
-  /** Whether none have moved for `limit` milliseconds. @param waits whether some should. @param moved how many have. */
+  /**
+   * Whether none have been transferred for `limit` milliseconds. @param waits whether some should be. @param moved
+   * their number so far.
+   */
   isStuck(waits: boolean, moved: number, time: number, limit: number): boolean {
     if (!waits || moved !== this.#moved) {
       this.#moved = moved;

@@ -10,18 +10,18 @@ import type { OpenFile } from './static/open-file.js';
 import type { Data, Transport, TransportOwner } from './transport.js';
 import type { Upgraded } from './upgrade.js';
 
-/** Bytes of those that wait that are parsed at a time. */
+/** How many waiting bytes are parsed at a time. */
 const PIECE = 64 * 1024;
 
 const NOTHING = (): void => {};
 
-/** HTTP over a socket: what the kernel has received goes to the parser's memory without a chunk in between. */
+/** HTTP over a socket: received data goes to the parser's memory without a chunk in between. */
 export class PlainTransport implements Transport, Sink {
   readonly connection: Connection;
   readonly secure = false;
   readonly #owner: TransportOwner;
   readonly #buffers: ReceiveBuffers;
-  /** Set once the connection is another's. */
+  /** Set once the connection has a new owner. */
   satisfied = false;
   #onReleased: (failure?: Error) => void = NOTHING;
   /** Whether bytes wait that the owner would not take. */

@@ -1,4 +1,4 @@
-/** The platform's classes as they were when this module was loaded: an option puts others in their place. */
+/** The platform's classes at the time of loading: an option replaces them. */
 const {
   Request: PlatformRequest,
   Response: PlatformResponse,

@@ -2,7 +2,7 @@ import type { SocketAddress } from '../ring/sockaddr.js';
 import type { Server } from './server.js';
 import type { Upgraded } from './upgrade.js';
 
-/** What a request's info is asked of. */
+/** The source of a request's info. */
 export interface InfoSource {
   readonly remoteAddress: SocketAddress | undefined;
   readonly localAddress: SocketAddress | undefined;
@@ -11,7 +11,7 @@ export interface InfoSource {
   upgrade(info: RequestInfo): Promise<Upgraded>;
 }
 
-/** What a handler gets to know beside the request. */
+/** Information about a request for its handler. */
 export class RequestInfo {
   readonly #source: InfoSource;
 
@@ -20,7 +20,7 @@ export class RequestInfo {
     this.#source = source;
   }
 
-  /** The peer's address, also behind TLS; undefined if it had gone before it was accepted. */
+  /** The peer's address, also behind TLS; undefined if it had disconnected before it was accepted. */
   get remoteAddress(): SocketAddress | undefined {
     return this.#source.remoteAddress;
   }
@@ -30,7 +30,7 @@ export class RequestInfo {
     return this.#source.localAddress;
   }
 
-  /** Whether the request has come over TLS. */
+  /** Whether the request has arrived over TLS. */
   get secure(): boolean {
     return this.#source.secure;
   }
@@ -41,7 +41,7 @@ export class RequestInfo {
   }
 
   /**
-   * Leaves the connection to another protocol: nothing is answered, and what the handler returns is not looked at. For
+   * Hands the connection over to another protocol: nothing is answered, and the handler's return value is ignored. For
    * requests with `Upgrade` and `Connection: upgrade` headers, before they are answered.
    * @throws (as a rejection) UasyncError ERR_INVALID_STATE if it cannot be upgraded.
    */

@@ -5,22 +5,22 @@ import { HttpHeaders } from './headers.js';
 import type { IncomingBody } from './incoming-body.js';
 import { platform } from './platform.js';
 
-/** Who has received a request. */
+/** The receiver of a request. */
 export interface RequestOwner {
-  /** What is aborted when the peer has gone before the request was answered. */
+  /** The signal that is aborted when the peer has disconnected before the request was answered. */
   signalOf(request: HttpRequest): AbortSignal;
 }
 
 let isOurs: (value: object) => boolean;
 
 /**
- * The request that a handler gets: it has the interface of the platform's `Request`, of which it is an instance
- * too, and makes what is asked for when it is.
+ * The request that a handler gets. It has the interface of the platform's `Request`, of which it is an instance too,
+ * and creates each part on first use.
  */
 export class HttpRequest {
   readonly #head: Head;
   readonly #owner: RequestOwner;
-  /** The request that this one is a clone of, itself if it is none. */
+  /** The request that this one is a clone of, or this one itself. */
   #first: HttpRequest = this;
   readonly #incoming: IncomingBody | null;
   #headers: HttpHeaders | null = null;
@@ -49,7 +49,7 @@ export class HttpRequest {
     return this.#headers as unknown as Headers;
   }
 
-  /** Aborted when the peer has gone before it was answered. */
+  /** Aborted when the peer has disconnected before it was answered. */
   get signal(): AbortSignal {
     return this.#owner.signalOf(this.#first);
   }
@@ -167,7 +167,7 @@ export class HttpRequest {
 Object.setPrototypeOf(HttpRequest.prototype, platform.Request.prototype);
 Object.defineProperty(HttpRequest, 'name', { value: 'Request' });
 
-/** Whether it is a request that a handler has got. */
+/** Whether it is a request that a handler has received. */
 export function isOwnRequest(value: unknown): value is HttpRequest {
   return typeof value === 'object' && value !== null && isOurs(value);
 }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { httpDate } from './date.js';
 
-/** Lengths of a body that are no number of bytes. */
+/** Special lengths of a body. */
 export const CHUNKED = -1;
 export const NO_LENGTH = -2;
 
@@ -13,25 +13,25 @@ function statusLine(status: number, reason: string): string {
   return statusLines[status];
 }
 
-/** The head of a response, but for what says how long its body is: that is the server's to say. */
+/** The head of a response, except for the headers of the body's length, which the server decides. */
 export class ResponseHead {
   readonly status: number;
   readonly #reason: string;
-  /** The names and values that it was made of. */
+  /** Its names and values. */
   readonly #list: readonly string[];
   readonly #type: string | null;
   #fields = '';
-  /** What the response says of its length: bytes, or -1. */
+  /** The length that the response declares: bytes, or -1. */
   declared = -1;
   /** Whether its connection ends with it. */
   close = false;
   #hasDate = false;
-  /** All but its end, and the date that it has. */
+  /** Everything except its end and the date. */
   #top = '';
   #date = '';
 
   /**
-   * @param list names and values in turns, which have been checked.
+   * @param list checked names and values, alternating.
    * @param type the `Content-Type`, if the list has none.
    */
   constructor(status: number, reason: string, list: readonly string[], type: string | null) {
@@ -47,14 +47,14 @@ export class ResponseHead {
     if (type !== null) this.#fields += `content-type: ${type}\r\n`;
   }
 
-  /** The head of such a response: most have the same as the one before. Not to be changed. */
+  /** The head of such a response: mostly the same as the last one. Do not modify. */
   static of(status: number, reason: string, list: readonly string[], type: string | null): ResponseHead {
     if (last?.isOf(status, reason, list, type)) return last;
     last = new ResponseHead(status, reason, list, type);
     return last;
   }
 
-  /** Whether it was made of this. */
+  /** Whether it was made from these. */
   isOf(status: number, reason: string, list: readonly string[], type: string | null): boolean {
     const own = this.#list;
     if (status !== this.status || reason !== this.#reason || type !== this.#type) return false;
@@ -63,7 +63,7 @@ export class ResponseHead {
     return true;
   }
 
-  /** Takes what is the connection's own, and not sent as it is. */
+  /** Handles headers of the connection, which are not sent unchanged. */
   #isOurs(name: string, value: string): boolean {
     switch (name.length) {
       case 4:
@@ -84,9 +84,9 @@ export class ResponseHead {
   }
 
   /**
-   * The text of it.
-   * @param length bytes of the body, CHUNKED or NO_LENGTH.
-   * @param connection what the `Connection` header says, '' for none.
+   * Its text.
+   * @param length the size of the body in bytes, CHUNKED or NO_LENGTH.
+   * @param connection the value of the `Connection` header, '' for none.
    */
   text(length: number, connection: string): string {
     const date = this.#hasDate ? '' : httpDate();

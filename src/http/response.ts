@@ -3,11 +3,11 @@ import { Body, type BodyInit, extract, type Source, TEXT, unusable } from './bod
 import { checkReason, type HeadersSource, HttpHeaders } from './headers.js';
 import { platform } from './platform.js';
 
-/** How a response is besides its body. */
+/** The properties of a response except its body. */
 export interface ResponseInit {
   /** 200 to 599; default 200. */
   status?: number | undefined;
-  /** What stands behind the status; default the usual text. */
+  /** The reason phrase; default the usual text. */
   statusText?: string | undefined;
   /** Pairs, an object or headers. */
   headers?: HeadersSource | HttpHeaders | undefined;
@@ -28,19 +28,19 @@ let typeOf: (response: HttpResponse) => string | null;
 const NO_HEADERS: readonly string[] = [];
 
 /**
- * A response with the interface of the platform's `Response`, of which it is an instance too, at a tenth of the cost: what the platform
- * makes for it is made only if something asks. Bytes are not copied: they must not change until they are sent.
+ * A response with the interface of the platform's `Response`, of which it is an instance too, at a tenth of the cost:
+ * the platform's objects are created only on demand. Bytes are not copied: they must not change until they are sent.
  */
 export class HttpResponse {
   readonly #status: number;
   readonly #statusText: string;
   #headers: HttpHeaders | null;
   #source: Source;
-  /** The `Content-Type` of the body where the headers have none; it is among them once someone looks at them. */
+  /** The default `Content-Type` of the body; it is added to the headers once they are accessed. */
   #implied: string | null;
-  /** Set once someone looks at the body. */
+  /** Created once the body is accessed. */
   #body: Body | null = null;
-  /** Whether it was sent, unlooked at. */
+  /** Whether it was sent without being accessed. */
   #sent = false;
 
   static {
@@ -58,7 +58,7 @@ export class HttpResponse {
 
   /**
    * A response with a body.
-   * @throws RangeError for a status that is none; TypeError for headers that cannot be sent.
+   * @throws RangeError for an invalid status; TypeError for headers that cannot be sent.
    */
   constructor(body?: BodyInit, init?: ResponseInit) {
     let headers: HttpHeaders | null = null;
@@ -72,7 +72,7 @@ export class HttpResponse {
     this.#status = status;
     this.#statusText = statusText;
     let type: string | null = TEXT;
-    // As most are.
+    // The most common case.
     if (typeof body === 'string') this.#source = body;
     else ({ source: this.#source, type } = extract(body));
     this.#implied = headers?.includes('content-type') ? null : type;
@@ -98,7 +98,7 @@ export class HttpResponse {
     return new HttpResponse(text, { ...init, headers });
   }
 
-  /** A response that sends the peer elsewhere, by status 301, 302, 303, 307 or 308. */
+  /** A response that redirects the peer, with status 301, 302, 303, 307 or 308. */
   static redirect(url: string | URL, status = 302): HttpResponse {
     if (!REDIRECTS.has(status)) throw rangeError('status', 'one of 301, 302, 303, 307, 308', status);
     return new HttpResponse(null, { status, headers: { location: new URL(url).href } });
@@ -114,7 +114,7 @@ export class HttpResponse {
     return this.#status;
   }
 
-  /** What stands behind the status; '' for the usual text. */
+  /** The reason phrase; '' for the usual text. */
   get statusText(): string {
     return this.#statusText;
   }
@@ -234,17 +234,17 @@ export function isOwnResponse(value: object): value is HttpResponse {
   return isOurs(value);
 }
 
-/** The body of a response of ours, which is used by that. @throws TypeError if it was used before. */
+/** Takes the body of a response of ours, which uses it up. @throws TypeError if it was used before. */
 export function takeSource(response: HttpResponse): Source {
   return sourceTaken(response);
 }
 
-/** Its headers, names and values in turns, but for what `impliedType` says. */
+/** Its headers, names and values alternating, without `impliedType`. */
 export function headerList(response: HttpResponse): readonly string[] {
   return listOf(response);
 }
 
-/** The `Content-Type` of its body that is not among its headers. */
+/** The default `Content-Type` of its body, which is not among its headers. */
 export function impliedType(response: HttpResponse): string | null {
   return typeOf(response);
 }

@@ -22,7 +22,7 @@ import type { SocketAddress } from '../ring/sockaddr.js';
 import { authorityOf } from './authority.js';
 import { type HttpStopOptions, stopOnAbort, stopWithin } from './stopping.js';
 
-/** Where a server of `node:http` listens. Its limits and timeouts are its own. */
+/** The address of a server of `node:http`, which has its own limits and timeouts. */
 export interface ServeNodeOptions extends Omit<ListenOptions, 'maxConnections' | 'receiveFds' | 'signal'> {
   /** Aborting it stops the server, as `stop()` does. */
   signal?: AbortSignal | undefined;
@@ -38,32 +38,32 @@ interface Started {
 }
 const STARTED = channel('http.server.request.start');
 
-/** How often a server that stops looks for connections that became idle, in milliseconds. */
+/** How often a stopping server checks for connections that became idle, in milliseconds. */
 const SWEEP_MS = 50;
 
-/** A socket, and what Node keeps on it. */
+/** A socket, and the private state that Node keeps on it. */
 interface Answering extends Socket {
   /** Null after an upgrade. */
   parser?: object | null;
-  /** Of one that speaks TLS: the socket below. */
+  /** For TLS: the socket below. */
   _parent?: Answering | null;
 }
 
-/** What is known of a connection. */
+/** The state of a connection. */
 class Conversation {
-  /** The answer to the newest request. Those to pipelined ones before it are sent first. */
+  /** The answer to the newest request. Answers to earlier pipelined requests are sent first. */
   answer: ServerResponse | null = null;
-  /** That one says `Connection: close` because the server stops. */
+  /** Whether that answer has `Connection: close` because the server stops. */
   isLast = false;
-  /** When the server, while it stops, first saw the next head incomplete; 0 if it has not. */
+  /** When the stopping server first saw the next head incomplete; 0 if it has not. */
   incompleteSince = 0;
 
-  /** A response is still to be made or sent, or bytes are. */
+  /** Whether a response is pending, or bytes are unsent. */
   isBusy(socket: Answering): boolean {
     return socket.writableLength > 0 || (this.answer !== null && !this.answer.writableFinished);
   }
 
-  /** Closes the connection after the newest answer. Node would drop those behind one that closes it. */
+  /** Closes the connection after the newest answer. Node would drop answers after one that closes it. */
   endAfterAnswer(): void {
     const { answer } = this;
     if (answer === null || answer.headersSent || !answer.shouldKeepAlive) return;
@@ -71,7 +71,7 @@ class Conversation {
     this.isLast = true;
   }
 
-  /** A request has come; `answer` is for it. */
+  /** A request has arrived, to be answered by `answer`. */
   next(answer: ServerResponse): void {
     if (this.isLast) this.answer!.shouldKeepAlive = true;
     this.isLast = false;
@@ -82,17 +82,17 @@ class Conversation {
 
 const NOTHING = (): void => {};
 
-/** A server of `node:http` that listens. Made by `serveNode`. */
+/** A listening server of `node:http`. Created by `serveNode`. */
 export class NodeServer {
-  /** The server that was given. */
+  /** The given server. */
   readonly server: StockServer;
-  /** Where it listens. */
+  /** The address that it listens on. */
   readonly address: SocketAddress;
   /** Resolves when it has closed, by `stop()` or its own `close()`, and its connections have. */
   readonly closed: Promise<void>;
-  /** Those over TLS once they are secure; until then the sockets below. */
+  /** TLS connections once they are secure; until then the sockets below. */
   readonly #sockets = new Map<Answering, Conversation>();
-  /** Of HTTP/2. */
+  /** HTTP/2 sessions. */
   readonly #sessions = new Set<ServerHttp2Session>();
   #stopped: Promise<number> | null = null;
   #closed = false;
@@ -126,7 +126,9 @@ export class NodeServer {
     ]);
   }
 
-  /** Its URL. Of a Unix socket it names no place, and of one that listens on all addresses the host is 'localhost'. */
+  /**
+   * Its URL. For a Unix socket it has no meaningful host; for the address of all interfaces the host is 'localhost'.
+   */
   get url(): URL {
     const scheme = this.#isSecure() ? 'https' : 'http';
     return new URL(`${scheme}://${authorityOf(this.address)}/`);
@@ -150,7 +152,7 @@ export class NodeServer {
 
   readonly #onStarted = (message: unknown): void => {
     const { socket, response } = message as Started;
-    // The channel is for all servers of the thread.
+    // The channel has the requests of all servers of the thread.
     const conversation = this.#sockets.get(socket);
     if (conversation === undefined) return;
     conversation.next(response);
@@ -158,9 +160,9 @@ export class NodeServer {
   };
 
   /**
-   * Stops: no connection is accepted any more, those without a request are closed, requests under way are answered and
-   * their connections closed. Resolves when all are closed, those that speak another protocol by now among them, to the
-   * number of those that had to be cut. A second call waits for the first, and may shorten its time.
+   * Stops: accepts no more connections, closes those without a request, and closes the others after their answers.
+   * Resolves when all are closed, including upgraded ones, to the number of those that had to be cut. A second call
+   * waits for the first, and may shorten its timeout.
    * @throws (as a rejection) TypeError and RangeError for wrong options.
    */
   stop(options: HttpStopOptions = {}): Promise<number> {
@@ -179,7 +181,7 @@ export class NodeServer {
     for (const session of this.#sessions) session.close();
     if (server.listening) this.#closingIdle(() => server.close());
     this.#sweep();
-    // Not all that becomes idle tells: an answer may be complete before its request is.
+    // Not every connection reports that it is idle: an answer may be complete before its request is.
     const sweeping = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     await this.closed;
     clearInterval(sweeping);
@@ -187,8 +189,8 @@ export class NodeServer {
   }
 
   /**
-   * Calls a function of Node's that closes idle connections. Node takes those for idle, too, whose answers are complete
-   * but not sent, or wait for those of earlier requests.
+   * Calls a function of Node's that closes idle connections. Node also counts connections as idle whose answers are
+   * complete but not sent, or wait for those of earlier requests.
    */
   #closingIdle(close: () => void): void {
     const busy: Answering[] = [];
@@ -201,7 +203,7 @@ export class NodeServer {
     for (const socket of busy) delete (socket as Partial<Answering>).destroy;
   }
 
-  /** Closes the connections that have no request under way. */
+  /** Closes connections without a pending request. */
   #sweep(): void {
     const { server } = this;
     this.#closingIdle(() => server.closeIdleConnections?.());
@@ -209,7 +211,7 @@ export class NodeServer {
     for (const [socket, conversation] of this.#sockets) {
       if (this.#isSilent(socket)) socket.destroy();
       else if (socket.parser && !conversation.isBusy(socket) && conversation.answer?.req.complete !== false) {
-        // A head has begun. Node no longer looks at its time once a server is closed.
+        // A head has started to arrive. Node does not check its time limit once a server is closed.
         conversation.incompleteSince ||= time;
         const { headersTimeout } = server;
         if (headersTimeout > 0 && time - conversation.incompleteSince >= headersTimeout) socket.destroy();
@@ -217,7 +219,7 @@ export class NodeServer {
     }
   }
 
-  /** Nothing has come by it, or with TLS its handshake is not complete. Node counts those as busy. */
+  /** Nothing has arrived on it, or its TLS handshake is not complete. Node counts such connections as busy. */
   #isSilent(socket: Answering): boolean {
     if (socket.bytesRead === 0) return true;
     return this.#isSecure() && socket instanceof net.Socket && !(socket instanceof TLSSocket);
@@ -230,13 +232,13 @@ export class NodeServer {
     }
   }
 
-  /** It keeps the process alive, which is the default. */
+  /** Keeps the process alive, which is the default. */
   ref(): this {
     this.server.ref();
     return this;
   }
 
-  /** It no longer keeps the process alive; its connections do. */
+  /** No longer keeps the process alive; its connections do. */
   unref(): this {
     this.server.unref();
     return this;
@@ -248,21 +250,21 @@ export class NodeServer {
   }
 }
 
-/** In place of a socket's `destroy`. */
+/** Replaces a socket's `destroy`. */
 function stay<T>(this: T): T {
   return this;
 }
 
-/** Servers by the loop that their sockets are on. */
+/** Servers by the loop of their sockets. */
 const ON_LOOP = new WeakMap<Loop, Set<NodeServer>>();
 
-/** Has a server end with the loop. Its sockets would only fall silent. */
+/** Ends a server with its loop. Otherwise its sockets would only become silent. */
 function endWith(loop: Loop, server: NodeServer): void {
   const servers = ON_LOOP.get(loop) ?? new Set();
   if (!ON_LOOP.has(loop)) {
     ON_LOOP.set(loop, servers);
     loop.onClose(() => {
-      // `close()` of the loop is still under way.
+      // `close()` of the loop is still in progress.
       setImmediate(() => {
         for (const one of servers) one.stop({ timeout: 0 }).catch(NOTHING);
       });
@@ -273,10 +275,10 @@ function endWith(loop: Loop, server: NodeServer): void {
 }
 
 /**
- * Listens with a server of `node:http` (Express, Fastify, Koa and others make one), whose connections are on the loop.
+ * Listens with a server of `node:http` (Express, Fastify, Koa and others create one), with its connections on the loop.
  * Everything else is as after its own `listen()`. Resolves when it listens.
- * @throws (as a rejection) what `listen` throws; ERR_SERVER_ALREADY_LISTEN; AbortError if `signal` is aborted before it
- * listens; TypeError and RangeError for wrong arguments.
+ * @throws (as a rejection) the errors of `listen`; ERR_SERVER_ALREADY_LISTEN; AbortError if `signal` is aborted before
+ * it listens; TypeError and RangeError for wrong arguments.
  */
 export async function serveNode(
   server: StockServer | Http2Server | Http2SecureServer,

@@ -9,11 +9,14 @@ import {
 } from '../threads/serve-on-threads.js';
 import type { HttpOptions } from './options.js';
 
-/** What each thread serves with; the rest is for the module to export. */
+/** The options of each thread; the module exports the rest. */
 export interface HttpThreadsOptions extends Omit<ServeOptions, 'data'> {
-  /** How many threads; default one for each core. */
+  /** The number of threads; default one per core. */
   threads?: number | undefined;
-  /** Where to listen, TLS, and the limits: what can be cloned of the options of `serve`. They go before what the module exports. */
+  /**
+   * The address, TLS, and the limits: the cloneable options of `serve`. They take precedence over those that the module
+   * exports.
+   */
   http?: Omit<HttpOptions, 'onError' | 'accessLog' | 'signal' | 'path' | 'fd' | 'reusePort'> | undefined;
 }
 
@@ -28,8 +31,9 @@ const OPTIONS = optionNames<HttpThreadsOptions>({
 });
 
 /**
- * Serves HTTP on several threads. Each loads a module, whose default export has `fetch` as `serve` takes it, and options beside it, or which exports
- * `fetch` itself. `restart()` of what this resolves to replaces the threads by new ones without losing a request.
+ * Serves HTTP on several threads. Each loads a module whose default export has `fetch`, as in `serve`, and options
+ * beside it, or which exports `fetch` itself. `restart()` of the result replaces the threads by new ones without losing
+ * a request.
  * @param moduleUrl a file URL or an absolute path: `new URL('./app.js', import.meta.url)`.
  * @throws (as a rejection) as `serveOnThreads` of uasync/net.
  */

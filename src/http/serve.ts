@@ -9,29 +9,30 @@ import { Server } from './server.js';
 import { stopOnAbort } from './stopping.js';
 import { type TlsSetup, TlsTransport, tlsSetup } from './tls-transport.js';
 
-/** Options and handler in one, as a module may export them. */
+/** Options and handler in one object, as a module may export them. */
 export interface ServeTarget extends HttpOptions {
   /** Answers requests. */
   fetch: Handler;
 }
 
 /**
- * Serves HTTP/1.1: calls `handler` for each request, and sends what it returns. Resolves when the server listens.
- * @throws (as a rejection) what `listen` throws; AbortError if `signal` is aborted before it listens; TypeError and RangeError for
- * wrong options.
+ * Serves HTTP/1.1: calls `handler` for each request, and sends the response that it returns. Resolves when the server
+ * listens.
+ * @throws (as a rejection) the errors of `listen`; AbortError if `signal` is aborted before it listens; TypeError and
+ * RangeError for wrong options.
  */
 export async function serve(handler: Handler | ServeTarget, options?: HttpOptions): Promise<Server> {
   const [fetch, all] = splitTarget(handler, options);
   const limits = checkHttp(fetch, all);
   throwIfAborted(all.signal);
-  // Made before there is a listener to close.
+  // Created before there is a listener to close.
   const tls = all.tls === undefined ? undefined : tlsSetup(all.tls);
   const server = serveOn(await listen(listenOptions(all)), fetch, all, limits, tls);
   if (all.signal !== undefined) stopOnAbort(server, all.signal);
   return server;
 }
 
-/** Serves the connections of a listener. The options have been checked. */
+/** Serves the connections of a listener, with checked options. */
 export function serveOn(
   listener: Listener,
   fetch: Handler,
@@ -59,7 +60,7 @@ export function splitTarget(handler: Handler | ServeTarget, options?: HttpOption
   if (typeof handler.fetch !== 'function')
     throw argTypeError('handler.fetch', 'of type function', handler.fetch);
   const { fetch, ...rest } = handler;
-  // A framework's application has more than options: those stand beside it.
+  // An application of a framework has other properties than options: those are a separate argument.
   const own = options === undefined ? rest : options;
   return [(request, info) => handler.fetch(request, info), own];
 }

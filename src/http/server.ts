@@ -14,25 +14,25 @@ import { type HttpStopOptions, stopWithin, TIMER_MAX } from './stopping.js';
 
 /** Counters of a server. */
 export interface HttpStats {
-  /** Connections that are open. */
+  /** Open connections. */
   readonly connections: number;
-  /** Those of them that wait for a next request. */
+  /** Connections that wait for a next request. */
   readonly idle: number;
   /** Requests that are being answered. */
   readonly active: number;
-  /** Connections that were accepted since the beginning. */
+  /** Connections accepted in total. */
   readonly accepted: number;
-  /** Requests that were answered. */
+  /** Requests answered in total. */
   readonly answered: number;
-  /** Requests that were refused before a handler saw them: malformed, too large, late. */
+  /** Requests refused before a handler saw them, in total: malformed, too large, late. */
   readonly refused: number;
-  /** Connections that were cut: by their peers, for being slow, or since an answer failed halfway. */
+  /** Connections cut in total: by their peers, for being slow, or because an answer failed halfway. */
   readonly cut: number;
-  /** Connections that speak another protocol now. */
+  /** Connections that were upgraded to another protocol. */
   readonly upgraded: number;
 }
 
-/** How often within the shortest time connections are looked at, and how often at least, in milliseconds. */
+/** How often within the shortest timeout connections are checked, and the maximum interval, in milliseconds. */
 const LOOKS = 8;
 const LOOK_MAX_MS = 1000;
 const LOOK_MIN_MS = 5;
@@ -40,9 +40,9 @@ const LOOK_MIN_MS = 5;
 const RESOLVED = Promise.resolve();
 const NOTHING = (): void => {};
 
-/** An HTTP server that listens. Made by `serve`. */
+/** A listening HTTP server. Created by `serve`. */
 export class Server {
-  /** Where it listens. */
+  /** The address that it listens on. */
   readonly address: SocketAddress;
   /** Resolves when it has stopped, and its connections are closed. */
   readonly closed: Promise<void>;
@@ -52,7 +52,7 @@ export class Server {
   readonly options: HttpOptions;
   /** @internal */
   readonly limits: Limits;
-  /** @internal By a clock that is read now and then: good enough for what times out. */
+  /** @internal The time of the last reading of the clock, which is exact enough for timeouts. */
   time = now();
   /** @internal */
   stopping = false;
@@ -98,19 +98,21 @@ export class Server {
     ]);
   }
 
-  /** Its URL. Of a Unix socket it names no place, and of one that listens on all addresses the host is 'localhost'. */
+  /**
+   * Its URL. For a Unix socket it has no meaningful host; for the address of all interfaces the host is 'localhost'.
+   */
   get url(): URL {
     return new URL(`${this.#secure ? 'https' : 'http'}://${this.authority}/`);
   }
 
-  /** @internal What stands for `Host` in requests that have none. */
+  /** @internal The default `Host` of requests without one. */
   get authority(): string {
     return authorityOf(this.address);
   }
 
   // --- Connections --------------------------------------------------------------------------------
 
-  /** @internal Takes connections until it stops. @param make makes one, and has it begin to receive. */
+  /** @internal Accepts connections until it stops. @param make creates one, and starts receiving. */
   async accept(make: (connection: Connection) => HttpConnection): Promise<void> {
     try {
       for (;;) {
@@ -123,32 +125,32 @@ export class Server {
         this.#looking ??= setInterval(this.#look, this.#every()).unref();
       }
     } catch (error) {
-      // It was closed, or its socket has failed: what is open goes on.
+      // It was closed, or its socket has failed: open connections continue.
       if ((error as UasyncError).code !== 'ERR_CLOSED') process.emitWarning(error as Error);
       this.stop({ timeout: TIMER_MAX }).catch(NOTHING);
     }
   }
 
-  /** Milliseconds between two looks at the connections. */
+  /** Milliseconds between two checks of the connections. */
   #every(): number {
     const { headersTimeout, requestTimeout, keepAliveTimeout, idleTimeout } = this.limits;
     const times = [headersTimeout, requestTimeout, keepAliveTimeout, idleTimeout].filter(ms => ms !== 0);
     return Math.min(Math.max(Math.min(...times) / LOOKS, LOOK_MIN_MS), LOOK_MAX_MS);
   }
 
-  /** Looks for peers that are late. */
+  /** Checks for late peers. */
   readonly #look = (): void => {
     const time = now();
     const late = time - this.#lookedAt > this.#every() * 2;
     this.#lookedAt = time;
     this.time = time;
-    // Held up, it has yet to receive what peers have sent meanwhile: the next look decides.
+    // After a delay it has yet to receive data that arrived meanwhile: the next check decides.
     if (late) return;
     const { headersTimeout, requestTimeout, keepAliveTimeout, idleTimeout } = this.limits;
     for (const connection of this.#connections) {
       const { phase, since } = connection;
       if (connection.closed) {
-        // What it was given to send must be taken.
+        // The peer must take what was sent.
         if (idleTimeout !== 0 && connection.isStuck(time, idleTimeout)) connection.timeOut();
       } else if (phase === IDLE) {
         if (connection.transport.bufferedAmount > 0) {
@@ -179,15 +181,15 @@ export class Server {
   // --- Requests -----------------------------------------------------------------------------------
 
   /**
-   * @internal A request is there. Handlers are called in microtasks that begin in the context of the call of `serve`, each in one of its
-   * own: what one of them enters (AsyncLocalStorage.enterWith) is not seen by the next.
+   * @internal A request has arrived. Handlers are called in microtasks that start in the context of the `serve` call,
+   * each in one of its own: a context that one of them enters (AsyncLocalStorage.enterWith) does not leak to the next.
    */
   ready(connection: HttpConnection): void {
     this.#ready.push(connection);
     if (this.#ready.length === 1) this.#wake();
   }
 
-  /** Has the next `ready` wake this up, in the context of the caller. */
+  /** Lets the next `ready` resume this, in the context of the caller. */
   #sleep(): void {
     new Promise<void>(resolve => {
       this.#wake = resolve;
@@ -217,13 +219,13 @@ export class Server {
     this.#cut++;
   }
 
-  /** @internal It speaks another protocol, and is no longer the server's. */
+  /** @internal It was upgraded to another protocol, and no longer belongs to the server. */
   upgraded(connection: HttpConnection): void {
     this.#upgraded++;
     this.gone(connection);
   }
 
-  /** Counters, as they are now. */
+  /** The current counters. */
   stats(): HttpStats {
     let idle = 0;
     let active = 0;
@@ -245,12 +247,12 @@ export class Server {
 
   // --- Life ---------------------------------------------------------------------------------------
 
-  /** It keeps the process alive, which is the default. */
+  /** Keeps the process alive, which is the default. */
   ref(): this {
     return this.#refer(true);
   }
 
-  /** It no longer keeps the process alive. */
+  /** No longer keeps the process alive. */
   unref(): this {
     return this.#refer(false);
   }
@@ -267,9 +269,9 @@ export class Server {
   }
 
   /**
-   * Stops: no connection is accepted any more, idle ones are closed, requests under way are answered, with `Connection: close`.
-   * Resolves when all connections are closed, to the number of those that had to be cut.
-   * A second call waits for the first, and may shorten its time.
+   * Stops: accepts no more connections, closes idle ones, and answers pending requests with `Connection: close`.
+   * Resolves when all connections are closed, to the number of those that had to be cut. A second call waits for the
+   * first, and may shorten its timeout.
    */
   stop(options: HttpStopOptions = {}): Promise<number> {
     const stop = (): Promise<number> => {
@@ -279,7 +281,7 @@ export class Server {
     return stopWithin(options, stop, () => this.#cutAll());
   }
 
-  /** @internal Accepts no more than it has; connections end with their next answer, or when their time is over. */
+  /** @internal Accepts no more; connections end with their next answer, or with their timeout. */
   retire(): void {
     this.stopping = true;
     this.#retired = true;

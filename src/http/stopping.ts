@@ -1,12 +1,12 @@
-/** How servers stop: their requests have some time. */
+/** Stops servers: pending requests get some time. */
 import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
 import { clearTimeout, setTimeout } from '../loop/real-timers.js';
 import { checkDuration } from '../ring/check.js';
 import { checkOptions, optionNames } from '../ring/options.js';
 
-/** How to stop a server. */
+/** Options for stopping a server. */
 export interface HttpStopOptions {
-  /** Milliseconds after which connections are cut whose requests are not answered; default 10,000. */
+  /** Milliseconds after which connections with unanswered requests are cut; default 10,000. */
   timeout?: number | undefined;
 }
 
@@ -16,7 +16,7 @@ export const TIMER_MAX = 0x7fffffff;
 
 /**
  * Waits until `stop` is done, which counts the connections that were cut.
- * @param cut called when the time is over.
+ * @param cut called when the timeout has passed.
  */
 export async function stopWithin(
   options: HttpStopOptions,
@@ -36,7 +36,7 @@ export async function stopWithin(
 
 const NOTHING = (): void => {};
 
-/** What can be stopped. */
+/** Something that can be stopped. */
 interface Stoppable {
   readonly closed: Promise<void>;
   stop(): Promise<number>;

@@ -1,4 +1,4 @@
-/** Sends bodies that come piece by piece. */
+/** Sends bodies that arrive in pieces. */
 import type { ReadableStream } from 'node:stream/web';
 import { clearImmediate, setImmediate } from '../loop/real-timers.js';
 import { UasyncError } from '../ring/errors.js';
@@ -6,10 +6,10 @@ import { chunkBytes, isBlob, isStream } from './body.js';
 import type { Outlet } from './outlet.js';
 import { CHUNKED, NO_LENGTH, type ResponseHead } from './response-head.js';
 
-/** What comes piece by piece. */
+/** A body that arrives in pieces. */
 export type Stream = Blob | ReadableStream | AsyncIterable<Uint8Array | string>;
 
-/** What is sent at once, if a body has ended by then, with its length. */
+/** A body that ends within this size is sent at once, with its length. */
 const GATHER_MAX = 64 * 1024;
 
 export interface Pieces {
@@ -28,24 +28,24 @@ export function piecesOf(stream: Stream): Pieces {
   return { next: () => iterator.next(), cancel: async reason => iterator.return?.(reason) };
 }
 
-/** A body on its way. */
+/** A body that is being sent. */
 export class StreamSender {
   readonly #outlet: Outlet;
   readonly #head: ResponseHead;
-  /** The bytes that there will be; -1 if that is not known. */
+  /** The declared number of bytes; -1 if unknown. */
   readonly #declared: number;
-  /** Whether the peer knows of chunks. */
+  /** Whether the peer supports chunks. */
   readonly #chunks: boolean;
   readonly #pieces: Pieces;
   readonly #onStart: () => string;
-  /** What has come before the head was sent. */
+  /** The pieces before the head was sent. */
   #gathered: Uint8Array[] = [];
   #size = 0;
   #started = false;
   #chunked = false;
   #cancelled: Error | null = null;
 
-  /** @param onStart called when the head is sent: what its `Connection` says. */
+  /** @param onStart called when the head is sent, for its `Connection` header. */
   constructor(
     outlet: Outlet,
     head: ResponseHead,
@@ -62,18 +62,18 @@ export class StreamSender {
     this.#onStart = onStart;
   }
 
-  /** The peer has gone. */
+  /** The peer has disconnected. */
   cancel(reason: Error): void {
     if (this.#cancelled !== null) return;
     this.#cancelled = reason;
     this.#pieces.cancel(reason).catch(() => {});
   }
 
-  /** Resolves when all is given to the transport. @throws (as a rejection) what the body fails with. */
+  /** Resolves when everything is passed to the transport. @throws (as a rejection) the failure of the body. */
   async send(): Promise<void> {
     const outlet = this.#outlet;
     const declared = this.#declared;
-    // A body that is there already is sent with its length; one that is late lets the peer have the head.
+    // A body that is available already is sent with its length; for a late one the head is sent first.
     const late = setImmediate(() => this.#start(declared));
     try {
       for (;;) {

@@ -1,17 +1,17 @@
-/** The URL of a request: what its `Host` and its target say together. RFC 9112, 3.2 and 3.3 */
+/** The URL of a request, from its `Host` and its target. RFC 9112, 3.2 and 3.3 */
 
-/** What an authority may be made of, without user information. RFC 3986, 3.2 */
+/** The characters of an authority without user information. RFC 3986, 3.2 */
 const AUTHORITY = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=%]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/;
-/** A path and a query that a URL has as they are. */
+/** A path and a query that a URL keeps unchanged. */
 const PLAIN = /^\/[A-Za-z0-9\-._~!$&()*+,;=:@%/?]*$/;
-/** A path that a URL may have otherwise: a segment that begins with a dot, or with one that is encoded. */
+/** A path that a URL may change: a segment starts with a dot, possibly encoded. */
 const DOTTED = /\/(?:\.|%2e)/i;
 const ABSOLUTE = /^(https?:)\/\/([^/?#]*)(.*)$/i;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the parser refuses most of them already
 const NOT_IN_A_TARGET = /[\x00-\x20#\x7f]/;
 const BEYOND_ASCII = /[\x80-\xff]/g;
 
-/** How hosts are written in a URL, by what peers call them; null for those that are none. */
+/** The URL form of hosts, by the names that peers use; null for invalid ones. */
 const hosts = new Map<string, string | null>();
 const HOSTS_MAX = 512;
 
@@ -27,9 +27,9 @@ function parse(url: string): URL | null {
   return URL.canParse(url) ? new URL(url) : null;
 }
 
-/** 'http://host:port' for a host; null if it is none. */
+/** 'http://host:port' for a host; null if it is invalid. */
 function originOf(scheme: string, host: string): string | null {
-  // One peer calls it the same each time, and most peers do.
+  // A peer uses the same name each time, and so do most peers.
   if (host !== lastHost || scheme !== lastScheme) {
     lastOrigin = lookUp(scheme, host);
     lastHost = host;
@@ -51,8 +51,8 @@ function lookUp(scheme: string, host: string): string | null {
 }
 
 /**
- * The URL that a request is for, as `new URL()` writes it; null if host or target are no valid ones. A target in absolute form must name
- * the same host.
+ * The URL of a request, as `new URL()` writes it; null if host or target is invalid. A target in absolute form must
+ * have the same host.
  * @param scheme 'http:' or 'https:'.
  */
 export function requestUrl(scheme: string, host: string, target: string): string | null {

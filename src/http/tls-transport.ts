@@ -7,10 +7,10 @@ import type { OpenFile } from './static/open-file.js';
 import type { Data, Transport, TransportOwner } from './transport.js';
 import type { Upgraded } from './upgrade.js';
 
-/** Bytes of a file that are encrypted at a time. */
+/** How many bytes of a file are encrypted at a time. */
 const FILE_PIECE = 64 * 1024;
 
-/** The options of `tls.createServer` that are about TLS. */
+/** The TLS options of `tls.createServer`. */
 export type HttpTlsOptions = Pick<
   TlsOptions,
   | 'key'
@@ -40,12 +40,12 @@ export interface TlsSetup {
   readonly context: SecureContext;
 }
 
-/** @throws what `tls.createSecureContext` throws: a key that does not fit, a certificate that is none. */
+/** @throws the errors of `tls.createSecureContext`, for a wrong key or an invalid certificate. */
 export function tlsSetup(options: HttpTlsOptions): TlsSetup {
   return { options, context: createSecureContext(options) };
 }
 
-/** What Node's own server asks of a handle when a peer had to show a certificate. */
+/** What Node's own server asks a handle when a peer had to send a certificate. */
 interface Verified {
   _handle?: { verifyError(): Error | null };
 }
@@ -56,7 +56,7 @@ export class TlsTransport implements Transport {
   readonly secure = true;
   readonly #owner: TransportOwner;
   readonly #socket: TLSSocket;
-  /** What has arrived and cannot be parsed yet. */
+  /** Received data that cannot be parsed yet. */
   #waiting: Buffer | null = null;
   #ended = false;
 
@@ -75,7 +75,7 @@ export class TlsTransport implements Transport {
     if (requestCert && rejectUnauthorized) this.#socket.once('secure', this.#onSecure);
   }
 
-  /** As a server of Node's does it: a peer without a good certificate gets nothing. */
+  /** As in Node's server: a peer without a valid certificate gets nothing. */
   readonly #onSecure = (): void => {
     const { _handle: handle } = this.#socket as unknown as Verified;
     const error =
@@ -154,7 +154,7 @@ export class TlsTransport implements Transport {
     const socket = this.#socket;
     if (socket.destroyed) return Promise.reject(new UasyncError('ECONNRESET', 'The connection was closed'));
     if (socket.writableLength === 0) return Promise.resolve();
-    // Called when all before it is written, or with why it cannot be.
+    // Called when everything before it is written, or with the error that prevents it.
     return new Promise((resolve, reject) => {
       socket.write('', error => (error ? reject(error) : resolve()));
     });
@@ -183,7 +183,7 @@ export class TlsTransport implements Transport {
     socket.off('end', this.#onEnd);
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
-    // As Node does it: a listener for 'data' starts it again.
+    // As in Node: a listener for 'data' starts it again.
     (socket as { readableFlowing: boolean | null }).readableFlowing = null;
     const all = this.#waiting === null ? head : Buffer.concat([head, this.#waiting]);
     this.#waiting = null;
@@ -193,7 +193,7 @@ export class TlsTransport implements Transport {
   async close(): Promise<void> {
     const socket = this.#socket;
     if (socket.destroyed) return;
-    // What the peer sends still is dropped.
+    // Further data from the peer is dropped.
     this.#waiting = null;
     socket.off('data', this.#onData);
     socket.resume();

@@ -1,11 +1,11 @@
 import { parseDate } from '../../loop/real-timers.js';
 import type { Head } from '../head.js';
 
-/** What a representation is compared by. */
+/** The validators of a representation. */
 export interface Validators {
   /** A strong entity tag, with its quotes. */
   readonly etag: string;
-  /** When it was changed last, in whole seconds since 1970. */
+  /** The time of the last change, in whole seconds since 1970. */
   readonly modified: number;
 }
 
@@ -13,13 +13,14 @@ function tagsOf(header: string): string[] {
   return header.match(/(?:W\/)?"[^"]*"/g) ?? [];
 }
 
-/** Seconds since 1970 of a date; NaN if it is none. */
+/** Seconds since 1970 of a date; NaN if it is invalid. */
 function secondsOf(date: string): number {
   return Math.floor(parseDate(date) / 1000);
 }
 
 /**
- * What the conditions of a GET or HEAD come to: 304 and 412 instead of the content, 0 for the content. RFC 9110, 13.2.2
+ * The result of the conditions of a GET or HEAD: 304 and 412 instead of the content, 0 for the content. RFC 9110,
+ * 13.2.2
  */
 export function conditionStatus(request: Head, { etag, modified }: Validators): 0 | 304 | 412 {
   const ifMatch = request.get('if-match');
@@ -38,7 +39,7 @@ export function conditionStatus(request: Head, { etag, modified }: Validators): 
   return since !== null && modified <= secondsOf(since) ? 304 : 0;
 }
 
-/** Whether parts may be sent: what the peer has is of the same content. RFC 9110, 13.1.5 */
+/** Whether parts may be sent: the peer has a part of the same content. RFC 9110, 13.1.5 */
 export function isRangeWanted(request: Head, { etag, modified }: Validators): boolean {
   const ifRange = request.get('if-range');
   if (ifRange === null) return true;

@@ -13,17 +13,17 @@ import type { OpenFile } from './open-file.js';
 import { type Range, rangesOf } from './ranges.js';
 import { notFound, openFile, Root } from './safe-path.js';
 
-/** How a file is sent. */
+/** Options for sending a file. */
 export interface FileOptions {
-  /** A folder that the file must be in, by a path below it: no dots and no links lead out. */
+  /** A folder that must contain the file, whose path is relative to it: no dots and no links lead out of it. */
   root?: string | undefined;
-  /** Headers beside those that say what the file is; they go before these. */
+  /** Additional headers, which take precedence over those that describe the file. */
   headers?: HeadersSource | undefined;
 }
 
 export const FILE_OPTIONS = optionNames<FileOptions>({ root: true, headers: true });
 
-/** Up to this size content goes out with its head, in one write. */
+/** Content up to this size is sent together with its head, in one write. */
 const JOIN_MAX = 64 * 1024;
 
 const types = new Map<string, string>();
@@ -40,27 +40,27 @@ export function typeOf(path: string): string {
   return type;
 }
 
-/** A file to be sent as the body of a Response. Made by `file`. */
+/** A file as the body of a Response. Created by `file`. */
 export class FileBody implements SpecialBody {
-  /** Tells it from other bodies. */
+  /** Distinguishes it from other bodies. */
   readonly isSpecialBody = true;
   readonly #file: string | OpenFile;
   readonly #options: FileOptions;
   readonly #opened: FileHandle | null;
 
-  /** @internal Use `file`. @param opened the file itself, which is closed when it is sent. */
+  /** @internal Use `file`. @param opened the file itself, which is closed after sending. */
   constructor(file: string | OpenFile, options: FileOptions, opened: FileHandle | null = null) {
     this.#file = file;
     this.#options = options;
     this.#opened = opened;
   }
 
-  /** It is not sent. */
+  /** It will not be sent. */
   discard(): void {
     this.#opened?.close().catch(() => {});
   }
 
-  /** The server's: sends it. */
+  /** Sends it; called by the server. */
   async send(target: SpecialTarget): Promise<void> {
     const handle = await this.#open();
     try {
@@ -185,9 +185,10 @@ function shrunk(): UasyncError {
 }
 
 /**
- * A file as the body of a Response: `new Response(file('logo.svg'))`. It is sent without passing through JavaScript, with
- * `Content-Type`, `ETag`, `Last-Modified` and `Accept-Ranges`; conditions and ranges of a request are heeded if the status is 200. A file that there
- * is not, or may not be read, fails with ERR_HTTP_FILE: the peer gets 404 unless `onError` says otherwise.
+ * A file as the body of a Response: `new Response(file('logo.svg'))`. It is sent without passing through JavaScript,
+ * with `Content-Type`, `ETag`, `Last-Modified` and `Accept-Ranges`. If the status is 200, conditions and ranges of the
+ * request apply. A file that does not exist, or may not be read, fails with ERR_HTTP_FILE: the peer gets 404, unless
+ * `onError` returns another response.
  * @param path a path, below `root` if that is given; or a FileHandle, of this package or of Node's, which stays open.
  * @throws TypeError for wrong arguments.
  */

@@ -4,13 +4,13 @@ export interface Range {
   readonly end: number;
 }
 
-/** If more ranges are asked for, the whole file is sent. */
+/** If more ranges are requested, the whole file is sent. */
 const RANGES_MAX = 16;
 const ONE = /^(\d{0,15})-(\d{0,15})$/;
 
 /**
- * The parts that a `Range` header asks for: null if it means nothing here, and the whole file is sent; none if none of them is in the file.
- * RFC 9110, 14.2
+ * The parts that a `Range` header requests: null if it does not apply, and the whole file is sent; an empty list if
+ * none of them is in the file. RFC 9110, 14.2
  */
 export function rangesOf(header: string, size: number): Range[] | null {
   const [unit, list, more] = header.split('=');
@@ -33,7 +33,7 @@ export function rangesOf(header: string, size: number): Range[] | null {
   return overlap(ranges) ? null : ranges;
 }
 
-/** Whether parts would be sent twice, which a peer can ask for to have much sent. RFC 9110, 14.2 */
+/** Whether ranges overlap, which a peer can request to cause much traffic. RFC 9110, 14.2 */
 function overlap(ranges: readonly Range[]): boolean {
   const sorted = [...ranges].sort((a, b) => a.start - b.start);
   return sorted.some((range, i) => i !== 0 && range.start <= sorted[i - 1]!.end);

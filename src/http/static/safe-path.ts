@@ -7,7 +7,7 @@ import { UasyncError } from '../../ring/errors.js';
 
 const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
 
-/** No such file, or none that may be seen: who asks is told no difference. */
+/** The error for a file that does not exist, or must not be seen: the peer cannot distinguish these. */
 export function notFound(path: string, cause?: unknown): UasyncError {
   const error = new UasyncError('ERR_HTTP_FILE', `There is no file ${JSON.stringify(path)} to serve`, {
     cause,
@@ -15,7 +15,7 @@ export function notFound(path: string, cause?: unknown): UasyncError {
   return Object.assign(error, { status: 404 });
 }
 
-/** Opens a file to be sent: a FIFO must not wait for its writer. */
+/** Opens a file for sending, without waiting for the writer of a FIFO. */
 export async function openFile(path: string): Promise<FileHandle> {
   try {
     return await open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -26,23 +26,26 @@ export async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** Whether a path is that of a folder, or of what is in it. */
+/** Whether a path is that of a folder, or is in it. */
 function isBelow(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === sep ? sep : folder + sep);
 }
 
-/** A folder that files are served from, and nothing outside of it. */
+/** A folder for serving its files, and nothing outside of it. */
 export class Root {
   readonly #folder: string;
-  /** Where the folder is, without symbolic links, as it was last found. */
+  /** The real path of the folder, as last found. */
   #real: string | null = null;
 
   constructor(folder: string) {
-    // '' is no folder, and not the current one.
+    // '' is not a folder, and not the current one.
     this.#folder = folder === '' ? '' : resolve(folder);
   }
 
-  /** Whether a path without symbolic links is in the folder, which may be a link: one that leads elsewhere by now is followed again. */
+  /**
+   * Whether a real path is in the folder. The folder may be a link, which is resolved again if it leads elsewhere by
+   * now.
+   */
   async #holds(path: string): Promise<boolean> {
     if (this.#real !== null && isBelow(path, this.#real)) return true;
     this.#real = await realpath(this.#folder);
@@ -50,7 +53,8 @@ export class Root {
   }
 
   /**
-   * Opens a file by its path below the folder. Where it leads is looked at when it is open: a link that is changed meanwhile changes nothing.
+   * Opens a file by its path below the folder. Its real path is checked when it is open, so that a link that changes
+   * meanwhile has no effect.
    */
   async open(relative: string): Promise<FileHandle> {
     if (relative.includes('\0')) throw notFound(relative);
@@ -60,7 +64,7 @@ export class Root {
     try {
       if (await this.#holds(readlinkSync(`/proc/self/fd/${file.fd}`))) return file;
     } catch {
-      // The folder is gone, or there is no /proc: it cannot be known where it leads.
+      // The folder is gone, or there is no /proc: the real path is unknown.
     }
     await file.close();
     throw notFound(relative);
@@ -68,7 +72,7 @@ export class Root {
 }
 
 /**
- * The path of a URL as one below a root; null for what no file of it can be: encoded slashes, backslashes, NULs, dots, bytes that are no
+ * The path of a URL, relative to a root; null if no file can have it: encoded slashes, backslashes, NULs, dots, invalid
  * UTF-8. `new URL()` has resolved plain dots already.
  */
 export function decodePath(pathname: string): string | null {

@@ -6,17 +6,17 @@ import { HttpResponse } from '../response.js';
 import { FileBody, typeOf } from './file-body.js';
 import { decodePath, Root } from './safe-path.js';
 
-/** How a folder is served. */
+/** Options for serving a folder. */
 export interface StaticOptions {
-  /** What is served for a path that ends with a slash; default 'index.html', '' for nothing. */
+  /** The file for a path that ends with a slash; default 'index.html', '' for none. */
   index?: string | undefined;
   /** Headers for all files: `{ 'Cache-Control': 'max-age=3600' }`. */
   headers?: HeadersSource | undefined;
   /** Whether names that begin with a dot are served; default false. */
   dotfiles?: boolean | undefined;
-  /** Whether `name.br` and `name.gz` are sent for `name` to peers that take them; default false. */
+  /** Whether `name.br` and `name.gz` are sent for `name` to peers that accept them; default false. */
   precompressed?: boolean | undefined;
-  /** What stands before the path of all URLs: '/assets'. Default ''. */
+  /** The prefix of the path of all URLs: '/assets'. Default ''. */
   prefix?: string | undefined;
 }
 
@@ -28,13 +28,13 @@ const STATIC_OPTIONS = optionNames<StaticOptions>({
   prefix: true,
 });
 
-/** Codings by what their files end with, the better ones first. */
+/** Codings by the extension of their files, the better ones first. */
 const CODINGS = [
   ['br', '.br'],
   ['gzip', '.gz'],
 ] as const;
 
-/** Whether an `Accept-Encoding` takes a coding. */
+/** Whether an `Accept-Encoding` accepts a coding. */
 function accepts(header: string, coding: string): boolean {
   return header.split(',').some(part => {
     const [name, ...parameters] = part.trim().toLowerCase().split(';');
@@ -42,7 +42,7 @@ function accepts(header: string, coding: string): boolean {
   });
 }
 
-/** Answers of a folder's files. */
+/** Answers with the files of a folder. */
 class Folder {
   readonly #root: Root;
   readonly #options: StaticOptions;
@@ -67,7 +67,7 @@ class Folder {
     if (!path.endsWith('/') && path !== '') {
       const found = await this.#found(path, request);
       if (found !== 'folder') return found ?? missing();
-      // Its files are looked for beside it otherwise. One slash only: two would name a host.
+      // Otherwise relative links would resolve beside the folder. One slash only: two would name a host.
       return new HttpResponse(null, {
         status: 301,
         headers: { location: `${pathname.replace(/^\/+/, '/')}/${search}` },
@@ -118,8 +118,9 @@ function missing(): HttpResponse {
 }
 
 /**
- * A handler that serves the files of a folder to GET and HEAD, as `file` sends them. Nothing outside of the folder is served, whatever a path or a
- * symbolic link says. What there is not is answered with 404, a folder without a slash behind it with a redirection.
+ * A handler that serves the files of a folder to GET and HEAD, as `file` sends them. Nothing outside of the folder is
+ * served, whatever a path or a symbolic link says. A missing file gets 404, a folder without a slash at the end a
+ * redirection.
  * @throws TypeError for wrong arguments.
  */
 export function serveStatic(
