@@ -1,14 +1,14 @@
-/** Results as SVG, legible on a light ground and on a dark one. */
+/** Results as SVG, legible on light and dark backgrounds. */
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import { titleOf } from './peers.js';
 import { type Measured, referenceOf, type ScenarioResult } from './results.js';
 import { median, pairedRatio } from './statistics.js';
 
-/** Ours stands out. */
+/** The colours of uasync's own bars. */
 const OURS = { kernel: '#d9480f', own: '#ff922b' };
 const OTHERS = { kernel: '#748091', own: '#a9b4c2' };
-/** The peers that have lines: more of them could not be told apart. */
+/** The peers that have lines: more could not be told apart. */
 const LINES: Record<string, string> = {
   'c-uring': '#868e96',
   node: '#2f9e44',
@@ -20,7 +20,7 @@ const LINES: Record<string, string> = {
   uasync: '#e8590c',
 };
 
-/** Text on no ground of its own: a grey that shows on both, and better where the viewer says which. */
+/** Text without a background: a grey that is legible on both, and better if the viewer states its colour scheme. */
 const STYLE = `
   svg { color: #6b7280; background: transparent; font: 12px system-ui, sans-serif; }
   @media (prefers-color-scheme: light) { svg { color: #24292f; } }
@@ -42,17 +42,17 @@ export function svg(options: Plot.PlotOptions, title: string): string {
   return `${plot.outerHTML}\n`;
 }
 
-/** Where in a grid of so many columns each scenario stands. */
+/** The place of each scenario in a grid with this number of columns. */
 function cell(index: number, columns: number): { fx: number; fy: number } {
   return { fx: index % columns, fy: Math.floor(index / columns) };
 }
 
-/** Longer bars end here, and say how long they were. */
+/** Longer bars are cut here, and labelled with their length. */
 const LONGEST = 4;
 
 /**
- * CPU time of every peer as a multiple of the reference's, one small chart for each scenario: the darker
- * part of a bar is the kernel's.
+ * CPU time of every peer as a multiple of the reference's, with a small chart for each scenario. The darker part of a
+ * bar is the kernel's.
  */
 export function barChart(results: ScenarioResult[], title: string, columns = 3): string {
   const names = [...new Set(results.flatMap(({ peers }) => peers.map(({ name }) => name)))];
@@ -104,12 +104,12 @@ export function barChart(results: ScenarioResult[], title: string, columns = 3):
 }
 
 export interface LineOptions {
-  /** What the x axis counts. */
+  /** The label of the x axis. */
   label: string;
-  /** The figure on the y axis. */
+  /** The value on the y axis. */
   value: (peer: Measured) => number;
   unit: string;
-  /** Of a scenario: the position on the x axis, and the small chart that it belongs to. */
+  /** A scenario's position on the x axis, and its small chart. */
   place: (name: string) => { x: number; facet: string };
 }
 
@@ -118,7 +118,7 @@ interface End {
   peer: string;
 }
 
-/** Lines that end close to each other have their names a line of text apart, on a logarithmic axis. */
+/** Spreads the labels of lines that end close to each other by a line of text, on a logarithmic axis. */
 function spreadLabels(ends: End[], range: number[], height: number): (End & { at: number })[] {
   const factor = (Math.max(...range) / Math.min(...range)) ** (13 / height);
   let least = 0;
@@ -131,7 +131,7 @@ function spreadLabels(ends: End[], range: number[], height: number): (End & { at
     });
 }
 
-/** One line for each of some peers over scenarios that differ in one number, in a small chart for each facet. */
+/** A line for each chosen peer over scenarios that differ in one number, with a small chart for each facet. */
 export function lineChart(results: ScenarioResult[], title: string, options: LineOptions): string {
   const points = results.flatMap(result => {
     const { x, facet } = options.place(result.name);
@@ -147,7 +147,7 @@ export function lineChart(results: ScenarioResult[], title: string, options: Lin
     points.map(({ y }) => y),
     height,
   );
-  // Ours last, and so on top.
+  // Ours are drawn last, on top.
   points.sort((a, b) => Number(isOurs(a.peer)) - Number(isOurs(b.peer)));
   return svg(
     {

@@ -1,4 +1,4 @@
-/** Whether uasync needs more than it did: ratios of CPU time to other peers, which hold on other machines. */
+/** Checks for regressions: ratios of CPU time to other peers, which are comparable across machines. */
 import { peerOf, type ScenarioResult } from './results.js';
 import { REFERENCES } from './scenario.js';
 import { pairedRatio } from './statistics.js';
@@ -12,7 +12,7 @@ export interface Comparison {
   ratios: { reference: string; stored: number; now: number }[];
 }
 
-/** The ratios of a scenario then and now; undefined where there is nothing to compare. */
+/** The ratios of a scenario in both runs; undefined if there is nothing to compare. */
 export function compare(stored: ScenarioResult, now: ScenarioResult): Comparison | undefined {
   const ratios = REFERENCES.flatMap(reference => {
     const ratioIn = (result: ScenarioResult): number | undefined => {
@@ -27,8 +27,8 @@ export function compare(stored: ScenarioResult, now: ScenarioResult): Comparison
 }
 
 /**
- * Whether uasync has become slower. It has to be so beside every reference: a run in which only one of them
- * did better or worse than usual says something of that one.
+ * Whether uasync has become slower. It must be slower relative to every reference: if only one reference differs, that
+ * one has changed.
  */
 export function isRegression({ ratios }: Comparison): boolean {
   return ratios.every(({ stored, now }) => now > stored * (1 + TOLERANCE));
@@ -41,16 +41,16 @@ export function describeComparison({ scenario, ratios }: Comparison): string {
   return `${scenario}: ${parts.join('; ')}`;
 }
 
-/** What has become of a check. */
+/** The result of a check. */
 export interface Verdict {
   compared: number;
-  /** What is slower also when measured again, or has failed. */
+  /** Scenarios that are slower also when measured again, or that failed. */
   problems: string[];
 }
 
 /**
- * Compares a run with what is stored. A scenario that seems slower is measured again by `again` before it
- * is called so.
+ * Compares a run with the stored results. A scenario that seems slower is measured again by `again` before it is
+ * reported.
  */
 export async function check(
   stored: ScenarioResult[],

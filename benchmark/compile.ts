@@ -7,17 +7,17 @@ import { NotInstalled } from './scenario.js';
 
 const root = new URL('../../', import.meta.url);
 
-/** A file of the sources, by its path from the project's folder. */
+/** A source file by its path from the project's folder. */
 export function sourceFile(path: string): string {
   return fileURLToPath(new URL(path, root));
 }
 
-/** The compiled script of a TypeScript source, by that source's path. */
+/** The compiled script of a TypeScript source file. */
 export function script(source: string): string {
   return fileURLToPath(new URL(`dist/${source.replace(/\.ts$/, '.js')}`, root));
 }
 
-/** When a source or any header of this folder was last changed. */
+/** The last change of a source file or of any header in its folder. */
 function changed(source: string): number {
   const folder = sourceFile('benchmark');
   const headers = readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -27,15 +27,15 @@ function changed(source: string): number {
 }
 
 /**
- * The program of a C or Go source of this project, compiled if it is older.
- * @throws NotInstalled with what the compiler said, or that there is none.
+ * The program of a C or Go source file, compiled if it is older than the source.
+ * @throws NotInstalled with the compiler's message, or if there is no compiler.
  */
 export function compile(path: string, ...libraries: string[]): string {
   const source = sourceFile(path);
   const binary = sourceFile(`dist/${path.slice(0, -extname(path).length)}`);
   if (existsSync(binary) && statSync(binary).mtimeMs > changed(source)) return binary;
   mkdirSync(dirname(binary), { recursive: true });
-  // Another process may be at the same: each program appears whole.
+  // Another process may compile at the same time: each program appears complete.
   const unfinished = `${binary}.${process.pid}`;
   const [program, ...args] = source.endsWith('.go')
     ? ['go', 'build', '-o', unfinished, source]

@@ -18,20 +18,20 @@ import {
 import { type Contender, type LoadReport, NotInstalled, type Running, type Sample } from './scenario.js';
 
 const HOST = '127.0.0.1';
-/** A generator that uses more of its core than this has no room for a faster server. */
+/** A generator that uses more of its core than this may limit a faster server. */
 const BUSY = 0.95;
-/** The part of its messages that a generator may send late. */
+/** The share of messages that a generator may send late. */
 const TARDY = 0.01;
 
-/** A load of a server for so many seconds. */
+/** Applies a load to a server for `seconds`. */
 export type Load = (target: Target, seconds: number) => Promise<LoadResult>;
 
 export interface ServerOptions {
-  /** Whether it sends at fixed times, so that it never sleeps. */
+  /** Whether it sends at fixed times, and so never sleeps. */
   paced?: boolean;
   /** Whether server and load may run on any core. */
   anyCore?: boolean;
-  /** Whether the server is kept for the scenarios that come after, so that it warms up only once. */
+  /** Whether the server is kept for later scenarios, so that it warms up only once. */
   kept?: boolean;
 }
 
@@ -54,7 +54,7 @@ async function keptServer(command: string[]): Promise<ServerProcess> {
   return server;
 }
 
-/** What a load says of itself. */
+/** The report about a load. */
 function report({ cpu, seconds, lost, tardy, ops }: LoadResult, isPaced: boolean): LoadReport {
   const share = cpu / seconds;
   return { share, lost, bound: isPaced ? tardy / ops > TARDY : share > BUSY };
@@ -79,7 +79,7 @@ async function account(
   };
 }
 
-/** A server in a process of its own, with a load on another core. */
+/** A server in its own process, with a load on another core. */
 export function server({ name, command }: Peer, load: Load, options: ServerOptions = {}): Contender {
   const core = options.anyCore ? { core: null } : {};
   return {
@@ -101,15 +101,15 @@ export function server({ name, command }: Peer, load: Load, options: ServerOptio
   };
 }
 
-/** Time for a server to settle before its memory is read, in milliseconds. */
+/** How long a server may settle before its memory is read, in milliseconds. */
 const SETTLE_MS = 500;
 
-/** A server with many idle connections; its memory counts from that of the same process before. */
+/** A server with many idle connections. Its memory is compared with that of the same process before. */
 export function idleServer({ name, command }: Peer, conns: number, size: number): Contender {
   return {
     name,
     async start(): Promise<Running> {
-      // Each round has a fresh one: what earlier connections have left in its heap does not count.
+      // Each round has a new one: garbage of earlier connections does not count.
       let current: ServerProcess | undefined;
       const round = async (): Promise<Sample> => {
         current = await startServer([...command(), '0', HOST]);
@@ -129,7 +129,7 @@ export function idleServer({ name, command }: Peer, conns: number, size: number)
         await current.stop();
         return { ...sample, resident: during - before };
       };
-      // One that is not installed says so at once.
+      // A missing installation is reported at once.
       command();
       return { round, stop: async () => current?.stop() };
     },
@@ -141,7 +141,7 @@ export function ours(command: () => string[], core: number | null = SERVER_CORE)
   return [worker('uasync', command, core), worker('uasync-epoll', () => onEpoll(command()), core)];
 }
 
-/** A program that works by itself for as many seconds as each line of its input says. */
+/** A program that works for the number of seconds in each line of its input. */
 export function worker(name: string, command: () => string[], core: number | null = SERVER_CORE): Contender {
   return {
     name,
@@ -166,7 +166,7 @@ export function worker(name: string, command: () => string[], core: number | nul
   };
 }
 
-/** A client that takes a port, and works by itself as a `worker` does; an echo server in C runs on the other core. */
+/** A client that takes a port, and works like a `worker`; an echo server in C runs on the other core. */
 export function client(name: string, command: (port: number) => string[]): Contender {
   return {
     name,
@@ -191,13 +191,13 @@ interface FioJob {
   read: { total_ios: number };
 }
 
-/** Runs a program on the server's core; what it has printed. */
+/** Runs a program on the server's core; returns its output. */
 async function output(command: string[]): Promise<string> {
   const [program, ...args] = onCore(SERVER_CORE, command);
   return (await promisify(execFile)(program!, args, { maxBuffer: 16 << 20 })).stdout;
 }
 
-/** A program that is started anew for each round, and prints its sample. `before` is none of its work. */
+/** A program that is started again for each round, and prints its sample. The time of `before` does not count. */
 export function program(
   name: string,
   command: (seconds: number) => string[],
@@ -206,7 +206,7 @@ export function program(
   return {
     name,
     async start(): Promise<Running> {
-      // One that is not installed says so at once.
+      // A missing installation is reported at once.
       command(1);
       const round = async (seconds: number): Promise<Sample> => {
         await before?.();
@@ -217,23 +217,23 @@ export function program(
   };
 }
 
-/** What fio(1) reads, and how. */
+/** The options of fio(1). */
 export interface FioJobOptions {
   path: () => string;
   /** `io_uring`, `psync` and so on. */
   engine: string;
   depth: number;
-  /** Bytes of a read; default 4096. */
+  /** The size of a read in bytes; default 4096. */
   block?: number;
   order?: 'random' | 'sequential';
-  /** Whether it ends with the file, if the time is not over before. */
+  /** Whether it ends with the file, if that is before the time limit. */
   once?: boolean;
-  /** Arguments besides. */
+  /** Further arguments. */
   extra?: string[];
   before?: (() => Promise<void>) | undefined;
 }
 
-/** Reads by fio(1), at random and from the page cache unless told otherwise. */
+/** Reads by fio(1), by default at random and from the page cache. */
 export function fio(name: string, options: FioJobOptions): Contender {
   const { path, engine, depth, block = 4096, order = 'random', once = false, extra = [], before } = options;
   const run = async (seconds: number): Promise<Sample> => {

@@ -1,12 +1,12 @@
-/** How often each latency was seen: what a program in JavaScript prints of them. */
+/** Counts latencies, for the output of programs in JavaScript. */
 import type { LatencyCount } from './scenario.js';
 
 export class Latencies {
-  /** By microseconds. */
+  /** Counts by microseconds. */
   readonly #counts = new Map<number, number>();
 
   add(milliseconds: number): void {
-    // Three digits are as many as the histogram has.
+    // The histogram has no more than three digits.
     const us = Math.round(Number(Math.max(0, milliseconds * 1000).toPrecision(3)));
     this.#counts.set(us, (this.#counts.get(us) ?? 0) + 1);
   }

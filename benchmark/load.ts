@@ -1,4 +1,4 @@
-/** The load generators: in C, or on the ring of another process where there is no compiler. */
+/** The load generators: in C, or without a compiler on the ring of another process. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -7,20 +7,20 @@ import { compile, script } from './compile.js';
 import { LOAD_CORE, onCore, startProgram } from './processes.js';
 import { type LatencyCount, NotInstalled } from './scenario.js';
 
-/** What a run of a generator has counted. */
+/** The counts of a generator's run. */
 export interface LoadResult {
-  /** Messages that came back whole; connections, where each has only one. */
+  /** Messages that came back complete; or connections, if each has only one. */
   ops: number;
   seconds: number;
   /** CPU seconds of the generator itself. */
   cpu: number;
-  /** Places where a byte was not the one sent. */
+  /** Positions where a byte differed from the sent one. */
   corrupt: number;
   /** Messages that never came back. */
   lost: number;
-  /** Datagrams that came back after they were given up. */
+  /** Datagrams that came back after they were counted as lost. */
   late: number;
-  /** Messages that left more than a millisecond after they were due. */
+  /** Messages that were sent more than a millisecond late. */
   tardy: number;
   latencies: LatencyCount[];
 }
@@ -31,14 +31,14 @@ export interface Target {
   core?: number | null;
 }
 
-/** `conns` connections, or sockets, each with `depth` messages of `size` bytes under way. */
+/** `conns` connections, or sockets, each with `depth` messages of `size` bytes in flight. */
 export interface Shape {
   conns: number;
   size: number;
   depth: number;
 }
 
-/** A fixed rate, whatever the server does: messages a second over all connections. */
+/** A fixed rate, independent of the server: messages per second over all connections. */
 export interface PacedShape {
   protocol: 'tcp' | 'udp';
   conns: number;
@@ -48,7 +48,7 @@ export interface PacedShape {
 
 let language: 'C' | 'JavaScript' | undefined;
 
-/** Which generators serve. */
+/** The language of the generators. */
 export function generatorLanguage(): 'C' | 'JavaScript' {
   if (language === undefined) {
     try {
@@ -73,7 +73,7 @@ function checked(result: LoadResult): LoadResult {
   return result;
 }
 
-/** Runs a generator; rejects with what was wrong if it fails or a byte came back wrong. */
+/** Runs a generator; rejects with the problem if it fails or a byte was wrong. */
 async function run(
   name: string,
   { port, core = LOAD_CORE }: Target,
@@ -110,7 +110,7 @@ export async function stream(
   return nothingLost(await run('stream', target, [conns, size, depth, seconds]));
 }
 
-/** Datagrams over UDP for `seconds`; those that are lost are counted, and sent anew. */
+/** Datagrams over UDP for `seconds`; lost ones are counted, and sent again. */
 export async function datagrams(
   target: Target,
   { conns, size, depth }: Shape,
@@ -119,7 +119,7 @@ export async function datagrams(
   return someBack(await run('datagram', target, [conns, size, depth, seconds]));
 }
 
-/** Connects, makes one round trip of `size` bytes and closes, `conns` at any time. */
+/** Connects, makes one round trip of `size` bytes and closes, with `conns` connections at a time. */
 export async function churn(
   target: Target,
   conns: number,
@@ -139,7 +139,7 @@ export async function paced(
   return protocol === 'tcp' ? nothingLost(result) : someBack(result);
 }
 
-/** Requests of HTTP, `GET /` unless another one is given, over `conns` connections that stay open; `body` has to be their answer. */
+/** HTTP requests, by default `GET /`, over `conns` connections that stay open; `body` is the expected answer. */
 export async function http(
   target: Target,
   conns: number,

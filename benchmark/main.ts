@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: scenarios under benchmark/scenarios, each taken in turns by uasync and its peers.
- * `npm run bench -- --help` says what it can be told.
+ * `npm run bench`: measures scenarios of benchmark/scenarios, with uasync and its peers in turns. `npm run bench --
+ * --help` lists the options.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -70,10 +70,10 @@ function chosen(): Scenario[] {
 const rounds = positive('rounds', options.full ? 5 : 3);
 const seconds = positive('seconds', options.full ? 0.5 : 0.3);
 
-/** CPU seconds before what counts, so that the quick run takes less than three minutes. */
+/** CPU seconds before the counted rounds, such that the quick run takes less than three minutes. */
 const QUICK_WARM_UP = 0.6;
 
-/** Measures a scenario, with a bar where there is a terminal to draw it on. */
+/** Measures a scenario, with a progress bar on a terminal. */
 async function run(scenario: Scenario, position: string): Promise<ScenarioResult> {
   const bar = new SingleBar({
     format: `{bar} ${position} ${scenario.name}`,
@@ -82,7 +82,7 @@ async function run(scenario: Scenario, position: string): Promise<ScenarioResult
     hideCursor: true,
     noTTYOutput: false,
   });
-  // The rounds that warm up are not known beforehand.
+  // The number of warm-up rounds is not known in advance.
   if (process.stderr.isTTY) bar.start((rounds + 2) * scenario.contenders.length, 0);
   try {
     const quick = options.full ? {} : { warmUp: QUICK_WARM_UP };
@@ -122,7 +122,7 @@ async function checkAll(scenarios: Scenario[], results: ScenarioResult[]): Promi
   if (problems.length !== 0) process.exitCode = 1;
 }
 
-/** Scenarios by family; of a family that is not there whole nothing can be stored. */
+/** Scenarios by family; only complete families can be stored. */
 function families<T extends { name: string }>(scenarios: T[]): Map<string, T[]> {
   const found = new Map<string, T[]>();
   for (const scenario of scenarios) {
@@ -155,7 +155,7 @@ async function main(): Promise<void> {
     return;
   }
   if (options.report) {
-    // What draws charts takes a while to load.
+    // The chart library takes a while to load.
     const { writeReport } = await import('./report.js');
     writeReport(storedResults(options.results));
     return;
@@ -181,7 +181,7 @@ async function main(): Promise<void> {
   if (options.check) await checkAll(scenarios, results);
 }
 
-/** Runs this program again on another Node, whose figures are those of every peer that is Node. */
+/** Runs this program again on another Node, whose results belong to every peer that is Node. */
 function runOn(version: string): number {
   if (!/^\d+(\.\d+){0,2}$/.test(version)) {
     console.error(`--node ${version}: a version such as 26 is needed`);

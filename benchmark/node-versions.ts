@@ -1,4 +1,4 @@
-/** Other versions of Node, which npm provides. */
+/** Other versions of Node, from npm. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -16,7 +16,7 @@ export const THIS_NODE: NodeVersion = { program: process.execPath, env: process.
 
 const PACKAGE = `node-linux-${process.arch}`;
 
-/** Where a version is installed. npm leaves hidden folders alone. */
+/** The folder of an installed version. npm does not touch hidden folders. */
 function folderOf(version: string): string {
   return sourceFile(`node_modules/.nodes/${version}`);
 }
@@ -36,7 +36,7 @@ export function isThisNode(version: string): boolean {
   return `${process.versions.node}.`.startsWith(`${version}.`);
 }
 
-/** The newest Node of a version such as `26` or `20.19`, installed by npm if it is not there yet. */
+/** The newest Node of a version such as `26` or `20.19`, installed by npm if necessary. */
 export function nodeOfVersion(version: string): NodeVersion {
   const bin = binOf(version);
   if (installedNode(version) === undefined) {

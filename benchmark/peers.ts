@@ -1,18 +1,18 @@
-/** The servers that are measured beside each other, and how each is started. */
+/** The measured servers, and their command lines. */
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { compile, script, sourceFile } from './compile.js';
 import { installedNode, isThisNode } from './node-versions.js';
 import { NotInstalled } from './scenario.js';
 
-/** A server that takes a port and a host, and says `listening on HOST:PORT`. */
+/** A server that takes a port and a host, and prints `listening on HOST:PORT`. */
 export interface Peer {
   name: string;
-  /** Its command line; throws NotInstalled with what is missing. */
+  /** Its command line; throws NotInstalled with the missing component. */
   command(): string[];
 }
 
-/** What is installed into benchmark/node_modules, by `npm run bench:setup`. */
+/** Runtimes that `npm run bench:setup` installs into benchmark/node_modules. */
 export const RUNTIMES = {
   bun: { x64: '@oven/bun-linux-x64@1.4.5', arm64: '@oven/bun-linux-aarch64@1.4.5' },
   deno: { x64: '@deno/linux-x64-glibc@2.9.6', arm64: '@deno/linux-arm64-glibc@2.9.6' },
@@ -85,13 +85,13 @@ export const TCP_PEERS: Peer[] = [
   { name: 'go', command: () => [compile('benchmark/peers/tcp/echo.go')] },
 ];
 
-/** A server that looks for messages instead of sleeping, which tells at low rates. */
+/** A server that polls instead of sleeping, which matters at low rates. */
 export const TCP_BUSY: Peer = {
   name: 'uasync-busy',
   command: () => node('benchmark/peers/tcp/uasync-busy.ts'),
 };
 
-/** Other ways to write the server on uasync, which tell with long messages. */
+/** Other ways to write the server on uasync, which matter with long messages. */
 export const TCP_WAYS: Peer[] = [
   { name: 'uasync-pipe', command: () => node('benchmark/peers/tcp/uasync-pipe.ts') },
   { name: 'uasync-pinned', command: () => node('benchmark/peers/tcp/uasync-pinned.ts') },
@@ -122,7 +122,7 @@ export const HTTP_PEERS: Peer[] = [
   { name: 'go', command: () => [compile('benchmark/peers/http/hello.go')] },
 ];
 
-/** Servers that parse what they are sent, and answer with JSON. */
+/** Servers that parse requests, and answer with JSON. */
 export const HTTP_JSON_PEERS: Peer[] = [
   ...onBoth(() => node('benchmark/peers/http/json-uasync.ts')),
   { name: 'node', command: () => node('benchmark/peers/http/json-node.ts') },
@@ -130,7 +130,7 @@ export const HTTP_JSON_PEERS: Peer[] = [
   { name: 'deno', command: () => deno('benchmark/peers/http/json-deno.ts') },
 ];
 
-/** What a table calls them. */
+/** Their names in tables. */
 export const TITLES: Record<string, string> = {
   'c-uring': 'C io_uring',
   'c-epoll': 'C epoll',

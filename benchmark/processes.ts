@@ -1,4 +1,4 @@
-/** Processes under measurement: pinned to a core, and accounted for by the kernel. */
+/** Measured processes: pinned to a core, with the kernel's accounting. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 
 const hasTaskset = cpus().length > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
 
-/** What is measured runs on the first core and the load on the second, if there are two and taskset(1). */
+/** Measured processes run on the first core and the load on the second, if there are two cores and taskset(1). */
 export const pinned = hasTaskset;
 export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
@@ -17,7 +17,7 @@ export function onCore(core: number | null, command: string[]): string[] {
   return pinned && core !== null ? ['taskset', '-c', String(core), ...command] : command;
 }
 
-/** Programs under way: none outlives this process, unless that is killed. */
+/** Running programs: none outlives this process, unless it is killed. */
 const running = new Set<ChildProcess>();
 let watching = false;
 
@@ -34,18 +34,18 @@ function endWithUs(child: ChildProcess): void {
   }
 }
 
-/** A program in a process of its own, with what it has printed to its standard error. */
+/** A program in its own process, with its standard error. */
 export interface Program {
   child: ChildProcess;
   errors(): string;
   /** When it has ended. */
   exited: Promise<void>;
   stop(): Promise<void>;
-  /** Has it no longer keep this process from ending, which ends it too. */
+  /** It no longer keeps this process alive, whose end ends it too. */
   unref(): void;
 }
 
-/** Starts a program; what it prints is its caller's to read. */
+/** Starts a program; the caller reads its output. */
 export function startProgram(command: string[], core: number | null): Program {
   const [program, ...args] = onCore(core, command);
   const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -57,7 +57,7 @@ export function startProgram(command: string[], core: number | null): Program {
   child.once('error', error => {
     errors += error.message;
   });
-  // What is written to one that has ended is of no use to anyone.
+  // Writing to a program that has ended has no effect.
   child.stdin.on('error', () => {});
   const exited = new Promise<void>(resolve => child.once('close', () => resolve()));
   const handles = [child, ...([child.stdin, child.stdout, child.stderr] as Socket[])];
@@ -67,7 +67,7 @@ export function startProgram(command: string[], core: number | null): Program {
     exited,
     async stop() {
       for (const handle of handles) handle.ref();
-      // A process that waits in the kernel's ring may be deaf to anything less.
+      // A process that waits in the kernel's ring may not react to other signals.
       child.kill('SIGKILL');
       await exited;
     },
@@ -77,7 +77,7 @@ export function startProgram(command: string[], core: number | null): Program {
   };
 }
 
-/** A server in a process of its own, once it has said `listening on HOST:PORT`. */
+/** A server in its own process, once it has printed `listening on HOST:PORT`. */
 export interface ServerProcess {
   pid: number;
   port: number;
@@ -85,7 +85,7 @@ export interface ServerProcess {
   unref(): void;
 }
 
-/** Starts a server; rejects with what it printed if it ends before it listens. */
+/** Starts a server; rejects with its output if it ends before it listens. */
 export async function startServer(
   command: string[],
   core: number | null = SERVER_CORE,
@@ -101,13 +101,13 @@ export async function startServer(
   return { pid: child.pid!, port, stop, unref };
 }
 
-/** CPU time in microseconds: all, and what of it the kernel took. */
+/** CPU time in microseconds: the total, and the kernel's part. */
 export interface Usage {
   cpu: number;
   system: number;
 }
 
-/** What each clock tick of proc(5) is, in microseconds: USER_HZ is 100 on all of Linux. */
+/** The length of a clock tick of proc(5) in microseconds: USER_HZ is 100 on all of Linux. */
 const TICK = 10_000;
 
 function read(path: string): string {
@@ -136,8 +136,8 @@ function childrenOf(pid: number): number[] {
 }
 
 /**
- * CPU time that a process has used so far, with all its threads and children. The sum is exact; the share
- * of the kernel comes in ticks of 10 ms. proc(5), schedstat and stat
+ * CPU time that a process has used so far, with all its threads and children. The sum is exact; the kernel's share is
+ * in ticks of 10 ms. proc(5), schedstat and stat
  */
 export function usage(pid: number): Usage {
   // The program's name, which may have spaces, ends with the last parenthesis.
@@ -154,7 +154,7 @@ export function usage(pid: number): Usage {
   return sum;
 }
 
-/** Memory of a process and its children that is in RAM, in bytes. proc(5), VmRSS */
+/** Resident memory of a process and its children, in bytes. proc(5), VmRSS */
 export function residentBytes(pid: number): number {
   const match = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`));
   if (match === null) throw new Error(`process ${pid} has ended`);

@@ -1,6 +1,6 @@
 /**
- * `benchmark/profile.sh SCENARIO [PEER]`: where a contender spends its CPU time. The kernel's share and
- * symbols by perf(1), JavaScript by V8's own sampling, each over a round of its own.
+ * `benchmark/profile.sh SCENARIO [PEER]`: profiles the CPU time of a contender. The kernel's share and symbols come
+ * from perf(1), JavaScript from V8's sampling profiler, each in a round of its own.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,17 +14,17 @@ import { percent } from './table.js';
 
 const SECONDS = 2;
 const WARM_UP = 1;
-/** How many symbols and frames are shown. */
+/** The number of symbols and frames to show. */
 const SHOWN = 15;
 
-/** What of a .cpuprofile is read here. https://chromedevtools.github.io/devtools-protocol/v8/Profiler */
+/** The used part of a .cpuprofile. https://chromedevtools.github.io/devtools-protocol/v8/Profiler */
 export interface CpuProfile {
   nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[];
   samples: number[];
   timeDeltas: number[];
 }
 
-/** Frames by the time spent in them, not in what they call, as shares of the time that was not idle. */
+/** Frames by their self time, as shares of the time that was not idle. */
 export function topFrames({ nodes, samples, timeDeltas }: CpuProfile): [frame: string, share: number][] {
   const names = new Map(
     nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) => {
@@ -47,7 +47,7 @@ export function topFrames({ nodes, samples, timeDeltas }: CpuProfile): [frame: s
     .sort(([, a], [, b]) => b - a);
 }
 
-/** Symbols of `perf report` with their shares, and what all of the kernel's have together. */
+/** Symbols of `perf report` with their shares, and the total of the kernel's. */
 export function readPerf(text: string): { kernel: number; symbols: [symbol: string, share: number][] } {
   const symbols: [string, number][] = [];
   let kernel = 0;
@@ -85,7 +85,7 @@ async function warm(contender: Contender): Promise<Running & { pid: number }> {
   return { ...running, pid };
 }
 
-/** The kernel's share by its own accounts and, if perf is here and allowed, by perf. */
+/** The kernel's share by its own accounting and, if perf is installed and allowed, by perf. */
 async function profileKernel(contender: Contender, file: string): Promise<void> {
   const running = await warm(contender);
   try {
@@ -124,7 +124,7 @@ async function profileKernel(contender: Contender, file: string): Promise<void> 
   }
 }
 
-/** JavaScript frames by V8's profiler, which the process is told to load. */
+/** JavaScript frames by V8's profiler, which is loaded into the process. */
 async function profileJavaScript(contender: Contender, file: string): Promise<void> {
   const before = process.env.NODE_OPTIONS;
   process.env.NODE_OPTIONS = `${before ?? ''} --import=${pathToFileURL(script('benchmark/v8-profile.ts'))}`;

@@ -1,13 +1,13 @@
-/** Contenders that are started anew for each operation. */
+/** Contenders that are started again for each operation. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { sourceFile } from './compile.js';
 import { onCore, SERVER_CORE } from './processes.js';
 import type { Contender, LatencyCount, Running, Sample } from './scenario.js';
 
-/** What such a program prints last. */
+/** The last output of such a program. */
 interface Usage {
-  /** CPU microseconds, those of the kernel among them in `system`. */
+  /** CPU microseconds; `system` is the kernel's part of them. */
   cpu: number;
   system: number;
   /** Bytes. */
@@ -18,7 +18,7 @@ const PRINT_USAGE = `
   const { user, system } = process.cpuUsage();
   console.log(JSON.stringify({ cpu: user + system, system, resident: process.memoryUsage.rss() }));`;
 
-/** A program for Node, an ES module that finds this package as users' programs do. */
+/** A program for Node, an ES module that imports this package like a user's program. */
 export function program(name: string, source: string): Contender {
   return {
     name,

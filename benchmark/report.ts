@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- --report`: the stored results as charts, as tables with everything in
- * benchmark/results/README.md, and as the tables of the documentation.
+ * `npm run bench -- --report`: writes the stored results as charts, as complete tables in benchmark/results/README.md,
+ * and as the tables of the documentation.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { barChart, cpuOf, lineChart } from './chart.js';
@@ -21,10 +21,10 @@ import { SCENARIOS } from './scenarios/index.js';
 import { median, pairedRatio, spread } from './statistics.js';
 import { figure, megabytes, percent } from './table.js';
 
-/** What has tables between `<!-- bench … -->` and `<!-- /bench -->`. */
+/** Documents with tables between `<!-- bench … -->` and `<!-- /bench -->`. */
 const DOCUMENTS = ['README.md', 'docs/performance.md'];
 
-/** Tables of Markdown whose columns line up; the first is of words, the others of numbers. */
+/** Markdown tables with aligned columns; the first has words, the others numbers. */
 function markdown(head: string[], rows: string[][]): string {
   const widths = head.map((title, i) => Math.max(3, title.length, ...rows.map(row => row[i]!.length)));
   const pad = (text: string, i: number): string =>
@@ -38,10 +38,10 @@ function peerNames(results: ScenarioResult[]): string[] {
   return [...new Set(results.flatMap(({ peers }) => peers.map(({ name }) => name)))];
 }
 
-/** What a table shows of each peer. */
+/** The cells of a table for each peer. */
 const CELLS: Record<string, (peer: Measured) => string> = {
   cpu: ({ cpu }) => figure(median(cpu)),
-  /** CPU times alone. */
+  /** Only CPU times. */
   short: ({ cpu }) => figure(median(cpu)),
   rate: ({ rate }) => figure(median(rate)),
   memory: ({ resident }) => megabytes(resident),
@@ -49,7 +49,7 @@ const CELLS: Record<string, (peer: Measured) => string> = {
     latency === undefined ? '' : [latency.p50, latency.p99, latency.p999].map(figure).join(' / '),
 };
 
-/** A row for each scenario, a column for each peer; with CPU times also the kernel's share of ours, and ratios. */
+/** A row per scenario, a column per peer; with CPU times also the kernel's share of ours, and ratios. */
 function tableOf(kind: string, results: ScenarioResult[], names: string[]): string {
   const cell = CELLS[kind];
   if (cell === undefined) throw new Error(`no table of ${kind}: ${Object.keys(CELLS).join(', ')}`);
@@ -72,7 +72,7 @@ function tableOf(kind: string, results: ScenarioResult[], names: string[]): stri
 
 const DIRECTIVE = /(<!-- bench (\w+) (\S+)(?: peers=(\S+))? -->\n)[\s\S]*?(<!-- \/bench -->)/g;
 
-/** A document with its tables made anew. */
+/** A document with regenerated tables. */
 export function withTables(text: string, scenarios: ScenarioResult[]): string {
   return text.replaceAll(DIRECTIVE, (_whole, open: string, kind: string, filter: string, peers, close) => {
     const chosen = scenarios.filter(({ name }) => matcher(filter)(name));
@@ -94,7 +94,7 @@ function lastNumber(facet: string): (name: string) => { x: number; facet: string
 const NANOSECONDS = { value: (peer: Measured) => cpuOf(peer) * 1000, unit: 'CPU ns each' };
 const MICROSECONDS = { value: cpuOf, unit: 'CPU us for each round trip' };
 
-/** The charts, by file name: the scenarios in each, and how it is drawn. */
+/** The charts, by file name: the scenarios in each, and its renderer. */
 const CHARTS: Record<string, [filter: string, draw: (results: ScenarioResult[]) => string]> = {
   tcp: ['tcp.*,!tcp.seeds.*', results => barChart(results, 'TCP echo: CPU time of each server, C = 1')],
   udp: ['udp.*,!udp.seeds.*', results => barChart(results, 'UDP echo: CPU time of each server, C = 1', 2)],
@@ -137,7 +137,7 @@ const CHARTS: Record<string, [filter: string, draw: (results: ScenarioResult[]) 
   ],
 };
 
-/** All that is known of a scenario. */
+/** Everything about a scenario. */
 function fullTable(result: ScenarioResult): string {
   const reference = referenceOf(result);
   const rows = result.peers.map(({ name, cpu, rate, kernel, resident, latency, load }) => {
@@ -175,7 +175,7 @@ function fullReport(stored: Results[]): string {
   return `# All results\n\nMade by \`npm run bench -- --report\` from the JSON beside it. What the columns mean: [docs/performance.md](../../docs/performance.md). Ratios are to C, or else to Node.\n\n${parts.join('\n')}`;
 }
 
-/** Every file that is made of results, with its contents, by its path from the project's folder. */
+/** Every file that is generated from results, with its contents, by its path from the project's folder. */
 export function report(stored: Results[]): Map<string, string> {
   const position = new Map(SCENARIOS.map(({ name }, i) => [name, i]));
   const scenarios = stored

@@ -1,27 +1,27 @@
-/** What a run has found, as it is kept in benchmark/results/. */
+/** The results of a run, as stored in benchmark/results/. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Machine } from './machine.js';
 import { type LoadReport, REFERENCES } from './scenario.js';
 import type { Latency } from './statistics.js';
 
-/** What a peer took, round by round. */
+/** The measurements of a peer, by round. */
 export interface Measured {
   name: string;
-  /** CPU microseconds for each operation. */
+  /** CPU microseconds per operation. */
   cpu: number[];
-  /** Operations a second. */
+  /** Operations per second. */
   rate: number[];
-  /** The share of the CPU time that the kernel took, over all rounds. */
+  /** The kernel's share of the CPU time, over all rounds. */
   kernel: number;
   /** Memory after the last round, in bytes. */
   resident: number;
   latency?: Latency;
-  /** Of the load generator: its greatest share of a core, whether it was ever bound, all that was lost. */
+  /** The load generator's highest share of a core, whether it was ever bound, and the total of lost messages. */
   load?: LoadReport;
 }
 
-/** A peer that failed, and why. */
+/** A peer that failed, and the reason. */
 export interface Failed {
   name: string;
   failed: string;
@@ -32,11 +32,11 @@ export interface ScenarioResult {
   title: string;
   operation: string;
   headline?: 'latency' | 'resident';
-  /** The share of all cores that was used by what was neither measured nor the load. */
+  /** The share of all cores that other processes used. */
   neighbours: number;
   peers: Measured[];
   failed: Failed[];
-  /** Names of those that are not installed. */
+  /** Peers that are not installed. */
   missing: Failed[];
 }
 
@@ -45,10 +45,10 @@ export interface Results {
   scenarios: ScenarioResult[];
 }
 
-/** Where the project's own are, from its folder. */
+/** The folder of the project's own results. */
 export const RESULTS = 'benchmark/results';
 
-/** `tcp`, `tcp-seeds`, `fs`: what is stored together. */
+/** `tcp`, `tcp-seeds`, `fs`: results that are stored together. */
 export function familyOf(name: string): string {
   const [first, second] = name.split('.');
   return second === 'seeds' ? `${first}-${second}` : first!;
@@ -58,7 +58,7 @@ export function peerOf(result: ScenarioResult, name: string): Measured | undefin
   return result.peers.find(peer => peer.name === name);
 }
 
-/** What the other peers of a scenario are compared with. */
+/** The reference that a scenario's peers are compared with. */
 export function referenceOf(result: ScenarioResult): Measured | undefined {
   for (const name of REFERENCES) {
     const peer = peerOf(result, name);
@@ -67,12 +67,12 @@ export function referenceOf(result: ScenarioResult): Measured | undefined {
   return undefined;
 }
 
-/** Four digits are more than there is to know. */
+/** More than four digits would be meaningless. */
 function rounded(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }
 
-/** One line for each peer, so that a change shows as such. */
+/** One line per peer, for readable diffs. */
 export function writeResults(path: string, results: Results): void {
   const scenarios = results.scenarios.map(({ peers, ...rest }) => {
     const lines = peers.map(peer => `    ${JSON.stringify(peer, rounded)}`);

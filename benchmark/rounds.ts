@@ -1,4 +1,4 @@
-/** The contenders of a scenario in turns, round by round. */
+/** Runs the contenders of a scenario in turns, round by round. */
 import { cpus } from 'node:os';
 import { usage } from './processes.js';
 import type { Failed, Measured, ScenarioResult } from './results.js';
@@ -6,22 +6,22 @@ import { type Contender, NotInstalled, type Running, type Sample, type Scenario 
 import { latencyOf } from './statistics.js';
 
 export interface RoundOptions {
-  /** Rounds that count. */
+  /** The number of counted rounds. */
   rounds: number;
   /** The length of each. */
   seconds: number;
-  /** CPU seconds that a process has used before its rounds count: JavaScript is compiled while it runs. */
+  /** CPU seconds that a process uses before its rounds count: JavaScript is compiled while it runs. */
   warmUp?: number;
-  /** Called before each round of each contender, the first is 0. */
+  /** Called before each round of each contender, with 0 for the first. */
   progress?: (done: number) => void;
 }
 
-/** CPU seconds after which what matters has been compiled, and how many rounds that may take. */
+/** CPU seconds after which the relevant code has been compiled, and the maximum number of rounds for that. */
 const WARM_UP = 1.2;
 const WARM_UP_ROUNDS = 8;
 /**
- * Seconds of the same load before each round that counts: while others had their turns V8 has thrown away
- * what it had compiled, and the caches are theirs.
+ * Seconds of the same load before each counted round: during the other contenders' turns V8 discards compiled code, and
+ * caches get cold.
  */
 const LEAD_IN = 0.3;
 
@@ -64,24 +64,24 @@ function coreTimes(): { busy: number; idle: number } {
   return sum;
 }
 
-/** The CPU time of a sample in milliseconds: of what was measured, and of the load. */
+/** The CPU time of a sample in milliseconds: of the contender, and of the load. */
 function ownTime({ cpu, load, seconds }: Sample): number {
   return cpu / 1000 + (load?.share ?? 0) * seconds * 1000;
 }
 
-/** Whether a process has yet to warm up; one that does not last never does. */
+/** Whether a process is not warmed up yet; a short-lived one never counts as cold. */
 function isCold({ running: { pid } }: Entry, warmUp: number): boolean {
   try {
     return pid !== undefined && usage(pid).cpu < warmUp * 1e6;
   } catch {
-    // It has ended: its next round says so.
+    // It has ended, which its next round reports.
     return false;
   }
 }
 
 /**
- * Measures the contenders of a scenario in turns, after rounds that only warm them up. One that does not
- * start or fails under its load is left out from there on, with the reason.
+ * Measures the contenders of a scenario in turns, after warm-up rounds. One that does not start or fails under its load
+ * is omitted from then on, with the reason.
  */
 export async function measure(
   scenario: Scenario,
@@ -95,7 +95,7 @@ export async function measure(
     list.push({ name: contender.name, failed: messageOf(error) });
   };
   let entries: Entry[] = [];
-  /** A round of one of them; undefined if it fails. */
+  /** Runs one of their rounds; undefined if it fails. */
   const take = async (entry: Entry, length = seconds): Promise<Sample | undefined> => {
     progress(done++);
     try {
@@ -120,7 +120,7 @@ export async function measure(
         fail(contender, error);
       }
     }
-    // On a busy machine a second does not say how much has run: CPU time does.
+    // On a busy machine seconds do not tell how much has run; CPU time does.
     for (let round = 0; round < WARM_UP_ROUNDS; round++) {
       for (const entry of entries) if (isCold(entry, warmUp)) await take(entry);
     }

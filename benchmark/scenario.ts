@@ -1,75 +1,75 @@
-/** What is measured: a scenario is one load, and the contenders that take it in turns. */
+/** Scenarios: one load, and the contenders that take it in turns. */
 
-/** How often a latency was seen, in nanoseconds. */
+/** The number of occurrences of a latency in nanoseconds. */
 export type LatencyCount = [nanoseconds: number, count: number];
 
-/** What a contender did in one round. */
+/** The result of a contender in one round. */
 export interface Sample {
   ops: number;
   seconds: number;
   /** CPU microseconds of its process, with all threads and children. */
   cpu: number;
-  /** Those of them that the kernel took. */
+  /** The kernel's part of it. */
   system: number;
-  /** Its memory in RAM at the end, in bytes; 0 where it has no process of its own that lasts. */
+  /** Its resident memory at the end, in bytes; 0 if it has no long-running process of its own. */
   resident: number;
   latencies: LatencyCount[];
-  /** Of the load generator, where there is one. */
+  /** Set if there is a load generator. */
   load?: LoadReport;
 }
 
 export interface LoadReport {
-  /** The share of a core that it used, 1 at most. */
+  /** The share of a core that it used, at most 1. */
   share: number;
-  /** Whether it was at its own limit, so that the throughput is its own and not the server's. */
+  /** Whether it was at its own limit, so that it limits the throughput instead of the server. */
   bound: boolean;
   /** Datagrams that never came back. */
   lost: number;
 }
 
-/** A contender under way. */
+/** A running contender. */
 export interface Running {
-  /** Its process, if it has one that lasts. */
+  /** Its process, if it has a long-running one. */
   pid?: number;
   round(seconds: number): Promise<Sample>;
-  /** Ends it, or leaves it to the next scenario unless it has failed. */
+  /** Stops it, or leaves it to the next scenario unless it has failed. */
   stop(failed?: boolean): Promise<void>;
 }
 
-/** One that takes the load: a server under it, or a program that does the work itself. */
+/** A contender: a server under load, or a program that does the work itself. */
 export interface Contender {
-  /** As `--peers` names it. */
+  /** Its name for `--peers`. */
   name: string;
   /** @throws NotInstalled if this machine does not have it. */
   start(): Promise<Running>;
 }
 
 export interface Scenario {
-  /** As `--filter` names it: `tcp.churn`. */
+  /** Its name for `--filter`: `tcp.churn`. */
   name: string;
-  /** What it is, for a reader of the table. */
+  /** Its title in tables. */
   title: string;
-  /** What one operation is. */
+  /** The meaning of one operation. */
   operation: string;
   contenders: Contender[];
-  /** Whether the quick run has it too. */
+  /** Whether it belongs to the quick run. */
   quick?: boolean;
-  /** What it is about, if not CPU time: `resident` is memory at the end, in bytes. */
+  /** The main result, if it is not CPU time: `resident` is memory at the end, in bytes. */
   headline?: 'latency' | 'resident';
 }
 
-/** What is needed to run a contender is not on this machine. */
+/** A component of a contender is not installed on this machine. */
 export class NotInstalled extends Error {}
 
-/** What the others are compared with: the first of these that a scenario has. */
+/** The references for comparison: the first of these that a scenario has. */
 export const REFERENCES = ['c-uring', 'c', 'node', 'node-24'] as const;
 
-/** What a run has unless it is told otherwise: what is ours, the reference in C, and stock Node. */
+/** The default peers of a run: ours, the reference in C, and stock Node. */
 export const DEFAULT_PEERS = 'uasync,uasync-epoll,uasync-pinned,c-uring,c,node';
 
 /**
- * Names that match one of some patterns, separated by commas, and none of those that begin with `!`. In a
- * pattern * stands for anything.
+ * Matches names with one of several patterns, separated by commas, and with none of those that start with `!`. In a
+ * pattern * stands for any text.
  */
 export function matcher(patterns: string): (name: string) => boolean {
   const all = patterns.split(',').map(pattern => pattern.trim());

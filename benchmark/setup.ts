@@ -1,7 +1,7 @@
 /**
- * `npm run bench:setup`: installs the peers of the benchmarks. Runtimes from npm go into
- * benchmark/node_modules, and never into the package itself, other versions of Node into node_modules/.nodes;
- * compilers come from the system's packages.
+ * `npm run bench:setup`: installs the peers of the benchmarks. Runtimes from npm go into benchmark/node_modules, never
+ * into the package itself; other versions of Node go into node_modules/.nodes. Compilers come from the system's
+ * packages.
  */
 import { spawnSync } from 'node:child_process';
 import { sourceFile } from './compile.js';

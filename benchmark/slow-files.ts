@@ -1,7 +1,7 @@
 /**
- * Files that wait, beside files that do not: FIFOs that nobody opens for writing, and readFile of small files
- * all the while. Shown are histograms of how long those took, and of how long the event loop was held up.
- * `node slow-files.js [--fifos N] [--seconds S]`; with `--way WAY` one of them, which prints JSON.
+ * Files that wait, and files that do not: FIFOs without a writer, and readFile of small files meanwhile. It shows
+ * histograms of the times of these reads, and of the delays of the event loop. `node slow-files.js [--fifos N]
+ * [--seconds S]`; with `--way WAY` one of them, which prints JSON.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import nodeFs, { promises } from 'node:fs';
@@ -22,18 +22,18 @@ const { values: options } = parseArgs({
 });
 
 interface Outcome {
-  /** Of each of BOUNDS, how many reads took less, and not less than the one before. */
+  /** For each of BOUNDS, the number of reads that took less, and at least the previous bound. */
   reads: number[];
-  /** Reads that were asked for and had not ended when the time was up. */
+  /** Reads that had not ended when the time was up. */
   stuck: number;
-  /** Between two looks at the event loop, one each millisecond: percentiles, in milliseconds. */
+  /** The delays of the event loop at checks every millisecond: percentiles, in milliseconds. */
   delays: [percentile: number, ms: number][];
 }
 
 /** In microseconds. */
 const BOUNDS = [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000, Number.MAX_SAFE_INTEGER];
 
-/** In this process, which is left with what waits. */
+/** Runs in this process, which pending calls keep alive afterwards. */
 async function measure(way: string): Promise<Outcome> {
   const api = way.startsWith('uasync') ? (fs as unknown as typeof promises) : promises;
   const folder = nodeFs.mkdtempSync(join(tmpdir(), 'uasync-bench-'));
@@ -85,7 +85,7 @@ function show({ reads, stuck, delays }: Outcome): void {
 
 if (options.way !== undefined) {
   nodeFs.writeSync(1, JSON.stringify(await measure(options.way)));
-  // Any other end would wait for the threads that wait.
+  // Any other exit would wait for the blocked threads.
   process.kill(process.pid, 'SIGKILL');
 }
 const { fifos, seconds } = options;

@@ -1,8 +1,8 @@
-/** What is said of a handful of measurements. */
+/** Statistics of a few measurements. */
 import * as hdr from 'hdr-histogram-js';
 import type { LatencyCount } from './scenario.js';
 
-/** The middle value, or the mean of the two in the middle; NaN of none. */
+/** The middle value, or the mean of the two in the middle; NaN without values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -10,7 +10,7 @@ export function median(values: readonly number[]): number {
   return (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The median, and how far the others lie from it. */
+/** The median, and the spread around it. */
 export interface Spread {
   median: number;
   min: number;
@@ -24,8 +24,8 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * How much more one takes than another: the median over the rounds of their ratio in each. What slows a
- * whole round down, as a busy neighbour does, falls out.
+ * The ratio of two series: the median over the rounds of the ratio in each round. A cause that slows a whole round
+ * down, such as a busy neighbour, cancels out.
  */
 export function pairedRatio(ours: readonly number[], theirs: readonly number[]): number {
   if (ours.length !== theirs.length || ours.length === 0) throw new RangeError('not the same rounds');
@@ -40,7 +40,7 @@ export interface Latency {
   max: number;
 }
 
-/** Latencies of all rounds; undefined of none. */
+/** Latencies of all rounds; undefined without any. */
 export function latencyOf(rounds: readonly LatencyCount[][]): Latency | undefined {
   const histogram = hdr.build({
     bitBucketSize: 64,

@@ -1,10 +1,10 @@
-/** The table of a scenario, for a terminal. */
+/** The table of a scenario for the terminal. */
 import Table from 'cli-table3';
 import { titleOf } from './peers.js';
 import { type Measured, referenceOf, type ScenarioResult } from './results.js';
 import { median, pairedRatio, spread } from './statistics.js';
 
-/** A number with as many digits as matter. */
+/** A number with its significant digits. */
 export function figure(value: number): string {
   if (value >= 1000) return Math.round(value).toLocaleString('en');
   if (value >= 100) return value.toFixed(0);
@@ -20,7 +20,7 @@ export function megabytes(bytes: number): string {
   return bytes === 0 ? '' : (bytes / 2 ** 20).toFixed(1);
 }
 
-/** What a column shows of a peer; where it says nothing for all of them, the column is left out. */
+/** A column's cells by peer; a column without any is omitted. */
 type Column = [head: string, show: (peer: Measured, reference: Measured | undefined) => string];
 
 const COLUMNS: Column[] = [

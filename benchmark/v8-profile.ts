@@ -1,4 +1,4 @@
-/** Loaded before a program that is profiled: SIGUSR2 starts V8's profiler, another writes what it has seen. */
+/** Loaded before a profiled program: SIGUSR2 starts V8's profiler, a second one writes the profile. */
 import { writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 

@@ -5,7 +5,7 @@ import { Counts, GRACE, pattern, serverClosed, together } from './client.js';
 const [host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, conns = 1, size = 1, seconds = 1] = numbers.map(Number);
 
-/** Each connection starts somewhere else in it, so that an answer to another shows. */
+/** Each connection starts at another position, so that an answer to another one is detected. */
 const bytes = pattern(size + 4096);
 let made = 0;
 
@@ -24,7 +24,7 @@ async function one(): Promise<void> {
   else if (answer instanceof Error) serverClosed();
   else if (message.equals(answer)) counts.done(performance.now() - start);
   else counts.corrupt++;
-  // No socket stays in TIME_WAIT.
+  // Leaves no socket in TIME_WAIT.
   await conn.reset();
 }
 

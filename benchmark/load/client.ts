@@ -1,17 +1,16 @@
 /**
- * What the load generators in JavaScript share. They are those in C over again, on the ring, for machines
- * without a compiler: the same arguments, the same line of JSON.
+ * The common part of the load generators in JavaScript. They reimplement those in C on the ring, for machines without a
+ * compiler, with the same arguments and the same line of JSON.
  */
 import { Latencies } from '../latencies.js';
 
 /**
- * How long what is under way at the end may take to come back, and a datagram before it counts as lost, in
- * milliseconds. $UASYNC_LOAD_GRACE, in seconds, makes it longer: for machines that are busier than one to
- * measure on.
+ * How long messages in flight at the end may take to come back, and after which time a datagram counts as lost, in
+ * milliseconds. $UASYNC_LOAD_GRACE, in seconds, changes it, for machines that are too busy for measurements.
  */
 export const GRACE = Number(process.env.UASYNC_LOAD_GRACE ?? 1) * 1000;
 
-/** Bytes that do not repeat within themselves. */
+/** Bytes without repetition. */
 export function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let i = 0, x = 12345; i < length; i++) {
@@ -21,7 +20,7 @@ export function pattern(length: number): Buffer {
   return bytes;
 }
 
-/** What a run has counted so far. */
+/** The counts of a run so far. */
 export class Counts {
   ops = 0;
   corrupt = 0;
@@ -32,7 +31,7 @@ export class Counts {
   readonly #cpu = process.cpuUsage();
   readonly #latencies = new Latencies();
 
-  /** An operation that is done, so many milliseconds after it was due. */
+  /** Counts a finished operation with its latency from the due time, in milliseconds. */
   done(latency: number): void {
     this.ops++;
     this.#latencies.add(latency);
@@ -58,12 +57,12 @@ export class Counts {
   }
 }
 
-/** `count` of the same at once. */
+/** Runs `count` of the same concurrently. */
 export async function together(count: number, each: (index: number) => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: count }, (_, index) => each(index)));
 }
 
-/** A server that hangs up ends the run. */
+/** A server that disconnects ends the run. */
 export function serverClosed(): never {
   console.error('the server closed a connection');
   process.exit(1);

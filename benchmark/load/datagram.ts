@@ -10,7 +10,7 @@ const bytes = pattern(size + 4096);
 const counts = new Counts();
 const end = counts.start + seconds * 1000;
 
-/** Starts with its number, as far as it has room for that; the pattern after it depends on it. */
+/** Starts with its number, if there is room for it; the following pattern depends on the number. */
 function datagram(serial: number, index: number): Buffer {
   const head = Buffer.alloc(16);
   head.writeUInt32LE(serial);
@@ -28,7 +28,7 @@ async function drive(index: number): Promise<void> {
   const send = (): void => {
     if (performance.now() >= end) return;
     underWay.set(serial, performance.now());
-    // ECONNREFUSED: the server is going; its absence will tell.
+    // ECONNREFUSED: the server has ended, which is detected elsewhere.
     socket.send(datagram(serial++, index)).catch(() => {});
   };
   for (let i = 0; i < depth; i++) send();
@@ -40,11 +40,11 @@ async function drive(index: number): Promise<void> {
       lost++;
       send();
     }
-    // At the end what is under way comes back or is lost: a later run may have the same port.
+    // At the end, datagrams in flight come back or are lost: a later run may have the same port.
     if (performance.now() >= end && underWay.size === 0) socket.close();
   }, 50);
   for await (const { data } of socket) {
-    // One that is too short for its number can only be the one under way.
+    // If it is too short for its number, it can only be the one in flight.
     const number = data.length >= 4 ? data.readUInt32LE() : serial - 1;
     const sentAt = underWay.get(number);
     if (number < serial && data.equals(datagram(number, index))) {

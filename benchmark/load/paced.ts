@@ -5,7 +5,7 @@ import { Counts, GRACE, pattern, serverClosed } from './client.js';
 const [protocol, host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, conns = 1, size = 1, rate = 1, seconds = 1] = numbers.map(Number);
 
-/** A message that leaves so many milliseconds after it was due is the generator's fault, or its core's. */
+/** If a message is sent this many milliseconds late, the generator or its core is the cause. */
 const TARDY = 1;
 
 const message = pattern(size);
@@ -22,11 +22,11 @@ function took(nth: number): void {
   counts.done(performance.now() - due(nth));
 }
 
-/** Opens the connections; gives what sends a message. */
+/** Opens the connections; returns a function that sends a message. */
 async function openStreams(): Promise<(nth: number) => void> {
   const open = await Promise.all(Array.from({ length: conns }, () => connect({ host, port })));
   for (const [index, conn] of open.entries()) {
-    // A stream gives messages back in order: which they are follows from their number.
+    // A stream returns messages in order, so their numbers are known.
     const receive = async (): Promise<void> => {
       for (let nth = index; ; nth += conns) {
         if (message.equals(await conn.readExactly(size))) took(nth);

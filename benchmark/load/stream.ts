@@ -5,7 +5,7 @@ import { Counts, GRACE, pattern, serverClosed, together } from './client.js';
 const [host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, conns = 1, size = 1, depth = 1, seconds = 1] = numbers.map(Number);
 
-/** A period that no message size divides: a message echoed in the wrong place shows. */
+/** A period that no message size divides: a message at the wrong position is detected. */
 const period = ((1 << 20) | 1) + (size > 1 << 20 ? size * 2 : 0);
 const once = pattern(period);
 const bytes = Buffer.concat([once, once]);
@@ -28,7 +28,7 @@ async function drive(index: number): Promise<void> {
     return conn.write(bytes.subarray(from, from + length));
   };
   let sending = send(depth);
-  // At the end nothing new is sent, and what is under way has to come back.
+  // At the end nothing new is sent, and messages in flight must come back.
   const patience = setTimeout(() => conn.reset(), end + GRACE - performance.now());
   while (underWay !== 0 && counts.corrupt === 0) {
     const chunk = await conn.read().catch(() => undefined);

@@ -1,8 +1,8 @@
-/** A peer that does work itself, a round for each line on its standard input. */
+/** A peer that does work itself, a round for each line of its standard input. */
 import { createInterface } from 'node:readline';
 import { Latencies } from '../latencies.js';
 
-/** A round of work, and what it has done so far. */
+/** A round of work, and its progress. */
 export class Round {
   /** Operations done. */
   ops = 0;
@@ -18,7 +18,7 @@ export class Round {
     return performance.now() >= this.#end;
   }
 
-  /** Does `each` one after the other until the time is up, which is looked at once in `batch` times. */
+  /** Repeats `each` until the time is up, which is checked once per `batch` operations. */
   async repeat(batch: number, each: () => unknown): Promise<void> {
     do {
       for (let i = 0; i < batch; i++) {
@@ -29,7 +29,7 @@ export class Round {
     } while (!this.over);
   }
 
-  /** The same by so many at a time. */
+  /** The same with `atATime` operations at a time. */
   async spread(atATime: number, batch: number, each: (worker: number) => Promise<unknown>): Promise<void> {
     const worker = async (index: number): Promise<void> => {
       do {
@@ -44,9 +44,9 @@ export class Round {
 }
 
 /**
- * For each line, a number of seconds, works for so long and prints what was done as one line of JSON; CPU
- * times are microseconds of the process, all its threads. Ends with its standard input. `tidy` removes what
- * a round has made, outside its account.
+ * For each line, a number of seconds, works for that time and prints the result as one line of JSON; CPU times are in
+ * microseconds of the process, for all its threads. Ends with its standard input. `tidy` removes what a round has
+ * created, which does not count.
  */
 export async function serveRounds(
   work: (round: Round) => Promise<void> | void,

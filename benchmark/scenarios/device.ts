@@ -1,6 +1,6 @@
 /**
- * Reads that go to the device: with O_DIRECT, or from a page cache without a page of the file; and how much
- * memory a long read takes. Node and Bun cannot be given aligned memory, so they have no O_DIRECT.
+ * Reads that go to the device: with O_DIRECT, or with a page cache that has no page of the file; and the memory that a
+ * long read takes. Node and Bun have no aligned memory, so they have no O_DIRECT.
  */
 import { closeSync, fsyncSync, openSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ const large = (): string => join(files(), 'large');
 
 let synced = false;
 
-/** Takes the file out of the page cache, which keeps no page that is yet to be written. */
+/** Removes the file from the page cache, in which no page of it may be dirty. */
 async function cool(): Promise<void> {
   if (!synced) {
     const fd = openSync(large(), 'r');
@@ -29,7 +29,7 @@ async function cool(): Promise<void> {
     closeSync(fd);
     synced = true;
   }
-  // Where there is no io_uring, the other contenders run all the same.
+  // Without io_uring, the other contenders still run.
   const { open } = await import('uasync/fs');
   await using file = await open(large());
   await file.fadvise('dontneed');

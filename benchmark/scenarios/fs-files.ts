@@ -1,4 +1,4 @@
-/** The files of the scenarios, made for the first one that needs them and kept to the end of the run. */
+/** The files of the scenarios, created on first use and kept to the end of the run. */
 import { mkdtempSync, statfsSync } from 'node:fs';
 import { makeFiles, removeFiles } from '../peers/fs/fixture.js';
 
@@ -19,9 +19,8 @@ export function files(): string {
 }
 
 /**
- * A folder for files that are made and removed again and again. ext4 does not use an inode again for some
- * minutes after it was deleted, and each creation goes past all of them: after a few rounds that was nine
- * tenths of what was measured.
+ * A folder for files that are created and removed repeatedly. ext4 does not reuse an inode for some minutes after its
+ * deletion, and each creation scans past all of them: after a few rounds that was nine tenths of the measured time.
  */
 export function inMemory(): string {
   folderInMemory ??= hasRoom() ? removedAtExit(mkdtempSync(`${SHM}/uasync-bench-`)) : files();

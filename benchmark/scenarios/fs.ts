@@ -1,4 +1,4 @@
-/** Files, from a warm page cache: what each operation costs the process. */
+/** Files with a warm page cache: the cost of each operation for the process. */
 import { join } from 'node:path';
 import { compile } from '../compile.js';
 import { fio, ours, worker } from '../contenders.js';
@@ -8,7 +8,7 @@ import { files, inMemory } from './fs-files.js';
 
 const PROGRAM = 'benchmark/peers/fs/files.ts';
 const CALLS = 'benchmark/peers/fs/calls.ts';
-/** Works that can do without a copy. */
+/** Operations that need no copy. */
 const IN_PLACE = ['read', 'sequential'];
 
 function contenders(work: string, atATime: number, folder: () => string): Contender[] {
@@ -56,7 +56,7 @@ function trees(name: string, title: string, work: string): Scenario {
   return { name, title, operation: 'tree', quick: false, contenders };
 }
 
-/** Calls of every kind, one awaited after the other, as most programs make them. In memory, so that no disk counts. */
+/** Calls of every kind, one awaited after the other, as most programs make them. In memory, to exclude the disk. */
 function oneAtATime(call: string, title: string, quick = false): Scenario {
   const args = (way: string): string[] => [way, call, inMemory()];
   const peers = [

@@ -1,4 +1,4 @@
-/** HTTP: uasync/http, and node:http on connections of uasync, beside stock HTTP. */
+/** HTTP: uasync/http, and node:http on connections of uasync, compared with stock HTTP. */
 import { server } from '../contenders.js';
 import { http as load } from '../load.js';
 import { BODY } from '../peers/http/hello.js';

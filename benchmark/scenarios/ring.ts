@@ -1,4 +1,4 @@
-/** The least that the ring costs: operations that do nothing. */
+/** The minimum cost of the ring: operations that do nothing. */
 import { compile } from '../compile.js';
 import { ours, worker } from '../contenders.js';
 import { node } from '../peers.js';
@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.js';
 
 const NOP_C = (batch: number) => () => [compile('benchmark/peers/ring/nop.c', 'uring'), String(batch)];
 
-/** The largest batch that C is given: its ring has so many entries. */
+/** The largest batch for C, which is the size of its ring. */
 const BATCH_MAX = 4096;
 
 export const ring: Scenario[] = [

@@ -1,4 +1,4 @@
-/** A grid of connections and sizes, over TCP and UDP: one message under way on each. The servers are kept. */
+/** A grid of connections and sizes, over TCP and UDP, with one message in flight on each. The servers are kept. */
 import { server } from '../contenders.js';
 import { datagrams, stream } from '../load.js';
 import { TCP_PEERS, UDP_PEERS } from '../peers.js';

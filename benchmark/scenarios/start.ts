@@ -1,4 +1,4 @@
-/** What it costs to start: processes that import, do one thing, and end. */
+/** The cost of starting: processes that import, do one thing, and end. */
 import { program } from '../program.js';
 import type { Scenario } from '../scenario.js';
 

@@ -1,4 +1,4 @@
-/** TCP echo: what each round trip costs a server. */
+/** TCP echo: the cost of each round trip for a server. */
 import { client, idleServer, server } from '../contenders.js';
 import { churn, paced, type Shape, stream } from '../load.js';
 import { node, TCP_BUSY, TCP_PEERS, TCP_WAYS } from '../peers.js';
@@ -28,7 +28,7 @@ function atRate(name: string, rate: number, quick: boolean): Scenario {
   };
 }
 
-/** Many connections that all have a message under way: what each holds and touches tells. */
+/** Many connections that all have a message in flight: the memory that each holds and touches matters. */
 function busy(conns: number): Scenario {
   const count = conns.toLocaleString('en');
   return pipelined(
@@ -37,7 +37,7 @@ function busy(conns: number): Scenario {
   );
 }
 
-/** A client whose answers settle promises, as drivers of databases have it. */
+/** A client whose answers settle promises, as in database drivers. */
 function driver(protocol: 'redis' | 'pg', depth: number): Scenario {
   const title = `a client in the shape of a ${protocol} driver, ${depth === 1 ? 'one request' : `${depth} requests`} under way`;
   return {

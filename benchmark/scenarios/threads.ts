@@ -1,6 +1,6 @@
 /**
- * Servers on several threads, and messages between two. They run on any core: on a machine with two, the
- * load takes its share of them, and the CPU time of an operation says more than the throughput.
+ * Servers on several threads, and messages between two. They run on any core. On a machine with two cores the load
+ * takes its share, and the CPU time of an operation says more than the throughput.
  */
 import { compile } from '../compile.js';
 import { ours, server, worker } from '../contenders.js';
@@ -8,7 +8,7 @@ import { stream } from '../load.js';
 import { node, onBoth, type Peer } from '../peers.js';
 import type { Contender, Scenario } from '../scenario.js';
 
-/** As a peer is given its port and host after its own arguments, the number of threads goes by the environment. */
+/** A peer gets its port and host as arguments, and the number of threads in the environment. */
 function echoOn(threads: number): Contender[] {
   const env = ['env', `GOMAXPROCS=${threads}`, `UASYNC_BENCH_THREADS=${threads}`];
   const peers: Peer[] = [

@@ -1,4 +1,4 @@
-/** UDP echo: what each datagram costs a server. */
+/** UDP echo: the cost of each datagram for a server. */
 import { server } from '../contenders.js';
 import { datagrams, paced, type Shape } from '../load.js';
 import { UDP_PEERS } from '../peers.js';
@@ -20,7 +20,7 @@ export const udp: Scenario[] = [
   echo('udp.single.64', '1 socket x 64 B, one datagram at a time', { conns: 1, size: 64, depth: 1 }, true),
   echo('udp.echo.64', '16 sockets x 64 B, 32 deep', { conns: 16, size: 64, depth: 32 }, true),
   echo('udp.echo.1400', '16 sockets x 1400 B, 32 deep', { conns: 16, size: 1400, depth: 32 }),
-  // Nothing to send together: each peer has one datagram under way.
+  // Nothing can be sent together: each peer has one datagram in flight.
   echo('udp.peers.256', '256 sockets x 64 B, one each', { conns: 256, size: 64, depth: 1 }, true),
   {
     name: 'udp.paced.20k',

@@ -1,4 +1,4 @@
-/** What the version of Node makes: the same loads with uasync, and with Node's own modules, on each. */
+/** The effect of the Node version: the same loads with uasync, and with Node's own modules, on each version. */
 import { server, worker } from '../contenders.js';
 import { http, stream } from '../load.js';
 import { BODY } from '../peers/http/hello.js';
@@ -6,7 +6,7 @@ import { nodeOf } from '../peers.js';
 import type { Contender, Scenario } from '../scenario.js';
 import { inMemory } from './fs-files.js';
 
-/** The newest of each line that is supported. */
+/** The newest version of each supported line. */
 export const NODES = ['20', '22', '24', '26'];
 
 /** Two contenders for each version: ours, and Node's. */

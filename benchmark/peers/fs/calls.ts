@@ -19,7 +19,7 @@ const made = join(folder, 'made');
 const block = Buffer.alloc(BLOCK, 'x');
 const page = Buffer.alloc(2048, 'y');
 const line = Buffer.alloc(100, 'z');
-/** A log does not grow for ever. */
+/** The maximum number of lines in a log. */
 const LINES = 10_000;
 
 let calls = 0;
@@ -32,7 +32,7 @@ function makeFiles(): void {
   nodeFs.writeFileSync(small, page);
 }
 
-/** Removes what a round has made. */
+/** Removes what a round has created. */
 function tidy(): void {
   for (const left of nodeFs.readdirSync(folder)) {
     if (left !== 'file' && left !== 'small') nodeFs.rmSync(join(folder, left), { recursive: true });

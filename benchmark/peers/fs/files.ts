@@ -1,6 +1,6 @@
 /**
- * What programs do with files, by uasync/fs, by node:fs/promises or by the sync calls of node:fs. Bun and
- * Deno run it too, for their own. `node files.js uasync|pinned|lease|promises|sync WORK FOLDER AT_A_TIME`
+ * Typical file operations of programs, by uasync/fs, by node:fs/promises or by the sync calls of node:fs. Bun and Deno
+ * run it too, with their own node:fs. `node files.js uasync|pinned|lease|promises|sync WORK FOLDER AT_A_TIME`
  */
 import nodeFs, { promises } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ function somewhere(): number {
   return Math.floor(Math.random() * (LARGE / SMALL)) * SMALL;
 }
 
-/** The works by an API of promises. */
+/** The operations by an API of promises. */
 const works: Record<string, (api: Api, round: Round) => Promise<void>> = {
   async read(api, round) {
     const handle = await api.open(join(folder, 'large'));
@@ -58,7 +58,7 @@ const works: Record<string, (api: Api, round: Round) => Promise<void>> = {
   },
 };
 
-/** What only uasync has: chunks that are shown where the kernel has put them. */
+/** Only in uasync: chunks in place, where the kernel has put them. */
 async function leased(round: Round): Promise<void> {
   const { open } = await import('uasync/fs');
   while (!round.over) {
@@ -103,7 +103,7 @@ function tidy(): void {
   nodeFs.rmSync(log, { force: true });
 }
 
-// Only where it is asked for: the other runtimes have no koffi.
+// Only if requested: the other runtimes have no koffi.
 const ours = way !== 'promises' && way !== 'sync';
 const api = ours ? ((await import('uasync/fs')) as unknown as Api) : promises;
 const allocate = way === 'pinned' ? (await import('uasync')).allocPinned : Buffer.allocUnsafeSlow;

@@ -1,4 +1,4 @@
-/** The files that the fs scenarios work on. files.c has the same numbers. */
+/** The files of the fs scenarios. files.c has the same numbers. */
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ export const FILES = 4000;
 export const LARGE = 256 << 20;
 export const CHUNK = 128 << 10;
 
-/** Makes them in a folder of their own, in UASYNC_BENCH_DIR or the system's folder for such; gives its path. */
+/** Creates them in a new folder, in UASYNC_BENCH_DIR or the system's temporary folder; returns its path. */
 export function makeFiles(): string {
   const parent = process.env.UASYNC_BENCH_DIR ?? tmpdir();
   mkdirSync(parent, { recursive: true });

@@ -1,7 +1,7 @@
 /**
- * Reads of one file for so many seconds, with the arguments of one-file.c:
- * `node one-file.js uasync|uasync-pinned|uasync-lease|node|node-sync FILE BLOCK AT_A_TIME SECONDS random|sequential [direct|cold]`
- * prints one line of JSON. Without O_DIRECT and a warm cache, nothing is read before the time counts.
+ * Reads of one file for a number of seconds, with the arguments of one-file.c: `node one-file.js
+ * uasync|uasync-pinned|uasync-lease|node|node-sync FILE BLOCK AT_A_TIME SECONDS random|sequential [direct|cold]` prints
+ * one line of JSON. With a cold cache nothing is read before the measurement.
  */
 import nodeFs, { constants, promises } from 'node:fs';
 import { allocPinned } from 'uasync';
@@ -21,7 +21,7 @@ function position(): number {
 let ops = 0;
 let end = 0;
 
-/** Whether the time is over; not asked each time. A cold file is read once, as it is warm then. */
+/** Whether the time is up; not checked each time. A cold file is read only once, because it is warm then. */
 function over(): boolean {
   if (mode === 'cold' && ops >= blocks) return true;
   return (ops & 15) === 0 && performance.now() >= end;
@@ -70,7 +70,7 @@ const ways: Record<string, () => Promise<void> | void> = {
   'node-sync': readSync,
 };
 
-/** For so many seconds; what it took. */
+/** Reads for `seconds`; returns the result. */
 async function measure(seconds: number): Promise<object> {
   ops = 0;
   const before = process.cpuUsage();
@@ -81,7 +81,7 @@ async function measure(seconds: number): Promise<object> {
   return { ops, seconds: (performance.now() - began) / 1000, cpu: user + system, system };
 }
 
-// Cold, a warm-up would leave pages behind; the JIT's share is small beside the device.
+// With a cold cache a warm-up would leave pages behind; the JIT's share is small compared with the device.
 if (mode !== 'cold') await measure(0.3);
 const before = process.memoryUsage().rss;
 const result = await measure(Number(time));

@@ -1,5 +1,5 @@
 /**
- * What programs do with trees, by uasync/fs, by node:fs/promises or by the sync calls of node:fs. One operation is a
+ * Typical operations on trees, by uasync/fs, by node:fs/promises or by the sync calls of node:fs. One operation is a
  * whole tree. `node trees.js uasync|promises|sync WORK FOLDER`
  */
 import nodeFs, { promises } from 'node:fs';
@@ -32,7 +32,7 @@ const sync: Calls = {
 
 const works: Record<string, (api: Calls) => Promise<unknown>> = {
   readdir: api => api.readdir(tree, recursive),
-  // One cannot be repeated without the other.
+  // Neither can be repeated without the other.
   async 'cp-rm'(api) {
     await api.cp(tree, copy, recursive);
     await api.rm(copy, recursive);

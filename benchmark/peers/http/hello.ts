@@ -1,4 +1,4 @@
-/** What every HTTP server here answers. */
+/** The answer of every HTTP server here. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export const BODY = 'Hello, world!\n';

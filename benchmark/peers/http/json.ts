@@ -1,6 +1,6 @@
-/** What every HTTP server of the JSON scenarios answers: to a GET its query, to a POST a number that it has brought. */
+/** The answers of the servers in the JSON scenarios: to a GET its query, to a POST a number from its body. */
 
-/** Headers as a browser behind a proxy sends them. */
+/** Headers as a browser sends them through a proxy. */
 const HEADERS = Array.from(
   { length: 16 },
   (_, i) => `X-Forwarded-Header-${i}: a value of some length ${i}\r\n`,
@@ -26,7 +26,7 @@ export function answerPost(posted: unknown): string {
   return JSON.stringify({ number: (posted as { number: number }).number });
 }
 
-/** For servers of web standards. */
+/** For servers with web-standard APIs. */
 export async function answer(
   request: Request,
   Class: new (body: string, init: { headers: Record<string, string> }) => Response,

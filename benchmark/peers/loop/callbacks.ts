@@ -26,7 +26,7 @@ function batch(round: Round): Promise<void> {
 }
 
 await serveRounds(async round => {
-  // Let each batch end in a turn of its own, whatever the way.
+  // Ends each batch in a turn of its own, for every API.
   do {
     await batch(round);
     await new Promise(resolve => setImmediate(resolve));

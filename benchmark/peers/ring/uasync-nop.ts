@@ -14,7 +14,7 @@ const sink = {
 await serveRounds(round => {
   done = 0;
   do {
-    // The clock is looked at once in 64 K operations.
+    // The clock is read once per 64 K operations.
     for (const until = done + 65536; done < until; ) {
       for (let i = 0; i < batch; i++) ring.getSqe()!.nop().userData(i);
       ring.submitAndGetEvents();

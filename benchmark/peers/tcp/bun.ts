@@ -25,7 +25,7 @@ const server = Bun.listen({
     },
     data(socket, bytes) {
       const sent = socket.data.length === 0 ? socket.write(bytes) : 0;
-      // Bun has the bytes back when this returns: what it did not take is kept.
+      // Bun no longer uses the bytes when this returns: unsent ones are kept.
       if (sent >= 0 && sent < bytes.length) socket.data.push(bytes.slice(sent));
     },
     drain(socket) {

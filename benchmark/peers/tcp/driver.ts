@@ -1,7 +1,7 @@
 /**
- * A client in the shape of a database driver, with DEPTH requests under way on one connection to an echo server:
- * each is one write, and what comes back is parsed and settles the oldest promise that waits. What is sent looks like
- * an answer. `node driver.js PORT uasync|node redis|pg DEPTH`
+ * A client like a database driver, with DEPTH requests in flight on one connection to an echo server. Each request is
+ * one write; answers are parsed, and settle the oldest waiting promise. Requests look like answers. `node driver.js
+ * PORT uasync|node redis|pg DEPTH`
  */
 import net from 'node:net';
 import { connect } from 'uasync/net';
@@ -9,10 +9,10 @@ import { serveRounds } from '../worker.js';
 
 const HOST = '127.0.0.1';
 
-/** How requests look, and how to tell where an answer ends. */
+/** The format of requests, and the end of an answer. */
 interface Protocol {
   request: string | Buffer;
-  /** Where the answer that begins at `from` ends; -1 if it is not whole. */
+  /** The end of the answer at `from`; -1 if it is incomplete. */
   endOf(bytes: Buffer, from: number): number;
 }
 
@@ -32,7 +32,7 @@ const redis: Protocol = {
 
 const SYNC = 'S'.charCodeAt(0);
 
-/** A message: its type, its length without that, and so many bytes. */
+/** A message: its type, its length without the type, and `length` bytes. */
 function message(type: string, length: number): Buffer {
   const bytes = Buffer.alloc(5 + length, type);
   bytes.writeInt32BE(4 + length, 1);
@@ -59,7 +59,7 @@ const protocol = kind === 'pg' ? pg : redis;
 const waiting: (() => void)[] = [];
 let rest: Buffer | null = null;
 
-/** Settles those whose answers are whole; what is left waits for more. */
+/** Settles complete answers; an incomplete rest waits for more. */
 function arrived(chunk: Buffer): void {
   const bytes = rest === null ? chunk : Buffer.concat([rest, chunk]);
   let at = 0;
@@ -71,7 +71,7 @@ function arrived(chunk: Buffer): void {
   rest = at === bytes.length ? null : bytes.subarray(at);
 }
 
-/** Connects; returns how to send. */
+/** Connects; returns a function that sends. */
 async function connected(): Promise<(data: string | Buffer) => void> {
   if (whose === 'node') {
     const socket = net.connect({ port: Number(port), host: HOST, noDelay: true });

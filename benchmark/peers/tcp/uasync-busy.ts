@@ -1,4 +1,7 @@
-/** The server of `examples/tcp-echo.ts`, which does not sleep between messages. `node uasync-busy.js [port] [host]` */
+/**
+ * The server of `examples/tcp-echo.ts` with `busyPoll`: it does not sleep between messages. `node uasync-busy.js [port]
+ * [host]`
+ */
 import { loop } from 'uasync';
 
 loop({ busyPoll: 1000 });

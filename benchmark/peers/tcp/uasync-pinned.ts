@@ -1,4 +1,4 @@
-/** The server of `examples/tcp-echo.ts` with one pinned buffer a connection. `node uasync-pinned.js [port] [host]` */
+/** The server of `examples/tcp-echo.ts` with one pinned buffer per connection. `node uasync-pinned.js [port] [host]` */
 import { allocPinned } from 'uasync';
 import { type Connection, type InetAddress, listen } from 'uasync/net';
 

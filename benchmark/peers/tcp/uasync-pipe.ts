@@ -1,4 +1,4 @@
-/** An echo server of `pipeTo`. `node uasync-pipe.js [port] [host]` */
+/** An echo server with `pipeTo`. `node uasync-pipe.js [port] [host]` */
 import { type InetAddress, listen } from 'uasync/net';
 
 const [port = '0', host = '127.0.0.1'] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** The other thread of messages.ts: answers every message, or only the question whether all came. */
+/** The other thread of messages.ts: answers every message, or only the question whether all have arrived. */
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { Channel, type ChannelEnd } from 'uasync';
 

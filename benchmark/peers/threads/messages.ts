@@ -1,6 +1,6 @@
 /**
- * Messages between two threads, by a Channel of uasync or a MessagePort of Node, one way or there and back.
- * `node messages.js channel|port VALUE one-way|there-and-back`, where VALUE is a number of bytes or `object`.
+ * Messages between two threads, by a Channel of uasync or a MessagePort of Node, one way or there and back. `node
+ * messages.js channel|port VALUE one-way|there-and-back`, where VALUE is a number of bytes or `object`.
  */
 import { once } from 'node:events';
 import { MessageChannel, Worker } from 'node:worker_threads';
@@ -10,7 +10,7 @@ import { serveRounds } from '../worker.js';
 const [way = 'channel', what = '64', direction = 'one-way'] = process.argv.slice(2);
 const answers = direction === 'there-and-back';
 const value = what === 'object' ? { id: 1, name: 'x' } : new Uint8Array(Number(what));
-/** A port has no bound of its own: after so many the others have a turn. */
+/** A port is not bounded: after this many messages other work has its turn. */
 const BATCH = 512;
 
 const [mine, theirs] = channelPair();

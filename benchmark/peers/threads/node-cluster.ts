@@ -18,6 +18,6 @@ if (cluster.isPrimary) {
     socket.on('error', () => {});
   });
   server.listen(Number(port), '127.0.0.1');
-  // Without its primary it has nothing to do.
+  // A worker without its primary ends.
   process.on('disconnect', () => process.exit());
 }

@@ -1,6 +1,6 @@
 /** The peer: an echo server on Bun's native UDP socket. `bun bun-udp.js [port]` */
 
-/** What of Bun's API is used here. */
+/** The used part of Bun's API. */
 interface Bun {
   udpSocket(options: {
     port: number;
@@ -21,7 +21,7 @@ const server = await bun.udpSocket({
   hostname: '127.0.0.1',
   socket: {
     data(socket, data, port, address) {
-      // It reports what an earlier datagram met, for instance a load that has gone.
+      // It throws the error of an earlier datagram, for instance if the load has ended.
       try {
         socket.send(data, port, address);
       } catch {}

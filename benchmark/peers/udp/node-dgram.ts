@@ -6,7 +6,7 @@ const ROOM = 1 << 22;
 
 const socket = createSocket({ type: 'udp4', recvBufferSize: ROOM, sendBufferSize: ROOM });
 socket.on('message', (data, { port, address }) => socket.send(data, port, address));
-// What an earlier datagram met, for instance a load that has gone.
+// The error of an earlier datagram, for instance if the load has ended.
 socket.on('error', () => {});
 socket.bind(Number(port), '127.0.0.1', () => {
   console.log(`listening on 127.0.0.1:${socket.address().port}`);

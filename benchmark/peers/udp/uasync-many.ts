@@ -1,4 +1,4 @@
-/** uasync itself, in batches: what has arrived in a turn goes back together. `node udp-many.js [port]` */
+/** uasync in batches: all datagrams of a turn are answered together. `node udp-many.js [port]` */
 import { bind, type InetAddress } from 'uasync/net';
 
 const [port = '7007'] = process.argv.slice(2);
