@@ -37,7 +37,7 @@ export interface Facts {
   /** The backend of loops, null if there can be none; and the value of `UASYNC_BACKEND`. */
   backend: BackendKind | null;
   asked: BackendChoice;
-  /** What `uasync/register` would do. */
+  /** The effect of `uasync/register`. */
   registered: Registered[];
   /** Opcodes, features, setup flags and kinds of buffers by name, and whether the kernel has them. */
   opcodes: Record<string, boolean>;

@@ -1,20 +1,20 @@
-/** What `node --import uasync/register` would do here. */
+/** The effect of `node --import uasync/register` here. */
 import { faultOfDgram } from '../node/datagram-self-test.js';
 import { faultOfFiles } from '../node/file-handles.js';
 import { faultOfNet } from '../node/self-test.js';
 import { fromEnvironment } from '../node/settings.js';
 
-/** One of Node's modules: what its users know it by, and the word that `UASYNC_REGISTER` has for it. */
+/** One of Node's modules: its name, and its word for `UASYNC_REGISTER`. */
 export interface Registered {
   what: string;
   word: 'net' | 'dgram' | 'fs';
-  /** Whether it would be on the loop, as the environment or the default says. */
+  /** Whether it would be on the loop, according to the environment or the default. */
   wanted: boolean;
-  /** Why it cannot be, on this Node; null if it can. */
+  /** The reason why it cannot be on the loop with this Node; null if it can. */
   fault: string | null;
 }
 
-/** Each of them. It runs the self-tests that `register` runs before it puts one on the loop. */
+/** All of them. Runs the self-tests that `register` runs before it puts a module on the loop. */
 export async function registered(): Promise<Registered[]> {
   const wanted = fromEnvironment(process.env.UASYNC_REGISTER) ?? {};
   return [

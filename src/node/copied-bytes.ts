@@ -2,16 +2,16 @@ import type { Block, BlockPool } from '../loop/blocks.js';
 import type { Outbox } from './outbox.js';
 
 /**
- * The bytes of a stream that were copied and are not under way: in the outbox of their burst, while it has room and no
- * other stream has written behind them, else in a block of their own.
+ * The copied bytes of a stream that are not in flight: in the outbox of the burst, if it has room and no other stream
+ * has written after them, else in a block of their own.
  */
 export class CopiedBytes {
-  /** How many there are. */
+  /** The number of bytes. */
   length = 0;
   readonly #blocks: BlockPool;
   readonly #outbox: Outbox;
   #block: Block | null = null;
-  /** Where they begin in the outbox; 0 in a block. */
+  /** Their start in the outbox; 0 in a block. */
   #start = 0;
 
   constructor(blocks: BlockPool, outbox: Outbox) {
@@ -19,7 +19,7 @@ export class CopiedBytes {
     this.#outbox = outbox;
   }
 
-  /** Memory with room for `more` bytes, from `end` on; null if there is none. */
+  /** Memory with space for `more` bytes, starting at `end`; null if there is none. */
   room(more: number): Buffer | null {
     const block = this.#block;
     const { length } = this;
@@ -33,35 +33,35 @@ export class CopiedBytes {
     return this.keep(more) ? this.#block!.bytes : null;
   }
 
-  /** Where the next byte goes. */
+  /** The position of the next byte. */
   get end(): number {
     return this.#start + this.length;
   }
 
-  /** So many bytes have been put there. */
+  /** `count` bytes were written there. */
   add(count: number): void {
     this.length += count;
     if (this.#block === null) this.#outbox.end += count;
     else if (this.length === 0) this.drop();
   }
 
-  /** Whether there are any in the outbox, where they can stay no longer than the burst lasts. */
+  /** Whether some are in the outbox, where they may stay only during the burst. */
   get inOutbox(): boolean {
     return this.#block === null && this.length !== 0;
   }
 
-  /** Where the kernel finds those in the outbox. */
+  /** The address of those in the outbox. */
   get address(): number {
     return this.#outbox.address(this.#start);
   }
 
-  /** The first ones in the outbox have been sent. */
+  /** The first `count` bytes in the outbox have been sent. */
   sent(count: number): void {
     this.#start += count;
     this.length -= count;
   }
 
-  /** Has them in a block that has room for `more`; false if there is no memory. */
+  /** Moves them to a block with room for `more`; false if there is no memory. */
   keep(more: number): boolean {
     const size = this.length + more;
     const block = this.#blocks.acquire(size, size);
@@ -82,21 +82,21 @@ export class CopiedBytes {
     return memory.subarray(this.#start, this.#start + this.length);
   }
 
-  /** The block that they are in, null if they are in none. It is the caller's from now on. */
+  /** The block that they are in, null if there is none. It belongs to the caller from now on. */
   takeBlock(): Block | null {
     const block = this.#block;
     if (block !== null) this.#forget();
     return block;
   }
 
-  /** A copy of them in memory of JavaScript's; they are not needed here any more. */
+  /** Copies them to JavaScript memory; they are no longer needed here. */
   takeCopy(): Buffer {
     const copy = Buffer.from(this.#bytes());
     this.drop();
     return copy;
   }
 
-  /** They are not needed any more. */
+  /** They are no longer needed. */
   drop(): void {
     const block = this.#block;
     this.#forget();

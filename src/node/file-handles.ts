@@ -127,8 +127,8 @@ function replace(target: object, key: PropertyKey, value: Method): void {
 }
 
 /**
- * How handles become Node's here; null, and a warning, if Node has changed what that needs; undefined if the system had
- * not enough for a look at it.
+ * How handles become Node's; null, with a warning, if Node has changed what that needs; undefined if the system lacked
+ * the resources for the self-test.
  */
 export async function nodeHandles(): Promise<Returning | null | undefined> {
   try {
@@ -144,7 +144,7 @@ export async function nodeHandles(): Promise<Returning | null | undefined> {
   }
 }
 
-/** What is needed of Node's handles. */
+/** The used parts of Node's handles. */
 interface Parts {
   HandleClass: NodeClass;
   Native: ReturnType<typeof nativeFiles>;

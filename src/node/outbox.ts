@@ -1,28 +1,28 @@
 import type { Block } from '../loop/blocks.js';
 import type { Loop } from '../loop/loop.js';
 
-/** Its size in bytes. */
+/** The size in bytes. */
 const SIZE = 65536;
-/** Longer writes have memory of their own. */
+/** Longer writes have their own memory. */
 const WRITE_MAX = 4096;
 
 /**
- * Where small writes are copied to, one behind the other, until the burst of code that makes them is over: one block
- * for all streams.
+ * A shared block into which small writes are copied, one after the other, until the current burst of code is over. All
+ * streams of a loop use the same one.
  */
 export class Outbox {
   readonly #loop: Loop;
   #block: Block | null = null;
-  /** Its memory, while there is a block. */
+  /** The block's memory, if there is one. */
   bytes: Buffer | null = null;
-  /** How much of it is used. */
+  /** How many bytes of it are used. */
   end = 0;
 
   constructor(loop: Loop) {
     this.#loop = loop;
   }
 
-  /** Whether `length` more bytes fit. `bytes` is their memory then, from `end` on. */
+  /** Whether `length` more bytes fit: then write them to `bytes`, starting at `end`. */
   fits(length: number): boolean {
     if (length > WRITE_MAX) return false;
     if (this.bytes === null && !this.#open()) return false;
@@ -37,12 +37,12 @@ export class Outbox {
     return true;
   }
 
-  /** Where the kernel finds the byte at an offset. */
+  /** The address of the byte at an offset. */
   address(at: number): number {
     return this.#block!.address + at;
   }
 
-  /** All of it has been sent, or kept elsewhere. */
+  /** Everything has been sent, or copied elsewhere. */
   clear(): void {
     const block = this.#block;
     this.#block = null;

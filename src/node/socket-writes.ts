@@ -1,12 +1,12 @@
 /**
- * `net.Socket` writes by `_writeGeneric`, which makes a request of Node's native classes for each write. A socket on the
- * loop needs none for what is copied at once.
+ * `net.Socket` writes by `_writeGeneric`, which creates a request of Node's native classes for each write. A socket on
+ * the loop needs none for bytes that are copied at once.
  */
 import net from 'node:net';
 import type { Entry } from './parts.js';
 import { StreamHandle } from './stream-handle.js';
 
-/** What is used of a socket that is not public. */
+/** The used private properties of a socket. */
 interface PrivateSocket {
   _handle: unknown;
   readonly connecting: boolean;
@@ -25,7 +25,7 @@ type Write = (
 
 let bridged = false;
 
-/** Makes it so. Where Node has no such methods it stays as it is. */
+/** Installs this. If Node does not have these methods, nothing changes. */
 export function bridgeWrites(): void {
   if (bridged) return;
   bridged = true;

@@ -83,7 +83,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     return this.#copied.length === 0 && this.#flying === null && this.#waiting.first === null;
   }
 
-  /** Room for `length` more bytes, from `at` on; null if they have to wait. */
+  /** Space for `length` more bytes, starting at `at`; null if they have to wait. */
   room(length: number): Buffer | null {
     if (this.#waiting.first !== null || this.unsent + length > COPIED_MAX || this.loop.closing) return null;
     return this.#copied.room(length);
@@ -282,7 +282,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   /** Memory is short: keeps the rest in JavaScript memory until the peer takes more. */
   #yield(): void {
     const block = this.#flying!;
-    // What has been written since comes behind it.
+    // Later writes come after it.
     if (this.#copied.length !== 0) this.#putFirst(this.#copied.takeCopy());
     this.#putFirst(Buffer.from(block.bytes.subarray(this.#from, this.#to)));
     this.#polling = true;

@@ -1,4 +1,4 @@
-/** The settings of datagram sockets that are plain numbers, as socket options. ip(7), ipv6(7), socket(7) */
+/** The numeric settings of datagram sockets, as socket options. ip(7), ipv6(7), socket(7) */
 import {
   IP_MULTICAST_LOOP,
   IP_MULTICAST_TTL,
@@ -14,13 +14,13 @@ import {
   SOL_SOCKET,
 } from '../../ring/socket-abi.js';
 
-/** An option's place. */
+/** The level and name of an option. */
 export interface OptionName {
   readonly level: number;
   readonly name: number;
 }
 
-/** An option of IPv4, and that of IPv6 which does the same. */
+/** An option of IPv4, and the corresponding one of IPv6. */
 export interface IpOption {
   readonly ipv4: OptionName;
   readonly ipv6: OptionName;
