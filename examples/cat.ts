@@ -1,6 +1,6 @@
 /**
  * Prints files, like cat(1): `node dist/examples/cat.js FILE…`.
- * Each is read piece by piece into one buffer, so a large one takes no more memory than a small one.
+ * Reads each file in chunks into one buffer, so a large file needs no more memory than a small one.
  */
 import { once } from 'node:events';
 import { open } from 'uasync/fs';

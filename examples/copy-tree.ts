@@ -1,6 +1,6 @@
 /**
- * Copies a folder and all that is in it, like cp -r: `node dist/examples/copy-tree.js FROM TO`.
- * Whole files go through memory, many at once; symbolic links stay links.
+ * Copies a folder with all its contents, like cp -r: `node dist/examples/copy-tree.js FROM TO`. Whole files go through
+ * memory, many at once; symbolic links stay links.
  */
 import type { Dirent } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -19,7 +19,7 @@ async function copy(entry: Dirent, from: string, to: string): Promise<void> {
   }
 }
 
-/** Resolves to how many files and links were copied. */
+/** Resolves to the number of files and links copied. */
 async function copyTree(from: string, to: string): Promise<number> {
   const entries = await readdir(from, { recursive: true, withFileTypes: true });
   const below = (entry: Dirent): string => relative(from, join(entry.parentPath, entry.name));

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 const file = fileURLToPath(import.meta.url);
 const CONNECTIONS = 50;
 
-/** What is used of Express. */
+/** The used part of Express. */
 interface App {
   get(path: string, handler: (request: { params: Record<string, string> }, response: Response) => void): void;
   listen(port: number, host: string, listening: () => void): http.Server;
@@ -22,7 +22,7 @@ interface Response {
   json(value: unknown): void;
 }
 
-/** The app: nothing in it knows how it is run. */
+/** The app, which does not know how it is run. */
 function serve(): void {
   const express = createRequire(import.meta.url)('express') as () => App;
   const app = express();
@@ -30,7 +30,7 @@ function serve(): void {
   const server = app.listen(0, '127.0.0.1', () => {
     process.send!((server.address() as AddressInfo).port);
   });
-  // How long it has been busy, whenever it is asked.
+  // The CPU time so far, on request.
   process.on('message', () => {
     const { user, system } = process.cpuUsage();
     process.send!(user + system);
@@ -87,7 +87,7 @@ async function compare(requests: number, rounds: number): Promise<void> {
   const contenders = [await start('node:net', 'off'), await start('uasync/register', 'net')];
   for (const { port } of contenders) await load(port, requests);
   for (let round = 0; round < rounds; round++) {
-    // In turns, as the machine has other things to do.
+    // In turns, because the machine also does other work.
     for (const contender of contenders) {
       const before = await cpuOf(contender);
       await load(contender.port, requests);

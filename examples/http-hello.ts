@@ -1,13 +1,13 @@
 /**
  * A small HTTP/1.1 responder: `node dist/examples/http-hello.js [port] [host]`.
- * It answers every request with a greeting, keeps connections alive and takes pipelined requests. It is
- * an example of reading a protocol off a connection, not a web server.
+ * It answers every request with a greeting, keeps connections alive and supports pipelined requests. It is an example
+ * of reading a protocol from a connection, not a web server.
  */
 import { type Connection, listen } from 'uasync/net';
 
 const [port = '8000', host = '127.0.0.1'] = process.argv.slice(2);
 
-/** A request line and headers of more than this are refused. */
+/** A longer request line with headers is refused. */
 const HEAD_MAX = 16 * 1024;
 const BODY = 'Hello, world!\n';
 
@@ -18,7 +18,7 @@ function response(status: string, body: string, keepAlive: boolean): string {
 
 const HELLO = response('200 OK', BODY, true);
 
-/** The bytes of a body that follows the head, to be skipped. */
+/** The size of a body after the head, to be skipped. */
 function bodyLength(head: string): number {
   const match = /\r\ncontent-length:[ \t]*(\d+)/i.exec(head);
   return match === null ? 0 : Number(match[1]);

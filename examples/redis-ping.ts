@@ -11,7 +11,7 @@ function encode(parts: string[]): string {
   return `*${parts.length}\r\n${parts.map(part => `$${Buffer.byteLength(part)}\r\n${part}\r\n`).join('')}`;
 }
 
-/** The next reply of the server. */
+/** The server's next reply. */
 async function readReply(conn: Connection): Promise<Reply> {
   const line = (await conn.readUntil('\r\n')).toString().slice(0, -2);
   const rest = line.slice(1);

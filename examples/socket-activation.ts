@@ -1,18 +1,18 @@
 /**
- * An echo server on a socket that systemd opened for it: the port is open before the server runs, and stays
- * open while it is restarted. sd_listen_fds(3)
+ * An echo server on a socket that systemd has opened: the port is open before the server runs, and stays open while it
+ * is restarted. sd_listen_fds(3)
  *
  *     systemd-socket-activate --listen=7000 node dist/examples/socket-activation.js
  *
- * or as a service, with a `.socket` unit that says `ListenStream=7000`.
+ * or as a service, with a `.socket` unit that has `ListenStream=7000`.
  */
 import { signals } from 'uasync';
 import { type Connection, listen } from 'uasync/net';
 
-/** The descriptors that this process was given: they begin at 3. */
+/** The descriptors for this process, which start at 3. */
 function activated(): number[] {
   const { LISTEN_PID, LISTEN_FDS } = process.env;
-  // Meant for the process that npm or a shell has started this one from, they are not ours.
+  // If they are meant for the npm or shell that has started this process, they are not ours.
   if (Number(LISTEN_PID) !== process.pid) return [];
   return Array.from({ length: Number(LISTEN_FDS) }, (_, i) => 3 + i);
 }
@@ -35,7 +35,7 @@ for (const server of servers) {
   })();
 }
 
-// Connections that are open are finished; the socket is systemd's, which goes on listening.
+// Open connections are finished. The socket belongs to systemd, which continues to listen.
 for await (const name of signals('SIGTERM', 'SIGINT')) {
   console.log(name);
   await Promise.all(servers.map(server => server.close()));

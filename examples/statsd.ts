@@ -1,7 +1,7 @@
 /**
  * A small statsd: `node dist/examples/statsd.js [port] [host]`.
- * It adds up counters (`name:value|c`) and keeps gauges (`name:value|g`), one to a line, and answers the
- * datagram `?` with all of them.
+ * It sums counters (`name:value|c`) and keeps gauges (`name:value|g`), one per line, and answers the datagram `?` with
+ * all of them.
  */
 import { bind } from 'uasync/net';
 

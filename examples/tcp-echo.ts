@@ -1,6 +1,6 @@
 /**
  * An echo server: `node dist/examples/tcp-echo.js [port] [host]`.
- * It sends back whatever it receives, on any number of connections at once.
+ * It sends received data back, on any number of connections.
  */
 import { type Connection, listen } from 'uasync/net';
 

@@ -1,4 +1,4 @@
-/** What each thread of threads-echo.ts runs. */
+/** The module that each thread of threads-echo.ts runs. */
 import type { Connection, ThreadContext } from 'uasync/net';
 
 async function echo(conn: Connection): Promise<void> {

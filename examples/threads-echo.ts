@@ -1,13 +1,13 @@
 /**
- * An echo server on several cores: `node dist/examples/threads-echo.js [port] [threads]`, by default a
- * thread for each core. SIGINT or SIGTERM lets open connections finish for five seconds, then ends.
+ * An echo server on several cores: `node dist/examples/threads-echo.js [port] [threads]`, by default one thread per
+ * core. SIGINT or SIGTERM lets open connections finish for five seconds, then ends.
  */
 import { type Channel, signals } from 'uasync';
 import { serveOnThreads } from 'uasync/net';
 
 const [port = '7000', threads] = process.argv.slice(2);
 
-/** Prints what a thread has to say, until it ends. */
+/** Prints the messages of a thread, until it ends. */
 async function report(id: number, channel: Channel): Promise<void> {
   for await (const text of channel) console.log(`thread ${id}: ${text}`);
 }

@@ -1,6 +1,6 @@
 /**
  * A UDP echo server: `node dist/examples/udp-echo.js [port] [host]`.
- * It sends every datagram back to where it came from.
+ * It sends every datagram back to its sender.
  */
 import { bind } from 'uasync/net';
 
@@ -12,6 +12,6 @@ const { address, port: bound } = socket.address;
 console.log(`listening on ${address}:${bound}`);
 
 for await (const { data, address, port } of socket) {
-  // One that cannot be answered, perhaps for a firewall's sake, is no reason to end.
+  // An answer that cannot be sent, for example because of a firewall, does not end the server.
   await socket.send(data, port, address).catch(() => {});
 }

@@ -31,7 +31,7 @@ const server = await serve(
     if (headers.upgrade !== 'websocket')
       return new Response(PAGE, { headers: { 'Content-Type': 'text/html' } });
     const { head, toDuplex } = await info.upgrade();
-    // What ws looks at of a request of node:http.
+    // The properties of a node:http request that ws reads.
     const message = { method: request.method, url: request.url, headers } as unknown as IncomingMessage;
     sockets.handleUpgrade(message, toDuplex(), head, socket => sockets.emit('connection', socket, message));
     return new Response();

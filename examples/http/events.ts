@@ -9,7 +9,7 @@ const PAGE = `<!doctype html><p id="time"></p>
   new EventSource('/events').onmessage = event => (document.getElementById('time').textContent = event.data);
 </script>`;
 
-/** Ends when its peer goes: the iteration is left then. */
+/** Ends when its peer disconnects, which ends the iteration. */
 async function* times(): AsyncGenerator<string> {
   for await (const _ of setInterval(100)) yield `data: ${new Date().toISOString()}\n\n`;
 }

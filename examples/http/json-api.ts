@@ -4,7 +4,7 @@ import { replaceGlobals, serve } from 'uasync/http';
 
 const [port = '8000', host = '127.0.0.1'] = process.argv.slice(2);
 
-// Hono makes its responses by `new Response`: this one costs less.
+// Hono creates its responses with `new Response`: this class costs less.
 replaceGlobals();
 
 const notes = new Map<string, unknown>();

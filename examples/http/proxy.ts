@@ -3,7 +3,7 @@ import { Headers, Response, serve } from 'uasync/http';
 
 const [upstream = 'http://127.0.0.1:8000', port = '8001', host = '127.0.0.1'] = process.argv.slice(2);
 
-/** Headers that belong to a connection, and those that are wrong once `fetch` has decoded a body. */
+/** Headers of a connection, and those that are wrong once `fetch` has decoded a body. */
 const NOT_PASSED = [
   'connection',
   'keep-alive',

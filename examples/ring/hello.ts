@@ -1,4 +1,4 @@
-/** The least there is: one operation on a ring of its own. `node dist/examples/ring/hello.js` */
+/** The minimum: one operation on a ring of its own. `node dist/examples/ring/hello.js` */
 import { Ring } from 'uasync/ring';
 
 const STDOUT = 1;

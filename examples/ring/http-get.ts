@@ -25,7 +25,7 @@ ring
   .link();
 ring.getSqe()!.linkTimeout(5000);
 ring.getSqe()!.send(fd, request).userData(SEND).link();
-// All of it, until the server closes: a receive that ends early is still the last of the chain.
+// Receives until the server closes: a receive that ends early is still the last entry of the chain.
 ring.getSqe()!.recv(fd, reply, MSG_WAITALL).userData(RECEIVE);
 ring.submit();
 
@@ -35,7 +35,7 @@ while (!results.has(RECEIVE)) ring.forEachCqe(cqe => results.set(cqe.userData, c
 const received = results.get(RECEIVE)!;
 if (received >= 0) process.stdout.write(reply.subarray(0, received));
 else {
-  // What failed first says why; what was linked behind it is only cancelled.
+  // The first failure is the reason; the entries linked after it are only cancelled.
   const failed = [CONNECT, SEND, RECEIVE].find(step => (results.get(step) ?? 0) < 0)!;
   process.stderr.write(
     `${['', '', 'connect', 'send', 'receive'][failed]}: ${getSystemErrorName(results.get(failed)!)}\n`,

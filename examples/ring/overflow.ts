@@ -1,6 +1,6 @@
 /**
- * More operations than the queues hold. `getSqe()` gives null when the submission queue is full: submit, and
- * go on. Completions that find no room wait in the kernel: reap, and all are there.
+ * More operations than the queues hold. `getSqe()` returns null when the submission queue is full: submit, and
+ * continue. Completions that do not fit wait in the kernel: reap, and all arrive.
  * `node dist/examples/ring/overflow.js [operations]`
  */
 import { Ring } from 'uasync/ring';
@@ -13,7 +13,7 @@ for (let i = 0; i < operations; i++) {
   let sqe = ring.getSqe();
   while (sqe === null) {
     submits++;
-    // The kernel takes none while too many completions wait: make room for them.
+    // The kernel accepts no entries while too many completions wait: make room for them.
     if (ring.submit() === 0) reap();
     sqe = ring.getSqe();
   }

@@ -1,6 +1,6 @@
 /**
- * A TCP echo server on the bare ring: no promise, and one system call for whatever there is to do. `Slots`
- * tie operations to JavaScript values. Linux 6.11. `node dist/examples/ring/tcp-echo.js [port]`
+ * A TCP echo server on the bare ring: no promise, and one system call per batch. `Slots` map operations to JavaScript
+ * values. Linux 6.11. `node dist/examples/ring/tcp-echo.js [port]`
  */
 import {
   AF_INET,
@@ -14,11 +14,11 @@ import {
   type Sqe,
 } from 'uasync/ring';
 
-/** One connection: it receives, or it sends what it received. */
+/** One connection: it either receives, or sends what it received. */
 interface Connection {
   fd: number;
   buffer: Buffer;
-  /** What is left to be sent; nothing while it receives. */
+  /** The unsent rest; nothing while it receives. */
   unsent: Buffer | null;
 }
 

@@ -16,7 +16,7 @@ import {
 } from 'uasync/ring';
 
 const GROUP = 1;
-/** user_data of the receive; that of a send is its buffer. */
+/** user_data of the receive; for a send it is the buffer id. */
 const RECEIVE = 2 ** 32;
 
 const port = Number(process.argv[2] ?? 7000);
@@ -63,7 +63,7 @@ for (;;) {
       const { payload, address } = incoming.parse(buffers.bytes, id * buffers.bufferSize, res);
       entry().sendto(fd, payload, address!).userData(id);
     }
-    // It ends where it finds no buffer: they come back with the sends.
+    // It ends when there is no buffer left: sends return them.
     if (!(flags & CQE_F_MORE)) receive();
   });
 }
