@@ -70,7 +70,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     this.#arrival = new Arrival(this, server.limits);
   }
 
-  // --- What arrives -------------------------------------------------------------------------------
+  // --- Arrival ------------------------------------------------------------------------------------
 
   get takes(): boolean {
     return this.#arrival.takes;
@@ -352,7 +352,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     if (this.#answering === null && (this.phase !== HEAD || !this.#arrival.underWay)) this.#finish();
   }
 
-  // --- What an answer is asked --------------------------------------------------------------------
+  // --- For the answer -----------------------------------------------------------------------------
 
   get handler(): Handler {
     return this.server.handler;
@@ -362,7 +362,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     return this.server.options;
   }
 
-  // --- What a request is asked --------------------------------------------------------------------
+  // --- For the request ----------------------------------------------------------------------------
 
   signalOf(request: HttpRequest): AbortSignal {
     const isGivenUp = request === this.#givenUp;

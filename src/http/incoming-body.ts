@@ -62,7 +62,7 @@ export class IncomingBody {
     return this.#collecting || this.#dropped || this.#size < HIGH_WATER;
   }
 
-  // --- What comes ---------------------------------------------------------------------------------
+  // --- Arrival ------------------------------------------------------------------------------------
 
   push(chunk: Buffer): void {
     if (this.#dropped || this.#error !== null) return;
@@ -130,7 +130,7 @@ export class IncomingBody {
     waiting.resolve(undefined);
   }
 
-  // --- Who reads it -------------------------------------------------------------------------------
+  // --- Reading ------------------------------------------------------------------------------------
 
   #want(): void {
     if (this.#wanted) return;

@@ -92,7 +92,7 @@ export class Faults {
     };
   }
 
-  // --- What goes wrong ----------------------------------------------------------------------------
+  // --- Faults -------------------------------------------------------------------------------------
 
   #begin(ring: SoftRing, entry: Entry, handler: Handler): void {
     const { op, flags, ioprio, len } = entry;

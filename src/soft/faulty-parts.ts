@@ -8,7 +8,7 @@ import type { Chance } from './chance.js';
 import { Completions } from './completions.js';
 
 const SOCK_STREAM = 1;
-/** The maximum size of reads from files, other than sockets, that have a unit. */
+/** Some files other than sockets, such as eventfds, are read in units of up to this size. */
 const UNIT_MAX = 64;
 
 /** System calls that transfer less than possible, or return EAGAIN although they could make progress. */
