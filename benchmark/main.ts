@@ -141,6 +141,10 @@ function checkWhole(scenarios: Scenario[]): void {
 }
 
 async function main(): Promise<void> {
+  if (options.node !== undefined && !isThisNode(options.node)) {
+    process.exitCode = runOn(options.node);
+    return;
+  }
   const scenarios = chosen();
   if (options.help) {
     console.log(HELP);
@@ -183,9 +187,8 @@ async function main(): Promise<void> {
 
 /** Runs this program again on another Node, whose results belong to every peer that is Node. */
 function runOn(version: string): number {
-  if (!/^\d+(\.\d+){0,2}$/.test(version)) {
-    console.error(`--node ${version}: a version such as 26 is needed`);
-    return 1;
+  if (!/^[1-9]\d*(\.(0|[1-9]\d*)){0,2}$/.test(version)) {
+    throw new RangeError(`--node ${version}: a version such as 26 is needed`);
   }
   const { program, env } = nodeOfVersion(version);
   const args = [...process.execArgv, ...process.argv.slice(1)];
@@ -193,7 +196,6 @@ function runOn(version: string): number {
 }
 
 process.once('SIGINT', () => process.exit(130));
-if (options.node !== undefined && !isThisNode(options.node)) process.exit(runOn(options.node));
 await main().catch(error => {
   console.error(error.message);
   process.exit(1);

@@ -1,6 +1,6 @@
 /** Other versions of Node, from npm. */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { sourceFile } from './compile.js';
 
@@ -41,9 +41,14 @@ export function nodeOfVersion(version: string): NodeVersion {
   const bin = binOf(version);
   if (installedNode(version) === undefined) {
     const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
-    execFileSync('npm', ['install', '--prefix', folderOf(version), ...quiet, `${PACKAGE}@${version}`], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    try {
+      execFileSync('npm', ['install', '--prefix', folderOf(version), ...quiet, `${PACKAGE}@${version}`], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+    } catch {
+      rmSync(folderOf(version), { recursive: true, force: true });
+      throw new Error(`Node ${version} could not be installed: see above`);
+    }
   }
   return {
     program: join(bin, 'node'),

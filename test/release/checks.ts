@@ -1,6 +1,7 @@
 /** What must hold before a version is published, of a checkout that is built. */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { gt, valid } from 'semver';
 import { output } from '../programs.js';
 
 interface Manifest {
@@ -31,17 +32,6 @@ function read<T>(root: string, file: string): T {
   return JSON.parse(readFileSync(join(root, file), 'utf8')) as T;
 }
 
-/** The numbers of a version, for comparison. */
-function numbers(version: string): number[] {
-  return version.split(/[-+]/)[0]!.split('.').map(Number);
-}
-
-function isNewer(version: string, other: string): boolean {
-  const [ours, theirs] = [numbers(version), numbers(other)];
-  const different = ours.findIndex((number, i) => number !== theirs[i]);
-  return different >= 0 && ours[different]! > (theirs[different] ?? 0);
-}
-
 function changelogProblems(root: string, version: string): string[] {
   const text = readFileSync(join(root, 'CHANGELOG.md'), 'utf8');
   const sections = text.split(/^## /m).slice(1);
@@ -66,7 +56,8 @@ async function gitProblems(root: string, version: string, tag: string): Promise<
   if (changed !== '') problems.push(`these files are not committed:\n${changed.replace(/^/gm, '  ')}`);
   const tags = (await git('tag', '--list', 'v*')).split('\n').filter(Boolean);
   if (tags.includes(tag)) problems.push(`the tag ${tag} exists`);
-  const newer = tags.map(one => one.slice(1)).filter(one => one !== version && !isNewer(version, one));
+  const released = tags.map(one => one.slice(1)).filter(one => valid(one) !== null);
+  const newer = released.filter(one => one !== version && !gt(version, one));
   if (newer.length > 0) problems.push(`${version} is not newer than ${newer.join(', ')}`);
   return problems;
 }
