@@ -17,7 +17,7 @@ import {
   releaseNames,
   takeNames,
 } from '../ring/directory-calls.js';
-import { EAGAIN, EEXIST, ENOENT } from '../ring/errno.js';
+import { EAGAIN, EEXIST, ENOENT, isInterrupted } from '../ring/errno.js';
 import { systemError } from '../ring/errors.js';
 import { STATX } from '../ring/structs.js';
 import { MODE_BITS } from './arguments.js';
@@ -168,7 +168,7 @@ export class TreeCopy {
       if (this.#options.preserveTimestamps) done &&= this.#setTimes(source, made);
       done &&= calls.chmod(made, mode & MODE_BITS) === 0;
       // Undo, as if it had not been tried.
-      if (!done) calls.unlink(to.fd, names.name);
+      if (!done) undo(() => calls.unlink(to.fd, names.name));
       return done;
     } finally {
       calls.close(made);
@@ -225,7 +225,7 @@ export class TreeCopy {
       try {
         if (device === null) {
           // Undo, as if it had not been tried: Node sets no mode on a directory that existed.
-          if (failed === 0) calls.rmdir(to.fd, names.name);
+          if (failed === 0) undo(() => calls.rmdir(to.fd, names.name));
           return false;
         }
         if (failed === EEXIST && !this.#isOther(source, target)) return false;
@@ -268,6 +268,11 @@ export class TreeCopy {
     const name = names.text();
     await copyAsked(join(from.path, name), join(to.path, name), this.#options);
   }
+}
+
+/** Makes a call until it is not interrupted. */
+function undo(call: () => number): void {
+  while (isInterrupted(call()));
 }
 
 /** Lets Node copy an entry that the filter has accepted already: Node asks only about its descendants. */

@@ -4,7 +4,7 @@ import { type OpName, opcodeOf } from '../ring/op-names.js';
 import type { Scratch } from '../ring/scratch.js';
 import type { SocketCalls } from '../ring/socket-calls.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { DirectCalls } from '../soft/faulty-direct-calls.js';
+import type { DirectCalls } from '../soft/faulty-direct-calls.js';
 import type { Backend, Queues } from './backend.js';
 import type { BackendKind } from './choose-backend.js';
 import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
@@ -22,7 +22,7 @@ export abstract class LoopResources {
   protected readonly queues: Queues;
   /** The opcodes that its backend supports, by OP_ value. */
   readonly ops: ReadonlySet<number>;
-  readonly #direct = new DirectCalls();
+  readonly #direct: DirectCalls;
   #calls: FileCalls | null = null;
   #nameCalls: NameCalls | null = null;
   #socketCalls: SocketCalls | null = null;
@@ -30,7 +30,8 @@ export abstract class LoopResources {
   #group = GROUP_LAST;
 
   /** @internal */
-  constructor(backend: Backend) {
+  constructor(direct: DirectCalls, backend: Backend) {
+    this.#direct = direct;
     this.executor = backend;
     this.queues = backend.queues;
     this.ops = backend.ops;

@@ -6,6 +6,7 @@ import { EAGAIN, ECANCELED } from '../ring/errno.js';
 import { closedError } from '../ring/errors.js';
 import { counted, custom, shown } from '../ring/inspect.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { DirectCalls } from '../soft/faulty-direct-calls.js';
 import { type ActiveResource, activeOf, keepsStacks, noteStack } from './active.js';
 import type { Backend } from './backend.js';
 import { BlockPool, sumOf } from './blocks.js';
@@ -56,7 +57,8 @@ export class Loop extends LoopResources {
   constructor(options: LoopOptions = {}, backend?: Backend) {
     const settings = withDefaults(options);
     const { memory, busyPoll, inline, inlineWrites } = settings;
-    super(backend ?? makeBackend(settings));
+    // The plain calls first, as what they throw must leave no backend behind.
+    super(new DirectCalls(), backend ?? makeBackend(settings));
     const reclaim = new Reclaim(
       this.#operations.slots,
       () => this.blocks.short && !this.#closing,

@@ -501,7 +501,9 @@ const STRICTER: Reason[] = [
     'no host, several, or one that is none',
     request => {
       const hosts = valuesOf(request, 'host');
-      return hosts.length !== 1 || !/^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d*)?$/i.test(hosts[0]!);
+      const [host = ''] = hosts;
+      const isHost = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d*)?$/i.test(host) && URL.canParse(`http://${host}`);
+      return hosts.length !== 1 || !isHost;
     },
   ],
   [
