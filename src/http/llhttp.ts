@@ -150,6 +150,8 @@ const spare: Parser[] = [];
 
 /** ' HTTP/1.0' */
 const VERSION_LENGTH = 9;
+/** A list of spans that has grown longer is not reused. */
+const SPANS_KEPT_MAX = 1024;
 
 const NONE = 0;
 const FIELD = 1;
@@ -164,7 +166,7 @@ export class Parser {
    * The positions of names and values in it: start and end of a name, start and end of its value, and so on. The first
    * `spansEnd` are valid; the rest belongs to earlier requests.
    */
-  readonly #spans: number[] = [];
+  #spans: number[] = [];
   spansEnd = 0;
   urlStart = -1;
   urlEnd = -1;
@@ -196,6 +198,8 @@ export class Parser {
 
   release(): void {
     this.text = '';
+    // A peer that sent many headers leaves no memory behind.
+    if (this.spansEnd > SPANS_KEPT_MAX) this.#spans = [];
     this.spansEnd = 0;
     this.urlStart = -1;
     this.urlEnd = -1;
