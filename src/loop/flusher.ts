@@ -14,10 +14,13 @@ export interface Flushable {
 export class Flusher {
   readonly #loop: Loop;
   #waiting: Flushable[] = [];
+  /** Nothing runs once the listeners of 'exit' have: what they write leaves as it is written. */
+  #exiting = (process as { _exiting?: boolean })._exiting === true;
 
   protected constructor(loop: Loop) {
     this.#loop = loop;
-    process.on('exit', this.#flushLast);
+    // Before the loop of a worker is closed.
+    process.prependListener('exit', this.#flushLast);
     loop.onClosing(() => {
       process.off('exit', this.#flushLast);
       this.#flush();
@@ -28,7 +31,9 @@ export class Flusher {
   static readonly of = perLoop(loop => new Flusher(loop));
 
   add(sender: Flushable): void {
-    if (this.#waiting.push(sender) === 1) this.#loop.soon(this.#flush);
+    if (this.#waiting.push(sender) !== 1) return;
+    if (this.#exiting) this.#flushLast();
+    else this.#loop.soon(this.#flush);
   }
 
   /** All senders have been flushed. */
@@ -41,8 +46,9 @@ export class Flusher {
     if (this.#waiting.length === 0) this.flushed();
   };
 
-  /** Nothing runs after this: sends what the sockets take now. */
+  /** Sends what the sockets take now. */
   readonly #flushLast = (): void => {
+    this.#exiting = true;
     if (this.#waiting.length === 0) return;
     this.#flush();
     this.#loop.flush();

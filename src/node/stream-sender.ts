@@ -136,7 +136,7 @@ export class StreamSender extends Operation implements BlockWaiter {
 
   /** Sends what was reported as written, and drops the rest; calls `onDrained` when nothing is left. */
   finish(onDrained: () => void): void {
-    this.#cancelWaiting(ECANCELED);
+    this.#cancelWaiting(ECANCELED, true);
     if (this.#ending !== null) this.#ended(ECANCELED);
     if (this.#empty() || this.error !== 0) this.#whenIdle(onDrained);
     else {
@@ -367,8 +367,13 @@ export class StreamSender extends Operation implements BlockWaiter {
     this.#settle();
   }
 
-  #cancelWaiting(status: number): void {
+  /** @param keepsReported whether bytes stay whose write was reported as done. */
+  #cancelWaiting(status: number, keepsReported = false): void {
     for (const waiting of this.#waiting.takeAll()) {
+      if (keepsReported && waiting.done === null) {
+        this.#waiting.push(waiting);
+        continue;
+      }
       this.unsent -= waiting.bytes.length - waiting.copied;
       waiting.done?.settle(status);
     }

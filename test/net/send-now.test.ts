@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, listen } from 'uasync/net';
@@ -52,7 +53,7 @@ t.test('after a burst of writes those of the next leave together from the first 
   t.strictSame(await burst('one,', 'two,', 'three'), { atOnce: 0, operations: 1 });
   t.strictSame(await burst('€,', 'two'), { atOnce: 0, operations: 1 });
   // One by itself ends that.
-  t.strictSame(await burst('alone'), { atOnce: 0, operations: 1 });
+  t.strictSame(await burst('alone'), { atOnce: 0, operations: 0 });
   t.strictSame(await burst('again'), { atOnce: 5, operations: 0 });
 });
 
@@ -79,13 +80,34 @@ t.test(
   },
 );
 
-t.test('a burst leaves before process.exit()', async t => {
-  await using server = await listen({ port: 0, host: HOST });
-  const exit = output(process.execPath, [built('test/fixtures/connection-exit.js'), String(portOf(server))]);
-  const connection = await server.accept();
-  t.equal((await readAll(connection)).toString(), 'one,two,three');
-  await connection.close();
-  await exit;
+t.test(
+  'a burst leaves before process.exit(), of a process and of a worker; one that a listener of exit writes, too',
+  async t => {
+    await using server = await listen({ port: 0, host: HOST });
+    const fixture = built('test/fixtures/connection-exit.js');
+    const port = String(portOf(server));
+    for (const start of [
+      () => output(process.execPath, [fixture, port]),
+      () => output(process.execPath, [fixture, port, 'late']),
+      () => once(new Worker(fixture, { argv: [port] }), 'exit'),
+    ]) {
+      const exit = start();
+      const connection = await server.accept();
+      t.equal((await readAll(connection)).toString(), 'one,two,three');
+      await connection.close();
+      await exit;
+    }
+  },
+);
+
+t.test('writes that are awaited one after the other are no burst', async t => {
+  const [a, b] = await pair(t);
+  const { turns: before } = loop().stats();
+  for (let i = 0; i < 100; i++) await a.write('x');
+  t.ok(loop().stats().turns - before <= 60, `${loop().stats().turns - before} turns`);
+  const closing = a.shutdown();
+  t.equal((await readAll(b)).length, 100);
+  await closing;
 });
 
 for (const [name, make] of [

@@ -160,6 +160,28 @@ t.test('what was written leaves before process.exit(), and before an uncaught er
   }
 });
 
+t.test('what a worker has written leaves before its process.exit()', async t => {
+  const { stdout } = await run(`
+    import net from 'node:net';
+    import { isMainThread, Worker, workerData } from 'node:worker_threads';
+    if (isMainThread) {
+      const server = net.createServer(socket => {
+        let text = '';
+        socket.on('data', data => { text += data; });
+        socket.on('close', () => { console.log(text); server.close(); });
+      }).listen(0, '127.0.0.1', () => {
+        new Worker(new URL(import.meta.url), { workerData: server.address().port });
+      });
+    } else {
+      const socket = net.connect(workerData, '127.0.0.1', () => {
+        for (const text of ['one,', 'two,', 'three']) socket.write(text);
+        process.exit();
+      });
+    }
+  `);
+  t.equal(stdout, 'one,two,three\n');
+});
+
 t.test('an error of a listener is an uncaught exception, and the others are served', async t => {
   const { stdout } = await run(`
     import net from 'node:net';

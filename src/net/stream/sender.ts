@@ -129,9 +129,21 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
   flush(): void {
     if (this.#state !== GATHERING) return;
     this.#state = followed(this.#state, IDLE);
-    this.bursts = !this.bursts || this.#writes!.first?.next != null;
+    const { first } = this.#writes!;
+    this.bursts = first?.next != null;
     if (this.loop.closing) this.#fail(closedError('The loop'));
-    else if (!this.#writes!.empty) this.#start();
+    else if (first?.isAlone && isSentNow(this.loop, first.data, -1)) this.#sendAlone(first);
+    else if (first !== null) this.#start();
+  }
+
+  /** What was gathered alone may be one of many writes that are awaited one after the other: the next is sent at once. */
+  #sendAlone(write: PendingWrite): void {
+    const rest = this.#sendNow(write.data);
+    this.sentAt = -1;
+    if (this.error !== null) return;
+    write.copied = write.length - (rest?.length ?? 0);
+    this.bufferedAmount -= write.copied;
+    this.#taken();
   }
 
   /**
@@ -139,8 +151,7 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
    * `giveUp` is called if the connection is reset meanwhile.
    */
   hold(giveUp: () => void): Promise<void> {
-    const refusal = this.refusal;
-    if (refusal !== null) return Promise.reject(refusal);
+    if (this.refusal !== null) return Promise.reject(this.refusal);
     const write = PendingWrite.ofLength(0, 0);
     const promise = promiseOf(write);
     write.holder = giveUp;
@@ -187,8 +198,7 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
 
   /** Sends bytes of the runtime in place; they stay unchanged until the promise is settled. */
   writeAt(address: number, length: number): Promise<void> {
-    const refusal = this.refusal;
-    if (refusal !== null) return Promise.reject(refusal);
+    if (this.refusal !== null) return Promise.reject(this.refusal);
     const write = PendingWrite.ofLength(length, 0);
     const promise = promiseOf(write);
     write.address = address;

@@ -75,6 +75,11 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
     return this.detached ? stateError('A buffer was detached while it was being sent') : null;
   }
 
+  /** Whether no other waits with it, and all of its bytes are there. */
+  get isAlone(): boolean {
+    return this.next === null && !this.detached;
+  }
+
   /** Whether its bytes are copied, and may be sent together with others. */
   get copies(): boolean {
     return this.holder === null && this.address === 0;
