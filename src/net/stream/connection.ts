@@ -181,8 +181,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   }
 
   /**
-   * Sends data without waiting: check `bufferedAmount`, and await `drained()` from time to time. The next `drained()`,
-   * `write` or `read` reports a failure.
+   * Sends data without waiting: check `bufferedAmount`, and await `drained()` from time to time. The data must not change
+   * before that. The next `drained()`, `write` or `read` reports a failure.
    * @throws UasyncError ERR_CLOSED, TypeError.
    */
   send(data: WriteData): void {
