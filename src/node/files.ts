@@ -40,12 +40,13 @@ const setback = new Setback();
 
 /** What serves the calls, loaded on first use; null where the loop cannot run, and Node's own functions are used. */
 function loaded(): Files | null {
-  if (files !== null || setback.skips() || isLoader()) return files;
+  if (files !== null || setback.skips()) return files;
   try {
+    if (isLoader()) return null;
     const made = load();
     if (made?.canRun()) files = made;
   } catch {
-    // It is not there.
+    // It is not there, or the program's `Error.prepareStackTrace` throws.
   }
   if (files === null) setback.note();
   return files;
