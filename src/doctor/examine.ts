@@ -97,8 +97,7 @@ export async function examine(): Promise<Facts> {
     available: ring !== null,
     reason,
     loop: loop && { entries: loop.entries, cqEntries: loop.cqEntries },
-    loopReason,
-    ...chosen(loop),
+    ...chosen(loop, loopReason),
     registered: await registered(),
     opcodes: byName('OP_', op => ops.has(op)),
     features: byName('FEAT_', flag => ring !== null && (ring.features & flag) !== 0),
@@ -144,17 +143,20 @@ function open(): Subject {
 }
 
 /** What a loop without options runs on. @param ring a loop on io_uring, if one could be created. */
-function chosen(ring: Loop | null): Pick<Facts, 'backend' | 'asked'> {
+function chosen(
+  ring: Loop | null,
+  loopReason: Reason | null,
+): Pick<Facts, 'backend' | 'asked' | 'loopReason'> {
   let asked: BackendChoice = 'auto';
   try {
     asked = withDefaults({}).backend;
     if (ring !== null && (asked === 'io_uring' || (asked === 'auto' && servesSockets(ring.ops))))
-      return { backend: 'io_uring', asked };
+      return { backend: 'io_uring', asked, loopReason };
     const loop = new Loop({ backend: asked === 'auto' ? 'epoll' : asked });
     loop.close();
-    return { backend: loop.backend, asked };
-  } catch {
-    return { backend: null, asked };
+    return { backend: loop.backend, asked, loopReason };
+  } catch (error) {
+    return { backend: null, asked, loopReason: loopReason ?? reasonOf(error) };
   }
 }
 

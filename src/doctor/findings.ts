@@ -101,7 +101,7 @@ const KIB = 1024;
 export function findings(facts: Facts): Finding[] {
   const found = facts.backend === 'epoll' ? onEpoll(facts) : onRing(facts);
   if (facts.backend !== null)
-    found.push(...facts.registered.map(part => register(part, facts)), ...limits(facts));
+    found.push(...limits(facts), ...facts.registered.map(part => register(part, facts)));
   const order = { missing: 0, slower: 1, ok: 2 };
   return found.sort((a, b) => order[a.state] - order[b.state]);
 }

@@ -1,7 +1,9 @@
 /** Bodies of requests and responses: creating and reading them. */
+
 import nodeStream from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { isAnyArrayBuffer, isArrayBuffer, isUint8Array } from 'node:util/types';
+import workerThreads from 'node:worker_threads';
 import { withCode } from '../ring/errors.js';
 import { bytesIn } from '../ring/views.js';
 import type { Head } from './head.js';
@@ -125,10 +127,16 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bytes in memory that no other bytes share. */
+/** Node 21; undefined before. */
+const { isMarkedAsUntransferable } = workerThreads as {
+  isMarkedAsUntransferable?: (object: object) => boolean;
+};
+
+/** Bytes in memory that no other bytes share, and that can be transferred: what was received in place cannot. */
 function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const whole = bytes.byteLength === bytes.buffer.byteLength && isArrayBuffer(bytes.buffer);
-  return whole ? new Uint8Array(bytes.buffer as ArrayBuffer) : new Uint8Array(bytes);
+  const { buffer } = bytes;
+  const isWhole = bytes.byteLength === buffer.byteLength && isArrayBuffer(buffer);
+  return isWhole && !isMarkedAsUntransferable?.(buffer) ? new Uint8Array(buffer) : new Uint8Array(bytes);
 }
 
 /** The bytes of a chunk of a stream or an iteration. */

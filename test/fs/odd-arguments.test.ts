@@ -110,6 +110,7 @@ const CALLS: Record<string, unknown[]> = {
   link: ['F', 'N'],
   lstat: ['F', {}],
   mkdir: ['N', {}],
+  mkdtemp: ['N', {}],
   open: ['F', 'r', 0o666],
   readFile: ['F', 'utf8'],
   readMany: [['F'], {}],
@@ -194,7 +195,7 @@ function spared(name: string, i: number, what: string): boolean {
 }
 
 /** Calls that Node's own functions do where their arguments are not plain. */
-const BY_NODE = /^(access|chmod|cp|readdir|readlink|realpath|rm|handle\.(chmod|chown|utimes)) /;
+const BY_NODE = /^(access|chmod|cp|mkdtemp|readdir|readlink|realpath|rm|handle\.(chmod|chown|utimes)) /;
 
 /** Where ours differs on purpose, and why. */
 const DELIBERATE: [which: RegExp, reason: string][] = [];
