@@ -43,7 +43,8 @@ t.test('a crowd of bad peers', async t => {
       }
       return new Response('served');
     },
-    { onError: () => undefined, keepAliveTimeout: 0 },
+    // Nothing ends the peers, however long it takes until all are there.
+    { onError: () => undefined, keepAliveTimeout: 0, idleTimeout: 0, headersTimeout: 0, requestTimeout: 0 },
   );
   const get = async (): Promise<string> => (await fetch(server.url)).text();
   await get();

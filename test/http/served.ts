@@ -102,7 +102,10 @@ export interface RawAnswer {
   body: string;
 }
 
-/** Takes responses apart, by their lengths and chunks; throws where the bytes are none. */
+/**
+ * Takes responses apart, by their lengths and chunks; throws where the bytes are none.
+ * @param methods of the requests; 'HEAD?' for one whose answer may have a body.
+ */
 export function answersIn(text: string, methods: readonly string[] = []): RawAnswer[] {
   const answers: RawAnswer[] = [];
   let rest = text;
@@ -121,7 +124,8 @@ export function answersIn(text: string, methods: readonly string[] = []): RawAns
       }),
     );
     let body = '';
-    const isHead = methods[answers.filter(one => one.status >= 200).length] === 'HEAD';
+    const method = methods[answers.filter(one => one.status >= 200).length];
+    const isHead = method === 'HEAD' || (method === 'HEAD?' && rest === '');
     if (headers.get('transfer-encoding') === 'chunked') {
       for (;;) {
         const [whole, hex] = /^([0-9a-f]+)\r\n/.exec(rest)!;
