@@ -22,6 +22,7 @@ export class ReadQueue extends Queue<Reader> {
   error: Error | null = null;
   /** This side reads no more. */
   #refuses = false;
+  #serving = false;
   /** A Unix socket's descriptors, if it accepts any: set before the first read. */
   fds: FdReceiver | null = null;
 
@@ -56,10 +57,17 @@ export class ReadQueue extends Queue<Reader> {
 
   /** Settles readers from the unread bytes, as many as can be. */
   serve(): void {
-    for (let reader = this.first; reader !== null && !this.filling; reader = this.first) {
-      if (!this.#serve(reader)) break;
-      this.shift();
-      reader.clear();
+    // A sink may close the connection, or ask for more, while it takes bytes: the call that it is in goes on with that.
+    if (this.#serving) return;
+    this.#serving = true;
+    try {
+      for (let reader = this.first; reader !== null && !this.filling; reader = this.first) {
+        if (!this.#serve(reader)) break;
+        this.shift();
+        reader.clear();
+      }
+    } finally {
+      this.#serving = false;
     }
     if (this.fds !== null) this.#dropFds();
   }

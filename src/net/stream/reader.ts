@@ -181,11 +181,14 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
         this.resolve(this.wish.fds!.take(chunk, queue.length));
         return true;
       }
-      case ALL:
-        this.wish.sink!.drain(queue);
-        if (!this.wish.sink!.satisfied) return false;
+      case ALL: {
+        // Kept: the reader may be settled meanwhile.
+        const sink = this.wish.sink!;
+        sink.drain(queue);
+        if (!sink.satisfied) return false;
         this.resolve(null);
         return true;
+      }
     }
   }
 
