@@ -32,7 +32,7 @@ function residentOf(pid: number): number {
   return (Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE) / MIB;
 }
 
-/** Soaks a process that has this backend for so many seconds. @param only activities, with commas; '' for all. */
+/** Soaks a process that has this backend for a number of seconds. @param only activities, separated by commas; '' for all. */
 export async function soak(backend: string, seconds: number, seed: number, only = ''): Promise<Soak> {
   const folder = mkdtempSync(join(tmpdir(), 'uasync-soak-'));
   const random = randomFrom(seed);
