@@ -13,6 +13,7 @@ import {
   type ServerProcess,
   startProgram,
   startServer,
+  type Usage,
   usage,
 } from './processes.js';
 import { type Contender, type LoadReport, NotInstalled, type Running, type Sample } from './scenario.js';
@@ -60,20 +61,32 @@ function report({ cpu, seconds, lost, tardy, ops }: LoadResult, isPaced: boolean
   return { share, lost, bound: isPaced ? tardy / ops > TARDY : share > BUSY };
 }
 
+/** Where connections stay, what they cost to establish and to close does not count. */
 async function account(
   { pid }: ServerProcess,
   isPaced: boolean,
-  load: () => Promise<LoadResult>,
+  load: (steps: Pick<Target, 'onEstablished' | 'onCounted'>) => Promise<LoadResult>,
 ): Promise<Sample> {
-  const before = usage(pid);
-  const result = await load();
-  const after = usage(pid);
+  let before = usage(pid);
+  let after: Usage | undefined;
+  let resident = 0;
+  const result = await load({
+    onEstablished: () => {
+      before = usage(pid);
+    },
+    onCounted: () => {
+      after = usage(pid);
+      resident = residentBytes(pid);
+    },
+  });
+  after ??= usage(pid);
+  resident ||= residentBytes(pid);
   return {
     ops: result.ops,
     seconds: result.seconds,
     cpu: after.cpu - before.cpu,
     system: after.system - before.system,
-    resident: residentBytes(pid),
+    resident,
     latencies: result.latencies,
     load: report(result, isPaced),
   };
@@ -92,7 +105,9 @@ export function server({ name, command }: Peer, load: Load, options: ServerOptio
       return {
         pid: process.pid,
         round: seconds =>
-          account(process, options.paced === true, () => load({ port: process.port, ...core }, seconds)),
+          account(process, options.paced === true, steps =>
+            load({ port: process.port, ...core, ...steps }, seconds),
+          ),
         async stop(failed) {
           if (failed || !options.kept) await process.stop();
         },

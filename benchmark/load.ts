@@ -1,10 +1,8 @@
 /** The load generators: in C, or without a compiler on the ring of another process. */
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
 import { compile, script } from './compile.js';
-import { LOAD_CORE, onCore, startProgram } from './processes.js';
+import { LOAD_CORE, startProgram } from './processes.js';
 import { type LatencyCount, NotInstalled } from './scenario.js';
 
 /** The counts of a generator's run. */
@@ -29,6 +27,9 @@ export interface LoadResult {
 export interface Target {
   port: number;
   core?: number | null;
+  /** Called once the server has answered on each connection, and when all is counted and they are still open. */
+  onEstablished?: () => void;
+  onCounted?: () => void;
 }
 
 /** `conns` connections, or sockets, each with `depth` messages of `size` bytes in flight. */
@@ -45,6 +46,9 @@ export interface PacedShape {
   size: number;
   rate: number;
 }
+
+/** What makes a load wait at each step. */
+const STEPS = { UASYNC_LOAD_STEPS: '1' };
 
 let language: 'C' | 'JavaScript' | undefined;
 
@@ -76,17 +80,24 @@ function checked(result: LoadResult): LoadResult {
 /** Runs a generator; rejects with the problem if it fails or a byte was wrong. */
 async function run(
   name: string,
-  { port, core = LOAD_CORE }: Target,
+  { port, core = LOAD_CORE, onEstablished, onCounted }: Target,
   numbers: (string | number)[],
   before: string[] = [],
 ): Promise<LoadResult> {
   const args = [...before, '127.0.0.1', port, ...numbers].map(String);
-  const [program, ...rest] = onCore(core, [...command(name), ...args]);
-  const { error, stdout, stderr } = await promisify(execFile)(program!, rest, { maxBuffer: 16 << 20 })
-    .then(output => ({ error: undefined, ...output }))
-    .catch(error => ({ error: error as Error, stdout: error.stdout, stderr: error.stderr }));
-  if (error !== undefined && stdout === '') throw new Error(stderr.trim() || error.message);
-  return checked(JSON.parse(stdout) as LoadResult);
+  const { child, errors, exited } = startProgram([...command(name), ...args], core, STEPS);
+  let result: LoadResult | undefined;
+  createInterface(child.stdout!).on('line', line => {
+    if (line === 'ready') onEstablished?.();
+    else {
+      result = JSON.parse(line) as LoadResult;
+      onCounted?.();
+    }
+    child.stdin!.write('\n');
+  });
+  await exited;
+  if (result === undefined) throw new Error(errors() || `the load has ended with ${child.exitCode}`);
+  return checked(result);
 }
 
 /** A stream loses nothing. */

@@ -145,6 +145,7 @@ export const TITLES: Record<string, string> = {
   'uasync-many': 'uasync, in batches',
   'uasync-bare': 'uasync, no node:http',
   'uasync-node': 'uasync, node:http',
+  'uasync-cached': 'uasync, compile cache',
   node: 'Node',
   register: 'Node, register',
   'node-pipe': 'Node, pipe',

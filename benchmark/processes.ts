@@ -45,10 +45,10 @@ export interface Program {
   unref(): void;
 }
 
-/** Starts a program; the caller reads its output. */
-export function startProgram(command: string[], core: number | null): Program {
+/** Starts a program, with more in its environment; the caller reads its output. */
+export function startProgram(command: string[], core: number | null, more: NodeJS.ProcessEnv = {}): Program {
   const [program, ...args] = onCore(core, command);
-  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(program!, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...more } });
   endWithUs(child);
   let errors = '';
   child.stderr.on('data', data => {

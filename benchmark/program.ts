@@ -18,13 +18,14 @@ const PRINT_USAGE = `
   const { user, system } = process.cpuUsage();
   console.log(JSON.stringify({ cpu: user + system, system, resident: process.memoryUsage.rss() }));`;
 
-/** A program for Node, an ES module that imports this package like a user's program. */
-export function program(name: string, source: string): Contender {
+/** A program for Node, an ES module that imports this package like a user's program, with more in its environment. */
+export function program(name: string, source: string, more: Record<string, string> = {}): Contender {
   return {
     name,
     async start(): Promise<Running> {
       const command = [process.execPath, '--input-type=module', '-e', source + PRINT_USAGE];
       const [file, ...args] = onCore(SERVER_CORE, command);
+      const env = { ...process.env, ...more };
       async function round(seconds: number): Promise<Sample> {
         const latencies: LatencyCount[] = [];
         const total = { ops: 0, cpu: 0, system: 0, resident: 0 };
@@ -32,7 +33,7 @@ export function program(name: string, source: string): Contender {
         const end = begin + seconds * 1000;
         let now = begin;
         do {
-          const { stdout } = await promisify(execFile)(file!, args, { cwd: sourceFile('.') });
+          const { stdout } = await promisify(execFile)(file!, args, { cwd: sourceFile('.'), env });
           const { cpu, system, resident } = JSON.parse(stdout) as Usage;
           total.ops++;
           total.cpu += cpu;

@@ -49,8 +49,23 @@ const CELLS: Record<string, (peer: Measured) => string> = {
     latency === undefined ? '' : [latency.p50, latency.p99, latency.p999].map(figure).join(' / '),
 };
 
+/** A row per scenario: our CPU time, and its ratio to that of each other peer. */
+function ratioTable(results: ScenarioResult[], names: string[]): string {
+  const others = names.filter(name => name !== 'uasync');
+  const rows = results.map(result => {
+    const ours = peerOf(result, 'uasync')!;
+    const ratios = others.map(name => {
+      const peer = peerOf(result, name);
+      return peer === undefined ? '' : pairedRatio(ours.cpu, peer.cpu).toFixed(2);
+    });
+    return [result.title, figure(median(ours.cpu)), ...ratios];
+  });
+  return markdown(['', 'uasync, us', ...others.map(name => `to ${titleOf(name)}`)], rows);
+}
+
 /** A row per scenario, a column per peer; with CPU times also the kernel's share of ours, and ratios. */
 function tableOf(kind: string, results: ScenarioResult[], names: string[]): string {
+  if (kind === 'ratio') return ratioTable(results, names);
   const cell = CELLS[kind];
   if (cell === undefined) throw new Error(`no table of ${kind}: ${Object.keys(CELLS).join(', ')}`);
   const others = names.filter(name => name !== 'uasync');

@@ -21,7 +21,7 @@ export {
   sleep,
   uasyncAvailable,
 } from './loop/index.js';
-export type { ErrorCode, ErrorCodes } from './ring/error-codes.js';
-export { UasyncError } from './ring/errors.js';
+export type { ErrorCode, ErrorCodes } from './sys/errors/error-codes.js';
+export { UasyncError } from './sys/errors/errors.js';
 export { Channel, type ChannelSendOptions } from './threads/channel.js';
 export { type ChannelEnd, type ChannelOptions, channelPair } from './threads/channel-end.js';

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { ringsAreCounted } from '../src/ring/locked-memory.js';
+import { ringsAreCounted } from '../src/ring/setup/locked-memory.js';
 import { noOrdinaryUser, runLocked } from './ordinary-user.js';
 import './patience.js';
 import { built, PLAIN_NODE } from './programs.js';

@@ -24,6 +24,19 @@ for (const path of Object.keys(exports).filter(path => typeof exports[path] === 
   });
 }
 
+t.test('functions and classes have the names of their sources', async t => {
+  for (const [path, to] of Object.entries(exports)) {
+    if (typeof to !== 'object') continue;
+    const { types, default: bundle } = to as { types: string; default: string };
+    const [bundled, source] = await Promise.all([
+      import(join(ROOT, bundle)),
+      import(join(ROOT, types.replace('.d.ts', '.js'))),
+    ]);
+    for (const [name, value] of Object.entries(source))
+      if (typeof value === 'function') t.equal(bundled[name].name, value.name, `${name} of ${path}`);
+  }
+});
+
 t.test('the oldest Nodes that are named load ES modules by require', async t => {
   t.equal(engines.node, '^20.19 || >=22.12');
   t.ok('require_module' in process.features, 'process.features.require_module came with 20.19 and 22.10');

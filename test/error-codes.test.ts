@@ -14,7 +14,7 @@ const OTHERS = ['ERR_PARSE_ARGS', 'ERR_DLOPEN_DISABLED', 'ERR_UNKNOWN'];
 
 function sources(): [file: string, text: string][] {
   return readdirSync(`${ROOT}src`, { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts') && name !== 'ring/error-codes.ts')
+    .filter(name => name.endsWith('.ts') && name !== 'sys/errors/error-codes.ts')
     .map(name => [name, readFileSync(join(ROOT, 'src', name), 'utf8')]);
 }
 

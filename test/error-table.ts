@@ -1,4 +1,4 @@
-/** Generates docs/errors.md from the comments in src/ring/error-codes.ts, for `npm run reference`. */
+/** Generates docs/errors.md from the comments in src/sys/errors/error-codes.ts, for `npm run reference`. */
 import { readFileSync } from 'node:fs';
 import { ROOT } from './programs.js';
 
@@ -20,7 +20,7 @@ function flat(text: string): string {
 
 /** Every code of the source's table. */
 export function errorCodes(): CodeEntry[] {
-  const text = readFileSync(`${ROOT}src/ring/error-codes.ts`, 'utf8');
+  const text = readFileSync(`${ROOT}src/sys/errors/error-codes.ts`, 'utf8');
   const entries = text.matchAll(/ {2}\/\*\*([\s\S]*?)@cure([\s\S]*?)\*\/\n {2}(\w+): '(\w+)';/g);
   return [...entries].map(([, meaning, cure, code, error]) => ({
     code: code!,
@@ -32,7 +32,7 @@ export function errorCodes(): CodeEntry[] {
 
 const HEAD = `# Errors
 
-Made from the comments in src/ring/error-codes.ts: \`npm run reference\` writes this page. In TypeScript \`ErrorCode\` of \`uasync\` is the union of the codes below. [debugging.md](debugging.md) describes how to find the cause of an error.
+Made from the comments in src/sys/errors/error-codes.ts: \`npm run reference\` writes this page. In TypeScript \`ErrorCode\` of \`uasync\` is the union of the codes below. [debugging.md](debugging.md) describes how to find the cause of an error.
 
 ## Codes of this package
 

@@ -1,6 +1,8 @@
 /** What every test file shares: the process must be as it was when a test ends. */
+
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import type { EventEmitter } from 'node:events';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -28,6 +30,11 @@ export function openFds(): number {
 /** Collects garbage: tests run with --expose-gc. */
 export function collectGarbage(): void {
   (globalThis as { gc?: () => void }).gc?.();
+}
+
+/** Resolves at its 'close', whatever error comes first: `once` rejects with that. */
+export function whenClosed(emitter: EventEmitter): Promise<void> {
+  return new Promise(resolve => emitter.once('close', () => resolve()));
 }
 
 /** Lets the event loop turn `times` times. */

@@ -4,8 +4,14 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import { localAddress } from '../src/net/address/addresses.js';
-import { libc } from '../src/ring/libc.js';
-import { AF_INET, type InetAddress, inetAddress, SOCKADDR_MAX, writeSockaddr } from '../src/ring/sockaddr.js';
+import { libc } from '../src/sys/libc/libc.js';
+import {
+  AF_INET,
+  type InetAddress,
+  inetAddress,
+  SOCKADDR_MAX,
+  writeSockaddr,
+} from '../src/sys/socket/sockaddr.js';
 
 const SOCK_STREAM = 1;
 

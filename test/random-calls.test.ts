@@ -3,7 +3,7 @@
  * wrong, every promise settles once what it waits on is closed, and nothing stays. UASYNC_CALLS says how many calls.
  */
 import { EventEmitter } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import t from 'tap';
@@ -190,7 +190,12 @@ t.test(`${CALLS} calls at random`, async t => {
     },
     async () => {
       const path = args.name;
-      mkdirSync(join(folder, 'd'), { recursive: true });
+      const directory = join(folder, 'd');
+      // A call may have put anything there: a file, or a link to itself.
+      if (!lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+        rmSync(directory, { recursive: true, force: true });
+        mkdirSync(directory);
+      }
       const handle = await fs.open(path, 'a+').catch(() => fs.open('fallback', 'a+'));
       return [target('FileHandle', handle, () => handle.close())];
     },

@@ -10,7 +10,7 @@ import { allocPinned, Channel, channelPair, loop } from 'uasync';
 import * as fs from 'uasync/fs';
 import { bind, openPipe, serveOnThreads, type WriteData } from 'uasync/net';
 import { AT_FDCWD } from 'uasync/ring';
-import * as abi from '../src/ring/abi.js';
+import * as abi from '../src/ring/abi/io-uring.js';
 import { checkLeaks, scratchFolder } from './harness.js';
 import { HOST, pair } from './net/sockets.js';
 import { one, ring } from './ring/driver.js';

@@ -99,7 +99,7 @@ const FS = `${ROOT}dist/src/fs/`;
 
 /** The declaration of a name of uasync/fs: ours, or Node's where Node makes the call. */
 function declarationInFs(name: string): Declaration {
-  if (name === 'FileHandle') return declarationOf(name, `${FS}file-handle.d.ts`);
+  if (name === 'FileHandle') return declarationOf(name, `${FS}handle/file-handle.d.ts`);
   for (const [, from] of readFileSync(`${FS}api.js`, 'utf8').matchAll(/from '\.\/(.*)\.js'/g)) {
     const file = `${FS}${from}.d.ts`;
     const declares = new RegExp(`^export (?:declare )?(?:function|interface|type) ${name}\\b`, 'm');
@@ -179,7 +179,7 @@ export function documented(entry: string): Documented[] {
       const [inside, name = inside] = exported.split(' as ') as [string, string?];
       const inFs = entry.startsWith('fs/');
       const declaration = inFs ? declarationInFs(name) : declarationOf(inside, home);
-      const from = inFs && name === 'FileHandle' ? `${FS}file-handle.d.ts` : homeOf(inside, home);
+      const from = inFs && name === 'FileHandle' ? `${FS}handle/file-handle.d.ts` : homeOf(inside, home);
       return {
         name,
         signature: declaration.head.replaceAll(inside, name).split(OVERLOAD).map(readable).join('\n'),

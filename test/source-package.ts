@@ -21,7 +21,7 @@ const { name, version, type, exports } = JSON.parse(readFileSync(join(ROOT, 'pac
 /** Entry points without types: what threads run. */
 const PROGRAMS: Record<string, string> = {
   './thread-entry': './src/threads/thread-entry.js',
-  './http-thread-entry': './src/http/http-thread-entry.js',
+  './http-thread-entry': './src/http/server/http-thread-entry.js',
 };
 
 /** The compiled source of an entry point: beside its types. */

@@ -47,7 +47,7 @@ const UNDER_FAULT = ' under fault';
 const FAULTED = /^(?:(?:net|fs|http)\/.*fuzz|fs\/(?:rm|cp|differential))$/;
 
 /** Tests of what both backends do, but for those of the ring's own limits and system calls. */
-const OF_BOTH = /^(?:loop|net|fs|threads)\/(?!.*(?:locked-memory|failing-calls|no-threads|fuzz))/;
+const OF_BOTH = /^(?:soak$|(?:loop|net|fs|threads)\/(?!.*(?:locked-memory|failing-calls|no-threads|fuzz)))/;
 
 /**
  * The names of the test files, such as `net/tcp`: all, or those with one of these parts in them. Tests of what both

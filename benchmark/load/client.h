@@ -22,6 +22,12 @@ static inline double grace(void)
 	return seconds ? atof(seconds) : 1.0;
 }
 
+/* How long connections may take to be established: that of a server's queue takes its time. */
+static inline double patience_for(unsigned conns)
+{
+	return grace() + conns * 1e-3;
+}
+
 static inline void server_closed(void)
 {
 	fprintf(stderr, "the server closed a connection\n");
@@ -51,6 +57,27 @@ static inline double begin(void)
 {
 	cpu_began = cpu_seconds();
 	return now();
+}
+
+/*
+ * With $UASYNC_LOAD_STEPS a load says `ready` once its connections are established, and waits for a line before it goes
+ * on, and again before it closes them. So what the server spends in between can be told from the rest.
+ */
+static inline void await_step(void)
+{
+	char c;
+	while (getenv("UASYNC_LOAD_STEPS") && read(STDIN_FILENO, &c, 1) == 1 && c != '\n')
+		;
+}
+
+/* The connections are established: the server has answered on each. */
+static inline void established(void)
+{
+	if (!getenv("UASYNC_LOAD_STEPS"))
+		return;
+	printf("ready\n");
+	fflush(stdout);
+	await_step();
 }
 
 /* What a run has counted, as one line of JSON. */

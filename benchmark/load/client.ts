@@ -2,6 +2,7 @@
  * The common part of the load generators in JavaScript. They reimplement those in C on the ring, for machines without a
  * compiler, with the same arguments and the same line of JSON.
  */
+import { createInterface } from 'node:readline';
 import { Latencies } from '../latencies.js';
 
 /**
@@ -9,6 +10,11 @@ import { Latencies } from '../latencies.js';
  * milliseconds. $UASYNC_LOAD_GRACE, in seconds, changes it, for machines that are too busy for measurements.
  */
 export const GRACE = Number(process.env.UASYNC_LOAD_GRACE ?? 1) * 1000;
+
+/** How long connections may take to be established: the server's queue takes its time. */
+export function patienceFor(conns: number): number {
+  return GRACE + conns;
+}
 
 /** Bytes without repetition. */
 export function pattern(length: number): Buffer {
@@ -53,8 +59,28 @@ export class Counts {
       latencies: this.#latencies,
     });
     await new Promise(resolve => process.stdout.write(`${line}\n`, resolve));
+    await awaitStep();
     process.exitCode = corrupt === 0 && (lost === 0 || !lossIsFailure) ? 0 : 1;
   }
+}
+
+/** Waits for a line of the standard input, if `$UASYNC_LOAD_STEPS` asks for it: see `await_step` in client.h. */
+async function awaitStep(): Promise<void> {
+  if (process.env.UASYNC_LOAD_STEPS === undefined) return;
+  const lines = createInterface(process.stdin);
+  await new Promise<void>(resolve => {
+    lines.once('line', () => resolve());
+    lines.once('close', resolve);
+  });
+  lines.close();
+  process.stdin.pause();
+}
+
+/** The connections are established: the server has answered on each. */
+export async function established(): Promise<void> {
+  if (process.env.UASYNC_LOAD_STEPS === undefined) return;
+  console.log('ready');
+  await awaitStep();
 }
 
 /** Runs `count` of the same concurrently. */

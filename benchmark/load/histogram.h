@@ -4,6 +4,7 @@
  */
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SUB_BITS 6
 #define SUB (1u << SUB_BITS)
@@ -29,6 +30,12 @@ static inline uint64_t highest_of(unsigned bucket)
 static inline void count_latency(double seconds)
 {
 	buckets[bucket_of(seconds > 0 ? seconds * 1e9 : 0)]++;
+}
+
+/* As if nothing had been counted. */
+static inline void forget_latencies(void)
+{
+	memset(buckets, 0, sizeof(buckets));
 }
 
 /* As [[nanoseconds, count], …] */

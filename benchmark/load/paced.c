@@ -59,6 +59,24 @@ static void take_datagram(unsigned index, size_t got, double t)
 		count(nth, t);
 }
 
+/* A message there and back, which finds out that the server has the connection. */
+static void exchange_first(int fd)
+{
+	struct timeval patience = { .tv_sec = grace() };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (send(fd, message, size, MSG_NOSIGNAL) != (ssize_t)size)
+		transfer_failed("send");
+	ssize_t got = recv(fd, in, size, MSG_WAITALL);
+	if (got == 0)
+		server_closed();
+	if (got < 0 && errno != EAGAIN)
+		transfer_failed("recv");
+	if (got < (ssize_t)size)
+		counts.lost++;
+	else
+		counts.corrupt += memcmp(in, message, size) != 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 8) {
@@ -86,10 +104,14 @@ int main(int argc, char **argv)
 			close_with_reset(conns[i].fd);
 		watch(epfd, EPOLL_CTL_ADD, conns[i].fd, EPOLLIN, &conns[i]);
 	}
+	for (unsigned i = 0; i < nconns && !datagrams && !counts.lost; i++)
+		exchange_first(conns[i].fd);
+	if (!counts.lost)
+		established();
 	double patience = grace();
 	struct epoll_event evs[256];
 	double t = start = begin();
-	while (counts.ops < total && t < start + seconds + patience && !counts.corrupt) {
+	while (counts.ops < total && t < start + seconds + patience && !counts.corrupt && !counts.lost) {
 		for (; sent < total && start + sent * interval <= t; sent++) {
 			uint64_t nth = sent;
 			if (datagrams)
@@ -117,5 +139,6 @@ int main(int argc, char **argv)
 	counts.lost = counts.corrupt ? 0 : total - counts.ops;
 	counts.seconds = t - start;
 	print_counts(counts);
+	await_step();
 	return counts.corrupt || counts.lost;
 }

@@ -1,6 +1,6 @@
 /** `node paced.js tcp|udp HOST PORT CONNS SIZE RATE SECONDS`: see paced.c. */
 import { bind, connect } from 'uasync/net';
-import { Counts, GRACE, pattern, serverClosed } from './client.js';
+import { Counts, established, GRACE, pattern, serverClosed } from './client.js';
 
 const [protocol, host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, conns = 1, size = 1, rate = 1, seconds = 1] = numbers.map(Number);
@@ -10,9 +10,13 @@ const TARDY = 1;
 
 const message = pattern(size);
 const total = Math.floor(seconds * rate);
-const send = await (protocol === 'udp' ? openDatagrams() : openStreams());
-const counts = new Counts();
+let counts = new Counts();
 let sent = 0;
+const send = await (protocol === 'udp' ? openDatagrams() : openStreams());
+if (counts.lost === 0 && counts.corrupt === 0) {
+  await established();
+  counts = new Counts();
+}
 
 function due(nth: number): number {
   return counts.start + (nth * 1000) / rate;
@@ -25,6 +29,15 @@ function took(nth: number): void {
 /** Opens the connections; returns a function that sends a message. */
 async function openStreams(): Promise<(nth: number) => void> {
   const open = await Promise.all(Array.from({ length: conns }, () => connect({ host, port })));
+  // The first message on each connection finds out that the server has it.
+  for (const conn of open) {
+    await conn.write(message);
+    const first = await conn.readExactly(size, { timeout: GRACE }).catch(error => error);
+    if (first.code === 'ETIMEDOUT') counts.lost++;
+    else if (first instanceof Error) serverClosed();
+    else if (!message.equals(first)) counts.corrupt++;
+    if (counts.lost !== 0) break;
+  }
   for (const [index, conn] of open.entries()) {
     // A stream returns messages in order, so their numbers are known.
     const receive = async (): Promise<void> => {
@@ -59,7 +72,7 @@ async function openDatagrams(): Promise<(nth: number) => void> {
 }
 
 const end = counts.start + seconds * 1000 + GRACE;
-while (counts.ops < total && performance.now() < end && counts.corrupt === 0) {
+while (counts.ops < total && performance.now() < end && counts.corrupt === 0 && counts.lost === 0) {
   for (let now = performance.now(); sent < total && due(sent) <= now; sent++) {
     if (now - due(sent) > TARDY) counts.tardy++;
     send(sent);

@@ -18,7 +18,10 @@ struct conn {
 	size_t first_due;
 };
 
-static unsigned char *pattern;
+#define ROOM (1 << 20)
+
+static unsigned char *pattern, *in;
+static struct counts counts;
 static size_t size, period, depth;
 static int epfd;
 
@@ -57,6 +60,57 @@ static void take(struct conn *c, size_t messages, double t, int more)
 		c->unsent += messages * size;
 }
 
+/* Keeps messages under way for `seconds`, and then waits for those that are. */
+static void run(struct conn *conns, int nconns, double seconds, double patience)
+{
+	double start = begin(), end = start + seconds;
+	unsigned long under_way = nconns * depth;
+	for (int i = 0; i < nconns; i++) {
+		for (size_t message = 0; message < depth; message++)
+			conns[i].due[message] = start;
+		conns[i].unsent = size * depth;
+		push(&conns[i]);
+	}
+	struct epoll_event evs[1024];
+	double t = start;
+	/* At the end nothing new is sent, and what is under way has to come back. */
+	while ((t < end || (under_way && t < end + patience)) && !counts.corrupt) {
+		int n = epoll_wait(epfd, evs, 1024, 100);
+		t = now();
+		for (int i = 0; i < n; i++) {
+			struct conn *c = evs[i].data.ptr;
+			if (evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+				ssize_t got = recv(c->fd, in, ROOM, MSG_DONTWAIT);
+				if (got == 0)
+					server_closed();
+				if (got < 0 && errno != EAGAIN)
+					transfer_failed("recv");
+				for (ssize_t done = 0; done < got;) {
+					size_t m = period - c->got_at;
+					if (m > (size_t)(got - done))
+						m = got - done;
+					if (memcmp(in + done, pattern + c->got_at, m))
+						counts.corrupt++;
+					c->got_at = (c->got_at + m) % period;
+					done += m;
+				}
+				if (got > 0) {
+					c->got += got;
+					size_t whole = c->got / size;
+					c->got %= size;
+					counts.ops += whole;
+					take(c, whole, t, t < end);
+					if (t >= end)
+						under_way -= whole;
+				}
+			}
+			push(c);
+		}
+	}
+	counts.seconds = t - start;
+	counts.lost = counts.corrupt ? 0 : under_way;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 7) {
@@ -75,8 +129,7 @@ int main(int argc, char **argv)
 		period = size + 1;
 	period |= 1;
 	pattern = pattern_of_length(period);
-	size_t room = 1 << 20;
-	unsigned char *in = malloc(room);
+	in = malloc(ROOM);
 	struct conn *conns = calloc(nconns, sizeof(*conns));
 	epfd = epoll_create1(0);
 	raise_nofile();
@@ -88,53 +141,15 @@ int main(int argc, char **argv)
 		c->sent_at = c->got_at = (size_t)i * 7919 % period;
 		watch(epfd, EPOLL_CTL_ADD, c->fd, EPOLLIN, c);
 	}
-	double patience = grace();
-	double start = begin(), end = start + seconds;
-	unsigned long ops = 0, corrupt = 0, under_way = nconns * depth;
-	for (int i = 0; i < nconns; i++) {
-		for (size_t message = 0; message < depth; message++)
-			conns[i].due[message] = start;
-		conns[i].unsent = size * depth;
-		push(&conns[i]);
+	/* The first messages on each connection find out that the server has it. */
+	run(conns, nconns, 0, patience_for(nconns));
+	if (!counts.lost && !counts.corrupt) {
+		counts = (struct counts){ 0 };
+		forget_latencies();
+		established();
+		run(conns, nconns, seconds, grace());
 	}
-	struct epoll_event evs[1024];
-	double t = start;
-	/* At the end nothing new is sent, and what is under way has to come back. */
-	while ((t < end || (under_way && t < end + patience)) && !corrupt) {
-		int n = epoll_wait(epfd, evs, 1024, 100);
-		t = now();
-		for (int i = 0; i < n; i++) {
-			struct conn *c = evs[i].data.ptr;
-			if (evs[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-				ssize_t got = recv(c->fd, in, room, MSG_DONTWAIT);
-				if (got == 0)
-					server_closed();
-				if (got < 0 && errno != EAGAIN)
-					transfer_failed("recv");
-				for (ssize_t done = 0; done < got;) {
-					size_t m = period - c->got_at;
-					if (m > (size_t)(got - done))
-						m = got - done;
-					if (memcmp(in + done, pattern + c->got_at, m))
-						corrupt++;
-					c->got_at = (c->got_at + m) % period;
-					done += m;
-				}
-				if (got > 0) {
-					c->got += got;
-					size_t whole = c->got / size;
-					c->got %= size;
-					ops += whole;
-					take(c, whole, t, t < end);
-					if (t >= end)
-						under_way -= whole;
-				}
-			}
-			push(c);
-		}
-	}
-	if (corrupt)
-		under_way = 0;
-	print_counts((struct counts){ .ops = ops, .seconds = t - start, .corrupt = corrupt, .lost = under_way });
-	return corrupt || under_way;
+	print_counts(counts);
+	await_step();
+	return counts.corrupt || counts.lost;
 }

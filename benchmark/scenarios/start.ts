@@ -1,6 +1,11 @@
 /** The cost of starting: processes that import, do one thing, and end. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { program } from '../program.js';
 import type { Scenario } from '../scenario.js';
+
+/** Node keeps compiled code there. Node 22.1 */
+const NODE_COMPILE_CACHE = join(tmpdir(), 'uasync-benchmark-code');
 
 const IMPORT = {
   uasync: "import { readFile } from 'uasync/fs';",
@@ -33,8 +38,17 @@ const SERVE = {
     await new Promise(resolve => server.close(resolve));`,
 };
 
-function scenario(name: string, title: string, sources: Record<string, string>): Scenario {
-  const contenders = Object.entries(sources).map(([whose, source]) => program(whose, source));
+function scenario(
+  name: string,
+  title: string,
+  sources: { uasync: string } & Record<string, string>,
+): Scenario {
+  const { uasync, ...peers } = sources;
+  const contenders = [
+    program('uasync', uasync),
+    program('uasync-cached', uasync, { NODE_COMPILE_CACHE }),
+    ...Object.entries(peers).map(([whose, source]) => program(whose, source)),
+  ];
   return { name: `start.${name}`, title, operation: 'process', contenders };
 }
 

@@ -2,20 +2,20 @@
 
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
-import { type BackendKind, servesSockets } from '../loop/choose-backend.js';
+import { type BackendKind, servesSockets } from '../loop/backend/choose-backend.js';
+import { RingBackend } from '../loop/backend/ring-backend.js';
 import { Loop } from '../loop/loop.js';
 import { type BackendChoice, withDefaults } from '../loop/loop-options.js';
-import { RingBackend } from '../loop/ring-backend.js';
-import * as abi from '../ring/abi.js';
-import { type Refusal, refusalOf, seccompActive } from '../ring/availability.js';
-import { BufRing } from '../ring/buf-ring.js';
-import { ENOMEM } from '../ring/errno.js';
-import type { UasyncError } from '../ring/errors.js';
-import { lockedMemory, patiently, ringsAreCounted } from '../ring/locked-memory.js';
-import { probeOps, query } from '../ring/probe.js';
-import { kernelVersion, type Limit, limitOf, readProc } from '../ring/proc.js';
+import * as abi from '../ring/abi/io-uring.js';
+import { BufRing } from '../ring/registered/buf-ring.js';
 import { Ring } from '../ring/ring.js';
-import type { RingOptions } from '../ring/setup.js';
+import { type Refusal, refusalOf, seccompActive } from '../ring/setup/availability.js';
+import { lockedMemory, patiently, ringsAreCounted } from '../ring/setup/locked-memory.js';
+import { probeOps, query } from '../ring/setup/probe.js';
+import type { RingOptions } from '../ring/setup/setup.js';
+import { ENOMEM } from '../sys/abi/errno.js';
+import type { UasyncError } from '../sys/errors/errors.js';
+import { kernelVersion, type Limit, limitOf, readProc } from '../sys/proc.js';
 import { type Registered, registered } from './registered.js';
 
 /** Why a feature is not available, and the fix if one is known. */

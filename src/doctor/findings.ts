@@ -1,6 +1,6 @@
 /** Interprets the facts, and says how to fix what is missing: the second half of `uasync doctor`. */
 
-import { MEMLOCK_CURE } from '../ring/availability.js';
+import { MEMLOCK_CURE } from '../ring/setup/availability.js';
 import type { Facts, Reason } from './examine.js';
 import type { Registered } from './registered.js';
 

@@ -1,8 +1,8 @@
 /** The effect of `node --import uasync/register` here. */
-import { faultOfDgram } from '../node/datagram-self-test.js';
-import { faultOfFiles } from '../node/file-handles.js';
-import { faultOfNet } from '../node/self-test.js';
+import { faultOfDgram } from '../node/datagram/self-test.js';
+import { faultOfFiles } from '../node/files/file-handles.js';
 import { fromEnvironment } from '../node/settings.js';
+import { faultOfNet } from '../node/stream/self-test.js';
 
 /** One of Node's modules: its name, and its word for `UASYNC_REGISTER`. */
 export interface Registered {

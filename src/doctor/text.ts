@@ -1,6 +1,6 @@
 /** The text report of `uasync doctor`. */
 
-import type { Limit } from '../ring/proc.js';
+import type { Limit } from '../sys/proc.js';
 import type { Facts } from './examine.js';
 import type { Finding } from './findings.js';
 

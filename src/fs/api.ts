@@ -4,27 +4,27 @@
  */
 import type { PathLike } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
-import { cp as copyTree } from './cp.js';
-import type { FileHandle as OwnFileHandle } from './file-handle.js';
-import * as lookups from './lookups.js';
+import type { FileHandle as OwnFileHandle } from './handle/file-handle.js';
+import { open as openFile } from './handle/open.js';
 import * as nodeCalls from './node-calls.js';
-import { open as openFile } from './open.js';
-import * as pathCalls from './path-calls.js';
-import { readdir as listDirectory } from './readdir.js';
-import { rm as remove } from './rm.js';
-import * as wholeFile from './whole-file.js';
+import * as lookups from './paths/lookups.js';
+import * as pathCalls from './paths/path-calls.js';
+import { cp as copyTree } from './trees/cp.js';
+import { readdir as listDirectory } from './trees/readdir.js';
+import { rm as remove } from './trees/rm.js';
+import * as wholeFile from './whole/whole-file.js';
 
 export type { PathLike } from 'node:fs';
-export type { ChunkOptions } from './chunks.js';
 export type { Content, ReadFileOptions, WriteFileOptions } from './content.js';
-export type { CopyOptions } from './copy.js';
-export type { Advice, ReadVResult, WriteVResult } from './file-handle.js';
-export type { ReadStreamOptions, WriteStreamOptions } from './handle-streams.js';
-export { type ManyOptions, readMany, statMany } from './many.js';
-export type { StatOptions } from './stat-options.js';
-export type { ReadResult, WriteResult } from './transfer.js';
-export type { ReadOptions, WriteOptions } from './transfer-arguments.js';
-export { getxattr, type SetXattrOptions, setxattr } from './xattr.js';
+export type { ChunkOptions } from './handle/chunks.js';
+export type { CopyOptions } from './handle/copy.js';
+export type { Advice, ReadVResult, WriteVResult } from './handle/file-handle.js';
+export type { ReadStreamOptions, WriteStreamOptions } from './handle/handle-streams.js';
+export type { ReadResult, WriteResult } from './handle/transfer.js';
+export type { ReadOptions, WriteOptions } from './handle/transfer-arguments.js';
+export type { StatOptions } from './paths/stat-options.js';
+export { getxattr, type SetXattrOptions, setxattr } from './paths/xattr.js';
+export { type ManyOptions, readMany, statMany } from './whole/many.js';
 
 type NodeFs = typeof import('node:fs/promises');
 /** The type of a function of Node's, or `Else` if it is newer than the types. */

@@ -3,9 +3,9 @@
 import { constants, type PathLike } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isUint8Array } from 'node:util/types';
-import { checkAborted, checkInt } from '../ring/check.js';
-import { argTypeError, argValueError, rangeError } from '../ring/errors.js';
-import { isUrl } from '../ring/views.js';
+import { checkAborted, checkInt } from '../sys/check/check.js';
+import { argTypeError, argValueError, rangeError } from '../sys/errors/errors.js';
+import { isUrl } from '../sys/memory/views.js';
 
 /** The permission bits of a mode; the kernel ignores others. */
 export const MODE_BITS = 0o7777;
@@ -13,7 +13,7 @@ export const MODE_BITS = 0o7777;
 const BYTES_EXPECTED = 'an instance of Buffer, TypedArray, or DataView';
 
 /** A path for the kernel: without NUL bytes, URLs resolved. */
-export function toPath(path: PathLike, name = 'path'): string | Uint8Array {
+export function toPath(path: PathLike, name = 'path'): string | Buffer {
   if (typeof path === 'string' && !path.includes('\0')) return path;
   let plain = isUrl(path) ? fileURLToPath(path) : path;
   // A copy: the call may wait, and the caller's bytes may change meanwhile.

@@ -1,7 +1,9 @@
 /** The whole content of a file, in pieces. */
-import { throwIfAborted } from '../loop/abort.js';
+
+import { allocateBuffer } from '../loop/memory/buffer-memory.js';
 import { setImmediate } from '../loop/real-timers.js';
-import { argTypeError, stateError, withCode } from '../ring/errors.js';
+import { throwIfAborted } from '../loop/waiting/abort.js';
+import { argTypeError, stateError, withCode } from '../sys/errors/errors.js';
 import { toBytes } from './arguments.js';
 
 /** The data of `writeFile`: bytes, text, or pieces of them. */
@@ -55,7 +57,7 @@ export async function readContent(
 ): Promise<Buffer> {
   checkSize(size);
   if (size === 0) return readUnsized(read, PIECE, signal);
-  const bytes = Buffer.allocUnsafeSlow(size);
+  const bytes = allocateBuffer(size);
   const end = await fill(read, bytes, 0, signal);
   return end === size ? bytes : bytes.subarray(0, end);
 }
@@ -95,7 +97,7 @@ async function fill(
 async function readUnsized(read: ReadPiece, first: number, signal: AbortSignal | undefined): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for (let size = first; ; size = PIECE) {
-    const piece = Buffer.allocUnsafeSlow(size);
+    const piece = allocateBuffer(size);
     // Files of /proc return a page at a time.
     const count = await fill(read, piece, 0, signal);
     pieces.push(count === size ? piece : piece.subarray(0, count));

@@ -4,7 +4,7 @@
  */
 import type { PathLike } from 'node:fs';
 import { isUint8Array } from 'node:util/types';
-import { systemError } from '../ring/errors.js';
+import { systemError } from '../sys/errors/errors.js';
 import { promises } from './node-promises.js';
 
 export const { chown, constants, copyFile, lchmod, lchown, lutimes, opendir, statfs, utimes, watch } =

@@ -1,13 +1,13 @@
 /** Single operations on paths and descriptors. */
 
-import { AbortableOperation } from '../loop/abort.js';
-import { failureOf } from '../loop/failure.js';
 import type { Loop } from '../loop/loop.js';
-import { OperationPool } from '../loop/pool.js';
-import { traced } from '../loop/traced.js';
-import { isInterrupted } from '../ring/errno.js';
-import type { UasyncError } from '../ring/errors.js';
+import { failureOf } from '../loop/operation/failure.js';
+import { OperationPool } from '../loop/operation/pool.js';
+import { traced } from '../loop/operation/traced.js';
+import { AbortableOperation } from '../loop/waiting/abort.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { isInterrupted } from '../sys/abi/errno.js';
+import type { UasyncError } from '../sys/errors/errors.js';
 import { pathText } from './arguments.js';
 
 type Path = string | Uint8Array;

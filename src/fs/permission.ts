@@ -3,8 +3,8 @@
  * throws its own error, or does what it allows nevertheless.
  */
 import { constants } from 'node:fs';
-import { O_ACCMODE } from '../ring/flags.js';
-import { allows, guarded } from '../ring/permission.js';
+import { O_ACCMODE } from '../sys/abi/flags.js';
+import { allows, guarded } from '../sys/check/permission.js';
 
 const { O_APPEND, O_CREAT, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 

@@ -2,7 +2,7 @@
 
 import { type BigIntStats, fstatSync, Stats } from 'node:fs';
 import { dateAt } from '../loop/real-timers.js';
-import { STATX, STATX_TIMESTAMP } from '../ring/structs.js';
+import { STATX, STATX_TIMESTAMP } from '../sys/abi/structs.js';
 
 const TWO_32 = 2 ** 32;
 const NSEC = STATX_TIMESTAMP.tv_nsec / 4;

@@ -1,9 +1,10 @@
 import { LISTEN_NAMES, type ListenOptions, pickListenOptions } from '../net/listen/options.js';
-import { checkDuration, checkFunction, checkInt, checkObject, checkSignal } from '../ring/check.js';
-import { checkOptions, optionNames } from '../ring/options.js';
-import type { RequestInfo } from './request-info.js';
-import type { HttpResponse } from './response.js';
-import type { HttpTlsOptions } from './tls-transport.js';
+import { checkDuration, checkFunction, checkInt, checkObject, checkSignal } from '../sys/check/check.js';
+import { checkOptions, optionNames } from '../sys/check/options.js';
+import type { Limits } from './input/limits.js';
+import type { HttpResponse } from './message/response.js';
+import type { RequestInfo } from './server/request-info.js';
+import type { HttpTlsOptions } from './transport/tls-transport.js';
 
 /** The return values of a handler. */
 export type Answer = Response | HttpResponse;
@@ -60,18 +61,6 @@ export interface HttpOptions extends Omit<ListenOptions, 'receiveFds' | 'signal'
   maxBodySize?: number | undefined;
   /** The maximum number of requests per connection; default no limit. */
   maxRequestsPerConnection?: number | undefined;
-}
-
-/** The options of HTTP, all set. */
-export interface Limits {
-  readonly headersTimeout: number;
-  readonly requestTimeout: number;
-  readonly keepAliveTimeout: number;
-  readonly idleTimeout: number;
-  readonly maxHeaderSize: number;
-  readonly maxHeaders: number;
-  readonly maxBodySize: number;
-  readonly maxRequestsPerConnection: number;
 }
 
 const { receiveFds: _, ...OF_LISTEN } = LISTEN_NAMES;

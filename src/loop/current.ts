@@ -1,10 +1,11 @@
-import { isMainThread, type Worker } from 'node:worker_threads';
-import { UasyncError } from '../ring/errors.js';
-import { unmapLeftovers } from '../ring/thread-records.js';
-import type { BackendKind } from './choose-backend.js';
+import type { Worker } from 'node:worker_threads';
+import { UasyncError } from '../sys/errors/errors.js';
+import { unmapLeftovers } from '../sys/libc/thread-records.js';
+import { isMainThread } from '../sys/main-thread.js';
+import type { BackendKind } from './backend/choose-backend.js';
 import { Loop } from './loop.js';
 import type { LoopOptions } from './loop-options.js';
-import { discardPinned } from './pinned.js';
+import { discardPinned } from './memory/pinned.js';
 import { setTimeout } from './real-timers.js';
 
 /** How long to wait for a thread to exit, in milliseconds; if it takes longer, the next exit or loop unmaps. */

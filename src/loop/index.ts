@@ -1,16 +1,17 @@
 /** The event loop: awaiting operations, and submitting and reaping them. */
-export { AbortError } from './abort.js';
-export type { ActiveResource } from './active.js';
-export type { BlockStats } from './blocks.js';
-export type { BackendKind } from './choose-backend.js';
+
+export type { BackendKind } from './backend/choose-backend.js';
 export { availableBackend, loop, uasyncAvailable } from './current.js';
-export type { Completion, IterateOptions, Iteration } from './iteration.js';
 export type { Loop } from './loop.js';
 export type { BackendChoice, LoopOptions } from './loop-options.js';
 export type { LoopStats } from './loop-stats.js';
-export { allocPinned } from './pinned.js';
-export { type SignalIterator, signals } from './signals.js';
-export { nop, sleep } from './timers.js';
+export type { BlockStats } from './memory/blocks.js';
+export { allocPinned } from './memory/pinned.js';
+export type { ActiveResource } from './operation/active.js';
+export type { Completion, IterateOptions, Iteration } from './raw/iteration.js';
+export { nop, sleep } from './turns/timers.js';
+export { AbortError } from './waiting/abort.js';
+export { type SignalIterator, signals } from './waiting/signals.js';
 
 import { loop } from './current.js';
 

@@ -1,7 +1,7 @@
-import { checkBoolean, checkInt } from '../ring/check.js';
-import { argValueError } from '../ring/errors.js';
-import { ringsAreCounted } from '../ring/locked-memory.js';
-import { checkOptions, optionNames } from '../ring/options.js';
+import { ringsAreCounted } from '../ring/setup/locked-memory.js';
+import { checkBoolean, checkInt } from '../sys/check/check.js';
+import { checkOptions, optionNames } from '../sys/check/options.js';
+import { argValueError } from '../sys/errors/errors.js';
 
 /** The settings of a thread's loop, made on first use. */
 export interface LoopOptions {

@@ -1,13 +1,13 @@
-import type { FileCalls } from '../ring/file-calls.js';
-import type { NameCalls } from '../ring/name-calls.js';
-import { type OpName, opcodeOf } from '../ring/op-names.js';
-import type { Scratch } from '../ring/scratch.js';
-import type { SocketCalls } from '../ring/socket-calls.js';
+import { type OpName, opcodeOf } from '../ring/abi/op-names.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import type { DirectCalls } from '../soft/faulty-direct-calls.js';
-import type { Backend, Queues } from './backend.js';
-import type { BackendKind } from './choose-backend.js';
-import type { ProvidedBuffers, ProvidedBuffersOptions } from './provided-buffers.js';
+import type { DirectCalls } from '../soft/faults/faulty-direct-calls.js';
+import type { FileCalls } from '../sys/calls/file-calls.js';
+import type { NameCalls } from '../sys/calls/name-calls.js';
+import type { SocketCalls } from '../sys/calls/socket-calls.js';
+import type { Scratch } from '../sys/memory/scratch.js';
+import type { Backend, Queues } from './backend/backend.js';
+import type { BackendKind } from './backend/choose-backend.js';
+import type { ProvidedBuffers, ProvidedBuffersOptions } from './memory/provided-buffers.js';
 
 /** Buffer group ids are allocated from here downwards. */
 const GROUP_LAST = 0xffff;

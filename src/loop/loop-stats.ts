@@ -1,4 +1,4 @@
-import type { BlockStats } from './blocks.js';
+import type { BlockStats } from './memory/blocks.js';
 
 /** Counters of a loop. All except the totals return to zero when nothing is in flight. */
 export interface LoopStats {

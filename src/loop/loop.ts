@@ -1,33 +1,33 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { InspectOptionsStylized } from 'node:util';
-import { assert } from '../ring/assert.js';
-import { checkFunction } from '../ring/check.js';
-import { EAGAIN, ECANCELED } from '../ring/errno.js';
-import { closedError } from '../ring/errors.js';
-import { counted, custom, shown } from '../ring/inspect.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { DirectCalls } from '../soft/faulty-direct-calls.js';
-import { type ActiveResource, activeOf, keepsStacks, noteStack } from './active.js';
-import type { Backend } from './backend.js';
-import { BlockPool, sumOf } from './blocks.js';
-import { makeBackend } from './choose-backend.js';
-import type { Delivery } from './deliveries.js';
-import { abandon, cancelAll } from './ending.js';
-import { FixedBlocks } from './fixed-blocks.js';
-import { InlineBudget } from './inline-budget.js';
-import { type IterateOptions, Iteration } from './iteration.js';
+import { DirectCalls } from '../soft/faults/faulty-direct-calls.js';
+import { EAGAIN, ECANCELED } from '../sys/abi/errno.js';
+import { checkFunction } from '../sys/check/check.js';
+import { assert } from '../sys/errors/assert.js';
+import { closedError } from '../sys/errors/errors.js';
+import { counted, custom, shown } from '../sys/inspect.js';
+import type { Backend } from './backend/backend.js';
+import { makeBackend } from './backend/choose-backend.js';
+import { makeRoom } from './backend/make-room.js';
+import { abandon, cancelAll } from './closing/ending.js';
+import { Reclaim } from './closing/reclaim.js';
 import { type LoopOptions, withDefaults } from './loop-options.js';
 import { LoopResources } from './loop-resources.js';
 import type { LoopStats } from './loop-stats.js';
-import { makeRoom } from './make-room.js';
-import type { Operation } from './operation.js';
-import { FOREIGN, INSTALLED, OperationTable, UNOWNED } from './operation-table.js';
-import { submitRaw } from './raw.js';
+import { BlockPool, sumOf } from './memory/blocks.js';
+import { FixedBlocks } from './memory/fixed-blocks.js';
+import { type ActiveResource, activeOf, keepsStacks, noteStack } from './operation/active.js';
+import type { Delivery } from './operation/deliveries.js';
+import type { Operation } from './operation/operation.js';
+import { FOREIGN, INSTALLED, OperationTable, UNOWNED } from './operation/operation-table.js';
+import { traceCancel, traceStart, tracing } from './operation/trace.js';
+import { type IterateOptions, Iteration } from './raw/iteration.js';
+import { submitRaw } from './raw/submit.js';
 import { setImmediate } from './real-timers.js';
-import { Reclaim } from './reclaim.js';
-import { Scheduler } from './scheduler.js';
-import { traceCancel, traceStart, tracing } from './trace.js';
-import { Turns } from './turns.js';
+import { InlineBudget } from './turns/inline-budget.js';
+import { Scheduler } from './turns/scheduler.js';
+import { Turns } from './turns/turns.js';
 
 /** Whether starts of operations are recorded. */
 const watched = tracing || keepsStacks;
@@ -228,7 +228,7 @@ export class Loop extends LoopResources {
   /**
    * Awaits any operation: `prepare` fills an entry, and the promise resolves to its result. A negative result rejects
    * with the error of that errno. Buffers are used in place and stay alive until the operation has completed, so leave
-   * them alone until then. Of a multishot operation only the first result is returned: see `iterate`.
+   * them alone until then. A multishot operation is cancelled after its first result: see `iterate`.
    */
   submit(prepare: (sqe: Sqe) => void, options?: { signal?: AbortSignal }): Promise<number> {
     return submitRaw(this, prepare, options);

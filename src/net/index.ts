@@ -1,6 +1,6 @@
 /** uasync/net: TCP, UDP and Unix sockets that you await. */
-export type { WaitOptions } from '../loop/waiter.js';
-export type { InetAddress, SocketAddress, UnixAddress } from '../ring/sockaddr.js';
+export type { WaitOptions } from '../loop/waiting/waiter.js';
+export type { InetAddress, SocketAddress, UnixAddress } from '../sys/socket/sockaddr.js';
 export {
   type RestartOptions,
   type ServeOptions,

@@ -3,7 +3,7 @@
  * keeps Node's own.
  */
 import dgram from 'node:dgram';
-import { putDatagramsOn } from './datagram-sockets.js';
+import { putDatagramsOn } from './datagram/sockets.js';
 
 /** A `dgram.Socket` that sends and receives through the loop. */
 export class Socket extends dgram.Socket {}

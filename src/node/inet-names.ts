@@ -1,5 +1,5 @@
 /** Addresses of IP sockets in the form of Node's native handles. */
-import { inetAddress, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../ring/sockaddr.js';
+import { inetAddress, SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../sys/socket/sockaddr.js';
 
 /** The object that receives an address. */
 export interface AddressOut {

@@ -1,5 +1,5 @@
-import { EBADF } from '../ring/errno.js';
-import { libc } from '../ring/libc.js';
+import { EBADF } from '../sys/abi/errno.js';
+import { libc } from '../sys/libc/libc.js';
 
 const bytes = Buffer.alloc(4);
 const length = new Uint32Array(1);

@@ -1,6 +1,6 @@
 /** Loads modules of this package on first use, because loading them at the start of a program costs time. */
 import { createRequire } from 'node:module';
-import { ownUrl } from '../ring/own-url.js';
+import { ownUrl } from '../sys/own-url.js';
 
 /** Set by the bundler, which puts all entry points into one folder. */
 declare const BUNDLED: boolean | undefined;

@@ -1,6 +1,6 @@
 /** Native handles for sockets on the loop, for the parts of Node that accept no other. */
-import { disown } from '../loop/owned-descriptors.js';
-import { libc } from '../ring/libc.js';
+import { disown } from '../loop/closing/owned-descriptors.js';
+import { libc } from '../sys/libc/libc.js';
 import type { NativeHandle } from './natives.js';
 
 /** The method of a handle that creates its native twin. */

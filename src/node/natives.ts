@@ -26,8 +26,16 @@ export interface NativeHandle {
   readonly fd: number;
   open(fd: number): number;
   close(callback?: () => void): void;
+  ref(): void;
+  unref(): void;
   getAsyncId(): number;
   getProviderType(): number;
+}
+
+/** One that listens. */
+export interface NativeListener extends NativeHandle {
+  onconnection: (status: number, handle?: NativeHandle) => void;
+  listen(backlog: number): number;
 }
 
 /** A class of native handles. */
@@ -136,6 +144,14 @@ export function ownerSymbol(): symbol | undefined {
     probe.close();
   }
   return owner;
+}
+
+/** A write is done: its bytes were copied. */
+export function written(length: number): number {
+  const { streamBaseState, kBytesWritten, kLastWriteWasAsync } = bindings().stream;
+  streamBaseState[kBytesWritten] = length;
+  streamBaseState[kLastWriteWasAsync] = 0;
+  return 0;
 }
 
 /** libuv's code for the end of a stream. */

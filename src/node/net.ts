@@ -3,8 +3,8 @@
  * program keeps Node's own.
  */
 import net from 'node:net';
-import { putOn } from './put-on.js';
 import { netFits } from './ready.js';
+import { putOn } from './stream/put-on.js';
 
 export * from 'node:net';
 

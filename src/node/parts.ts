@@ -49,19 +49,25 @@ function mostOfPart(part: Part): number {
 /** Puts a part at `at`, where there is room for it; how many bytes it has. */
 export function putPart(room: Buffer, at: number, part: Part, encoding: string): number {
   if (typeof part === 'string') return room.write(part, at, encodingOf(encoding));
-  room.set(part, at);
+  // One that was transferred away has none, as in Node, and could not be copied.
+  if (part.length !== 0) room.set(part, at);
   return part.length;
 }
 
 /** Chunks, concatenated. */
 export function joined(chunks: Part[], allBuffers: boolean): Uint8Array {
-  if (allBuffers) return Buffer.concat(chunks as Uint8Array[]);
+  if (allBuffers) return concat(chunks as Uint8Array[]);
   const parts: Uint8Array[] = [];
   for (let i = 0; i < chunks.length; i += 2) {
     const chunk = chunks[i]!;
     parts.push(typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(chunks[i + 1] as string)) : chunk);
   }
-  return Buffer.concat(parts);
+  return concat(parts);
+}
+
+/** Without those that were transferred away, which have no bytes. */
+function concat(parts: Uint8Array[]): Uint8Array {
+  return Buffer.concat(parts.filter(({ length }) => length !== 0));
 }
 
 /** The encoding of text; bytes need none. */

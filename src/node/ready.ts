@@ -1,6 +1,6 @@
 /** Whether a module of Node's can be put on the loop here. Determined when its first socket is created. */
-import { bridge } from './bridges.js';
-import { faultOfNet } from './self-test.js';
+import { bridge } from './bridges/bridges.js';
+import { faultOfNet } from './stream/self-test.js';
 
 /**
  * Checks the running Node once, and installs the bridges. If it does not fit, one warning gives the reason.

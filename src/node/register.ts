@@ -3,8 +3,8 @@
  * uasync/register app.js`, or imported before anything else.
  */
 import { syncBuiltinESMExports } from 'node:module';
-import { putDatagramsOn } from './datagram-sockets.js';
-import { putFilesOn } from './files.js';
+import { putDatagramsOn } from './datagram/sockets.js';
+import { putFilesOn } from './files/files.js';
 import { later } from './later.js';
 import { nodeModule } from './natives.js';
 import { change, DEFAULTS, fromEnvironment, type RegisterOptions, settings } from './settings.js';

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { Delivery } from '../loop/deliveries.js';
 import type { Loop } from '../loop/loop.js';
+import type { Delivery } from '../loop/operation/deliveries.js';
 import type { Request } from './natives.js';
 
 /** A pending request of Node's: its `oncomplete` runs in the async context of the call that started it. */

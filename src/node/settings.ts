@@ -1,6 +1,6 @@
 /** Which of Node's modules are put on the loop. */
-import { checkBoolean } from '../ring/check.js';
-import { checkOptions, optionNames } from '../ring/options.js';
+import { checkBoolean } from '../sys/check/check.js';
+import { checkOptions, optionNames } from '../sys/check/options.js';
 
 /** What `register` puts on the loop. Omitted options keep their setting. */
 export interface RegisterOptions {

@@ -1,45 +1,6 @@
 /** uasync/ring: io_uring itself, with liburing's names. */
-export * from './abi.js';
-export { pinnedAddressOf as addressOf } from './address.js';
-export { AddressBuffer } from './address-buffer.js';
-export { BufRing, type BufRingOptions } from './buf-ring.js';
-export type { Cqe, CqeSink } from './cqe.js';
-export { UasyncError } from './errors.js';
-export { eventfd } from './eventfd.js';
-export * from './flags.js';
-export { Message, type MessageOptions, MSG_CMSG_CLOEXEC, type ReceivedMessage } from './message.js';
-export { type Probe, probe, type Query, query } from './probe.js';
-export type { Restriction } from './registrations.js';
-export { Ring } from './ring.js';
-export { sendMessage } from './send-message.js';
-export type { RingOptions } from './setup.js';
-export { Slots } from './slots.js';
-export {
-  AF_INET,
-  AF_INET6,
-  AF_UNIX,
-  type InetAddress,
-  inetAddress,
-  type SocketAddress,
-  type UnixAddress,
-} from './sockaddr.js';
-export { getpeername, getsockname } from './socket-names.js';
-export type { Data, InPlace } from './sqe/core.js';
-export type { Sqe } from './sqe/index.js';
-export {
-  AT_EMPTY_PATH,
-  AT_FDCWD,
-  AT_REMOVEDIR,
-  AT_SYMLINK_FOLLOW,
-  AT_SYMLINK_NOFOLLOW,
-  type OpenHow,
-  RENAME_EXCHANGE,
-  RENAME_NOREPLACE,
-  STATX_BASIC_STATS,
-  STATX_BTIME,
-  STATX_DIOALIGN,
-} from './sqe/paths.js';
-export type { RawEntry } from './sqe/raw.js';
+
+export * from '../sys/abi/flags.js';
 export {
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
@@ -53,7 +14,38 @@ export {
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_STREAM,
-} from './sqe/sockets.js';
+} from '../sys/abi/sockets.js';
+export { STATX } from '../sys/abi/structs.js';
+export { UasyncError } from '../sys/errors/errors.js';
+export { eventfd } from '../sys/libc/eventfd.js';
+export { pinnedAddressOf as addressOf } from '../sys/memory/address.js';
+export { AddressBuffer } from '../sys/socket/address-buffer.js';
+export {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  type InetAddress,
+  inetAddress,
+  type SocketAddress,
+  type UnixAddress,
+} from '../sys/socket/sockaddr.js';
+export { getpeername, getsockname } from '../sys/socket/socket-names.js';
+export * from './abi/io-uring.js';
+export type { Cqe, CqeSink } from './queue/cqe.js';
+export { Slots } from './queue/slots.js';
+export { BufRing, type BufRingOptions } from './registered/buf-ring.js';
+export type { Restriction } from './registered/registrations.js';
+export type { SyncCancelTarget } from './registered/sync-cancel.js';
+export { WaitRegion } from './registered/wait-region.js';
+export { Ring } from './ring.js';
+export { type Probe, probe, type Query, query } from './setup/probe.js';
+export type { RingOptions } from './setup/setup.js';
+export type { Data, InPlace } from './sqe/core.js';
+export type { Sqe } from './sqe/index.js';
+export { Message, type MessageOptions, MSG_CMSG_CLOEXEC, type ReceivedMessage } from './sqe/message.js';
+export type { OpenHow } from './sqe/paths.js';
+export type { RawEntry } from './sqe/raw.js';
+export { sendMessage } from './sqe/send-message.js';
 export {
   FUTEX2_PRIVATE,
   FUTEX2_SIZE_U32,
@@ -66,6 +58,3 @@ export {
   WEXITED,
   WNOHANG,
 } from './sqe/system.js';
-export { STATX } from './structs.js';
-export type { SyncCancelTarget } from './sync-cancel.js';
-export { WaitRegion } from './wait-region.js';

@@ -1,24 +1,24 @@
 import type { InspectOptionsStylized } from 'node:util';
-import * as abi from './abi.js';
-import { checkDuration, checkInt, checkU32, checkUint8Array, microseconds } from './check.js';
-import { CompletionQueue } from './completion-queue.js';
-import { copyCqesInto, copyNewCqes, forEachCqe, reap } from './completions.js';
-import type { Cqe, CqeSink } from './cqe.js';
-import { EAGAIN, EINVAL } from './errno.js';
-import { systemError } from './errors.js';
-import { custom, shown } from './inspect.js';
-import { KernelEntry } from './kernel-entry.js';
-import type { Mapping } from './mapping.js';
-import { holdRing, releaseRing } from './open-rings.js';
-import { Pins } from './pins.js';
-import { Registrations } from './registrations.js';
-import { RingHandle } from './ring-handle.js';
-import type { RingMemory } from './ring-memory.js';
-import { Scratch } from './scratch.js';
-import { type RingOptions, resizedMemory, resizeParams, setupRing } from './setup.js';
+import { EAGAIN, EINVAL } from '../sys/abi/errno.js';
+import { checkDuration, checkInt, checkU32, checkUint8Array, microseconds } from '../sys/check/check.js';
+import { systemError } from '../sys/errors/errors.js';
+import { custom, shown } from '../sys/inspect.js';
+import type { Mapping } from '../sys/memory/mapping.js';
+import { Scratch } from '../sys/memory/scratch.js';
+import * as abi from './abi/io-uring.js';
+import { PARAMS } from './abi/structs.js';
+import { CompletionQueue } from './queue/completion-queue.js';
+import { copyCqesInto, copyNewCqes, forEachCqe, reap } from './queue/completions.js';
+import type { Cqe, CqeSink } from './queue/cqe.js';
+import { KernelEntry } from './queue/kernel-entry.js';
+import { Pins } from './queue/pins.js';
+import { SubmissionQueue } from './queue/submission-queue.js';
+import { Registrations } from './registered/registrations.js';
+import { holdRing, releaseRing } from './setup/open-rings.js';
+import { RingHandle } from './setup/ring-handle.js';
+import type { RingMemory } from './setup/ring-memory.js';
+import { type RingOptions, resizedMemory, resizeParams, setupRing } from './setup/setup.js';
 import { Sqe } from './sqe/index.js';
-import { PARAMS } from './structs.js';
-import { SubmissionQueue } from './submission-queue.js';
 
 /**
  * A submission queue and a completion queue shared with the kernel, io_uring(7).
@@ -58,7 +58,7 @@ export class Ring extends Registrations {
     this.features = params.readUInt32LE(PARAMS.features);
     this.#handle = new RingHandle(fd, this.flags, this.features);
     holdRing(this);
-    this.#kernel = new KernelEntry(this.#handle, this.flags, this.scratch);
+    this.#kernel = new KernelEntry(this.#handle, this.flags, this.scratch, this);
     this.pins = keepBuffers ? new Pins() : null;
     this.#memory = memory;
     this.#sqe = new Sqe(this.scratch);
@@ -149,7 +149,8 @@ export class Ring extends Registrations {
   }
 
   /**
-   * Submits the filled entries; with `waitNr` it also waits for that many completions. Returns the number of entries
+   * Submits the filled entries; with `waitNr` it also waits for that many completions. Once there is one, a timeout
+   * that passes and a signal end the wait. Returns the number of entries
    * that the kernel took. It takes fewer, and the rest stay queued, when it is out of memory (EAGAIN), when completions
    * must be reaped first (EBUSY), or at an invalid entry unless SETUP_SUBMIT_ALL is set. io_uring_submit(3),
    * io_uring_submit_and_wait(3)
@@ -202,12 +203,12 @@ export class Ring extends Registrations {
     this.#assertOpen();
     const sq = this.#sq;
     const toSubmit = sq.publish();
-    return this.#kernel.enterUntil(sq, toSubmit, waitNr, this.#sqe.timespec(timeoutMs), minWait);
+    return this.#kernel.enterUntil(sq, toSubmit, waitNr, timeoutMs, minWait, this.#sqe);
   }
 
   /**
    * As `submitAndWaitTimeout`, with the terms of entry `index` of the ring's `WaitRegion`, which the kernel does not
-   * need to copy. io_uring_submit_and_wait_reg(3), 6.13
+   * need to copy. A signal may end this wait early. io_uring_submit_and_wait_reg(3), 6.13
    */
   submitAndWaitReg(waitNr: number, index: number): number {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);

@@ -1,10 +1,7 @@
-import { ENOSYS, EOPNOTSUPP } from '../ring/errno.js';
-import { RWF_NOWAIT } from '../ring/flags.js';
-import { libc } from '../ring/libc.js';
-import { Mapping } from '../ring/mapping.js';
-import { SO_ERROR, SOL_SOCKET } from '../ring/socket-abi.js';
-import { MSG_DONTWAIT } from '../ring/sqe/sockets.js';
-import { IOVEC, POLLFD } from '../ring/structs.js';
+import { ENOSYS, EOPNOTSUPP } from '../sys/abi/errno.js';
+import { RWF_NOWAIT } from '../sys/abi/flags.js';
+import { MSG_DONTWAIT, SO_ERROR, SOL_SOCKET } from '../sys/abi/sockets.js';
+import { IOVEC, POLLFD } from '../sys/abi/structs.js';
 import {
   NR_CONNECT,
   NR_FCNTL,
@@ -16,7 +13,9 @@ import {
   NR_SENDMSG,
   NR_SENDTO,
   NR_WRITE,
-} from '../ring/syscall-numbers.js';
+} from '../sys/abi/syscall-numbers.js';
+import { libc } from '../sys/libc/libc.js';
+import { Mapping } from '../sys/memory/mapping.js';
 
 const F_GETFL = 3;
 const F_SETFL = 4;

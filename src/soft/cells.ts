@@ -1,5 +1,5 @@
-import { libc } from '../ring/libc.js';
-import { Mapping } from '../ring/mapping.js';
+import { libc } from '../sys/libc/libc.js';
+import { Mapping } from '../sys/memory/mapping.js';
 
 /** Holds a struct msghdr followed by a socket address. */
 const CELL = 192;

@@ -1,5 +1,5 @@
-import * as abi from '../ring/abi.js';
-import { ECANCELED } from '../ring/errno.js';
+import * as abi from '../ring/abi/io-uring.js';
+import { ECANCELED } from '../sys/abi/errno.js';
 import { type Entry, RUNNING } from './entry.js';
 import { refused } from './handlers.js';
 

@@ -1,4 +1,4 @@
-import type { CqeSink } from '../ring/cqe.js';
+import type { CqeSink } from '../ring/queue/cqe.js';
 
 /**
  * A completion queue like the kernel's, except that it grows instead of overflowing. The completions between two turns

@@ -1,4 +1,4 @@
-import { SQE } from '../ring/structs.js';
+import { SQE } from '../ring/abi/structs.js';
 import type { Job } from './pool.js';
 
 const TWO_32 = 2 ** 32;
@@ -122,6 +122,7 @@ export class Entry {
     this.repeats = 0;
     this.target = 0;
     this.picked = 0;
+    this.stopping = false;
   }
 
   /** Changes its address. */

@@ -1,5 +1,5 @@
-import { CQE_BUFFER_SHIFT, CQE_F_BUF_MORE, CQE_F_BUFFER } from '../ring/abi.js';
-import { Mapping } from '../ring/mapping.js';
+import { CQE_BUFFER_SHIFT, CQE_F_BUF_MORE, CQE_F_BUFFER } from '../ring/abi/io-uring.js';
+import { Mapping } from '../sys/memory/mapping.js';
 
 /** The options of a group of provided buffers. */
 export interface GroupOptions {

@@ -1,8 +1,8 @@
-import * as abi from '../ring/abi.js';
-import { EINVAL, EOPNOTSUPP } from '../ring/errno.js';
-import { asyncCancel, close, nop, timeout } from './control.js';
+import * as abi from '../ring/abi/io-uring.js';
+import { EINVAL, EOPNOTSUPP } from '../sys/abi/errno.js';
 import type { Entry } from './entry.js';
-import { fadvise, fallocate, fsync, ftruncate } from './files.js';
+import { asyncCancel, close, nop, timeout } from './operations/control.js';
+import { fadvise, fallocate, fsync, ftruncate } from './operations/files.js';
 import {
   fgetxattr,
   fsetxattr,
@@ -13,14 +13,14 @@ import {
   setxattr,
   symlinkat,
   unlinkat,
-} from './names.js';
-import { pollAdd } from './polls.js';
-import { receive, receiveMessage } from './receive.js';
-import { refusalOf } from './refusals.js';
-import { send, sendMessage } from './send.js';
-import { accept, bind, connect, listen } from './sockets.js';
+} from './operations/names.js';
+import { pollAdd } from './operations/polls.js';
+import { receive, receiveMessage } from './operations/receive.js';
+import { refusalOf } from './operations/refusals.js';
+import { send, sendMessage } from './operations/send.js';
+import { accept, bind, connect, listen } from './operations/sockets.js';
+import { read, write } from './operations/transfers.js';
 import type { SoftRing } from './soft-ring.js';
-import { read, write } from './transfers.js';
 
 /** Flags of entries that are not the last of a chain. */
 export const LINKS = abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
@@ -86,6 +86,9 @@ export const OPS: ReadonlySet<number> = new Set(KNOWN.map(([op]) => op));
 
 /** 0, or the error of an invalid entry. */
 export function refused(entry: Entry): number {
-  const known = entry.op < handlers.length && handlers[entry.op] !== null && (entry.flags & ~FLAGS) === 0;
-  return known ? refusalOf(entry) : EINVAL;
+  const { op, flags } = entry;
+  const known = op < handlers.length && handlers[op] !== null && (flags & ~FLAGS) === 0;
+  if (!known) return EINVAL;
+  if (flags & abi.SQE_BUFFER_SELECT && op !== abi.OP_RECV && op !== abi.OP_RECVMSG) return EOPNOTSUPP;
+  return refusalOf(entry);
 }

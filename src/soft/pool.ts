@@ -9,9 +9,10 @@
  * do not delay other users of the pool.
  */
 import { closeSync, open as openByNode } from 'node:fs';
-import { EACCES, EAGAIN, ECANCELED } from '../ring/errno.js';
-import { type Libc, libc } from '../ring/libc.js';
-import { IOVEC } from '../ring/structs.js';
+import { EACCES, EAGAIN, ECANCELED } from '../sys/abi/errno.js';
+import { IOVEC } from '../sys/abi/structs.js';
+import type { Libc } from '../sys/libc/interface.js';
+import { libc } from '../sys/libc/libc.js';
 import { Cells } from './cells.js';
 import { type Entry, EntryList, HANDED } from './entry.js';
 import type { SoftRing } from './soft-ring.js';
@@ -37,6 +38,9 @@ const CLOSE = -1;
 /** Likewise: Node opens a file, and closes it if this worker is terminated before it receives the descriptor. */
 export const OPENED_BY_NODE = -2;
 
+/** Instead of a result, which is an errno or not negative: a thread makes the call. */
+const STARTED = Number.NEGATIVE_INFINITY;
+
 /** Handles the result of a call, before the entry completes. */
 export type Finish = (ring: SoftRing, entry: Entry, res: number, job: Job) => void;
 
@@ -57,6 +61,8 @@ export class Job {
   changes = -1;
   /** Whether it is still needed after it is done. */
   kept = false;
+  /** How often it was dropped: it may be in use again by then. */
+  drops = 0;
   /** Its own descriptor: see `Pool.hold`. -1 for none. */
   held = -1;
   /** Cells with copies of paths and other arguments. */
@@ -247,7 +253,7 @@ export class Pool {
     list.remove(entry);
     if (list === this.#waiting && job!.changes >= 0) this.#changed(job!.changes);
     this.drop(job!);
-    this.#ring.settle(entry, ECANCELED);
+    this.#ring.complete(entry, ECANCELED);
     return true;
   };
 
@@ -256,8 +262,13 @@ export class Pool {
       const lane = this.#lane();
       if (lane === null) return;
       this.#waiting.remove(entry);
-      lane.job = entry.job!;
-      this.#call(lane, lane.job);
+      const job = entry.job!;
+      lane.job = job;
+      const res = this.#call(lane, job);
+      if (res === STARTED) continue;
+      this.#free.push(lane);
+      if (job.changes >= 0) this.#changed(job.changes);
+      this.finish(job, res);
     }
   }
 
@@ -270,16 +281,18 @@ export class Pool {
     return made;
   }
 
-  #call(lane: Lane, job: Job): void {
+  /** STARTED, or the result of a call that was not possible in the pool. */
+  #call(lane: Lane, job: Job): number {
     const { number, a, b, c, d, e, f } = job;
     try {
       if (number === CLOSE) this.#libc.closeInPool(a, lane.returned);
       else if (number !== OPENED_BY_NODE) this.#libc.syscallInPool(number, a, b, c, d, e, f, lane.returned);
       else openByNode(this.bytesOf(job), c, d & MODE_BITS, lane.opened);
+      return STARTED;
     } catch (error) {
       // Other code uses all of koffi's pending calls, or Node's permission model denies it.
       const denied = (error as NodeJS.ErrnoException).code === 'ERR_ACCESS_DENIED';
-      this.returned(lane, number === CLOSE ? this.#libc.close(a) : denied ? EACCES : EAGAIN);
+      return number === CLOSE ? this.#libc.close(a) : denied ? EACCES : EAGAIN;
     }
   }
 
@@ -288,7 +301,6 @@ export class Pool {
     const job = lane.job!;
     lane.job = null;
     this.#free.push(lane);
-    if (job.changes >= 0) this.#changed(job.changes);
     if (this.#ring.closed) {
       if (job.opens && res >= 0) this.#libc.close(res);
       this.drop(job);
@@ -296,15 +308,18 @@ export class Pool {
       this.#unmapIdle();
       return;
     }
+    if (job.changes >= 0) this.#changed(job.changes);
     this.#go();
     this.finish(job, res);
   }
 
   /** A job's call has a result. */
   finish(job: Job, res: number): void {
+    const { drops } = job;
     job.kept = false;
     job.finish!(this.#ring, job.entry!, res, job);
-    if (!job.kept) this.drop(job);
+    // One that was run again, and could not be, is done already.
+    if (!job.kept && job.drops === drops) this.drop(job);
   }
 
   /** A job is no longer needed. */
@@ -313,6 +328,7 @@ export class Pool {
       this.#libc.close(job.held);
       job.held = -1;
     }
+    job.drops++;
     job.opens = false;
     job.changes = -1;
     for (const place of job.paths) {
@@ -325,7 +341,7 @@ export class Pool {
 
   // --- The end ------------------------------------------------------------------------------------
 
-  /** The ring is closed: jobs that have not started are cancelled. */
+  /** The ring is closed, and jobs that had not started are cancelled. */
   close(): void {
     this.#unmapIdle();
   }

@@ -1,5 +1,4 @@
-import { EEXIST, ENOENT } from '../ring/errno.js';
-import { systemError } from '../ring/errors.js';
+import { EEXIST, ENOENT } from '../sys/abi/errno.js';
 import {
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
@@ -11,22 +10,22 @@ import {
   POLLOUT,
   POLLPRI,
   POLLRDHUP,
-} from '../ring/flags.js';
-import { libc } from '../ring/libc.js';
-import { Mapping } from '../ring/mapping.js';
-import { EPOLL_EVENT } from '../ring/structs.js';
-import { NR_EPOLL_CREATE1, NR_EPOLL_CTL } from '../ring/syscall-numbers.js';
+} from '../sys/abi/flags.js';
+import { EPOLL_EVENT } from '../sys/abi/structs.js';
+import { NR_EPOLL_CREATE1, NR_EPOLL_CTL } from '../sys/abi/syscall-numbers.js';
+import { systemError } from '../sys/errors/errors.js';
+import { libc } from '../sys/libc/libc.js';
+import { Mapping } from '../sys/memory/mapping.js';
 import { type Entry, EntryList, PARKED } from './entry.js';
+import { NO_ENTRIES, TO_READ, Watch } from './watch.js';
 
 const EPOLL_CLOEXEC = 0o2000000;
 /** Events that are always reported. */
 const ALWAYS = POLLERR | POLLHUP;
 const READS = POLLIN | POLLPRI | POLLRDHUP | ALWAYS;
 const WRITES = POLLOUT | ALWAYS;
-
-/** The direction that an entry waits for. */
-export const TO_READ = POLLIN;
-export const TO_WRITE = POLLOUT;
+/** The events that a poll can wait for, with POLLRDNORM, POLLRDBAND, POLLWRNORM, POLLWRBAND and POLLMSG. poll(2) */
+const POLLED = POLLIN | POLLPRI | POLLOUT | POLLRDHUP | 0x7c0;
 
 /** The maximum number of events of one call. */
 const EVENTS_MAX = 512;
@@ -36,54 +35,12 @@ const DATA = EPOLL_EVENT.data >> 2;
 /** Marks the timer in events, in place of a descriptor. */
 const TIMER = -1;
 
-/** Stands for the lists of a descriptor that nothing has waited for in that way: most never have entries. */
-const NO_ENTRIES: EntryList = Object.freeze(new EntryList());
-
-/** A descriptor that entries wait for, or have waited for. */
-class Watch {
-  readonly fd: number;
-  /** Distinguishes events of the current file from older ones. */
-  generation = 0;
-  /** The registered events; 0 if it is not registered. */
-  events = 0;
-  /** Whether a read may succeed: until one returns EAGAIN. */
-  readable = true;
-  writable = true;
-  /** Whether it has reported other events than data, so that a short read does not mean that it is empty. */
-  special = false;
-  /** TCP or OTHER; 0 if unknown. */
-  kind = 0;
-  /** Whether other processes may share the file: closing the descriptor here does not end its registration. */
-  shared = false;
-  /** Whether it is in `#unfinished`, to be continued. */
-  queued = false;
-  readers = NO_ENTRIES;
-  writers = NO_ENTRIES;
-  polls = NO_ENTRIES;
-
-  constructor(fd: number) {
-    this.fd = fd;
-  }
-
-  /** The entries that wait for a direction, to add one to them. */
-  waitersFor(direction: number): EntryList {
-    if (direction === TO_READ) {
-      if (this.readers === NO_ENTRIES) this.readers = new EntryList();
-      return this.readers;
-    }
-    if (this.writers === NO_ENTRIES) this.writers = new EntryList();
-    return this.writers;
-  }
-
-  get idle(): boolean {
-    return this.readers.first === null && this.writers.first === null && this.polls.first === null;
-  }
-}
-
 /** Handles readiness. */
 export interface Attempts {
   /** Tries a waiting entry again. */
   attempt(entry: Entry): void;
+  /** Cancels a waiting entry. */
+  cancel(entry: Entry): void;
   /** The timer has expired. */
   expire(): void;
 }
@@ -92,9 +49,10 @@ export interface Attempts {
  * Waits for descriptors to become ready, with one epoll instance. A descriptor has one edge-triggered registration for
  * both directions, which stays until the descriptor is closed. epoll(7)
  *
- * An event is only a hint that an attempt may succeed; the system call decides. Other code may have closed a descriptor
- * on which nothing waited, and its number may refer to another file. So the first entry that waits registers it again,
- * by a call that detects this, and that reports the current state.
+ * An event is only a hint that an attempt may succeed; the system call decides. Other code may have closed a descriptor,
+ * or replaced it, and its number may refer to another file. So each entry that starts to wait makes a call that detects
+ * this. It cancels those that have waited for the old file, which this instance no longer sees. If nothing else waits,
+ * the call also reports the current state.
  */
 export class Readiness {
   /** The epoll instance. */
@@ -148,12 +106,9 @@ export class Readiness {
     const watch = this.#watch(entry.fd);
     const list = watch.waitersFor(direction);
     if (entry.place !== PARKED) {
-      // The entries before it have tried already.
-      if (list.first === null) {
-        const events = direction === TO_READ ? POLLIN | POLLPRI | POLLRDHUP : POLLOUT;
-        const failed = this.#register(watch, events);
-        if (failed < 0) return failed;
-      }
+      const events = direction === TO_READ ? POLLIN | POLLPRI | POLLRDHUP : POLLOUT;
+      const failed = this.#register(watch, events);
+      if (failed < 0) return failed;
       list.push(entry);
       entry.place = PARKED;
     }
@@ -171,7 +126,7 @@ export class Readiness {
   poll(entry: Entry, events: number): number {
     if (entry.place === PARKED) return 1;
     const watch = this.#watch(entry.fd);
-    const result = this.#register(watch, events & (POLLIN | POLLPRI | POLLOUT | POLLRDHUP));
+    const result = this.#register(watch, events & POLLED);
     if (result < 0) return result;
     if (watch.polls === NO_ENTRIES) watch.polls = new EntryList();
     watch.polls.push(entry);
@@ -246,18 +201,33 @@ export class Readiness {
    */
   #register(watch: Watch, events: number): number {
     const all = watch.events | events | EPOLLET;
-    if (all === watch.events && !watch.idle) return 0;
+    if (all === watch.events && !watch.idle) {
+      // A change would report the state again, also to polls. The same file is refused: it is registered.
+      const failed = this.#tell(EPOLL_CTL_ADD, watch.fd, all, watch.fd, (watch.generation + 1) | 0);
+      if (failed === EEXIST) return 0;
+      this.#replaced(watch);
+      if (failed === 0) watch.events = all;
+      return failed === 0 ? 1 : failed;
+    }
     let failed = ENOENT;
     if (watch.events !== 0) failed = this.#control(EPOLL_CTL_MOD, watch, all);
+    if (failed === 0) watch.events = all;
+    else this.#replaced(watch);
     if (failed === ENOENT) {
-      this.#reset(watch);
-      // Other code may have closed it since, and the number may refer to another file.
-      watch.kind = 0;
       failed = this.#control(EPOLL_CTL_ADD, watch, events | EPOLLET);
       if (failed === EEXIST) failed = this.#control(EPOLL_CTL_MOD, watch, events | EPOLLET);
       if (failed === 0) watch.events = events | EPOLLET;
-    } else if (failed === 0) watch.events = all;
+    }
     return failed === 0 ? 1 : failed;
+  }
+
+  /** Other code has closed a descriptor; its number may refer to another file. */
+  #replaced(watch: Watch): void {
+    for (const list of [watch.readers, watch.writers, watch.polls]) {
+      while (list.first !== null) this.#ring.cancel(list.first);
+    }
+    watch.kind = 0;
+    this.#reset(watch);
   }
 
   #control(operation: number, watch: Watch, events: number): number {

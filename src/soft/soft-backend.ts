@@ -1,12 +1,14 @@
-import { EAGAIN, EINVAL, EMFILE } from '../ring/errno.js';
-import { systemError } from '../ring/errors.js';
-import { libc, type Watch } from '../ring/libc.js';
-import type { Mapping } from '../ring/mapping.js';
-import { limitOf } from '../ring/proc.js';
 import type { Sqe } from '../ring/sqe/index.js';
-import { Faults } from './faults.js';
+import { EAGAIN, EINVAL, EMFILE } from '../sys/abi/errno.js';
+import { systemError } from '../sys/errors/errors.js';
+import { libc } from '../sys/libc/libc.js';
+import type { Watch } from '../sys/libc/watcher.js';
+import type { Mapping } from '../sys/memory/mapping.js';
+import { limitOf } from '../sys/proc.js';
+import { Faults } from './faults/faults.js';
 import { Group, type GroupOptions } from './groups.js';
 import { OPS } from './handlers.js';
+import { beforeClose } from './operations/control.js';
 import { SoftRing } from './soft-ring.js';
 
 /** Wakes the thread from libuv's sleep when a descriptor has become ready: libuv watches the epoll instance. */
@@ -84,7 +86,13 @@ export class SoftBackend {
   /** An entry has no benefit; injected faults apply to entries. */
   closeSocket(fd: number): number {
     if (this.#faults !== null) return EAGAIN;
-    this.queues.readiness.forget(fd);
+    const { queues } = this;
+    const { size } = queues.waiting;
+    beforeClose(queues, fd);
+    if (queues.waiting.size !== size) {
+      queues.follow();
+      queues.timeouts.wake();
+    }
     return libc().close(fd);
   }
 

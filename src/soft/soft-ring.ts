@@ -1,22 +1,22 @@
-import * as abi from '../ring/abi.js';
-import type { CqeSink } from '../ring/cqe.js';
-import { EBADF } from '../ring/errno.js';
-import { libc } from '../ring/libc.js';
-import { Scratch } from '../ring/scratch.js';
+import * as abi from '../ring/abi/io-uring.js';
+import type { CqeSink } from '../ring/queue/cqe.js';
 import type { Sqe } from '../ring/sqe/index.js';
+import { EBADF, ECANCELED } from '../sys/abi/errno.js';
+import { libc } from '../sys/libc/libc.js';
+import { Scratch } from '../sys/memory/scratch.js';
 import { Calls } from './calls.js';
 import { Cells } from './cells.js';
 import { Chains } from './chains.js';
 import { Completions } from './completions.js';
 import { Counting } from './counting.js';
 import { CHAINED, Entry, EntryList, HANDED, PARKED, TIMED } from './entry.js';
-import type { Faults } from './faults.js';
+import type { Faults } from './faults/faults.js';
 import type { Group } from './groups.js';
 import { type Handlers, handlers, LINKS, refused } from './handlers.js';
-import { Opens } from './opens.js';
+import { Opens } from './operations/opens.js';
+import { MessageBatch } from './operations/receive-messages.js';
 import { Pool } from './pool.js';
 import { Readiness } from './readiness.js';
-import { MessageBatch } from './receive-messages.js';
 import { Submissions } from './submissions.js';
 import { Timeouts } from './timeouts.js';
 import { Waiting } from './waiting.js';
@@ -208,11 +208,11 @@ export class SoftRing {
 
   #look(timeout: number): void {
     this.readiness.look(timeout);
-    this.#follow();
+    this.follow();
   }
 
-  /** Starts entries that are linked to completed ones, and ends timeouts that have counted enough completions. */
-  #follow(): void {
+  /** After completions: starts what is linked to them, and ends timeouts that have counted enough. */
+  follow(): void {
     this.#chains.runNext();
     if (this.#counting.some) this.#counting.end();
     this.#recycleScratch();
@@ -301,7 +301,13 @@ export class SoftRing {
   /** As `complete`, outside of a handler: also starts the next entry of the chain. */
   settle(entry: Entry, res: number): void {
     this.complete(entry, res);
-    this.#follow();
+    this.follow();
+  }
+
+  /** Cancels an entry that waits for its descriptor or for a time. What it has transferred counts. */
+  cancel(entry: Entry): void {
+    const { done, picked } = entry;
+    this.complete(entry, done > 0 && entry.place !== TIMED ? done : ECANCELED, picked);
   }
 
   /** Completes an entry of a chain that never starts. @param quiet without a completion. */
@@ -341,9 +347,11 @@ export class SoftRing {
   /**
    * Other code takes over the entry, and calls `complete` with it, once, from JavaScript of this thread.
    * @param stop asks it to finish soon; returns whether it is certain that `complete` is called with ECANCELED, at once
-   * or later. Without `stop` the entry cannot be cancelled.
+   * or later. At once means not by `settle`: a handler goes through the waiting entries, and no other may complete or
+   * start meanwhile. Without `stop` the entry cannot be cancelled.
    */
   hand(entry: Entry, stop: ((entry: Entry) => boolean) | null): void {
+    this.leave(entry);
     entry.place = HANDED;
     entry.stop = stop;
     this.handed++;
@@ -352,7 +360,8 @@ export class SoftRing {
 
   /** Calls back once no entry is handed over any more: the ring is closed. */
   whenBack(callback: () => void): void {
-    this.#onBack = callback;
+    if (this.handed === 0) callback();
+    else this.#onBack = callback;
   }
 
   // --- The end ------------------------------------------------------------------------------------
@@ -361,6 +370,12 @@ export class SoftRing {
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    // They would never start: a chain may have gone on after the last cancellation.
+    for (let entry = this.waiting.first; entry !== null; ) {
+      const next = entry.nextWaiting;
+      if (entry.place === HANDED) entry.stop?.(entry);
+      entry = next;
+    }
     this.#submissions.retire();
     this.readiness.close();
     this.timeouts.close();

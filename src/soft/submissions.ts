@@ -1,6 +1,6 @@
-import type { Scratch } from '../ring/scratch.js';
+import { SQE } from '../ring/abi/structs.js';
 import { Sqe } from '../ring/sqe/index.js';
-import { SQE } from '../ring/structs.js';
+import type { Scratch } from '../sys/memory/scratch.js';
 import type { Entry } from './entry.js';
 
 /** Words per entry, as a shift. */

@@ -1,8 +1,8 @@
-import { systemError } from '../ring/errors.js';
-import { libc } from '../ring/libc.js';
-import { Mapping } from '../ring/mapping.js';
-import { ITIMERSPEC, TIMESPEC } from '../ring/structs.js';
-import { NR_TIMERFD_CREATE, NR_TIMERFD_SETTIME } from '../ring/syscall-numbers.js';
+import { ITIMERSPEC, TIMESPEC } from '../sys/abi/structs.js';
+import { NR_TIMERFD_CREATE, NR_TIMERFD_SETTIME } from '../sys/abi/syscall-numbers.js';
+import { systemError } from '../sys/errors/errors.js';
+import { libc } from '../sys/libc/libc.js';
+import { Mapping } from '../sys/memory/mapping.js';
 import { type Entry, TIMED } from './entry.js';
 
 // clock_gettime(2)
@@ -108,7 +108,16 @@ export class Timeouts {
     if (this.#heap.length === 0) return;
     // A deadline before the start of the clock equals any other past one, and the kernel does not accept it.
     const deadline = Math.max(this.#heap[0]!.deadline, 1);
-    if (deadline >= this.#set) return;
+    if (deadline < this.#set) this.#setTo(deadline);
+  }
+
+  /** Wakes the thread, for completions that no event follows: the kernel's timer expires at once. */
+  wake(): void {
+    this.#setTo(1);
+    this.#set = Number.POSITIVE_INFINITY;
+  }
+
+  #setTo(deadline: number): void {
     this.#set = deadline;
     const seconds = Math.floor(deadline / NS_PER_S);
     const at = (TIMER_AT + ITIMERSPEC.it_value) >> 2;

@@ -1,8 +1,8 @@
 /** `channelPair`: the two ends of a channel before they are opened. */
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { checkInt } from '../ring/check.js';
-import { argValueError } from '../ring/errors.js';
-import { checkOptions, optionNames } from '../ring/options.js';
+import type { MessagePort } from 'node:worker_threads';
+import { checkInt } from '../sys/check/check.js';
+import { checkOptions, optionNames } from '../sys/check/options.js';
+import { argValueError } from '../sys/errors/errors.js';
 import { EndState } from './end-state.js';
 import { MessageQueue } from './message-queue.js';
 
@@ -41,6 +41,7 @@ export function channelPair(options: ChannelOptions = {}): [ChannelEnd, ChannelE
   }
   // The states of both ends come before the queues.
   const memory = new SharedArrayBuffer(2 * (EndState.size + MessageQueue.sizeOf(capacity)));
+  const { MessageChannel } = process.getBuiltinModule('node:worker_threads');
   const { port1, port2 } = new MessageChannel();
   return [
     { port: port1, memory, side: 0 },

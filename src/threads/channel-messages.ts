@@ -1,6 +1,7 @@
 /** The values of a channel, through shared memory or through the port. */
 import { isSharedArrayBuffer } from 'node:util/types';
-import { arrayOf, kindOf } from '../loop/array-kinds.js';
+import { bytesIn } from '../sys/memory/views.js';
+import { arrayOf, kindOf } from './array-kinds.js';
 import type { ChannelPort, TransferList } from './channel-port.js';
 import type { EndState } from './end-state.js';
 import type { MessageQueue } from './message-queue.js';
@@ -20,6 +21,8 @@ export class OutgoingMessages {
   readonly #queue: MessageQueue;
   readonly #port: ChannelPort;
   readonly #mine: EndState;
+  /** Whether a value is being cloned. Its getters may use the channel. */
+  busy = false;
 
   constructor(queue: MessageQueue, port: ChannelPort, mine: EndState) {
     this.#queue = queue;
@@ -53,7 +56,12 @@ export class OutgoingMessages {
       }
     }
     if (this.#lacks(size)) return false;
-    this.#port.post(ownBytes(value, transfer), transfer);
+    this.busy = true;
+    try {
+      this.#port.post(ownBytes(value, transfer), transfer);
+    } finally {
+      this.busy = false;
+    }
     queue.pushEmpty(BY_PORT, Math.min(size, queue.capacity));
     return true;
   }
@@ -68,14 +76,24 @@ export class OutgoingMessages {
 
 /**
  * The value that the port clones for `value`. A typed array over a larger buffer is copied, because the port would
- * clone the whole buffer; so is one over shared memory, which would stay shared.
+ * clone the whole buffer; so is one over shared memory, which would stay shared. Cloning throws for a detached one.
  */
 function ownBytes(value: unknown, transfer: TransferList | undefined): unknown {
   if (!ArrayBuffer.isView(value) || kindOf(value) === undefined) return value;
   const { buffer, byteLength } = value;
   const whole = byteLength === buffer.byteLength && !isSharedArrayBuffer(buffer);
-  if (whole || byteLength === 0 || transfer?.includes(buffer as ArrayBuffer)) return value;
+  if (whole || transfer?.includes(buffer as ArrayBuffer) || isGone(value)) return value;
   return arrayOf(kindOf(value)!, Uint8Array.from(new Uint8Array(buffer, value.byteOffset, byteLength)));
+}
+
+/** Whether its buffer is detached, or has shrunk below it. */
+function isGone(view: ArrayBufferView): boolean {
+  try {
+    bytesIn(view);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** The values that one end of a channel receives. */

@@ -1,7 +1,7 @@
 /** The MessagePort of a channel, for values that are cloned or transferred. */
-import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { queueMicrotask } from '../loop/real-timers.js';
-import { UasyncError } from '../ring/errors.js';
+import { closedError, UasyncError } from '../sys/errors/errors.js';
 
 /** What can be transferred to another thread. Its name in @types/node changes. */
 export type TransferList = NonNullable<Parameters<MessagePort['postMessage']>[1]>;
@@ -29,7 +29,9 @@ const WAKE = null;
  * port also wakes the other end if a completion cannot be posted to its loop.
  */
 export class ChannelPort {
+  readonly #receive = process.getBuiltinModule('node:worker_threads').receiveMessageOnPort;
   readonly #port: MessagePort;
+  #closed = false;
   /** Values that were delivered before they were requested. */
   readonly #delivered: Delivered[] = [];
 
@@ -55,9 +57,13 @@ export class ChannelPort {
     this.#port.unref();
   }
 
-  /** Sends a value, before its placeholder is put into the queue. */
+  /**
+   * Sends a value, before its placeholder is put into the queue.
+   * @throws UasyncError ERR_CLOSED if a getter of the value has closed the channel.
+   */
   post(value: unknown, transfer: TransferList | undefined): void {
     this.#port.postMessage([value], transfer);
+    if (this.#closed) throw closedError('The channel');
   }
 
   wake(): void {
@@ -80,7 +86,7 @@ export class ChannelPort {
   #fetch(): Delivered | undefined {
     try {
       for (;;) {
-        const received = receiveMessageOnPort(this.#port) as { message: [unknown] | null } | undefined;
+        const received = this.#receive(this.#port) as { message: [unknown] | null } | undefined;
         if (received === undefined) return undefined;
         if (received.message !== WAKE) return { message: received.message[0] };
       }
@@ -90,6 +96,7 @@ export class ChannelPort {
   }
 
   close(): void {
+    this.#closed = true;
     this.#port.close();
   }
 }

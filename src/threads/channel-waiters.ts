@@ -1,8 +1,8 @@
 /** What waits at an end of a channel: calls, and the sleeping end itself. */
 import type { Loop } from '../loop/loop.js';
-import { Operation } from '../loop/operation.js';
-import { Waiter } from '../loop/waiter.js';
-import { closedError } from '../ring/errors.js';
+import { Operation } from '../loop/operation/operation.js';
+import { Waiter } from '../loop/waiting/waiter.js';
+import { closedError } from '../sys/errors/errors.js';
 import type { TransferList } from './channel-port.js';
 
 /** A `recv`, or a step of an iteration. */

@@ -4,16 +4,17 @@ import { isSharedArrayBuffer } from 'node:util/types';
 import { loop as currentLoop } from '../loop/current.js';
 import type { Loop } from '../loop/loop.js';
 import { setImmediate } from '../loop/real-timers.js';
-import { checkWait, type WaitOptions } from '../loop/waiter.js';
-import { argTypeError, closedError, errorFrom, stateError } from '../ring/errors.js';
-import { counted, custom, shown } from '../ring/inspect.js';
-import { optionNames } from '../ring/options.js';
+import { checkWait, type WaitOptions } from '../loop/waiting/waiter.js';
+import { optionNames } from '../sys/check/options.js';
+import { argTypeError, closedError, errorFrom, stateError } from '../sys/errors/errors.js';
+import { counted, custom, shown } from '../sys/inspect.js';
 import type { ChannelEnd } from './channel-end.js';
 import { IncomingMessages, OutgoingMessages } from './channel-messages.js';
 import { ChannelPort, type TransferList } from './channel-port.js';
 import { Receiving, Sending, Sleep } from './channel-waiters.js';
 import { EndState, WANTS_MESSAGE, WANTS_ROOM } from './end-state.js';
 import { MessageQueue } from './message-queue.js';
+import { newKey, openOn } from './open-channels.js';
 
 /**
  * One end of a channel between two threads of this process. Values sent at one end are received at the other, in order.
@@ -29,7 +30,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   readonly #outgoing: OutgoingMessages;
   readonly #receiving: Receiving[] = [];
   readonly #sending: Sending[] = [];
-  readonly #key = Math.floor(Math.random() * 2 ** 31);
+  readonly #key = newKey();
   readonly #sleep: Sleep;
   readonly #portClosed: Promise<void>;
   #credit = BURST_MAX;
@@ -74,10 +75,12 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       () => loop.settleExpected(this.#key, 0),
       () => {
         this.#deserted = true;
+        openOn(loop).delete(this.#woken);
         this.#woken();
         portClosed();
       },
     );
+    openOn(loop).add(this.#woken);
     this.#outgoing = new OutgoingMessages(queue(side), this.#port, this.#mine);
     this.#incoming = new IncomingMessages(queue(1 - side), this.#port);
   }
@@ -124,12 +127,13 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
       }
       if (this.closed) throw closedError('The channel');
       if (this.#loop.closing) throw closedError('The loop');
-      if (this.#sending.length === 0 && this.#credit > 0 && this.#outgoing.push(value, transfer)) {
+      const direct = this.#sending.length === 0 && this.#credit > 0 && !this.#outgoing.busy;
+      if (direct && this.#outgoing.push(value, transfer)) {
         this.#credit--;
         this.#wakePeer(WANTS_MESSAGE);
         return Promise.resolve();
       }
-      const sending = new Sending('send', gone => this.#forget(this.#sending, gone));
+      const sending = new Sending('send', gone => this.#forget(this.#sending, gone), false);
       sending.value = value;
       sending.transfer = transfer;
       this.#sending.push(sending);
@@ -174,7 +178,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         this.#madeRoom();
       }
     }
-    const receiving = new Receiving('recv', gone => this.#forget(this.#receiving, gone));
+    const receiving = new Receiving('recv', gone => this.#forget(this.#receiving, gone), false);
     receiving.iterates = iterates;
     this.#receiving.push(receiving);
     const promise = receiving.wait(options);
@@ -202,6 +206,11 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
 
   /** Serves the waiting calls, as far as possible, and asks to be woken for the others. */
   #settle(): void {
+    if (this.#outgoing.busy) {
+      // Code of a value that is being cloned has called.
+      setImmediate(() => this.#settle());
+      return;
+    }
     for (;;) {
       if (this.#closed) return;
       this.#serve();
@@ -265,7 +274,8 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         first.fail(error);
       }
       this.#credit--;
-      sending.shift();
+      // It may have been given up while it was cloned.
+      if (sending[0] === first) sending.shift();
       first.settled();
     }
     if (sent) this.#wakePeer(WANTS_MESSAGE);
@@ -287,11 +297,11 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   }
 
   /** The other end, or the closing loop, has woken us. */
-  #woken(): void {
+  readonly #woken = (): void => {
     if (this.#closed) return;
     if (this.#loop.closing) this.#fail(closedError('The loop'));
     else this.#settle();
-  }
+  };
 
   /** Wakes the other end if it sleeps for this reason. */
   #wakePeer(reason: number): void {
@@ -348,6 +358,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
   #fail(error: Error): void {
     if (this.#closed) return;
     this.#closed = true;
+    openOn(this.#loop).delete(this.#woken);
     this.#mine.close();
     this.#loop.settleExpected(this.#key, 0);
     const closing = this.#loop.closing;

@@ -1,12 +1,12 @@
 /** A worker thread that runs a module of `serveOnThreads`. */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
+import type { MessagePort, Worker } from 'node:worker_threads';
 import type { LoopStats } from '../loop/loop-stats.js';
-import { now } from '../loop/real-timers.js';
+import { clearTimeout, now, startTimer } from '../loop/real-timers.js';
+import { ignoreAbort, listenForAbort } from '../loop/waiting/abort-listeners.js';
 import type { KeptSockets } from '../net/socket/kept-sockets.js';
-import { UasyncError } from '../ring/errors.js';
-import { ownUrl } from '../ring/own-url.js';
-import type { InetAddress } from '../ring/sockaddr.js';
+import { UasyncError } from '../sys/errors/errors.js';
+import { ownUrl } from '../sys/own-url.js';
+import type { InetAddress } from '../sys/socket/sockaddr.js';
 import { Channel } from './channel.js';
 import { channelPair } from './channel-end.js';
 import type { FromThread, SocketRequest, ThreadData, ToThread } from './thread-messages.js';
@@ -52,11 +52,12 @@ export class RunningThread {
     const [mine, theirs] = channelPair();
     this.channel = new Channel(mine);
     // The module of the thread needs its context before it runs.
-    const { port1, port2 } = new MessageChannel();
+    const threads = process.getBuiltinModule('node:worker_threads');
+    const { port1, port2 } = new threads.MessageChannel();
     const { moduleUrl, data } = program;
     const workerData: ThreadData = { id, moduleUrl, data, control: port2, end: theirs };
     try {
-      this.#worker = new Worker(new URL('./thread-entry.js', ownUrl(import.meta.url)), {
+      this.#worker = new threads.Worker(new URL('./thread-entry.js', ownUrl(import.meta.url)), {
         name: `uasync ${id}`,
         workerData,
         transferList: [port2, theirs.port],
@@ -178,4 +179,22 @@ export class RunningThread {
     ignoreAbort(now, listener);
     return terminated;
   }
+}
+
+/** Ends a thread; resolves to whether it had to be terminated. */
+export async function endWithin(
+  thread: RunningThread,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const end = new AbortController();
+  const terminate = (): void => end.abort();
+  const timer = startTimer(terminate, timeout);
+  const listener = { onAbort: terminate };
+  if (signal?.aborted) terminate();
+  else if (signal !== undefined) listenForAbort(signal, listener);
+  const terminated = await thread.end(end.signal);
+  clearTimeout(timer);
+  if (signal !== undefined) ignoreAbort(signal, listener);
+  return terminated;
 }

@@ -3,24 +3,24 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { InspectOptionsStylized } from 'node:util';
-import { throwIfAborted } from '../loop/abort.js';
-import { ignoreAbort, listenForAbort } from '../loop/abort-listeners.js';
-import { Hold } from '../loop/active.js';
 import type { LoopStats } from '../loop/loop-stats.js';
+import { Hold } from '../loop/operation/active.js';
 import { clearTimeout, startTimer } from '../loop/real-timers.js';
-import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
+import { throwIfAborted } from '../loop/waiting/abort.js';
+import { ignoreAbort, listenForAbort } from '../loop/waiting/abort-listeners.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../loop/waiting/waiter.js';
 import { placeOf } from '../net/address/addresses.js';
 import { anyAddress } from '../net/address/resolve.js';
 import { openPort } from '../net/listen/open.js';
 import { type ReservedPort, reservePort } from '../net/socket/reserved-port.js';
-import { checkDuration, checkFunction, checkInt, checkSignal } from '../ring/check.js';
-import { argTypeError, argValueError, closedError } from '../ring/errors.js';
-import { counted, custom, shown } from '../ring/inspect.js';
-import { checkOptions, optionNames } from '../ring/options.js';
-import type { InetAddress } from '../ring/sockaddr.js';
-import { isUrl } from '../ring/views.js';
+import { checkDuration, checkFunction, checkInt, checkSignal } from '../sys/check/check.js';
+import { checkOptions, optionNames } from '../sys/check/options.js';
+import { argTypeError, argValueError, closedError } from '../sys/errors/errors.js';
+import { counted, custom, shown } from '../sys/inspect.js';
+import { isUrl } from '../sys/memory/views.js';
+import type { InetAddress } from '../sys/socket/sockaddr.js';
 import type { Channel } from './channel.js';
-import type { RunningThread } from './running-thread.js';
+import { endWithin } from './running-thread.js';
 import { SupervisedThread, type ThreadOwner } from './supervised-thread.js';
 import type { SocketRequest } from './thread-messages.js';
 
@@ -226,8 +226,9 @@ export class ThreadServer {
     try {
       checkOptions(options, STOP_OPTIONS);
       const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
+      const signal = checkSignal(options.signal);
       this.#stopping ??= this.#stop().finally(() => this.#ended());
-      this.#limitStop(timeout, checkSignal(options.signal));
+      this.#limitStop(timeout, signal);
       return this.#stopping;
     } catch (error) {
       return Promise.reject(error);
@@ -247,15 +248,22 @@ export class ThreadServer {
       checkOptions(options, RESTART_OPTIONS);
       const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
       const signal = checkSignal(options.signal);
-      const restarted = this.#restarting.then(() => this.#restart(timeout, signal));
-      this.#restarting = restarted.catch(() => {});
+      const before = this.#restarting;
+      const restarted = this.#restart(before, timeout, signal);
+      // One that is given up while it waits leaves the one before it to the next.
+      this.#restarting = Promise.allSettled([before, restarted]);
       return restarted;
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  async #restart(timeout: number, signal: AbortSignal | undefined): Promise<number> {
+  async #restart(
+    before: Promise<unknown>,
+    timeout: number,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    await unlessGivenUp(before, 'restart', { signal });
     const ending: Promise<boolean>[] = [];
     for (const thread of this.#threads) {
       if (this.#stopping !== null) throw closedError('The server');
@@ -276,14 +284,18 @@ export class ThreadServer {
     const now = this.#now;
     // Also when it has ended.
     if (now.signal.aborted) return;
-    const terminate = (): void => now.abort();
+    const listener = { onAbort: (): void => now.abort() };
     if (signal?.aborted) {
-      terminate();
+      now.abort();
       return;
     }
-    signal?.addEventListener('abort', terminate, { signal: now.signal });
-    const timer = startTimer(terminate, timeout);
-    now.signal.addEventListener('abort', () => clearTimeout(timer));
+    const timer = startTimer(listener.onAbort, timeout);
+    if (signal !== undefined) listenForAbort(signal, listener);
+    const undo = (): void => {
+      clearTimeout(timer);
+      if (signal !== undefined) ignoreAbort(signal, listener);
+    };
+    listenForAbort(now.signal, { onAbort: undo });
   }
 
   #ended(): void {
@@ -319,13 +331,15 @@ export class ThreadServer {
     if (reserved === undefined) {
       reserved = reservePort(host, ipv6Only);
       this.#ports.set(name, reserved);
+      // The next call may have more luck.
+      reserved.catch(() => this.#ports.delete(name));
     }
     return (await reserved).port;
   }
 
-  #crashed({ id, restarts }: SupervisedThread, error: Error, exitCode: number, delay: number): void {
-    // Before all serve, the call itself fails.
-    if (!this.#serving) return;
+  #crashed({ id, restarts, served }: SupervisedThread, error: Error, exitCode: number, delay: number): void {
+    // The call itself fails if a thread does not start.
+    if (!this.#serving && !served) return;
     const { onCrash } = this.#options;
     if (onCrash !== undefined) {
       onCrash({ id, error, exitCode, restarts, delay });
@@ -337,24 +351,6 @@ export class ThreadServer {
       'UASYNC_THREAD',
     );
   }
-}
-
-/** Ends a thread; resolves to whether it had to be terminated. */
-async function endWithin(
-  thread: RunningThread,
-  timeout: number,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const now = new AbortController();
-  const terminate = (): void => now.abort();
-  const timer = startTimer(terminate, timeout);
-  const listener = { onAbort: terminate };
-  if (signal?.aborted) terminate();
-  else if (signal !== undefined) listenForAbort(signal, listener);
-  const terminated = await thread.end(now.signal);
-  clearTimeout(timer);
-  if (signal !== undefined) ignoreAbort(signal, listener);
-  return terminated;
 }
 
 /**

@@ -1,9 +1,9 @@
 /** A thread that is restarted when it crashes. */
 import type { LoopStats } from '../loop/loop-stats.js';
 import { clearTimeout, nextTick, setTimeout } from '../loop/real-timers.js';
-import { unlessGivenUp, type WaitOptions } from '../loop/waiter.js';
+import { unlessGivenUp, type WaitOptions } from '../loop/waiting/waiter.js';
 import { KeptSockets } from '../net/socket/kept-sockets.js';
-import type { InetAddress } from '../ring/sockaddr.js';
+import type { InetAddress } from '../sys/socket/sockaddr.js';
 import type { Channel } from './channel.js';
 import { RunningThread, type ThreadEnd, type ThreadProgram } from './running-thread.js';
 
@@ -24,6 +24,8 @@ export class SupervisedThread {
   readonly id: number;
   /** How many times it was restarted. */
   restarts = 0;
+  /** Whether it has ever served. */
+  served = false;
   /** Where it listens. */
   addresses: readonly InetAddress[] = [];
   readonly #owner: ThreadOwner;
@@ -59,6 +61,7 @@ export class SupervisedThread {
     }
     this.#current = thread;
     await thread.ready;
+    this.served = true;
     this.addresses = thread.addresses;
   }
 

@@ -1,15 +1,15 @@
 /** The argument of the function that a thread runs. */
 import type { MessagePort } from 'node:worker_threads';
-import { closeSocket } from '../loop/close.js';
+import { closeSocket } from '../loop/closing/close.js';
 import { loop } from '../loop/current.js';
 import { setImmediate } from '../loop/real-timers.js';
 import { hostOf } from '../net/address/resolve.js';
 import { listen } from '../net/listen/listen.js';
 import type { Listener } from '../net/listen/listener.js';
 import { checkListen, type ListenOptions } from '../net/listen/options.js';
-import { argTypeError, argValueError, closedError, systemError, UasyncError } from '../ring/errors.js';
-import { libc } from '../ring/libc.js';
-import type { InetAddress } from '../ring/sockaddr.js';
+import { argTypeError, argValueError, closedError, systemError, UasyncError } from '../sys/errors/errors.js';
+import { libc } from '../sys/libc/libc.js';
+import type { InetAddress } from '../sys/socket/sockaddr.js';
 import { Channel } from './channel.js';
 import type { FromThread, ThreadData, ToThread } from './thread-messages.js';
 
@@ -66,9 +66,10 @@ export class Thread implements ThreadContext {
 
   async #listen(options: Omit<ListenOptions, 'path' | 'fd' | 'reusePort'>): Promise<Listener<InetAddress>> {
     if (typeof options !== 'object' || options === null) throw argTypeError('options', 'an object', options);
-    if ('path' in options) throw argValueError('options.path', 'cannot be shared by threads', options.path);
-    if ('fd' in options) throw argValueError('options.fd', 'cannot be shared by threads', options.fd);
-    if ((options as ListenOptions).reusePort === false) {
+    const { path, fd, reusePort } = options as ListenOptions;
+    if (path !== undefined) throw argValueError('options.path', 'cannot be shared by threads', path);
+    if (fd !== undefined) throw argValueError('options.fd', 'cannot be shared by threads', fd);
+    if (reusePort === false) {
       throw argValueError('options.reusePort', 'must be true for threads', false);
     }
     const backlog = checkListen({ ...options, path: undefined, fd: undefined });

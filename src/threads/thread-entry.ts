@@ -1,9 +1,9 @@
 /** The entry point of each thread of `serveOnThreads`. */
 
 import { workerData } from 'node:worker_threads';
+import { throwLater } from '../loop/operation/uncaught.js';
 import { setImmediate } from '../loop/real-timers.js';
-import { throwLater } from '../loop/uncaught.js';
-import { argTypeError } from '../ring/errors.js';
+import { argTypeError } from '../sys/errors/errors.js';
 import { Thread, type ThreadContext } from './thread-context.js';
 import type { ThreadData } from './thread-messages.js';
 

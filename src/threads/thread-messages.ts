@@ -2,7 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { LoopStats } from '../loop/loop-stats.js';
 import type { ListenOptions } from '../net/listen/options.js';
-import type { InetAddress } from '../ring/sockaddr.js';
+import type { InetAddress } from '../sys/socket/sockaddr.js';
 import type { ChannelEnd } from './channel-end.js';
 
 /** The initial data of a thread. */

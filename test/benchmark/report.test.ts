@@ -87,6 +87,10 @@ t.test('tables of documents are made anew', async t => {
   t.match(once, /^Before\n[\s\S]*After\n$/);
   t.equal(withTables(once, [scenario('a.one')]), once, 'and stay as they are if nothing has changed');
   t.match(withTables(text.replace('cpu', 'latency'), [scenario('a.one')]), /10\.0 \/ 20\.0 \/ 30\.0/);
+  t.match(
+    withTables(text.replace('cpu', 'ratio'), [scenario('a.one')]),
+    /\| to C io_uring \|\n[\s\S]*\| +8\.00 \| +2\.00 \|/,
+  );
   t.throws(() => withTables(text, [scenario('b.one')]), /no results of a\.\*/);
   t.throws(() => withTables(text.replace('cpu', 'beauty'), [scenario('a.one')]), /no table of beauty/);
 });

@@ -1,10 +1,14 @@
 /** `cp` of trees against Node's: every option, what is in the way, and what fails. */
+import { execFile } from 'node:child_process';
 import nodeFs from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { loop } from 'uasync';
+import { NR_FCHMOD } from '../../src/sys/abi/syscall-numbers.js';
 import { checkLeaks, makeFifo, scratchFolder, seededRandom } from '../harness.js';
+import { built, PLAIN_NODE } from '../programs.js';
 import { type Any, byBoth } from './agreement.js';
 import { node, ours, outcome } from './beside-node.js';
 import { duplicateTree, makeTree, treeOf } from './random-trees.js';
@@ -12,6 +16,7 @@ import { duplicateTree, makeTree, treeOf } from './random-trees.js';
 const onDisk = scratchFolder();
 /** Most trees are here: a disk is slow with many small files. */
 const inMemory = scratchFolder(nodeFs.existsSync('/dev/shm') ? '/dev/shm' : undefined);
+const EIO = 5;
 let folder = onDisk;
 checkLeaks();
 
@@ -217,4 +222,21 @@ t.test('a large copy does not hold up the loop', async t => {
   await Promise.all([1, 2].map(i => ours.cp(source, join(folder, `beside-${i}`), { recursive: true })));
   clearInterval(count);
   t.ok(turns > 10, `${turns} turns`);
+});
+
+t.test('a folder whose mode cannot be set is an error: others could enter the copy', async t => {
+  const from = join(onDisk, 'private');
+  nodeFs.mkdirSync(join(from, 'inner'), { recursive: true });
+  nodeFs.chmodSync(join(from, 'inner'), 0o700);
+  const to = join(onDisk, 'not-private');
+  nodeFs.mkdirSync(to);
+  const [program, ...args] = PLAIN_NODE;
+  const deny = [built('test/fixtures/deny-io-uring.js'), `${EIO}:${NR_FCHMOD}`];
+  const copy = [built('test/fixtures/copies-folders.js'), from, to];
+  const { stdout } = await promisify(execFile)(program!, [...args, ...deny, ...copy]);
+  const inner = join(to, 'inner');
+  const result = JSON.parse(stdout);
+  // Node, which has another call for it, copies what plain calls leave.
+  if (result === 'copied') t.equal(nodeFs.statSync(inner).mode & 0o777, 0o700);
+  else t.strictSame(result, { code: 'EIO', syscall: 'chmod', path: inner });
 });

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { pathToFileURL } from 'node:url';
 import t from 'tap';
-import { FileHandle } from '../../src/fs/file-handle.js';
+import { FileHandle } from '../../src/fs/handle/file-handle.js';
 import { checkLeaks, collectGarbage, scratchFolder, turns } from '../harness.js';
 import { ROOT } from '../programs.js';
 import { type Api, node, ours, outcome } from './beside-node.js';

@@ -235,6 +235,35 @@ t.test('buffers that change while calls are queued: an error, and the handle sti
   await handle.close();
 });
 
+t.test('a pipe that does not wait: memory that is taken away meanwhile stays as it is', async t => {
+  const { O_NONBLOCK, O_RDWR } = nodeFs.constants;
+  await using handle = await fs.open(makeFifo(folder, 'taken'), O_RDWR | O_NONBLOCK);
+  await handle.write('some text');
+  const bytes = Buffer.alloc(100_000);
+  const reading = handle.read(bytes);
+  const taken = structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+  await t.rejects(reading, { code: 'ERR_INVALID_STATE' });
+  t.equal(Buffer.compare(Buffer.from(taken), Buffer.alloc(100_000)), 0);
+  const text = Buffer.alloc(50_000, 'a');
+  const writing = handle.write(text);
+  structuredClone(text.buffer, { transfer: [text.buffer] });
+  t.equal((await writing).bytesWritten, 50_000);
+  t.equal((await handle.read(Buffer.alloc(100_000), 10, 60_000)).buffer.indexOf('a'), 10);
+});
+
+t.test('a path that is changed while a call with a signal gives a turn', async t => {
+  const { signal } = new AbortController();
+  for (const write of [fs.writeFile, fs.appendFile]) {
+    const [kept, other] = [`${write.name}-1`, `${write.name}-2`].map(name => join(folder, name));
+    const path = Buffer.from(kept!);
+    const writing = write(path, 'text', { signal });
+    path.write('2', path.length - 1);
+    await writing;
+    t.equal(nodeFs.readFileSync(kept!, 'latin1'), 'text');
+    t.notOk(nodeFs.existsSync(other!));
+  }
+});
+
 t.test('a path one byte too long is not cut to another', async t => {
   const base = `${folder}/`;
   const victim = `${base}${'d/../'.repeat(1000)}`.slice(0, 4089);

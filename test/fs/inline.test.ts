@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
-import { kernelIsAtLeast } from '../../src/ring/proc.js';
+import { kernelIsAtLeast } from '../../src/sys/proc.js';
 import { checkLeaks, makeFifo, openFds, scratchFolder, turns, withoutInline } from '../harness.js';
 import { outcome } from './beside-node.js';
 

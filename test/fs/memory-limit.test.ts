@@ -61,6 +61,33 @@ for (const count of [1, 2, 50]) {
   });
 }
 
+t.test('memory in small blocks: what one call appends is in one piece', async t => {
+  await smallBlocks();
+  const log = join(folder, 'log');
+  await using one = await fs.open(log, 'a');
+  await using other = await fs.open(log, 'a');
+  for (let round = 0; round < 3; round++) {
+    const [a, b, c] = [...'abc'].map(letter => Buffer.alloc(50_000, letter));
+    await Promise.all([one.write(a!), other.write(b!), fs.appendFile(log, c!)]);
+    const runs = nodeFs.readFileSync(log, 'latin1').match(/(.)\1*/g);
+    t.ok(runs!.every(run => run.length % 50_000 === 0));
+    nodeFs.truncateSync(log);
+  }
+});
+
+t.test('memory in small blocks: a later write is not cut in two by an earlier one', async t => {
+  await smallBlocks();
+  const at = join(folder, 'overlapping');
+  await using handle = await fs.open(at, 'w+');
+  for (let round = 0; round < 3; round++) {
+    const first = handle.write(Buffer.alloc(100_000, 'a'), 0, 100_000, 0);
+    await Promise.all([first, handle.write(Buffer.alloc(10_000, 'b'), 0, 10_000, 80_000)]);
+    t.match(nodeFs.readFileSync(at, 'latin1'), /^a{80000}b{10000}a{10000}$/);
+    await Promise.all([handle.write('c'.repeat(50_000), 0), handle.truncate(10)]);
+    t.equal(nodeFs.readFileSync(at, 'latin1'), 'c'.repeat(10));
+  }
+});
+
 t.test('more files above 64 KiB than there are blocks of that size', async t => {
   loop().close();
   loop({ memory: MIB });

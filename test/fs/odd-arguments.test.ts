@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import t from 'tap';
 import * as fs from 'uasync/fs';
-import { FileHandle } from '../../src/fs/file-handle.js';
+import { FileHandle } from '../../src/fs/handle/file-handle.js';
 import { checkLeaks, remove, scratchFolder } from '../harness.js';
 import type { Any } from './agreement.js';
 import { node, ours } from './beside-node.js';

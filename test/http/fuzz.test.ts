@@ -10,9 +10,9 @@ import t from 'tap';
 import { Response } from 'uasync/http';
 import { type Connection, listen } from 'uasync/net';
 import { checkHttp } from '../../src/http/options.js';
-import { serveOn } from '../../src/http/serve.js';
+import { serveOn } from '../../src/http/server/serve.js';
 import { checkLeaks, seededRandom, turns, until } from '../harness.js';
-import { answersIn, HOST, Peer, type RawAnswer } from './served.js';
+import { answersIn, CutOff, HOST, Peer, type RawAnswer } from './served.js';
 
 checkLeaks();
 
@@ -75,6 +75,8 @@ interface Side {
   isIdle(): boolean;
   /** Whether no handler is left. */
   isOver(): boolean;
+  /** Whether it cuts off an answer when something malformed comes behind the request. */
+  readonly cutsOff: boolean;
   stop(): Promise<void>;
 }
 
@@ -129,6 +131,7 @@ async function stock(): Promise<Side> {
     received: () => socket?.bytesRead ?? 0,
     isIdle: () => active === waiting,
     isOver: () => active === 0,
+    cutsOff: true,
     stop: async () => {
       server.closeAllConnections();
       server.close();
@@ -174,6 +177,7 @@ async function own(): Promise<Side> {
     seen,
     received: () => connection?.bytesRead ?? 0,
     isIdle: () => started - server.stats().answered === waiting,
+    cutsOff: false,
     isOver: () => {
       if (server.stats().connections !== 0) return false;
       started = server.stats().answered;
@@ -410,6 +414,16 @@ interface Outcome {
   seen: Seen[];
 }
 
+/** The answers of a server that cuts off the one that it sends when something malformed comes. */
+function wholeAnswersIn(text: string, methods: readonly string[]): RawAnswer[] {
+  try {
+    return answersIn(text, methods);
+  } catch (error) {
+    if (error instanceof CutOff) return error.answers;
+    throw error;
+  }
+}
+
 async function converse(side: Side, { groups, last }: Conversation): Promise<Outcome> {
   side.seen.length = 0;
   const peer = await Peer.connect(side);
@@ -438,7 +452,8 @@ async function converse(side: Side, { groups, last }: Conversation): Promise<Out
     const methods = seen.map(({ method }) => method);
     // Of a HEAD that is refused the answer has no body, if that much of it was understood.
     if (/^(?:\r\n)*HEAD /.test(last.join(''))) methods.push('HEAD?');
-    return { answers: answersIn(peer.received, methods).filter(({ status }) => status >= 200), seen };
+    const answers = side.cutsOff ? wholeAnswersIn(peer.received, methods) : answersIn(peer.received, methods);
+    return { answers: answers.filter(({ status }) => status >= 200), seen };
   } finally {
     peer.close();
   }
@@ -523,7 +538,13 @@ const STRICTER: Reason[] = [
 ];
 
 /** Why this server serves what Node refuses. */
-const LOOSER: Reason[] = [UPGRADE];
+const LOOSER: Reason[] = [
+  UPGRADE,
+  [
+    'whether a quoted chunk extension may hold a DEL, versions of the parser decide differently',
+    request => /\r\n[\da-f]+;[^\r\n]*"[^\r\n]*\x7f/i.test(request),
+  ],
+];
 
 function isExplained(reasons: Reason[], request: string): boolean {
   return reasons.some(([, is]) => is(request));

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { file, Response } from 'uasync/http';
-import { IncomingBody } from '../../src/http/incoming-body.js';
-import { input, Parser } from '../../src/http/llhttp.js';
+import { IncomingBody } from '../../src/http/input/incoming-body.js';
+import { input, Parser } from '../../src/http/input/llhttp.js';
 import { checkLeaks, collectGarbage, scratchFolder, turns, until } from '../harness.js';
 import { answersIn, Peer, served, talk } from './served.js';
 

@@ -1,11 +1,11 @@
 /** Requests and answers that are the same as the ones before: what is kept of those must show in nothing. */
 import t from 'tap';
 import { Response } from 'uasync/http';
-import { Arrival, type ArrivalOwner } from '../../src/http/arrival.js';
-import { Head } from '../../src/http/head.js';
-import { input, Parser } from '../../src/http/llhttp.js';
+import { Arrival, type ArrivalOwner } from '../../src/http/input/arrival.js';
+import { Head } from '../../src/http/input/head.js';
+import { input, Parser } from '../../src/http/input/llhttp.js';
 import { checkHttp } from '../../src/http/options.js';
-import { ResponseHead } from '../../src/http/response-head.js';
+import { ResponseHead } from '../../src/http/output/response-head.js';
 import { checkLeaks } from '../harness.js';
 import { answersIn, Peer, served, talk } from './served.js';
 

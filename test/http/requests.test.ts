@@ -417,3 +417,19 @@ t.test('chunks, cut in two at each byte', async t => {
     t.same(seen, ['POST /p?q abc', 'GET / ']);
   }
 });
+
+t.test('maxHeaderSize counts a head alike, whatever the pieces are in which it arrives', async t => {
+  const start = `GET / HTTP/1.1\r\n${H}Connection: close\r\nX: `;
+  for (const [size, status] of [
+    [LIMITS.maxHeaderSize, 200],
+    [LIMITS.maxHeaderSize + 1, 431],
+  ] as const) {
+    const head = start + 'y'.repeat(size - start.length);
+    for (let cut = 0; cut <= 4; cut++) {
+      const server = await noting(t, []);
+      const end = '\r\n\r\n';
+      const pieces = [head + end.slice(0, cut), end.slice(cut)].filter(piece => piece !== '');
+      t.equal(answersIn(await talk(server, pieces))[0]?.status, status, `${size}, cut at ${cut}`);
+    }
+  }
+});

@@ -226,6 +226,43 @@ for (const [name, Class] of classes) {
   });
 }
 
+t.test('a body that another library allows with a status that has none is not sent', async t => {
+  let dropped = 0;
+  const server = await served(t, request => {
+    const status = Number(new URL(request.url).pathname.slice(1));
+    if (status === 200) return new OwnResponse('next');
+    const body = new ReadableStream({
+      pull: controller => controller.enqueue(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')),
+      cancel: () => {
+        dropped++;
+      },
+    });
+    const headers = new Headers({ 'content-length': '19' });
+    return { status, statusText: '', headers, body, bodyUsed: false } as unknown as Response;
+  });
+  const paths = ['204', '304', '205', '200'];
+  const requests = paths.map((path, i) => `GET /${path} HTTP/1.1\r\n${i === 3 ? LAST : 'Host: a\r\n\r\n'}`);
+  const text = await talk(server, [requests.join('')]);
+  t.same(text.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 204', 'HTTP/1.1 304', 'HTTP/1.1 205', 'HTTP/1.1 200']);
+  t.equal(
+    text
+      .split('\r\n\r\n')
+      .filter(part => !part.startsWith('HTTP'))
+      .join(),
+    'next',
+  );
+  t.equal(dropped, 3);
+  t.match(await answer(t, () => ({ status: 200.5, headers: new Headers(), body: null }) as never), {
+    status: 500,
+  });
+});
+
+t.test('the type of a Blob is a header as well', t => {
+  const blob = Object.create(new Blob(['x']), { type: { value: 'text/plain\r\nSet-Cookie: a=b' } });
+  t.throws(() => new OwnResponse(blob), { code: 'ERR_INVALID_ARG_VALUE', name: 'TypeError' });
+  t.end();
+});
+
 t.test('pieces of text, and empty ones', async t => {
   async function* pieces(): AsyncGenerator<string | Uint8Array> {
     yield '';

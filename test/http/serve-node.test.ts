@@ -15,7 +15,7 @@ import fastify from 'fastify';
 import t from 'tap';
 import { loop } from 'uasync';
 import { type NodeServer, type ServeNodeOptions, serveNode } from 'uasync/http';
-import { checkLeaks, scratchFolder, standstill, until } from '../harness.js';
+import { checkLeaks, scratchFolder, standstill, until, whenClosed } from '../harness.js';
 import { certificate } from '../net/node-servers.js';
 import { ROOT } from '../programs.js';
 import { answersIn, type Ending, HOST, Peer } from './served.js';
@@ -421,7 +421,7 @@ t.test(
     const [idle, asked] = [connect(), connect()];
     const shaking = net.connect(port, HOST);
     for (const socket of [idle, shaking]) socket.resume().on('error', () => {});
-    const closed = Promise.all([idle, shaking].map(socket => once(socket, 'close')));
+    const closed = Promise.all([idle, shaking].map(whenClosed));
     shaking.write(Buffer.from([22, 3, 1]));
     asked.write(GET);
     await until(() => secured === 2 && responses.length === 1 && raw.length === 3);

@@ -102,6 +102,17 @@ export interface RawAnswer {
   body: string;
 }
 
+/** The last answer is cut off. */
+export class CutOff extends Error {
+  /** Those before it. */
+  readonly answers: RawAnswer[];
+
+  constructor(answers: RawAnswer[]) {
+    super(`answer ${answers.length} is cut off`);
+    this.answers = answers;
+  }
+}
+
 /**
  * Takes responses apart, by their lengths and chunks; throws where the bytes are none.
  * @param methods of the requests; 'HEAD?' for one whose answer may have a body.
@@ -128,8 +139,10 @@ export function answersIn(text: string, methods: readonly string[] = []): RawAns
     const isHead = method === 'HEAD' || (method === 'HEAD?' && rest === '');
     if (headers.get('transfer-encoding') === 'chunked') {
       for (;;) {
+        if (/^[0-9a-f]*\r?$/.test(rest)) throw new CutOff(answers);
         const [whole, hex] = /^([0-9a-f]+)\r\n/.exec(rest)!;
         const size = Number.parseInt(hex!, 16);
+        if (rest.length < whole!.length + size + 2) throw new CutOff(answers);
         body += rest.slice(whole!.length, whole!.length + size);
         if (rest.slice(whole!.length + size, whole!.length + size + 2) !== '\r\n')
           throw new Error('no end of a chunk');

@@ -1,6 +1,14 @@
 /** Files as bodies, and folders: what is sent, what is not, and nothing outside of the root. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  realpathSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { open as nodeOpen } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
@@ -8,6 +16,7 @@ import { open } from 'uasync/fs';
 import { file, type Handler, Response, type Server, serveStatic } from 'uasync/http';
 import { checkLeaks, makeFifo, scratchFolder } from '../harness.js';
 import { pattern } from '../net/sockets.js';
+import { built, output, PLAIN_NODE, ROOT } from '../programs.js';
 import { answersIn, type RawAnswer, served, talk } from './served.js';
 
 checkLeaks();
@@ -339,7 +348,38 @@ t.test('a prefix ends where a name does, and a root that is a link is followed a
   t.equal((await ask(server, '/assets/a.txt')).body, releases[0]);
   t.equal((await ask(server, '/assetsa.txt')).status, 404);
   unlinkSync(link);
+  symlinkSync('../one/a.txt', join(releases[1]!, 'old.txt'));
   symlinkSync(releases[1]!, link);
+  t.equal((await ask(server, '/assets/old.txt')).status, 404, 'the old folder is no longer served');
   t.equal((await ask(server, '/assets/a.txt')).body, releases[1]);
   t.equal((await ask(server, '/assets/../one/a.txt')).status, 404);
+});
+
+t.test('Node’s permission model: what may be read is served', async t => {
+  const flags = process.allowedNodeEnvironmentFlags;
+  const model = flags.has('--permission') ? '--permission' : '--experimental-permission';
+  const net = flags.has('--allow-net') ? ['--allow-net'] : [];
+  const allowed = [ROOT, join(ROOT, 'node_modules'), root].map(
+    path => `--allow-fs-read=${realpathSync(path)}/`,
+  );
+  const [program, ...args] = PLAIN_NODE;
+  const options = [...args, model, ...net, '--allow-addons', '--no-warnings', ...allowed];
+  const ask = (path: string): Promise<string> =>
+    output(program, [...options, built('test/fixtures/serves-folder.js'), realpathSync(root), path]);
+  t.equal(await ask('/page.html'), '200 <p>ñ</p>\n');
+  t.equal(await ask('/link.txt'), '404 Not Found\n\n');
+});
+
+t.test('names that are not UTF-8: two that look the same are not', async t => {
+  const [own, other] = [0xff, 0xfe].map(byte => Buffer.concat([Buffer.from(`${folder}/`), Buffer.of(byte)]));
+  for (const at of [own!, other!]) {
+    mkdirSync(at);
+    writeFileSync(Buffer.concat([at, Buffer.from('/a.txt')]), at);
+  }
+  const link = join(folder, 'odd');
+  symlinkSync(own!, link);
+  symlinkSync(Buffer.concat([other!, Buffer.from('/a.txt')]), join(link, 'link.txt'));
+  const server = await served(t, serveStatic(link));
+  t.equal((await ask(server, '/a.txt')).status, 200);
+  t.equal((await ask(server, '/link.txt')).status, 404);
 });

@@ -42,14 +42,14 @@ t.test('threads serve what a module exports, and are replaced while they do', as
       }
     }
   });
-  t.equal(await server.restart(), 0);
+  t.equal(await server.restart({ timeout: 60_000 }), 0);
   going = false;
   await Promise.all(asking);
   t.same(failures, []);
   t.ok(count > 0);
   const after = await get(port, '/id');
   t.notOk(ids.has(after), 'a new thread');
-  t.equal(await server.stop(), 0);
+  t.equal(await server.stop({ timeout: 60_000 }), 0);
 });
 
 const own = certificate();

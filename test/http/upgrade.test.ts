@@ -1,9 +1,11 @@
 /** Connections that change protocol, and TLS. */
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import type http from 'node:http';
 import https from 'node:https';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { file, Response, type Server, serve } from 'uasync/http';
@@ -279,6 +281,51 @@ t.test('TLS that fails: no TLS at all, nothing, a key that is none', { skip: noO
   plain.close();
   silent.close();
   await until(() => server.stats().connections === 0);
+});
+
+t.test('a peer that ends its side of TLS gets all of its answers', { skip: noOpenssl }, async t => {
+  const { key, cert } = own!;
+  const path = join(folder, 'half.txt');
+  writeFileSync(path, Buffer.alloc(500_000));
+  const aborted: boolean[] = [];
+  const server = await served(
+    t,
+    async request => {
+      const { pathname } = new URL(request.url);
+      if (pathname === '/soon') return new Response('soon');
+      const { signal } = request;
+      if (!signal.aborted) await once(signal, 'abort');
+      aborted.push(signal.aborted);
+      if (pathname === '/file') return new Response(file(path));
+      const pieces = async function* (): AsyncGenerator<string> {
+        yield 'he';
+        await delay(5);
+        yield 'llo';
+      };
+      return new Response(pieces());
+    },
+    { tls: { key, cert } },
+  );
+  for (const [path, length] of [
+    ['/file', 500_000],
+    ['/stream', 5],
+  ] as const) {
+    const to = { port: portOf(server), host: HOST, servername: 'localhost', ca: cert, allowHalfOpen: true };
+    const socket = connectTls(to as ConnectionOptions);
+    socket.end(['/soon', path].map(path => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
+    let text = '';
+    for await (const chunk of socket.setEncoding('latin1')) text += chunk;
+    t.same(
+      answersIn(text).map(({ status, body }) => [status, body.length]),
+      [
+        [200, 4],
+        [200, length],
+      ],
+    );
+  }
+  t.same(aborted, [true, true]);
+  await until(() => server.stats().connections === 0);
+  t.equal(server.stats().cut, 0);
 });
 
 t.test('client certificates', { skip: noOpenssl }, async t => {

@@ -1,11 +1,17 @@
 /** Peers that are slow, silent or gone, and the end of a server. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
-import { Response } from 'uasync/http';
-import { checkLeaks, until } from '../harness.js';
+import { file, Response } from 'uasync/http';
+import { connect } from 'uasync/net';
+import { MSG_DONTWAIT } from '../../src/sys/abi/sockets.js';
+import { libc } from '../../src/sys/libc/libc.js';
+import { checkLeaks, scratchFolder, until } from '../harness.js';
 import { answersIn, Peer, served, talk } from './served.js';
 
 checkLeaks();
+const folder = scratchFolder();
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
 const POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n';
@@ -100,6 +106,35 @@ t.test('idleTimeout: of a peer that does not take its answer', async t => {
   peer.send(GET);
   await until(() => server.stats().cut === 1);
   peer.close();
+});
+
+t.test('idleTimeout: not of a peer that takes its answer slowly', async t => {
+  const answers: Record<string, () => Response> = {
+    text: () => new Response('x'.repeat(4_000_000)),
+    file: () => new Response(file(join(folder, 'large'))),
+  };
+  writeFileSync(join(folder, 'large'), Buffer.alloc(4_000_000));
+  const idleTimeout = 1200;
+  await Promise.all(
+    Object.entries(answers).map(async ([kind, answer]) => {
+      const path = join(folder, kind);
+      const server = await served(t, answer, { host: undefined, port: undefined, path, idleTimeout });
+      const client = await connect({ path });
+      await client.write(GET);
+      // By calls: a read of ours receives ahead.
+      const bytes = Buffer.alloc(65_536);
+      let got = 0;
+      const begun = performance.now();
+      for (let time = 0; time < idleTimeout * 3; time = performance.now() - begun) {
+        const due = Math.min(Math.floor(time * 130) - got, bytes.length);
+        if (due > 0) got += Math.max(libc().recv(client.fd, bytes.subarray(0, due), MSG_DONTWAIT), 0);
+        await delay(10);
+      }
+      t.ok(got > 200_000);
+      t.equal(server.stats().cut, 0, kind);
+      await client.reset();
+    }),
+  );
 });
 
 t.test('a handler that takes long is no peer that is slow', async t => {

@@ -1,7 +1,9 @@
 /** Runtime memory at its limit: who gets a block, and who waits. */
 import t from 'tap';
-import { type Block, BlockPool, type BlockWaiter } from '../../src/loop/blocks.js';
+import { type Block, BlockPool, type BlockWaiter } from '../../src/loop/memory/blocks.js';
+import { FixedBlocks } from '../../src/loop/memory/fixed-blocks.js';
 import '../patience.js';
+import { withoutMemory } from '../without-memory.js';
 
 const MIB = 1 << 20;
 
@@ -35,6 +37,36 @@ t.test('where every block is too small a larger one is mapped, and no more than 
   t.equal(pool.acquire(4096, 4096), first);
   t.equal(pool.stats().mapped, mapped);
   for (const block of blocks) pool.release(block);
+});
+
+t.test('where the system has no memory it is as at the limit, once there are blocks', async t => {
+  const pool = new BlockPool(16 * MIB);
+  t.teardown(() => pool.unmap());
+  t.throws(() => withoutMemory(() => pool.acquire(262_144)), { code: 'ENOMEM' });
+  const first = pool.acquire(262_144)!;
+  t.equal(
+    withoutMemory(() => pool.acquire(262_144)),
+    null,
+    'wait for that one',
+  );
+  t.throws(() => withoutMemory(() => pool.acquire(MIB, MIB)), { code: 'ENOMEM' }, 'none would ever do');
+  pool.release(first);
+  t.equal(
+    withoutMemory(() => pool.acquire(512)),
+    first,
+  );
+  t.equal(pool.acquire(262_144)!.bytes.length, 262_144);
+});
+
+t.test('without memory for a block of its own, O_DIRECT takes an ordinary one', async t => {
+  const fixed = new FixedBlocks({ add: () => -1 });
+  t.equal(
+    withoutMemory(() => fixed.acquire()),
+    null,
+  );
+  fixed.release(fixed.acquire()!);
+  t.equal(fixed.stats().used, 0);
+  fixed.unmap(false);
 });
 
 /** Waits for a block of `least` bytes, and for another one if it is told of a smaller one. */

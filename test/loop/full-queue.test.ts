@@ -2,8 +2,8 @@
 import t from 'tap';
 import { loop, nop } from 'uasync';
 import type { Loop } from '../../src/loop/loop.js';
-import { Operation } from '../../src/loop/operation.js';
-import * as abi from '../../src/ring/abi.js';
+import { Operation } from '../../src/loop/operation/operation.js';
+import * as abi from '../../src/ring/abi/io-uring.js';
 import { checkLeaks } from '../harness.js';
 
 checkLeaks();

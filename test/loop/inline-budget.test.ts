@@ -1,6 +1,6 @@
 /** What plain calls may spend between two rounds of Node's event loop. */
 import t from 'tap';
-import { InlineBudget } from '../../src/loop/inline-budget.js';
+import { InlineBudget } from '../../src/loop/turns/inline-budget.js';
 
 /** Takes until it is refused; how often that went well. */
 function takeAll(budget: InlineBudget, take: () => boolean): number {

@@ -7,8 +7,8 @@ import t from 'tap';
 import { loop } from 'uasync';
 import * as abi from 'uasync/ring';
 import { eventfd, getsockname, type InetAddress, inetAddress, POLLIN, probe, Ring } from 'uasync/ring';
-import { libc } from '../../src/ring/libc.js';
-import { checkLeaks, makeFifo, scratchFolder } from '../harness.js';
+import { libc } from '../../src/sys/libc/libc.js';
+import { checkLeaks, makeFifo, scratchFolder, until, whenClosed } from '../harness.js';
 
 checkLeaks();
 const folder = scratchFolder();
@@ -213,4 +213,21 @@ t.test('closing the loop ends it', async t => {
   t.strictSame(await polling.next(), { done: true, value: undefined });
   closeSync(fifo);
   loop();
+});
+
+t.test('of a multishot operation `submit` takes the first result, and no more', { skip }, async t => {
+  const [fd, port] = await listening();
+  const clients = Array.from({ length: 3 }, () => net.connect(port, '127.0.0.1').resume());
+  await Promise.all(clients.map(client => once(client, 'connect')));
+  closeSync(await loop().submit(sqe => sqe.multishotAccept(fd)));
+  await until(() => loop().stats().inFlight === 0);
+  closeSync(fd);
+  // Those that were accepted are closed, and the listener resets the others.
+  for (const client of clients) client.on('error', () => {});
+  await Promise.all(clients.map(client => client.closed || whenClosed(client)));
+  await t.rejects(
+    loop().submit(sqe => sqe.timeout(1, 0, abi.TIMEOUT_MULTISHOT)),
+    { code: /^(ETIME|EINVAL)$/ },
+  );
+  t.equal(loop().stats().inFlight, 0);
 });

@@ -1,6 +1,6 @@
 /** Loops that have to make do with smaller queues than they are to have. */
 import t from 'tap';
-import { ringsAreCounted } from '../../src/ring/locked-memory.js';
+import { ringsAreCounted } from '../../src/ring/setup/locked-memory.js';
 import { foundLocked, noOrdinaryUser } from '../ordinary-user.js';
 import { built } from '../programs.js';
 import '../patience.js';

@@ -1,6 +1,6 @@
 /** Loops of users who may lock little memory: rings and registered buffers count. */
 import t from 'tap';
-import { ringsAreCounted } from '../../src/ring/locked-memory.js';
+import { ringsAreCounted } from '../../src/ring/setup/locked-memory.js';
 import { foundLocked, noOrdinaryUser, startLocked } from '../ordinary-user.js';
 import { built } from '../programs.js';
 import '../patience.js';

@@ -1,6 +1,6 @@
 /** Loops of users who have no locked memory left. */
 import t from 'tap';
-import { ringsAreCounted } from '../../src/ring/locked-memory.js';
+import { ringsAreCounted } from '../../src/ring/setup/locked-memory.js';
 import { foundLocked, noOrdinaryUser } from '../ordinary-user.js';
 import { built } from '../programs.js';
 import '../patience.js';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import t, { type Test } from 'tap';
 import { loop } from 'uasync';
-import { POLLIN } from '../../src/ring/flags.js';
+import { POLLIN } from '../../src/sys/abi/flags.js';
 import { noOrdinaryUser, runAsUser } from '../ordinary-user.js';
 import { built } from '../programs.js';
 import '../patience.js';

@@ -1,9 +1,9 @@
 /** Many operations that hold memory, and a loop whose queue is too small for all that goes on. */
 import t from 'tap';
 import { loop } from 'uasync';
-import type { Operation } from '../../src/loop/operation.js';
-import { Reclaim } from '../../src/loop/reclaim.js';
-import { Slots } from '../../src/ring/slots.js';
+import { Reclaim } from '../../src/loop/closing/reclaim.js';
+import type { Operation } from '../../src/loop/operation/operation.js';
+import { Slots } from '../../src/ring/queue/slots.js';
 import { checkLeaks, turns } from '../harness.js';
 import { pair } from '../net/sockets.js';
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { signals } from 'uasync';
@@ -100,4 +101,19 @@ t.test('wrong names, and other threads', async t => {
   t.throws(() => signals('SIGUSR2', { signal: {} as never }), { code: 'ERR_INVALID_ARG_TYPE' });
   const worker = new Worker(built('test/fixtures/signals-worker.js'));
   t.equal((await once(worker, 'message'))[0], 'ERR_UNSUPPORTED');
+});
+
+t.test('one AbortSignal may end many iterations, without a warning of a leak', async t => {
+  const warned: Error[] = [];
+  const warn = (warning: Error): unknown => warned.push(warning);
+  process.on('warning', warn);
+  const stop = new AbortController();
+  const names = Object.keys(constants.signals).filter(name => !/^SIG(KILL|STOP)$/.test(name));
+  const all = names.map(name => signals(name as NodeJS.Signals, { signal: stop.signal }));
+  await turns();
+  stop.abort();
+  const ended = await Promise.allSettled(all.map(one => one.next()));
+  t.ok(ended.every(one => one.status === 'rejected' && one.reason.code === 'ABORT_ERR'));
+  process.off('warning', warn);
+  t.strictSame(warned, []);
 });

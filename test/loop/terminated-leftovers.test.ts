@@ -5,7 +5,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
-import { libc } from '../../src/ring/libc.js';
+import { libc } from '../../src/sys/libc/libc.js';
 import { until } from '../harness.js';
 import { built } from '../programs.js';
 import { terminate } from '../terminate.js';

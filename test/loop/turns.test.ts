@@ -1,7 +1,7 @@
 /** A turn ends, whatever completes meanwhile. */
 import t from 'tap';
 import { loop } from 'uasync';
-import { Operation } from '../../src/loop/operation.js';
+import { Operation } from '../../src/loop/operation/operation.js';
 import { checkLeaks, until } from '../harness.js';
 
 checkLeaks();

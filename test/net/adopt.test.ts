@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
 import { bind, connect, type InetAddress, listen, openConnection } from 'uasync/net';
-import { libc } from '../../src/ring/libc.js';
+import { libc } from '../../src/sys/libc/libc.js';
 import { checkLeaks, scratchFolder } from '../harness.js';
 import { built } from '../programs.js';
 import { HOST, pair, readAll } from './sockets.js';

@@ -57,9 +57,9 @@ t.test('errors: a reset, and a connection that is refused', async t => {
   const seen = messages(t, 'net:error');
   const listener = await listen({ port: 0, host: HOST });
   const [client, server] = await Promise.all([connect(listener.address), listener.accept()]);
-  const reading = server.read();
+  const rejected = t.rejects(server.read(), { code: 'ECONNRESET' });
   await client.reset();
-  await t.rejects(reading, { code: 'ECONNRESET' });
+  await rejected;
   t.equal(seen.length, 1);
   t.equal(seen[0]![1].connection, server);
   t.match(seen[0]![1].error, { code: 'ECONNRESET', syscall: 'read' });

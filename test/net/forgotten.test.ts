@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { loop, sleep } from 'uasync';
 import { bind, type Connection, connect, listen, openPipe, type Pipe } from 'uasync/net';
-import { checkLeaks, collectGarbage, makeFifo, openFds, scratchFolder } from '../harness.js';
+import { checkLeaks, collectGarbage, makeFifo, openFds, scratchFolder, whenClosed } from '../harness.js';
 import { HOST, pair, portOf, readAll } from './sockets.js';
 
 checkLeaks();
@@ -119,7 +119,7 @@ t.test('listeners', async t => {
   const client = net.connect(ports[0]!, HOST);
   client.on('error', () => {});
   await once(client, 'connect');
-  const closed = once(client, 'close');
+  const closed = whenClosed(client);
   await collectUntil(() => openFds() <= before + 1 && loop().stats().inFlight === 0);
   client.destroy();
   await closed;

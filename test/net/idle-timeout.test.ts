@@ -1,8 +1,13 @@
 /** setTimeout of a connection: when it says ETIMEDOUT, and to whom. */
+import { once } from 'node:events';
 import t from 'tap';
 import { sleep } from 'uasync';
+import { listen } from 'uasync/net';
+import { setIntOption } from '../../src/node/int-option.js';
+import { MSG_DONTWAIT, SO_RCVBUF, SOL_SOCKET } from '../../src/sys/abi/sockets.js';
+import { libc } from '../../src/sys/libc/libc.js';
 import { checkLeaks } from '../harness.js';
-import { pair } from './sockets.js';
+import { connectTo, HOST, pair, portOf, unixPair } from './sockets.js';
 
 checkLeaks();
 
@@ -81,4 +86,35 @@ t.test('the time can be changed, and taken back, of some of many', async t => {
   await b.write('x');
   t.equal(await never, 'read');
   await d.write('x');
+});
+
+t.test('a peer that takes a large write slowly moves bytes all the time', async t => {
+  const listener = await listen({ port: 0, host: HOST });
+  // The window of its connections.
+  setIntOption(listener.fd, SOL_SOCKET, SO_RCVBUF, 8192);
+  const pairs = [await connectTo(t, listener, { port: portOf(listener), host: HOST }), await unixPair(t)];
+  const ms = 1200;
+  await Promise.all(
+    pairs.map(async ([client, server]) => {
+      client.setTimeout(ms);
+      const stream = client.toDuplex();
+      const failure = once(stream, 'error').then(([{ code }]) => code);
+      stream.setTimeout(ms, () => t.fail('the stream had traffic'));
+      stream.write(Buffer.alloc(8_000_000));
+      // By calls: a read of ours receives ahead.
+      const bytes = Buffer.alloc(65_536);
+      let got = 0;
+      const begun = performance.now();
+      for (let time = 0; time < ms * 3; time = performance.now() - begun) {
+        const due = Math.min(Math.floor(time * 160) - got, bytes.length);
+        if (due > 0) got += Math.max(libc().recv(server.fd, bytes.subarray(0, due), MSG_DONTWAIT), 0);
+        await sleep(10);
+      }
+      t.ok(stream.writableLength > 0);
+      t.ok(got > 50_000);
+      t.equal(client.closed, false);
+      stream.removeAllListeners('timeout');
+      t.equal(await failure, 'ETIMEDOUT', 'it stops to read');
+    }),
+  );
 });

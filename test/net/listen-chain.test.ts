@@ -1,4 +1,4 @@
-/** `bind` and `listen` are one chain: it must go to the kernel in one piece, however full the queue is. */
+/** `listen` follows a `bind` that has succeeded, however full the queue is. */
 import t from 'tap';
 import { loop, nop } from 'uasync';
 import { type InetAddress, type Listener, listen } from 'uasync/net';
@@ -40,4 +40,19 @@ t.test('many at once', async t => {
   const ports = new Set(listeners.map(({ address }) => (address as InetAddress).port));
   t.equal(ports.size, 50);
   await Promise.all(listeners.map(listener => listener.close()));
+});
+
+t.test('a socket that could not be bound does not listen', async t => {
+  loop().close();
+  if (!loop().supports('bind')) {
+    t.comment('this kernel has no operation for it');
+    return;
+  }
+  const first = await listen({ port: 0, host: HOST });
+  const { port } = first.address as InetAddress;
+  const { submitted } = loop().stats();
+  await t.rejects(listen({ port, host: HOST }), { code: 'EADDRINUSE', syscall: 'listen' });
+  const closes = loop().backend === 'epoll' ? 0 : 1;
+  t.equal(loop().stats().submitted - submitted - closes, 1, 'nothing but the bind');
+  await first.close();
 });

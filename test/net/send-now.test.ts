@@ -8,7 +8,7 @@ import { loop } from 'uasync';
 import { bind, listen } from 'uasync/net';
 import { checkLeaks, scratchFolder, turns } from '../harness.js';
 import { built, output } from '../programs.js';
-import { HOST, pair, portOf, readAll } from './sockets.js';
+import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
 checkLeaks();
 
@@ -327,4 +327,32 @@ t.test('on epoll answers to what has just arrived are sent at once, however many
   for (const peer of peers) peer.end();
   await Promise.all(echoes);
   await server.close();
+});
+
+t.test('a buffer that grows before it is sent: the bytes that it had are sent, on every way', async t => {
+  const rest = pattern(3_000_000);
+  for (const inline of [true, false]) {
+    loop().close();
+    loop({ inline });
+    const [a, b] = await pair(t);
+    const buffer = new (ArrayBuffer as new (size: number, options: object) => ArrayBuffer)(8, {
+      maxByteLength: 1024,
+    });
+    const bytes = new Uint8Array(buffer).fill(65);
+    const grow = (size: number): void => (buffer as unknown as { resize(size: number): void }).resize(size);
+    await turns();
+    // The second is gathered alone.
+    const alone = [a.write('first,'), a.write(bytes)];
+    grow(100);
+    await Promise.all(alone);
+    t.equal(a.bytesWritten, 6 + 8);
+    grow(8);
+    const queued = [a.write(rest), a.write(bytes), a.write('last')];
+    grow(100);
+    t.equal((await b.readExactly(6 + 8)).toString(), 'first,AAAAAAAA');
+    t.ok(rest.equals(await b.readExactly(rest.length)));
+    t.equal((await b.readExactly(8 + 4)).toString(), 'AAAAAAAAlast');
+    await Promise.all(queued);
+    await Promise.all([a.close(), b.close()]);
+  }
 });

@@ -45,7 +45,7 @@ export async function unixPair(test: Ending): Promise<Pair> {
   return connectTo(test, await listen({ path }), { path });
 }
 
-async function connectTo(test: Ending, listener: Listener, to: ConnectOptions): Promise<Pair> {
+export async function connectTo(test: Ending, listener: Listener, to: ConnectOptions): Promise<Pair> {
   const both = await Promise.all([connect(to), listener.accept()]);
   await listener.close();
   test.teardown(async () => {

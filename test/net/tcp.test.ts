@@ -247,6 +247,7 @@ t.test('a reset is an error of read and write, in Node’s shape', async t => {
   const writable = b.write(Buffer.alloc(1 << 24));
   // Both may reject in the same turn.
   writable.catch(() => {});
+  reading.catch(() => {});
   await a.reset();
   await t.rejects(reading, { ...reset, message: `read ECONNRESET ${HOST}:${port}` });
   await t.rejects(writable, { message: new RegExp(`^write (?:ECONNRESET|EPIPE) ${HOST}:${port}$`) });
@@ -259,8 +260,9 @@ t.test('a reset is an error of read and write, in Node’s shape', async t => {
   const iterating = (async () => {
     for await (const _ of d);
   })();
+  const rejected = t.rejects(iterating, { code: 'ECONNRESET' });
   await c.reset();
-  await t.rejects(iterating, { code: 'ECONNRESET' });
+  await rejected;
   t.ok(d.closed);
   await server.close();
 });

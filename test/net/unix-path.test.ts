@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, connect, listen } from 'uasync/net';
-import { libc } from '../../src/ring/libc.js';
-import { AF_UNIX } from '../../src/ring/sockaddr.js';
+import { libc } from '../../src/sys/libc/libc.js';
+import { AF_UNIX } from '../../src/sys/socket/sockaddr.js';
 import { checkLeaks, scratchFolder } from '../harness.js';
 import { built } from '../programs.js';
 

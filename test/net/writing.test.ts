@@ -108,6 +108,25 @@ t.test('sendFile sends a file between what is written before and after', async t
   await Promise.all([file.close(), nodes.close()]);
 });
 
+t.test('a file that is closed while it is sent: no byte of another file that gets its number', async t => {
+  const [own, other] = ['own', 'other'].map(name => join(folder, name)) as [string, string];
+  writeFileSync(own, Buffer.alloc(8_000_000, 'a'));
+  writeFileSync(other, Buffer.alloc(8_000_000, 'b'));
+  for (const openOne of [open, nodeOpen]) {
+    const [a, b] = await pair(t);
+    const file = await openOne(own);
+    const sent = a.sendFile(file);
+    await standstill(() => a.bytesWritten);
+    await file.close();
+    const impostor = await open(other);
+    const received = await b.readExactly(8_000_000);
+    t.equal(received.indexOf('b'), -1);
+    t.equal(await sent, 8_000_000);
+    await impostor.close();
+    await a.close();
+  }
+});
+
 t.test('sendFile waits for a peer that does not read: until an abort, a reset, a timeout', async t => {
   const path = join(folder, 'large');
   writeFileSync(path, pattern(20_000_000));
@@ -289,12 +308,14 @@ t.test('drained() that is given up leaves nothing behind', async t => {
     collectGarbage();
   };
   await giveUp(1000);
-  const before = process.memoryUsage().heapUsed;
-  await giveUp(4000);
-  const grown = (): number => process.memoryUsage().heapUsed - before;
-  // What finalizers hold goes with a later collection.
-  for (let tries = 0; tries < 20 && grown() >= 4000 * 200; tries++) await giveUp(1);
-  t.ok(grown() < 4000 * 200, 'not one waiter');
+  // The heap also grows by compiled code and by what finalizers hold, once. Waiters would make it grow each time.
+  const growths: number[] = [];
+  for (let round = 0; round < 8 && (growths.at(-1) ?? Number.POSITIVE_INFINITY) >= 4000 * 200; round++) {
+    const before = process.memoryUsage().heapUsed;
+    await giveUp(4000);
+    growths.push(process.memoryUsage().heapUsed - before);
+  }
+  t.ok(growths.at(-1)! < 4000 * 200, `not one waiter: ${growths} bytes`);
   await t.rejects(a.drained({ timeout: 1 }), { code: 'ETIMEDOUT', syscall: 'write' });
   const drained = t.rejects(a.drained(), { code: 'ERR_CLOSED' });
   await a.reset();
@@ -327,8 +348,9 @@ t.test('pipes whose peers do not read hold up nobody, and lose nothing', async t
     t.equal(await piping, data.length);
     const ends = stuck.map(async ({ front, server, piping, writing }, i) => {
       if (i % 4 === 3) {
+        const rejected = t.rejects(piping, { code: /EPIPE|ECONNRESET/ });
         await server.reset();
-        await t.rejects(piping, { code: /EPIPE|ECONNRESET/ });
+        await rejected;
         await front.reset();
         await writing.catch(() => {});
       } else {
@@ -368,8 +390,9 @@ t.test('an abort ends pipeTo while its last bytes leave, and while it ends the o
   await sleep(20);
   abort.abort();
   await Promise.all([failed, ended].map(piping => t.rejects(piping, { name: 'AbortError' })));
+  const dropped = t.rejects(behind, { code: 'ERR_CLOSED' });
   await back2.reset();
-  await t.rejects(behind, { code: 'ERR_CLOSED' });
+  await dropped;
 });
 
 /** Has a connection take little at a time. */

@@ -249,3 +249,24 @@ t.test('by import, with no register: descriptors go, also with datagrams under w
   await until(() => failures.length === 400);
   t.ok(failures.every(error => error === null || (error as NodeJS.ErrnoException).code === 'ECANCELED'));
 });
+
+t.test('bytes that were transferred away before the call are none, as in Node', async t => {
+  for (const module of [stock, dgram]) {
+    const server = module.createSocket('udp4').bind(0, '127.0.0.1');
+    const client = module.createSocket('udp4').bind(0, '127.0.0.1');
+    t.teardown(() => {
+      client.close();
+      server.close();
+    });
+    await Promise.all([once(server, 'listening'), once(client, 'listening')]);
+    const { port } = server.address();
+    const bytes = new Uint8Array(8);
+    structuredClone(bytes, { transfer: [bytes.buffer] });
+    const sent = new Promise(resolve => {
+      client.send(bytes, port, '127.0.0.1', (error, length) => resolve(error ?? length));
+    });
+    const [length, [message]] = await Promise.all([sent, once(server, 'message')]);
+    t.equal(length, 0);
+    t.equal(message.length, 0);
+  }
+});

@@ -1,6 +1,7 @@
 /** uasync/node/net does what node:net does: each scenario runs with both, and says the same. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
+import { statSync } from 'node:fs';
 import http from 'node:http';
 import stock from 'node:net';
 import { join } from 'node:path';
@@ -211,6 +212,21 @@ same('resetAndDestroy', async (net, note) => {
   await end(client, served);
 });
 
+same('the error of a write to a peer that has gone', async (net, note) => {
+  const server = net.createServer();
+  const client = net.connect(await listening(server));
+  // It never reads: that would meet the error first.
+  client.once('connect', () => client.pause());
+  const [[served]] = await Promise.all([once(server, 'connection'), once(client, 'connect')]);
+  server.close();
+  served.resetAndDestroy();
+  await once(served, 'close');
+  const failed = once(client, 'error');
+  client.write('bytes');
+  const [error] = (await failed) as [NodeJS.ErrnoException];
+  note(error.name, error.message, error.code, error.errno, error.syscall, error instanceof Error);
+});
+
 same('order of events of each socket at its end', async (net, note) => {
   const order: unknown[][] = [];
   const [client, served] = await pair(net);
@@ -272,10 +288,17 @@ same('Unix sockets', async (net, note) => {
   server.close();
   await once(server, 'close');
   await end(client);
-  const again = net.createServer().listen(path);
-  note(await once(again, 'listening'));
-  again.close();
-  await once(again, 'close');
+  for (const [readableAll, writableAll] of [
+    [false, false],
+    [true, false],
+    [false, true],
+    [true, true],
+  ]) {
+    const again = net.createServer().listen({ path, readableAll, writableAll });
+    note(await once(again, 'listening'), statSync(path).mode);
+    again.close();
+    await once(again, 'close');
+  }
 });
 
 same('addresses, any interface, and a name with several', async (net, note) => {
@@ -402,4 +425,65 @@ t.test('a server of Node’s is put on the loop by itself', async t => {
   server.closeAllConnections();
   server.close();
   await once(server, 'close');
+});
+
+const takeAway: Record<string, (buffer: ArrayBuffer) => void> = {
+  transferred: buffer => void structuredClone(buffer, { transfer: [buffer] }),
+  shrunk: buffer => (buffer as unknown as { resize(size: number): void }).resize(1000),
+};
+
+function resizable(size: number): ArrayBuffer {
+  const Resizable = ArrayBuffer as new (size: number, options: object) => ArrayBuffer;
+  return new Resizable(size, { maxByteLength: size });
+}
+
+t.test(
+  'bytes that are gone before they are sent fail their write, and no others are sent for them',
+  async t => {
+    for (const [how, take] of Object.entries(takeAway)) {
+      for (const late of [true, false]) {
+        const [client, served] = await pair(onLoop as unknown as Net);
+        const buffer = resizable(16_000_000);
+        const failed = once(client, 'error');
+        const result = new Promise<string | undefined>(resolve => {
+          const bytes = new Uint8Array(buffer).fill(65);
+          client.write(bytes, error => resolve((error as NodeJS.ErrnoException | undefined)?.code));
+        });
+        // By then a part is in a block.
+        if (late) await turns(3);
+        take(buffer);
+        let got = 0;
+        let strange = 0;
+        served.on('data', chunk => {
+          got += chunk.length;
+          for (const byte of chunk as Buffer) if (byte !== 65) strange++;
+        });
+        const [[error]] = await Promise.all([failed, once(served, 'close')]);
+        t.match(error, { code: 'EFAULT', syscall: 'write' }, how);
+        t.equal(await result, 'EFAULT', how);
+        t.ok(got < 16_000_000);
+        t.equal(strange, 0, 'nothing else was sent');
+        await end(client, served);
+      }
+    }
+  },
+);
+
+same('chunks that are gone before the stream passes them on have no bytes', async (net, note) => {
+  for (const cork of [false, true]) {
+    const [client, served] = await pair(net);
+    client.write(Buffer.alloc(16_000_000, 65));
+    const buffers = [resizable(100), resizable(70_000), resizable(100)];
+    if (cork) client.cork();
+    for (const [i, buffer] of buffers.entries()) {
+      client.write(new Uint8Array(buffer).fill(66 + i), error => note(i, error?.message));
+    }
+    takeAway.transferred!(buffers[0]!);
+    takeAway.transferred!(buffers[1]!);
+    client.uncork();
+    client.end('end');
+    const all = await text(served);
+    note(all.length, all.slice(16_000_000));
+    await end(client, served);
+  }
 });

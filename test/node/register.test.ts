@@ -1,7 +1,10 @@
 /** `node --import uasync/register`: programs that know nothing of uasync. */
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { scratchFolder } from '../harness.js';
@@ -158,6 +161,45 @@ t.test('what was written leaves before process.exit(), and before an uncaught er
     `);
     t.equal(stdout, 'first last\n', end);
   }
+});
+
+t.test('what was reported as written leaves after destroy(), before a process ends by itself', async t => {
+  const server = net.createServer({ pauseOnConnect: true });
+  t.teardown(() => void server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const ended = run(`
+    import net from 'node:net';
+    const socket = net.connect(${port}, '127.0.0.1');
+    let told = 0;
+    let quiet;
+    const write = () => {
+      clearTimeout(quiet);
+      quiet = setTimeout(() => {
+        // Node calls back without an error what it gives up from here on.
+        process.on('exit', () => console.log(told));
+        socket.destroy();
+      }, 200);
+      socket.write(Buffer.alloc(4000), () => {
+        if (socket.destroyed) return;
+        told += 4000;
+        write();
+      });
+    };
+    socket.on('connect', write);
+  `);
+  const [served] = (await once(server, 'connection')) as [net.Socket];
+  // It has found that the peer takes no more, and would have ended.
+  await Promise.race([ended, delay(1500)]);
+  let got = 0;
+  served.on('data', chunk => {
+    got += chunk.length;
+  });
+  served.resume();
+  await once(served, 'end');
+  const told = Number((await ended).stdout);
+  t.ok(told > 0);
+  t.ok(got >= told, `${got} of ${told} bytes`);
 });
 
 t.test('what a worker has written leaves before its process.exit()', async t => {
@@ -338,6 +380,31 @@ t.test('TLS over a socket on the loop: what was written is sent before destroy()
     }
   `);
   t.equal(stdout, '100\n40000\n');
+});
+
+t.test('TLS over a socket on the loop: no error follows a proper end', async t => {
+  const keys = join(folder, 'keys');
+  const { stdout } = await run(`
+    import { readFileSync } from 'node:fs';
+    import net from 'node:net';
+    import tls from 'node:tls';
+    const key = readFileSync('${keys}/key.pem');
+    const cert = readFileSync('${keys}/cert.pem');
+    const secured = tls.createServer({ key, cert }, secure => {
+      secure.on('error', error => console.log(error.name, error.message));
+      secure.end('bye');
+    });
+    const server = net.createServer(raw => {
+      raw.on('error', error => console.log('raw', error.name, error.message));
+      raw.on('close', () => console.log('closed'));
+      secured.emit('connection', raw);
+    }).listen(0, '127.0.0.1', () => {
+      const secure = tls.connect({ port: server.address().port, ca: cert, servername: 'localhost' });
+      secure.on('data', data => console.log(String(data)));
+      secure.on('close', () => server.close());
+    });
+  `);
+  t.same(stdout.trim().split('\n').sort(), ['bye', 'closed']);
 });
 
 t.test('a cluster shares its port', async t => {

@@ -3,11 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import * as abi from '../../src/ring/abi.js';
-import * as flags from '../../src/ring/flags.js';
-import * as socketAbi from '../../src/ring/socket-abi.js';
-import * as structs from '../../src/ring/structs.js';
+import * as abi from '../../src/ring/abi/io-uring.js';
+import * as uring from '../../src/ring/abi/structs.js';
+import * as flags from '../../src/sys/abi/flags.js';
+import * as socketAbi from '../../src/sys/abi/sockets.js';
+import * as sys from '../../src/sys/abi/structs.js';
 import { scratchFolder } from '../harness.js';
+
+const structs = { ...uring, ...sys };
 
 /** The kernel's own, or a newer one, for instance liburing's src/include/liburing/io_uring.h. */
 const HEADER = process.env.UASYNC_URING_HEADER ?? '/usr/include/linux/io_uring.h';

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import * as api from 'uasync/ring';
-import { Message } from '../../src/ring/message.js';
-import { Registrations } from '../../src/ring/registrations.js';
+import { Registrations } from '../../src/ring/registered/registrations.js';
+import { Message } from '../../src/ring/sqe/message.js';
 import { SqeRaw } from '../../src/ring/sqe/raw.js';
 import { ROOT } from '../programs.js';
 import '../patience.js';

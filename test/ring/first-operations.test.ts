@@ -22,7 +22,7 @@ import {
   STATX_BASIC_STATS,
 } from 'uasync/ring';
 import { localAddress } from '../../src/net/address/addresses.js';
-import { libc } from '../../src/ring/libc.js';
+import { libc } from '../../src/sys/libc/libc.js';
 import { scratchFolder } from '../harness.js';
 import { one, ring } from './driver.js';
 

@@ -2,8 +2,8 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { Ring, sendMessage, UasyncError } from 'uasync/ring';
-import { InFlight } from '../../src/ring/in-flight.js';
+import { POLL_UPDATE_USER_DATA, Ring, sendMessage, UasyncError } from 'uasync/ring';
+import { InFlight } from '../../src/ring/queue/in-flight.js';
 import { collectGarbage, makeFifo, scratchFolder, seededRandom, turns } from '../harness.js';
 
 t.test('operations are counted by their exact user_data', async t => {
@@ -100,3 +100,29 @@ for (const close of [false, true]) {
     closeSync(fifo);
   });
 }
+
+t.test('a poll that gets the user_data of another operation lets no buffer go', async t => {
+  const ring = new Ring(8);
+  const fifo = new Int32Array(2);
+  const polled = new Int32Array(2);
+  ring.getSqe()!.pipe(fifo);
+  ring.getSqe()!.pipe(polled);
+  ring.submit(2);
+  if (ring.copyCqes()[0]!.res < 0) return t.comment('this kernel has no PIPE: it came with Linux 6.16');
+  ring.getSqe()!.read(fifo[0]!, Buffer.alloc(64)).userData(7);
+  ring.getSqe()!.pollAdd(polled[0]!, 1).userData(1);
+  ring.submit();
+  ring.getSqe()!.pollUpdate(1, 7, 0, POLL_UPDATE_USER_DATA).userData(2);
+  ring.submit(1);
+  writeSync(polled[1]!, 'x');
+  const seen: unknown[] = [];
+  while (seen.length < 2) for (const { userData } of ring.copyCqes(1)) seen.push(userData);
+  t.strictSame(seen.sort(), [2, 7]);
+  t.equal(ring.pins!.size, 1, 'the read is still in flight');
+  ring.getSqe()!.cancel(7).userData(8);
+  ring.submit(2);
+  ring.copyCqes();
+  t.equal(ring.pins!.size, 0);
+  ring.close();
+  for (const fd of [...fifo, ...polled]) closeSync(fd);
+});

@@ -1,13 +1,14 @@
 /** Both queues in memory of the test's own, at counts that take the kernel minutes to reach. */
 import t from 'tap';
 import { SETUP_NO_SQARRAY } from 'uasync/ring';
-import { CompletionQueue } from '../../src/ring/completion-queue.js';
-import type { RingMemory } from '../../src/ring/ring-memory.js';
-import { Scratch } from '../../src/ring/scratch.js';
+import { CQ_OFF, PARAMS, SQ_OFF } from '../../src/ring/abi/structs.js';
+import { CompletionQueue } from '../../src/ring/queue/completion-queue.js';
+import { SubmissionQueue } from '../../src/ring/queue/submission-queue.js';
+import type { RingMemory } from '../../src/ring/setup/ring-memory.js';
 import { Sqe } from '../../src/ring/sqe/index.js';
-import { CQ_OFF, PARAMS, SQ_OFF } from '../../src/ring/structs.js';
-import { SubmissionQueue } from '../../src/ring/submission-queue.js';
+import { Scratch } from '../../src/sys/memory/scratch.js';
 import '../patience.js';
+import { withoutMemory } from '../without-memory.js';
 
 // Where the words of both queues are; any place does.
 const SQ = { head: 0, tail: 1, ring_mask: 2, flags: 3 };
@@ -86,3 +87,13 @@ for (const [name, start] of [
     t.strictSame(seen, [...Array(30).keys()]);
   });
 }
+
+t.test('arguments have room again after there was no memory for them', async t => {
+  const scratch = new Scratch();
+  scratch.alloc(60_000);
+  t.throws(() => withoutMemory(() => scratch.alloc(60_000)), { code: 'ENOMEM' });
+  t.ok(scratch.alloc(100) > 0);
+  t.ok(scratch.alloc(60_000) > 0);
+  scratch.bytes[scratch.start] = 1;
+  scratch.unmap();
+});

@@ -391,3 +391,24 @@ t.test('part of another ring’s buffers are cloned', async t => {
   source.close();
   target.close();
 });
+
+t.test('buffers up to the first that fails are replaced, and the others stay', async t => {
+  const ring = new Ring(4);
+  t.teardown(() => ring.close());
+  try {
+    ring.registerBuffersSparse(2);
+  } catch (error) {
+    if (!(error instanceof UasyncError) || error.code !== 'EINVAL') throw error;
+    return t.comment('sparse tables came with Linux 5.19');
+  }
+  const [old, other] = [Buffer.alloc(8, 'o'), Buffer.alloc(8, 'n')];
+  t.equal(ring.updateBuffers(0, [old, old]), 2);
+  // An empty slot cannot have a tag.
+  t.equal(ring.updateBuffers(0, [other, null], [0, 7]), 1);
+  const fd = openSync('/proc/version', 'r');
+  ring.getSqe()!.readFixed(fd, old, 0, 1);
+  ring.submit(1);
+  t.equal(ring.copyCqes()[0]!.res, 8, 'the kernel has the old one');
+  closeSync(fd);
+  t.throws(() => ring.updateBuffers(1, [null], [7]), { code: 'EINVAL' });
+});

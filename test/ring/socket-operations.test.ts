@@ -14,7 +14,7 @@ import {
   SOCK_STREAM,
 } from 'uasync/ring';
 import { localAddress } from '../../src/net/address/addresses.js';
-import { libc } from '../../src/ring/libc.js';
+import { libc } from '../../src/sys/libc/libc.js';
 import { complete, lacking, one, ring, several } from './driver.js';
 import '../patience.js';
 

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { Channel, channelPair, nop, sleep } from 'uasync';
@@ -182,6 +183,14 @@ async function datagrams(soaked: Soaked): Promise<void> {
   }
 }
 
+/**
+ * Removes a file or a tree, even if it has to wait for descriptors. Not by `rmSync`: from Node 24 on its EMFILE has no
+ * code, and it does not wait for one.
+ */
+async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 50, retryDelay: 10 });
+}
+
 async function files(soaked: Soaked): Promise<void> {
   const path = join(soaked.folder, `file-${soaked.random()}`);
   try {
@@ -204,8 +213,8 @@ async function files(soaked: Soaked): Promise<void> {
     assert.ok(found.equals(more), 'a part of a file has changed');
     if (soaked.random() < 0.1) await handle.datasync();
   } finally {
-    rmSync(path, { force: true });
-    rmSync(`${path}-moved`, { force: true });
+    await remove(path);
+    await remove(`${path}-moved`);
   }
 }
 
@@ -219,7 +228,7 @@ async function trees(soaked: Soaked): Promise<void> {
     assert.equal((await fs.readdir(`${from}-copy`, { recursive: true })).length, 6);
     await Promise.all([from, `${from}-copy`].map(path => fs.rm(path, { recursive: true })));
   } finally {
-    for (const path of [from, `${from}-copy`]) rmSync(path, { recursive: true, force: true });
+    for (const path of [from, `${from}-copy`]) await remove(path);
   }
 }
 
@@ -239,10 +248,10 @@ async function full(soaked: Soaked): Promise<void> {
     assert.ok((await fs.stat(path)).size >= written);
   } finally {
     await handle.close();
-    rmSync(path);
+    await remove(path);
   }
   await fs.writeFile(path, 'there is room again');
-  rmSync(path);
+  await remove(path);
 }
 
 async function channels(soaked: Soaked): Promise<void> {
@@ -311,7 +320,7 @@ async function terminated(soaked: Soaked): Promise<void> {
   await Promise.race([exited, sleep(soaked.random() * 400)]);
   await worker.terminate();
   await exited;
-  rmSync(folder, { recursive: true });
+  await remove(folder);
 }
 
 /** A round of each, with the milliseconds that it rests afterwards, at most, and how many of it there are at a time. */

@@ -45,3 +45,5 @@ function converse(): void {
 
 for (let i = 0; i < CLIENTS; i++) converse();
 process.once('disconnect', () => process.exit());
+// It was during the imports.
+if (!process.connected) process.exit();

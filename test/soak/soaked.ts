@@ -62,6 +62,7 @@ const timer = setInterval(() => {
 const stop = once(process, 'message');
 // Nothing watches it any more.
 process.once('disconnect', () => process.exit());
+if (!process.connected) process.exit();
 report({ what: 'ready', port: soaked.port });
 const working = activities.flatMap(([name, { times }]) => Array.from({ length: times }, () => forever(name)));
 await Promise.race([stop, Promise.all(working)]);

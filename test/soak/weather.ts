@@ -246,7 +246,8 @@ export class Weather {
     if (outsider === undefined || outsider.exitCode !== null || outsider.signalCode !== null) return;
     const exited = once(outsider, 'exit');
     outsider.kill('SIGCONT');
-    outsider.disconnect();
+    // One that was killed a moment ago has no channel any more.
+    if (outsider.connected) outsider.disconnect();
     await exited;
   }
 

@@ -3,15 +3,27 @@
  * results and flags, as often, and leaves the same bytes in memory.
  */
 import t from 'tap';
-import { probe } from 'uasync/ring';
-import * as abi from '../../src/ring/abi.js';
-import { POLLIN, POLLOUT } from '../../src/ring/flags.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../src/ring/sqe/sockets.js';
+import { Message, probe } from 'uasync/ring';
+import * as abi from '../../src/ring/abi/io-uring.js';
+import { POLLIN, POLLOUT, POLLPRI, POLLRDHUP } from '../../src/sys/abi/flags.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../src/sys/abi/sockets.js';
 import { seededRandom } from '../harness.js';
-import { type Completed, GROUP, kernelSide, PAGE, PIECES, type Side, softSide } from './sides.js';
+import {
+  type Completed,
+  FLOOD,
+  GROUP,
+  kernelSide,
+  PAGE,
+  PAGES,
+  PIECES,
+  type Side,
+  softSide,
+} from './sides.js';
 
 const PROGRAMS = Number(process.env.UASYNC_PROGRAMS ?? 15);
 const STEPS = 25;
+const POLLRDNORM = 0x40;
+const POLLWRNORM = 0x100;
 
 const { available, supports } = probe();
 const lacking = !available
@@ -32,6 +44,8 @@ class Program {
   readonly #random: Random;
   #ids = 0;
   readonly #started: number[] = [];
+  /** Connections whose peers send no more. */
+  readonly #ended = new Set<number>();
 
   constructor(random: Random) {
     this.#random = random;
@@ -66,6 +80,8 @@ class Program {
       this.#receiveMany,
       this.#receiveMany,
       this.#send,
+      this.#message,
+      this.#refill,
       this.#accept,
       this.#connects,
       this.#pipe,
@@ -73,6 +89,8 @@ class Program {
       this.#peer,
       this.#peer,
       this.#peer,
+      this.#reset,
+      this.#flood,
       this.#datagram,
       this.#cancel,
       this.#cancel,
@@ -134,12 +152,13 @@ class Program {
     const conn = this.#below(4);
     this.#clear(`${conn}`, side => side.conns[conn]!);
     const id = this.#id();
-    const mask = this.#pick([POLLIN, POLLOUT]);
-    const many = mask === POLLIN && this.#below(3) === 0;
-    this.#step(`${id}: poll ${conn} ${mask} ${many}`, side => {
+    const mask = this.#pick([POLLIN, POLLOUT, POLLPRI, POLLRDHUP, POLLRDNORM, POLLWRNORM]);
+    const many = (mask === POLLIN || mask === POLLRDNORM) && this.#below(3) === 0;
+    const ready = this.#below(6);
+    this.#step(`${id}: poll ${conn} ${mask} ${many} ${ready}`, side => {
       const sqe = side.sqe(id);
       if (many) sqe.pollMultishot(side.conns[conn]!, mask);
-      else sqe.pollAdd(side.conns[conn]!, mask);
+      else sqe.pollAdd((mask & (POLLIN | POLLOUT) && side.ready[ready]) || side.conns[conn]!, mask);
     });
   }
 
@@ -152,6 +171,7 @@ class Program {
     const select = length !== 0 && this.#below(4) === 0;
     this.#step(`${id}: recv ${conn} ${length} ${flags} ${select}`, side => {
       const sqe = side.sqe(id).recvAt(side.conns[conn]!, side.addressOf(id), length, flags);
+      side.picking.set(id, GROUP);
       if (select) sqe.bufferSelect(GROUP);
     });
   }
@@ -162,7 +182,24 @@ class Program {
     const id = this.#id();
     const group = this.#pick([GROUP, PIECES, 99]);
     this.#step(`${id}: recv many ${conn} ${group}`, side => {
+      side.picking.set(id, group);
       side.sqe(id).recvMultishot(side.conns[conn]!, group);
+    });
+  }
+
+  /** Buffers that were used up are provided again. */
+  #refill(): void {
+    this.#outside('refill', side => side.refill());
+  }
+
+  /** A message of several buffers. */
+  #message(): void {
+    const id = this.#id();
+    const conn = this.#below(4);
+    const lengths = this.#pick([[10], [0, 5, 100], [1000, 0, 1]]);
+    const flags = MSG_NOSIGNAL | this.#pick([0, MSG_WAITALL, MSG_DONTWAIT]);
+    this.#step(`${id}: message ${conn} ${lengths} ${flags}`, side => {
+      side.sqe(id).sendmsg(side.conns[conn]!, messageOf(side, id, lengths), flags);
     });
   }
 
@@ -213,6 +250,7 @@ class Program {
     const conn = this.#below(4);
     const what = this.#below(12);
     const length = this.#pick([1, 30, 300]);
+    if (what === 0) this.#ended.add(conn);
     if (what === 0) this.#outside(`peer ${conn} ends`, side => void side.shutdown(side.peers[conn]!));
     else if (what < 3) this.#outside(`peer ${conn} reads`, side => void side.peerReads(side.peers[conn]!));
     else {
@@ -225,14 +263,66 @@ class Program {
     }
   }
 
+  /** More is sent than the socket has room for, while it is received from and polled; the peer reads it later. */
+  #flood(): void {
+    const conn = this.#below(4);
+    // A send that waits while the peer sends no more occupies a thread of the kernel, which ASYNC_CANCEL does not count.
+    if (this.#below(3) !== 0 || this.#ended.has(conn)) return;
+    this.#clear(`${conn}`, side => side.conns[conn]!);
+    const [send, other, cancel] = [this.#id(), this.#id(), this.#id()];
+    const what = this.#below(5);
+    this.#outside(`${send}: flood ${conn} ${what}`, side => {
+      const fd = side.conns[conn]!;
+      side.floods.add(send);
+      side.sqe(send).sendAt(fd, side.memory.address, FLOOD, MSG_NOSIGNAL | MSG_WAITALL);
+      side.settle();
+      if (what < 2) side.sqe(other).recvAt(fd, side.addressOf(other), 300, MSG_WAITALL);
+      else if (what === 2) side.sqe(other).pollAdd(fd, POLLOUT);
+      else side.sqe(other).recvMultishot(fd, 99);
+      side.settle();
+      side.peerSends(side.peers[conn]!, 200, 7);
+      side.settle();
+      // It is cancelled, or goes on once the peer has read.
+      if (what === 4) side.drain(conn, send);
+      if (what % 2 === 0) side.sqe(cancel).cancel(send);
+      else side.sqe(cancel).cancelFd(fd, abi.ASYNC_CANCEL_ALL);
+      side.settle();
+      side.drain(conn, send);
+    });
+  }
+
+  /** A peer goes away, while an operation waits for it or before one starts. */
+  #reset(): void {
+    if (this.#below(4) !== 0) return;
+    const conn = this.#below(4);
+    // A poll may see the events of a reset one after the other.
+    this.#clear(`${conn}`, side => side.conns[conn]!);
+    const id = this.#id();
+    const what = this.#below(4);
+    this.#step(`${id}: before reset ${conn} ${what}`, side => {
+      const sqe = side.sqe(id);
+      side.picking.set(id, PIECES);
+      if (what === 0) sqe.recvAt(side.conns[conn]!, side.addressOf(id), 100, MSG_WAITALL);
+      else if (what === 1) sqe.recvMultishot(side.conns[conn]!, PIECES);
+      else if (what === 2) sqe.readAt(side.conns[conn]!, side.addressOf(id), 100, -1);
+      else sqe.nop();
+    });
+    this.#outside(`peer ${conn} resets`, side => {
+      side.reset(conn);
+      // The first one that asks gets the error.
+      side.settle();
+    });
+  }
+
   #datagram(): void {
     const [a, b] = this.#pick([
       [0, 1],
       [1, 0],
     ] as const);
-    const what = this.#below(3);
+    const what = this.#below(6);
     if (what === 0) {
-      const length = this.#pick([1, 30]);
+      // An empty one ends the kernel's multishot receive; the software ring has received more with it.
+      const length = this.#pick([1, 30, 60]);
       this.#outside(`datagram ${a} ${length}`, side => side.peerSends(side.datagrams[a], length, 7));
       return;
     }
@@ -241,7 +331,13 @@ class Program {
     this.#step(`${id}: datagram ${b} ${what}`, side => {
       const sqe = side.sqe(id);
       if (what === 1) sqe.recvAt(side.datagrams[b], side.addressOf(id), 20, 0);
-      else sqe.sendAt(side.datagrams[b], side.addressOf(id), 20, 0);
+      else if (what === 2) sqe.sendAt(side.datagrams[b], side.addressOf(id), 20, 0);
+      else if (what === 3) sqe.sendmsg(side.datagrams[b], messageOf(side, id, [5, 10]));
+      else if (what === 4) sqe.recvmsg(side.datagrams[b], messageOf(side, id, [5, 10]));
+      else {
+        side.picking.set(id, GROUP);
+        sqe.recvmsgMultishot(side.datagrams[b], messageOf(side, id, []), GROUP);
+      }
     });
   }
 
@@ -288,7 +384,7 @@ class Program {
   /** What the kernel refuses. */
   #wrong(): void {
     const id = this.#id();
-    const what = this.#below(7);
+    const what = this.#below(11);
     this.#step(`${id}: wrong ${what}`, side => {
       const sqe = side.sqe(id);
       const at = side.addressOf(id);
@@ -298,9 +394,25 @@ class Program {
       else if (what === 3) sqe.close(1_000_000);
       else if (what === 4) sqe.accept(side.conns[0]!);
       else if (what === 5) sqe.readAt(side.pipes[0]![1], at, 10, -1);
+      else if (what === 6) sqe.pollAdd(side.conns[0]!, POLLIN).bufferSelect(GROUP);
+      else if (what === 7) sqe.close(side.conns[0]!).bufferSelect(GROUP);
+      else if (what === 8) sqe.recvmsgMultishot(side.datagrams[0], messageOf(side, id, []), 99);
+      else if (what === 9) sqe.connectTo(side.conns[0]!, new Uint8Array(16).fill(1));
       else sqe.cancel(999_999);
     });
   }
+}
+
+/** A message whose buffers are in the operation's page. */
+function messageOf(side: Side, id: number, lengths: readonly number[]): Message {
+  let end = (id % PAGES) * PAGE;
+  const buffers = lengths.map(length => {
+    end += length;
+    return side.bytes.subarray(end - length, end);
+  });
+  const message = new Message({ buffers });
+  side.messages.push(message);
+  return message;
 }
 
 /** Bits of completions that say how much more there is, which depends on when they are asked. */
@@ -334,6 +446,10 @@ t.test('random programs', { skip: lacking }, async t => {
       }
       const [kernel, soft] = sides.map(({ bytes }) => bytes.subarray(0, PAGE * 500));
       if (!kernel!.equals(soft!)) t.fail(`program ${i} leaves other bytes`);
+      for (const group of [GROUP, PIECES]) {
+        const [kernel, soft] = sides.map(({ groups }) => groups.get(group)!.bytes);
+        if (!kernel!.equals(soft!)) t.fail(`program ${i} leaves other bytes in buffers`);
+      }
     } finally {
       for (const side of sides) side.close();
     }

@@ -5,8 +5,8 @@ import t from 'tap';
 import { loop } from 'uasync';
 import * as fs from 'uasync/fs';
 import { connect, listen } from 'uasync/net';
-import { EAGAIN, EINTR } from '../../src/ring/errno.js';
-import { DirectCalls } from '../../src/soft/faulty-direct-calls.js';
+import { DirectCalls } from '../../src/soft/faults/faulty-direct-calls.js';
+import { EAGAIN, EINTR } from '../../src/sys/abi/errno.js';
 import { checkLeaks, scratchFolder } from '../harness.js';
 import { HOST, portOf } from '../net/sockets.js';
 

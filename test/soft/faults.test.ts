@@ -3,7 +3,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
-import { EINTR } from '../../src/ring/errno.js';
+import { EINTR } from '../../src/sys/abi/errno.js';
 import { checkLeaks, scratchFolder, seededRandom } from '../harness.js';
 
 process.env.UASYNC_BACKEND = 'epoll';

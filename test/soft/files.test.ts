@@ -5,12 +5,12 @@
 import { closeSync, constants, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { Queues } from '../../src/loop/backend.js';
-import { RingBackend } from '../../src/loop/ring-backend.js';
+import type { Queues } from '../../src/loop/backend/backend.js';
+import { RingBackend } from '../../src/loop/backend/ring-backend.js';
 import type { Sqe } from '../../src/ring/sqe/index.js';
-import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from '../../src/ring/sqe/paths.js';
-import { STATX } from '../../src/ring/structs.js';
 import { SoftBackend } from '../../src/soft/soft-backend.js';
+import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from '../../src/sys/abi/flags.js';
+import { STATX } from '../../src/sys/abi/structs.js';
 import { openFds, scratchFolder, seededRandom } from '../harness.js';
 
 const {

@@ -2,10 +2,10 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import t from 'tap';
-import { ECANCELED } from '../../src/ring/errno.js';
-import { POLLIN } from '../../src/ring/flags.js';
-import { libc } from '../../src/ring/libc.js';
 import { SoftRing } from '../../src/soft/soft-ring.js';
+import { ECANCELED } from '../../src/sys/abi/errno.js';
+import { POLLIN } from '../../src/sys/abi/flags.js';
+import { libc } from '../../src/sys/libc/libc.js';
 import '../patience.js';
 
 const AF_INET = 2;

@@ -1,12 +1,14 @@
 /** The kernel's ring and the software ring, each with sockets and memory of its own, for programs that both run. */
-import { BufRing, Ring } from 'uasync/ring';
-import { libc } from '../../src/ring/libc.js';
-import { Mapping } from '../../src/ring/mapping.js';
-import { writeSockaddr } from '../../src/ring/sockaddr.js';
+import { openSync } from 'node:fs';
+import { BufRing, type Message, Ring } from 'uasync/ring';
 import type { Sqe } from '../../src/ring/sqe/index.js';
-import { NR_FCNTL, NR_RECVFROM, NR_SCHED_SETAFFINITY, NR_SENDTO } from '../../src/ring/syscall-numbers.js';
 import { Group } from '../../src/soft/groups.js';
 import { SoftRing } from '../../src/soft/soft-ring.js';
+import { SO_LINGER, SO_SNDBUF, SOL_SOCKET } from '../../src/sys/abi/sockets.js';
+import { NR_FCNTL, NR_RECVFROM, NR_SCHED_SETAFFINITY, NR_SENDTO } from '../../src/sys/abi/syscall-numbers.js';
+import { libc } from '../../src/sys/libc/libc.js';
+import { Mapping } from '../../src/sys/memory/mapping.js';
+import { writeSockaddr } from '../../src/sys/socket/sockaddr.js';
 
 const AF_INET = 2;
 const SOCK_STREAM = 1;
@@ -15,7 +17,13 @@ const SOCK_NONBLOCK = 0o4000;
 const MSG_DONTWAIT = 0x40;
 const F_SETFL = 4;
 
+/** struct linger: on, for no time. socket(7) */
+const LINGER = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0);
+
+const CQE_F_BUFFER = 1;
 const CQE_F_MORE = 2;
+const CQE_F_BUF_MORE = 16;
+const CQE_BUFFER_SHIFT = 16;
 
 /** Packets that follow one another until both ends of a new connection know of it. */
 const HANDSHAKE = 3;
@@ -29,7 +37,11 @@ const BUFFERS = { entries: 8, bufferSize: 64 };
 const PIECE_BUFFERS = { entries: 2, bufferSize: 256 };
 /** Each operation has a page of its own. */
 export const PAGE = 4096;
-const PAGES = 512;
+export const PAGES = 512;
+
+/** More than a connection's buffers have room for. */
+export const FLOOD = 1 << 20;
+const SEND_BUFFER = Uint8Array.of(0, 0x40, 0, 0);
 
 /** A descriptor that is none. */
 export const CLOSED = 1_000_000;
@@ -46,6 +58,13 @@ interface Queues {
   submitAndWaitTimeout(waitNr: number, timeoutMs: number): number;
   reapQueue(sink: { onCqe(low: number, high: number, res: number, flags: number): void }): number;
   close(): void;
+}
+
+/** Buffers that receives pick from. */
+interface Buffers {
+  readonly bytes: Buffer;
+  recycle(id: number): void;
+  publish(): void;
 }
 
 function sockaddr(port: number): Buffer {
@@ -107,11 +126,23 @@ export class Side {
   readonly due = new Set<number>();
   /** Operations whose results are descriptors. */
   readonly accepting = new Set<number>();
-  readonly #own: number[] = [];
+  readonly groups: ReadonlyMap<number, Buffers>;
+  /** The group of operations that pick a buffer. */
+  readonly picking = new Map<number, number>();
+  /** What the kernel touches until the end of an operation. */
+  readonly messages: Message[] = [];
+  /** Always ready, and nothing for epoll: /dev/null and a file. */
+  readonly ready: readonly number[] = [openSync('/dev/null', 'r+'), openSync(process.execPath, 'r')];
+  /** Groups and ids of buffers that were used up. */
+  /** Sends of FLOOD bytes: how many they have sent when they are cancelled is not certain. */
+  readonly floods = new Set<number>();
+  readonly #used: [number, number][] = [];
+  readonly #own: number[] = [...this.ready];
   readonly #fence = new Fence();
 
-  constructor(queues: Queues) {
+  constructor(queues: Queues, groups: ReadonlyMap<number, Buffers>) {
     this.queues = queues;
+    this.groups = groups;
     this.listener = this.#socket(SOCK_STREAM);
     libc().bind(this.listener, sockaddr(0));
     libc().listen(this.listener, 64);
@@ -123,7 +154,9 @@ export class Side {
       const peer = this.#socket(SOCK_STREAM);
       libc().connect(peer, sockaddr(portOf(server)));
       this.peers.push(peer);
-      this.conns.push(libc().accept(server));
+      const conn = libc().accept(server);
+      libc().setsockopt(conn, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER);
+      this.conns.push(conn);
     }
     libc().close(server);
     const [a, b] = [this.#socket(SOCK_DGRAM), this.#socket(SOCK_DGRAM)];
@@ -174,6 +207,16 @@ export class Side {
     libc().shutdown(fd, 1);
   }
 
+  /** The peer of a connection resets it. */
+  reset(conn: number): void {
+    const fd = this.peers[conn]!;
+    if (fd === CLOSED) return;
+    this.peers[conn] = CLOSED;
+    this.#own.splice(this.#own.indexOf(fd), 1);
+    libc().setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER);
+    libc().close(fd);
+  }
+
   /** The peer reads all that there is; how much. */
   peerReads(fd: number): number {
     let total = 0;
@@ -182,6 +225,15 @@ export class Side {
       if (res <= 0) return total;
       total += res;
     }
+  }
+
+  /** The peer of a connection reads until operation `id` has completed, and it has all that was sent. */
+  drain(conn: number, id: number): void {
+    do {
+      this.peerReads(this.peers[conn]!);
+      this.settle();
+    } while (libc().unacknowledged(this.conns[conn]!) > 0 || !this.completed.some(one => one.id === id));
+    this.peerReads(this.peers[conn]!);
   }
 
   /** Submits, and takes in what completes until nothing more does. */
@@ -199,8 +251,21 @@ export class Side {
       libc().close(res);
       res = 0;
     }
+    if (this.floods.has(id) && res > 0 && res < FLOOD) res = 1;
     if ((flags & CQE_F_MORE) === 0) this.due.delete(id);
+    if ((flags & (CQE_F_BUFFER | CQE_F_BUF_MORE)) === CQE_F_BUFFER) {
+      this.#used.push([this.picking.get(id)!, flags >>> CQE_BUFFER_SHIFT]);
+    }
     this.completed.push({ id, res, flags });
+  }
+
+  /** Gives back the buffers that were used up. */
+  refill(): void {
+    for (const [group, id] of this.#used.splice(0)) {
+      const buffers = this.groups.get(group)!;
+      buffers.recycle(id);
+      buffers.publish();
+    }
   }
 
   close(): void {
@@ -215,14 +280,20 @@ export class Side {
 
 export function kernelSide(): Side {
   const ring = new Ring(256, { cqEntries: 4096 });
-  new BufRing(ring, { group: GROUP, ...BUFFERS });
-  new BufRing(ring, { group: PIECES, ...PIECE_BUFFERS, flags: 2 });
-  return new Side(ring);
+  const whole = new BufRing(ring, { group: GROUP, ...BUFFERS });
+  const pieces = new BufRing(ring, { group: PIECES, ...PIECE_BUFFERS, flags: 2 });
+  return new Side(
+    ring,
+    new Map([
+      [GROUP, whole],
+      [PIECES, pieces],
+    ]),
+  );
 }
 
 export function softSide(): Side {
   const ring = new SoftRing(256, 4096);
   ring.groups.set(GROUP, new Group(GROUP, BUFFERS));
   ring.groups.set(PIECES, new Group(PIECES, { ...PIECE_BUFFERS, piecewise: true }));
-  return new Side(ring);
+  return new Side(ring, ring.groups);
 }

@@ -113,9 +113,9 @@ t.test('a view sends its own bytes, copied, and no others of its buffer', async 
     Channel<Uint16Array>,
   ];
   // Small ones go by the queue, large ones by the port.
-  for (const length of [4, 100_000]) {
+  for (const length of [0, 4, 100_000]) {
     for (const Buffer of [ArrayBuffer, SharedArrayBuffer]) {
-      const all = new Uint16Array(new Buffer(4 * length)).fill(0xdead);
+      const all = new Uint16Array(new Buffer(4 * length + 8)).fill(0xdead);
       for (const view of [all.subarray(length / 2, length / 2 + length), all]) {
         view.fill(7);
         await a.send(view);
@@ -127,6 +127,18 @@ t.test('a view sends its own bytes, copied, and no others of its buffer', async 
         t.ok(got.buffer instanceof ArrayBuffer, `a view of a ${Buffer.name} becomes memory of its own`);
         t.equal(got.buffer.byteLength, view.byteLength);
       }
+    }
+  }
+  const { Float16Array: Half } = globalThis as unknown as { Float16Array?: typeof Uint16Array };
+  if (Half !== undefined) {
+    for (const length of [4, 100_000]) {
+      await a.send(new Half(new SharedArrayBuffer(4 * length), 4, length).fill(7));
+      const got = await b.recv();
+      t.same(
+        [got.constructor, got.buffer.constructor, got.buffer.byteLength],
+        [Half, ArrayBuffer, 2 * length],
+      );
+      t.equal(got.at(-1), 7);
     }
   }
   // Shared memory is shared if that is what is sent; what is moved goes as it is.
@@ -363,16 +375,77 @@ t.test('a call that waits can be given up, and then keeps nothing alive', async 
   await b.close();
 });
 
+t.test('the value of one call may use the channel while it is cloned', async t => {
+  const [a, b] = channelPair({ capacity: 4096 }).map(end => new Channel(end)) as [Channel, Channel];
+  const inner: Promise<void>[] = [];
+  const outer = a.send({
+    get name() {
+      for (let i = 0; i < 150; i++) inner.push(a.send(new Uint8Array(24).fill(i)));
+      return 'outer';
+    },
+  });
+  t.strictSame(await b.recv(), { name: 'outer' });
+  for (let i = 0; i < 150; i++) t.strictSame(await b.recv(), new Uint8Array(24).fill(i));
+  await Promise.all([outer, ...inner]);
+  // A waiting call that is given up by its own value, one that fails, and one that closes.
+  for (let i = 0; i < 256; i++) await a.send(i);
+  const stop = new AbortController();
+  const sends = [
+    a.send(
+      {
+        get name() {
+          stop.abort();
+          return 'given up too late';
+        },
+      },
+      { signal: stop.signal },
+    ),
+    a.send('next'),
+    a.send({
+      get name() {
+        throw new Error('no name');
+      },
+    }),
+    a.send('last'),
+  ];
+  const settled = Promise.allSettled(sends);
+  for (let i = 0; i < 256; i++) t.equal(await b.recv(), i);
+  t.strictSame(await b.recv(), { name: 'given up too late' });
+  t.equal(await b.recv(), 'next');
+  t.equal(await b.recv(), 'last');
+  t.strictSame(
+    (await settled).map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'],
+  );
+  const closing = a.send({
+    get name() {
+      void a.close();
+      return 'none';
+    },
+  });
+  await t.rejects(closing, { code: 'ERR_CLOSED' });
+  await t.rejects(b.recv(), { code: 'ERR_CLOSED' });
+  await b.close();
+});
+
 const CHANNELS = built('test/fixtures/channels.js');
 
 t.test('an open channel alone does not keep a process alive; a receiver does', async t => {
   t.equal(await output(process.execPath, [CHANNELS, 'idle']), 'end\n');
   t.equal(await output(process.execPath, [CHANNELS, 'waits']), 'late\n');
+  t.equal(await output(process.execPath, [CHANNELS, 'referenced with a timeout']), 'ETIMEDOUT\n');
+  t.equal(await output(process.execPath, [CHANNELS, 'unreferenced with a timeout']), 'end\n');
 });
 
 t.test('a loop that is closed ends its channels', async t => {
   const printed = await output(process.execPath, [CHANNELS, 'closed loop']);
   t.equal(printed, 'ERR_CLOSED The loop is closed\nERR_CLOSED\n');
+  t.equal(await output(process.execPath, [CHANNELS, 'closed while idle']), 'true true\n');
+});
+
+t.test('channels of one thread are woken by themselves, whatever is random', async t => {
+  const printed = await output(process.execPath, [CHANNELS, 'same random numbers']);
+  t.equal(printed, 'Uint8Array(1) [ 1 ]\nUint8Array(1) [ 2 ]\n');
 });
 
 t.test('a busy channel leaves room for timers and sockets', async t => {

@@ -30,6 +30,14 @@ t.test('a new thread that does not start: the old one goes on', async t => {
   const given = server.restart({ ...patient, signal: now.signal });
   setImmediate(() => now.abort());
   await t.rejects(given, { code: 'ABORT_ERR' });
+  // One that waits for another is given up at once.
+  const [one, two] = [new AbortController(), new AbortController()];
+  const first = server.restart({ timeout: 20_000, signal: one.signal }).catch(({ code }) => `first ${code}`);
+  const second = server.restart({ signal: two.signal }).catch(({ code }) => `second ${code}`);
+  two.abort();
+  t.equal(await Promise.race([first, second]), 'second ABORT_ERR');
+  one.abort();
+  t.equal(await first, 'first ABORT_ERR');
   for (let i = 0; i < 4; i++) t.equal(await askOnce(port, 'version'), 'good');
   t.same(
     (await server.stats()).map(({ restarts }) => restarts),

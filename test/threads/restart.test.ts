@@ -1,8 +1,7 @@
 /** Threads that are replaced one after the other: new code, and no connection is lost. */
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { checkLeaks } from '../harness.js';
+import { checkLeaks, whenClosed } from '../harness.js';
 import { askOnce, Module } from '../restarted-module.js';
 import { ask, closed, open, portOf } from '../thread-server.js';
 
@@ -63,7 +62,7 @@ t.test('what is in flight is finished by the old thread, or ended by the timeout
 
   const kept = await open(port);
   t.equal(await ask(kept, 'version'), 'new');
-  const ended = once(kept, 'close');
+  const ended = whenClosed(kept);
   const now = new AbortController();
   const second = server.restart({ timeout: 60_000, signal: now.signal });
   while ((await ask(kept, 'stopping').catch(() => 'true')) === 'false') {

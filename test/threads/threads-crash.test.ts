@@ -89,6 +89,30 @@ t.test('one that crashes again and again is started ever more rarely', async t =
   await closed(socket!);
 });
 
+t.test('a crash of a thread that served is reported, also while others are starting', async t => {
+  const crashes: ThreadCrash[] = [];
+  const starts = new SharedArrayBuffer(4);
+  await using server = await start(
+    2,
+    { mode: 'crash-early', starts },
+    {
+      restartDelay: 1,
+      onCrash: crash => crashes.push(crash),
+      onStart: ({ id, channel, restarts }) => {
+        if (id !== 0) return;
+        if (restarts === 0) {
+          void channel.recv().then(() => channel.send('crash'));
+          return;
+        }
+        Atomics.store(new Int32Array(starts), 0, 1);
+        Atomics.notify(new Int32Array(starts), 0);
+      },
+    },
+  );
+  t.equal(server.size, 2);
+  t.match(crashes, [{ id: 0, restarts: 0, error: { message: 'asked by channel' } }]);
+});
+
 t.test('without a listener for crashes there is a warning', async t => {
   await using server = await start(1, {}, { restartDelay: 1 });
   const warned = once(process, 'warning');

@@ -1,8 +1,9 @@
 /** A server on several threads: one port, channels, ends. */
-import { once } from 'node:events';
+import { inspect } from 'node:util';
+import koffi from 'koffi';
 import t from 'tap';
 import { type InetAddress, serveOnThreads, type ThreadStart } from 'uasync/net';
-import { checkLeaks, until } from '../harness.js';
+import { checkLeaks, turns, until, whenClosed } from '../harness.js';
 import { built, output } from '../programs.js';
 import { ask, closed, MODULE, open, portOf, reachAll, start } from '../thread-server.js';
 
@@ -75,7 +76,7 @@ t.test('a stop waits for open connections, then ends them', async t => {
 
   await using other = await start(2, {});
   const kept = await reachAll(portOf(other), [0, 1]);
-  const ends = [...kept.values()].map(socket => once(socket, 'close'));
+  const ends = [...kept.values()].map(whenClosed);
   t.equal(await other.stop({ timeout: 50 }), 2, 'both were terminated');
   await Promise.all(ends);
 
@@ -147,6 +148,35 @@ t.test('a stop with wrong options is refused, and the server can still be stoppe
   await using server = await start(1, {});
   await t.rejects(server.stop(null as never), { code: 'ERR_INVALID_ARG_TYPE' });
   await t.rejects(server.stop({ timeout: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+  await t.rejects(server.stop({ signal: 5 as never }), { code: 'ERR_INVALID_ARG_TYPE' });
+  t.match(inspect(server), /serving/);
   t.not(server.channel(0), null, 'it runs');
+  // One signal may be for many calls, without a warning of a leak.
+  const warned: Error[] = [];
+  const warn = (warning: Error): unknown => warned.push(warning);
+  process.on('warning', warn);
+  const { signal } = new AbortController();
+  const stops = Array.from({ length: 12 }, () => server.stop({ signal }));
   t.equal(await server.stop({ signal: AbortSignal.abort() }), 1, 'an aborted signal terminates at once');
+  await Promise.all(stops);
+  await turns();
+  process.off('warning', warn);
+  t.strictSame(warned, []);
+});
+
+const RLIMIT_NOFILE = 7;
+
+t.test('a port that could not be reserved for lack of descriptors is reserved by the next call', async t => {
+  await using server = await start(1, {});
+  const channel = server.channel(0)!;
+  const limit = new BigUint64Array(2);
+  const libc = koffi.load(null);
+  libc.func('getrlimit', 'int', ['int', 'void *'])(RLIMIT_NOFILE, limit);
+  const setLimit = libc.func('setrlimit', 'int', ['int', 'void *']);
+  setLimit(RLIMIT_NOFILE, new BigUint64Array([3n, limit[1]!]));
+  await channel.send('listen');
+  const answer = await channel.recv().finally(() => setLimit(RLIMIT_NOFILE, limit));
+  t.equal(answer, 'EMFILE');
+  await channel.send('listen');
+  t.equal(await channel.recv(), 'listened');
 });

@@ -1,5 +1,5 @@
 import { parseDate } from '../../loop/real-timers.js';
-import type { Head } from '../head.js';
+import type { Head } from '../input/head.js';
 
 /** The validators of a representation. */
 export interface Validators {

@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { extname } from 'node:path';
 import mime from 'mime';
-import type { FileHandle } from '../../fs/file-handle.js';
+import type { FileHandle } from '../../fs/handle/file-handle.js';
+import { allocatePooled } from '../../loop/memory/buffer-memory.js';
 import { dateAt } from '../../loop/real-timers.js';
-import { argTypeError, UasyncError } from '../../ring/errors.js';
-import { checkOptions, optionNames } from '../../ring/options.js';
-import type { SpecialBody, SpecialTarget } from '../body.js';
-import { type HeadersSource, HttpHeaders } from '../headers.js';
-import { NO_LENGTH, ResponseHead } from '../response-head.js';
+import { checkOptions, optionNames } from '../../sys/check/options.js';
+import { argTypeError, UasyncError } from '../../sys/errors/errors.js';
+import type { SpecialBody, SpecialTarget } from '../message/body.js';
+import { type HeadersSource, HttpHeaders } from '../message/headers.js';
+import { NO_LENGTH, ResponseHead } from '../output/response-head.js';
+import type { OpenFile } from '../transport/open-file.js';
 import { conditionStatus, isRangeWanted, type Validators } from './conditions.js';
-import type { OpenFile } from './open-file.js';
 import { type Range, rangesOf } from './ranges.js';
 import { notFound, openFile, Root } from './safe-path.js';
 
@@ -139,7 +139,7 @@ async function sendPart(
   const { outlet, transport } = target;
   if (length === 0) return;
   if (length <= JOIN_MAX) {
-    const bytes = Buffer.allocUnsafe(length);
+    const bytes = allocatePooled(length);
     let at = 0;
     while (at < length) {
       const { bytesRead } = await handle.read(bytes, at, length - at, offset + at);
@@ -162,7 +162,7 @@ async function sendParts(
   ranges: readonly Range[],
   size: number,
 ): Promise<void> {
-  const boundary = randomUUID();
+  const boundary = process.getBuiltinModule('node:crypto').randomUUID();
   const type = headers.get('content-type')!;
   headers.set('content-type', `multipart/byteranges; boundary=${boundary}`);
   const heads = ranges.map(

@@ -1,9 +1,11 @@
-import { constants, readlinkSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
-import type { FileHandle } from '../../fs/file-handle.js';
-import { open } from '../../fs/open.js';
-import { UasyncError } from '../../ring/errors.js';
+import type { FileHandle } from '../../fs/handle/file-handle.js';
+import { open } from '../../fs/handle/open.js';
+import { loop as currentLoop } from '../../loop/current.js';
+import { AT_FDCWD } from '../../sys/abi/flags.js';
+import { UasyncError } from '../../sys/errors/errors.js';
 
 const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
 
@@ -26,6 +28,27 @@ export async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
+/**
+ * The real path of an open file; '' if it is unknown, as without /proc. Each character is a byte, since names need not
+ * be UTF-8. Node's permission model is not asked: it knows about the path that was opened, not about /proc.
+ */
+function realPathOf({ fd }: { readonly fd: number }): string {
+  const { calls } = currentLoop();
+  const length = calls.readLink(AT_FDCWD, `/proc/self/fd/${fd}`);
+  return length > 0 ? calls.link(length).toString('latin1') : '';
+}
+
+/** The real path of a folder, in bytes; undefined if it is not cached. */
+function realPathAtOnce(folder: string): string | undefined {
+  const { calls } = currentLoop();
+  const fd = calls.locate(folder, true);
+  if (fd < 0) return undefined;
+  const path = realPathOf({ fd });
+  calls.close(fd);
+  // A folder that was removed has this suffix.
+  return path === '' || path.endsWith(' (deleted)') ? undefined : path;
+}
+
 /** Whether a path is that of a folder, or is in it. */
 function isBelow(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder === sep ? sep : folder + sep);
@@ -34,22 +57,20 @@ function isBelow(path: string, folder: string): boolean {
 /** A folder for serving its files, and nothing outside of it. */
 export class Root {
   readonly #folder: string;
-  /** The real path of the folder, as last found. */
-  #real: string | null = null;
+  /** The folder in bytes, see `realPathOf`. */
+  readonly #bytes: string;
 
   constructor(folder: string) {
     // '' is not a folder, and not the current one.
     this.#folder = folder === '' ? '' : resolve(folder);
+    this.#bytes = Buffer.from(this.#folder).toString('latin1');
   }
 
-  /**
-   * Whether a real path is in the folder. The folder may be a link, which is resolved again if it leads elsewhere by
-   * now.
-   */
+  /** Whether a real path is in the folder, which may be a link that leads elsewhere by now. */
   async #holds(path: string): Promise<boolean> {
-    if (this.#real !== null && isBelow(path, this.#real)) return true;
-    this.#real = await realpath(this.#folder);
-    return isBelow(path, this.#real);
+    // No part of a real path is a link.
+    if (this.#bytes !== '' && isBelow(path, this.#bytes)) return true;
+    return isBelow(path, realPathAtOnce(this.#folder) ?? (await realpath(this.#folder, 'latin1')));
   }
 
   /**
@@ -62,9 +83,9 @@ export class Root {
     if (!isBelow(path, this.#folder)) throw notFound(relative);
     const file = await openFile(path);
     try {
-      if (await this.#holds(readlinkSync(`/proc/self/fd/${file.fd}`))) return file;
+      if (await this.#holds(realPathOf(file))) return file;
     } catch {
-      // The folder is gone, or there is no /proc: the real path is unknown.
+      // The folder is gone.
     }
     await file.close();
     throw notFound(relative);

@@ -1,8 +1,8 @@
-import type { FileHandle } from '../../fs/file-handle.js';
-import { argTypeError } from '../../ring/errors.js';
-import { checkOptions, optionNames } from '../../ring/options.js';
-import { type HeadersSource, HttpHeaders } from '../headers.js';
-import { HttpResponse } from '../response.js';
+import type { FileHandle } from '../../fs/handle/file-handle.js';
+import { checkOptions, optionNames } from '../../sys/check/options.js';
+import { argTypeError } from '../../sys/errors/errors.js';
+import { type HeadersSource, HttpHeaders } from '../message/headers.js';
+import { HttpResponse } from '../message/response.js';
 import { FileBody, typeOf } from './file-body.js';
 import { decodePath, Root } from './safe-path.js';
 

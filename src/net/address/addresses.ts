@@ -1,7 +1,8 @@
 /** The addresses of sockets: getsockname(2), getpeername(2), and as text. */
-import { AddressBuffer } from '../../ring/address-buffer.js';
-import { libc } from '../../ring/libc.js';
-import type { SocketAddress, UnixAddress } from '../../ring/sockaddr.js';
+
+import { libc } from '../../sys/libc/libc.js';
+import { AddressBuffer } from '../../sys/socket/address-buffer.js';
+import type { SocketAddress, UnixAddress } from '../../sys/socket/sockaddr.js';
 import { isFilePath } from './unix-path.js';
 
 type NameCall = (fd: number, address: Uint8Array, length: Uint32Array) => number;

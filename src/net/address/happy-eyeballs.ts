@@ -1,7 +1,7 @@
 /** Connecting to a name with several addresses, RFC 8305. */
-import { isIPv6 } from 'node:net';
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
-import type { InetAddress } from '../../ring/sockaddr.js';
+import { isIPv6 } from '../../sys/socket/ip.js';
+import type { InetAddress } from '../../sys/socket/sockaddr.js';
 
 /** The delay before the next address is tried while earlier attempts are pending, in milliseconds. RFC 8305, 5 */
 const ATTEMPT_DELAY_MS = 250;

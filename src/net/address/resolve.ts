@@ -1,10 +1,11 @@
 /** Resolves the host and port of options to numeric addresses. */
-import { promises as dns, type LookupAddress, type LookupOneOptions } from 'node:dns';
-import { isIP, type LookupFunction } from 'node:net';
-import { unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
-import { checkFunction, checkInt } from '../../ring/check.js';
-import { argTypeError, argValueError, UasyncError, withCode } from '../../ring/errors.js';
-import { type InetAddress, inetAddress } from '../../ring/sockaddr.js';
+import type { LookupAddress, LookupOneOptions } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { unlessGivenUp, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { checkFunction, checkInt } from '../../sys/check/check.js';
+import { argTypeError, argValueError, UasyncError, withCode } from '../../sys/errors/errors.js';
+import { isIP } from '../../sys/socket/ip.js';
+import { type InetAddress, inetAddress } from '../../sys/socket/sockaddr.js';
 
 /** The IP version; 0 means either. */
 export type IPFamily = 'IPv4' | 'IPv6' | 4 | 6 | 0;
@@ -115,7 +116,9 @@ export async function resolve(
   const { hints = 0, lookup } = options;
   const looking =
     lookup === undefined
-      ? dns.lookup(host, { all: true, verbatim: true, family, hints })
+      ? process
+          .getBuiltinModule('node:dns')
+          .promises.lookup(host, { all: true, verbatim: true, family, hints })
       : lookUpBy(lookup, host, { family, hints });
   const found = await unlessGivenUp(looking, 'getaddrinfo', options);
   return found.map(({ address }) => inetAddress(address, port));

@@ -1,9 +1,9 @@
 /** Paths of Unix sockets that may be longer than a sockaddr_un holds, unix(7). */
 import { closeSync, constants, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { argValueError, type UasyncError } from '../../ring/errors.js';
-import { O_PATH } from '../../ring/flags.js';
-import { sockaddrOf, type UnixAddress } from '../../ring/sockaddr.js';
+import { O_PATH } from '../../sys/abi/flags.js';
+import { argValueError, type UasyncError } from '../../sys/errors/errors.js';
+import { sockaddrOf, type UnixAddress } from '../../sys/socket/sockaddr.js';
 
 /** The longest path that a sockaddr_un holds, in bytes. */
 const DIRECT_MAX = 107;

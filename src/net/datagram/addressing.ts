@@ -1,10 +1,10 @@
 /** Converts the addresses and options of callers to the destination and the control messages of a datagram. */
-import type { WaitOptions } from '../../loop/waiter.js';
-import { checkInt } from '../../ring/check.js';
-import { EDESTADDRREQ } from '../../ring/errno.js';
-import { argTypeError, argValueError, systemError, UasyncError } from '../../ring/errors.js';
-import { optionNames } from '../../ring/options.js';
-import { AF_INET, AF_UNIX, type SocketAddress } from '../../ring/sockaddr.js';
+import type { WaitOptions } from '../../loop/waiting/waiter.js';
+import { EDESTADDRREQ } from '../../sys/abi/errno.js';
+import { checkInt } from '../../sys/check/check.js';
+import { optionNames } from '../../sys/check/options.js';
+import { argTypeError, argValueError, systemError, UasyncError } from '../../sys/errors/errors.js';
+import { AF_INET, AF_UNIX, type SocketAddress } from '../../sys/socket/sockaddr.js';
 import { resolve } from '../address/resolve.js';
 import { toBytes, type WriteData } from '../stream/write-data.js';
 import { checkPacketOptions, hasPacketOptions, type PacketOptions, writeControl } from './ancillary.js';

@@ -1,9 +1,5 @@
 /** Ancillary data of datagrams: control messages sent along with the payload. cmsg(3), udp(7), ip(7), ipv6(7) */
 
-import { isIPv4 } from 'node:net';
-import { checkInt } from '../../ring/check.js';
-import { argTypeError, argValueError } from '../../ring/errors.js';
-import { readSockaddr, SOCKADDR_MAX, sockaddrOf } from '../../ring/sockaddr.js';
 import {
   IP_PKTINFO,
   IP_TOS,
@@ -14,8 +10,12 @@ import {
   SOL_UDP,
   UDP_GRO,
   UDP_SEGMENT,
-} from '../../ring/socket-abi.js';
-import { CMSGHDR, IN_PKTINFO, IN6_PKTINFO, SOCKADDR_IN, SOCKADDR_IN6 } from '../../ring/structs.js';
+} from '../../sys/abi/sockets.js';
+import { CMSGHDR, IN_PKTINFO, IN6_PKTINFO, SOCKADDR_IN, SOCKADDR_IN6 } from '../../sys/abi/structs.js';
+import { checkInt } from '../../sys/check/check.js';
+import { argTypeError, argValueError } from '../../sys/errors/errors.js';
+import { isIPv4 } from '../../sys/socket/ip.js';
+import { readSockaddr, SOCKADDR_MAX, sockaddrOf } from '../../sys/socket/sockaddr.js';
 
 const ALIGN = 8;
 const align = (length: number): number => (length + ALIGN - 1) & -ALIGN;

@@ -1,7 +1,7 @@
 /** `sendMany`: a list of datagrams in flight, and its result. */
-import { type Deferred, promiseOf } from '../../loop/deferred.js';
-import { rejectTraced } from '../../loop/traced.js';
-import { UasyncError } from '../../ring/errors.js';
+import { type Deferred, promiseOf } from '../../loop/operation/deferred.js';
+import { rejectTraced } from '../../loop/operation/traced.js';
+import { UasyncError } from '../../sys/errors/errors.js';
 import type { Destination } from './destination.js';
 import { GSO_BYTES_MAX, GSO_SEGMENTS_MAX } from './gso-batch.js';
 import type { SendLimit } from './send-limit.js';

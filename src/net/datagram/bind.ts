@@ -1,21 +1,8 @@
 /** `bind`: creates or adopts a datagram socket. */
-import { throwIfAborted } from '../../loop/abort.js';
-import { closeSocket } from '../../loop/close.js';
+
+import { closeSocket } from '../../loop/closing/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
-import { checkInt, checkSignal } from '../../ring/check.js';
-import { argTypeError, argValueError, closedError, systemError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { checkAlone, checkOptions, optionNames } from '../../ring/options.js';
-import {
-  AF_INET,
-  AF_INET6,
-  AF_UNIX,
-  familyOf,
-  type InetAddress,
-  type SocketAddress,
-  sockaddrOf,
-  type UnixAddress,
-} from '../../ring/sockaddr.js';
+import { throwIfAborted } from '../../loop/waiting/abort.js';
 import {
   IP_PKTINFO,
   IP_RECVTOS,
@@ -29,11 +16,25 @@ import {
   SO_REUSEADDR,
   SO_REUSEPORT,
   SO_SNDBUF,
+  SOCK_DGRAM,
   SOL_SOCKET,
   SOL_UDP,
   UDP_GRO,
-} from '../../ring/socket-abi.js';
-import { SOCK_DGRAM } from '../../ring/sqe/sockets.js';
+} from '../../sys/abi/sockets.js';
+import { checkInt, checkSignal } from '../../sys/check/check.js';
+import { checkAlone, checkOptions, optionNames } from '../../sys/check/options.js';
+import { argTypeError, argValueError, closedError, systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  familyOf,
+  type InetAddress,
+  type SocketAddress,
+  sockaddrOf,
+  type UnixAddress,
+} from '../../sys/socket/sockaddr.js';
 import { localAddress, remoteAddress } from '../address/addresses.js';
 import { hostOf, onAnyAddress, resolve, versionOf } from '../address/resolve.js';
 import { UnixName } from '../address/unix-path.js';

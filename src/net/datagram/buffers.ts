@@ -1,11 +1,12 @@
 /** The provided buffers that datagrams are received into. */
-import { bufferOf } from '../../loop/completion.js';
+
 import type { Loop } from '../../loop/loop.js';
+import type { ProvidedBuffers } from '../../loop/memory/provided-buffers.js';
+import { bufferOf } from '../../loop/operation/completion.js';
 import { perLoop } from '../../loop/per-loop.js';
-import type { ProvidedBuffers } from '../../loop/provided-buffers.js';
-import { assert } from '../../ring/assert.js';
-import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
-import { RECVMSG_OUT } from '../../ring/structs.js';
+import { RECVMSG_OUT } from '../../ring/abi/structs.js';
+import { assert } from '../../sys/errors/assert.js';
+import { SOCKADDR_MAX } from '../../sys/socket/sockaddr.js';
 import { CONTROL_MAX } from './ancillary.js';
 
 /** The largest datagram that is received whole: UDP's length field has 16 bits, and GRO respects that limit. */

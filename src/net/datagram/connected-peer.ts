@@ -1,8 +1,8 @@
-import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
-import { type ErrorDetails, systemError, UasyncError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { AF_UNIX, type SocketAddress, sockaddrOf } from '../../ring/sockaddr.js';
-import { SOCKADDR_IN } from '../../ring/structs.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { SOCKADDR_IN } from '../../sys/abi/structs.js';
+import { type ErrorDetails, systemError, UasyncError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import { AF_UNIX, type SocketAddress, sockaddrOf } from '../../sys/socket/sockaddr.js';
 import { localAddress, remoteAddress } from '../address/addresses.js';
 import { UnixName } from '../address/unix-path.js';
 import { datagramConnected } from '../socket/diagnostics.js';

@@ -1,15 +1,15 @@
 /** `DatagramSocket`: the public API of a UDP or Unix datagram socket. */
 import type { InspectOptionsStylized } from 'node:util';
 import { isUint8Array } from 'node:util/types';
-import { throwIfAborted } from '../../loop/abort.js';
 import type { Loop } from '../../loop/loop.js';
-import { checkWait, type WaitOptions } from '../../loop/waiter.js';
-import { checkInt } from '../../ring/check.js';
-import { argTypeError } from '../../ring/errors.js';
-import { counted, custom, shown } from '../../ring/inspect.js';
-import { type OptionNames, optionNames } from '../../ring/options.js';
-import { AF_UNIX, type SocketAddress } from '../../ring/sockaddr.js';
-import { bytesIn } from '../../ring/views.js';
+import { throwIfAborted } from '../../loop/waiting/abort.js';
+import { checkWait, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { checkInt } from '../../sys/check/check.js';
+import { type OptionNames, optionNames } from '../../sys/check/options.js';
+import { argTypeError } from '../../sys/errors/errors.js';
+import { counted, custom, shown } from '../../sys/inspect.js';
+import { bytesIn } from '../../sys/memory/views.js';
+import { AF_UNIX, type SocketAddress } from '../../sys/socket/sockaddr.js';
 import { givenPath, localAddress, placeOf } from '../address/addresses.js';
 import { bound } from '../socket/diagnostics.js';
 import { closeWhenForgotten } from '../socket/forgotten.js';

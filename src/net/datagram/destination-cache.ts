@@ -1,7 +1,7 @@
 /** Caches destinations in the kernel's form, to avoid encoding an address for each datagram. */
-import { isIP } from 'node:net';
-import { checkInt } from '../../ring/check.js';
-import type { SocketAddress, UnixAddress } from '../../ring/sockaddr.js';
+import { checkInt } from '../../sys/check/check.js';
+import { isIP } from '../../sys/socket/ip.js';
+import type { SocketAddress, UnixAddress } from '../../sys/socket/sockaddr.js';
 import { Destination } from './destination.js';
 
 /**

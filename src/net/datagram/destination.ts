@@ -1,6 +1,7 @@
 /** An address that datagrams are sent to, in the kernel's form. */
-import { AF_INET, AF_INET6, type SocketAddress, sockaddrOf } from '../../ring/sockaddr.js';
-import { SOCKADDR_IN6 } from '../../ring/structs.js';
+
+import { SOCKADDR_IN6 } from '../../sys/abi/structs.js';
+import { AF_INET, AF_INET6, type SocketAddress, sockaddrOf } from '../../sys/socket/sockaddr.js';
 
 const IP6_AT = SOCKADDR_IN6.sin6_addr;
 /** The first bytes of an IPv6 address that stands for an IPv4 one, in any spelling. */

@@ -1,8 +1,8 @@
 /** A datagram socket without its public object: both directions, and the close. */
-import { closeSocket } from '../../loop/close.js';
+import { closeSocket } from '../../loop/closing/close.js';
 import type { Loop } from '../../loop/loop.js';
-import { closedError } from '../../ring/errors.js';
-import { AF_UNIX, type SocketAddress } from '../../ring/sockaddr.js';
+import { closedError } from '../../sys/errors/errors.js';
+import { AF_UNIX, type SocketAddress } from '../../sys/socket/sockaddr.js';
 import { localAddress, placeOf } from '../address/addresses.js';
 import { datagramClosed } from '../socket/diagnostics.js';
 import { type Remains, userOf } from '../socket/forgotten.js';

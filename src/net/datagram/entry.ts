@@ -1,7 +1,7 @@
 /** Fills a submission queue entry for a datagram in a block. */
-import type { Block } from '../../loop/blocks.js';
+import type { Block } from '../../loop/memory/blocks.js';
 import type { Sqe } from '../../ring/sqe/index.js';
-import { IOVEC, MSGHDR } from '../../ring/structs.js';
+import { IOVEC, MSGHDR } from '../../sys/abi/structs.js';
 import type { Destination } from './destination.js';
 
 /** After the data, aligned to this, are `struct msghdr` and what it points at. */

@@ -1,10 +1,10 @@
 /** Collects datagrams whose sends have resolved into one packet per destination (GSO). */
 import type { Loop } from '../../loop/loop.js';
+import { OperationPool } from '../../loop/operation/pool.js';
 import { perLoop } from '../../loop/per-loop.js';
-import { OperationPool } from '../../loop/pool.js';
-import { EINTR, EINVAL, EIO, EMSGSIZE } from '../../ring/errno.js';
-import { systemError } from '../../ring/errors.js';
-import { MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
+import { EINTR, EINVAL, EIO, EMSGSIZE } from '../../sys/abi/errno.js';
+import { MSG_NOSIGNAL } from '../../sys/abi/sockets.js';
+import { systemError } from '../../sys/errors/errors.js';
 import { CONTROL_MAX, segmentControl } from './ancillary.js';
 import type { Destination } from './destination.js';
 import { messageRoom, prepareSend, prepareSendmsg } from './entry.js';

@@ -1,9 +1,5 @@
 /** Membership in multicast groups, as socket options. ip(7), ipv6(7) */
 
-import { isIP, isIPv6 } from 'node:net';
-import { argTypeError, argValueError } from '../../ring/errors.js';
-import { interfaceIndex } from '../../ring/interfaces.js';
-import { writeSockaddr } from '../../ring/sockaddr.js';
 import {
   IP_ADD_MEMBERSHIP,
   IP_ADD_SOURCE_MEMBERSHIP,
@@ -17,8 +13,12 @@ import {
   IPV6_MULTICAST_IF,
   MCAST_JOIN_SOURCE_GROUP,
   MCAST_LEAVE_SOURCE_GROUP,
-} from '../../ring/socket-abi.js';
-import { GROUP_SOURCE_REQ, IP_MREQ, IP_MREQ_SOURCE, IPV6_MREQ } from '../../ring/structs.js';
+} from '../../sys/abi/sockets.js';
+import { GROUP_SOURCE_REQ, IP_MREQ, IP_MREQ_SOURCE, IPV6_MREQ } from '../../sys/abi/structs.js';
+import { argTypeError, argValueError } from '../../sys/errors/errors.js';
+import { interfaceIndex } from '../../sys/libc/interfaces.js';
+import { isIP, isIPv6 } from '../../sys/socket/ip.js';
+import { writeSockaddr } from '../../sys/socket/sockaddr.js';
 import type { OptionValue } from '../socket/options.js';
 import { writeIPv4, writeIPv6 } from './ancillary.js';
 

@@ -1,7 +1,7 @@
 /** Socket options of datagrams, beside those of `options.ts`. */
 
-import { libc } from '../../ring/libc.js';
-import { SO_MEMINFO, SOL_SOCKET } from '../../ring/socket-abi.js';
+import { SO_MEMINFO, SOL_SOCKET } from '../../sys/abi/sockets.js';
+import { libc } from '../../sys/libc/libc.js';
 
 /** SK_MEMINFO_DROPS of linux/sock_diag.h */
 const MEMINFO_DROPS = 8;

@@ -1,5 +1,5 @@
 /** Caches the addresses of datagram senders as text, to avoid formatting one for each datagram. */
-import { AF_INET, AF_INET6, readSockaddr } from '../../ring/sockaddr.js';
+import { AF_INET, AF_INET6, readSockaddr } from '../../sys/socket/sockaddr.js';
 
 /** The sender of a datagram. */
 export interface Peer {

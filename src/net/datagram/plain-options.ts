@@ -12,7 +12,7 @@ import {
   SO_RCVBUF,
   SO_SNDBUF,
   SOL_SOCKET,
-} from '../../ring/socket-abi.js';
+} from '../../sys/abi/sockets.js';
 
 /** The level and name of an option. */
 export interface OptionName {

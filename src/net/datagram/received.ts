@@ -1,6 +1,7 @@
 /** Reads datagrams from provided buffers. */
-import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
-import { RECVMSG_OUT } from '../../ring/structs.js';
+
+import { RECVMSG_OUT } from '../../ring/abi/structs.js';
+import { SOCKADDR_MAX } from '../../sys/socket/sockaddr.js';
 import { copyChunk } from '../socket/slab.js';
 import { CONTROL_MAX, type PacketInfo, readControl } from './ancillary.js';
 import type { DatagramBuffers } from './buffers.js';

@@ -1,13 +1,14 @@
 /** The receiving side of a datagram socket. */
-import { hasBuffer, hasMore } from '../../loop/completion.js';
+
 import type { Loop } from '../../loop/loop.js';
-import { Operation } from '../../loop/operation.js';
+import { hasBuffer, hasMore } from '../../loop/operation/completion.js';
+import { Operation } from '../../loop/operation/operation.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
-import { Waiter, type WaitOptions } from '../../loop/waiter.js';
-import { ECANCELED, EINTR, ENOBUFS } from '../../ring/errno.js';
-import { closedError, errorFrom, systemError } from '../../ring/errors.js';
-import { SOCKADDR_MAX } from '../../ring/sockaddr.js';
-import { MSG_TRUNC } from '../../ring/sqe/sockets.js';
+import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { ECANCELED, EINTR, ENOBUFS } from '../../sys/abi/errno.js';
+import { MSG_TRUNC } from '../../sys/abi/sockets.js';
+import { closedError, errorFrom, systemError } from '../../sys/errors/errors.js';
+import { SOCKADDR_MAX } from '../../sys/socket/sockaddr.js';
 import { datagramFailed } from '../socket/diagnostics.js';
 import type { Remains } from '../socket/forgotten.js';
 import { CONTROL_MAX } from './ancillary.js';

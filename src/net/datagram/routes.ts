@@ -1,6 +1,6 @@
 /** What a datagram socket knows about its destinations. */
-import type { Block } from '../../loop/blocks.js';
-import { Operation } from '../../loop/operation.js';
+import type { Block } from '../../loop/memory/blocks.js';
+import { Operation } from '../../loop/operation/operation.js';
 import type { Destination } from './destination.js';
 
 /** How many destinations a socket keeps. */

@@ -1,6 +1,6 @@
 /** The signal and the timeout of datagrams in flight. */
-import type { WaitOptions } from '../../loop/waiter.js';
-import type { ErrorDetails } from '../../ring/errors.js';
+import type { WaitOptions } from '../../loop/waiting/waiter.js';
+import type { ErrorDetails } from '../../sys/errors/errors.js';
 import { CallLimit } from '../socket/call-limit.js';
 
 /** A send that can be cancelled. */

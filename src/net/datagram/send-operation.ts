@@ -1,10 +1,10 @@
 /** One datagram that is being sent, as an operation of the loop. */
-import type { Block } from '../../loop/blocks.js';
-import type { Deferred } from '../../loop/deferred.js';
-import { Operation } from '../../loop/operation.js';
-import { OperationPool } from '../../loop/pool.js';
-import { rejectTraced } from '../../loop/traced.js';
-import { EAGAIN, EINTR } from '../../ring/errno.js';
+import type { Block } from '../../loop/memory/blocks.js';
+import type { Deferred } from '../../loop/operation/deferred.js';
+import { Operation } from '../../loop/operation/operation.js';
+import { OperationPool } from '../../loop/operation/pool.js';
+import { rejectTraced } from '../../loop/operation/traced.js';
+import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
 import type { Destination } from './destination.js';
 import type { LimitedSend, SendLimit } from './send-limit.js';
 

@@ -1,12 +1,13 @@
 /** The sending side of a datagram socket. */
-import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
-import { promiseOf } from '../../loop/deferred.js';
+
 import type { Loop } from '../../loop/loop.js';
-import type { Subject } from '../../loop/operation.js';
-import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../../ring/errno.js';
-import { closedError, stateError, systemError } from '../../ring/errors.js';
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/memory/blocks.js';
+import { promiseOf } from '../../loop/operation/deferred.js';
+import type { Subject } from '../../loop/operation/operation.js';
 import type { Sqe } from '../../ring/sqe/index.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
+import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../../sys/abi/errno.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../sys/abi/sockets.js';
+import { closedError, stateError, systemError } from '../../sys/errors/errors.js';
 import { isSentNow } from '../stream/send-now.js';
 import { segmentControl } from './ancillary.js';
 import { DatagramBacklog } from './backlog.js';

@@ -1,5 +1,5 @@
-import { checkInt } from '../../ring/check.js';
-import { AF_INET6 } from '../../ring/sockaddr.js';
+import { checkInt } from '../../sys/check/check.js';
+import { AF_INET6 } from '../../sys/socket/sockaddr.js';
 import { SocketOptions } from '../socket/socket-options.js';
 import { membership, outgoingInterface, type SocketOption, sourceMembership } from './multicast.js';
 import {

@@ -9,7 +9,7 @@ import {
   ENOBUFS,
   ENOMEM,
   EPROTO,
-} from '../../ring/errno.js';
+} from '../../sys/abi/errno.js';
 
 const GONE = new Set([ECONNABORTED, EPROTO, ECONNRESET, EINTR, EAGAIN]);
 const EXHAUSTED = new Set([EMFILE, ENFILE, ENOBUFS, ENOMEM]);

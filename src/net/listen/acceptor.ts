@@ -1,17 +1,18 @@
 /** `Acceptor`: the accept operation of a listening socket, and the connections that it has accepted. */
-import { Hold } from '../../loop/active.js';
-import { closeSocket } from '../../loop/close.js';
-import { hasMore } from '../../loop/completion.js';
+
+import { closeSocket } from '../../loop/closing/close.js';
+import { own } from '../../loop/closing/owned-descriptors.js';
 import type { Loop } from '../../loop/loop.js';
-import { Operation } from '../../loop/operation.js';
-import { own } from '../../loop/owned-descriptors.js';
+import { Hold } from '../../loop/operation/active.js';
+import { hasMore } from '../../loop/operation/completion.js';
+import { Operation } from '../../loop/operation/operation.js';
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
-import { Waiter, type WaitOptions } from '../../loop/waiter.js';
-import { EAGAIN, ECANCELED } from '../../ring/errno.js';
-import { closedError, errorFrom, systemError } from '../../ring/errors.js';
-import { POLLIN } from '../../ring/flags.js';
-import { libc } from '../../ring/libc.js';
-import type { SocketAddress, UnixAddress } from '../../ring/sockaddr.js';
+import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { EAGAIN, ECANCELED } from '../../sys/abi/errno.js';
+import { POLLIN } from '../../sys/abi/flags.js';
+import { closedError, errorFrom, systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import type { SocketAddress, UnixAddress } from '../../sys/socket/sockaddr.js';
 import { localAddress, placeOf } from '../address/addresses.js';
 import { accepted } from '../socket/diagnostics.js';
 import { type Remains, userOf } from '../socket/forgotten.js';

@@ -1,6 +1,6 @@
 /** `listen`: a listener on a new or adopted socket. */
-import { checkOptions } from '../../ring/options.js';
-import type { InetAddress, UnixAddress } from '../../ring/sockaddr.js';
+import { checkOptions } from '../../sys/check/options.js';
+import type { InetAddress, UnixAddress } from '../../sys/socket/sockaddr.js';
 import { closeOnDisconnect } from '../socket/cluster.js';
 import { Listener } from './listener.js';
 import { openListening } from './open.js';

@@ -1,9 +1,9 @@
 /** `Listener`: accepts connections and hands them out. */
 import type { InspectOptionsStylized } from 'node:util';
 import type { Loop } from '../../loop/loop.js';
-import { checkWait, type WaitOptions } from '../../loop/waiter.js';
-import { counted, custom, shown } from '../../ring/inspect.js';
-import type { SocketAddress } from '../../ring/sockaddr.js';
+import { checkWait, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { counted, custom, shown } from '../../sys/inspect.js';
+import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { givenPath, localAddress, placeOf } from '../address/addresses.js';
 import { closeWhenForgotten, type Remains } from '../socket/forgotten.js';
 import type { Connection } from '../stream/connection.js';

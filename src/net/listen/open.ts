@@ -1,24 +1,25 @@
 /** Creates or adopts listening sockets, and passes them to the code that accepts their connections. */
 import type { Worker } from 'node:cluster';
-import { isMainThread } from 'node:worker_threads';
-import { closeSocket } from '../../loop/close.js';
+import { closeSocket } from '../../loop/closing/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import type { Loop } from '../../loop/loop.js';
-import { argTypeError, systemError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { checkAlone } from '../../ring/options.js';
-import { AF_INET6, AF_UNIX, familyOf, type InetAddress, sockaddrOf } from '../../ring/sockaddr.js';
 import {
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_V6ONLY,
   SO_REUSEADDR,
   SO_REUSEPORT,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
   SOL_SOCKET,
   TCP_FASTOPEN,
   TCP_NODELAY,
-} from '../../ring/socket-abi.js';
-import { SOCK_NONBLOCK, SOCK_STREAM } from '../../ring/sqe/sockets.js';
+} from '../../sys/abi/sockets.js';
+import { checkAlone } from '../../sys/check/options.js';
+import { argTypeError, systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import { isMainThread } from '../../sys/main-thread.js';
+import { AF_INET6, AF_UNIX, familyOf, type InetAddress, sockaddrOf } from '../../sys/socket/sockaddr.js';
 import { localAddress } from '../address/addresses.js';
 import { hostOf, onAnyAddress, resolve, versionOf } from '../address/resolve.js';
 import { UnixName } from '../address/unix-path.js';
@@ -165,7 +166,7 @@ function setConnectionOptions(fd: number, options: ListenOptions): void {
   if (options.fastOpen) setOption(fd, IPPROTO_TCP, TCP_FASTOPEN, options.fastOpen);
 }
 
-/** Uses operations if the kernel has them (6.11), else system calls. */
+/** Uses operations if the kernel has them (6.11), else system calls. A socket that is not bound must not listen. */
 async function bindAndListen(
   loop: Loop,
   fd: number,
@@ -174,17 +175,14 @@ async function bindAndListen(
   backlog: number,
 ): Promise<void> {
   let failed = 0;
-  if (loop.supports('bind') && loop.supports('listen') && loop.canChain(2)) {
-    // If the chain were cut, it would listen before it is bound.
-    loop.reserve(2);
-    const bound = loop.submit(sqe => sqe.bind(fd, address).link());
-    const listening = loop.submit(sqe => sqe.listen(fd, backlog));
-    for (const result of await Promise.allSettled([bound, listening])) {
-      if (result.status === 'fulfilled') continue;
+  if (loop.supports('bind') && loop.supports('listen')) {
+    try {
+      await loop.submit(sqe => sqe.bind(fd, address));
+      await loop.submit(sqe => sqe.listen(fd, backlog));
+    } catch (error) {
       // Not an error of the kernel: the loop was closed.
-      if (result.reason.errno === undefined) throw result.reason;
-      failed = result.reason.errno;
-      break;
+      if ((error as NodeJS.ErrnoException).errno === undefined) throw error;
+      failed = (error as NodeJS.ErrnoException).errno!;
     }
   } else {
     failed = libc().bind(fd, sockaddr);

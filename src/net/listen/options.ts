@@ -1,8 +1,8 @@
 /** The options of `listen`, checked. */
-import { throwIfAborted } from '../../loop/abort.js';
-import { checkInt, checkSignal } from '../../ring/check.js';
-import { argTypeError } from '../../ring/errors.js';
-import { checkOptions, optionNames } from '../../ring/options.js';
+import { throwIfAborted } from '../../loop/waiting/abort.js';
+import { checkInt, checkSignal } from '../../sys/check/check.js';
+import { checkOptions, optionNames } from '../../sys/check/options.js';
+import { argTypeError } from '../../sys/errors/errors.js';
 import { hostOf, type IPFamily, versionOf } from '../address/resolve.js';
 import { checkNoFds } from '../socket/adopt.js';
 

@@ -1,12 +1,13 @@
 /** The reading side of a pipe or terminal. */
-import type { Block, BlockWaiter } from '../../loop/blocks.js';
-import { failureOf } from '../../loop/failure.js';
+
 import type { Loop } from '../../loop/loop.js';
-import { Operation } from '../../loop/operation.js';
-import type { WaitOptions } from '../../loop/waiter.js';
-import { EAGAIN, ECANCELED, EINTR } from '../../ring/errno.js';
-import { closedError, errorFrom, UasyncError } from '../../ring/errors.js';
-import { POLLIN } from '../../ring/flags.js';
+import type { Block, BlockWaiter } from '../../loop/memory/blocks.js';
+import { failureOf } from '../../loop/operation/failure.js';
+import { Operation } from '../../loop/operation/operation.js';
+import type { WaitOptions } from '../../loop/waiting/waiter.js';
+import { EAGAIN, ECANCELED, EINTR } from '../../sys/abi/errno.js';
+import { POLLIN } from '../../sys/abi/flags.js';
+import { closedError, errorFrom, UasyncError } from '../../sys/errors/errors.js';
 import { Queue } from '../socket/queue.js';
 import { copyChunk } from '../socket/slab.js';
 import { EXACTLY, INTO, Reader, type ReaderOwner, type ReadValue } from '../stream/reader.js';

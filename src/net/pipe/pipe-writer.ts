@@ -1,12 +1,13 @@
 /** The writing side of a pipe or terminal. */
-import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
-import { failureOf } from '../../loop/failure.js';
+
 import type { Loop } from '../../loop/loop.js';
-import { Operation } from '../../loop/operation.js';
-import { Waiter, type WaitOptions } from '../../loop/waiter.js';
-import { EAGAIN, EINTR } from '../../ring/errno.js';
-import { closedError, errorFrom, stateError } from '../../ring/errors.js';
-import { POLLOUT } from '../../ring/flags.js';
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/memory/blocks.js';
+import { failureOf } from '../../loop/operation/failure.js';
+import { Operation } from '../../loop/operation/operation.js';
+import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
+import { POLLOUT } from '../../sys/abi/flags.js';
+import { closedError, errorFrom, stateError } from '../../sys/errors/errors.js';
 
 /** One `write()` that the kernel has not taken completely. */
 class PipeWrite extends Waiter<void> {

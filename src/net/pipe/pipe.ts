@@ -4,16 +4,16 @@ import { close, constants as fsConstants, fstatSync } from 'node:fs';
 import type { InspectOptionsStylized } from 'node:util';
 import { promisify } from 'node:util';
 import { isUint8Array } from 'node:util/types';
-import { isMainThread } from 'node:worker_threads';
-import { closeFile } from '../../loop/close.js';
+import { closeFile } from '../../loop/closing/close.js';
+import { disown, own } from '../../loop/closing/owned-descriptors.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import type { Loop } from '../../loop/loop.js';
-import { disown, own } from '../../loop/owned-descriptors.js';
-import { checkWait, type WaitOptions } from '../../loop/waiter.js';
-import { checkBytes, checkFd, checkInt } from '../../ring/check.js';
-import { argTypeError, closedError, rangeError } from '../../ring/errors.js';
-import { counted, custom, shown } from '../../ring/inspect.js';
-import { checkOptions, optionNames } from '../../ring/options.js';
+import { checkWait, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { checkBytes, checkFd, checkInt } from '../../sys/check/check.js';
+import { checkOptions, optionNames } from '../../sys/check/options.js';
+import { argTypeError, closedError, rangeError } from '../../sys/errors/errors.js';
+import { counted, custom, shown } from '../../sys/inspect.js';
+import { isMainThread } from '../../sys/main-thread.js';
 import { closeWhenForgotten, type Remains, userOf } from '../socket/forgotten.js';
 import {
   type Delimiter,

@@ -1,13 +1,19 @@
 /** Sockets that come from elsewhere: inherited from a parent, or received over a Unix socket. */
 
-import { disown, own } from '../../loop/owned-descriptors.js';
-import { checkFd } from '../../ring/check.js';
-import { ENOTSOCK } from '../../ring/errno.js';
-import { argValueError, type UasyncError, withCode } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { AF_INET, AF_INET6, AF_UNIX } from '../../ring/sockaddr.js';
-import { SO_ACCEPTCONN, SO_DOMAIN, SO_TYPE, SOL_SOCKET } from '../../ring/socket-abi.js';
-import { SOCK_DGRAM, SOCK_STREAM } from '../../ring/sqe/sockets.js';
+import { disown, own } from '../../loop/closing/owned-descriptors.js';
+import { ENOTSOCK } from '../../sys/abi/errno.js';
+import {
+  SO_ACCEPTCONN,
+  SO_DOMAIN,
+  SO_TYPE,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from '../../sys/abi/sockets.js';
+import { checkFd } from '../../sys/check/check.js';
+import { argValueError, type UasyncError, withCode } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import { AF_INET, AF_INET6, AF_UNIX } from '../../sys/socket/sockaddr.js';
 import { getIntOption } from './options.js';
 
 const KINDS = new Map([

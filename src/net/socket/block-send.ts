@@ -1,9 +1,11 @@
 /** Sends from a block of runtime memory, which is returned if memory is short while the peer takes no more. */
+
 import type { Loop } from '../../loop/loop.js';
-import type { Operation } from '../../loop/operation.js';
-import { EAGAIN, EINTR, isCancelled } from '../../ring/errno.js';
-import { POLLOUT } from '../../ring/flags.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+import { hasMore } from '../../loop/operation/completion.js';
+import type { Operation } from '../../loop/operation/operation.js';
+import { EAGAIN, EINTR, isCancelled } from '../../sys/abi/errno.js';
+import { POLLERR, POLLHUP, POLLOUT } from '../../sys/abi/flags.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL } from '../../sys/abi/sockets.js';
 
 /**
  * Starts a send. The kernel continues a short one until everything is sent (MSG_WAITALL).
@@ -30,7 +32,27 @@ export function sentBy(res: number, yields: boolean): number {
   return none ? 0 : res;
 }
 
+/** Events after which the next send sends something, or reports the socket's error. */
+const WRITABLE = POLLOUT | POLLERR | POLLHUP;
+
+/**
+ * Waits until a socket takes more: pass the completions to `isWritable`. Once the peer sends no more, a poll for a single
+ * event completes at once, whether the socket is writable or not. A multishot poll goes on after that.
+ */
+export function awaitWritable(operation: Operation, fd: number): void {
+  operation.loop.start(operation).pollMultishot(fd, POLLOUT);
+}
+
+/** Whether the wait is over. */
+export function isWritable(operation: Operation, res: number, flags: number): boolean {
+  if (!hasMore(flags)) return true;
+  if (res & WRITABLE) operation.loop.cancel(operation);
+  return false;
+}
+
 /** Resolves when a socket takes more. */
-export function untilWritable(loop: Loop, fd: number, signal: AbortSignal): Promise<number> {
-  return loop.submit(sqe => sqe.pollAdd(fd, POLLOUT), { signal });
+export async function untilWritable(loop: Loop, fd: number, signal: AbortSignal): Promise<void> {
+  for await (const { res } of loop.iterate(sqe => sqe.pollMultishot(fd, POLLOUT), { signal })) {
+    if (res & WRITABLE) return;
+  }
 }

@@ -1,8 +1,8 @@
-import { AbortError } from '../../loop/abort.js';
-import { type AbortListener, ignoreAbort, listenForAbort } from '../../loop/abort-listeners.js';
 import { clearTimeout, startTimer } from '../../loop/real-timers.js';
-import type { WaitOptions } from '../../loop/waiter.js';
-import { type ErrorDetails, timeoutError, type UasyncError } from '../../ring/errors.js';
+import { AbortError } from '../../loop/waiting/abort.js';
+import { type AbortListener, ignoreAbort, listenForAbort } from '../../loop/waiting/abort-listeners.js';
+import type { WaitOptions } from '../../loop/waiting/waiter.js';
+import { type ErrorDetails, timeoutError, type UasyncError } from '../../sys/errors/errors.js';
 
 /** A caller's signal and timeout for a call that consists of several operations. */
 export abstract class CallLimit implements AbortListener {

@@ -1,7 +1,7 @@
 /** Integrates sockets with workers of node:cluster. */
 import type { Worker } from 'node:cluster';
 import type { Loop } from '../../loop/loop.js';
-import { closedError } from '../../ring/errors.js';
+import { closedError } from '../../sys/errors/errors.js';
 
 /** Whether this process may be a worker: it has a channel to its parent. */
 export function mayBeWorker(): boolean {

@@ -1,7 +1,7 @@
 /** Publishes events of sockets on channels of node:diagnostics_channel. */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { queueMicrotask } from '../../loop/real-timers.js';
-import type { SocketAddress } from '../../ring/sockaddr.js';
+import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { type Remains, userOf } from './forgotten.js';
 
 const connects = channel('uasync:net:connect');

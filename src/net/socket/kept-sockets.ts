@@ -1,5 +1,5 @@
 /** Listening sockets that stay open while threads that share them are replaced. */
-import { closeSocket } from '../../loop/close.js';
+import { closeSocket } from '../../loop/closing/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 
 /** A listening socket, and its holders. */

@@ -1,8 +1,8 @@
-import { systemError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { checkNet } from '../../ring/permission.js';
-import { familyOf, type SocketAddress } from '../../ring/sockaddr.js';
-import { SOCK_CLOEXEC } from '../../ring/sqe/sockets.js';
+import { SOCK_CLOEXEC } from '../../sys/abi/sockets.js';
+import { checkNet } from '../../sys/check/permission.js';
+import { systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import { familyOf, type SocketAddress } from '../../sys/socket/sockaddr.js';
 
 /**
  * Opens a socket, to be closed by `closeSocket`. From now on it is closed when its thread ends. socket(2)

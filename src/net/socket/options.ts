@@ -1,8 +1,5 @@
 /** Socket options by setsockopt(2). They are set once, so a ring entry would gain nothing. */
 
-import { systemError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { optionNames } from '../../ring/options.js';
 import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
@@ -11,7 +8,10 @@ import {
   TCP_KEEPCNT,
   TCP_KEEPIDLE,
   TCP_KEEPINTVL,
-} from '../../ring/socket-abi.js';
+} from '../../sys/abi/sockets.js';
+import { optionNames } from '../../sys/check/options.js';
+import { systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
 
 /** The value of an option: an int, or a struct's bytes. */
 export type OptionValue = number | Uint8Array;

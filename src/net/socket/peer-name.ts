@@ -1,7 +1,7 @@
 /** The address of a peer in its cheapest form. */
-import type { ErrorDetails } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { readSockaddr, SOCKADDR_MAX, type SocketAddress } from '../../ring/sockaddr.js';
+import type { ErrorDetails } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import { readSockaddr, SOCKADDR_MAX, type SocketAddress } from '../../sys/socket/sockaddr.js';
 
 const bytes = Buffer.alloc(SOCKADDR_MAX);
 const length = new Uint32Array(1);

@@ -1,13 +1,12 @@
 /** Descriptors that arrive over Unix sockets: SCM_RIGHTS, unix(7). */
 
-import { closeFile } from '../../loop/close.js';
+import { closeFile } from '../../loop/closing/close.js';
+import { disown, own } from '../../loop/closing/owned-descriptors.js';
 import type { Loop } from '../../loop/loop.js';
-import { disown, own } from '../../loop/owned-descriptors.js';
-import { libc } from '../../ring/libc.js';
-import { Message } from '../../ring/message.js';
-import { SCM_RIGHTS, SOL_SOCKET } from '../../ring/socket-abi.js';
-import { MSG_DONTWAIT } from '../../ring/sqe/sockets.js';
-import { CMSGHDR, MSGHDR } from '../../ring/structs.js';
+import { Message } from '../../ring/sqe/message.js';
+import { MSG_DONTWAIT, SCM_RIGHTS, SOL_SOCKET } from '../../sys/abi/sockets.js';
+import { CMSGHDR, MSGHDR } from '../../sys/abi/structs.js';
+import { libc } from '../../sys/libc/libc.js';
 
 /** The maximum number of descriptors in one message. SCM_MAX_FD */
 export const FDS_MAX = 253;

@@ -1,11 +1,10 @@
 /** Reserves a port that several listeners share, before the first of them listens. */
-import { closeSocket } from '../../loop/close.js';
+import { closeSocket } from '../../loop/closing/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
-import { systemError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { AF_INET6, familyOf, type InetAddress, sockaddrOf } from '../../ring/sockaddr.js';
-import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOL_SOCKET } from '../../ring/socket-abi.js';
-import { SOCK_STREAM } from '../../ring/sqe/sockets.js';
+import { IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEPORT, SOCK_STREAM, SOL_SOCKET } from '../../sys/abi/sockets.js';
+import { systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import { AF_INET6, familyOf, type InetAddress, sockaddrOf } from '../../sys/socket/sockaddr.js';
 import { localAddress } from '../address/addresses.js';
 import { onAnyAddress, resolve } from '../address/resolve.js';
 import { openSocket } from './open-socket.js';

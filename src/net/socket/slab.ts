@@ -1,8 +1,9 @@
 /** Received bytes, copied into slabs that several chunks share. */
-import { markAsUntransferable } from 'node:worker_threads';
-import { addressOf } from '../../ring/address.js';
-import { libc } from '../../ring/libc.js';
-import type { SocketCalls } from '../../ring/socket-calls.js';
+import { allocateBuffer } from '../../loop/memory/buffer-memory.js';
+import type { SocketCalls } from '../../sys/calls/socket-calls.js';
+import { libc } from '../../sys/libc/libc.js';
+import { addressOf } from '../../sys/memory/address.js';
+import { markUntransferable } from '../../sys/memory/untransferable.js';
 
 /** Chunks up to this size are cut from the small slab. */
 const SMALL = 1024;
@@ -86,9 +87,9 @@ class Slab {
 
   #renew(): void {
     if (this.#size === LARGE_SLAB && !kept) keepFreedSlabs();
-    const bytes = Buffer.allocUnsafeSlow(this.#size);
+    const bytes = allocateBuffer(this.#size);
     // Other chunks share it, so it must not be transferred to another thread.
-    markAsUntransferable(bytes.buffer);
+    markUntransferable(bytes.buffer);
     this.#memory = memoryOf(bytes);
     this.buffer = bytes.buffer as ArrayBuffer;
     this.#address = 0;

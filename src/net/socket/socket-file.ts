@@ -1,12 +1,12 @@
 /** The file of a Unix socket in the file system, unix(7). */
 import { type BigIntStats, closeSync, constants, lstatSync, openSync, unlinkSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { disown } from '../../loop/owned-descriptors.js';
-import { sleep } from '../../loop/timers.js';
-import { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } from '../../ring/errno.js';
-import { systemError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { SOCK_DGRAM } from '../../ring/sqe/sockets.js';
+import { disown } from '../../loop/closing/owned-descriptors.js';
+import { sleep } from '../../loop/turns/timers.js';
+import { EADDRINUSE, EAGAIN, ECONNREFUSED, ENOENT } from '../../sys/abi/errno.js';
+import { SOCK_DGRAM } from '../../sys/abi/sockets.js';
+import { systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
 import { isFilePath, type UnixName } from '../address/unix-path.js';
 import { openSocket } from './open-socket.js';
 

@@ -1,8 +1,8 @@
 /** getsockopt(2) and setsockopt(2) on the descriptor of a public object. */
 import { isUint8Array } from 'node:util/types';
-import { checkInt, checkU32 } from '../../ring/check.js';
-import { argTypeError, systemError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
+import { checkInt, checkU32 } from '../../sys/check/check.js';
+import { argTypeError, systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
 import { getIntOption, type OptionValue, setOption } from './options.js';
 
 /** The maximum size of an option. */

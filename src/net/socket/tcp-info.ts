@@ -1,8 +1,8 @@
 /** struct tcp_info of linux/tcp.h. */
 
-import { libc } from '../../ring/libc.js';
-import { IPPROTO_TCP, TCP_INFO } from '../../ring/socket-abi.js';
-import { TCP_INFO_FIELDS as TCP } from '../../ring/structs.js';
+import { IPPROTO_TCP, TCP_INFO } from '../../sys/abi/sockets.js';
+import { TCP_INFO_FIELDS as TCP } from '../../sys/abi/structs.js';
+import { libc } from '../../sys/libc/libc.js';
 
 /** The kernel's information about a TCP connection. Times are in microseconds unless stated otherwise. */
 export interface TcpInfo {
@@ -89,4 +89,12 @@ export function tcpInfo(fd: number): TcpInfo | null {
   const bytes = Buffer.alloc(TCP_INFO_BYTES);
   const failed = libc().getsockopt(fd, IPPROTO_TCP, TCP_INFO, bytes, new Uint32Array([TCP_INFO_BYTES]));
   return failed < 0 ? null : parseTcpInfo(bytes);
+}
+
+/**
+ * A number that changes whenever the peer takes bytes, also while a send is not complete: what it has acknowledged; for
+ * a Unix socket how much waits for it, negative.
+ */
+export function takenByPeer(fd: number): number {
+  return tcpInfo(fd)?.bytesAcknowledged ?? -Math.max(0, libc().unacknowledged(fd));
 }

@@ -1,37 +1,38 @@
 /** `connect`: from options to a `Connection`. */
-import { isIP, isIPv6, type LookupFunction } from 'node:net';
-import { AbortableOperation, AbortError } from '../../loop/abort.js';
-import { closeSocket } from '../../loop/close.js';
+import type { LookupFunction } from 'node:net';
+import { closeSocket } from '../../loop/closing/close.js';
 import { loop as currentLoop } from '../../loop/current.js';
 import type { Loop } from '../../loop/loop.js';
-import { traced } from '../../loop/traced.js';
-import { checkWait, type WaitOptions } from '../../loop/waiter.js';
-import { checkInt } from '../../ring/check.js';
-import { EADDRNOTAVAIL } from '../../ring/errno.js';
+import { traced } from '../../loop/operation/traced.js';
+import { AbortableOperation, AbortError } from '../../loop/waiting/abort.js';
+import { checkWait, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { EADDRNOTAVAIL } from '../../sys/abi/errno.js';
+import {
+  IPPROTO_TCP,
+  SO_REUSEADDR,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_FASTOPEN_CONNECT,
+  TCP_NODELAY,
+} from '../../sys/abi/sockets.js';
+import { checkInt } from '../../sys/check/check.js';
+import { checkAlone, optionNames } from '../../sys/check/options.js';
 import {
   argTypeError,
   argValueError,
   systemError,
   timeoutError,
   type UasyncError,
-} from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { checkAlone, optionNames } from '../../ring/options.js';
+} from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import { isIP, isIPv6 } from '../../sys/socket/ip.js';
 import {
   type InetAddress,
   inetAddress,
   type SocketAddress,
   sockaddrOf,
   type UnixAddress,
-} from '../../ring/sockaddr.js';
-import {
-  IPPROTO_TCP,
-  SO_REUSEADDR,
-  SOL_SOCKET,
-  TCP_FASTOPEN_CONNECT,
-  TCP_NODELAY,
-} from '../../ring/socket-abi.js';
-import { SOCK_STREAM } from '../../ring/sqe/sockets.js';
+} from '../../sys/socket/sockaddr.js';
 import { givenPath, placeOf } from '../address/addresses.js';
 import { firstOf, interleave } from '../address/happy-eyeballs.js';
 import { checkResolve, hostOf, type IPFamily, resolve } from '../address/resolve.js';

@@ -1,7 +1,7 @@
 /** `util.inspect` of a connection. */
 import type { InspectOptionsStylized } from 'node:util';
-import { counted, shown } from '../../ring/inspect.js';
-import type { SocketAddress } from '../../ring/sockaddr.js';
+import { counted, shown } from '../../sys/inspect.js';
+import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { placeOf } from '../address/addresses.js';
 import type { Endpoint } from './endpoint.js';
 

@@ -1,12 +1,12 @@
 import type { InspectOptionsStylized } from 'node:util';
 import { isUint8Array } from 'node:util/types';
 import type { Loop } from '../../loop/loop.js';
-import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
-import { checkDuration, checkInt } from '../../ring/check.js';
-import { argTypeError, closedError, errorFrom } from '../../ring/errors.js';
-import { custom } from '../../ring/inspect.js';
-import { checkOptions } from '../../ring/options.js';
-import type { SocketAddress } from '../../ring/sockaddr.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { checkDuration, checkInt } from '../../sys/check/check.js';
+import { checkOptions } from '../../sys/check/options.js';
+import { argTypeError, closedError, errorFrom } from '../../sys/errors/errors.js';
+import { custom } from '../../sys/inspect.js';
+import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { closeWhenForgotten } from '../socket/forgotten.js';
 import type { ReceivedFds } from '../socket/received-fds.js';
 import { ChunkIterator } from './chunk-iterator.js';
@@ -324,8 +324,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /**
    * Makes waiting reads and writes reject with ETIMEDOUT when no byte has been transferred for `ms` milliseconds, up to
-   * a tenth longer; 0, the default, disables it. A write's bytes count in steps of up to 256 KiB. After a write has
-   * timed out no more can be written.
+   * a tenth longer; 0, the default, disables it. After a write has timed out no more can be written.
    */
   setTimeout(ms: number): this {
     checkDuration('ms', ms);

@@ -1,10 +1,10 @@
 /** The arguments of `readUntil`. */
 import { constants } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import type { WaitOptions } from '../../loop/waiter.js';
-import { checkInt } from '../../ring/check.js';
-import { argTypeError, rangeError } from '../../ring/errors.js';
-import { optionNames } from '../../ring/options.js';
+import type { WaitOptions } from '../../loop/waiting/waiter.js';
+import { checkInt } from '../../sys/check/check.js';
+import { optionNames } from '../../sys/check/options.js';
+import { argTypeError, rangeError } from '../../sys/errors/errors.js';
 
 /** Options of `readUntil`. */
 export interface ReadUntilOptions extends WaitOptions {

@@ -1,12 +1,12 @@
 /** A connection as a stream of Node's: `Connection.toDuplex`. */
 import { AsyncResource } from 'node:async_hooks';
 import { Duplex } from 'node:stream';
+import { callBack, throwLater } from '../../loop/operation/uncaught.js';
 import { clearTimeout, nextTick, setImmediate, startTimer } from '../../loop/real-timers.js';
-import { callBack, throwLater } from '../../loop/uncaught.js';
-import { checkDuration, checkFunction } from '../../ring/check.js';
-import { withCode } from '../../ring/errors.js';
-import { optionNames } from '../../ring/options.js';
-import type { InetAddress } from '../../ring/sockaddr.js';
+import { checkDuration, checkFunction } from '../../sys/check/check.js';
+import { optionNames } from '../../sys/check/options.js';
+import { withCode } from '../../sys/errors/errors.js';
+import type { InetAddress } from '../../sys/socket/sockaddr.js';
 import type { Connection } from './connection.js';
 import { meetWrappers, onWrapped, type WrapperHandle } from './tls-wrapper.js';
 
@@ -46,7 +46,7 @@ export class ConnectionDuplex extends Duplex {
   readonly #connection: Connection;
   readonly #context = new AsyncResource('uasync.ConnectionDuplex');
   #timer: NodeJS.Timeout | undefined;
-  /** Bytes that the connection had sent at the last check of the timer. */
+  /** What the connection had transferred at the last check of the timer. */
   #sent = 0;
   /** Bytes passed to the connection, and those of them whose write has not called back. */
   #dispatched = 0;
@@ -264,7 +264,7 @@ export class ConnectionDuplex extends Duplex {
     this.timeout = ms;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#sent = this.#connection.bytesWritten;
+    this.#sent = this.#connection.remains.moved;
     if (ms > 0) this.#timer = startTimer(() => this.#onTimeout(), ms).unref();
     if (callback !== undefined) {
       if (ms > 0) this.once('timeout', callback);
@@ -275,7 +275,7 @@ export class ConnectionDuplex extends Duplex {
 
   #onTimeout(): void {
     // A large write makes progress, although it has not called back.
-    const sent = this.#connection.bytesWritten;
+    const sent = this.#connection.remains.moved;
     if (this.#writing !== 0 && sent !== this.#sent) this.#timer?.refresh();
     else this.emit('timeout');
     this.#sent = sent;

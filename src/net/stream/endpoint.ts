@@ -1,13 +1,13 @@
-import { closeSocket } from '../../loop/close.js';
+import { closeSocket } from '../../loop/closing/close.js';
 import type { Loop } from '../../loop/loop.js';
-import type { Operation } from '../../loop/operation.js';
+import type { Operation } from '../../loop/operation/operation.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
-import { Waiter, type WaitOptions } from '../../loop/waiter.js';
-import { ECONNRESET, EPIPE } from '../../ring/errno.js';
-import { closedError, type ErrorDetails, systemError, type UasyncError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import type { SocketAddress } from '../../ring/sockaddr.js';
-import { SHUT_WR } from '../../ring/sqe/sockets.js';
+import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { ECONNRESET, EPIPE } from '../../sys/abi/errno.js';
+import { SHUT_WR } from '../../sys/abi/sockets.js';
+import { closedError, type ErrorDetails, systemError, type UasyncError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { placeOf } from '../address/addresses.js';
 import { connectionClosed, failed } from '../socket/diagnostics.js';
 import { type Remains, userOf } from '../socket/forgotten.js';
@@ -15,6 +15,7 @@ import type { IdleTimer } from '../socket/idle-timer.js';
 import { setResetOnClose } from '../socket/options.js';
 import { addressOf, detailsOf, peerNameOf } from '../socket/peer-name.js';
 import { FdReceiver } from '../socket/received-fds.js';
+import { takenByPeer } from '../socket/tcp-info.js';
 import { idleTimerOf } from './idle-limit.js';
 import { endNow, LingeringClose } from './lingering-close.js';
 import { PeerWatch } from './peer-watch.js';
@@ -109,6 +110,13 @@ export class Endpoint implements ReceiverOwner, Remains {
     return this.#sender === null ? 0 : this.#sender.bytesWritten;
   }
 
+  /** A number that changes whenever bytes are transferred, also those of a write that is not complete. */
+  get moved(): number {
+    const sender = this.#sender;
+    const moved = this.bytesRead + this.bytesWritten;
+    return sender === null || sender.idle || this.fd < 0 ? moved : moved + takenByPeer(this.fd);
+  }
+
   /** Bytes written that the kernel has not taken. */
   get bufferedAmount(): number {
     return this.#sender === null ? 0 : this.#sender.bufferedAmount;
@@ -157,6 +165,10 @@ export class Endpoint implements ReceiverOwner, Remains {
 
   onPeerEnded(): void {
     this.#peerEnded = true;
+    if (this.loop.backend === 'io_uring') {
+      this.sender.peerEnded = true;
+      this.sender.yieldBlock();
+    }
     if (this.sender.piped) this.watchPeer();
     this.#endItself();
   }
@@ -239,7 +251,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   /** Makes waiting calls reject when no byte has been transferred for `ms` milliseconds; 0 disables it. */
   setTimeout(ms: number): void {
     this.#idle?.stop();
-    this.#idle = ms === 0 ? null : idleTimerOf(this.receiver, this.sender, ms);
+    this.#idle = ms === 0 ? null : idleTimerOf(this, ms);
   }
 
   setReferenced(referenced: boolean): void {

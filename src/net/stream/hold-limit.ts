@@ -1,6 +1,6 @@
-import { AbortError } from '../../loop/abort.js';
-import type { WaitOptions } from '../../loop/waiter.js';
-import type { UasyncError } from '../../ring/errors.js';
+import { AbortError } from '../../loop/waiting/abort.js';
+import type { WaitOptions } from '../../loop/waiting/waiter.js';
+import type { UasyncError } from '../../sys/errors/errors.js';
 import { CallLimit } from '../socket/call-limit.js';
 import type { Sender } from './sender.js';
 

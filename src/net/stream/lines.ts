@@ -1,8 +1,8 @@
 /** Reads lines of text. */
-import { checkWait, type WaitOptions } from '../../loop/waiter.js';
-import { checkInt } from '../../ring/check.js';
-import { argValueError, UasyncError } from '../../ring/errors.js';
-import { optionNames } from '../../ring/options.js';
+import { checkWait, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { checkInt } from '../../sys/check/check.js';
+import { optionNames } from '../../sys/check/options.js';
+import { argValueError, UasyncError } from '../../sys/errors/errors.js';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;

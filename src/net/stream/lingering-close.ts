@@ -1,7 +1,7 @@
 /** Closes a connection whose peer has not ended its side. RFC 9112, 9.6 */
 import { clearTimeout, now, setTimeout } from '../../loop/real-timers.js';
-import { libc } from '../../ring/libc.js';
-import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, SHUT_RDWR, SHUT_WR } from '../../ring/sqe/sockets.js';
+import { MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC, SHUT_RDWR, SHUT_WR } from '../../sys/abi/sockets.js';
+import { libc } from '../../sys/libc/libc.js';
 import { tcpInfo } from '../socket/tcp-info.js';
 import type { Discard } from './ending.js';
 import type { Receiver } from './receiver.js';

@@ -1,11 +1,10 @@
 /** `openConnection`: adopts a connected socket. */
 import { loop as currentLoop } from '../../loop/current.js';
-import { ENOTCONN } from '../../ring/errno.js';
-import { systemError } from '../../ring/errors.js';
-import { checkOptions, optionNames } from '../../ring/options.js';
-import { AF_UNIX } from '../../ring/sockaddr.js';
-import { IPPROTO_TCP, TCP_NODELAY } from '../../ring/socket-abi.js';
-import { SOCK_STREAM } from '../../ring/sqe/sockets.js';
+import { ENOTCONN } from '../../sys/abi/errno.js';
+import { IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY } from '../../sys/abi/sockets.js';
+import { checkOptions, optionNames } from '../../sys/check/options.js';
+import { systemError } from '../../sys/errors/errors.js';
+import { AF_UNIX } from '../../sys/socket/sockaddr.js';
 import { remoteAddress } from '../address/addresses.js';
 import { adopt, checkNoFds, checkNotListening, checkSocket } from '../socket/adopt.js';
 import { setOption } from '../socket/options.js';

@@ -1,12 +1,12 @@
 /** A poll that reports when the peer of a connection has ended or disconnected, without reading. */
 import { AsyncResource } from 'node:async_hooks';
-import { hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
-import { Operation } from '../../loop/operation.js';
+import { hasMore } from '../../loop/operation/completion.js';
+import { Operation } from '../../loop/operation/operation.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
-import { Waiter, type WaitOptions } from '../../loop/waiter.js';
-import { closedError } from '../../ring/errors.js';
-import { POLLERR, POLLHUP, POLLRDHUP } from '../../ring/flags.js';
+import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { POLLERR, POLLHUP, POLLRDHUP } from '../../sys/abi/flags.js';
+import { closedError } from '../../sys/errors/errors.js';
 
 /** Calls that wait for one event, which occurs once. */
 class Event {

@@ -1,17 +1,17 @@
 /** `Connection.pipeTo`: moves bytes from one connection to another. */
-import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../../loop/blocks.js';
+import { BLOCK_MAX, type Block, type BlockPool, type BlockWaiter } from '../../loop/memory/blocks.js';
+import { traced } from '../../loop/operation/traced.js';
 import { queueMicrotask } from '../../loop/real-timers.js';
-import { traced } from '../../loop/traced.js';
-import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiter.js';
-import { checkInt } from '../../ring/check.js';
-import { closedError, errorFrom, type UasyncError } from '../../ring/errors.js';
-import { optionNames } from '../../ring/options.js';
+import { checkWait, unlessGivenUp, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { checkInt } from '../../sys/check/check.js';
+import { optionNames } from '../../sys/check/options.js';
+import { closedError, errorFrom, type UasyncError } from '../../sys/errors/errors.js';
 import type { Endpoint } from './endpoint.js';
-import type { Sink } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import type { ReceiveQueue } from './receive-queue.js';
 import type { Receiver } from './receiver.js';
 import type { Sender } from './sender.js';
+import type { Sink } from './sink.js';
 
 /** Options of `pipeTo`. */
 export interface PipeToOptions {

@@ -4,9 +4,9 @@
  */
 import { constants } from 'node:buffer';
 import { isUint8Array } from 'node:util/types';
-import { checkWait, type WaitOptions } from '../../loop/waiter.js';
-import { checkBytes, checkInt } from '../../ring/check.js';
-import { argTypeError, rangeError, stateError } from '../../ring/errors.js';
+import { checkWait, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { checkBytes, checkInt } from '../../sys/check/check.js';
+import { argTypeError, rangeError, stateError } from '../../sys/errors/errors.js';
 import type { ReceivedFds } from '../socket/received-fds.js';
 import {
   type Delimiter,

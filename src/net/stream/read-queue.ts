@@ -1,9 +1,10 @@
 import type { Loop } from '../../loop/loop.js';
-import { closedError, errorFrom, timeoutError, UasyncError } from '../../ring/errors.js';
+import { closedError, errorFrom, timeoutError, UasyncError } from '../../sys/errors/errors.js';
 import { Queue } from '../socket/queue.js';
 import type { FdReceiver } from '../socket/received-fds.js';
-import { ALL, type Reader, type Sink } from './reader.js';
+import { ALL, type Reader } from './reader.js';
 import { NO_QUEUE, ReceiveQueue } from './receive-queue.js';
+import type { Sink } from './sink.js';
 
 /**
  * The waiting reads of a connection, in order, and its unread bytes. The receiver adds what the kernel delivers, and

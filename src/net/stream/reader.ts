@@ -1,11 +1,13 @@
 /** A waiting read of any kind. Readers are pooled, as each read needs one. */
-import { pinnedAddress } from '../../loop/pinned.js';
-import { rejectTraced } from '../../loop/traced.js';
-import { Waiter } from '../../loop/waiter.js';
-import { UasyncError } from '../../ring/errors.js';
+import { allocatePooled, copyPooled } from '../../loop/memory/buffer-memory.js';
+import { pinnedAddress } from '../../loop/memory/pinned.js';
+import { rejectTraced } from '../../loop/operation/traced.js';
+import { Waiter } from '../../loop/waiting/waiter.js';
+import { UasyncError } from '../../sys/errors/errors.js';
 import type { Queued } from '../socket/queue.js';
 import type { FdReceiver, ReceivedFds } from '../socket/received-fds.js';
 import type { ReceiveQueue } from './receive-queue.js';
+import type { Sink } from './sink.js';
 import { NO_WISH, Wish } from './wish.js';
 
 /** The result of a read: a chunk, a count, a step of an iteration, or a chunk with descriptors. */
@@ -15,18 +17,6 @@ export type ReadValue = Buffer | null | number | IteratorResult<Buffer, undefine
 export interface ChunkIteration {
   /** Closes the connection, and resolves to the last step. */
   return(): Promise<IteratorResult<Buffer, undefined>>;
-}
-
-/** A destination of all received data, without a promise per chunk. */
-export interface Sink {
-  /** Takes the bytes of a completion; false if it cannot now, and they queue. */
-  take(length: number, flags: number): boolean;
-  /** Takes as many of the queued bytes as it can now. */
-  drain(queue: ReceiveQueue): void;
-  /** Whether it has all the bytes that it wants. */
-  readonly satisfied: boolean;
-  /** It gets no more: sends what it has taken before anything else. */
-  flush(): void;
 }
 
 /** The kinds of readers. */
@@ -107,7 +97,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
 
   exactly(count: number): this {
     const wish = this.#wish(EXACTLY);
-    wish.target = Buffer.allocUnsafe(count);
+    wish.target = allocatePooled(count);
     wish.room = count;
     return this;
   }
@@ -225,7 +215,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     const { wish } = this;
     if (wish === NO_WISH) return;
     wish.sink?.flush();
-    if (wish.filled !== 0) queue.unread(Buffer.from((wish.target as Buffer).subarray(0, wish.filled)));
+    if (wish.filled !== 0) queue.unread(copyPooled((wish.target as Buffer).subarray(0, wish.filled)));
     wish.filled = 0;
     wish.searched = 0;
   }

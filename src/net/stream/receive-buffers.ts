@@ -1,9 +1,10 @@
 /** The provided buffers that connections receive into. */
-import { bufferOf, keepsBuffer } from '../../loop/completion.js';
+
 import type { Loop } from '../../loop/loop.js';
+import type { ProvidedBuffers } from '../../loop/memory/provided-buffers.js';
+import { bufferOf, keepsBuffer } from '../../loop/operation/completion.js';
 import { perLoop } from '../../loop/per-loop.js';
-import type { ProvidedBuffers } from '../../loop/provided-buffers.js';
-import { assert } from '../../ring/assert.js';
+import { assert } from '../../sys/errors/assert.js';
 import { copyChunk, copyPiece, type Memory, memoryOf, type Piece } from '../socket/slab.js';
 
 /** With incremental buffers (6.12) each receive takes a part of a large buffer. */

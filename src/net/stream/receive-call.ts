@@ -1,6 +1,7 @@
 /** Receives by a separate call, directly into the reader's memory. */
-import { addressOf } from '../../ring/address.js';
-import type { SocketCalls } from '../../ring/socket-calls.js';
+
+import type { SocketCalls } from '../../sys/calls/socket-calls.js';
+import { addressOf } from '../../sys/memory/address.js';
 import { receivedChunk, receiveInto } from '../socket/slab.js';
 import type { ReadQueue } from './read-queue.js';
 import { CHUNK, INTO, type Reader } from './reader.js';

@@ -1,4 +1,6 @@
 /** Received bytes of a connection that are unread. */
+import { allocatePooled } from '../../loop/memory/buffer-memory.js';
+
 const NONE = Buffer.alloc(0);
 
 /** The number of unread bytes, or chunks, at which receiving pauses: the peer's window closes, and it waits. */
@@ -105,7 +107,7 @@ export class ReceiveQueue {
       this.length -= count;
       return first.subarray(0, count);
     }
-    const bytes = Buffer.allocUnsafe(count);
+    const bytes = allocatePooled(count);
     this.moveTo(bytes, 0);
     return bytes;
   }

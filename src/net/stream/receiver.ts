@@ -1,19 +1,20 @@
-import { hasBuffer, hasMore } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
-import { Operation } from '../../loop/operation.js';
-import type { WaitOptions } from '../../loop/waiter.js';
-import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../../ring/errno.js';
-import { type ErrorDetails, errorFrom, systemError } from '../../ring/errors.js';
-import { POLLIN } from '../../ring/flags.js';
+import { copyPooled } from '../../loop/memory/buffer-memory.js';
+import { hasBuffer, hasMore } from '../../loop/operation/completion.js';
+import { Operation } from '../../loop/operation/operation.js';
+import type { WaitOptions } from '../../loop/waiting/waiter.js';
+import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../../sys/abi/errno.js';
+import { POLLIN } from '../../sys/abi/flags.js';
+import { type ErrorDetails, errorFrom, systemError } from '../../sys/errors/errors.js';
 import type { FdReceiver } from '../socket/received-fds.js';
 import { type Discard, Ending } from './ending.js';
 import { ReadQueue, type ReadQueueOwner } from './read-queue.js';
-import { ALL, CHUNK, INTO, Reader, type ReaderOwner, type ReadValue, type Sink } from './reader.js';
+import { ALL, CHUNK, INTO, Reader, type ReaderOwner, type ReadValue } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
 import { receiveFor, settle, takesCalls } from './receive-call.js';
 import { LARGE, modeAfter, PROVIDED, receivesByCalls } from './receive-mode.js';
-import { wasReset } from './reset.js';
-import type { Sender } from './sender.js';
+import { type SendingSide, wasReset } from './reset.js';
+import type { Sink } from './sink.js';
 
 /**
  * The receiving side of a connection: one multishot receive that stays armed once a first read has requested data. A
@@ -210,7 +211,7 @@ export class Receiver extends Operation implements ReaderOwner {
       if (!reader.detached) {
         // Bytes that were put back meanwhile come first.
         if (reads.bytes.length === 0) reads.filled(res);
-        else reads.own.push(Buffer.from(target!.subarray(0, res)));
+        else reads.own.push(copyPooled(target!.subarray(0, res)));
       }
     } else {
       this.#noBytes(res);
@@ -390,7 +391,7 @@ export class Receiver extends Operation implements ReaderOwner {
 /** The owner of the receiving side. */
 export interface ReceiverOwner extends ReadQueueOwner {
   /** The other direction, if it has been used. */
-  readonly madeSender: Sender | null;
+  readonly madeSender: SendingSide | null;
   /** The peer's address for errors. */
   readonly peerDetails: ErrorDetails | undefined;
   onFailed(error: Error): void;

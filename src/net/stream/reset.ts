@@ -1,12 +1,23 @@
 import { TCP_CLOSE, tcpInfo } from '../socket/tcp-info.js';
-import type { Sender } from './sender.js';
+
+/** What the receiving side must know of the other direction. */
+export interface SendingSide {
+  /** Whether nothing waits to be sent. */
+  readonly idle: boolean;
+  /** Why it has failed. */
+  readonly error: Error | null;
+  /** Whether the connection is established by the first write only. */
+  readonly deferred: boolean;
+  /** Establishes it without data. */
+  connect(): void;
+}
 
 /**
  * Whether the end of a connection is due to a reset. The kernel reports a reset once, and a send may have got the
  * report. If the peer had ended its side before, that end would count as one of the bytes received.
  * @param sender the other direction, if it has been used.
  */
-export function wasReset(fd: number, sender: Sender | null, bytesRead: number): boolean {
+export function wasReset(fd: number, sender: SendingSide | null, bytesRead: number): boolean {
   if (sender === null || (sender.idle && sender.error === null)) return false;
   const info = tcpInfo(fd);
   return info !== null && info.state === TCP_CLOSE && info.bytesReceived <= bytesRead;

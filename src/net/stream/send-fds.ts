@@ -1,13 +1,12 @@
 /** Descriptors over Unix sockets: SCM_RIGHTS, unix(7). */
-import { checkWait, type WaitOptions } from '../../loop/waiter.js';
-import { EAGAIN } from '../../ring/errno.js';
-import { argTypeError, closedError, rangeError, stateError, systemError } from '../../ring/errors.js';
-import { libc } from '../../ring/libc.js';
-import { Message } from '../../ring/message.js';
-import type { SocketAddress } from '../../ring/sockaddr.js';
-import { SCM_RIGHTS, SOL_SOCKET } from '../../ring/socket-abi.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
-import { CMSGHDR } from '../../ring/structs.js';
+import { checkWait, type WaitOptions } from '../../loop/waiting/waiter.js';
+import { Message } from '../../ring/sqe/message.js';
+import { EAGAIN } from '../../sys/abi/errno.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET } from '../../sys/abi/sockets.js';
+import { CMSGHDR } from '../../sys/abi/structs.js';
+import { argTypeError, closedError, rangeError, stateError, systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
+import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { untilWritable } from '../socket/block-send.js';
 import { FDS_MAX } from '../socket/received-fds.js';
 import type { Endpoint } from './endpoint.js';

@@ -1,14 +1,16 @@
 /** `Connection.sendFile`: part of a file, through blocks of runtime memory. */
-import { AbortableOperation } from '../../loop/abort.js';
-import { BLOCK_MAX, type Block } from '../../loop/blocks.js';
+
 import type { Loop } from '../../loop/loop.js';
-import { checkWait } from '../../loop/waiter.js';
-import { withBlock } from '../../loop/with-block.js';
-import { checkFd, checkInt, checkSignal } from '../../ring/check.js';
-import { EINTR } from '../../ring/errno.js';
-import { argTypeError, closedError } from '../../ring/errors.js';
-import { checkOptions, optionNames } from '../../ring/options.js';
+import { BLOCK_MAX, type Block } from '../../loop/memory/blocks.js';
+import { AbortableOperation } from '../../loop/waiting/abort.js';
+import { checkWait } from '../../loop/waiting/waiter.js';
+import { withBlock } from '../../loop/waiting/with-block.js';
 import type { Sqe } from '../../ring/sqe/index.js';
+import { EINTR } from '../../sys/abi/errno.js';
+import { checkFd, checkInt, checkSignal } from '../../sys/check/check.js';
+import { checkOptions, optionNames } from '../../sys/check/options.js';
+import { argTypeError, closedError, systemError } from '../../sys/errors/errors.js';
+import { libc } from '../../sys/libc/libc.js';
 import { sentBy, startSend, untilWritable } from '../socket/block-send.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
@@ -69,10 +71,22 @@ export async function sendFile(
 ): Promise<number> {
   checkSendFile(file, options);
   const { offset = 0, length = Number.POSITIVE_INFINITY, signal, timeout } = options;
-  return whileHeld(endpoint.sender, { signal, timeout }, signal =>
-    // The descriptor is read only now: the file may have been closed while earlier writes were sent.
-    send(endpoint, descriptorOf(file), offset, length, signal),
-  );
+  return whileHeld(endpoint.sender, { signal, timeout }, async signal => {
+    // Only now: the file may have been closed while earlier writes were sent.
+    const copy = duplicate(file);
+    try {
+      await send(endpoint, copy, offset, length, signal);
+    } finally {
+      libc().close(copy);
+    }
+  });
+}
+
+/** A descriptor of its own: if the caller closes the file meanwhile, another file may get the number. */
+function duplicate(file: SendableFile): number {
+  const copy = libc().duplicate(descriptorOf(file));
+  if (copy < 0) throw systemError(copy, 'dup');
+  return copy;
 }
 
 /** A send from a block. If memory is short it does not wait for a peer: it ends with what has been taken. */
@@ -83,8 +97,9 @@ class BlockSend extends AbortableOperation<number> {
     return 'send';
   }
 
-  run(fd: number, { address }: Block, length: number, signal: AbortSignal): Promise<number> {
-    this.#yielding = this.loop.blocks.short;
+  /** @param yields whether it ends with what the socket takes at once. */
+  run(fd: number, { address }: Block, length: number, yields: boolean, signal: AbortSignal): Promise<number> {
+    this.#yielding = yields;
     startSend(this, fd, address, length, this.#yielding);
     this.watch(signal);
     return this.promise();
@@ -129,7 +144,8 @@ async function send(
       const { address, bytes } = block;
       const want = Math.min(left, bytes.length);
       filled = await read(loop, sqe => sqe.readAt(file, address, want, offset + at), signal);
-      return filled === 0 ? 0 : new BlockSend(loop).run(socket, block, filled, signal);
+      const yields = loop.blocks.short || sender.peerEnded;
+      return filled === 0 ? 0 : new BlockSend(loop).run(socket, block, filled, yields, signal);
     };
     const taken = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);
     if (filled === 0) return;

@@ -1,9 +1,8 @@
 /** Chooses between a plain send and the ring, for data that is written while nothing else goes on. */
-import type { Block } from '../../loop/blocks.js';
+
 import type { Loop } from '../../loop/loop.js';
-import { EAGAIN, EINTR } from '../../ring/errno.js';
-import { SEND_MAX, TEXT_MAX } from '../../ring/socket-calls.js';
-import type { Endpoint } from './endpoint.js';
+import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
+import { SEND_MAX, TEXT_MAX } from '../../sys/calls/socket-calls.js';
 
 /** From this size on naming the bytes to the call costs less than a copy of them at a known address. */
 const IN_PLACE_MIN = 4096;
@@ -43,21 +42,3 @@ export function restOf(loop: Loop, data: string | Uint8Array, sent: number): str
   const { length } = loop.socketCalls;
   return sent === length ? null : loop.socketCalls.rest(length - sent);
 }
-
-/**
- * Sends the first bytes of a block that is filled, from there: what the socket takes at once by a call, the rest by the
- * ring. The block is the sender's from now on. For a sender that is idle and has not failed.
- */
-export function sendBlock({ loop, sender, fd }: Endpoint, block: Block, length: number): void {
-  const sent = loop.inline.take(length) ? Math.max(loop.socketCalls.sendAt(fd, block.address, length), 0) : 0;
-  sender.bytesWritten += sent;
-  if (sent === length) {
-    loop.blocks.release(block);
-    return;
-  }
-  if (sent !== 0) block.bytes.copyWithin(0, sent, length);
-  // A failure is that of the next write.
-  sender.writeBlock(block, length - sent).catch(NOTHING);
-}
-
-const NOTHING = (): void => {};

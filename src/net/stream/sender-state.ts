@@ -1,5 +1,5 @@
 /** The states of the sending side of a connection, and the allowed transitions. */
-import { assert } from '../../ring/assert.js';
+import { assert } from '../../sys/errors/assert.js';
 
 /** Nothing is in flight, and no write waits. */
 export const IDLE = 1;

@@ -1,14 +1,14 @@
 /** The sending side of a connection. */
-import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/blocks.js';
-import { promiseOf } from '../../loop/deferred.js';
-import { type Flushable, Flusher } from '../../loop/flusher.js';
-import { pinnedAddress } from '../../loop/pinned.js';
-import { rejectTraced } from '../../loop/traced.js';
-import { EOPNOTSUPP } from '../../ring/errno.js';
-import { closedError, errorFrom, systemError } from '../../ring/errors.js';
-import { POLLOUT } from '../../ring/flags.js';
-import { UTF8_MAX } from '../../ring/socket-calls.js';
-import { sentBy, startSend } from '../socket/block-send.js';
+import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/memory/blocks.js';
+import { copyPooled } from '../../loop/memory/buffer-memory.js';
+import { pinnedAddress } from '../../loop/memory/pinned.js';
+import { promiseOf } from '../../loop/operation/deferred.js';
+import { rejectTraced } from '../../loop/operation/traced.js';
+import { type Flushable, Flusher } from '../../loop/turns/flusher.js';
+import { EOPNOTSUPP } from '../../sys/abi/errno.js';
+import { UTF8_MAX } from '../../sys/calls/socket-calls.js';
+import { closedError, errorFrom, systemError } from '../../sys/errors/errors.js';
+import { awaitWritable, isWritable, sentBy, startSend } from '../socket/block-send.js';
 import { type ConnectionState, failed } from '../socket/diagnostics.js';
 import { detailsOf } from '../socket/peer-name.js';
 import { Queue } from '../socket/queue.js';
@@ -190,7 +190,7 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
     const refusal = this.refusal;
     if (refusal === null && this.#state === IDLE && this.drained) return this.#writeFilled(block, length);
     // Copied, because the peer may never take the earlier writes, and the block must not wait for that.
-    const bytes = Buffer.from(block.bytes.subarray(0, length));
+    const bytes = copyPooled(block.bytes.subarray(0, length));
     // A block of the reader's loop; this one's may have been closed since.
     block.pool.release(block);
     return refusal === null ? this.write(bytes) : Promise.reject(refusal);
@@ -282,7 +282,7 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
       this.#state = followed(this.#state, ZERO_COPY);
       return;
     }
-    const yields = this.#block !== null && this.loop.blocks.short;
+    const yields = this.#block !== null && (this.loop.blocks.short || this.peerEnded);
     startSend(this, this.fd, address, length, yields);
     this.#state = followed(this.#state, yields ? YIELDING : SENDING);
   }
@@ -315,11 +315,12 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
     rewind(this.#writes!, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
     this.#block = null;
     this.#state = followed(this.#state, POLLING);
-    this.loop.start(this).pollAdd(this.fd, POLLOUT);
+    awaitWritable(this, this.fd);
     this.loop.blocks.release(block);
   }
 
-  complete(res: number): void {
+  complete(res: number, flags = 0): void {
+    if (this.#state === POLLING && !isWritable(this, res, flags)) return;
     const usable = this.error === null && !this.loop.closing;
     if (this.#state === POLLING) {
       this.#state = followed(this.#state, IDLE);

@@ -1,7 +1,7 @@
 import type { Loop } from '../../loop/loop.js';
-import { Operation } from '../../loop/operation.js';
-import { closedError, errorFrom } from '../../ring/errors.js';
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../ring/sqe/sockets.js';
+import { Operation } from '../../loop/operation/operation.js';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../sys/abi/sockets.js';
+import { closedError, errorFrom } from '../../sys/errors/errors.js';
 
 /**
  * The state of the sending side of a connection: counters, bursts, pipes that lead there, and callbacks for its drain.
@@ -16,6 +16,11 @@ export abstract class SendingSide extends Operation {
   bufferedAmount = 0;
   /** The error that prevents further sends. */
   error: Error | null = null;
+  /**
+   * On io_uring, whether the peer sends no more. The kernel then gives a send that waits a thread (io-wq), as its own
+   * poll completes at once: see `awaitWritable`.
+   */
+  peerEnded = false;
   #ended = false;
   /** Ends each pipe that leads here, as it may wait for bytes that never come. */
   #pipes: Set<(error: Error) => void> | null = null;

@@ -1,7 +1,3 @@
-import { checkInt } from '../../ring/check.js';
-import { closedError } from '../../ring/errors.js';
-import { checkOptions } from '../../ring/options.js';
-import type { SocketAddress } from '../../ring/sockaddr.js';
 import {
   IP_TOS,
   IPPROTO_IP,
@@ -15,7 +11,11 @@ import {
   TCP_CORK,
   TCP_INFO,
   TCP_NODELAY,
-} from '../../ring/socket-abi.js';
+} from '../../sys/abi/sockets.js';
+import { checkInt } from '../../sys/check/check.js';
+import { checkOptions } from '../../sys/check/options.js';
+import { closedError } from '../../sys/errors/errors.js';
+import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { localAddress } from '../address/addresses.js';
 import { KEEP_ALIVE_OPTIONS, type KeepAlive, setKeepAlive } from '../socket/options.js';
 import { SocketOptions } from '../socket/socket-options.js';

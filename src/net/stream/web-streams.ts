@@ -1,4 +1,5 @@
-import { ReadableStream, WritableStream } from 'node:stream/web';
+import type { ReadableStream, WritableStream } from 'node:stream/web';
+import { copyOfBytes } from '../../loop/memory/buffer-memory.js';
 import type { Connection } from './connection.js';
 
 /** A connection as two web streams. It is closed when both have ended. */
@@ -11,7 +12,8 @@ export class WebStreams {
   constructor(connection: Connection) {
     this.#connection = connection;
     const cancelled = new AbortController();
-    this.readable = new ReadableStream({
+    const web = process.getBuiltinModule('node:stream/web');
+    this.readable = new web.ReadableStream({
       type: 'bytes',
       pull: async controller => {
         const chunk = await this.#settle(connection.read({ signal: cancelled.signal }));
@@ -22,7 +24,7 @@ export class WebStreams {
           await this.#ended();
         } else {
           // The stream takes ownership of the memory, and a chunk shares its memory with others.
-          controller.enqueue(new Uint8Array(chunk));
+          controller.enqueue(copyOfBytes(chunk));
         }
       },
       cancel: async () => {
@@ -30,7 +32,7 @@ export class WebStreams {
         await this.#ended();
       },
     });
-    this.writable = new WritableStream({
+    this.writable = new web.WritableStream({
       // `abort` is only called after the write in flight, which may wait for ever.
       start: controller => {
         const { signal } = controller as unknown as { signal: AbortSignal };

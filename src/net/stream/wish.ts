@@ -1,7 +1,7 @@
 /** The request of a read, unless it is just the next chunk. */
-import type { Operation } from '../../loop/operation.js';
+import type { Operation } from '../../loop/operation/operation.js';
 import type { FdReceiver } from '../socket/received-fds.js';
-import type { Sink } from './reader.js';
+import type { Sink } from './sink.js';
 
 const NO_DELIMITER = Buffer.alloc(0);
 

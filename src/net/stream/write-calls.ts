@@ -1,4 +1,4 @@
-import { closedError } from '../../ring/errors.js';
+import { closedError } from '../../sys/errors/errors.js';
 import type { Sender } from './sender.js';
 import { toPart, toParts, type WriteData } from './write-data.js';
 

@@ -1,7 +1,7 @@
 /** The data of `write` and `send`, as text or bytes. */
 import { isAnyArrayBuffer } from 'node:util/types';
-import { argTypeError } from '../../ring/errors.js';
-import { bytesIn } from '../../ring/views.js';
+import { argTypeError } from '../../sys/errors/errors.js';
+import { bytesIn } from '../../sys/memory/views.js';
 
 /** Text, which is sent as UTF-8, or bytes: a Buffer, any typed array, a DataView, an ArrayBuffer. */
 export type WritePart = string | ArrayBufferView | ArrayBufferLike;

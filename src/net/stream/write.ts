@@ -1,8 +1,9 @@
 /** Writes that the kernel has not taken yet, and copying them into a block. */
-import type { Block, BlockPool } from '../../loop/blocks.js';
-import type { Deferred } from '../../loop/deferred.js';
-import { stateError } from '../../ring/errors.js';
-import { UTF8_MAX } from '../../ring/socket-calls.js';
+import type { Block, BlockPool } from '../../loop/memory/blocks.js';
+import { allocatePooled } from '../../loop/memory/buffer-memory.js';
+import type { Deferred } from '../../loop/operation/deferred.js';
+import { UTF8_MAX } from '../../sys/calls/socket-calls.js';
+import { stateError } from '../../sys/errors/errors.js';
 import type { Queue, Queued } from '../socket/queue.js';
 
 const NO_BYTES = Buffer.alloc(0);
@@ -61,7 +62,7 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
 
   /** Keeps the rest of its bytes, which were only in a block that is reused from now on. */
   takeBytes(rest: Uint8Array): void {
-    this.data = Buffer.allocUnsafe(this.length);
+    this.data = allocatePooled(this.length);
     this.data.set(rest, this.copied);
   }
 
@@ -75,9 +76,9 @@ export class PendingWrite implements Deferred<void>, Queued<PendingWrite> {
     return this.detached ? stateError('A buffer was detached while it was being sent') : null;
   }
 
-  /** Whether no other waits with it, and all of its bytes are there. */
+  /** Whether no other waits with it, and its buffer still has just its bytes: it may have shrunk or grown. */
   get isAlone(): boolean {
-    return this.next === null && !this.detached;
+    return this.next === null && this.data.length === this.length;
   }
 
   /** Whether its bytes are copied, and may be sent together with others. */

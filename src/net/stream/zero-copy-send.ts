@@ -1,8 +1,8 @@
-import type { Block } from '../../loop/blocks.js';
-import { hasMore, isNotification } from '../../loop/completion.js';
 import type { Loop } from '../../loop/loop.js';
-import { Operation } from '../../loop/operation.js';
-import { MSG_NOSIGNAL, MSG_WAITALL } from '../../ring/sqe/sockets.js';
+import type { Block } from '../../loop/memory/blocks.js';
+import { hasMore, isNotification } from '../../loop/operation/completion.js';
+import { Operation } from '../../loop/operation/operation.js';
+import { MSG_NOSIGNAL, MSG_WAITALL } from '../../sys/abi/sockets.js';
 
 /** A block that several sends may use: it is returned when the last of them is done with it. */
 export class SharedBlock {

@@ -1,6 +1,7 @@
-import * as abi from '../abi.js';
-import { checkDuration, checkFd, checkInt, checkU32, checkUserData } from '../check.js';
-import { SQE, TIMESPEC } from '../structs.js';
+import { TIMESPEC } from '../../sys/abi/structs.js';
+import { checkDuration, checkFd, checkInt, checkU32, checkUserData } from '../../sys/check/check.js';
+import * as abi from '../abi/io-uring.js';
+import { SQE } from '../abi/structs.js';
 import { SqeMessages } from './messages.js';
 
 const NS_PER_MS = 1e6;

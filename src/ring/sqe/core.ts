@@ -1,9 +1,17 @@
-import * as abi from '../abi.js';
-import { pinnedAddressOf } from '../address.js';
-import { checkArray, checkBytes, checkInt, checkU16, checkU32, checkUserData } from '../check.js';
-import { argTypeError, stateError } from '../errors.js';
-import type { Scratch } from '../scratch.js';
-import { IOVEC, SQE } from '../structs.js';
+import { IOVEC } from '../../sys/abi/structs.js';
+import {
+  checkArray,
+  checkBytes,
+  checkInt,
+  checkU16,
+  checkU32,
+  checkUserData,
+} from '../../sys/check/check.js';
+import { argTypeError, stateError } from '../../sys/errors/errors.js';
+import { pinnedAddressOf } from '../../sys/memory/address.js';
+import type { Scratch } from '../../sys/memory/scratch.js';
+import * as abi from '../abi/io-uring.js';
+import { SQE } from '../abi/structs.js';
 import { putPath } from './put-path.js';
 
 /** The cursor of a closed ring uses this: stores past the end of an array have no effect. */

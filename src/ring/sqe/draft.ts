@@ -1,8 +1,9 @@
 /** Entries that are filled outside a queue, checked, and then copied into one. */
-import * as abi from '../abi.js';
-import { ETIME } from '../errno.js';
-import type { Scratch } from '../scratch.js';
-import { SQE } from '../structs.js';
+
+import { ETIME } from '../../sys/abi/errno.js';
+import type { Scratch } from '../../sys/memory/scratch.js';
+import * as abi from '../abi/io-uring.js';
+import { SQE } from '../abi/structs.js';
 import { Sqe } from './index.js';
 
 const WORDS = SQE.size / 4;
@@ -42,6 +43,11 @@ const OPENS = new Set([abi.OP_ACCEPT, abi.OP_OPENAT, abi.OP_OPENAT2, abi.OP_SOCK
 /** Whether the result of an operation with this OP_ value is a descriptor. */
 export function opensDescriptor(op: number): boolean {
   return OPENS.has(op);
+}
+
+/** Whether an operation with this OP_ value completes again when the kernel is done with its bytes. */
+export function isZeroCopy(op: number): boolean {
+  return op === abi.OP_SEND_ZC || op === abi.OP_SENDMSG_ZC;
 }
 
 /** Whether this result is a success of the operation: a timeout ends with ETIME. */

@@ -1,4 +1,4 @@
-import * as abi from '../abi.js';
+import { O_CLOEXEC } from '../../sys/abi/flags.js';
 import {
   checkArray,
   checkBytes,
@@ -8,9 +8,9 @@ import {
   checkOffset,
   checkU16,
   checkU32,
-} from '../check.js';
-import { rangeError } from '../errors.js';
-import { O_CLOEXEC } from '../flags.js';
+} from '../../sys/check/check.js';
+import { rangeError } from '../../sys/errors/errors.js';
+import * as abi from '../abi/io-uring.js';
 import { checkSlot, type Data, type InPlace, SqeCore } from './core.js';
 
 function checkViews(name: string, views: readonly ArrayBufferView[]): void {

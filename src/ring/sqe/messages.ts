@@ -1,8 +1,9 @@
-import * as abi from '../abi.js';
-import { checkFd, checkU16, checkU32 } from '../check.js';
-import { argTypeError } from '../errors.js';
-import { Message, MSG_CMSG_CLOEXEC } from '../message.js';
-import { MSG_NOSIGNAL, SqeSockets } from './sockets.js';
+import { MSG_NOSIGNAL } from '../../sys/abi/sockets.js';
+import { checkFd, checkU16, checkU32 } from '../../sys/check/check.js';
+import { argTypeError } from '../../sys/errors/errors.js';
+import * as abi from '../abi/io-uring.js';
+import { Message, MSG_CMSG_CLOEXEC } from './message.js';
+import { SqeSockets } from './sockets.js';
 
 /** Operations on sockets with addresses and ancillary data. */
 export class SqeMessages extends SqeSockets {

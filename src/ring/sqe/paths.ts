@@ -1,31 +1,10 @@
-import * as abi from '../abi.js';
-import { checkBytes, checkFd, checkInt, checkObject, checkU32 } from '../check.js';
-import { rangeError } from '../errors.js';
-import { O_CLOEXEC } from '../flags.js';
-import { OPEN_HOW, STATX } from '../structs.js';
+import { AT_FDCWD, O_CLOEXEC } from '../../sys/abi/flags.js';
+import { OPEN_HOW, STATX } from '../../sys/abi/structs.js';
+import { checkBytes, checkFd, checkInt, checkObject, checkU32 } from '../../sys/check/check.js';
+import { rangeError } from '../../sys/errors/errors.js';
+import * as abi from '../abi/io-uring.js';
 import { checkSlot, type Data } from './core.js';
 import { SqeFiles } from './files.js';
-
-/** The directory fd that stands for the current directory in the -at calls. openat(2) */
-export const AT_FDCWD = -100;
-/** The `fd` argument is the file if the path is empty. statx(2) */
-export const AT_EMPTY_PATH = 0x1000;
-/** Do not follow a symbolic link at the end of the path. statx(2) */
-export const AT_SYMLINK_NOFOLLOW = 0x100;
-/** Follow a symbolic link at the end of the path. linkat(2) */
-export const AT_SYMLINK_FOLLOW = 0x400;
-/** `unlinkat` removes a directory. unlinkat(2) */
-export const AT_REMOVEDIR = 0x200;
-/** All fields that stat(2) has. statx(2) */
-export const STATX_BASIC_STATS = 0x7ff;
-/** The time of creation. statx(2) */
-export const STATX_BTIME = 0x800;
-/** The requirements of O_DIRECT, 6.1. */
-export const STATX_DIOALIGN = 0x2000;
-/** Fail if the new path exists. renameat2(2) */
-export const RENAME_NOREPLACE = 1;
-/** Exchange the two paths. renameat2(2) */
-export const RENAME_EXCHANGE = 2;
 
 /** How `openat2` opens. openat2(2) */
 export interface OpenHow {

@@ -1,7 +1,7 @@
 import { isUint8Array } from 'node:util/types';
-import { argTypeError, argValueError } from '../errors.js';
-import type { Scratch } from '../scratch.js';
-import { bytesIn } from '../views.js';
+import { argTypeError, argValueError } from '../../sys/errors/errors.js';
+import type { Scratch } from '../../sys/memory/scratch.js';
+import { bytesIn } from '../../sys/memory/views.js';
 
 /** The maximum length of a path in Linux, including its NUL. */
 const PATH_MAX = 4096;

@@ -1,11 +1,11 @@
-import * as abi from '../abi.js';
-import { checkArray, checkInt, checkU16, checkU32, checkUserData } from '../check.js';
-import { argTypeError, stateError } from '../errors.js';
-import { O_CLOEXEC } from '../flags.js';
-import { MSG_CMSG_CLOEXEC } from '../message.js';
-import { checkOptions, optionNames } from '../options.js';
-import { SQE } from '../structs.js';
+import { O_CLOEXEC } from '../../sys/abi/flags.js';
+import { checkArray, checkInt, checkU16, checkU32, checkUserData } from '../../sys/check/check.js';
+import { checkOptions, optionNames } from '../../sys/check/options.js';
+import { argTypeError, stateError } from '../../sys/errors/errors.js';
+import * as abi from '../abi/io-uring.js';
+import { SQE } from '../abi/structs.js';
 import { isWide } from './core.js';
+import { MSG_CMSG_CLOEXEC } from './message.js';
 import { SqeSystem } from './system.js';
 
 /** 64 bits: a number from 0 to 2^53 - 1, a bigint, -1 for all ones; or a view, which stands for its address. */

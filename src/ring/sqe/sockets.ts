@@ -1,26 +1,11 @@
-import * as abi from '../abi.js';
-import { AddressBuffer } from '../address-buffer.js';
-import { checkBytes, checkFd, checkInt, checkU16, checkU32 } from '../check.js';
-import { argTypeError } from '../errors.js';
-import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../sockaddr.js';
+import { MSG_NOSIGNAL, SHUT_RD, SHUT_RDWR, SOCK_CLOEXEC } from '../../sys/abi/sockets.js';
+import { checkBytes, checkFd, checkInt, checkU16, checkU32 } from '../../sys/check/check.js';
+import { argTypeError } from '../../sys/errors/errors.js';
+import { AddressBuffer } from '../../sys/socket/address-buffer.js';
+import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../../sys/socket/sockaddr.js';
+import * as abi from '../abi/io-uring.js';
 import { checkSlot, type Data, type InPlace } from './core.js';
 import { SqePaths } from './paths.js';
-
-// socket(2): types and flags, in Linux's numbers
-export const SOCK_STREAM = 1;
-export const SOCK_DGRAM = 2;
-export const SOCK_NONBLOCK = 0o4000;
-export const SOCK_CLOEXEC = 0o2000000;
-// recv(2), send(2): flags
-export const MSG_PEEK = 0x2;
-export const MSG_TRUNC = 0x20;
-export const MSG_DONTWAIT = 0x40;
-export const MSG_WAITALL = 0x100;
-export const MSG_NOSIGNAL = 0x4000;
-// shutdown(2): how
-export const SHUT_RD = 0;
-export const SHUT_WR = 1;
-export const SHUT_RDWR = 2;
 
 /** Operations on sockets. */
 export class SqeSockets extends SqePaths {

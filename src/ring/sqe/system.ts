@@ -1,6 +1,5 @@
 import { isInt32Array, isUint32Array } from 'node:util/types';
-import * as abi from '../abi.js';
-import { addressOf } from '../address.js';
+import { FUTEX_WAITV } from '../../sys/abi/structs.js';
 import {
   checkArray,
   checkFd,
@@ -11,9 +10,11 @@ import {
   checkU32,
   checkUint8Array,
   checkUserData,
-} from '../check.js';
-import { argTypeError, rangeError } from '../errors.js';
-import { FUTEX_WAITV, SQE } from '../structs.js';
+} from '../../sys/check/check.js';
+import { argTypeError, rangeError } from '../../sys/errors/errors.js';
+import { addressOf } from '../../sys/memory/address.js';
+import * as abi from '../abi/io-uring.js';
+import { SQE } from '../abi/structs.js';
 import { SqeControl } from './control.js';
 import { checkSlot } from './core.js';
 

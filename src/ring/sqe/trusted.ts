@@ -1,8 +1,8 @@
-import * as abi from '../abi.js';
-import type { FileRef } from '../file-ref.js';
-import { O_CLOEXEC } from '../flags.js';
-import { MSGHDR, SQE } from '../structs.js';
-import { AT_FDCWD } from './paths.js';
+import { AT_FDCWD, O_CLOEXEC } from '../../sys/abi/flags.js';
+import { MSGHDR } from '../../sys/abi/structs.js';
+import * as abi from '../abi/io-uring.js';
+import { SQE } from '../abi/structs.js';
+import type { FileRef } from './file-ref.js';
 import { SqeRaw } from './raw.js';
 
 /**

@@ -1,0 +1,145 @@
+/** Node's and the web's streams over a file handle. */
+
+import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from 'node:fs';
+import type { Interface } from 'node:readline';
+import type { ReadableStream } from 'node:stream/web';
+import { callBack } from '../../loop/operation/uncaught.js';
+import { checkBoolean } from '../../sys/check/check.js';
+import { argTypeError, stateError, withCode } from '../../sys/errors/errors.js';
+import type { FileHandle } from './file-handle.js';
+
+/** The options of `createReadStream`. */
+export interface ReadStreamOptions {
+  encoding?: BufferEncoding | null | undefined;
+  /** Whether the handle is closed at the end; default true. */
+  autoClose?: boolean | undefined;
+  emitClose?: boolean | undefined;
+  /** The start position; default the current position. */
+  start?: number | undefined;
+  /** The position of the last byte to read; default Infinity. */
+  end?: number | undefined;
+  /** Bytes per read; default 64 KiB. */
+  highWaterMark?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The options of `createWriteStream`. */
+export interface WriteStreamOptions {
+  encoding?: BufferEncoding | null | undefined;
+  /** Whether the handle is closed at the end; default true. */
+  autoClose?: boolean | undefined;
+  emitClose?: boolean | undefined;
+  /** The start position; default the current position. */
+  start?: number | undefined;
+  highWaterMark?: number | undefined;
+  /** Whether the file is synced before it is closed; default false. */
+  flush?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+type Done = (error: Error | null, count?: number, data?: unknown) => void;
+
+/** Calls `done`, or `resolved` with the result. */
+function settle<T>(promise: Promise<T>, done: Done, resolved: (result: T) => void): void {
+  promise.then(
+    result => callBack(resolved, result),
+    error => callBack(done, error),
+  );
+}
+
+/** The calls of `node:fs` that Node's streams use, on a handle instead of a descriptor. */
+function callsOf(handle: FileHandle): object {
+  return {
+    open: () => {},
+    close(_fd: number, done: Done) {
+      settle(handle.close(), done, () => done(null));
+    },
+    fsync(_fd: number, done: Done) {
+      settle(handle.sync(), done, () => done(null));
+    },
+    read(_fd: number, buffer: Buffer, offset: number, length: number, position: number, done: Done) {
+      const reading = handle.read(buffer, offset, length, position);
+      settle(reading, done, ({ bytesRead }) => done(null, bytesRead, buffer));
+    },
+    write(_fd: number, buffer: Buffer, offset: number, length: number, position: number, done: Done) {
+      const writing = handle.write(buffer, offset, length, position);
+      settle(writing, done, ({ bytesWritten }) => done(null, bytesWritten, buffer));
+    },
+    writev(_fd: number, buffers: Buffer[], position: number, done: Done) {
+      const writing = handle.writev(buffers, position);
+      settle(writing, done, ({ bytesWritten }) => done(null, bytesWritten, buffers));
+    },
+  };
+}
+
+/** Ends the stream when its handle is closed. */
+function tied<T extends ReadStream | WriteStream>(handle: FileHandle, stream: T): T {
+  handle.on('close', () => stream.close());
+  return stream;
+}
+
+/**
+ * Streams of a path or a descriptor accept the caller's functions instead of `node:fs`; those of a handle do not. Node
+ * refuses them with this message, and a program that changes its import gets the same.
+ */
+function refuseFunctions(options: object | undefined): void {
+  if (!(options as { fs?: unknown } | undefined)?.fs) return;
+  const refusal = new Error('The FileHandle with fs method is not implemented');
+  throw withCode(refusal, 'ERR_METHOD_NOT_IMPLEMENTED');
+}
+
+/** See `FileHandle.createReadStream`. */
+export function readStream(handle: FileHandle, options: ReadStreamOptions | undefined): ReadStream {
+  refuseFunctions(options);
+  const given = { ...options, fd: handle.fd, fs: callsOf(handle) };
+  return tied(handle, createReadStream('', given as Parameters<typeof createReadStream>[1]));
+}
+
+/** See `FileHandle.createWriteStream`. */
+export function writeStream(handle: FileHandle, options: WriteStreamOptions | undefined): WriteStream {
+  refuseFunctions(options);
+  const given = { ...options, fd: handle.fd, fs: callsOf(handle) };
+  return tied(handle, createWriteStream('', given as Parameters<typeof createWriteStream>[1]));
+}
+
+/** See `FileHandle.readLines`. */
+export function lines(handle: FileHandle, options: ReadStreamOptions | undefined): Interface {
+  const { createInterface } = process.getBuiltinModule('node:readline');
+  return createInterface({ input: readStream(handle, options), crlfDelay: Number.POSITIVE_INFINITY });
+}
+
+const WEB_CHUNK = 16384;
+/** Handles that have returned a web stream. */
+const locked = new WeakSet<FileHandle>();
+
+/** See `FileHandle.readableWebStream`. */
+export function webStream(handle: FileHandle, options: { autoClose?: boolean } = {}): ReadableStream {
+  if (typeof options !== 'object' || options === null) {
+    throw argTypeError('options', 'of type object', options);
+  }
+  if (handle.fd < 0) throw stateError('Invalid state: The FileHandle is closed');
+  if (locked.has(handle)) throw stateError('Invalid state: The FileHandle is locked');
+  const autoClose = checkBoolean('options.autoClose', options.autoClose ?? false);
+  locked.add(handle);
+  // Closing the handle ends the stream.
+  let closed = false;
+  handle.once('close', () => {
+    closed = true;
+  });
+  const finish = async (): Promise<void> => {
+    if (autoClose) await handle.close();
+  };
+  const web = process.getBuiltinModule('node:stream/web');
+  return new web.ReadableStream({
+    type: 'bytes',
+    autoAllocateChunkSize: WEB_CHUNK,
+    async pull(controller) {
+      const request = controller.byobRequest!;
+      const bytesRead = closed ? 0 : (await handle.read(request.view as Uint8Array)).bytesRead;
+      if (bytesRead === 0) controller.close();
+      request.respond(bytesRead);
+      if (bytesRead === 0) await finish();
+    },
+    cancel: finish,
+  });
+}

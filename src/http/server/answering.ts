@@ -1,0 +1,349 @@
+import { isUint8Array } from 'node:util/types';
+import { UasyncError, withCode } from '../../sys/errors/errors.js';
+import type { Head } from '../input/head.js';
+import type { IncomingBody } from '../input/incoming-body.js';
+import { isBlob, isSpecial, type Source, type SpecialBody } from '../message/body.js';
+import { type HeadersSource, HttpHeaders } from '../message/headers.js';
+import { HttpRequest, type RequestOwner } from '../message/request.js';
+import {
+  HttpResponse,
+  hasNoBody,
+  headerList,
+  impliedType,
+  isOwnResponse,
+  takeSource,
+} from '../message/response.js';
+import type { Answer, Handler, HttpOptions } from '../options.js';
+import { checkReason } from '../output/field-text.js';
+import type { Outlet } from '../output/outlet.js';
+import { NO_LENGTH, ResponseHead } from '../output/response-head.js';
+import type { Transport } from '../transport/transport.js';
+import { isObserved, ObservedAnswer, requestBegins, requestFailed } from './observe.js';
+import { type InfoSource, RequestInfo } from './request-info.js';
+import { type Pieces, piecesOf, type Stream, StreamSender } from './stream-body.js';
+
+/** The connection of a request. */
+export interface AnsweringOwner extends RequestOwner, InfoSource {
+  readonly outlet: Outlet;
+  readonly closed: boolean;
+  readonly handler: Handler;
+  readonly options: HttpOptions;
+  /** Decides whether the connection ends with this answer. */
+  isLast(head: Head): boolean;
+  setLast(): void;
+  answered(): void;
+  cut(error: Error): void;
+  readonly transport: Transport;
+}
+
+interface Thenable {
+  then(onFulfilled: (value: Answer) => void, onRejected: (error: unknown) => void): unknown;
+}
+
+/** A request from the end of its head to the end of its answer. */
+export class Answering {
+  readonly #owner: AnsweringOwner;
+  readonly head: Head;
+  readonly request: HttpRequest;
+  /** Set once the handler has been called. */
+  info: RequestInfo | null = null;
+  #stream: StreamSender | null = null;
+  /** The sent status; 0 before. */
+  status = 0;
+  /** Whether the whole answer has been passed to the transport. */
+  done = false;
+  /** Whether a handler's failure is being answered. */
+  #failing = false;
+  #upgraded = false;
+  #observed: ObservedAnswer | null = null;
+
+  constructor(owner: AnsweringOwner, head: Head, body: IncomingBody | null) {
+    this.#owner = owner;
+    this.head = head;
+    this.request = new HttpRequest(head, body, owner);
+  }
+
+  /** Whether a part of the answer has been sent. */
+  get started(): boolean {
+    return this.status !== 0;
+  }
+
+  /** Calls the handler. */
+  call(): void {
+    const owner = this.#owner;
+    const info = new RequestInfo(owner);
+    this.info = info;
+    requestBegins(this.request, info);
+    if (isObserved(owner.options.accessLog)) {
+      this.#observed = new ObservedAnswer(this.request, owner.remoteAddress, owner.outlet.bytes);
+    }
+    try {
+      const answer = owner.handler(this.request as unknown as Request, info);
+      if (isThenable(answer)) {
+        // Earlier answers must not wait for it.
+        owner.outlet.flush();
+        answer.then(
+          answer => this.#answer(answer),
+          error => this.#fail(error),
+        );
+      } else this.#answer(answer);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #answer(answer: unknown): void {
+    if (this.#owner.closed) {
+      discard(answer);
+      return;
+    }
+    try {
+      if (this.#send(answer)) this.#finished();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Sends the answer; returns whether that was done at once. */
+  #send(answer: unknown): boolean {
+    if (typeof answer !== 'object' || answer === null) throw noResponse(answer);
+    let head: ResponseHead;
+    let source: Source;
+    if (isOwnResponse(answer)) {
+      source = takeSource(answer);
+      if (typeof source === 'object' && source !== null && isSpecial(source))
+        return this.#sendSpecial(answer, source);
+      head = ResponseHead.of(answer.status, answer.statusText, headerList(answer), impliedType(answer));
+    } else {
+      source = takeForeign(answer as Response);
+      head = headOfForeign(answer as Response);
+      // Other libraries allow one, which is not sent, as in Node.
+      if (source !== null && hasNoBody(head.status)) {
+        if (typeof source === 'object' && !isUint8Array(source)) drop(source as Stream);
+        source = null;
+      }
+    }
+    if (head.close) this.#owner.setLast();
+    if (source !== null && typeof source === 'object' && !isUint8Array(source))
+      return this.#sendLater(head, source as Stream);
+    const connection = this.connection();
+    const { outlet } = this.#owner;
+    const { status } = head;
+    this.status = status;
+    const isHead = this.head.method === 'HEAD';
+    if (source === null) {
+      let length = 0;
+      // RFC 9110, 8.6: a 204 has no length.
+      if (status === 204) length = NO_LENGTH;
+      else if (status === 304 || isHead) length = head.declared >= 0 ? head.declared : NO_LENGTH;
+      outlet.head(head.text(length, connection));
+    } else if (typeof source === 'string') {
+      const length = Buffer.byteLength(source);
+      outlet.head(head.text(length, connection));
+      if (!isHead) outlet.text(source, length);
+    } else {
+      outlet.head(head.text(source.length, connection));
+      if (!isHead && source.length !== 0) outlet.data(source);
+    }
+    return true;
+  }
+
+  /** The value of the `Connection` header. */
+  connection(): string {
+    if (this.#owner.isLast(this.head)) return 'close';
+    return this.head.version === 10 ? 'keep-alive' : '';
+  }
+
+  #sendSpecial(answer: HttpResponse, source: SpecialBody): false {
+    const { outlet, transport } = this.#owner;
+    const { status, statusText } = answer;
+    const target = {
+      request: this.head,
+      status,
+      statusText,
+      list: headerList(answer),
+      outlet,
+      transport,
+      begin: (head: ResponseHead, length: number) => {
+        if (this.#owner.closed) throw new UasyncError('ERR_CLOSED', 'The connection is closed');
+        if (head.close) this.#owner.setLast();
+        const connection = this.connection();
+        this.status = head.status;
+        outlet.head(head.text(length, connection));
+      },
+    };
+    this.#await(source.send(target));
+    return false;
+  }
+
+  #sendLater(head: ResponseHead, source: Stream): boolean {
+    // The length of a Blob is known, whatever the response declares.
+    const declared = isBlob(source) ? source.size : head.declared;
+    if (this.head.method === 'HEAD') {
+      drop(source);
+      this.status = head.status;
+      this.#owner.outlet.head(head.text(declared >= 0 ? declared : NO_LENGTH, this.connection()));
+      return true;
+    }
+    this.#stream = this.#sender(head, declared, piecesOf(source));
+    this.#await(this.#stream.send());
+    return false;
+  }
+
+  /** Waits until everything is sent. */
+  #await(sent: Promise<void>): void {
+    sent.then(
+      () => this.#finished(),
+      error => this.#fail(error),
+    );
+  }
+
+  #sender(head: ResponseHead, declared: number, pieces: Pieces): StreamSender {
+    const chunks = this.head.version === 11;
+    // The body ends with the connection.
+    if (!chunks && declared < 0) this.#owner.setLast();
+    return new StreamSender(this.#owner.outlet, head, declared, chunks, pieces, () => {
+      this.status = head.status;
+      return this.connection();
+    });
+  }
+
+  #finished(): void {
+    if (this.done) return;
+    this.done = true;
+    this.#observe(this.status);
+    this.#owner.answered();
+  }
+
+  #observe(status: number): void {
+    const { options, outlet } = this.#owner;
+    this.#observed?.ended(options.accessLog, status, outlet.bytes);
+    this.#observed = null;
+  }
+
+  /** The connection was upgraded to another protocol. */
+  upgraded(): void {
+    this.#upgraded = true;
+    this.#observe(101);
+  }
+
+  /** The peer has disconnected. */
+  cancel(error: Error): void {
+    this.#stream?.cancel(error);
+    this.#observe(0);
+  }
+
+  // --- Failures -----------------------------------------------------------------------------------
+
+  #fail(error: unknown): void {
+    const owner = this.#owner;
+    const { onError } = owner.options;
+    // An upgraded connection gets no answer.
+    const started = this.started || this.#upgraded;
+    // A peer that has disconnected causes most failures at that point.
+    if (owner.closed && !this.#upgraded) return;
+    requestFailed(this.request, error);
+    if (this.started)
+      owner.cut(new UasyncError('ERR_HTTP_ANSWER', 'The answer has failed halfway', { cause: error }));
+    if (this.#failing) {
+      printError(error);
+      if (!started) this.#answer(plain(500));
+      return;
+    }
+    this.#failing = true;
+    const status = refusedStatus(error);
+    if (status !== 0 && status !== 404) owner.setLast();
+    if (onError === undefined) {
+      if (status === 0) printError(error);
+      if (!started) this.#answer(plain(status === 0 ? 500 : status));
+      return;
+    }
+    try {
+      const answer = onError(error, this.request as unknown as Request);
+      const use = (answer: Answer | undefined): void => {
+        if (!started && !owner.closed) this.#answer(answer ?? plain(status === 0 ? 500 : status));
+      };
+      if (isThenable(answer)) answer.then(use, error => this.#fail(error));
+      else use(answer as Answer | undefined);
+    } catch (failure) {
+      this.#fail(failure);
+    }
+  }
+}
+
+function isThenable(value: unknown): value is Thenable {
+  return typeof (value as Partial<Thenable> | undefined)?.then === 'function';
+}
+
+/** Prints an error as an uncaught one would be. */
+function printError(error: unknown): void {
+  console.error(error);
+}
+
+function plain(status: number): HttpResponse {
+  return new HttpResponse(`${STATUS_TEXTS[status] ?? 'Error'}\n`, { status });
+}
+
+const STATUS_TEXTS: Record<number, string> = {
+  400: 'Bad Request',
+  404: 'Not Found',
+  408: 'Request Timeout',
+  413: 'Payload Too Large',
+  500: 'Internal Server Error',
+};
+
+/** The status for a failure after the request's body was refused, or for a missing file; else 0. */
+function refusedStatus(error: unknown): number {
+  const { code, status } = (error ?? {}) as { code?: unknown; status?: unknown };
+  const isOurs = code === 'ERR_HTTP_BODY' || code === 'ERR_HTTP_FILE';
+  return isOurs && typeof status === 'number' ? status : 0;
+}
+
+function noResponse(value: unknown): TypeError {
+  return withCode(
+    new TypeError(
+      `A handler must return a Response, and has returned ${value === null ? 'null' : `a value of type ${typeof value}`}`,
+    ),
+    'ERR_INVALID_RETURN_VALUE',
+  );
+}
+
+/** A body that is not sent. */
+function drop(source: Stream): void {
+  piecesOf(source)
+    .cancel(undefined)
+    .catch(() => {});
+}
+
+/** The body of a Response of the platform, or of another library. */
+function takeForeign(response: Response): Source {
+  if (typeof response.status !== 'number' || typeof response.headers !== 'object') throw noResponse(response);
+  if (response.bodyUsed || response.body?.locked) {
+    throw withCode(new TypeError('The body of the Response has been read already'), 'ERR_INVALID_STATE');
+  }
+  return response.body as Source;
+}
+
+function headOfForeign(response: Response): ResponseHead {
+  const { status } = response;
+  if (!(Number.isInteger(status) && status >= 200 && status <= 599)) throw noResponse(response);
+  const { list } = new HttpHeaders(response.headers as unknown as HeadersSource);
+  return ResponseHead.of(status, checkReason(response.statusText), list, null);
+}
+
+/** The peer has disconnected: cancels the body. */
+function discard(answer: unknown): void {
+  try {
+    if (isOwnResponse(answer as object)) {
+      const source = takeSource(answer as HttpResponse);
+      if (source !== null && typeof source === 'object' && isSpecial(source)) {
+        source.discard();
+        return;
+      }
+    }
+    const { body } = answer as Response;
+    if (body !== null && !body.locked) body.cancel().catch(() => {});
+  } catch {
+    // It is not a Response.
+  }
+}

@@ -1,0 +1,183 @@
+import { allocatePooled } from '../../loop/memory/buffer-memory.js';
+import type { Connection } from '../../net/stream/connection.js';
+import { ReceiveBuffers } from '../../net/stream/receive-buffers.js';
+import type { ReceiveQueue } from '../../net/stream/receive-queue.js';
+import { sendBlock } from '../../net/stream/send-block.js';
+import type { Sink } from '../../net/stream/sink.js';
+import { SEND_MAX } from '../../sys/calls/socket-calls.js';
+import type { SocketAddress } from '../../sys/socket/sockaddr.js';
+import { INPUT_SIZE, input } from '../input/llhttp.js';
+import type { OpenFile } from './open-file.js';
+import type { Data, Transport, TransportOwner } from './transport.js';
+import type { Upgraded } from './upgrade.js';
+
+/** How many waiting bytes are parsed at a time. */
+const PIECE = 64 * 1024;
+
+const NOTHING = (): void => {};
+
+/** HTTP over a socket: received data goes to the parser's memory without a chunk in between. */
+export class PlainTransport implements Transport, Sink {
+  readonly connection: Connection;
+  readonly secure = false;
+  readonly #owner: TransportOwner;
+  readonly #buffers: ReceiveBuffers;
+  /** Set once the connection has a new owner. */
+  satisfied = false;
+  #onReleased: (failure?: Error) => void = NOTHING;
+  /** Whether bytes wait that the owner would not take. */
+  #waiting = false;
+  /** Bytes of a file that is being sent. */
+  #fileBytes = 0;
+
+  constructor(connection: Connection, owner: TransportOwner) {
+    this.connection = connection;
+    this.#owner = owner;
+    this.#buffers = ReceiveBuffers.of(connection.remains.loop);
+  }
+
+  /** Begins to receive. */
+  start(): void {
+    const { receiver } = this.connection.remains;
+    const reader = receiver.newReader().forward(this);
+    reader.user = this.connection;
+    receiver.start(reader, undefined).then(
+      () => {
+        if (this.satisfied) this.#onReleased();
+        else this.#owner.onEnd();
+      },
+      (error: Error) => {
+        if (this.satisfied) this.#onReleased(error);
+        else this.#owner.onFailure(error);
+      },
+    );
+  }
+
+  // --- As a sink ----------------------------------------------------------------------------------
+
+  take(length: number, flags: number): boolean {
+    const owner = this.#owner;
+    if (length > INPUT_SIZE || !owner.takes) {
+      this.#waiting = true;
+      owner.watch();
+      return false;
+    }
+    if (length <= owner.plain) {
+      const bytes = allocatePooled(length);
+      this.#buffers.takeInto(bytes, 0, length, flags);
+      owner.takeBody(bytes);
+    } else {
+      this.#buffers.takeInto(input(), 0, length, flags);
+      owner.parse(length);
+    }
+    return true;
+  }
+
+  drain(queue: ReceiveQueue): void {
+    const owner = this.#owner;
+    while (queue.length !== 0 && owner.takes) {
+      const { plain } = owner;
+      if (plain > 0) owner.takeBody(queue.takeChunk(plain));
+      else owner.parse(queue.moveTo(input().subarray(0, Math.min(queue.length, PIECE)), 0));
+    }
+    this.#waiting = queue.length !== 0;
+  }
+
+  flush(): void {}
+
+  // --- As a transport -----------------------------------------------------------------------------
+
+  get remoteAddress(): SocketAddress | undefined {
+    return this.connection.remoteAddress;
+  }
+
+  get bufferedAmount(): number {
+    return this.connection.remains.bufferedAmount + this.#fileBytes;
+  }
+
+  get moved(): number {
+    return this.connection.remains.moved;
+  }
+
+  post(data: Data): void {
+    const { sender } = this.connection.remains;
+    if (sender.ended || data.length === 0) return;
+    sender.post(data);
+  }
+
+  postJoined(before: string, bytes: Uint8Array, after: string): void {
+    const { remains } = this.connection;
+    const { sender, loop } = remains;
+    if (sender.ended || sender.error !== null || loop.closing) return;
+    const start = Buffer.byteLength(before);
+    const end = start + bytes.length;
+    const size = end + after.length;
+    if (size <= SEND_MAX) {
+      this.post(Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]));
+      return;
+    }
+    // No Buffer of that size is made for each: V8 collects all of its heap for what those add up to.
+    const block = sender.idle ? loop.blocks.acquire(size, size) : null;
+    if (block !== null && block.bytes.length >= size) {
+      block.bytes.write(before);
+      block.bytes.set(bytes, start);
+      block.bytes.write(after, end, 'latin1');
+      sendBlock(remains, block, size);
+      return;
+    }
+    if (block !== null) loop.blocks.release(block);
+    // What waits is copied into one block once there is one.
+    this.post(before);
+    this.post(bytes);
+    this.post(after);
+  }
+
+  async sendFile(file: OpenFile, offset: number, length: number): Promise<number> {
+    this.#fileBytes = length;
+    try {
+      return await this.connection.sendFile(file, { offset, length });
+    } finally {
+      this.#fileBytes = 0;
+    }
+  }
+
+  drained(): Promise<void> {
+    return this.connection.drained();
+  }
+
+  resume(): void {
+    if (this.#waiting && !this.connection.closed) this.connection.remains.receiver.resume();
+  }
+
+  async release(head: Buffer): Promise<Upgraded> {
+    const released = new Promise<void>((resolve, reject) => {
+      this.#onReleased = failure => (failure === undefined ? resolve() : reject(failure));
+    });
+    this.satisfied = true;
+    const { connection } = this;
+    if (!connection.closed) connection.remains.receiver.resume();
+    try {
+      await released;
+    } catch (error) {
+      await connection.reset();
+      throw error;
+    }
+    return { connection, head, toDuplex: () => connection.toDuplex() };
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  reset(): Promise<void> {
+    return this.connection.reset();
+  }
+
+  ref(): void {
+    this.connection.ref();
+  }
+
+  unref(): void {
+    this.connection.unref();
+  }
+}

@@ -1,0 +1,56 @@
+import type { Loop } from '../loop.js';
+import { perLoop } from '../per-loop.js';
+
+/** Something with bytes to send. */
+export interface Flushable {
+  /** Sends them; while the loop is closing, fails instead. */
+  flush(): void;
+}
+
+/**
+ * The senders that were written to in this burst. Their bytes leave when the burst is over, those of one stream
+ * together, and at the latest when the process exits.
+ */
+export class Flusher {
+  readonly #loop: Loop;
+  #waiting: Flushable[] = [];
+  /** Nothing runs once the listeners of 'exit' have: what they write leaves as it is written. */
+  #exiting = (process as { _exiting?: boolean })._exiting === true;
+
+  protected constructor(loop: Loop) {
+    this.#loop = loop;
+    // Before the loop of a worker is closed.
+    process.prependListener('exit', this.#flushLast);
+    loop.onClosing(() => {
+      process.off('exit', this.#flushLast);
+      this.#flush();
+    });
+  }
+
+  /** The flusher of a loop. */
+  static readonly of = perLoop(loop => new Flusher(loop));
+
+  add(sender: Flushable): void {
+    if (this.#waiting.push(sender) !== 1) return;
+    if (this.#exiting) this.#flushLast();
+    else this.#loop.soon(this.#flush);
+  }
+
+  /** All senders have been flushed. */
+  protected flushed(): void {}
+
+  readonly #flush = (): void => {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const sender of waiting) sender.flush();
+    if (this.#waiting.length === 0) this.flushed();
+  };
+
+  /** Sends what the sockets take now. */
+  readonly #flushLast = (): void => {
+    this.#exiting = true;
+    if (this.#waiting.length === 0) return;
+    this.#flush();
+    this.#loop.flush();
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * `npm run bundle`: the files that users get in dist/bundle, one for each entry point, and the chunks that they share.
+ * Node's modules are taken by `process.getBuiltinModule`, as an `import` of one makes a module around it. But for
+ * `node:fs`, whose functions programs mock: that module has the originals.
+ */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { join, relative } from 'node:path';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { ROOT } from './programs.js';
+
+const ENTRIES: Record<string, string> = {
+  index: 'src/index.ts',
+  ring: 'src/ring/index.ts',
+  net: 'src/net/index.ts',
+  fs: 'src/fs/index.ts',
+  http: 'src/http/index.ts',
+  register: 'src/node/register.ts',
+  'node-net': 'src/node/net.ts',
+  'node-dgram': 'src/node/dgram.ts',
+  cli: 'src/cli.ts',
+  // What threads run.
+  'thread-entry': 'src/threads/thread-entry.ts',
+  'http-thread-entry': 'src/http/server/http-thread-entry.ts',
+  // What others load on first use.
+  'datagram-handles': 'src/node/datagram/handles.ts',
+  'loop-files': 'src/node/files/loop-files.ts',
+  'net-parts': 'src/node/net-parts.ts',
+};
+
+/** Entry points that load the loop later, or never. */
+const WITHOUT_LOOP = ['register', 'node-dgram', 'cli'];
+const WITH_FILES = ['fs', 'http', 'http-thread-entry', 'loop-files'];
+const WITH_NODES_SOCKETS = ['http', 'http-thread-entry', 'node-net', 'net-parts'];
+const WITH_SOCKETS = ['net', 'http', 'thread-entry', 'http-thread-entry', 'node-net', 'net-parts'];
+/** What `cli` imports when it knows the command. */
+const DYNAMIC = ['src/doctor/examine.ts', 'src/doctor/findings.ts', 'src/doctor/text.ts'];
+
+/** Whether all of what the running Node's module has is exported. */
+function isReexport(path: string, importer: string): boolean {
+  return path === 'node:net' && importer === join(ROOT, 'src/node/net.ts');
+}
+
+/** The names that sources import of each of Node's modules. */
+function importedNames(): Map<string, Set<string>> {
+  const names = new Map<string, Set<string>>();
+  for (const file of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    const source = readFileSync(join(ROOT, 'src', file), 'utf8');
+    for (const [, list, module] of source.matchAll(/^import \{([^}]*)\} from '(node:[^']+)';$/gm)) {
+      const values = list!.split(',').map(name => name.trim().split(' as ')[0]!);
+      const known = names.get(module!) ?? new Set();
+      names.set(module!, known);
+      for (const name of values) if (name !== '' && !name.startsWith('type ')) known.add(name);
+    }
+  }
+  return names;
+}
+
+const names = importedNames();
+
+function textOf(module: string): string {
+  const list = [...(names.get(module) ?? [])].join(', ');
+  return `const all = process.getBuiltinModule('${module}');\nexport default all;\nexport const { ${list} } = all;`;
+}
+
+const BUILTIN = 'builtin';
+
+const builtins: Plugin = {
+  name: 'builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, kind, importer }) =>
+      kind === 'import-statement' && isBuiltin(path) && path !== 'node:fs' && !isReexport(path, importer)
+        ? { path, namespace: BUILTIN }
+        : { path, external: true },
+    );
+    onLoad({ filter: /^/, namespace: BUILTIN }, ({ path }) => ({ contents: textOf(path), loader: 'js' }));
+  },
+};
+
+const OPTIONS = {
+  absWorkingDir: ROOT,
+  entryPoints: ENTRIES,
+  outdir: join(ROOT, 'dist', 'bundle'),
+  bundle: true,
+  splitting: true,
+  metafile: true,
+  define: { BUNDLED: 'true' },
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  packages: 'external',
+  // Chunks are formed here, so that files without effects are imported, too.
+  ignoreAnnotations: true,
+  minifyWhitespace: true,
+  sourcemap: true,
+  sourcesContent: false,
+  logLevel: 'warning',
+} satisfies BuildOptions;
+
+/** The sources of an entry point, and Node's modules that they use. */
+async function sourcesOf(entry: string): Promise<Set<string>> {
+  const entryPoints = [ENTRIES[entry]!];
+  const { metafile } = await build({
+    ...OPTIONS,
+    entryPoints,
+    splitting: false,
+    plugins: [builtins],
+    write: false,
+  });
+  return new Set(Object.keys(metafile.inputs).map(source => source.replace(`${BUILTIN}:`, '')));
+}
+
+function shared(some: Set<string>, others: Set<string>): string[] {
+  return [...some].filter(source => others.has(source));
+}
+
+/**
+ * What entry points import beside what they need: the bundler makes a chunk of all sources that the same entry points
+ * use, and many small files take longer to load than a few large ones.
+ */
+async function additions(): Promise<Map<string, string[]>> {
+  const [net, fs, http, node, register] = (await Promise.all(
+    ['net', 'fs', 'http', 'node-net', 'register'].map(sourcesOf),
+  )) as [Set<string>, Set<string>, Set<string>, Set<string>, Set<string>];
+  const looped = shared(net, fs);
+  const early = [...shared(fs, register), ...looped.filter(source => source.startsWith('node:'))];
+  const added = new Map([...Object.values(ENTRIES), ...DYNAMIC].map(path => [path, early]));
+  function add(entries: string[], sources: Iterable<string>): void {
+    const others = [...sources].filter(source => !Object.values(ENTRIES).includes(source));
+    for (const path of entries) added.set(path, [...added.get(path)!, ...others]);
+  }
+  const paths = (entries: string[]): string[] => entries.map(entry => ENTRIES[entry]!);
+  add([...paths(Object.keys(ENTRIES).filter(entry => !WITHOUT_LOOP.includes(entry))), ...DYNAMIC], looped);
+  add(paths(WITH_FILES), fs);
+  add(paths(WITH_SOCKETS), shared(net, http));
+  add(paths(WITH_NODES_SOCKETS), node);
+  return added;
+}
+
+/** Adds imports to entry points. */
+function importing(added: Map<string, string[]>): Plugin {
+  return {
+    name: 'additions',
+    setup({ onLoad }) {
+      onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
+        const sources = added.get(relative(ROOT, path));
+        if (sources === undefined) return undefined;
+        const lines = sources.map(
+          source => `import '${source.startsWith('node:') ? source : join(ROOT, source)}';`,
+        );
+        return { contents: `${readFileSync(path, 'utf8')}\n${lines.join('\n')}`, loader: 'ts' };
+      });
+    },
+  };
+}
+
+/**
+ * A class that refers to itself is bundled as `X = class _X`. Its name is what users see of its objects; a blank takes
+ * the place of the underscore, for the source map.
+ */
+function withNames(text: string): string {
+  const classes = new Set([...text.matchAll(/\b(\w+)=class _\1\b/g)].map(([, name]) => name!));
+  return text.replaceAll(/(?<![\w$.#])_(\w+)\b/g, (whole, name) => (classes.has(name) ? `${name} ` : whole));
+}
+
+rmSync(OPTIONS.outdir, { recursive: true, force: true });
+const plugins = [builtins, importing(await additions())];
+const { outputFiles } = await build({ ...OPTIONS, plugins, write: false });
+mkdirSync(OPTIONS.outdir, { recursive: true });
+for (const { path, text } of outputFiles) writeFileSync(path, path.endsWith('.js') ? withNames(text) : text);
+chmodSync(join(OPTIONS.outdir, 'cli.js'), 0o755);
