@@ -130,10 +130,13 @@ export function checkLeaks(): void {
   });
 }
 
-/** A generator of random numbers whose seed is printed, so that a failure can be repeated. */
+/**
+ * A generator of random numbers whose seed is printed, so that a failure can be repeated. It is the same in each run,
+ * unless UASYNC_SEED says which, or that it is `random`.
+ */
 export function seededRandom(test: { comment(text: string): void }): () => number {
-  const seed = Number(process.env.UASYNC_SEED ?? Math.floor(Math.random() * 2 ** 32));
-  const { UASYNC_FAULTS } = process.env;
+  const { UASYNC_SEED = '1', UASYNC_FAULTS } = process.env;
+  const seed = UASYNC_SEED === 'random' ? Math.floor(Math.random() * 2 ** 32) : Number(UASYNC_SEED);
   test.comment(`UASYNC_SEED=${seed}${UASYNC_FAULTS === undefined ? '' : ` UASYNC_FAULTS=${UASYNC_FAULTS}`}`);
   let state = seed | 0;
   return () => {

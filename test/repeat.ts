@@ -1,7 +1,7 @@
 /**
  * `npm run test:repeat -- [--runs 20] [--at-once 2] [--nodes 20,26] [name ...]`: runs the whole suite, or the
- * test files with such a part in their names, again and again, several at once beside a busy loop: to find the
- * tests that fail by chance.
+ * test files with such a part in their names, again and again, several at once beside a busy loop, each time
+ * with other random numbers: to find the tests that fail by chance.
  */
 import { parseArgs } from 'node:util';
 import { nodeOfVersion, THIS_NODE } from '../benchmark/node-versions.js';
@@ -15,6 +15,7 @@ const { values: options, positionals: names } = parseArgs({
     nodes: { type: 'string' },
   },
 });
+process.env.UASYNC_SEED ??= 'random';
 const files = testFiles(names);
 const nodes = options.nodes?.split(',').map(nodeOfVersion) ?? [THIS_NODE];
 const failures: string[] = [];

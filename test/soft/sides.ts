@@ -4,7 +4,7 @@ import { BufRing, type Message, Ring } from 'uasync/ring';
 import type { Sqe } from '../../src/ring/sqe/index.js';
 import { Group } from '../../src/soft/groups.js';
 import { SoftRing } from '../../src/soft/soft-ring.js';
-import { SO_LINGER, SO_SNDBUF, SOL_SOCKET } from '../../src/sys/abi/sockets.js';
+import { SO_LINGER, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET } from '../../src/sys/abi/sockets.js';
 import { NR_FCNTL, NR_RECVFROM, NR_SCHED_SETAFFINITY, NR_SENDTO } from '../../src/sys/abi/syscall-numbers.js';
 import { libc } from '../../src/sys/libc/libc.js';
 import { Mapping } from '../../src/sys/memory/mapping.js';
@@ -39,9 +39,10 @@ const PIECE_BUFFERS = { entries: 2, bufferSize: 256 };
 export const PAGE = 4096;
 export const PAGES = 512;
 
-/** More than a connection's buffers have room for. */
+/** More than a connection's buffers have room for: both have fixed sizes, as the kernel lets them grow otherwise. */
 export const FLOOD = 1 << 20;
 const SEND_BUFFER = Uint8Array.of(0, 0x40, 0, 0);
+const RECEIVE_BUFFER = Uint8Array.of(0, 0, 1, 0);
 
 /** A descriptor that is none. */
 export const CLOSED = 1_000_000;
@@ -133,9 +134,9 @@ export class Side {
   readonly messages: Message[] = [];
   /** Always ready, and nothing for epoll: /dev/null and a file. */
   readonly ready: readonly number[] = [openSync('/dev/null', 'r+'), openSync(process.execPath, 'r')];
-  /** Groups and ids of buffers that were used up. */
   /** Sends of FLOOD bytes: how many they have sent when they are cancelled is not certain. */
   readonly floods = new Set<number>();
+  /** Groups and ids of buffers that were used up. */
   readonly #used: [number, number][] = [];
   readonly #own: number[] = [...this.ready];
   readonly #fence = new Fence();
@@ -152,6 +153,7 @@ export class Side {
     libc().listen(server, 64);
     for (let i = 0; i < 4; i++) {
       const peer = this.#socket(SOCK_STREAM);
+      libc().setsockopt(peer, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
       libc().connect(peer, sockaddr(portOf(server)));
       this.peers.push(peer);
       const conn = libc().accept(server);
