@@ -15,7 +15,7 @@ export { type SignalIterator, signals } from './waiting/signals.js';
 
 import { loop } from './current.js';
 
-/** Calls `callback` in the loop's next turn, in call order. */
+/** Calls `callback` in the loop's next turn, in call order; if the loop is closed before that, right after the close. */
 export function callSoon(callback: () => void): void {
   loop().callSoon(callback);
 }

@@ -256,7 +256,10 @@ export class Loop extends LoopResources {
 
   // --- Turns --------------------------------------------------------------------------------------
 
-  /** Calls `callback` in the loop's next turn, in call order, in the async context of the call. */
+  /**
+   * Calls `callback` in the loop's next turn, in call order, in the async context of the call; if the loop is closed
+   * before that, right after the close.
+   */
   callSoon(callback: () => void): void {
     checkFunction('callback', callback);
     const context = new AsyncResource('uasync.callSoon');

@@ -1,10 +1,12 @@
 /** Turns, cancellation, timers, raw operations. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { callSoon, loop, nop, sleep, uasyncAvailable } from 'uasync';
+import { Flusher } from '../../src/loop/turns/flusher.js';
 import {
   SETUP_COOP_TASKRUN,
   SETUP_DEFER_TASKRUN,
@@ -151,6 +153,36 @@ t.test('callSoon keeps order, and callbacks added meanwhile come later', async t
     callSoon(() => seen.push(2));
   });
   t.strictSame(seen, [1, 2, 3]);
+});
+
+t.test('callSoon calls back although the loop is closed before its next turn', async t => {
+  const seen: (number | string)[] = [];
+  const storage = new AsyncLocalStorage<string>();
+  const called = new Promise<void>(resolve => {
+    callSoon(() => seen.push(1));
+    storage.run('two', () => {
+      callSoon(() => {
+        seen.push(storage.getStore()!);
+        resolve();
+      });
+    });
+  });
+  loop().close();
+  seen.push(0);
+  await called;
+  t.strictSame(seen, [0, 1, 'two'], 'after the close, in call order, in their context');
+});
+
+t.test('a sender that throws does not hold up those behind it in its burst', async t => {
+  const thrown = new Promise<Error>(resolve => process.once('uncaughtException', resolve));
+  const flusher = Flusher.of(loop());
+  flusher.add({
+    flush: () => {
+      throw new Error('of a sender');
+    },
+  });
+  await new Promise<void>(resolve => flusher.add({ flush: resolve }));
+  t.equal((await thrown).message, 'of a sender');
 });
 
 t.test('any operation can be awaited', async t => {

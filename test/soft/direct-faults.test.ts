@@ -7,6 +7,7 @@ import * as fs from 'uasync/fs';
 import { connect, listen } from 'uasync/net';
 import { DirectCalls } from '../../src/soft/faults/faulty-direct-calls.js';
 import { EAGAIN, EINTR } from '../../src/sys/abi/errno.js';
+import { DirectoryCalls, directoryCalls } from '../../src/sys/calls/directory-calls.js';
 import { checkLeaks, scratchFolder } from '../harness.js';
 import { HOST, portOf } from '../net/sockets.js';
 
@@ -46,7 +47,10 @@ t.test('without a seed calls are plain', async t => {
   t.ok(results.every(res => res === SIZE));
   calls.unmap();
   closeSync(fd);
+  t.equal(directoryCalls().constructor, DirectoryCalls, 'those of an earlier loop with faults are gone');
   process.env.UASYNC_FAULTS = '3';
+  new DirectCalls();
+  t.not(directoryCalls().constructor, DirectoryCalls);
 });
 
 t.test('a tree is copied with its modes and removed, whatever is interrupted', async t => {

@@ -93,9 +93,13 @@ class WorkerOpenOperation extends FileOperation<number> implements DirectWaiter 
   }
 
   readonly #install = (): void => {
+    if (this.loop.closing) {
+      this.conclude(ECANCELED, ECANCELED);
+      return;
+    }
     const fd = this.loop.installFile(this.#index);
     if (fd === EAGAIN) {
-      this.loop.callSoon(this.#install);
+      this.loop.soon(this.#install);
       return;
     }
     // The descriptor keeps the file open. This fails only if the loop is closing.

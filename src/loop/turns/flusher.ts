@@ -1,4 +1,5 @@
 import type { Loop } from '../loop.js';
+import { throwLater } from '../operation/uncaught.js';
 import { perLoop } from '../per-loop.js';
 
 /** Something with bytes to send. */
@@ -42,7 +43,14 @@ export class Flusher {
   readonly #flush = (): void => {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const sender of waiting) sender.flush();
+    for (const sender of waiting) {
+      try {
+        sender.flush();
+      } catch (error) {
+        // The others must not wait for ever.
+        throwLater(error);
+      }
+    }
     if (this.#waiting.length === 0) this.flushed();
   };
 

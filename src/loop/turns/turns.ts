@@ -2,6 +2,7 @@ import type { Backend, Queues } from '../backend/backend.js';
 import { Deliveries } from '../operation/deliveries.js';
 import type { OperationTable } from '../operation/operation-table.js';
 import { traceStarts, tracing } from '../operation/trace.js';
+import { nextTick } from '../real-timers.js';
 import { Callbacks } from './callbacks.js';
 import type { InlineBudget } from './inline-budget.js';
 
@@ -123,5 +124,7 @@ export class Turns {
   close(): void {
     this.#closed = true;
     this.#settleIdle();
+    // Users' callbacks, for which no turn comes.
+    if (!this.callbacks.isEmpty) nextTick(() => this.callbacks.run());
   }
 }

@@ -193,7 +193,7 @@ export class Acceptor extends Operation implements Remains {
       if (this.#full() || !this.#note(libc().accept(this.fd))) return;
     }
     // The poll does not report connections that are there already.
-    this.loop.callSoon(() => {
+    this.loop.soon(() => {
       this.#take();
       this.#serve();
     });

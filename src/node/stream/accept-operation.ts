@@ -76,7 +76,7 @@ export class AcceptOperation extends Operation implements Delivery {
 
   #take(): void {
     for (let i = 0; i < BURST; i++) {
-      if (this.#stopped || !this.#note(libc().accept(this.#handle.fd))) return;
+      if (this.#stopped || this.loop.closing || !this.#note(libc().accept(this.#handle.fd))) return;
     }
     // The poll does not report connections that are there already.
     this.loop.soon(() => this.#take());

@@ -17,7 +17,7 @@ export class DirectCalls {
   readonly #chance = Chance.asked(1);
 
   constructor() {
-    if (this.#chance !== null) replaceDirectoryCalls(new FaultyDirectoryCalls(this.#chance));
+    replaceDirectoryCalls(this.#chance === null ? null : new FaultyDirectoryCalls(this.#chance));
   }
 
   files(): FileCalls {

@@ -293,14 +293,16 @@ export class DirectoryCalls {
 }
 
 let calls: DirectoryCalls | undefined;
+let replacement: DirectoryCalls | null = null;
 
-/** Replaces the calls of this thread: for tests. */
-export function replaceDirectoryCalls(others: DirectoryCalls): void {
-  calls = others;
+/** Replaces the calls of this thread, for tests; null restores them. */
+export function replaceDirectoryCalls(others: DirectoryCalls | null): void {
+  replacement = others;
 }
 
 /** The calls of this thread, created on first use. */
 export function directoryCalls(): DirectoryCalls {
+  if (replacement !== null) return replacement;
   calls ??= new DirectoryCalls();
   return calls;
 }
