@@ -167,6 +167,36 @@ t.test('conditions', async t => {
   }
 });
 
+t.test('conditions on the ETag and the Last-Modified of the response', async t => {
+  const date = new Date((MODIFIED - 1000) * 1000).toUTCString();
+  const before = new Date((MODIFIED - 1001) * 1000).toUTCString();
+  const server = await served(t, request => {
+    const etag = new URL(request.url).pathname === '/weak' ? 'W/"mine"' : '"mine"';
+    return new Response(file(join(root, 'small.png')), { headers: { ETag: etag, 'Last-Modified': date } });
+  });
+  const cases: [path: string, headers: string, status: number][] = [
+    ['/', 'If-None-Match: "mine"', 304],
+    ['/', 'If-None-Match: W/"mine"', 304],
+    ['/', 'If-Match: "mine"', 200],
+    ['/', 'If-Match: W/"mine"', 412],
+    ['/', 'If-Range: "mine"\r\nRange: bytes=0-1', 206],
+    ['/', `If-Range: ${date}\r\nRange: bytes=0-1`, 206],
+    ['/', `If-Modified-Since: ${date}`, 304],
+    ['/', `If-Modified-Since: ${before}`, 200],
+    ['/', `If-Unmodified-Since: ${date}`, 200],
+    ['/', `If-Unmodified-Since: ${before}`, 412],
+    ['/weak', 'If-None-Match: W/"mine"', 304],
+    ['/weak', 'If-None-Match: "mine"', 304],
+    ['/weak', 'If-Match: W/"mine"', 412],
+    ['/weak', 'If-Range: W/"mine"\r\nRange: bytes=0-1', 200],
+  ];
+  for (const [path, conditions, expected] of cases) {
+    const { status, headers } = await ask(server, path, `${conditions}\r\n`);
+    t.equal(status, expected, `${path} ${conditions}`);
+    t.equal(headers.get('last-modified'), date);
+  }
+});
+
 t.test('ranges', async t => {
   const server = await statics(t);
   const { headers } = await ask(server, '/small.png');

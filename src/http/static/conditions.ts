@@ -3,9 +3,9 @@ import type { Head } from '../input/head.js';
 
 /** The validators of a representation. */
 export interface Validators {
-  /** A strong entity tag, with its quotes. */
+  /** An entity tag, with its quotes. */
   readonly etag: string;
-  /** The time of the last change, in whole seconds since 1970. */
+  /** The time of the last change, in whole seconds since 1970; NaN if it is unknown. */
   readonly modified: number;
 }
 
@@ -13,8 +13,13 @@ function tagsOf(header: string): string[] {
   return header.match(/(?:W\/)?"[^"]*"/g) ?? [];
 }
 
+/** A tag without the mark that says it is weak. */
+function opaque(tag: string): string {
+  return tag.replace(/^W\//, '');
+}
+
 /** Seconds since 1970 of a date; NaN if it is invalid. */
-function secondsOf(date: string): number {
+export function secondsOf(date: string): number {
   return Math.floor(parseDate(date) / 1000);
 }
 
@@ -25,15 +30,17 @@ function secondsOf(date: string): number {
 export function conditionStatus(request: Head, { etag, modified }: Validators): 0 | 304 | 412 {
   const ifMatch = request.get('if-match');
   if (ifMatch !== null) {
-    if (ifMatch.trim() !== '*' && !tagsOf(ifMatch).includes(etag)) return 412;
+    // A weak tag does not say that the bytes are the same.
+    const isSame = etag.startsWith('"') && tagsOf(ifMatch).includes(etag);
+    if (ifMatch.trim() !== '*' && !isSame) return 412;
   } else {
     const since = request.get('if-unmodified-since');
     if (since !== null && modified > secondsOf(since)) return 412;
   }
   const ifNoneMatch = request.get('if-none-match');
   if (ifNoneMatch !== null) {
-    const tags = tagsOf(ifNoneMatch).map(tag => tag.replace(/^W\//, ''));
-    return ifNoneMatch.trim() === '*' || tags.includes(etag) ? 304 : 0;
+    const isKnown = tagsOf(ifNoneMatch).map(opaque).includes(opaque(etag));
+    return ifNoneMatch.trim() === '*' || isKnown ? 304 : 0;
   }
   const since = request.get('if-modified-since');
   return since !== null && modified <= secondsOf(since) ? 304 : 0;

@@ -9,7 +9,7 @@ import type { SpecialBody, SpecialTarget } from '../message/body.js';
 import { type HeadersSource, HttpHeaders } from '../message/headers.js';
 import { NO_LENGTH, ResponseHead } from '../output/response-head.js';
 import type { OpenFile } from '../transport/open-file.js';
-import { conditionStatus, isRangeWanted, type Validators } from './conditions.js';
+import { conditionStatus, isRangeWanted, secondsOf } from './conditions.js';
 import { type Range, rangesOf } from './ranges.js';
 import { notFound, openFile, Root } from './safe-path.js';
 
@@ -84,12 +84,18 @@ export class FileBody implements SpecialBody {
     if (!stats.isFile()) throw notFound(path);
     const { request } = target;
     const { size } = stats;
-    const modified = Math.floor(stats.mtimeMs / 1000);
+    const headers = this.#headers(target);
+    const own = { etag: headers.get('etag'), date: headers.get('last-modified') };
+    const changed = Math.floor(stats.mtimeMs / 1000);
+    // A peer can repeat only the validators that it was sent.
     const validators = {
-      etag: `"${size.toString(36)}-${Math.round(stats.mtimeMs * 1000).toString(36)}"`,
-      modified,
+      etag: own.etag ?? `"${size.toString(36)}-${Math.round(stats.mtimeMs * 1000).toString(36)}"`,
+      modified: own.date === null ? changed : secondsOf(own.date),
     };
-    const headers = this.#headers(target, path, validators);
+    if (!headers.has('content-type')) headers.append('content-type', typeOf(path));
+    if (own.etag === null) headers.append('etag', validators.etag);
+    if (own.date === null) headers.append('last-modified', dateAt(changed * 1000).toUTCString());
+    if (!headers.has('accept-ranges')) headers.append('accept-ranges', 'bytes');
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const plain = target.status === 200 && reads;
     const status = plain ? conditionStatus(request, validators) : 0;
@@ -115,17 +121,10 @@ export class FileBody implements SpecialBody {
     } else await sendParts(target, handle, headers, ranges, size);
   }
 
-  #headers(target: SpecialTarget, path: string, { etag, modified }: Validators): HttpHeaders {
+  /** The headers of the options and of the response. */
+  #headers({ list }: SpecialTarget): HttpHeaders {
     const headers = new HttpHeaders(this.#options.headers);
-    const { list } = target;
     for (let i = 0; i < list.length; i += 2) headers.append(list[i]!, list[i + 1]!);
-    const add = (name: string, value: string): void => {
-      if (!headers.has(name)) headers.set(name, value);
-    };
-    add('content-type', typeOf(path));
-    add('etag', etag);
-    add('last-modified', dateAt(modified * 1000).toUTCString());
-    add('accept-ranges', 'bytes');
     return headers;
   }
 }
