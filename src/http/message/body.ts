@@ -147,6 +147,15 @@ export function chunkBytes(chunk: unknown): Uint8Array {
   throw withCode(new TypeError('A body yields bytes or text only'), 'ERR_INVALID_ARG_TYPE');
 }
 
+/**
+ * Ends a stream of Node's that is not needed: ending its iteration does nothing before the first piece, and waits for
+ * the next one after it.
+ */
+export function endSource(source: object): void {
+  const { pipe, destroy } = source as Partial<NodeJS.ReadableStream & { destroy(): void }>;
+  if (typeof pipe === 'function' && typeof destroy === 'function') destroy.call(source);
+}
+
 /** The pieces of a body, one after the other. */
 export async function* pieces(source: Exclude<Source, null | SpecialBody>): AsyncGenerator<Uint8Array> {
   if (typeof source === 'string') yield Buffer.from(source);
@@ -289,6 +298,7 @@ function streamOf(source: Exclude<Source, null>): ReadableStream {
     },
     cancel: async reason => {
       if (source instanceof IncomingBody) source.drop();
+      else if (typeof source === 'object') endSource(source);
       await iterator.return(reason);
     },
   });

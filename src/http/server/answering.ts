@@ -261,7 +261,8 @@ export class Answering {
     try {
       const answer = onError(error, this.request as unknown as Request);
       const use = (answer: Answer | undefined): void => {
-        if (!started && !owner.closed) this.#answer(answer ?? plain(status === 0 ? 500 : status));
+        if (started || owner.closed) discard(answer);
+        else this.#answer(answer ?? plain(status === 0 ? 500 : status));
       };
       if (isThenable(answer)) answer.then(use, error => this.#fail(error));
       else use(answer as Answer | undefined);
@@ -336,10 +337,10 @@ function discard(answer: unknown): void {
   try {
     if (isOwnResponse(answer as object)) {
       const source = takeSource(answer as HttpResponse);
-      if (source !== null && typeof source === 'object' && isSpecial(source)) {
-        source.discard();
-        return;
-      }
+      if (source === null || typeof source === 'string' || isUint8Array(source)) return;
+      if (isSpecial(source)) source.discard();
+      else drop(source as Stream);
+      return;
     }
     const { body } = answer as Response;
     if (body !== null && !body.locked) body.cancel().catch(() => {});

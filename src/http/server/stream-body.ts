@@ -2,7 +2,7 @@
 import type { ReadableStream } from 'node:stream/web';
 import { clearImmediate, setImmediate } from '../../loop/real-timers.js';
 import { UasyncError } from '../../sys/errors/errors.js';
-import { chunkBytes, isBlob, isStream } from '../message/body.js';
+import { chunkBytes, endSource, isBlob, isStream } from '../message/body.js';
 import type { Outlet } from '../output/outlet.js';
 import { CHUNKED, NO_LENGTH, type ResponseHead } from '../output/response-head.js';
 
@@ -25,7 +25,11 @@ export function piecesOf(stream: Stream): Pieces {
     return { next: () => reader.read(), cancel: reason => reader.cancel(reason) };
   }
   const iterator = stream[Symbol.asyncIterator]();
-  return { next: () => iterator.next(), cancel: async reason => iterator.return?.(reason) };
+  const cancel = async (reason: unknown): Promise<unknown> => {
+    endSource(stream);
+    return iterator.return?.(reason);
+  };
+  return { next: () => iterator.next(), cancel };
 }
 
 /** A body that is being sent. */
