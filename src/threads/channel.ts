@@ -133,11 +133,11 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         this.#wakePeer(WANTS_MESSAGE);
         return Promise.resolve();
       }
-      const sending = new Sending('send', gone => this.#forget(this.#sending, gone), false);
+      const sending = new Sending('send', gone => this.#forget(this.#sending, gone));
       sending.value = value;
       sending.transfer = transfer;
       this.#sending.push(sending);
-      const promise = sending.wait(options);
+      const promise = sending.wait(options, false);
       this.#settle();
       return promise;
     } catch (error) {
@@ -178,10 +178,10 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
         this.#madeRoom();
       }
     }
-    const receiving = new Receiving('recv', gone => this.#forget(this.#receiving, gone), false);
+    const receiving = new Receiving('recv', gone => this.#forget(this.#receiving, gone));
     receiving.iterates = iterates;
     this.#receiving.push(receiving);
-    const promise = receiving.wait(options);
+    const promise = receiving.wait(options, false);
     this.#settle();
     return promise;
   }

@@ -32,7 +32,7 @@ t.test('signal and timeout of recv', async t => {
 
 t.test('a send that ends while others are given up is not given up itself', t => {
   const controller = new AbortController();
-  const limit = new SendLimit({ signal: controller.signal }, undefined);
+  const limit = new SendLimit({ signal: controller.signal }, true, undefined);
   const cancelled: string[] = [];
   const second = { cancel: () => cancelled.push('second') };
   const first = {

@@ -41,34 +41,38 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
   /** Called when it gives up, before its promise rejects: removes it from its queue. */
   readonly #forget: (waiter: Waiter<T>) => void;
   readonly #syscall: string;
-  readonly #keepsAlive: boolean;
   #signal: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /**
-   * @param keepsAlive whether its timeout keeps the process alive: false if what it waits for does, unless that is
-   * unreferenced.
-   */
-  constructor(syscall: string, forget: (waiter: Waiter<T>) => void, keepsAlive = true) {
+  constructor(syscall: string, forget: (waiter: Waiter<T>) => void) {
     this.#syscall = syscall;
     this.#forget = forget;
-    this.#keepsAlive = keepsAlive;
   }
 
-  /** A new promise, with options that `checkWait` has accepted. */
-  wait(options: WaitOptions | undefined): Promise<T> {
-    if (options !== undefined) this.#limit(options);
+  /**
+   * A new promise, with options that `checkWait` has accepted.
+   * @param keepsAlive whether its timeout keeps the process alive: false if what it waits for is unreferenced, or keeps
+   * the process alive by itself.
+   */
+  wait(options: WaitOptions | undefined, keepsAlive = true): Promise<T> {
+    if (options !== undefined) this.#limit(options, keepsAlive);
     return promiseOf(this);
   }
 
-  #limit({ signal, timeout }: WaitOptions): void {
+  /** Whether its timeout keeps the process alive. */
+  setReferenced(referenced: boolean): void {
+    if (referenced) this.#timer?.ref();
+    else this.#timer?.unref();
+  }
+
+  #limit({ signal, timeout }: WaitOptions, keepsAlive: boolean): void {
     if (signal !== undefined) {
       this.#signal = signal;
       listenForAbort(signal, this);
     }
     if (timeout !== undefined) {
       this.#timer = startTimer(() => this.#onTimeout(), timeout);
-      if (!this.#keepsAlive) this.#timer.unref();
+      if (!keepsAlive) this.#timer.unref();
     }
   }
 
@@ -109,19 +113,20 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
 
 /**
  * The outcome of `promise`, unless the caller gives up first; then the outcome is dropped.
- * @param syscall the name in an ETIMEDOUT.
+ * @param syscall the name in an ETIMEDOUT. @param keepsAlive whether a timeout keeps the process alive.
  */
 export async function unlessGivenUp<T>(
   promise: Promise<T>,
   syscall: string,
   options: WaitOptions | undefined,
+  keepsAlive = true,
 ): Promise<T> {
   if (options?.signal === undefined && options?.timeout === undefined) return promise;
   // The call is in progress nevertheless.
   if (options.signal?.aborted) promise.catch(() => {});
   throwIfAborted(options.signal);
   const waiter = new Waiter<T>(syscall, () => {});
-  const waiting = waiter.wait(options);
+  const waiting = waiter.wait(options, keepsAlive);
   promise.then(waiter.resolve, waiter.reject).finally(() => waiter.settled());
   return waiting;
 }

@@ -250,7 +250,13 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     const destination = this.#addressing.destination(port, address);
     if (destination === undefined) return this.#lookUpAndSend(bytes, port!, address!, options);
     const control = this.#addressing.control(options, destination);
-    return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
+    const { referenced } = this.#sender;
+    return this.#sender.send(
+      bytes,
+      destination,
+      control,
+      sendLimit(options, referenced, destination?.details),
+    );
   }
 
   async #lookUpAndSend(
@@ -264,7 +270,13 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     throwIfAborted(options?.signal);
     bytesIn(bytes);
     const control = this.#addressing.control(options, destination);
-    return this.#sender.send(bytes, destination, control, sendLimit(options, destination?.details));
+    const { referenced } = this.#sender;
+    return this.#sender.send(
+      bytes,
+      destination,
+      control,
+      sendLimit(options, referenced, destination?.details),
+    );
   }
 
   /**
@@ -285,7 +297,12 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.checkOpen();
     throwIfAborted(options?.signal);
     for (const { bytes } of ready) bytesIn(bytes);
-    return await new Batch(this.#sender, ready, sendLimit(options), this.domain !== AF_UNIX).run();
+    return await new Batch(
+      this.#sender,
+      ready,
+      sendLimit(options, this.#sender.referenced),
+      this.domain !== AF_UNIX,
+    ).run();
   }
 
   // --- Peers --------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ export class DatagramEndpoint implements Remains {
   }
 
   setReferenced(referenced: boolean): void {
-    this.loop.setReferenced(this.receiver, referenced);
+    this.receiver.setReferenced(referenced);
     this.sender.referenced = referenced;
   }
 

@@ -160,7 +160,7 @@ export class DatagramReceiver extends Operation {
     this.#spare = null;
     receive.want = want;
     receive.user = user;
-    const promise = receive.wait(options);
+    const promise = receive.wait(options, this.referenced);
     this.#waiting.push(receive);
     this.#serve();
     try {
@@ -171,6 +171,12 @@ export class DatagramReceiver extends Operation {
       this.#serve();
     }
     return promise;
+  }
+
+  /** Whether it keeps the process alive, with the timeouts of its calls. */
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this, referenced);
+    for (const receive of this.#waiting) receive.setReferenced(referenced);
   }
 
   #forget(receive: Receive): void {

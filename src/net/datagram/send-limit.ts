@@ -14,8 +14,8 @@ export class SendLimit extends CallLimit {
   readonly #sends = new Set<LimitedSend>();
 
   /** @param details the address in errors. */
-  constructor(options: WaitOptions, details: ErrorDetails | undefined) {
-    super(options);
+  constructor(options: WaitOptions, keepsAlive: boolean, details: ErrorDetails | undefined) {
+    super(options, keepsAlive);
     this.#details = details;
   }
 
@@ -39,8 +39,12 @@ export class SendLimit extends CallLimit {
 }
 
 /** The limit in the options, if there is one. */
-export function sendLimit(options: WaitOptions | undefined, details?: ErrorDetails): SendLimit | undefined {
+export function sendLimit(
+  options: WaitOptions | undefined,
+  keepsAlive: boolean,
+  details?: ErrorDetails,
+): SendLimit | undefined {
   if (options === undefined || (options.signal === undefined && options.timeout === undefined))
     return undefined;
-  return new SendLimit(options, details);
+  return new SendLimit(options, keepsAlive, details);
 }

@@ -124,11 +124,25 @@ export class Acceptor extends Operation implements Remains {
     const waiter = new Waiter<Connection>('accept', gone => {
       this.#waiting.splice(this.#waiting.indexOf(gone), 1);
     });
-    const promise = waiter.wait(options);
+    const promise = waiter.wait(options, this.referenced);
     this.#waiting.push(waiter);
     this.#serve();
     this.arm();
     return promise;
+  }
+
+  /** Whether it keeps the process alive, with the timeouts of its calls. */
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this, referenced);
+    for (const waiter of this.#waiting) waiter.setReferenced(referenced);
+    if (this.#pause === null) return;
+    if (referenced) {
+      this.#pause.ref();
+      this.#hold!.begin();
+    } else {
+      this.#pause.unref();
+      this.#hold!.end();
+    }
   }
 
   arm(): void {

@@ -75,13 +75,13 @@ export class Listener<Address extends SocketAddress = SocketAddress>
 
   /** Keeps the process alive, which is the default. */
   ref(): this {
-    this.#acceptor.loop.setReferenced(this.#acceptor, true);
+    this.#acceptor.setReferenced(true);
     return this;
   }
 
   /** No longer keeps the process alive. */
   unref(): this {
-    this.#acceptor.loop.setReferenced(this.#acceptor, false);
+    this.#acceptor.setReferenced(false);
     return this;
   }
 

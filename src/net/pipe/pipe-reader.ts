@@ -71,12 +71,20 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
     return this.#readers.length;
   }
 
+  /** Whether it keeps the process alive, with the timeouts of its calls. */
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this, referenced);
+    for (let reader = this.#readers.first; reader !== null; reader = reader.next) {
+      reader.setReferenced(referenced);
+    }
+  }
+
   #newReader(): Reader {
     return Reader.of(this);
   }
 
   #wait(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
-    const promise = reader.wait(options);
+    const promise = reader.wait(options, this.referenced);
     this.#readers.push(reader);
     this.#go();
     return promise;

@@ -59,11 +59,17 @@ export class PipeWriter extends Operation implements BlockWaiter {
     return this.#writes.length;
   }
 
+  /** Whether it keeps the process alive, with the timeouts of its calls. */
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this, referenced);
+    for (const write of this.#writes) write.setReferenced(referenced);
+  }
+
   /** Resolves when the kernel has taken every byte. */
   write(data: Uint8Array, options: WaitOptions | undefined): Promise<void> {
     if (this.#error !== null) return Promise.reject(errorFrom(this.#error));
     const write = new PipeWrite(data, gone => this.#forget(gone));
-    const promise = write.wait(options);
+    const promise = write.wait(options, this.referenced);
     this.#writes.push(write);
     if (this.slot < 0 && !this.#waiting) this.#go();
     return promise;

@@ -255,9 +255,8 @@ export class Pipe implements AsyncIterable<Buffer> {
   }
 
   #setReferenced(referenced: boolean): this {
-    const { loop } = this.#descriptor;
-    loop.setReferenced(this.#reader, referenced);
-    loop.setReferenced(this.#writer, referenced);
+    this.#reader.setReferenced(referenced);
+    this.#writer.setReferenced(referenced);
     return this;
   }
 

@@ -10,11 +10,13 @@ export abstract class CallLimit implements AbortListener {
   readonly #timer: NodeJS.Timeout | undefined;
   #late = false;
 
-  constructor({ signal, timeout }: WaitOptions) {
+  /** @param keepsAlive whether the timeout keeps the process alive. */
+  constructor({ signal, timeout }: WaitOptions, keepsAlive = true) {
     this.#user = signal;
     if (signal !== undefined) listenForAbort(signal, this);
     if (timeout !== undefined) {
       this.#timer = startTimer(() => this.#onTimeout(), timeout);
+      if (!keepsAlive) this.#timer.unref();
     }
   }
 

@@ -171,7 +171,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   /** Waits for work that continues without the caller, within the caller's limits. */
   async #within(options: WaitOptions, start: () => Promise<void>): Promise<void> {
     checkWait(options);
-    return unlessGivenUp(start(), 'write', options);
+    return unlessGivenUp(start(), 'write', options, this.#endpoint.referenced);
   }
 
   /** As `write` of an array: the parts are sent together. */
@@ -367,7 +367,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
       if ((error as { code?: string }).code === 'ABORT_ERR') this.#endpoint.close().catch(NOTHING);
       throw error;
     }
-    return unlessGivenUp(this.#endpoint.close(), 'write', options);
+    return unlessGivenUp(this.#endpoint.close(), 'write', options, this.#endpoint.referenced);
   }
 
   /** Closes at once: drops unsent data, rejects its writes, and the peer sees a reset (RST). */

@@ -256,7 +256,7 @@ export class Endpoint implements ReceiverOwner, Remains {
 
   setReferenced(referenced: boolean): void {
     this.#referenced = referenced;
-    if (this.#receiver !== null) this.loop.setReferenced(this.#receiver, referenced);
+    this.#receiver?.setReferenced(referenced);
     this.#sender?.setReferenced(referenced);
     this.#watch?.setReferenced(referenced);
   }
@@ -271,7 +271,7 @@ export class Endpoint implements ReceiverOwner, Remains {
       waiter.resolve();
     };
     sender.whenDrained(done);
-    return waiter.wait(options);
+    return waiter.wait(options, this.#referenced);
   }
 
   /** Sends written data, then ends this side. */

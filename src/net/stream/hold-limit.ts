@@ -10,7 +10,7 @@ export class HoldLimit extends CallLimit {
   readonly #abort = new AbortController();
 
   constructor(sender: Sender, options: WaitOptions) {
-    super(options);
+    super(options, sender.referenced);
     this.#sender = sender;
   }
 

@@ -23,16 +23,21 @@ class Event {
     return this.#waiters.size !== 0;
   }
 
-  wait(options: WaitOptions | undefined): Promise<void> {
+  wait(options: WaitOptions | undefined, keepsAlive: boolean): Promise<void> {
     if (this.happened) return Promise.resolve();
     const waiter = new Waiter<void>('poll', gone => {
       this.#waiters.delete(gone);
       this.#onChange();
     });
-    const promise = waiter.wait(options);
+    const promise = waiter.wait(options, keepsAlive);
     this.#waiters.add(waiter);
     this.#onChange();
     return promise;
+  }
+
+  /** Whether the timeouts of its calls keep the process alive. */
+  setReferenced(referenced: boolean): void {
+    for (const waiter of this.#waiters) waiter.setReferenced(referenced);
   }
 
   happen(): void {
@@ -87,12 +92,12 @@ export class PeerWatch extends Operation {
 
   /** Resolves when nothing more will come. */
   ended(options: WaitOptions | undefined): Promise<void> {
-    return this.#ended.wait(options);
+    return this.#ended.wait(options, this.#mayRefer);
   }
 
   /** Resolves when the connection has ended. */
   over(options: WaitOptions | undefined): Promise<void> {
-    return this.#over.wait(options);
+    return this.#over.wait(options, this.#mayRefer);
   }
 
   /** Aborted when the connection has ended. */
@@ -135,6 +140,8 @@ export class PeerWatch extends Operation {
 
   setReferenced(referenced: boolean): void {
     this.#mayRefer = referenced;
+    this.#ended.setReferenced(referenced);
+    this.#over.setReferenced(referenced);
     this.#refer();
   }
 

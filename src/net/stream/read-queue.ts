@@ -56,6 +56,21 @@ export class ReadQueue extends Queue<Reader> {
     if (this.fds !== null) this.#dropFds();
   }
 
+  /** Adds `length` received bytes, with which `chunk` ends: if it is longer, it replaces the last one. */
+  append(chunk: Buffer, length: number): void {
+    const queue = this.own;
+    if (chunk.length > length) queue.extendLast(chunk);
+    else queue.push(chunk);
+    this.serve();
+    // A reader waits for more than all of these: once joined, they are not searched one by one again.
+    if (queue.isScattered && this.wanted !== 0) queue.join();
+  }
+
+  /** Whether the timeouts of waiting reads keep the process alive. */
+  setReferenced(referenced: boolean): void {
+    for (let reader = this.first; reader !== null; reader = reader.next) reader.setReferenced(referenced);
+  }
+
   /** Settles readers from the unread bytes, as many as can be. */
   serve(): void {
     // A sink may close the connection, or ask for more, while it takes bytes: the call that it is in goes on with that.

@@ -68,7 +68,7 @@ export class Receiver extends Operation implements ReaderOwner {
 
   /** Settles a reader once its data is there. */
   start(reader: Reader, options: WaitOptions | undefined): Promise<ReadValue> {
-    const promise = reader.wait(options);
+    const promise = reader.wait(options, this.referenced);
     this.#callable = takesCalls(reader);
     this.#reads.add(reader);
     this.#arm();
@@ -111,6 +111,12 @@ export class Receiver extends Operation implements ReaderOwner {
   /** Whether a reader waits. */
   get waitedFor(): boolean {
     return this.#reads.first !== null;
+  }
+
+  /** Whether it keeps the process alive, with the timeouts of its readers. */
+  setReferenced(referenced: boolean): void {
+    this.loop.setReferenced(this, referenced);
+    this.#reads.setReferenced(referenced);
   }
 
   /** How many readers wait. */
@@ -319,14 +325,7 @@ export class Receiver extends Operation implements ReaderOwner {
         }
       }
     }
-    const queue = reads.own;
-    const { last } = queue;
-    const chunk = this.#buffers.take(length, flags, last);
-    if (last !== undefined && chunk.length > length) queue.extendLast(chunk);
-    else queue.push(chunk);
-    reads.serve();
-    // A reader waits for more than all of these: once joined, they are not searched one by one again.
-    if (queue.isScattered && reads.wanted !== 0) queue.join();
+    reads.append(this.#buffers.take(length, flags, reads.own.last), length);
   }
 
   // --- The end ------------------------------------------------------------------------------------
