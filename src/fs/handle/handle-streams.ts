@@ -38,43 +38,83 @@ export interface WriteStreamOptions {
 }
 
 type Done = (error: Error | null, count?: number, data?: unknown) => void;
-
-/** Calls `done`, or `resolved` with the result. */
-function settle<T>(promise: Promise<T>, done: Done, resolved: (result: T) => void): void {
-  promise.then(
-    result => callBack(resolved, result),
-    error => callBack(done, error),
-  );
-}
+type Transfer = [buffer: Buffer, offset: number, length: number, position: number, done: Done];
 
 /** The calls of `node:fs` that Node's streams use, on a handle instead of a descriptor. */
-function callsOf(handle: FileHandle): object {
-  return {
-    open: () => {},
-    close(_fd: number, done: Done) {
-      settle(handle.close(), done, () => done(null));
-    },
-    fsync(_fd: number, done: Done) {
-      settle(handle.sync(), done, () => done(null));
-    },
-    read(_fd: number, buffer: Buffer, offset: number, length: number, position: number, done: Done) {
-      const reading = handle.read(buffer, offset, length, position);
-      settle(reading, done, ({ bytesRead }) => done(null, bytesRead, buffer));
-    },
-    write(_fd: number, buffer: Buffer, offset: number, length: number, position: number, done: Done) {
-      const writing = handle.write(buffer, offset, length, position);
-      settle(writing, done, ({ bytesWritten }) => done(null, bytesWritten, buffer));
-    },
-    writev(_fd: number, buffers: Buffer[], position: number, done: Done) {
-      const writing = handle.writev(buffers, position);
-      settle(writing, done, ({ bytesWritten }) => done(null, bytesWritten, buffers));
-    },
+class StreamCalls {
+  readonly #handle: FileHandle;
+  #holds: boolean;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+    this.#holds = handle.streamBegan();
+  }
+
+  /** The stream needs the handle no longer. */
+  release(): void {
+    if (this.#holds) this.#handle.streamEnded();
+    this.#holds = false;
+  }
+
+  readonly open = (): void => {};
+
+  readonly close = (_fd: number, done: Done): void => {
+    this.release();
+    this.#settle(this.#handle.close(), done, () => done(null));
   };
+
+  readonly fsync = (_fd: number, done: Done): void => {
+    this.#settle(this.#handle.sync(), done, () => done(null));
+  };
+
+  readonly read = (_fd: number, ...[buffer, offset, length, position, done]: Transfer): void => {
+    const reading = this.#handle.read(buffer, offset, length, position);
+    this.#settle(reading, done, ({ bytesRead }) => done(null, bytesRead, buffer));
+  };
+
+  readonly write = (_fd: number, ...[buffer, offset, length, position, done]: Transfer): void => {
+    const writing = this.#handle.write(buffer, offset, length, position);
+    this.#settle(writing, done, ({ bytesWritten }) => done(null, bytesWritten, buffer));
+  };
+
+  readonly writev = (_fd: number, buffers: Buffer[], position: number, done: Done): void => {
+    const writing = this.#handle.writev(buffers, position);
+    this.#settle(writing, done, ({ bytesWritten }) => done(null, bytesWritten, buffers));
+  };
+
+  /** Calls `done` with the error, or `resolved` with the result. */
+  #settle<T>(promise: Promise<T>, done: Done, resolved: (result: T) => void): void {
+    promise.then(
+      result => callBack(resolved, result),
+      error => {
+        // Without autoClose, a stream that has failed makes no more calls. Writing is tried again after this one.
+        if (error.code !== 'EAGAIN') this.release();
+        callBack(done, error);
+      },
+    );
+  }
 }
 
-/** Ends the stream when its handle is closed. */
-function tied<T extends ReadStream | WriteStream>(handle: FileHandle, stream: T): T {
-  handle.on('close', () => stream.close());
+/** Makes a stream over a handle. It ends when the handle is closed: one that writes first writes what it was given. */
+function tied<T extends ReadStream | WriteStream>(
+  handle: FileHandle,
+  options: object | undefined,
+  create: (path: string, options: never) => T,
+): T {
+  refuseFunctions(options);
+  const calls = new StreamCalls(handle);
+  let stream: T;
+  try {
+    stream = create('', { ...options, fd: handle.fd, fs: calls } as never);
+  } catch (error) {
+    calls.release();
+    throw error;
+  }
+  handle.on('close', () => {
+    // Without autoClose, one that has finished or failed would never make its last call.
+    if ('writableFinished' in stream && (stream.writableFinished || stream.errored)) stream.destroy();
+    else stream.close();
+  });
   return stream;
 }
 
@@ -90,16 +130,12 @@ function refuseFunctions(options: object | undefined): void {
 
 /** See `FileHandle.createReadStream`. */
 export function readStream(handle: FileHandle, options: ReadStreamOptions | undefined): ReadStream {
-  refuseFunctions(options);
-  const given = { ...options, fd: handle.fd, fs: callsOf(handle) };
-  return tied(handle, createReadStream('', given as Parameters<typeof createReadStream>[1]));
+  return tied(handle, options, createReadStream);
 }
 
 /** See `FileHandle.createWriteStream`. */
 export function writeStream(handle: FileHandle, options: WriteStreamOptions | undefined): WriteStream {
-  refuseFunctions(options);
-  const given = { ...options, fd: handle.fd, fs: callsOf(handle) };
-  return tied(handle, createWriteStream('', given as Parameters<typeof createWriteStream>[1]));
+  return tied(handle, options, createWriteStream);
 }
 
 /** See `FileHandle.readLines`. */
@@ -114,7 +150,7 @@ const locked = new WeakSet<FileHandle>();
 
 /** See `FileHandle.readableWebStream`. */
 export function webStream(handle: FileHandle, options: { autoClose?: boolean } = {}): ReadableStream {
-  if (typeof options !== 'object' || options === null) {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw argTypeError('options', 'of type object', options);
   }
   if (handle.fd < 0) throw stateError('Invalid state: The FileHandle is closed');

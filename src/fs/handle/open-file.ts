@@ -7,12 +7,11 @@ import type { Loop } from '../../loop/loop.js';
 import type { Block } from '../../loop/memory/blocks.js';
 import type { Sqe } from '../../ring/sqe/index.js';
 import { ESPIPE } from '../../sys/abi/errno.js';
-import { STATX } from '../../sys/abi/structs.js';
 import { closedError, systemError, UasyncError } from '../../sys/errors/errors.js';
 import { libc } from '../../sys/libc/libc.js';
 import { LARGE_PIECE } from '../content.js';
 import { CachedReads } from '../inline/cached-reads.js';
-import { FREED_MAX, INLINE_PIECE, InlineWrites } from '../inline/inline-writes.js';
+import { INLINE_PIECE, InlineWrites } from '../inline/inline-writes.js';
 import { onFd } from '../operations.js';
 import { readBlock } from './block-transfer.js';
 import { forget, rememberOpen } from './forgotten.js';
@@ -21,6 +20,7 @@ import { Overlaps } from './overlaps.js';
 import { PositionOrder } from './position-order.js';
 import { isPrivate, readPrivate } from './private-read.js';
 import { sectorsOf } from './sectors.js';
+import { closesSlowly } from './slow-close.js';
 import { type ReadResult, readBytes, type WriteResult, writeBytes } from './transfer.js';
 import type { Transfer } from './transfer-arguments.js';
 import { WriteBatch } from './write-batch.js';
@@ -32,6 +32,8 @@ export abstract class OpenFile extends EventEmitter {
   readonly #loop: Loop;
   #fd: number;
   #pending = 0;
+  /** The streams over it that have not ended. */
+  #streams = 0;
   #closing: Promise<void> | null = null;
   #onIdle: (() => void) | null = null;
   readonly #order = new PositionOrder(this);
@@ -93,24 +95,12 @@ export abstract class OpenFile extends EventEmitter {
       });
     }
     const fd = this.#fd;
-    const closesSlowly = this.#closesSlowly();
-    const writes = closesSlowly || this.#closesAtOnce ? null : this.#inlineWrites();
+    const isSlow = closesSlowly(this.#loop, fd, this.#flags);
+    const writes = isSlow || this.#closesAtOnce ? null : this.#inlineWrites();
     this.#fd = -1;
-    if (closesSlowly) await closeFile(this.#loop, fd, true);
+    if (isSlow) await closeFile(this.#loop, fd, true);
     else if (this.#closesAtOnce) await closeReadFile(fd);
     else if (!writes?.close(fd)) await closeFile(this.#loop, fd);
-  }
-
-  /**
-   * Whether closing it may free much, or start to write much, as ext4 does for a file that was truncated to 0 before.
-   */
-  #closesSlowly(): boolean {
-    if (this.#loop.closing || this.#loop.calls.statFd(this.#fd) !== 0) return false;
-    const { statx } = this.#loop.calls;
-    const isFile = (statx[STATX.stx_mode / 4]! & constants.S_IFMT) === constants.S_IFREG;
-    const isLarge = statx[STATX.stx_size / 4 + 1]! !== 0 || statx[STATX.stx_size / 4]! > FREED_MAX;
-    const isGone = statx[STATX.stx_nlink / 4]! === 0;
-    return isFile && isLarge && (isGone || (this.#flags & constants.O_TRUNC) !== 0);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -144,9 +134,23 @@ export abstract class OpenFile extends EventEmitter {
     return this.close();
   }
 
+  /** @internal A stream begins, unless this is closed: `close` waits until `streamEnded`, and it makes calls until then. */
+  streamBegan(): boolean {
+    if (this.#closing !== null) return false;
+    this.#streams++;
+    this.#pending++;
+    return true;
+  }
+
+  /** @internal */
+  streamEnded(): void {
+    this.#streams--;
+    this.transferEnded();
+  }
+
   /** @internal Throws the error of a call on a closed file. */
   protected assertOpen(syscall: string): void {
-    if (this.#closing !== null) {
+    if (this.#closing !== null && this.#streams === 0) {
       const error = new UasyncError('EBADF', 'file closed');
       error.syscall = syscall;
       throw error;
