@@ -45,8 +45,8 @@ export interface SpecialTarget {
   begin(head: ResponseHead, length: number): void;
 }
 
-/** A body that answers by itself, from a source outside memory: a file. */
-export interface SpecialBody {
+/** A body that answers by itself, from a source outside memory: a file. Iterating it reads it instead. */
+export interface SpecialBody extends AsyncIterable<Uint8Array> {
   /** Distinguishes it from other bodies. */
   readonly isSpecialBody: true;
   /** Sends the answer. A rejection before `begin` is the handler's failure. */
@@ -85,6 +85,14 @@ export function isSpecial(value: unknown): value is SpecialBody {
   return (value as Partial<SpecialBody>).isSpecialBody === true;
 }
 
+/** The special bodies that streams read. */
+const origins = new WeakMap<ReadableStream, SpecialBody>();
+
+/** What a stream that nobody has read is a stream of: frameworks pass the body of one response on to another. */
+export function originOf(stream: ReadableStream): ReadableStream | SpecialBody {
+  return origins.get(stream) ?? stream;
+}
+
 export function isIterable(value: unknown): value is AsyncIterable<Uint8Array | string> {
   return typeof (value as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function';
 }
@@ -100,7 +108,7 @@ export function extract(body: unknown): { source: Source; type: string | null } 
   if (ArrayBuffer.isView(body) || isAnyArrayBuffer(body)) return { source: bytesIn(body), type: null };
   if (isStream(body)) {
     if (body.locked || isDisturbed(body)) throw unusable();
-    return { source: body, type: null };
+    return { source: originOf(body), type: null };
   }
   // The type of another library's Blob can be any text.
   if (isBlob(body)) return { source: body, type: body.type === '' ? null : checkValue(body.type) };
@@ -157,7 +165,7 @@ export function endSource(source: object): void {
 }
 
 /** The pieces of a body, one after the other. */
-export async function* pieces(source: Exclude<Source, null | SpecialBody>): AsyncGenerator<Uint8Array> {
+export async function* pieces(source: Exclude<Source, null>): AsyncGenerator<Uint8Array> {
   if (typeof source === 'string') yield Buffer.from(source);
   else if (isUint8Array(source)) yield source;
   else if (source instanceof IncomingBody) {
@@ -199,7 +207,7 @@ export class Body {
     if (this.used || this.locked) throw unusable();
     if (this.#source === null) return null;
     this.#used = true;
-    return this.#stream ?? this.#source;
+    return this.#stream === null ? this.#source : originOf(this.#stream);
   }
 
   /** The body as a stream; null if there is none. */
@@ -216,6 +224,7 @@ export class Body {
     if (this.#stream === null && (source === null || typeof source === 'string' || isUint8Array(source))) {
       return new Body(source);
     }
+    if (typeof source === 'object' && source !== null && isSpecial(source)) return new Body(source);
     if (this.#stream === null && isBlob(source)) return new Body(source);
     const [one, other] = this.stream!.tee();
     this.#stream = one;
@@ -229,7 +238,7 @@ export class Body {
     if (typeof source === 'string') return Buffer.from(source);
     if (isUint8Array(source)) return asBuffer(source);
     if (source instanceof IncomingBody) return source.takeNow() ?? source.collect();
-    return concat(isSpecial(source) ? streamOf(source) : source);
+    return concat(source);
   }
 
   async text(): Promise<string> {
@@ -262,7 +271,7 @@ export class Body {
   }
 }
 
-async function concat(source: Exclude<Source, null | SpecialBody>): Promise<Buffer> {
+async function concat(source: Exclude<Source, null>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of pieces(source)) chunks.push(chunk);
   return Buffer.concat(chunks);
@@ -279,11 +288,10 @@ function usedStream(): ReadableStream {
 }
 
 function streamOf(source: Exclude<Source, null>): ReadableStream {
-  if (isSpecial(source)) throw withCode(new TypeError('A file is sent, not read'), 'ERR_INVALID_STATE');
   if (typeof source === 'object' && isBlob(source)) return source.stream() as ReadableStream;
   const iterator = pieces(source);
   const { ReadableStream } = process.getBuiltinModule('node:stream/web');
-  return new ReadableStream({
+  const stream = new ReadableStream({
     type: 'bytes',
     pull: async controller => {
       let { value, done } = await iterator.next();
@@ -302,4 +310,6 @@ function streamOf(source: Exclude<Source, null>): ReadableStream {
       await iterator.return(reason);
     },
   });
+  if (isSpecial(source)) origins.set(stream, source);
+  return stream;
 }

@@ -1,8 +1,9 @@
+import type { ReadableStream } from 'node:stream/web';
 import { isUint8Array } from 'node:util/types';
 import { UasyncError, withCode } from '../../sys/errors/errors.js';
 import type { Head } from '../input/head.js';
 import type { IncomingBody } from '../input/incoming-body.js';
-import { isBlob, isSpecial, type Source, type SpecialBody } from '../message/body.js';
+import { isBlob, isSpecial, originOf, type Source, type SpecialBody } from '../message/body.js';
 import { type HeadersSource, HttpHeaders } from '../message/headers.js';
 import { HttpRequest, type RequestOwner } from '../message/request.js';
 import {
@@ -112,16 +113,18 @@ export class Answering {
     if (isOwnResponse(answer)) {
       source = takeSource(answer);
       if (typeof source === 'object' && source !== null && isSpecial(source))
-        return this.#sendSpecial(answer, source);
+        return this.#sendSpecial(answer.status, answer.statusText, headerList(answer), source);
       head = ResponseHead.of(answer.status, answer.statusText, headerList(answer), impliedType(answer));
     } else {
-      source = takeForeign(answer as Response);
-      head = headOfForeign(answer as Response);
+      const { body, status, reason, list } = takeForeign(answer as Response);
+      source = body;
       // Other libraries allow one, which is not sent, as in Node.
-      if (source !== null && hasNoBody(head.status)) {
-        if (typeof source === 'object' && !isUint8Array(source)) drop(source as Stream);
+      if (source !== null && hasNoBody(status)) {
+        drop(source);
         source = null;
       }
+      if (source !== null && isSpecial(source)) return this.#sendSpecial(status, reason, list, source);
+      head = ResponseHead.of(status, reason, list, null);
     }
     if (head.close) this.#owner.setLast();
     if (source !== null && typeof source === 'object' && !isUint8Array(source))
@@ -154,14 +157,13 @@ export class Answering {
     return this.head.version === 10 ? 'keep-alive' : '';
   }
 
-  #sendSpecial(answer: HttpResponse, source: SpecialBody): false {
+  #sendSpecial(status: number, statusText: string, list: readonly string[], source: SpecialBody): false {
     const { outlet, transport } = this.#owner;
-    const { status, statusText } = answer;
     const target = {
       request: this.head,
       status,
       statusText,
-      list: headerList(answer),
+      list,
       outlet,
       transport,
       begin: (head: ResponseHead, length: number) => {
@@ -310,26 +312,37 @@ function noResponse(value: unknown): TypeError {
 }
 
 /** A body that is not sent. */
-function drop(source: Stream): void {
-  piecesOf(source)
-    .cancel(undefined)
-    .catch(() => {});
+function drop(source: Stream | SpecialBody): void {
+  if (isSpecial(source)) source.discard();
+  else
+    piecesOf(source)
+      .cancel(undefined)
+      .catch(() => {});
 }
 
-/** The body of a Response of the platform, or of another library. */
-function takeForeign(response: Response): Source {
-  if (typeof response.status !== 'number' || typeof response.headers !== 'object') throw noResponse(response);
-  if (response.bodyUsed || response.body?.locked) {
+interface Foreign {
+  readonly body: ReadableStream | SpecialBody | null;
+  readonly status: number;
+  readonly reason: string;
+  /** Its headers: names and values alternate. */
+  readonly list: readonly string[];
+}
+
+/** The parts of a Response of the platform, or of another library. */
+function takeForeign(response: Response): Foreign {
+  const { status, headers, bodyUsed } = response;
+  if (typeof status !== 'number' || typeof headers !== 'object') throw noResponse(response);
+  const body = response.body as ReadableStream | null;
+  if (bodyUsed || body?.locked) {
     throw withCode(new TypeError('The body of the Response has been read already'), 'ERR_INVALID_STATE');
   }
-  return response.body as Source;
-}
-
-function headOfForeign(response: Response): ResponseHead {
-  const { status } = response;
   if (!(Number.isInteger(status) && status >= 200 && status <= 599)) throw noResponse(response);
-  const { list } = new HttpHeaders(response.headers as unknown as HeadersSource);
-  return ResponseHead.of(status, checkReason(response.statusText), list, null);
+  return {
+    body: body === null ? null : originOf(body),
+    status,
+    reason: checkReason(response.statusText),
+    list: new HttpHeaders(headers as unknown as HeadersSource).list,
+  };
 }
 
 /** The peer has disconnected: cancels the body. */
@@ -338,8 +351,7 @@ function discard(answer: unknown): void {
     if (isOwnResponse(answer as object)) {
       const source = takeSource(answer as HttpResponse);
       if (source === null || typeof source === 'string' || isUint8Array(source)) return;
-      if (isSpecial(source)) source.discard();
-      else drop(source as Stream);
+      drop(source as Stream | SpecialBody);
       return;
     }
     const { body } = answer as Response;

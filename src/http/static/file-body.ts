@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import mime from 'mime';
 import type { FileHandle } from '../../fs/handle/file-handle.js';
-import { allocatePooled } from '../../loop/memory/buffer-memory.js';
+import { allocateBuffer, allocatePooled } from '../../loop/memory/buffer-memory.js';
 import { dateAt } from '../../loop/real-timers.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
 import { argTypeError, UasyncError } from '../../sys/errors/errors.js';
@@ -12,6 +12,7 @@ import type { OpenFile } from '../transport/open-file.js';
 import { conditionStatus, isRangeWanted, secondsOf } from './conditions.js';
 import { type Range, rangesOf } from './ranges.js';
 import { notFound, openFile, Root } from './safe-path.js';
+import type { UnsentFile } from './unsent-file.js';
 
 /** Options for sending a file. */
 export interface FileOptions {
@@ -25,6 +26,9 @@ export const FILE_OPTIONS = optionNames<FileOptions>({ root: true, headers: true
 
 /** Content up to this size is sent together with its head, in one write. */
 const JOIN_MAX = 64 * 1024;
+
+/** How much is read at a time. */
+const PIECE = 64 * 1024;
 
 const types = new Map<string, string>();
 
@@ -40,24 +44,31 @@ export function typeOf(path: string): string {
   return type;
 }
 
-/** A file as the body of a Response. Created by `file`. */
+/** A file as the body of a Response. Created by `file`. Iterating it reads the file. */
 export class FileBody implements SpecialBody {
   /** Distinguishes it from other bodies. */
   readonly isSpecialBody = true;
   readonly #file: string | OpenFile;
-  readonly #options: FileOptions;
-  readonly #opened: FileHandle | null;
+  readonly #headers: HeadersSource | undefined;
+  readonly #root: Root | null;
+  readonly #unsent: UnsentFile | null;
 
-  /** @internal Use `file`. @param opened the file itself, which is closed after sending. */
-  constructor(file: string | OpenFile, options: FileOptions, opened: FileHandle | null = null) {
+  /** @internal Use `file`. @param unsent the file itself, for the first that sends or reads it. */
+  constructor(
+    file: string | OpenFile,
+    headers: HeadersSource | undefined,
+    root: Root | null,
+    unsent: UnsentFile | null = null,
+  ) {
     this.#file = file;
-    this.#options = options;
-    this.#opened = opened;
+    this.#headers = headers;
+    this.#root = root;
+    this.#unsent = unsent;
   }
 
   /** It will not be sent. */
   discard(): void {
-    this.#opened?.close().catch(() => {});
+    this.#unsent?.close();
   }
 
   /** Sends it; called by the server. */
@@ -66,25 +77,48 @@ export class FileBody implements SpecialBody {
     try {
       await this.#sendOpen(target, handle);
     } finally {
-      if (handle !== this.#file) await (handle as FileHandle).close();
+      await this.#close(handle);
     }
   }
 
+  /** Its contents, for what reads a response instead of sending it. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const handle = await this.#open();
+    try {
+      if (!(await handle.stat()).isFile()) throw notFound(this.#path);
+      for (let at = 0; ; ) {
+        const bytes = allocateBuffer(PIECE);
+        const { bytesRead } = await handle.read(bytes, 0, PIECE, at);
+        if (bytesRead === 0) return;
+        at += bytesRead;
+        yield bytes.subarray(0, bytesRead);
+      }
+    } finally {
+      await this.#close(handle);
+    }
+  }
+
+  get #path(): string {
+    return typeof this.#file === 'string' ? this.#file : '';
+  }
+
   async #open(): Promise<OpenFile> {
-    if (this.#opened !== null) return this.#opened as unknown as OpenFile;
     if (typeof this.#file !== 'string') return this.#file;
-    const { root } = this.#options;
-    const opened = root === undefined ? await openFile(this.#file) : await new Root(root).open(this.#file);
+    const opened = this.#unsent?.take() ?? (await (this.#root?.open(this.#file) ?? openFile(this.#file)));
     return opened as unknown as OpenFile;
+  }
+
+  /** The caller's own handle stays open. */
+  async #close(handle: OpenFile): Promise<void> {
+    if (handle !== this.#file) await (handle as FileHandle).close();
   }
 
   async #sendOpen(target: SpecialTarget, handle: OpenFile): Promise<void> {
     const stats = await handle.stat();
-    const path = typeof this.#file === 'string' ? this.#file : '';
-    if (!stats.isFile()) throw notFound(path);
+    if (!stats.isFile()) throw notFound(this.#path);
     const { request } = target;
     const { size } = stats;
-    const headers = this.#headers(target);
+    const headers = this.#given(target);
     const own = { etag: headers.get('etag'), date: headers.get('last-modified') };
     const changed = Math.floor(stats.mtimeMs / 1000);
     // A peer can repeat only the validators that it was sent.
@@ -92,7 +126,7 @@ export class FileBody implements SpecialBody {
       etag: own.etag ?? `"${size.toString(36)}-${Math.round(stats.mtimeMs * 1000).toString(36)}"`,
       modified: own.date === null ? changed : secondsOf(own.date),
     };
-    if (!headers.has('content-type')) headers.append('content-type', typeOf(path));
+    if (!headers.has('content-type')) headers.append('content-type', typeOf(this.#path));
     if (own.etag === null) headers.append('etag', validators.etag);
     if (own.date === null) headers.append('last-modified', dateAt(changed * 1000).toUTCString());
     if (!headers.has('accept-ranges')) headers.append('accept-ranges', 'bytes');
@@ -122,8 +156,8 @@ export class FileBody implements SpecialBody {
   }
 
   /** The headers of the options and of the response. */
-  #headers({ list }: SpecialTarget): HttpHeaders {
-    const headers = new HttpHeaders(this.#options.headers);
+  #given({ list }: SpecialTarget): HttpHeaders {
+    const headers = new HttpHeaders(this.#headers);
     for (let i = 0; i < list.length; i += 2) headers.append(list[i]!, list[i + 1]!);
     return headers;
   }
@@ -196,8 +230,9 @@ export function file(path: string | OpenFile, options: FileOptions = {}): FileBo
   if (typeof path !== 'string' && typeof (path as Partial<OpenFile> | null)?.fd !== 'number') {
     throw argTypeError('path', 'of type string or a FileHandle', path);
   }
-  if (options.root !== undefined && typeof options.root !== 'string') {
-    throw argTypeError('options.root', 'of type string', options.root);
+  const { root, headers } = options;
+  if (root !== undefined && typeof root !== 'string') {
+    throw argTypeError('options.root', 'of type string', root);
   }
-  return new FileBody(path, options);
+  return new FileBody(path, headers, root === undefined ? null : new Root(root));
 }

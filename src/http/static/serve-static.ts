@@ -5,6 +5,7 @@ import { type HeadersSource, HttpHeaders } from '../message/headers.js';
 import { HttpResponse } from '../message/response.js';
 import { FileBody, typeOf } from './file-body.js';
 import { decodePath, Root } from './safe-path.js';
+import { UnsentFile } from './unsent-file.js';
 
 /** Options for serving a folder. */
 export interface StaticOptions {
@@ -90,12 +91,16 @@ class Folder {
         if (opened === null || opened === 'folder') continue;
         if (!headers.has('content-type')) headers.set('content-type', typeOf(path));
         headers.set('content-encoding', coding);
-        return new HttpResponse(new FileBody(path, {}, opened), { headers });
+        return this.#answerWith(`${path}${suffix}`, opened, headers);
       }
     }
     const opened = await this.#open(path);
     if (opened === null || opened === 'folder') return opened;
-    return new HttpResponse(new FileBody(path, {}, opened), { headers });
+    return this.#answerWith(path, opened, headers);
+  }
+
+  #answerWith(path: string, opened: FileHandle, headers: HttpHeaders): HttpResponse {
+    return new HttpResponse(new FileBody(path, undefined, this.#root, new UnsentFile(opened)), { headers });
   }
 
   async #open(path: string): Promise<FileHandle | 'folder' | null> {
