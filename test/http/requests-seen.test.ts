@@ -197,13 +197,17 @@ t.test('failing handlers', async t => {
 
 t.test('an answer that fails halfway is cut, and so is the connection', async t => {
   const errors: Error[] = [];
+  let begun = (): void => {};
+  const arrived = new Promise<void>(resolve => {
+    begun = resolve;
+  });
   const server = await served(
     t,
     () =>
       new Response(
         (async function* () {
           yield 'begun';
-          await delay(5);
+          await arrived;
           throw new Error('halfway');
         })(),
       ),
@@ -214,7 +218,12 @@ t.test('an answer that fails halfway is cut, and so is the connection', async t 
       },
     },
   );
-  const received = await talk(server, [GET]);
+  const peer = await Peer.connect(server);
+  peer.send(GET);
+  await peer.until(received => received.includes('begun'));
+  begun();
+  const received = await peer.whole();
+  peer.close();
   t.match(received, /begun/);
   t.notMatch(received, /0\r\n\r\n|not sent/);
   t.match(errors, [{ message: 'halfway' }]);

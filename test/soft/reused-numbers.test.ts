@@ -5,8 +5,11 @@ import net from 'node:net';
 import t from 'tap';
 import { loop } from 'uasync';
 import { type Connection, connect, listen } from 'uasync/net';
+import { libc } from '../../src/sys/libc/libc.js';
 import { checkLeaks, until } from '../harness.js';
-import { HOST } from '../net/sockets.js';
+
+const AF_INET = 2;
+const SOCK_STREAM = 1;
 
 loop({ backend: 'epoll' });
 checkLeaks();
@@ -15,11 +18,17 @@ t.test(
   'a TCP connection that other code has closed, then a Unix socket that receives descriptors',
   async t => {
     const listener = await listen({ path: `\0uasync-reused-${process.pid}`, receiveFds: true });
-    const tcp = await listen({ port: 0, host: HOST });
-    const peer = net.connect((tcp.address as net.AddressInfo).port, HOST);
+    // Nobody but the call below accepts here.
+    const tcp = libc().socket(AF_INET, SOCK_STREAM, 0);
+    const address = new Uint8Array(16);
+    address.set([AF_INET, 0, 0, 0, 127, 0, 0, 1]);
+    libc().bind(tcp, address);
+    libc().listen(tcp, 8);
+    libc().getsockname(tcp, address, new Uint32Array([address.length]));
+    const peer = net.connect(address[2]! * 256 + address[3]!, '127.0.0.1');
     await once(peer, 'connect');
     const file = openSync('/dev/null', 'r');
-    const accepted = await loop().submit(sqe => sqe.accept(tcp.fd));
+    const accepted = await loop().submit(sqe => sqe.accept(tcp));
     closeSync(accepted);
     const both = await Promise.all([connect({ path: `\0uasync-reused-${process.pid}` }), listener.accept()]);
     t.ok(both.some(({ fd }) => fd === accepted));
@@ -35,6 +44,7 @@ t.test(
     await reading;
     closeSync(file);
     peer.destroy();
-    await Promise.all([reader.close(), listener.close(), tcp.close()]);
+    closeSync(tcp);
+    await Promise.all([reader.close(), listener.close()]);
   },
 );
