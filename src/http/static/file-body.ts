@@ -49,6 +49,8 @@ export class FileBody implements SpecialBody {
   /** Distinguishes it from other bodies. */
   readonly isSpecialBody = true;
   readonly #file: string | OpenFile;
+  /** Its path; '' for a handle. */
+  readonly #path: string;
   readonly #headers: HeadersSource | undefined;
   readonly #root: Root | null;
   readonly #unsent: UnsentFile | null;
@@ -61,6 +63,7 @@ export class FileBody implements SpecialBody {
     unsent: UnsentFile | null = null,
   ) {
     this.#file = file;
+    this.#path = typeof file === 'string' ? file : '';
     this.#headers = headers;
     this.#root = root;
     this.#unsent = unsent;
@@ -96,10 +99,6 @@ export class FileBody implements SpecialBody {
     } finally {
       await this.#close(handle);
     }
-  }
-
-  get #path(): string {
-    return typeof this.#file === 'string' ? this.#file : '';
   }
 
   async #open(): Promise<OpenFile> {
