@@ -240,6 +240,19 @@ t.test('stop: idle connections end, requests are answered, nothing more is accep
   await server.closed;
 });
 
+t.test('an empty line after a request is not the next one', async t => {
+  const server = await served(t, async request => new Response(await request.text()));
+  const peer = await Peer.connect(server);
+  peer.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\n');
+  await peer.until(received => received.endsWith('abc'));
+  t.equal(server.stats().idle, 1);
+  peer.send('\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\ndef\r\n');
+  await peer.until(received => received.endsWith('def'));
+  t.equal(await server.stop({ timeout: 5000 }), 0);
+  t.equal(answersIn(await peer.whole()).length, 2);
+  peer.close();
+});
+
 t.test('stop({ timeout }) cuts what is not answered; a signal stops, too', async t => {
   const server = await served(t, () => new Promise<Response>(() => {}));
   const peer = await Peer.connect(server);

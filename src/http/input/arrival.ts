@@ -10,6 +10,9 @@ const REST_PIECE = 4096;
 /** How much of a refused request is examined to find the reason. */
 const SHOWN_MAX = 256;
 
+const CR = 0x0d;
+const LF = 0x0a;
+
 /** A copy of a part of `input`. */
 function copyOf(from: number, to: number): Buffer {
   const bytes = allocatePooled(to - from);
@@ -130,6 +133,12 @@ export class Arrival {
       }
       const isFirst = this.#parser === null;
       if (isFirst) {
+        // Empty lines before a request do not begin it: some peers send one after each body. RFC 9112, 2.2
+        const first = input()[at];
+        if (first === CR || first === LF) {
+          at++;
+          continue;
+        }
         // Clients that poll, proxies and load generators repeat the same request: parsing it would give the same
         // result.
         const last = this.#last;
