@@ -33,6 +33,7 @@ import { briefCalls, DIRTIED } from '../inline/brief-calls.js';
 import type { Device } from '../inline/devices.js';
 import { type Folder, Share, warm } from '../inline/walk.js';
 import { onFd } from '../operations.js';
+import { TreeFolder } from './tree-folder.js';
 
 /** The errors for a directory that must be emptied first. */
 const NOT_EMPTY: ReadonlySet<number> = new Set([ENOTEMPTY, EEXIST, EPERM]);
@@ -82,7 +83,7 @@ export class Removal {
   }
 
   /** Removes the current entry of a list, and retries after transient errors. */
-  remove(from: Folder, names: Names, type: number): Promise<void> {
+  remove(from: TreeFolder, names: Names, type: number): Promise<void> {
     return this.#repeat(() => this.#removeOnce(from, names, type));
   }
 
@@ -100,7 +101,7 @@ export class Removal {
     }
   }
 
-  async #removeOnce(from: Folder, names: Names, type: number): Promise<void> {
+  async #removeOnce(from: TreeFolder, names: Names, type: number): Promise<void> {
     if (type === DT_DIR) return this.#removeDirectory(from, names);
     if (this.#share.spent) await this.#share.next();
     const result = this.#unlink(from.fd, names);
@@ -109,18 +110,18 @@ export class Removal {
   }
 
   /** Lets the backend remove a file. */
-  async #removeLater(from: Folder, name: Buffer): Promise<void> {
+  async #removeLater(from: TreeFolder, name: Buffer): Promise<void> {
     const result = await this.#later(from.fd, name, 0);
     if (result < 0) await this.#removed(result, from, Names.of(name));
   }
 
   /** Handles the result for a file. A directory may have replaced it. */
-  async #removed(result: number, from: Folder, names: Names): Promise<void> {
+  async #removed(result: number, from: TreeFolder, names: Names): Promise<void> {
     if (result === EISDIR && this.#options.recursive) return this.#removeDirectory(from, names);
     if (result < 0) throw systemError(result, 'unlink', { path: pathOf(from, names) });
   }
 
-  async #removeDirectory(from: Folder, names: Names): Promise<void> {
+  async #removeDirectory(from: TreeFolder, names: Names): Promise<void> {
     let result = await this.#rmdir(from.fd, names);
     // An entry that has become something else is left, as in Node.
     if (result === 0 || result === ENOTDIR) return;
@@ -128,16 +129,23 @@ export class Removal {
     if (!NOT_EMPTY.has(result)) throw systemError(result, 'rmdir', { path });
     const fd = await this.#open(from.fd, names, path);
     if (fd < 0) throw systemError(fd, 'scandir', { path });
+    const directory = new TreeFolder(fd, path, from);
+    from.yieldTo(fd);
     try {
       for (let lists = 1; ; lists++) {
-        const removed = await this.#empty({ fd, path });
+        const removed = await this.#empty(directory);
+        from.resume(directory);
         result = await this.#rmdir(from.fd, names);
         // A file system may skip names while others are removed.
         if (result !== ENOTEMPTY || removed === 0 || lists === LISTS_MAX) break;
-        this.#calls.rewind(fd);
+        this.#calls.rewind(directory.fd);
       }
     } finally {
-      this.#calls.close(fd);
+      try {
+        from.resume(directory);
+      } finally {
+        directory.close();
+      }
     }
     if (result < 0) throw systemError(result, 'rmdir', { path });
   }
@@ -146,31 +154,37 @@ export class Removal {
    * Removes everything in a directory; returns the number of entries. An error is thrown once everything was tried:
    * that of the first name, which Node reaches first.
    */
-  async #empty(directory: Folder): Promise<number> {
-    const { fd, path } = directory;
+  async #empty(directory: TreeFolder): Promise<number> {
+    const { path } = directory;
     const calls = this.#calls;
     const names = takeNames();
     let removed = 0;
     let failure: { error: unknown; name: Buffer } | undefined;
+    const failed = new Set<string>();
     const fails = (error: unknown, name: Buffer): void => {
+      if (directory.fd < 0) throw error;
+      failed.add(name.toString('latin1'));
       if (failure === undefined || name.compare(failure.name) < 0) failure = { error, name };
     };
     const later: Promise<void>[] = [];
     try {
       let listed = await this.#share.listFirst(directory, names, this.#device);
-      for (; ; listed = calls.list(fd, names)) {
+      for (; ; listed = calls.list(directory.fd, names)) {
         if (listed < 0) throw systemError(listed, 'scandir', { path });
         if (listed === 0) break;
         while (names.next()) {
+          // The list may have started again.
+          if (failed.size !== 0 && failed.has(names.copy().toString('latin1'))) continue;
           removed++;
           if (this.#share.spent) await this.#share.next();
           const { type } = names;
           const mayBeDirectory = type === DT_DIR || type === DT_UNKNOWN;
-          const result = type === DT_DIR ? EISDIR : this.#unlink(fd, names);
+          const result = type === DT_DIR ? EISDIR : this.#unlink(directory.fd, names);
           if (result === 0) continue;
           const name = names.copy();
           const inTurn = mayBeDirectory || !isLeft(result);
-          if (inTurn && !this.#mayBeBeside()) {
+          if (inTurn && (directory.yields || !this.#mayBeBeside())) {
+            if (directory.yields) await Promise.all(later.splice(0));
             await this.remove(directory, names, type).catch(error => fails(error, name));
             continue;
           }
@@ -196,7 +210,7 @@ export class Removal {
     return waits && this.#beside < BESIDE_MAX;
   }
 
-  async #removeBeside(from: Folder, name: Buffer, type: number): Promise<void> {
+  async #removeBeside(from: TreeFolder, name: Buffer, type: number): Promise<void> {
     this.#beside++;
     try {
       await this.remove(from, Names.of(name), type);

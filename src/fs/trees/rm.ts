@@ -10,6 +10,7 @@ import { devicesOf } from '../inline/devices.js';
 import { Share, walkingLoop } from '../inline/walk.js';
 import { promises } from '../node-promises.js';
 import { Removal } from './remove-tree.js';
+import { TreeFolder } from './tree-folder.js';
 
 const DEFAULTS = { force: false, maxRetries: 0, recursive: false, retryDelay: 100 };
 
@@ -67,7 +68,7 @@ async function remove(
     return promises.rm(path, options);
   }
   const type = isDirectory ? DT_DIR : DT_UNKNOWN;
-  return new Removal(loop, options, device).remove({ fd: AT_FDCWD, path: '' }, name, type);
+  return new Removal(loop, options, device).remove(new TreeFolder(AT_FDCWD, ''), name, type);
 }
 
 /** Valid options. */
