@@ -3,7 +3,7 @@ import { checkOptions, type OptionNames, optionNames } from '../../sys/check/opt
 import { timeoutError } from '../../sys/errors/errors.js';
 import { type Deferred, promiseOf } from '../operation/deferred.js';
 import { rejectTraced } from '../operation/traced.js';
-import { clearTimeout, startTimer } from '../real-timers.js';
+import { clearImmediate, clearTimeout, setImmediate, startTimer } from '../real-timers.js';
 import { AbortError, throwIfAborted } from './abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from './abort-listeners.js';
 
@@ -43,6 +43,8 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
   readonly #syscall: string;
   #signal: AbortSignal | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Set once the timeout has passed. */
+  #lastLook: NodeJS.Immediate | undefined;
 
   constructor(syscall: string, forget: (waiter: Waiter<T>) => void) {
     this.#syscall = syscall;
@@ -82,8 +84,9 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
     this.giveUp(new AbortError(signal));
   }
 
+  /** What has arrived by now is in time: the loop reaps it in an immediate of its own, which runs first. */
   #onTimeout(): void {
-    this.giveUp(timeoutError(this.#syscall));
+    this.#lastLook = setImmediate(() => this.giveUp(timeoutError(this.#syscall)));
   }
 
   /** Stops waiting, with an error. */
@@ -107,6 +110,8 @@ export class Waiter<T> implements Deferred<T>, AbortListener {
     if (this.#timer !== undefined) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
+      if (this.#lastLook !== undefined) clearImmediate(this.#lastLook);
+      this.#lastLook = undefined;
     }
   }
 }
