@@ -377,6 +377,8 @@ t.test('a prefix ends where a name does, and a root that is a link is followed a
   const server = await served(t, serveStatic(link, { prefix: '/assets' }));
   t.equal((await ask(server, '/assets/a.txt')).body, releases[0]);
   t.equal((await ask(server, '/assetsa.txt')).status, 404);
+  const bare = await ask(server, '/assets?x=1');
+  t.same([bare.status, bare.headers.get('location')], [301, '/assets/?x=1']);
   unlinkSync(link);
   symlinkSync('../one/a.txt', join(releases[1]!, 'old.txt'));
   symlinkSync(releases[1]!, link);

@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import type http from 'node:http';
 import https from 'node:https';
+import net from 'node:net';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import t from 'tap';
@@ -281,6 +283,44 @@ t.test('TLS that fails: no TLS at all, nothing, a key that is none', { skip: noO
   plain.close();
   silent.close();
   await until(() => server.stats().connections === 0);
+});
+
+t.test('bytes that are no TLS, in the middle of it', { skip: noOpenssl }, async t => {
+  const { key, cert } = own!;
+  for (const upgrades of [false, true]) {
+    let upgraded: Duplex | undefined;
+    const server = await served(
+      t,
+      async (request, info) => {
+        if (!upgrades) return new Response(await request.text());
+        upgraded = (await info.upgrade()).toDuplex();
+        return undefined as never;
+      },
+      { tls: { key, cert }, onError: () => undefined },
+    );
+    const behind = net.connect(portOf(server), HOST);
+    const relay = net.createServer(peer => {
+      peer.on('error', () => {});
+      peer.pipe(behind).pipe(peer);
+    });
+    relay.listen(0, HOST);
+    await once(relay, 'listening');
+    const { port } = relay.address() as net.AddressInfo;
+    const client = connectTls({ port, host: HOST, rejectUnauthorized: false });
+    await once(client, 'secureConnect');
+    client.on('error', () => {});
+    behind.on('error', () => {});
+    client.write(upgrades ? UPGRADE : 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc');
+    await until(() => (upgrades ? upgraded : server.stats().active === 1));
+    const failed = upgrades && once(upgraded!.resume(), 'error');
+    behind.write('these bytes are no record of TLS');
+    if (failed) t.match(await failed, [{ code: /^ERR_SSL/ }]);
+    await until(() => server.stats().connections === 0);
+    client.destroy();
+    behind.destroy();
+    relay.close();
+    await once(relay, 'close');
+  }
 });
 
 t.test('a peer that ends its side of TLS gets all of its answers', { skip: noOpenssl }, async t => {

@@ -65,7 +65,8 @@ class Folder {
     if (below !== '' && !below.startsWith('/') && !prefix.endsWith('/')) return missing();
     const path = decodePath(below);
     if (path === null || (!dotfiles && /(?:^|\/)\./.test(path))) return missing();
-    if (!path.endsWith('/') && path !== '') {
+    // The prefix itself is a folder, too.
+    if (!pathname.endsWith('/')) {
       const found = await this.#found(path, request);
       if (found !== 'folder') return found ?? missing();
       // Otherwise relative links would resolve beside the folder. One slash only: two would name a host.

@@ -46,8 +46,10 @@ export function tlsSetup(options: HttpTlsOptions): TlsSetup {
   return { options, context: process.getBuiltinModule('node:tls').createSecureContext(options) };
 }
 
-/** What Node's own server asks a handle when a peer had to send a certificate. */
-interface Verified {
+/** What Node's own server uses once a handshake is complete. */
+interface Secured {
+  /** From now on errors of TLS are emitted: until then Node's server reports those of the handshake. */
+  _releaseControl?(): boolean;
   _handle?: { verifyError(): Error | null };
 }
 
@@ -75,16 +77,19 @@ export class TlsTransport implements Transport {
       ALPNProtocols: ['http/1.1'],
       ...(SNICallback === undefined ? {} : { SNICallback }),
     });
-    if (requestCert && rejectUnauthorized) this.#socket.once('secure', this.#onSecure);
+    this.#socket.once('secure', () => this.#onSecure(requestCert && rejectUnauthorized));
   }
 
   /** As in Node's server: a peer without a valid certificate gets nothing. */
-  readonly #onSecure = (): void => {
-    const { _handle: handle } = this.#socket as unknown as Verified;
+  #onSecure(verifies: boolean): void {
+    const socket = this.#socket as unknown as Secured;
+    socket._releaseControl?.();
+    if (!verifies) return;
+    const { _handle: handle } = socket;
     const error =
       handle === undefined ? new Error('The certificate cannot be verified') : handle.verifyError();
     if (error !== null) this.#owner.onFailure(error);
-  };
+  }
 
   start(): void {
     this.#socket.on('data', this.#onData);
