@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { availableBackend, loop } from 'uasync';
+import { allocPinned, availableBackend, loop } from 'uasync';
 import { open } from 'uasync/fs';
 import { connect, listen } from 'uasync/net';
 import { checkLeaks, scratchFolder, standstill, turns, until } from '../harness.js';
@@ -76,6 +76,36 @@ for (const backend of backends) {
     t.ok(got.every(bytes => bytes.equals(data)));
     await Promise.all(sent);
     await file.close();
+  });
+
+  t.test(`no thread of the kernel waits for what is sent in place, on ${backend}`, async t => {
+    loop().close();
+    loop({ backend });
+    const pinned = allocPinned(SIZE);
+    data.copy(pinned);
+    const pairs = await Promise.all(Array.from({ length: 12 }, () => pair(t)));
+    const sent = pairs.map(async ([conn, peer], i) => {
+      conn.setSendBufferSize(32 * 1024);
+      if (i % 3 === 1) conn.setZeroCopy(16 * 1024);
+      // One that is waiting already, ones that start later, and what a connection lends that is piped.
+      const early = i % 3 === 0 ? conn.write(pinned) : null;
+      await peer.write('unread');
+      await peer.shutdown();
+      // The bytes before the end are not read.
+      await conn.peek(6);
+      await until(() => conn.remains.receiver.finished);
+      if (i % 3 !== 2) return early ?? conn.write(pinned);
+      const [source, from] = await pair(t);
+      const piped = from.pipeTo(conn);
+      await Promise.all([source.write(data), source.shutdown()]);
+      await piped;
+    });
+    await until(() => pairs.every(([conn]) => conn.bufferedAmount > 0));
+    await standstill(() => loop().stats().completed);
+    await until(() => kernelThreads() <= 1);
+    const got = await Promise.all(pairs.map(([, peer]) => peer.readExactly(SIZE)));
+    t.ok(got.every(bytes => bytes.equals(data)));
+    await Promise.all(sent);
   });
 
   t.test(`descriptors, on ${backend}`, async t => {

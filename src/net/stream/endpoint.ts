@@ -163,12 +163,12 @@ export class Endpoint implements ReceiverOwner, Remains {
     return address === undefined ? undefined : `with ${placeOf(address)}`;
   }
 
+  onEnd(): void {
+    this.sender.peerEnds();
+  }
+
   onPeerEnded(): void {
     this.#peerEnded = true;
-    if (this.loop.backend === 'io_uring') {
-      this.sender.peerEnded = true;
-      this.sender.yieldBlock();
-    }
     if (this.sender.piped) this.watchPeer();
     this.#endItself();
   }

@@ -33,6 +33,12 @@ export class ReadQueue extends Queue<Reader> {
     this.#owner = owner;
   }
 
+  /** The peer has ended its side. */
+  end(): void {
+    this.ended = true;
+    this.#owner.onEnd();
+  }
+
   /** Whether nothing more can arrive. */
   get over(): boolean {
     return this.ended || this.error !== null;
@@ -189,6 +195,8 @@ export class ReadQueue extends Queue<Reader> {
 
 /** Notified of the end. */
 export interface ReadQueueOwner {
+  /** The peer's end has arrived. There may be unread bytes before it. */
+  onEnd(): void;
   /** A reader has got the peer's end, and nothing is left to read. */
   onPeerEnded(): void;
 }

@@ -229,7 +229,7 @@ export class Receiver extends Operation implements ReaderOwner {
   #noBytes(res: number): void {
     if (res === 0) {
       if (wasReset(this.#fd, this.#owner.madeSender, this.bytesRead)) this.#fail(ECONNRESET);
-      else this.#reads.ended = true;
+      else this.#reads.end();
     } else if (res !== ENOBUFS && res !== EINTR && res !== ECANCELED) this.#fail(res);
   }
 

@@ -27,7 +27,7 @@ import {
   ZERO_COPY,
 } from './sender-state.js';
 import { SendingSide } from './sending-side.js';
-import { blockForText, copyWrites, lengthToCopy, PendingWrite, rewind, SENT } from './write.js';
+import { blockForText, canRewind, copyWrites, lengthToCopy, PendingWrite, rewind, SENT } from './write.js';
 import { ZeroCopy } from './zero-copy-send.js';
 
 /**
@@ -68,7 +68,7 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
   /** Resolves when the kernel has taken every byte. */
   override write(data: string | Uint8Array): Promise<void> {
     if (this.ended || this.error !== null || this.loop.closing) return Promise.reject(this.refusal);
-    if (this.#isFree() && this.#isSentNow(data)) {
+    if (this.#state === IDLE && this.drained && !this.deferred && this.#isSentNow(data)) {
       const rest = this.#sendNow(data);
       if (rest === null)
         return this.error === null || this.posting ? SENT : Promise.reject(errorFrom(this.error));
@@ -86,11 +86,6 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
     if (write.length === 0 && this.drained) write.taken();
     else this.#push(write);
     return promise;
-  }
-
-  /** Whether no write is queued or in flight. */
-  #isFree(): boolean {
-    return this.#state === IDLE && this.drained && !this.deferred;
   }
 
   #isSentNow(data: string | Uint8Array): boolean {
@@ -276,13 +271,15 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
     this.#from = address;
     this.#to = address + length;
     const zeroCopy = this.#zeroCopy;
-    if (zeroCopy?.takes(this.#block, length)) {
+    if (!this.peerEnded && zeroCopy?.takes(this.#block, length)) {
       this.#block = null;
       zeroCopy.start(this, this.fd, address, length, res => this.#zeroCopied(zeroCopy, res));
       this.#state = followed(this.#state, ZERO_COPY);
       return;
     }
-    const yields = this.#block !== null && (this.loop.blocks.short || this.peerEnded);
+    const yields = this.peerEnded
+      ? canRewind(this.#writes!, this.#block)
+      : this.#block !== null && this.loop.blocks.short;
     startSend(this, this.fd, address, length, yields);
     this.#state = followed(this.#state, yields ? YIELDING : SENDING);
   }
@@ -303,20 +300,24 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
   }
 
   override yieldBlock(): boolean {
-    if (this.#block === null || this.#state !== SENDING) return false;
+    return this.#block !== null && this.pollInstead();
+  }
+
+  protected override pollInstead(): boolean {
+    if (this.#state !== SENDING || !canRewind(this.#writes!, this.#block)) return false;
     this.#state = followed(this.#state, YIELDING);
     this.loop.cancelForSure(this);
     return true;
   }
 
-  /** Returns the block: the rest is copied once more when the peer takes it. */
+  /** Returns the block: the rest is copied once more, or sent in place, when the peer takes it. */
   #yield(): void {
-    const block = this.#block!;
-    rewind(this.#writes!, block.bytes.subarray(this.#from - block.address, this.#to - block.address));
+    const block = this.#block;
+    rewind(this.#writes!, block, this.#from, this.#to);
     this.#block = null;
     this.#state = followed(this.#state, POLLING);
     awaitWritable(this, this.fd);
-    this.loop.blocks.release(block);
+    if (block !== null) this.loop.blocks.release(block);
   }
 
   complete(res: number, flags = 0): void {

@@ -47,6 +47,16 @@ export abstract class SendingSide extends Operation {
   /** Whether nothing is queued or in flight. */
   abstract get idle(): boolean;
 
+  /** A send that waits ends, and goes on after a poll; false if none does. */
+  protected abstract pollInstead(): boolean;
+
+  /** The peer sends no more. */
+  peerEnds(): void {
+    if (this.peerEnded || this.loop.backend !== 'io_uring') return;
+    this.peerEnded = true;
+    this.pollInstead();
+  }
+
   /** Resolves when the kernel has taken every byte. */
   abstract write(data: string | Uint8Array): Promise<void>;
 

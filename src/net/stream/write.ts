@@ -119,8 +119,18 @@ export function copyWrites(writes: Queue<PendingWrite>, bytes: Buffer): number {
   return end;
 }
 
-/** The last copied bytes, `rest`, were not sent: they are copied again later. */
-export function rewind(writes: Queue<PendingWrite>, rest: Uint8Array): void {
+/** Whether what is being sent can begin again: from this block, or in place. */
+export function canRewind(writes: Queue<PendingWrite>, block: Block | null): boolean {
+  return block !== null || writes.first!.address !== 0;
+}
+
+/** The last bytes, by address, were not sent: they are copied again later, unless they are sent in place. */
+export function rewind(writes: Queue<PendingWrite>, block: Block | null, from: number, to: number): void {
+  if (block === null) {
+    writes.first!.copied -= to - from;
+    return;
+  }
+  const rest = block.bytes.subarray(from - block.address, to - block.address);
   const copied: PendingWrite[] = [];
   for (let write = writes.first; write !== null; write = write.next)
     if (write.copied !== 0) copied.push(write);
