@@ -4,7 +4,7 @@ import nodeFs from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type LoopOptions, loop } from 'uasync';
-import { appendFile, readFile, writeFile } from 'uasync/fs';
+import { appendFile, readFile, rm, truncate, writeFile } from 'uasync/fs';
 import { checkLeaks, openFds, scratchFolder } from '../harness.js';
 
 const folder = scratchFolder();
@@ -54,6 +54,13 @@ for (const options of [
           calls['read with flags'] = i => readFile(at(i), { flag: 'r+' });
           calls['write and flush'] = i => writeFile(at(i), bytes, { flush: true });
           calls.append = i => appendFile(at(i), bytes);
+          calls.truncate = i => truncate(at(i), 5);
+          calls['remove trees'] = async i => {
+            nodeFs.mkdirSync(join(folder, `tree${i}`, 'a', 'b'), { recursive: true });
+            for (const name of ['c', 'd', 'e'])
+              nodeFs.mkdirSync(join(folder, `tree${i}`, name, 'f'), { recursive: true });
+            await rm(join(folder, `tree${i}`), { recursive: true });
+          };
         }
         for (const [name, call] of Object.entries(calls)) {
           const results = await Promise.allSettled(ids.map(call));
@@ -83,6 +90,10 @@ t.test('if other code has all descriptors, calls fail; those that wait can be ab
     for (const result of await Promise.allSettled(ids.map(() => readFile(at(0), { signal })))) {
       t.match(result, { status: 'rejected', reason: { code: 'EMFILE', syscall: 'open', path: at(0) } });
     }
+    nodeFs.mkdirSync(join(folder, 'full', 'inner'), { recursive: true });
+    const error = { code: 'EMFILE', syscall: 'scandir', path: join(folder, 'full') };
+    await t.rejects(rm(join(folder, 'full'), { recursive: true }), error);
+    await rm(at(1), { recursive: true, force: true });
     for (const fd of taken) nodeFs.closeSync(fd);
     t.equal(await readFile(at(0), { signal, encoding: 'utf8' }), 'text');
   });

@@ -33,6 +33,7 @@ import { briefCalls, DIRTIED } from '../inline/brief-calls.js';
 import type { Device } from '../inline/devices.js';
 import { type Folder, Share, warm } from '../inline/walk.js';
 import { onFd } from '../operations.js';
+import { besideTurn, mayBeBeside } from './removals.js';
 import { TreeFolder } from './tree-folder.js';
 
 /** The errors for a directory that must be emptied first. */
@@ -47,8 +48,6 @@ const CACHED_CALLS = 2;
 const CALLS = 4;
 /** How many files of a directory the backend removes at a time. */
 const LATER_MAX = 32;
-/** How many directories are emptied beside the one in turn, while the backend makes the calls: each takes descriptors. */
-const BESIDE_MAX = 8;
 /** How often a directory is listed again that is not empty after all its entries were removed. */
 const LISTS_MAX = 8;
 
@@ -71,8 +70,6 @@ export class Removal {
   readonly #brief: ReturnType<typeof briefCalls>;
   /** The device of the tree: other file systems mounted in it are kept. */
   readonly #device: Device;
-  /** How many directories are emptied beside the one in turn. */
-  #beside = 0;
 
   constructor(loop: Loop, options: RemovalOptions, device: Device) {
     this.#loop = loop;
@@ -189,7 +186,7 @@ export class Removal {
             continue;
           }
           const removal = inTurn
-            ? this.#removeBeside(directory, name, type)
+            ? besideTurn(() => this.remove(directory, Names.of(name), type))
             : this.#repeat(() => this.#removeLater(directory, name));
           later.push(removal.catch(error => fails(error, name)));
           // Waits for all of them, so that the following ones are submitted together.
@@ -207,16 +204,7 @@ export class Removal {
   /** Whether another directory may be emptied meanwhile: while the backend makes the calls, there is time for it. */
   #mayBeBeside(): boolean {
     const waits = !this.#loop.inline.writes || this.#brief.isSlow(this.#device);
-    return waits && this.#beside < BESIDE_MAX;
-  }
-
-  async #removeBeside(from: TreeFolder, name: Buffer, type: number): Promise<void> {
-    this.#beside++;
-    try {
-      await this.remove(from, Names.of(name), type);
-    } finally {
-      this.#beside--;
-    }
+    return waits && mayBeBeside();
   }
 
   /** Unlinks at once; EAGAIN if that may take long. */

@@ -1,14 +1,16 @@
 /** Removes files, and trees of them. */
 import { constants, type PathLike, type RmOptions } from 'node:fs';
 import type { Loop } from '../../loop/loop.js';
-import { EAGAIN, ENOENT, isInterrupted } from '../../sys/abi/errno.js';
+import { EAGAIN, EMFILE, ENFILE, ENOENT, isInterrupted } from '../../sys/abi/errno.js';
 import { AT_FDCWD } from '../../sys/abi/flags.js';
 import { STATX } from '../../sys/abi/structs.js';
 import { DT_DIR, DT_UNKNOWN, directoryCalls, Names } from '../../sys/calls/directory-calls.js';
+import { systemError } from '../../sys/errors/errors.js';
 import { toPath } from '../arguments.js';
 import { devicesOf } from '../inline/devices.js';
 import { Share, walkingLoop } from '../inline/walk.js';
 import { promises } from '../node-promises.js';
+import { inTurn } from './removals.js';
 import { Removal } from './remove-tree.js';
 import { TreeFolder } from './tree-folder.js';
 
@@ -59,6 +61,10 @@ async function remove(
     fd = calls.locateWaiting(AT_FDCWD, name.name);
   }
   if (fd === ENOENT && options.force) return;
+  // A directory cannot be listed; a file can be removed nevertheless.
+  if ((fd === EMFILE || fd === ENFILE) && options.recursive && (await isDirectoryAt(bare))) {
+    throw systemError(fd, 'scandir', { path: bare.toString() });
+  }
   // Node reports the error.
   if (fd < 0) return promises.rm(path, { ...options, recursive: false });
   const device = devicesOf(loop).local(fd);
@@ -68,7 +74,16 @@ async function remove(
     return promises.rm(path, options);
   }
   const type = isDirectory ? DT_DIR : DT_UNKNOWN;
-  return new Removal(loop, options, device).remove(new TreeFolder(AT_FDCWD, ''), name, type);
+  const removal = new Removal(loop, options, device);
+  const all = (): Promise<void> => removal.remove(new TreeFolder(AT_FDCWD, ''), name, type);
+  return isDirectory ? inTurn(all) : all();
+}
+
+async function isDirectoryAt(path: Buffer): Promise<boolean> {
+  return promises.lstat(path).then(
+    stats => stats.isDirectory(),
+    () => false,
+  );
 }
 
 /** Valid options. */

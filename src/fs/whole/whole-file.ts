@@ -193,10 +193,6 @@ export async function appendFile(
 
 /** Truncates a file to `len` bytes, or extends it with zeros. truncate(2) */
 export async function truncate(path: PathLike, len = 0): Promise<void> {
-  const handle = await open(path, 'r+');
-  try {
-    await handle.truncate(len);
-  } finally {
-    await handle.close();
-  }
+  const handle = await openHeld(() => open(path, 'r+'), undefined);
+  return useHeld(handle, () => handle.truncate(len));
 }
