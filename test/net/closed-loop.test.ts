@@ -41,6 +41,24 @@ t.test('a listen that is under way', async t => {
   loop();
 });
 
+t.test('calls of a listener that accepts no more for now', async t => {
+  const server = await listen({ port: 0, host: HOST, maxConnections: 1 });
+  const [client, conn] = await Promise.all([connect(server.address), server.accept()]);
+  const closed = { code: 'ERR_CLOSED' };
+  // The accept in flight ends first: only one connection may be open.
+  await until(() =>
+    loop()
+      .active()
+      .every(({ kind }) => kind !== 'Listener'),
+  );
+  const waiting = [t.rejects(server.accept(), closed), t.rejects(server.accept({ timeout: 1e6 }), closed)];
+  loop().close();
+  await Promise.all(waiting);
+  await t.rejects(server.accept(), closed, 'nor does a later one wait');
+  await Promise.all([server.close(), client.close(), conn.close()]);
+  loop();
+});
+
 t.test('reads that come later reject, and leave nothing behind', async t => {
   const [, b] = await pair(t);
   loop().close();

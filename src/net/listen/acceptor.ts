@@ -6,6 +6,7 @@ import type { Loop } from '../../loop/loop.js';
 import { Hold } from '../../loop/operation/active.js';
 import { hasMore } from '../../loop/operation/completion.js';
 import { Operation } from '../../loop/operation/operation.js';
+import { perLoop } from '../../loop/per-loop.js';
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
 import { EAGAIN, ECANCELED } from '../../sys/abi/errno.js';
@@ -25,6 +26,15 @@ const UNDELIVERED_MAX = 256;
 
 /** The maximum number of connections to accept in a row. */
 const BURST = 64;
+
+/** The acceptors of a loop: nothing is in flight for one that is full, whose calls would wait for ever once it closes. */
+const acceptorsOf = perLoop(loop => {
+  const acceptors = new Set<Acceptor>();
+  loop.onClosing(() => {
+    for (const acceptor of acceptors) acceptor.loopClosing();
+  });
+  return acceptors;
+});
 
 /** @internal What `listen` knows about a socket. */
 export interface ListenerSetup {
@@ -82,6 +92,7 @@ export class Acceptor extends Operation implements Remains {
     this.#address = 'path' in address ? address : undefined;
     this.#file = setup.file ?? null;
     this.#receiveFds = setup.receiveFds ?? false;
+    acceptorsOf(loop).add(this);
   }
 
   override get kind(): string {
@@ -151,6 +162,13 @@ export class Acceptor extends Operation implements Remains {
     const sqe = this.loop.start(this);
     if (this.#polls) sqe.pollMultishot(this.fd, POLLIN);
     else sqe.multishotAccept(this.fd);
+  }
+
+  /** Nothing that is not in flight will complete. */
+  loopClosing(): void {
+    if (this.slot >= 0) return;
+    this.#error ??= closedError('The loop');
+    this.#serve();
   }
 
   /** Whether accepting is paused. */
@@ -283,6 +301,7 @@ export class Acceptor extends Operation implements Remains {
   }
 
   async #finish(): Promise<void> {
+    acceptorsOf(this.loop).delete(this);
     if (this.#pause !== null) clearTimeout(this.#pause);
     this.#hold?.end();
     await new Promise<void>(resolve => {

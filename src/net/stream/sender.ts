@@ -232,9 +232,8 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
     if (end === 0) {
       // Only empty writes, or one whose buffer was detached.
       this.loop.blocks.release(block);
-      const { failure } = first;
-      if (failure === null) this.#taken();
-      else this.#fail(failure);
+      if (first.failure === null) this.#taken();
+      else this.#fail(first.failure);
       return;
     }
     this.#block = block;
