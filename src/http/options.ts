@@ -1,6 +1,6 @@
 import { LISTEN_NAMES, type ListenOptions, pickListenOptions } from '../net/listen/options.js';
 import { checkDuration, checkFunction, checkInt, checkObject, checkSignal } from '../sys/check/check.js';
-import { checkOptions, optionNames } from '../sys/check/options.js';
+import { checkOptions, type OptionNames, optionNames } from '../sys/check/options.js';
 import type { Limits } from './input/limits.js';
 import type { HttpResponse } from './message/response.js';
 import type { RequestInfo } from './server/request-info.js';
@@ -65,7 +65,8 @@ export interface HttpOptions extends Omit<ListenOptions, 'receiveFds' | 'signal'
 
 const { receiveFds: _, ...OF_LISTEN } = LISTEN_NAMES;
 
-const HTTP_OPTIONS = optionNames<HttpOptions>({
+/** The names of the options of `serve`. */
+export const HTTP_OPTIONS: OptionNames = optionNames<HttpOptions>({
   ...OF_LISTEN,
   onError: true,
   accessLog: true,

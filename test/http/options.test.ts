@@ -1,6 +1,8 @@
 /** What `serve` takes, and how a server is asked and shown. */
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { Hono } from 'hono';
+import { Router } from 'itty-router';
 import t from 'tap';
 import { Response, serve } from 'uasync/http';
 import { checkLeaks, scratchFolder } from '../harness.js';
@@ -80,6 +82,33 @@ t.test('an object with fetch, and its own options', async t => {
   t.equal(answersIn(await peer.whole())[0]!.body, 'hello');
   peer.close();
   await server[Symbol.asyncDispose]();
+});
+
+t.test('an application is not options', async t => {
+  const hono = new Hono();
+  hono.get('/', c => c.text('hono'));
+  const router = Router();
+  router.get('/', () => new Response('itty'));
+  for (const [name, app] of Object.entries({ hono, itty: router })) {
+    const server = await serve(app as never);
+    const peer = await Peer.connect(server);
+    peer.send(LAST);
+    t.equal(answersIn(await peer.whole())[0]!.body, name);
+    peer.close();
+    await server.stop();
+  }
+  class Own {
+    port = 0;
+    host = HOST;
+    fetch(): Response {
+      return new Response('own');
+    }
+  }
+  const server = await serve(new Own() as never);
+  t.match(server.address, { address: HOST });
+  await server.stop();
+  const misspelled = { fetch: () => new Response(), prt: 0 };
+  await t.rejects(serve(misspelled as never), { code: 'ERR_INVALID_ARG_VALUE' });
 });
 
 t.test('maxConnections', async t => {

@@ -70,6 +70,13 @@ t.test('threads serve HTTPS', { skip: own === null && 'openssl is not installed'
   await server.stop();
 });
 
+t.test('threads serve the application that a module exports', async t => {
+  const app = new URL('./threads-hono.js', import.meta.url);
+  const server = await serveHttpOnThreads(app, { threads: 1, http: { host: '127.0.0.1' } });
+  t.equal(await get(server.address!.port, '/'), 'hono');
+  await server.stop();
+});
+
 t.test('options of a module that threads cannot heed', async t => {
   for (const option of ['signal: new AbortController().signal', 'path: "/x"', 'fd: 0', 'reusePort: true']) {
     const module = `data:text/javascript,export default { fetch() {}, ${option} }`;

@@ -3,7 +3,7 @@ import { listen } from '../../net/listen/listen.js';
 import type { Listener } from '../../net/listen/listener.js';
 import { argTypeError } from '../../sys/errors/errors.js';
 import type { Limits } from '../input/limits.js';
-import { checkHttp, type Handler, type HttpOptions, listenOptions } from '../options.js';
+import { checkHttp, type Handler, HTTP_OPTIONS, type HttpOptions, listenOptions } from '../options.js';
 import { PlainTransport } from '../transport/plain-transport.js';
 import { type TlsSetup, TlsTransport, tlsSetup } from '../transport/tls-transport.js';
 import { HttpConnection } from './connection.js';
@@ -61,7 +61,13 @@ export function splitTarget(handler: Handler | ServeTarget, options?: HttpOption
   if (typeof handler.fetch !== 'function')
     throw argTypeError('handler.fetch', 'of type function', handler.fetch);
   const { fetch, ...rest } = handler;
-  // An application of a framework has other properties than options: those are a separate argument.
-  const own = options === undefined ? rest : options;
-  return [(request, info) => handler.fetch(request, info), own];
+  const own = isApplication(handler, rest) ? {} : rest;
+  return [(request, info) => handler.fetch(request, info), options === undefined ? own : options];
+}
+
+/** Whether an object is the application of a framework: of a class of its own, with properties that are no options. */
+function isApplication(handler: object, properties: object): boolean {
+  const prototype = Object.getPrototypeOf(handler);
+  if (prototype === null || prototype === Object.prototype) return false;
+  return Object.keys(properties).some(name => !HTTP_OPTIONS.has(name));
 }
