@@ -222,3 +222,44 @@ t.test('a request', async t => {
   url.hash = '';
   t.same(seen[0], await look(new Request(url, init)));
 });
+
+/** The pieces of a text stream, as one. */
+async function textOf(body: { textStream(): AsyncIterable<string> }): Promise<string> {
+  let text = '';
+  for await (const piece of body.textStream()) text += piece;
+  return text;
+}
+
+t.test('textStream, which Node 26 has as well', async t => {
+  for (const [body, text] of [
+    ['añ☃', 'añ☃'],
+    ['\ufeffx', 'x'],
+    [null, ''],
+    [Uint8Array.of(0xff, 0x41), '\ufffdA'],
+  ] as const) {
+    t.equal(await textOf(new OwnResponse(body)), text);
+  }
+  const response = new OwnResponse('x');
+  response.textStream();
+  t.same([response.bodyUsed, response.body?.locked], [true, true]);
+  t.throws(() => response.textStream(), { code: 'ERR_INVALID_STATE' });
+  const server = await served(t, async request => new OwnResponse(await textOf(request as never)));
+  const answer = await fetch(server.url, { method: 'POST', body: 'ñ' });
+  t.equal(await answer.text(), 'ñ');
+});
+
+t.test('no method of the platform is left to objects that it does not know', async t => {
+  const missing = (own: object, platform: object): string[] =>
+    Object.entries(Object.getOwnPropertyDescriptors(platform))
+      .filter(([, { get, value }]) => get !== undefined || typeof value === 'function')
+      .map(([name]) => name)
+      .filter(name => !Object.hasOwn(Object.getPrototypeOf(own), name));
+  t.same(missing(new OwnResponse(), Response.prototype), []);
+  t.same(missing(new OwnHeaders(), Headers.prototype), []);
+  const server = await served(t, request => {
+    t.same(missing(request, Request.prototype), []);
+    t.same(missing(request.headers, Headers.prototype), []);
+    return new OwnResponse();
+  });
+  await (await fetch(server.url)).text();
+});

@@ -246,6 +246,15 @@ export class Body {
     return decode(isUint8Array(buffer) ? buffer : await buffer);
   }
 
+  /** The text in pieces, as they arrive. */
+  textStream(): ReadableStream<string> {
+    if (this.used || this.locked) throw unusable();
+    const { ReadableStream, TextDecoderStream } = process.getBuiltinModule('node:stream/web');
+    const { stream } = this;
+    if (stream !== null) return stream.pipeThrough(new TextDecoderStream());
+    return new ReadableStream({ start: controller => controller.close() });
+  }
+
   async json(): Promise<unknown> {
     return JSON.parse(await this.text());
   }

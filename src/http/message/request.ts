@@ -1,3 +1,4 @@
+import type { ReadableStream } from 'node:stream/web';
 import { inspect } from 'node:util';
 import type { Head } from '../input/head.js';
 import type { IncomingBody } from '../input/incoming-body.js';
@@ -121,6 +122,10 @@ export class HttpRequest {
 
   async text(): Promise<string> {
     return this.#read().text();
+  }
+
+  textStream(): ReadableStream<string> {
+    return this.#read().textStream();
   }
 
   async json(): Promise<unknown> {

@@ -1,3 +1,4 @@
+import type { ReadableStream } from 'node:stream/web';
 import { rangeError, withCode } from '../../sys/errors/errors.js';
 import { checkReason } from '../output/field-text.js';
 import { Body, type BodyInit, extract, type Source, TEXT, unusable } from './body.js';
@@ -175,6 +176,11 @@ export class HttpResponse {
   /** The body as text. */
   async text(): Promise<string> {
     return this.#read().text();
+  }
+
+  /** The body as text in pieces, as they arrive. */
+  textStream(): ReadableStream<string> {
+    return this.#read().textStream();
   }
 
   /** The body parsed as JSON. */
