@@ -52,8 +52,12 @@ t.test('sockets do what they do without it', async t => {
       while (burst.size < 40) burst.add(await answer());
       say(client.getSendQueueSize(), client.getSendQueueCount());
       client.send(Buffer.alloc(70000), port, address, error => say('too long', error));
-      client.send('x', 0x10000 - 1, address === '::1' ? '::2' : '256.0.0.1', error => say('no address', typeof error));
-      await new Promise(resolve => setTimeout(resolve, 100));
+      await new Promise(resolve => {
+        client.send('x', 0x10000 - 1, address === '::1' ? '::2' : '256.0.0.1', error => {
+          say('no address', typeof error);
+          resolve();
+        });
+      });
       client.connect(port, address);
       await once(client, 'connect');
       say(client.remoteAddress().address, thrown(() => client.send('x', port, address)));
