@@ -229,13 +229,17 @@ export class Side {
     }
   }
 
-  /** The peer of a connection reads until operation `id` has completed, and it has all that was sent. */
+  /** The peer of a connection reads until operation `id` has completed, and it has all that was sent, if it is there. */
   drain(conn: number, id: number): void {
+    const peer = this.peers[conn]!;
     do {
-      this.peerReads(this.peers[conn]!);
+      this.peerReads(peer);
       this.settle();
-    } while (libc().unacknowledged(this.conns[conn]!) > 0 || !this.completed.some(one => one.id === id));
-    this.peerReads(this.peers[conn]!);
+    } while (
+      (peer !== CLOSED && libc().unacknowledged(this.conns[conn]!) > 0) ||
+      !this.completed.some(one => one.id === id)
+    );
+    this.peerReads(peer);
   }
 
   /** Submits, and takes in what completes until nothing more does. */
