@@ -191,6 +191,8 @@ export class TlsTransport implements Transport {
     socket.off('end', this.#onEnd);
     socket.off('error', this.#onError);
     socket.off('close', this.#onClose);
+    // Node emits an error of TLS, and then one of the connection below, unless the socket is destroyed in between.
+    socket.on('error', () => socket.destroy());
     socket.allowHalfOpen = false;
     // As in Node: a listener for 'data' starts it again.
     (socket as { readableFlowing: boolean | null }).readableFlowing = null;
