@@ -315,7 +315,7 @@ t.test('bytes that are no TLS, in the middle of it', { skip: noOpenssl }, async 
     const failed = upgrades && once(upgraded!.resume(), 'error');
     behind.write('these bytes are no record of TLS');
     if (failed) t.match(await failed, [{ code: /^ERR_SSL/ }]);
-    // There is no second error, for which nobody listens.
+    // A second error would be uncaught: the only listener was for the first.
     behind.resetAndDestroy();
     await until(() => server.stats().connections === 0);
     client.destroy();

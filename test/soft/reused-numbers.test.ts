@@ -18,7 +18,7 @@ t.test(
   'a TCP connection that other code has closed, then a Unix socket that receives descriptors',
   async t => {
     const listener = await listen({ path: `\0uasync-reused-${process.pid}`, receiveFds: true });
-    // Nobody but the call below accepts here.
+    // A Listener would accept the connection itself, before the call below does.
     const tcp = libc().socket(AF_INET, SOCK_STREAM, 0);
     const address = new Uint8Array(16);
     address.set([AF_INET, 0, 0, 0, 127, 0, 0, 1]);

@@ -88,7 +88,7 @@ export function isSpecial(value: unknown): value is SpecialBody {
 /** The special bodies that streams read. */
 const origins = new WeakMap<ReadableStream, SpecialBody>();
 
-/** What a stream that nobody has read is a stream of: frameworks pass the body of one response on to another. */
+/** The special body behind an unread stream, or the stream itself: frameworks reuse the body of another response. */
 export function originOf(stream: ReadableStream): ReadableStream | SpecialBody {
   return origins.get(stream) ?? stream;
 }
