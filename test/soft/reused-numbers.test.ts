@@ -5,11 +5,8 @@ import net from 'node:net';
 import t from 'tap';
 import { loop } from 'uasync';
 import { type Connection, connect, listen } from 'uasync/net';
-import { libc } from '../../src/sys/libc/libc.js';
 import { checkLeaks, until } from '../harness.js';
-
-const AF_INET = 2;
-const SOCK_STREAM = 1;
+import { rawListener } from './raw-listener.js';
 
 loop({ backend: 'epoll' });
 checkLeaks();
@@ -19,13 +16,8 @@ t.test(
   async t => {
     const listener = await listen({ path: `\0uasync-reused-${process.pid}`, receiveFds: true });
     // A Listener would accept the connection itself, before the call below does.
-    const tcp = libc().socket(AF_INET, SOCK_STREAM, 0);
-    const address = new Uint8Array(16);
-    address.set([AF_INET, 0, 0, 0, 127, 0, 0, 1]);
-    libc().bind(tcp, address);
-    libc().listen(tcp, 8);
-    libc().getsockname(tcp, address, new Uint32Array([address.length]));
-    const peer = net.connect(address[2]! * 256 + address[3]!, '127.0.0.1');
+    const { fd: tcp, port } = rawListener();
+    const peer = net.connect(port, '127.0.0.1');
     await once(peer, 'connect');
     const file = openSync('/dev/null', 'r');
     const accepted = await loop().submit(sqe => sqe.accept(tcp));

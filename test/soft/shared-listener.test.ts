@@ -7,18 +7,10 @@ import { ECANCELED } from '../../src/sys/abi/errno.js';
 import { POLLIN } from '../../src/sys/abi/flags.js';
 import { libc } from '../../src/sys/libc/libc.js';
 import '../patience.js';
-
-const AF_INET = 2;
-const SOCK_STREAM = 1;
+import { rawListener } from './raw-listener.js';
 
 t.test('closed here, it is out of the epoll instance', async t => {
-  const fd = libc().socket(AF_INET, SOCK_STREAM, 0);
-  const address = new Uint8Array(16);
-  address.set([AF_INET, 0, 0, 0, 127, 0, 0, 1]);
-  t.equal(libc().bind(fd, address), 0);
-  t.equal(libc().listen(fd, 8), 0);
-  libc().getsockname(fd, address, new Uint32Array([address.length]));
-  const port = address[2]! * 256 + address[3]!;
+  const { fd, port } = rawListener();
   // As another process has it.
   const other = libc().duplicate(fd);
 
