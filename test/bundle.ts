@@ -1,9 +1,9 @@
 /**
  * `npm run bundle`: the files that users get in dist/bundle, one for each entry point, and the chunks that they share.
- * Node's modules are taken by `process.getBuiltinModule`, as an `import` of one makes a module around it. But for
- * `node:fs`, whose functions programs mock: that module has the originals.
+ * Node's modules are taken by `process.getBuiltinModule`, as an `import` of one makes a module around it with all of
+ * its properties, and reading some of them loads more of Node.
  */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -41,27 +41,22 @@ function isReexport(path: string, importer: string): boolean {
   return path === 'node:net' && importer === join(ROOT, 'src/node/net.ts');
 }
 
-/** The names that sources import of each of Node's modules. */
-function importedNames(): Map<string, Set<string>> {
-  const names = new Map<string, Set<string>>();
-  for (const file of readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
-    if (!file.endsWith('.ts')) continue;
-    const source = readFileSync(join(ROOT, 'src', file), 'utf8');
-    for (const [, list, module] of source.matchAll(/^import \{([^}]*)\} from '(node:[^']+)';$/gm)) {
-      const values = list!.split(',').map(name => name.trim().split(' as ')[0]!);
-      const known = names.get(module!) ?? new Set();
-      names.set(module!, known);
-      for (const name of values) if (name !== '' && !name.startsWith('type ')) known.add(name);
-    }
-  }
-  return names;
+/** The values that a source imports by name of one of Node's modules. */
+function importedNames(source: string, module: string): string[] {
+  const imports = readFileSync(source, 'utf8').matchAll(
+    /^import (?:\w+, )?\{([^}]*)\} from '(node:[^']+)';$/gm,
+  );
+  return [...imports]
+    .filter(([, , from]) => from === module)
+    .flatMap(([, list]) => list!.split(',').map(name => name.trim().split(' as ')[0]!))
+    .filter(name => name !== '' && !name.startsWith('type '));
 }
 
-const names = importedNames();
-
-function textOf(module: string): string {
-  const list = [...(names.get(module) ?? [])].join(', ');
-  return `const all = process.getBuiltinModule('${module}');\nexport default all;\nexport const { ${list} } = all;`;
+/** Takes only what the importer needs: reading a property may load more of Node. Names of our own stay free. */
+function textOf(module: string, importer: string): string {
+  const names = importedNames(importer, module);
+  const taken = names.map(name => `const node_${name} = all.${name};\nexport { node_${name} as ${name} };`);
+  return `const all = process.getBuiltinModule('${module}');\nexport default all;\n${taken.join('\n')}`;
 }
 
 const BUILTIN = 'builtin';
@@ -70,11 +65,14 @@ const builtins: Plugin = {
   name: 'builtins',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^node:/ }, ({ path, kind, importer }) =>
-      kind === 'import-statement' && isBuiltin(path) && path !== 'node:fs' && !isReexport(path, importer)
-        ? { path, namespace: BUILTIN }
+      kind === 'import-statement' && isBuiltin(path) && !isReexport(path, importer)
+        ? { path: `${path} ${importer}`, namespace: BUILTIN, pluginData: { module: path, importer } }
         : { path, external: true },
     );
-    onLoad({ filter: /^/, namespace: BUILTIN }, ({ path }) => ({ contents: textOf(path), loader: 'js' }));
+    onLoad({ filter: /^/, namespace: BUILTIN }, ({ pluginData: { module, importer } }) => ({
+      contents: textOf(module, importer),
+      loader: 'js',
+    }));
   },
 };
 
@@ -98,7 +96,7 @@ const OPTIONS = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
-/** The sources of an entry point, and Node's modules that they use. */
+/** The sources of an entry point. */
 async function sourcesOf(entry: string): Promise<Set<string>> {
   const entryPoints = [ENTRIES[entry]!];
   const { metafile } = await build({
@@ -108,7 +106,7 @@ async function sourcesOf(entry: string): Promise<Set<string>> {
     plugins: [builtins],
     write: false,
   });
-  return new Set(Object.keys(metafile.inputs).map(source => source.replace(`${BUILTIN}:`, '')));
+  return new Set(Object.keys(metafile.inputs).filter(source => !source.startsWith(BUILTIN)));
 }
 
 function shared(some: Set<string>, others: Set<string>): string[] {
@@ -124,7 +122,7 @@ async function additions(): Promise<Map<string, string[]>> {
     ['net', 'fs', 'http', 'node-net', 'register'].map(sourcesOf),
   )) as [Set<string>, Set<string>, Set<string>, Set<string>, Set<string>];
   const looped = shared(net, fs);
-  const early = [...shared(fs, register), ...looped.filter(source => source.startsWith('node:'))];
+  const early = shared(fs, register);
   const added = new Map([...Object.values(ENTRIES), ...DYNAMIC].map(path => [path, early]));
   function add(entries: string[], sources: Iterable<string>): void {
     const others = [...sources].filter(source => !Object.values(ENTRIES).includes(source));
@@ -146,9 +144,7 @@ function importing(added: Map<string, string[]>): Plugin {
       onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
         const sources = added.get(relative(ROOT, path));
         if (sources === undefined) return undefined;
-        const lines = sources.map(
-          source => `import '${source.startsWith('node:') ? source : join(ROOT, source)}';`,
-        );
+        const lines = sources.map(source => `import '${join(ROOT, source)}';`);
         return { contents: `${readFileSync(path, 'utf8')}\n${lines.join('\n')}`, loader: 'ts' };
       });
     },

@@ -22,6 +22,11 @@ for (const path of Object.keys(exports).filter(path => typeof exports[path] === 
       });`;
     t.equal(await output(process.execPath, ['-e', program]), 'true true\n');
   });
+
+  t.test(`import('${entry}') loads no addon, so that it works on every platform`, async t => {
+    const program = `import('${entry}').then(() => console.log('imported'));`;
+    t.equal(await output(process.execPath, ['--no-addons', '-e', program]), 'imported\n');
+  });
 }
 
 t.test('functions and classes have the names of their sources', async t => {

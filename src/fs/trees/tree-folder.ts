@@ -11,8 +11,14 @@ import type { Folder } from '../inline/walk.js';
 /** How many directories above each other keep their descriptors. */
 const HELD_MAX = 24;
 
-const SELF = Names.of('.');
-const PARENT = Names.of('..');
+let dots: { self: Names; parent: Names } | undefined;
+
+/** Names that each directory has; made on first use, because an address needs koffi. */
+function dotNames(): { self: Names; parent: Names } {
+  dots ??= { self: Names.of('.'), parent: Names.of('..') };
+  return dots;
+}
+
 const IDENTITY = [STATX.stx_ino, STATX.stx_ino + 4, STATX.stx_dev_major, STATX.stx_dev_minor];
 
 export class TreeFolder implements Folder {
@@ -77,7 +83,7 @@ export class TreeFolder implements Folder {
 
 function openParent(fd: number): number {
   let parent: number;
-  do parent = directoryCalls().openDirectoryWaiting(fd, PARENT.name);
+  do parent = directoryCalls().openDirectoryWaiting(fd, dotNames().parent.name);
   while (isInterrupted(parent));
   return parent;
 }
@@ -85,7 +91,7 @@ function openParent(fd: number): number {
 function identify(fd: number): string | undefined {
   const calls = directoryCalls();
   let failed: number;
-  do failed = calls.stat(fd, SELF.name);
+  do failed = calls.stat(fd, dotNames().self.name);
   while (isInterrupted(failed));
   if (failed !== 0) return undefined;
   return IDENTITY.map(at => calls.statx[at / 4]).join();
