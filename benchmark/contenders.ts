@@ -119,8 +119,16 @@ export function server({ name, command }: Peer, load: Load, options: ServerOptio
 /** How long a server may settle before its memory is read, in milliseconds. */
 const SETTLE_MS = 500;
 
-/** A server with many idle connections. Its memory is compared with that of the same process before. */
-export function idleServer({ name, command }: Peer, conns: number, size: number): Contender {
+/**
+ * A server with many idle connections. Its memory is compared with that of the same process before. With a request they
+ * are of HTTP, and `size` is the maximum of the answer.
+ */
+export function idleServer(
+  { name, command }: Peer,
+  conns: number,
+  size: number,
+  request?: string,
+): Contender {
   return {
     name,
     async start(): Promise<Running> {
@@ -136,7 +144,7 @@ export function idleServer({ name, command }: Peer, conns: number, size: number)
         const before = await settled();
         let during = 0;
         const sample = await account(current, false, () =>
-          whileIdle({ port }, conns, size, async opened => {
+          whileIdle({ port }, { conns, size, request }, async opened => {
             during = await settled();
             return opened;
           }),

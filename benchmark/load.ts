@@ -150,26 +150,54 @@ export async function paced(
   return protocol === 'tcp' ? nothingLost(result) : someBack(result);
 }
 
-/** HTTP requests, by default `GET /`, over `conns` connections that stay open; `body` is the expected answer. */
+/** What HTTP requests look like. */
+export interface HttpShape {
+  conns: number;
+  /** The expected body of the answer. */
+  body: string;
+  /** By default `GET /`. */
+  request?: string;
+  /** How many requests each connection has in flight, pipelined; default 1. */
+  depth?: number;
+}
+
+/** The request of an `HttpShape` without one. */
+export const GET =
+  'GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\nX-Request-Id: 00000000\r\n\r\n';
+
+/** HTTP requests over connections that stay open. */
 export async function http(
   target: Target,
-  conns: number,
-  body: string,
+  { conns, body, request = GET, depth = 1 }: HttpShape,
   seconds: number,
-  request?: string,
 ): Promise<LoadResult> {
-  const numbers = [conns, body, seconds];
-  return nothingLost(await run('http', target, request === undefined ? numbers : [...numbers, request]));
+  return nothingLost(await run('http', target, [conns, body, seconds, request, depth]));
+}
+
+/** Large bodies: files or streams of `size` bytes that are downloaded, or streams that are uploaded. */
+export interface BodyShape {
+  conns: number;
+  method: 'get' | 'post';
+  path: string;
+  size: number;
+}
+
+/** HTTP requests with large bodies, over connections that stay open. There is no generator in JavaScript for them. */
+export async function bodies(
+  target: Target,
+  { conns, method, path, size }: BodyShape,
+  seconds: number,
+): Promise<LoadResult> {
+  return nothingLost(await run('bodies', target, [conns, method, path, size, seconds]));
 }
 
 /** Opens `conns` connections, makes a round trip on each, and calls `measure` while they are idle. */
 export async function whileIdle<T>(
   { port, core = LOAD_CORE }: Target,
-  conns: number,
-  size: number,
+  { conns, size, request }: { conns: number; size: number; request?: string | undefined },
   measure: (opened: LoadResult) => Promise<T>,
 ): Promise<T> {
-  const args = ['127.0.0.1', port, conns, size].map(String);
+  const args = ['127.0.0.1', port, conns, size, ...(request === undefined ? [] : [request])].map(String);
   const { child, errors, exited } = startProgram([...command('idle'), ...args], core);
   try {
     const line = await Promise.race([

@@ -18,6 +18,12 @@ export const RUNTIMES = {
   deno: { x64: '@deno/linux-x64-glibc@2.9.6', arm64: '@deno/linux-arm64-glibc@2.9.6' },
 } as const;
 
+/** Packages of peers, which it installs there too. */
+export const PACKAGES: Record<string, string> = {
+  '@hono/node-server': '@hono/node-server@2.1.9',
+  srvx: 'srvx@1.0.8',
+};
+
 /** The npm package of a runtime for this machine, as `name@version`. */
 export function runtimePackage(runtime: keyof typeof RUNTIMES): string {
   return RUNTIMES[runtime][process.arch === 'arm64' ? 'arm64' : 'x64'];
@@ -28,6 +34,14 @@ function runtime(name: keyof typeof RUNTIMES, binary: string): string {
   const path = sourceFile(`benchmark/node_modules/${folder}/${binary}`);
   if (!existsSync(path)) throw new NotInstalled('npm run bench:setup installs it');
   return path;
+}
+
+/** A program of Node that needs one of PACKAGES. */
+function nodeWith(name: string, source: string): string[] {
+  if (!existsSync(sourceFile(`benchmark/node_modules/${name}`))) {
+    throw new NotInstalled('npm run bench:setup installs it');
+  }
+  return node(source);
 }
 
 export function node(source: string, ...args: string[]): string[] {
@@ -122,12 +136,49 @@ export const HTTP_PEERS: Peer[] = [
   { name: 'go', command: () => [compile('benchmark/peers/http/hello.go')] },
 ];
 
+/** Another server for `fetch` handlers, on node:http. */
+export const SRVX: Peer = { name: 'srvx', command: () => nodeWith('srvx', 'benchmark/peers/http/srvx.ts') };
+
 /** Servers that parse requests, and answer with JSON. */
 export const HTTP_JSON_PEERS: Peer[] = [
   ...onBoth(() => node('benchmark/peers/http/json-uasync.ts')),
   { name: 'node', command: () => node('benchmark/peers/http/json-node.ts') },
   { name: 'bun', command: () => bun('benchmark/peers/http/json-bun.ts') },
   { name: 'deno', command: () => deno('benchmark/peers/http/json-deno.ts') },
+];
+
+/** Servers that stream large bodies. */
+export const HTTP_BODY_PEERS: Peer[] = [
+  ...onBoth(() => node('benchmark/peers/http/bodies-uasync.ts')),
+  { name: 'node', command: () => node('benchmark/peers/http/bodies-node.ts') },
+  { name: 'register', command: () => registered('net', 'benchmark/peers/http/bodies-node.ts') },
+  { name: 'bun', command: () => bun('benchmark/peers/http/bodies-bun.ts') },
+  { name: 'deno', command: () => deno('benchmark/peers/http/bodies-deno.ts') },
+  { name: 'go', command: () => [compile('benchmark/peers/http/bodies.go')] },
+];
+
+/** Servers of the files of a folder. */
+export function httpFilePeers(folder: () => string): Peer[] {
+  return [
+    ...onBoth(() => node('benchmark/peers/http/files-uasync.ts', folder())),
+    { name: 'node', command: () => node('benchmark/peers/http/files-node.ts', folder()) },
+    { name: 'bun', command: () => bun('benchmark/peers/http/files-bun.ts', folder()) },
+    { name: 'go', command: () => [compile('benchmark/peers/http/files.go'), folder()] },
+  ];
+}
+
+/** Servers of an application of Hono. */
+export const HONO_PEERS: Peer[] = [
+  ...onBoth(() => node('benchmark/peers/http/hono-uasync.ts')),
+  { name: 'node', command: () => nodeWith('@hono/node-server', 'benchmark/peers/http/hono-node.ts') },
+  { name: 'bun', command: () => bun('benchmark/peers/http/hono-bun.ts') },
+];
+
+/** Servers of an application of Fastify. */
+export const FASTIFY_PEERS: Peer[] = [
+  ...onBoth(() => node('benchmark/peers/http/fastify-uasync.ts')),
+  { name: 'node', command: () => node('benchmark/peers/http/fastify-node.ts') },
+  { name: 'register', command: () => registered('net', 'benchmark/peers/http/fastify-node.ts') },
 ];
 
 /** Their names in tables. */

@@ -1,12 +1,12 @@
 /**
- * `npm run bench:setup`: installs the peers of the benchmarks. Runtimes from npm go into benchmark/node_modules, never
+ * `npm run bench:setup`: installs the peers of the benchmarks. Runtimes and packages from npm go into benchmark/node_modules, never
  * into the package itself; other versions of Node go into node_modules/.nodes. Compilers come from the system's
  * packages.
  */
 import { spawnSync } from 'node:child_process';
 import { sourceFile } from './compile.js';
 import { nodeOfVersion } from './node-versions.js';
-import { RUNTIMES, runtimePackage } from './peers.js';
+import { PACKAGES, RUNTIMES, runtimePackage } from './peers.js';
 import { NODES } from './scenarios/versions.js';
 
 const DEBIAN = ['gcc', 'libc6-dev', 'liburing-dev', 'libuv1-dev', 'golang-go', 'fio'];
@@ -19,7 +19,7 @@ function run(program: string, ...args: string[]): void {
   process.exitCode = 1;
 }
 
-const packages = (Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[]).map(runtimePackage);
+const runtimes = (Object.keys(RUNTIMES) as (keyof typeof RUNTIMES)[]).map(runtimePackage);
 run(
   'npm',
   ...[
@@ -31,7 +31,8 @@ run(
     '--no-audit',
     '--no-fund',
   ],
-  ...packages,
+  ...runtimes,
+  ...Object.values(PACKAGES),
 );
 
 for (const version of NODES) console.log(`> Node ${version}: ${nodeOfVersion(version).program}`);

@@ -138,7 +138,7 @@ function membersOf({ head, body }: Declaration, file: string, names: ReadonlySet
     if (/^set |^protected |^_/.test(plain) || (name === 'constructor' && comment === '') || seen) continue;
     members.push({ name: name!, signature: plain, ...parse(comment!), members: [] });
   }
-  const [, base] = /class .* extends (\w+)/.exec(head.replace(/<.*?>/g, '')) ?? [];
+  const [, base] = /(?:class|interface) .* extends (\w+)/.exec(head.replace(/<.*?>/g, '')) ?? [];
   if (base === undefined || base === 'Error' || base === 'Duplex' || names.has(base)) return members;
   const imported = new RegExp(`import .*\\b${base}\\b.* from '(\\..*)\\.js'`).exec(
     readFileSync(file, 'utf8'),

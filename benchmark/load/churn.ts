@@ -1,6 +1,7 @@
 /** `node churn.js HOST PORT CONNS SIZE SECONDS`: see churn.c. */
 import { connect } from 'uasync/net';
-import { Counts, GRACE, pattern, serverClosed, together } from './client.js';
+import { pattern } from '../pattern.js';
+import { Counts, GRACE, serverClosed, together } from './client.js';
 
 const [host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, conns = 1, size = 1, seconds = 1] = numbers.map(Number);

@@ -1,6 +1,7 @@
 /** `node datagram.js HOST PORT SOCKS SIZE DEPTH SECONDS`: see datagram.c. */
 import { bind } from 'uasync/net';
-import { Counts, GRACE, pattern, together } from './client.js';
+import { pattern } from '../pattern.js';
+import { Counts, GRACE, together } from './client.js';
 
 const [host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, socks = 1, size = 16, depth = 1, seconds = 1] = numbers.map(Number);

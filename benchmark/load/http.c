@@ -1,26 +1,31 @@
 /*
  * Load for HTTP/1.1 servers: `conns` connections that stay open, each with one `GET /` under way at a time
- * for `seconds`, or the request that is given. Each request has a number of its own in place of the first "00000000", so
- * that a server gains nothing by remembering the last one. Every answer has to be a 200 whose body is BODY. Prints one
- * line of JSON.
+ * for `seconds`, or the request that is given; with DEPTH, so many at once, pipelined. Each request has a number of its
+ * own in place of the first "00000000", so that a server gains nothing by remembering the last one. Every answer has to
+ * be a 200 whose body is BODY. Prints one line of JSON.
  *
- *   http HOST PORT CONNS BODY SECONDS [REQUEST]
+ *   http HOST PORT CONNS BODY SECONDS [REQUEST [DEPTH]]
  */
 #include "client.h"
 #include <strings.h>
 
-#define ROOM 8192
+#define ROOM 65536
 
 #define NUMBER "00000000"
 
-static char *request;
-/* Where its number is; NULL if it has none. */
+/* `depth` requests, one after the other, and the length of each. */
+static char *requests;
+static size_t length;
+static unsigned depth = 1;
+/* Where the number of the first is; NULL if it has none. */
 static char *number;
 static const char *body;
 static struct counts counts;
 
 struct conn {
 	int fd;
+	/* How many answers are still to come. */
+	unsigned waiting;
 	size_t got;
 	double began;
 	char in[ROOM + 1];
@@ -34,19 +39,20 @@ static void ask(struct conn *c, double t)
 {
 	c->began = t;
 	c->got = 0;
+	c->waiting = depth;
 	static unsigned asked;
-	if (number) {
+	for (unsigned i = 0; number && i < depth; i++) {
 		char digits[16];
 		snprintf(digits, sizeof(digits), "%08u", ++asked % 100000000);
-		memcpy(number, digits, strlen(NUMBER));
+		memcpy(number + i * length, digits, strlen(NUMBER));
 	}
-	ssize_t length = strlen(request);
-	if (send(c->fd, request, length, MSG_NOSIGNAL) != length)
+	ssize_t all = depth * length;
+	if (send(c->fd, requests, all, MSG_NOSIGNAL) != all)
 		transfer_failed("send");
 }
 
-/* Whether the answer is whole; one that is wrong is counted. */
-static int answered(struct conn *c)
+/* The length of the first answer, 0 if it is not whole; one that is wrong is counted. */
+static size_t answered(struct conn *c)
 {
 	c->in[c->got] = 0;
 	char *end = strstr(c->in, "\r\n\r\n");
@@ -54,20 +60,34 @@ static int answered(struct conn *c)
 		counts.corrupt += c->got == ROOM;
 		return 0;
 	}
-	char *length = strcasestr(c->in, "\r\nContent-Length:");
-	size_t head = end + 4 - c->in;
-	if (strncmp(c->in, "HTTP/1.1 200 ", 13) || !length || length > end ||
-	    strtoul(length + 17, NULL, 10) != strlen(body) || c->got > head + strlen(body)) {
+	char *size = strcasestr(c->in, "\r\nContent-Length:");
+	size_t whole = end + 4 - c->in + strlen(body);
+	if (strncmp(c->in, "HTTP/1.1 200 ", 13) || !size || size > end ||
+	    strtoul(size + 17, NULL, 10) != strlen(body) || (c->waiting == 1 && c->got > whole)) {
 		counts.corrupt++;
 		return 0;
 	}
-	if (c->got < head + strlen(body))
+	if (c->got < whole)
 		return 0;
-	counts.corrupt += memcmp(c->in + head, body, strlen(body)) != 0;
-	return 1;
+	counts.corrupt += memcmp(end + 4, body, strlen(body)) != 0;
+	return whole;
 }
 
-/* Keeps a request under way on each connection for `seconds`, and then waits for the answers. */
+/* Takes the whole answers out of what has come; returns whether all have come. */
+static int all_answered(struct conn *c, double t)
+{
+	for (size_t whole = answered(c); whole && !counts.corrupt; whole = answered(c)) {
+		counts.ops++;
+		count_latency(t - c->began);
+		c->got -= whole;
+		memmove(c->in, c->in + whole, c->got);
+		if (--c->waiting == 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* Keeps requests under way on each connection for `seconds`, and then waits for the answers. */
 static void run(double seconds, double patience)
 {
 	double start = begin(), end = start + seconds, t = start;
@@ -86,10 +106,8 @@ static void run(double seconds, double patience)
 			if (got < 0)
 				transfer_failed("recv");
 			c->got += got;
-			if (!answered(c))
+			if (!all_answered(c, t))
 				continue;
-			counts.ops++;
-			count_latency(t - c->began);
 			if (t < end)
 				ask(c, t);
 			else
@@ -97,22 +115,29 @@ static void run(double seconds, double patience)
 		}
 	}
 	counts.seconds = t - start;
-	counts.lost = counts.corrupt ? 0 : under_way;
+	for (unsigned i = 0; i < nconns && !counts.corrupt; i++)
+		counts.lost += conns[i].waiting;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 6 && argc != 7) {
-		fprintf(stderr, "usage: http HOST PORT CONNS BODY SECONDS [REQUEST]\n");
+	if (argc < 6 || argc > 8) {
+		fprintf(stderr, "usage: http HOST PORT CONNS BODY SECONDS [REQUEST [DEPTH]]\n");
 		return 2;
 	}
 	struct sockaddr_in addr = address_of(argv[1], argv[2]);
 	nconns = atoi(argv[3]);
 	body = argv[4];
-	request = strdup(argc == 7 ? argv[6]
-				   : "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n"
-				     "X-Request-Id: " NUMBER "\r\n\r\n");
-	number = strstr(request, NUMBER);
+	const char *request = argc > 6 ? argv[6]
+				       : "GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\n"
+					 "X-Request-Id: " NUMBER "\r\n\r\n";
+	if (argc > 7)
+		depth = atoi(argv[7]);
+	length = strlen(request);
+	requests = calloc(depth, length + 1);
+	for (unsigned i = 0; i < depth; i++)
+		memcpy(requests + i * length, request, length);
+	number = strstr(requests, NUMBER);
 	conns = calloc(nconns, sizeof(*conns));
 	epfd = epoll_create1(0);
 	for (unsigned i = 0; i < nconns; i++) {

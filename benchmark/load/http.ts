@@ -1,11 +1,11 @@
-/** `node http.js HOST PORT CONNS BODY SECONDS [REQUEST]`: see http.c. */
+/** `node http.js HOST PORT CONNS BODY SECONDS [REQUEST [DEPTH]]`: see http.c. */
 import { type Connection, connect } from 'uasync/net';
 import { Counts, established, GRACE, patienceFor, serverClosed, together } from './client.js';
 
 const NUMBER = '00000000';
 const GET = `GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\nX-Request-Id: ${NUMBER}\r\n\r\n`;
 
-const [host = '', port, conns, body = '', seconds, request = GET] = process.argv.slice(2);
+const [host = '', port, conns, body = '', seconds, request = GET, depth = 1] = process.argv.slice(2);
 
 let asked = 0;
 const open: Connection[] = [];
@@ -13,7 +13,12 @@ await together(Number(conns), async index => {
   open[index] = await connect({ host, port: Number(port) });
 });
 
-/** Keeps a request in flight on each connection for some seconds, then waits for the answers. */
+/** The request with a number of its own. */
+function numbered(): string {
+  return request.replace(NUMBER, String(++asked % 1e8).padStart(NUMBER.length, '0'));
+}
+
+/** Keeps requests in flight on each connection for some seconds, then waits for the answers. */
 async function run(seconds: number, grace: number): Promise<Counts> {
   const counts = new Counts();
   const end = counts.start + seconds * 1000;
@@ -22,13 +27,15 @@ async function run(seconds: number, grace: number): Promise<Counts> {
     const conn = open[index]!;
     do {
       const start = performance.now();
-      conn.send(request.replace(NUMBER, String(++asked % 1e8).padStart(NUMBER.length, '0')));
-      const head = await conn.readUntil('\r\n\r\n', patience).catch(serverClosed);
-      const length = Number(/\r\ncontent-length:\s*(\d+)/i.exec(String(head))?.[1]);
-      const right = String(head).startsWith('HTTP/1.1 200 ') && length === body.length;
-      if (right && String(await conn.readExactly(length, patience)) === body) {
-        counts.done(performance.now() - start);
-      } else counts.corrupt++;
+      for (let i = 0; i < Number(depth); i++) conn.send(numbered());
+      for (let i = 0; i < Number(depth) && counts.corrupt === 0; i++) {
+        const head = await conn.readUntil('\r\n\r\n', patience).catch(serverClosed);
+        const length = Number(/\r\ncontent-length:\s*(\d+)/i.exec(String(head))?.[1]);
+        const right = String(head).startsWith('HTTP/1.1 200 ') && length === body.length;
+        if (right && String(await conn.readExactly(length, patience)) === body) {
+          counts.done(performance.now() - start);
+        } else counts.corrupt++;
+      }
     } while (performance.now() < end && counts.corrupt === 0);
   });
   return counts;

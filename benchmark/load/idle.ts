@@ -1,10 +1,12 @@
-/** `node idle.js HOST PORT CONNS SIZE`: see idle.c. */
+/** `node idle.js HOST PORT CONNS SIZE [REQUEST]`: see idle.c. */
 import { type Connection, connect } from 'uasync/net';
-import { Counts, GRACE, pattern } from './client.js';
+import { pattern } from '../pattern.js';
+import { Counts, GRACE } from './client.js';
 
-const [host = '', ...numbers] = process.argv.slice(2);
-const [port = 0, conns = 1, size = 1] = numbers.map(Number);
-const message = pattern(size);
+const [host = '', ...rest] = process.argv.slice(2);
+const [port = 0, conns = 1, size = 1] = rest.map(Number);
+const request = rest[3];
+const message = request === undefined ? pattern(size) : Buffer.from(request);
 
 const counts = new Counts();
 const open: Connection[] = [];
@@ -13,8 +15,10 @@ for (let i = 0; i < conns; i++) {
   const conn = await connect({ host, port });
   open.push(conn);
   await conn.write(message);
-  const answer = await conn.readExactly(size, { timeout: GRACE });
-  if (message.equals(answer)) counts.done(performance.now() - start);
+  const limits = { timeout: GRACE };
+  const answer = await (request === undefined ? conn.readExactly(size, limits) : conn.read(limits));
+  const right = request === undefined ? message.equals(answer!) : `${answer}`.startsWith('HTTP/1.1 200 ');
+  if (right) counts.done(performance.now() - start);
   else counts.corrupt++;
 }
 await counts.print();

@@ -1,6 +1,7 @@
 /** `node paced.js tcp|udp HOST PORT CONNS SIZE RATE SECONDS`: see paced.c. */
 import { bind, connect } from 'uasync/net';
-import { Counts, established, GRACE, pattern, serverClosed } from './client.js';
+import { pattern } from '../pattern.js';
+import { Counts, established, GRACE, serverClosed } from './client.js';
 
 const [protocol, host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, conns = 1, size = 1, rate = 1, seconds = 1] = numbers.map(Number);

@@ -1,6 +1,7 @@
 /** `node stream.js HOST PORT CONNS SIZE DEPTH SECONDS`: see stream.c. */
 import { type Connection, connect } from 'uasync/net';
-import { Counts, established, GRACE, patienceFor, pattern, serverClosed, together } from './client.js';
+import { pattern } from '../pattern.js';
+import { Counts, established, GRACE, patienceFor, serverClosed, together } from './client.js';
 
 const [host = '', ...numbers] = process.argv.slice(2);
 const [port = 0, conns = 1, size = 1, depth = 1, seconds = 1] = numbers.map(Number);

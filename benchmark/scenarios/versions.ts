@@ -36,7 +36,7 @@ export const versions: Scenario[] = [
     contenders: each((name, version, isOurs) => {
       const source = `benchmark/peers/http/${isOurs ? 'uasync-fetch' : 'node-http'}.ts`;
       return server({ name, command: () => nodeOf(version, source) }, (target, seconds) =>
-        http(target, 50, BODY, seconds),
+        http(target, { conns: 50, body: BODY }, seconds),
       );
     }),
   },

@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import { release } from 'node:os';
 import { type BackendKind, servesSockets } from '../loop/backend/choose-backend.js';
 import { RingBackend } from '../loop/backend/ring-backend.js';
-import { Loop } from '../loop/loop.js';
+import { EventLoop } from '../loop/event-loop.js';
+import type { Loop } from '../loop/loop.js';
 import { type BackendChoice, withDefaults } from '../loop/loop-options.js';
 import * as abi from '../ring/abi/io-uring.js';
 import { BufRing } from '../ring/registered/buf-ring.js';
@@ -131,7 +132,7 @@ function open(): Subject {
   try {
     const { entries, cqEntries } = withDefaults({});
     const backend = new RingBackend(entries, cqEntries);
-    return { loop: new Loop({}, backend), loopReason: null, ring: backend.queues, reason: null };
+    return { loop: new EventLoop({}, backend), loopReason: null, ring: backend.queues, reason: null };
   } catch (error) {
     loopReason = reasonOf(error);
   }
@@ -152,7 +153,7 @@ function chosen(
     asked = withDefaults({}).backend;
     if (ring !== null && (asked === 'io_uring' || (asked === 'auto' && servesSockets(ring.ops))))
       return { backend: 'io_uring', asked, loopReason };
-    const loop = new Loop({ backend: asked === 'auto' ? 'epoll' : asked });
+    const loop = new EventLoop({ backend: asked === 'auto' ? 'epoll' : asked });
     loop.close();
     return { backend: loop.backend, asked, loopReason };
   } catch (error) {

@@ -3,7 +3,8 @@ import { UasyncError } from '../sys/errors/errors.js';
 import { unmapLeftovers } from '../sys/libc/thread-records.js';
 import { isMainThread } from '../sys/main-thread.js';
 import type { BackendKind } from './backend/choose-backend.js';
-import { Loop } from './loop.js';
+import { EventLoop } from './event-loop.js';
+import type { Loop } from './loop.js';
 import type { LoopOptions } from './loop-options.js';
 import { discardPinned } from './memory/pinned.js';
 import { setTimeout } from './real-timers.js';
@@ -29,7 +30,7 @@ export function loop(options?: LoopOptions): Loop {
   }
   const isFirst = current === undefined;
   unmapLeftovers();
-  current = new Loop(options);
+  current = new EventLoop(options);
   if (!isFirst) return current;
   // An ending thread frees its heap: the kernel must be done with its ring by then.
   if (!isMainThread) process.once('exit', endLast);
@@ -68,7 +69,7 @@ export function availableBackend(): BackendKind | null {
 /** Creates and closes a loop; returns its backend, null if the kernel refuses. */
 function tried(options: LoopOptions): BackendKind | null {
   try {
-    const attempt = new Loop(options);
+    const attempt = new EventLoop(options);
     attempt.close();
     return attempt.backend;
   } catch (error) {

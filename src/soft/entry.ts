@@ -1,5 +1,4 @@
 import { SQE } from '../ring/abi/structs.js';
-import type { Job } from './pool.js';
 
 const TWO_32 = 2 ** 32;
 
@@ -86,8 +85,8 @@ export class Entry {
   heapIndex = -1;
   /** Stops the work that was handed over: see `SoftRing.hand`. */
   stop: ((entry: Entry) => boolean) | null = null;
-  /** The pool's job for it, pending or done. */
-  job: Job | null = null;
+  /** The `Job` of the pool for it, pending or done. */
+  job: unknown = null;
   /** A FIFO that it has opened and that has no other end yet; -1 for none. */
   held = -1;
   /** Whether it was asked to stop, and will stop as soon as it can. */

@@ -1,6 +1,7 @@
 import * as abi from '../ring/abi/io-uring.js';
 import { EINVAL, EOPNOTSUPP } from '../sys/abi/errno.js';
 import type { Entry } from './entry.js';
+import type { Host } from './host.js';
 import { asyncCancel, close, nop, timeout } from './operations/control.js';
 import { fadvise, fallocate, fsync, ftruncate } from './operations/files.js';
 import {
@@ -20,7 +21,6 @@ import { refusalOf } from './operations/refusals.js';
 import { send, sendMessage } from './operations/send.js';
 import { accept, bind, connect, listen } from './operations/sockets.js';
 import { read, write } from './operations/transfers.js';
-import type { SoftRing } from './soft-ring.js';
 
 /** Flags of entries that are not the last of a chain. */
 export const LINKS = abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
@@ -28,13 +28,13 @@ export const LINKS = abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
 const FLAGS = LINKS | abi.SQE_FIXED_FILE | abi.SQE_ASYNC | abi.SQE_BUFFER_SELECT | abi.SQE_CQE_SKIP_SUCCESS;
 
 /** Tries an entry, or continues it. */
-export type Handler = (ring: SoftRing, entry: Entry) => void;
+export type Handler = (ring: Host, entry: Entry) => void;
 
 /** The handler of each opcode; null where there is none. */
 export type Handlers = readonly (Handler | null)[];
 
 /** The network could not report when it no longer needs the memory of a zero-copy send: fails as Unix sockets do. */
-function unsupported(ring: SoftRing, entry: Entry): void {
+function unsupported(ring: Host, entry: Entry): void {
   ring.complete(entry, EOPNOTSUPP);
 }
 

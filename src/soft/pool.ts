@@ -15,7 +15,6 @@ import type { Libc } from '../sys/libc/interface.js';
 import { libc } from '../sys/libc/libc.js';
 import { Cells } from './cells.js';
 import { type Entry, EntryList, HANDED } from './entry.js';
-import type { SoftRing } from './soft-ring.js';
 
 /** The bits of a mode that openat(2) uses. Node ends the process for more. */
 const MODE_BITS = 0o7777;
@@ -41,13 +40,20 @@ export const OPENED_BY_NODE = -2;
 /** Instead of a result, which is an errno or not negative: a thread makes the call. */
 const STARTED = Number.NEGATIVE_INFINITY;
 
+/** What the pool uses of its owner, the ring. */
+interface PoolOwner {
+  readonly closed: boolean;
+  hand(entry: Entry, stop: (entry: Entry) => boolean): void;
+  complete(entry: Entry, res: number): void;
+}
+
 /** Handles the result of a call, before the entry completes. */
-export type Finish = (ring: SoftRing, entry: Entry, res: number, job: Job) => void;
+export type Finish<Owner> = (owner: Owner, entry: Entry, res: number, job: Job<Owner>) => void;
 
 /** A system call, its arguments, and its entry. */
-export class Job {
+export class Job<Owner> {
   entry: Entry | null = null;
-  finish: Finish | null = null;
+  finish: Finish<Owner> | null = null;
   number = 0;
   a = 0;
   b = 0;
@@ -82,13 +88,13 @@ export class Job {
 }
 
 /** A slot for a call that libuv has. */
-class Lane {
-  job: Job | null = null;
+class Lane<Owner extends PoolOwner> {
+  job: Job<Owner> | null = null;
   /** Called by libuv's loop, on the ring's thread. */
   readonly returned: (error: unknown, value: number) => void;
   readonly opened: (error: NodeJS.ErrnoException | null, fd: number) => void;
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool<Owner>) {
     this.returned = (error, value) => pool.returned(this, error ? EAGAIN : libc().poolResult(value));
     this.opened = (error, fd) => pool.returned(this, error ? (error.errno ?? EACCES) : own(fd));
   }
@@ -104,13 +110,13 @@ function own(fd: number): number {
   return copy;
 }
 
-export class Pool {
-  readonly #ring: SoftRing;
+export class Pool<Owner extends PoolOwner> {
+  readonly #ring: Owner;
   readonly #libc: Libc = libc();
-  readonly #lanes: Lane[] = [];
-  readonly #free: Lane[] = [];
+  readonly #lanes: Lane<Owner>[] = [];
+  readonly #free: Lane<Owner>[] = [];
   readonly #lanesMax: number;
-  readonly #jobs: Job[] = [];
+  readonly #jobs: Job<Owner>[] = [];
   readonly #waiting = new EntryList();
   /** Jobs that wait for a change of the same file, by descriptors with a change in progress. */
   readonly #changing = new Map<number, EntryList>();
@@ -118,15 +124,15 @@ export class Pool {
   readonly #short = new Cells(SHORT);
   readonly #long = new Cells(LONG);
 
-  constructor(ring: SoftRing) {
+  constructor(ring: Owner) {
     this.#ring = ring;
     const threads = Math.trunc(Number(process.env.UV_THREADPOOL_SIZE)) || THREADS;
     this.#lanesMax = Math.max(LANES_MIN, Math.min(threads, THREADS_MAX));
   }
 
   /** A job for an entry, to be set and then started. */
-  job(entry: Entry, finish: Finish): Job {
-    const job = this.#jobs.pop() ?? new Job();
+  job(entry: Entry, finish: Finish<Owner>): Job<Owner> {
+    const job = this.#jobs.pop() ?? new Job<Owner>();
     job.entry = entry;
     job.finish = finish;
     entry.job = job;
@@ -137,7 +143,7 @@ export class Pool {
    * The address of a copy of a path, valid until the job is done. Its previous memory is reused once all entries have
    * been taken.
    */
-  path(job: Job, address: number): number {
+  path(job: Job<Owner>, address: number): number {
     const short = this.#short.take();
     const copy = this.#short.address(short);
     if (this.#libc.copyString(copy, address, SHORT)) {
@@ -156,7 +162,7 @@ export class Pool {
    * A descriptor for the job's call that stays valid if the program closes its own before a thread makes the call: the
    * kernel's ring keeps the file likewise. If no descriptor is free, it is the program's own.
    */
-  hold(job: Job, fd: number): number {
+  hold(job: Job<Owner>, fd: number): number {
     if (fd < 0) return fd;
     const copy = this.#libc.duplicate(fd);
     if (copy < 0) return fd;
@@ -165,7 +171,7 @@ export class Pool {
   }
 
   /** The address of a struct iovec, valid until the job is done. */
-  vector(job: Job, address: number, length: number): number {
+  vector(job: Job<Owner>, address: number, length: number): number {
     const place = this.#short.take();
     job.paths.push(place);
     const words = this.#short.words(place);
@@ -178,14 +184,14 @@ export class Pool {
   }
 
   /** The path that a job has copied. */
-  bytesOf({ paths }: Job): Buffer {
+  bytesOf({ paths }: Job<Owner>): Buffer {
     const place = paths[0]!;
     const bytes = place < LONG_BIT ? this.#short.bytes(place) : this.#long.bytes(place - LONG_BIT);
     return Buffer.from(bytes.subarray(0, bytes.indexOf(0)));
   }
 
   /** Runs a job once a thread is free. `finish` then completes or continues its entry. */
-  start(job: Job): void {
+  start(job: Job<Owner>): void {
     const entry = job.entry!;
     if (entry.place === HANDED) entry.stop = this.#stop;
     else {
@@ -206,7 +212,7 @@ export class Pool {
   }
 
   /** Runs a job that changes a file, after the ones started earlier on this descriptor. */
-  startChange(job: Job, fd: number): void {
+  startChange(job: Job<Owner>, fd: number): void {
     job.changes = fd;
     this.start(job);
   }
@@ -230,29 +236,30 @@ export class Pool {
   }
 
   /** Runs it again; only within `finish`, or after `keep`. */
-  startAgain(job: Job): void {
+  startAgain(job: Job<Owner>): void {
     job.kept = true;
     this.start(job);
   }
 
   /** Only within `finish`: keeps the job until it is started again or dropped. */
-  keep(job: Job): void {
+  keep(job: Job<Owner>): void {
     job.kept = true;
   }
 
   /** Closes a descriptor. */
-  closeFile(entry: Entry, finish: Finish, fd: number): void {
+  closeFile(entry: Entry, finish: Finish<Owner>, fd: number): void {
     this.start(this.job(entry, finish).set(CLOSE, fd, 0, 0));
   }
 
   /** Removes a job that has not been started. */
   readonly #stop = (entry: Entry): boolean => {
     entry.stopping = true;
-    const { list, job } = entry;
+    const { list } = entry;
     if (list === null) return false;
+    const job = entry.job as Job<Owner>;
     list.remove(entry);
-    if (list === this.#waiting && job!.changes >= 0) this.#changed(job!.changes);
-    this.drop(job!);
+    if (list === this.#waiting && job.changes >= 0) this.#changed(job.changes);
+    this.drop(job);
     this.#ring.complete(entry, ECANCELED);
     return true;
   };
@@ -262,7 +269,7 @@ export class Pool {
       const lane = this.#lane();
       if (lane === null) return;
       this.#waiting.remove(entry);
-      const job = entry.job!;
+      const job = entry.job as Job<Owner>;
       lane.job = job;
       const res = this.#call(lane, job);
       if (res === STARTED) continue;
@@ -272,17 +279,17 @@ export class Pool {
     }
   }
 
-  #lane(): Lane | null {
+  #lane(): Lane<Owner> | null {
     const lane = this.#free.pop();
     if (lane !== undefined) return lane;
     if (this.#lanes.length === this.#lanesMax) return null;
-    const made = new Lane(this);
+    const made = new Lane<Owner>(this);
     this.#lanes.push(made);
     return made;
   }
 
   /** STARTED, or the result of a call that was not possible in the pool. */
-  #call(lane: Lane, job: Job): number {
+  #call(lane: Lane<Owner>, job: Job<Owner>): number {
     const { number, a, b, c, d, e, f } = job;
     try {
       if (number === CLOSE) this.#libc.closeInPool(a, lane.returned);
@@ -297,7 +304,7 @@ export class Pool {
   }
 
   /** @internal A call has returned. */
-  returned(lane: Lane, res: number): void {
+  returned(lane: Lane<Owner>, res: number): void {
     const job = lane.job!;
     lane.job = null;
     this.#free.push(lane);
@@ -314,7 +321,7 @@ export class Pool {
   }
 
   /** A job's call has a result. */
-  finish(job: Job, res: number): void {
+  finish(job: Job<Owner>, res: number): void {
     const { drops } = job;
     job.kept = false;
     job.finish!(this.#ring, job.entry!, res, job);
@@ -323,7 +330,7 @@ export class Pool {
   }
 
   /** A job is no longer needed. */
-  drop(job: Job): void {
+  drop(job: Job<Owner>): void {
     if (job.held >= 0) {
       this.#libc.close(job.held);
       job.held = -1;

@@ -13,6 +13,7 @@ import { CHAINED, Entry, EntryList, HANDED, PARKED, TIMED } from './entry.js';
 import type { Faults } from './faults/faults.js';
 import type { Group } from './groups.js';
 import { type Handlers, handlers, LINKS, refused } from './handlers.js';
+import type { Host } from './host.js';
 import { Opens } from './operations/opens.js';
 import { MessageBatch } from './operations/receive-messages.js';
 import { Pool } from './pool.js';
@@ -31,18 +32,15 @@ const NO_FILES = new Int32Array(0);
  * `handlers` holds what an entry does, by its opcode. A handler tries the entry, which then completes (`complete`),
  * waits (`readiness`, `timeouts`), or is handed over (`hand`). The same handler tries a waiting entry again.
  */
-export class SoftRing {
+export class SoftRing implements Host {
   readonly scratch = new Scratch();
   readonly calls: Calls;
   readonly cells = new Cells();
   readonly waiting = new Waiting();
   readonly readiness: Readiness;
   readonly timeouts: Timeouts;
-  /** Provided buffers by group id. */
   readonly groups = new Map<number, Group>();
-  /** Registered files by index; -1 is an empty slot. */
   registered: Int32Array = NO_FILES;
-  /** Connects that are retried after a while: see sockets.ts. */
   readonly retrying = new EntryList();
   /** Entries that are handed over: see `hand`. */
   handed = 0;
@@ -52,7 +50,7 @@ export class SoftRing {
   readonly #handlers: Handlers;
   readonly #free: Entry[] = [];
   #messages: MessageBatch | null = null;
-  #pool: Pool | null = null;
+  #pool: Pool<Host> | null = null;
   #files: Opens | null = null;
   readonly #counting: Counting;
   readonly #chains = new Chains(this);
@@ -223,15 +221,13 @@ export class SoftRing {
     if (this.sqReady === 0 && this.#chains.waiting === 0) this.scratch.reset();
   }
 
-  // --- What handlers call -------------------------------------------------------------------------
+  // --- What handlers call: see Host ---------------------------------------------------------------
 
-  /** The threads for calls that may wait. */
-  get pool(): Pool {
-    this.#pool ??= new Pool(this);
+  get pool(): Pool<Host> {
+    this.#pool ??= new Pool<Host>(this);
     return this.#pool;
   }
 
-  /** Opens files, and looks up their properties. */
   get files(): Opens {
     this.#files ??= new Opens(this);
     return this.#files;
@@ -242,7 +238,6 @@ export class SoftRing {
     return this.#messages;
   }
 
-  /** Ends a timeout with 0 once `count` other operations have completed. */
   waitForCompletions(entry: Entry, count: number): void {
     this.#counting.add(entry, count);
   }
@@ -252,10 +247,6 @@ export class SoftRing {
     this.timeouts.expire();
   }
 
-  /**
-   * An entry has returned EAGAIN: waits until its descriptor is readable (TO_READ) or writable, and tries it again.
-   * Returns 0 or a negative errno: EPERM if the descriptor cannot be waited for.
-   */
   wait(entry: Entry, direction: number): number {
     const isNew = entry.place !== PARKED;
     const failed = this.readiness.wait(entry, direction);
@@ -263,8 +254,6 @@ export class SoftRing {
     return failed;
   }
 
-  /** An entry waits for these events of poll(2), and is tried again whenever there are some. 1 if there is
-   * a first time for what is so already, else 0, or a negative errno. */
   waitForEvents(entry: Entry, events: number): number {
     const isNew = entry.place !== PARKED;
     const result = this.readiness.poll(entry, events);
@@ -272,18 +261,15 @@ export class SoftRing {
     return result;
   }
 
-  /** Tries an entry again at its `deadline`. */
   waitUntil(entry: Entry): void {
     this.timeouts.add(entry);
     this.waiting.add(entry);
   }
 
-  /** Posts a completion that is not the last. */
   post(entry: Entry, res: number, flags: number): void {
     this.#completions.post(entry.low, entry.high, res, flags | abi.CQE_F_MORE);
   }
 
-  /** Posts the last completion. The entry may be reused from now on. */
   complete(entry: Entry, res: number, flags = 0): void {
     this.leave(entry);
     if (this.closed) {
@@ -298,13 +284,11 @@ export class SoftRing {
     this.#release(entry);
   }
 
-  /** As `complete`, outside of a handler: also starts the next entry of the chain. */
   settle(entry: Entry, res: number): void {
     this.complete(entry, res);
     this.follow();
   }
 
-  /** Cancels an entry that waits for its descriptor or for a time. What it has transferred counts. */
   cancel(entry: Entry): void {
     const { done, picked } = entry;
     this.complete(entry, done > 0 && entry.place !== TIMED ? done : ECANCELED, picked);
@@ -330,7 +314,6 @@ export class SoftRing {
     this.#free.push(entry);
   }
 
-  /** An entry stops waiting. */
   leave(entry: Entry): void {
     const { place } = entry;
     if (place === PARKED) this.readiness.leave(entry);
@@ -344,12 +327,6 @@ export class SoftRing {
     this.waiting.remove(entry);
   }
 
-  /**
-   * Other code takes over the entry, and calls `complete` with it, once, from JavaScript of this thread.
-   * @param stop asks it to finish soon; returns whether it is certain that `complete` is called with ECANCELED, at once
-   * or later. At once means not by `settle`: a handler goes through the waiting entries, and no other may complete or
-   * start meanwhile. Without `stop` the entry cannot be cancelled.
-   */
   hand(entry: Entry, stop: ((entry: Entry) => boolean) | null): void {
     this.leave(entry);
     entry.place = HANDED;

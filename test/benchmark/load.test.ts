@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import {
+  bodies,
   churn,
   datagrams,
   generatorLanguage,
@@ -66,7 +67,7 @@ const OVER_TCP: Record<string, (target: Target) => Promise<unknown>> = {
   stream: target => stream(target, { conns: 4, size: 64, depth: 2 }, 0.2),
   churn: target => churn(target, 4, 64, 0.2),
   paced: target => paced(target, { protocol: 'tcp', conns: 4, size: 64, rate: 500 }, 0.2),
-  idle: target => whileIdle(target, 4, 64, async () => {}),
+  idle: target => whileIdle(target, { conns: 4, size: 64 }, async () => {}),
 };
 
 for (const [name, run] of Object.entries(OVER_TCP)) {
@@ -120,14 +121,35 @@ t.test('datagrams at a fixed rate', inC(), async t => {
 
 t.test('answers of HTTP are compared', inC(), async t => {
   const run = (body: string): Promise<LoadResult> =>
-    against(t, '0', target => http(target, 4, body, 0.2), HTTP);
+    against(t, '0', target => http(target, { conns: 4, body }, 0.2), HTTP);
   const { ops, corrupt } = await run(BODY);
   t.ok(ops > 0);
   t.equal(corrupt, 0);
   await t.rejects(run('Hello, there!\n'), /a byte came back wrong/);
   await t.rejects(run('Hello'), /a byte came back wrong/, 'of another length');
-  const closed = against(t, 'close', target => http(target, 4, BODY, 0.2));
+  const closed = against(t, 'close', target => http(target, { conns: 4, body: BODY }, 0.2));
   await t.rejects(closed, /the server closed a connection/);
+});
+
+t.test('pipelined answers of HTTP are told apart', inC(), async t => {
+  const run = (body: string): Promise<LoadResult> =>
+    against(t, '0', target => http(target, { conns: 4, body, depth: 16 }, 0.2), HTTP);
+  const { ops, corrupt } = await run(BODY);
+  t.ok(ops > 0 && ops % 16 === 0, `${ops}`);
+  t.equal(corrupt, 0);
+  await t.rejects(run('Hello, there!\n'), /a byte came back wrong/);
+});
+
+t.test('large bodies are compared', inC(), async t => {
+  const run = (how: string, method: 'get' | 'post' = 'get'): Promise<string> => {
+    const shape = { conns: 2, method, path: '/', size: 100_000 };
+    return verdict(against(t, how, target => bodies(target, shape, 0.1), 'test/fixtures/rude-bodies.js'));
+  };
+  t.equal(await run('length'), 'nothing wrong');
+  t.equal(await run('chunks'), 'nothing wrong');
+  t.equal(await run('length', 'post'), 'nothing wrong');
+  for (const how of ['corrupt', 'short', 'long']) t.match(await run(how), /a byte came back wrong/, how);
+  t.match(await run('miscount', 'post'), /a byte came back wrong/);
 });
 
 t.test('there is a generator, whatever the machine', async t => {
@@ -159,7 +181,7 @@ t.test('idle connections are all there while they are measured', inC(), async t 
     return new Set(lines.map(line => line.trim().split(/\s+/).slice(1, 3).join())).size;
   };
   const during = await against(t, 'well', target =>
-    whileIdle(target, 300, 64, async () => established(target.port)),
+    whileIdle(target, { conns: 300, size: 64 }, async () => established(target.port)),
   );
   // Each is seen from both ends.
   t.equal(during, 600);

@@ -4,7 +4,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import { RingBackend } from '../../src/loop/backend/ring-backend.js';
 import { closeFile, closeSocket } from '../../src/loop/closing/close.js';
-import { Loop } from '../../src/loop/loop.js';
+import { EventLoop } from '../../src/loop/event-loop.js';
 import { BLOCK_MAX, BlockPool } from '../../src/loop/memory/blocks.js';
 import { FixedBlocks } from '../../src/loop/memory/fixed-blocks.js';
 import { Operation } from '../../src/loop/operation/operation.js';
@@ -125,7 +125,7 @@ t.test('a descriptor that the kernel still closes when the loop gives up is not 
     if (next < 0) next = openSync('/dev/null', 'r');
     return 0;
   };
-  const own = new Loop({}, backend);
+  const own = new EventLoop({}, backend);
   const closing = closeFile(own, fd);
   own.close();
   await closing;

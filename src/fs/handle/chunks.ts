@@ -1,11 +1,13 @@
 /** `FileHandle.chunks`: reads a file in chunks, ahead of the consumer. */
 
+import type { Stats } from 'node:fs';
 import { BLOCK_MAX, type Block } from '../../loop/memory/blocks.js';
 import { allocateBuffer } from '../../loop/memory/buffer-memory.js';
 import { throwIfAborted } from '../../loop/waiting/abort.js';
 import { checkBoolean, checkInt, checkSignal } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
-import type { FileHandle } from './file-handle.js';
+import type { OpenFile } from './open-file.js';
+import type { ReadResult } from './transfer.js';
 
 const SIZE = 128 * 1024;
 const READ_AHEAD = 4;
@@ -40,6 +42,12 @@ const CHUNK_OPTIONS = optionNames<ChunkOptions>({
   signal: true,
 });
 
+/** The file that is read: a `FileHandle`. */
+interface Source extends OpenFile {
+  stat(): Promise<Stats>;
+  read(buffer: Buffer, offset: number, length: number): Promise<ReadResult<Buffer>>;
+}
+
 /** A chunk that is being read, and its block if that must be returned. */
 interface Reading {
   chunk: Promise<Buffer>;
@@ -48,7 +56,7 @@ interface Reading {
 
 /** See `FileHandle.chunks`. */
 export async function* chunksOf(
-  file: FileHandle,
+  file: Source,
   options: ChunkOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
   checkOptions(options, CHUNK_OPTIONS);
@@ -95,11 +103,11 @@ export async function* chunksOf(
   }
 }
 
-function readCopied(file: FileHandle, size: number, position: number | null): Reading {
+function readCopied(file: Source, size: number, position: number | null): Reading {
   return { chunk: readInto(file, allocateBuffer(size), position), block: null };
 }
 
-async function readInto(file: FileHandle, buffer: Buffer, position: number | null): Promise<Buffer> {
+async function readInto(file: Source, buffer: Buffer, position: number | null): Promise<Buffer> {
   const { length } = buffer;
   const bytesRead = await (position === null
     ? file.read(buffer, 0, length).then(result => result.bytesRead)
@@ -107,7 +115,7 @@ async function readInto(file: FileHandle, buffer: Buffer, position: number | nul
   return bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead);
 }
 
-function readLeased(file: FileHandle, size: number, position: number | null): Reading {
+function readLeased(file: Source, size: number, position: number | null): Reading {
   const block = file.leaseBlock();
   // Too many blocks are leased: this chunk is copied.
   if (block === null) return readCopied(file, size, position);

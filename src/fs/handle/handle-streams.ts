@@ -6,7 +6,8 @@ import type { ReadableStream } from 'node:stream/web';
 import { callBack } from '../../loop/operation/uncaught.js';
 import { checkBoolean } from '../../sys/check/check.js';
 import { argTypeError, stateError, withCode } from '../../sys/errors/errors.js';
-import type { FileHandle } from './file-handle.js';
+import type { OpenFile } from './open-file.js';
+import type { ReadResult, WriteResult } from './transfer.js';
 
 /** The options of `createReadStream`. */
 export interface ReadStreamOptions {
@@ -37,15 +38,28 @@ export interface WriteStreamOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What streams use of a `FileHandle`. */
+interface Streamed extends OpenFile {
+  read(
+    view: Uint8Array,
+    offset?: number,
+    length?: number,
+    position?: number,
+  ): Promise<ReadResult<Uint8Array>>;
+  write(bytes: Buffer, offset: number, length: number, position: number): Promise<WriteResult<Buffer>>;
+  writev(buffers: Buffer[], position: number): Promise<{ bytesWritten: number }>;
+  sync(): Promise<void>;
+}
+
 type Done = (error: Error | null, count?: number, data?: unknown) => void;
 type Transfer = [buffer: Buffer, offset: number, length: number, position: number, done: Done];
 
 /** The calls of `node:fs` that Node's streams use, on a handle instead of a descriptor. */
 class StreamCalls {
-  readonly #handle: FileHandle;
+  readonly #handle: Streamed;
   #holds: boolean;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: Streamed) {
     this.#handle = handle;
     this.#holds = handle.streamBegan();
   }
@@ -97,7 +111,7 @@ class StreamCalls {
 
 /** Makes a stream over a handle. It ends when the handle is closed: one that writes first writes what it was given. */
 function tied<T extends ReadStream | WriteStream>(
-  handle: FileHandle,
+  handle: Streamed,
   options: object | undefined,
   create: (path: string, options: never) => T,
 ): T {
@@ -129,27 +143,27 @@ function refuseFunctions(options: object | undefined): void {
 }
 
 /** See `FileHandle.createReadStream`. */
-export function readStream(handle: FileHandle, options: ReadStreamOptions | undefined): ReadStream {
+export function readStream(handle: Streamed, options: ReadStreamOptions | undefined): ReadStream {
   return tied(handle, options, createReadStream);
 }
 
 /** See `FileHandle.createWriteStream`. */
-export function writeStream(handle: FileHandle, options: WriteStreamOptions | undefined): WriteStream {
+export function writeStream(handle: Streamed, options: WriteStreamOptions | undefined): WriteStream {
   return tied(handle, options, createWriteStream);
 }
 
 /** See `FileHandle.readLines`. */
-export function lines(handle: FileHandle, options: ReadStreamOptions | undefined): Interface {
+export function lines(handle: Streamed, options: ReadStreamOptions | undefined): Interface {
   const { createInterface } = process.getBuiltinModule('node:readline');
   return createInterface({ input: readStream(handle, options), crlfDelay: Number.POSITIVE_INFINITY });
 }
 
 const WEB_CHUNK = 16384;
 /** Handles that have returned a web stream. */
-const locked = new WeakSet<FileHandle>();
+const locked = new WeakSet<Streamed>();
 
 /** See `FileHandle.readableWebStream`. */
-export function webStream(handle: FileHandle, options: { autoClose?: boolean } = {}): ReadableStream {
+export function webStream(handle: Streamed, options: { autoClose?: boolean } = {}): ReadableStream {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw argTypeError('options', 'of type object', options);
   }

@@ -12,10 +12,10 @@ import { refusal } from '../output/response-head.js';
 import type { Transport, TransportOwner } from '../transport/transport.js';
 import type { Upgraded } from '../transport/upgrade.js';
 import { Answering, type AnsweringOwner } from './answering.js';
+import type { ConnectionOwner } from './connection-owner.js';
 import { requestRefused } from './observe.js';
 import { HEAD, IDLE, type Phase, Progress, SERVING } from './phase.js';
 import type { RequestInfo } from './request-info.js';
-import type { Server } from './server.js';
 
 /** The unread rest of a body is skipped, up to this size. */
 const SKIP_MAX = 256 * 1024;
@@ -32,7 +32,7 @@ const NOTHING = (): void => {};
 
 /** One peer: its requests are parsed, served and answered one after the other. */
 export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource, AnsweringOwner {
-  readonly server: Server;
+  readonly server: ConnectionOwner<HttpConnection>;
   readonly transport: Transport;
   readonly outlet: Outlet;
   readonly #arrival: Arrival;
@@ -62,7 +62,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
   #cut = false;
   #upgraded = false;
 
-  constructor(server: Server, makeTransport: (owner: HttpConnection) => Transport) {
+  constructor(server: ConnectionOwner<HttpConnection>, makeTransport: (owner: HttpConnection) => Transport) {
     this.server = server;
     this.since = server.time;
     this.transport = makeTransport(this);

@@ -7,7 +7,8 @@ import { checkHttp, type Handler, HTTP_OPTIONS, type HttpOptions, listenOptions 
 import { PlainTransport } from '../transport/plain-transport.js';
 import { type TlsSetup, TlsTransport, tlsSetup } from '../transport/tls-transport.js';
 import { HttpConnection } from './connection.js';
-import { Server } from './server.js';
+import { HttpServer } from './http-server.js';
+import type { Server } from './server.js';
 import { stopOnAbort } from './stopping.js';
 
 /** Options and handler in one object, as a module may export them. */
@@ -40,8 +41,8 @@ export function serveOn(
   options: HttpOptions,
   limits: Limits,
   tls: TlsSetup | undefined = undefined,
-): Server {
-  const server = new Server(listener, fetch, options, limits, tls !== undefined);
+): HttpServer {
+  const server = new HttpServer(listener, fetch, options, limits, tls !== undefined);
   void server.accept(connection => {
     const made = new HttpConnection(server, owner =>
       tls === undefined ? new PlainTransport(connection, owner) : new TlsTransport(connection, owner, tls),

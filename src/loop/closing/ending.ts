@@ -2,14 +2,14 @@
 import { ECANCELED } from '../../sys/abi/errno.js';
 import type { Backend } from '../backend/backend.js';
 import type { Loop } from '../loop.js';
-import type { Operation } from '../operation/operation.js';
 import type { OperationTable } from '../operation/operation-table.js';
+import type { Pending } from '../operation/pending.js';
 import { now } from '../real-timers.js';
 
 const CLOSE_WAIT_MS = 1000;
 
 /** Operations of closed loops that the kernel was not done with: they keep their memory. */
-const unfinished = new Set<readonly Operation[]>();
+const unfinished = new Set<readonly Pending[]>();
 
 /** Cancels everything in flight, and waits until the kernel is done with it. False if it is not after a second. */
 export function cancelAll(loop: Loop, backend: Backend, operations: OperationTable): boolean {

@@ -1,5 +1,5 @@
 import type { Slots } from '../../ring/queue/slots.js';
-import type { Operation } from '../operation/operation.js';
+import type { Pending } from '../operation/pending.js';
 
 /** How many operations are asked per turn: each costs a cancellation. */
 const YIELDS_MAX = 64;
@@ -11,7 +11,7 @@ const VISITS_MAX = 4096;
  * asks a few, until memory is no longer short or all have been asked.
  */
 export class Reclaim {
-  readonly #slots: Slots<Operation>;
+  readonly #slots: Slots<Pending>;
   readonly #isShort: () => boolean;
   readonly #soon: (callback: () => void) => void;
   #next = 0;
@@ -20,7 +20,7 @@ export class Reclaim {
   #queued = false;
 
   /** @param soon calls back in the next turn. */
-  constructor(slots: Slots<Operation>, isShort: () => boolean, soon: (callback: () => void) => void) {
+  constructor(slots: Slots<Pending>, isShort: () => boolean, soon: (callback: () => void) => void) {
     this.#slots = slots;
     this.#isShort = isShort;
     this.#soon = soon;

@@ -1,5 +1,5 @@
 /** What keeps a process alive: `loop().active()`. */
-import type { Operation } from './operation.js';
+import type { Pending } from './pending.js';
 
 /** Something that keeps the process alive. */
 export interface ActiveResource {
@@ -61,7 +61,7 @@ export class Hold {
 const holds = new Set<Hold>();
 
 /** The operations among these that keep the process alive, and everything else that does. */
-export function activeOf(operations: Iterable<Operation>): ActiveResource[] {
+export function activeOf(operations: Iterable<Pending>): ActiveResource[] {
   const found: ActiveResource[] = [];
   for (const operation of operations) {
     if (!operation.referenced) continue;

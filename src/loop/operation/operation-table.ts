@@ -2,7 +2,7 @@ import type { CqeSink } from '../../ring/queue/cqe.js';
 import { Slots } from '../../ring/queue/slots.js';
 import { assert } from '../../sys/errors/assert.js';
 import { hasMore } from './completion.js';
-import type { Operation } from './operation.js';
+import type { Pending } from './pending.js';
 import { traceEnd, tracing } from './trace.js';
 import { throwLater } from './uncaught.js';
 
@@ -18,9 +18,9 @@ export const FOREIGN = -2;
  * Receives the completions.
  */
 export class OperationTable implements CqeSink {
-  readonly slots = new Slots<Operation>();
+  readonly slots = new Slots<Pending>();
   /** Operations that another thread completes, by their keys. */
-  readonly #expected = new Map<number, Operation>();
+  readonly #expected = new Map<number, Pending>();
   /** Entries in flight whose completion is only counted. */
   unowned = 0;
   /** Operations that keep the process alive. */
@@ -42,7 +42,7 @@ export class OperationTable implements CqeSink {
   }
 
   /** Puts an operation in flight; returns its slot. */
-  add(operation: Operation): number {
+  add(operation: Pending): number {
     const slot = this.slots.add(operation);
     operation.slot = slot;
     this.submitted++;
@@ -52,7 +52,7 @@ export class OperationTable implements CqeSink {
   }
 
   /** Puts an operation in flight that has no entry. */
-  expect(operation: Operation, key: number): void {
+  expect(operation: Pending, key: number): void {
     assert(operation.slot === -1, 'An operation was started while it is in flight');
     this.add(operation);
     this.#expected.set(key, operation);
@@ -71,7 +71,7 @@ export class OperationTable implements CqeSink {
   }
 
   /** Completes an operation in flight that gets no completion. */
-  settle(operation: Operation, res: number): void {
+  settle(operation: Pending, res: number): void {
     this.onCqe(operation.slot, this.slots.generation(operation.slot), res, 0);
   }
 
@@ -102,7 +102,7 @@ export class OperationTable implements CqeSink {
   }
 
   /** The last completion of an operation has come: frees its slot. */
-  #remove(operation: Operation): void {
+  #remove(operation: Pending): void {
     this.slots.remove(operation.slot);
     operation.slot = -1;
     if (operation.referenced) this.referenced--;
@@ -114,7 +114,7 @@ export class OperationTable implements CqeSink {
    * Changes whether an operation keeps the process alive; returns whether it is in flight, so that this takes effect
    * now.
    */
-  setReferenced(operation: Operation, referenced: boolean): boolean {
+  setReferenced(operation: Pending, referenced: boolean): boolean {
     if (operation.referenced === referenced) return false;
     operation.referenced = referenced;
     if (operation.slot < 0) return false;

@@ -1,7 +1,7 @@
 /** `NODE_DEBUG=uasync`: one line for each start, completion and cancel of an operation. */
 import { debuglog } from 'node:util';
 import { errnoName } from '../../sys/errors/errors.js';
-import type { Operation } from './operation.js';
+import type { Pending } from './pending.js';
 
 const all = debuglog('uasync');
 const logs = {
@@ -22,14 +22,14 @@ const LAYERS: Record<string, keyof typeof logs> = {
 export const tracing: boolean = all.enabled || Object.values(logs).some(log => log.enabled);
 
 /** Operations that have started and are not reported yet: their details are filled in after the start. */
-const started: { operation: Operation; slot: number }[] = [];
+const started: { operation: Pending; slot: number }[] = [];
 
-function say(operation: Operation, line: string): void {
+function say(operation: Pending, line: string): void {
   const log = all.enabled ? all : logs[LAYERS[operation.kind] ?? 'net'];
   log('%s', line);
 }
 
-function describe(operation: Operation, slot: number): string {
+function describe(operation: Pending, slot: number): string {
   const { subject, label } = operation;
   const fd = subject !== null && subject.fd >= 0 ? ` fd ${subject.fd}` : '';
   return `#${slot} ${operation.kind}${fd} ${label}`;
@@ -40,17 +40,17 @@ export function traceStarts(): void {
   for (const { operation, slot } of started.splice(0)) say(operation, `start ${describe(operation, slot)}`);
 }
 
-export function traceStart(operation: Operation): void {
+export function traceStart(operation: Pending): void {
   started.push({ operation, slot: operation.slot });
 }
 
-export function traceCancel(operation: Operation): void {
+export function traceCancel(operation: Pending): void {
   traceStarts();
   say(operation, `cancel ${describe(operation, operation.slot)}`);
 }
 
 /** @param more whether the operation continues after this completion. */
-export function traceEnd(operation: Operation, slot: number, res: number, more: boolean): void {
+export function traceEnd(operation: Pending, slot: number, res: number, more: boolean): void {
   traceStarts();
   const result = res < 0 ? errnoName(res) : res;
   say(operation, `${more ? 'event' : 'end'} ${describe(operation, slot)}: ${result}`);

@@ -3,7 +3,7 @@
 import type { Loop } from '../../loop/loop.js';
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/memory/blocks.js';
 import { promiseOf } from '../../loop/operation/deferred.js';
-import type { Subject } from '../../loop/operation/operation.js';
+import type { Subject } from '../../loop/operation/pending.js';
 import type { Sqe } from '../../ring/sqe/index.js';
 import { EAGAIN, ECANCELED, EINTR, EMSGSIZE, ENOBUFS } from '../../sys/abi/errno.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../sys/abi/sockets.js';

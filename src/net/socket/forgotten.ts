@@ -1,5 +1,5 @@
 /** Closes owners of a descriptor that are collected without having been closed, with a warning. */
-import type { Subject } from '../../loop/operation/operation.js';
+import type { Subject } from '../../loop/operation/pending.js';
 import { setTimeout } from '../../loop/real-timers.js';
 
 /** The remains of such an object: everything except the public object, which it must not reference. */

@@ -7,7 +7,9 @@ import { checkDuration, checkFunction } from '../../sys/check/check.js';
 import { optionNames } from '../../sys/check/options.js';
 import { withCode } from '../../sys/errors/errors.js';
 import type { InetAddress } from '../../sys/socket/sockaddr.js';
-import type { Connection } from './connection.js';
+import type { ByteStream } from './byte-stream.js';
+import type { Endpoint } from './endpoint.js';
+import type { Socket } from './stream-socket.js';
 import { meetWrappers, onWrapped, type WrapperHandle } from './tls-wrapper.js';
 
 /** The maximum value of TCP_KEEPIDLE, in seconds. */
@@ -23,6 +25,14 @@ export interface ToDuplexOptions {
 }
 
 export const TO_DUPLEX_OPTIONS = optionNames<ToDuplexOptions>({ allowHalfOpen: true });
+
+/** The connection below. */
+interface Connected extends Socket, ByteStream {
+  readonly bytesRead: number;
+  readonly remains: Endpoint;
+  ref(): void;
+  unref(): void;
+}
 
 type Done = (error?: Error | null) => void;
 
@@ -43,7 +53,7 @@ export class ConnectionDuplex extends Duplex {
   readonly connecting = false;
   /** Milliseconds without traffic after which 'timeout' is emitted; 0 disables it, which is the default. */
   timeout: number | undefined = undefined;
-  readonly #connection: Connection;
+  readonly #connection: Connected;
   readonly #context = new AsyncResource('uasync.ConnectionDuplex');
   #timer: NodeJS.Timeout | undefined;
   /** What the connection had transferred at the last check of the timer. */
@@ -54,7 +64,7 @@ export class ConnectionDuplex extends Duplex {
   #resetting = false;
   #peer: Partial<InetAddress> | undefined;
 
-  constructor(connection: Connection, { allowHalfOpen = false }: ToDuplexOptions) {
+  constructor(connection: Connected, { allowHalfOpen = false }: ToDuplexOptions) {
     // 'close' is emitted here, because it reports whether there was an error.
     super({ allowHalfOpen: Boolean(allowHalfOpen), emitClose: false });
     this.#connection = connection;

@@ -1,15 +1,15 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
 import { copyOfBytes } from '../../loop/memory/buffer-memory.js';
-import type { Connection } from './connection.js';
+import type { ByteStream } from './byte-stream.js';
 
 /** A connection as two web streams. It is closed when both have ended. */
 export class WebStreams {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array | string>;
-  readonly #connection: Connection;
+  readonly #connection: ByteStream;
   #open = 2;
 
-  constructor(connection: Connection) {
+  constructor(connection: ByteStream) {
     this.#connection = connection;
     const cancelled = new AbortController();
     const web = process.getBuiltinModule('node:stream/web');

@@ -8,7 +8,7 @@ import { countAs } from '../bridges/instance-of.js';
 import { bindings, ownerSymbol, symbolOf } from '../natives.js';
 import { fitting } from '../ready.js';
 import { faultOfDatagrams } from './self-test.js';
-import type { DatagramState } from './sockets.js';
+import type { DatagramState } from './state.js';
 import { UdpHandle } from './udp-handle.js';
 
 /** The native handle of a new socket. */

@@ -1,7 +1,7 @@
 /** Checks in the running Node the private parts that `dgram` on the loop needs. */
 import dgram, { type Socket } from 'node:dgram';
 import { bindings, ownerSymbol, symbolOf } from '../natives.js';
-import type { DatagramState } from './sockets.js';
+import type { DatagramState } from './state.js';
 import { UdpHandle } from './udp-handle.js';
 
 /** The reason why sockets cannot be on the loop; null if they can. @param socket a new one. */

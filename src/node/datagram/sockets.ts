@@ -2,11 +2,7 @@
 import type { Socket } from 'node:dgram';
 import { later } from '../later.js';
 import { nodeModule, symbolOf } from '../natives.js';
-
-/** The used part of what a socket keeps under its private symbol. */
-export interface DatagramState {
-  handle: object | null;
-}
+import type { DatagramState } from './state.js';
 
 const load = later<typeof import('./handles.js')>('./datagram/handles.js', './datagram-handles.js');
 

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { isUint8Array } from 'node:util/types';
 import { own } from '../../loop/closing/owned-descriptors.js';
 import type { Loop } from '../../loop/loop.js';
-import type { Subject } from '../../loop/operation/operation.js';
+import type { Subject } from '../../loop/operation/pending.js';
 import { setImmediate } from '../../loop/real-timers.js';
 import { localAddress, remoteAddress } from '../../net/address/addresses.js';
 import type { Destination } from '../../net/datagram/destination.js';

@@ -1,7 +1,8 @@
 import type { Loop } from '../../loop/loop.js';
 import { hasBuffer, hasMore } from '../../loop/operation/completion.js';
 import type { Delivery } from '../../loop/operation/deliveries.js';
-import { Operation, type Subject } from '../../loop/operation/operation.js';
+import { Operation } from '../../loop/operation/operation.js';
+import type { Subject } from '../../loop/operation/pending.js';
 import { DATAGRAM_MAX, DatagramBuffers } from '../../net/datagram/buffers.js';
 import { type Datagram, datagramIn } from '../../net/datagram/received.js';
 import { ECANCELED, EINTR, ENOBUFS } from '../../sys/abi/errno.js';

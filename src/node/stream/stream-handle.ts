@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { own } from '../../loop/closing/owned-descriptors.js';
 import type { Loop } from '../../loop/loop.js';
-import type { Subject } from '../../loop/operation/operation.js';
+import type { Subject } from '../../loop/operation/pending.js';
 import { setImmediate, setTimeout } from '../../loop/real-timers.js';
 import { setResetOnClose } from '../../net/socket/options.js';
 import { EBADF, ECANCELED } from '../../sys/abi/errno.js';

@@ -1,6 +1,7 @@
 import type { Loop } from '../../loop/loop.js';
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/memory/blocks.js';
-import { Operation, type Subject } from '../../loop/operation/operation.js';
+import { Operation } from '../../loop/operation/operation.js';
+import type { Subject } from '../../loop/operation/pending.js';
 import { awaitWritable, isWritable, sentBy, startSend } from '../../net/socket/block-send.js';
 import { Queue } from '../../net/socket/queue.js';
 import { EAGAIN, ECANCELED, EFAULT, EINTR } from '../../sys/abi/errno.js';

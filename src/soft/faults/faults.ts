@@ -8,8 +8,8 @@ import { libc } from '../../sys/libc/libc.js';
 import type { Completions } from '../completions.js';
 import { type Entry, HANDED, PARKED, RUNNING } from '../entry.js';
 import { type Handler, type Handlers, LINKS } from '../handlers.js';
+import type { Host } from '../host.js';
 import { isDirect } from '../operations/files.js';
-import type { SoftRing } from '../soft-ring.js';
 import { Chance } from './chance.js';
 import { FaultyCalls, LateCompletions } from './faulty-parts.js';
 
@@ -94,7 +94,7 @@ export class Faults {
 
   // --- Faults -------------------------------------------------------------------------------------
 
-  #begin(ring: SoftRing, entry: Entry, handler: Handler): void {
+  #begin(ring: Host, entry: Entry, handler: Handler): void {
     const { op, flags, ioprio, len } = entry;
     if (flags & LINKS) this.#completions!.keepPrompt(entry.low);
     const picks = (op === abi.OP_RECV || op === abi.OP_RECVMSG) && (ioprio & abi.RECV_MULTISHOT) !== 0;
@@ -113,7 +113,7 @@ export class Faults {
     }
   }
 
-  #attempt(ring: SoftRing, entry: Entry, handler: Handler): void {
+  #attempt(ring: Host, entry: Entry, handler: Handler): void {
     const { calls } = this;
     calls.cut = false;
     handler(ring, entry);
@@ -123,7 +123,7 @@ export class Faults {
 
   // --- Delays -------------------------------------------------------------------------------------
 
-  #isDelayed(ring: SoftRing, entry: Entry): boolean {
+  #isDelayed(ring: Host, entry: Entry): boolean {
     const { fd } = entry;
     const before = this.#byFd.get(fd);
     if (before === undefined && !this.#chance.happens()) return false;
@@ -140,13 +140,13 @@ export class Faults {
     return true;
   }
 
-  #await({ timeouts }: SoftRing, entry: Entry, deadline: number): void {
+  #await({ timeouts }: Host, entry: Entry, deadline: number): void {
     entry.deadline = deadline;
     timeouts.add(entry);
     entry.place = HANDED;
   }
 
-  #end(ring: SoftRing, delay: Delay): void {
+  #end(ring: Host, delay: Delay): void {
     this.#byFd.delete(delay.entries[0]!.fd);
     for (const entry of delay.entries) {
       this.#delays.delete(entry);
@@ -156,7 +156,7 @@ export class Faults {
     }
   }
 
-  #stop(ring: SoftRing, entry: Entry, delay: Delay): boolean {
+  #stop(ring: Host, entry: Entry, delay: Delay): boolean {
     const { entries } = delay;
     const isFirst = entries[0] === entry;
     entries.splice(entries.indexOf(entry), 1);
@@ -173,6 +173,6 @@ export class Faults {
 }
 
 /** Whether a descriptor is a file, which may be read or written in parts of any size. */
-function mayBeCut(ring: SoftRing, fd: number): boolean {
+function mayBeCut(ring: Host, fd: number): boolean {
   return ring.files.isFile(fd) && !isDirect(ring, fd);
 }

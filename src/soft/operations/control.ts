@@ -3,10 +3,10 @@ import * as abi from '../../ring/abi/io-uring.js';
 import { EALREADY, EBADF, EINTR, EINVAL, ENOENT, ETIME } from '../../sys/abi/errno.js';
 import { libc } from '../../sys/libc/libc.js';
 import { type Entry, HANDED, RUNNING } from '../entry.js';
-import type { SoftRing } from '../soft-ring.js';
+import type { Host } from '../host.js';
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, CLOCK_REALTIME } from '../timeouts.js';
 
-export function nop(ring: SoftRing, entry: Entry): void {
+export function nop(ring: Host, entry: Entry): void {
   const { opFlags } = entry;
   if (opFlags & ~abi.NOP_INJECT_RESULT) ring.complete(entry, EINVAL);
   else ring.complete(entry, opFlags & abi.NOP_INJECT_RESULT ? entry.len | 0 : 0);
@@ -17,12 +17,12 @@ export function nop(ring: SoftRing, entry: Entry): void {
 const TIMEOUT_FLAGS =
   abi.TIMEOUT_ABS | abi.TIMEOUT_CLOCK_MASK | abi.TIMEOUT_ETIME_SUCCESS | abi.TIMEOUT_MULTISHOT;
 
-export function timeout(ring: SoftRing, entry: Entry): void {
+export function timeout(ring: Host, entry: Entry): void {
   if (entry.place === RUNNING) begin(ring, entry);
   else expire(ring, entry);
 }
 
-function begin(ring: SoftRing, entry: Entry): void {
+function begin(ring: Host, entry: Entry): void {
   const { opFlags } = entry;
   const clocks = opFlags & abi.TIMEOUT_CLOCK_MASK;
   const multishot = (opFlags & abi.TIMEOUT_MULTISHOT) !== 0;
@@ -53,7 +53,7 @@ function clockOf(flags: number): number {
 }
 
 /** Its time has come. A multishot timeout without a repeat count goes on for ever. */
-function expire(ring: SoftRing, entry: Entry): void {
+function expire(ring: Host, entry: Entry): void {
   const lasts = (entry.opFlags & abi.TIMEOUT_MULTISHOT) !== 0 && entry.repeats !== 1;
   if (!lasts) {
     ring.complete(entry, ETIME);
@@ -76,7 +76,7 @@ const CANCEL_FLAGS =
   abi.ASYNC_CANCEL_USERDATA |
   abi.ASYNC_CANCEL_OP;
 
-export function asyncCancel(ring: SoftRing, entry: Entry): void {
+export function asyncCancel(ring: Host, entry: Entry): void {
   const { opFlags } = entry;
   const byFd = opFlags & (abi.ASYNC_CANCEL_FD | abi.ASYNC_CANCEL_OP);
   if (
@@ -97,7 +97,7 @@ export function asyncCancel(ring: SoftRing, entry: Entry): void {
 }
 
 /** The first entry that an ASYNC_CANCEL matches. */
-function find(ring: SoftRing, cancel: Entry): Entry | null {
+function find(ring: Host, cancel: Entry): Entry | null {
   if ((cancel.opFlags & ~abi.ASYNC_CANCEL_USERDATA) === 0) {
     return ring.waiting.findByUserData(cancel.addrLow, cancel.addrHigh);
   }
@@ -113,7 +113,7 @@ function isMeant(target: Entry, { opFlags, fd, len, addrLow, addrHigh }: Entry):
   return !byUserData || (target.low === addrLow && target.high === addrHigh);
 }
 
-function cancelAll(ring: SoftRing, cancel: Entry): void {
+function cancelAll(ring: Host, cancel: Entry): void {
   let count = 0;
   for (let target = ring.waiting.first; target !== null; ) {
     const next = target.nextWaiting;
@@ -128,7 +128,7 @@ function cancelAll(ring: SoftRing, cancel: Entry): void {
 }
 
 /** 0, or EALREADY if the entry runs to its end. */
-function cancelOne(ring: SoftRing, target: Entry): number {
+function cancelOne(ring: Host, target: Entry): number {
   if (target.place === HANDED) return target.stop?.(target) ? 0 : EALREADY;
   ring.cancel(target);
   return 0;
@@ -137,12 +137,12 @@ function cancelOne(ring: SoftRing, target: Entry): number {
 // --- Closing --------------------------------------------------------------------------------------
 
 /** If close(2) was interrupted, it has closed the descriptor nevertheless. */
-function finishClose(ring: SoftRing, entry: Entry, res: number): void {
+function finishClose(ring: Host, entry: Entry, res: number): void {
   ring.settle(entry, res === EINTR ? 0 : res);
 }
 
 /** Cancels what waits for a descriptor: the kernel would let it wait on the old file, which is out of reach afterwards. */
-export function beforeClose(ring: SoftRing, fd: number): void {
+export function beforeClose(ring: Host, fd: number): void {
   for (let other = ring.readiness.anyOf(fd); other !== null; other = ring.readiness.anyOf(fd)) {
     ring.cancel(other);
   }
@@ -155,7 +155,7 @@ export function beforeClose(ring: SoftRing, fd: number): void {
 }
 
 /** Closes a descriptor, or with a number in `file` a registered file. */
-export function close(ring: SoftRing, entry: Entry): void {
+export function close(ring: Host, entry: Entry): void {
   let { fd } = entry;
   if (entry.file !== 0) {
     const place = entry.file - 1;

@@ -21,15 +21,15 @@ import {
 } from '../../sys/abi/syscall-numbers.js';
 import { libc } from '../../sys/libc/libc.js';
 import type { Entry } from '../entry.js';
-import type { SoftRing } from '../soft-ring.js';
+import type { Host } from '../host.js';
 
 /** Completes an entry with the result of its call. */
-export function finish(ring: SoftRing, entry: Entry, res: number): void {
+export function finish(ring: Host, entry: Entry, res: number): void {
   ring.settle(entry, res);
 }
 
 /** Transfers the rest of a READ or a WRITE. @param position in the file, or -1 for the current one. */
-export function transferInPool(ring: SoftRing, entry: Entry, writes: boolean, position: number): void {
+export function transferInPool(ring: Host, entry: Entry, writes: boolean, position: number): void {
   const job = ring.pool.job(entry, finishTransfer);
   const { done, opFlags } = entry;
   const fd = ring.pool.hold(job, entry.fd);
@@ -48,30 +48,30 @@ export function transferInPool(ring: SoftRing, entry: Entry, writes: boolean, po
 }
 
 /** Whether a descriptor was opened with O_DIRECT: RWF_NOWAIT does not keep such a file from waiting. */
-export function isDirect(ring: SoftRing, fd: number): boolean {
+export function isDirect(ring: Host, fd: number): boolean {
   const flags = ring.calls.flagsOf(fd);
   return flags >= 0 && (flags & constants.O_DIRECT) !== 0 && ring.files.isFile(fd);
 }
 
 /** Bytes transferred before an error count: the next call meets the error again. */
-function finishTransfer(ring: SoftRing, entry: Entry, res: number): void {
+function finishTransfer(ring: Host, entry: Entry, res: number): void {
   ring.settle(entry, entry.done > 0 ? entry.done + Math.max(res, 0) : res);
 }
 
-export function fsync(ring: SoftRing, entry: Entry): void {
+export function fsync(ring: Host, entry: Entry): void {
   const number = entry.opFlags & abi.FSYNC_DATASYNC ? NR_FDATASYNC : NR_FSYNC;
   const { pool } = ring;
   const job = pool.job(entry, finish);
   pool.start(job.set(number, pool.hold(job, entry.fd), 0, 0));
 }
 
-export function ftruncate(ring: SoftRing, entry: Entry): void {
+export function ftruncate(ring: Host, entry: Entry): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
   pool.startChange(job.set(NR_FTRUNCATE, pool.hold(job, entry.fd), entry.off, 0), entry.fd);
 }
 
-export function fallocate(ring: SoftRing, entry: Entry): void {
+export function fallocate(ring: Host, entry: Entry): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
   job.set(NR_FALLOCATE, pool.hold(job, entry.fd), entry.len, entry.off, entry.addr);
@@ -79,7 +79,7 @@ export function fallocate(ring: SoftRing, entry: Entry): void {
 }
 
 /** Advice about future reads takes effect at once; advice that reads or drops pages may wait. */
-export function fadvise(ring: SoftRing, entry: Entry): void {
+export function fadvise(ring: Host, entry: Entry): void {
   const { opFlags } = entry;
   const length = entry.addr || entry.len;
   if (opFlags >= 0 && opFlags <= POSIX_FADV_SEQUENTIAL) {

@@ -14,18 +14,18 @@ import {
   NR_UNLINKAT,
 } from '../../sys/abi/syscall-numbers.js';
 import type { Entry } from '../entry.js';
-import type { SoftRing } from '../soft-ring.js';
+import type { Host } from '../host.js';
 import { finish } from './files.js';
 
-export function renameat(ring: SoftRing, entry: Entry): void {
+export function renameat(ring: Host, entry: Entry): void {
   twoPaths(ring, entry, NR_RENAMEAT2);
 }
 
-export function linkat(ring: SoftRing, entry: Entry): void {
+export function linkat(ring: Host, entry: Entry): void {
   twoPaths(ring, entry, NR_LINKAT);
 }
 
-function twoPaths(ring: SoftRing, entry: Entry, number: number): void {
+function twoPaths(ring: Host, entry: Entry, number: number): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
   const from = pool.path(job, entry.addr);
@@ -33,43 +33,43 @@ function twoPaths(ring: SoftRing, entry: Entry, number: number): void {
   pool.start(job.set(number, pool.hold(job, entry.fd), from, entry.len | 0, to, entry.opFlags));
 }
 
-export function symlinkat(ring: SoftRing, entry: Entry): void {
+export function symlinkat(ring: Host, entry: Entry): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
   const text = pool.path(job, entry.addr);
   pool.start(job.set(NR_SYMLINKAT, text, pool.hold(job, entry.fd), pool.path(job, entry.off)));
 }
 
-export function unlinkat(ring: SoftRing, entry: Entry): void {
+export function unlinkat(ring: Host, entry: Entry): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
   pool.start(job.set(NR_UNLINKAT, pool.hold(job, entry.fd), pool.path(job, entry.addr), entry.opFlags));
 }
 
-export function mkdirat(ring: SoftRing, entry: Entry): void {
+export function mkdirat(ring: Host, entry: Entry): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
   pool.start(job.set(NR_MKDIRAT, pool.hold(job, entry.fd), pool.path(job, entry.addr), entry.len));
 }
 
-export function getxattr(ring: SoftRing, entry: Entry): void {
+export function getxattr(ring: Host, entry: Entry): void {
   xattr(ring, entry, NR_GETXATTR, true);
 }
 
-export function setxattr(ring: SoftRing, entry: Entry): void {
+export function setxattr(ring: Host, entry: Entry): void {
   xattr(ring, entry, NR_SETXATTR, true);
 }
 
-export function fgetxattr(ring: SoftRing, entry: Entry): void {
+export function fgetxattr(ring: Host, entry: Entry): void {
   xattr(ring, entry, NR_FGETXATTR, false);
 }
 
-export function fsetxattr(ring: SoftRing, entry: Entry): void {
+export function fsetxattr(ring: Host, entry: Entry): void {
   xattr(ring, entry, NR_FSETXATTR, false);
 }
 
 /** The calls on an open file take its descriptor instead of a path. */
-function xattr(ring: SoftRing, entry: Entry, number: number, byPath: boolean): void {
+function xattr(ring: Host, entry: Entry, number: number, byPath: boolean): void {
   const { pool } = ring;
   const job = pool.job(entry, finish);
   const name = pool.path(job, entry.addr);

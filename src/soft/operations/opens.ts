@@ -25,8 +25,8 @@ import { libc } from '../../sys/libc/libc.js';
 import { isMainThread } from '../../sys/main-thread.js';
 import { Mapping } from '../../sys/memory/mapping.js';
 import { type Entry, HANDED } from '../entry.js';
+import type { Files, Host } from '../host.js';
 import { type Job, OPENED_BY_NODE } from '../pool.js';
-import type { SoftRing } from '../soft-ring.js';
 import { beforeClose } from './control.js';
 import { finish } from './files.js';
 
@@ -50,8 +50,8 @@ const LOOK_FIRST = 1e6;
 const LOOK_MAX = 32e6;
 
 /** The calls of one ring. */
-export class Opens {
-  readonly #ring: SoftRing;
+export class Opens implements Files {
+  readonly #ring: Host;
   readonly #calls = new FileCalls();
   /** A struct open_how. */
   readonly #how = Mapping.anonymous(OPEN_HOW.size + 8);
@@ -62,12 +62,11 @@ export class Opens {
   /** The file system type of the last query. */
   #type = 0;
 
-  constructor(ring: SoftRing) {
+  constructor(ring: Host) {
     this.#ring = ring;
     this.#words[OPEN_HOW.resolve >> 2] = RESOLVE_CACHED;
   }
 
-  /** OPENAT, to a descriptor or a registered file. */
   open(entry: Entry): void {
     if (entry.place === HANDED) this.#look(entry);
     else this.#begin(entry);
@@ -133,7 +132,7 @@ export class Opens {
     }
   }
 
-  readonly #opened = (_ring: SoftRing, entry: Entry, res: number, job: Job): void => {
+  readonly #opened = (_ring: Host, entry: Entry, res: number, job: Job<Host>): void => {
     const asked = entry.opFlags;
     if (asked & O_NONBLOCK) this.#deliver(entry, res);
     else if (res === EAGAIN && job.c & O_NONBLOCK) {
@@ -156,7 +155,7 @@ export class Opens {
    * Whether a path that could not be opened is a FIFO without readers. Otherwise the same error means that it is no
    * file or has no driver.
    */
-  #isFifoPath(job: Job): boolean {
+  #isFifoPath(job: Job<Host>): boolean {
     // In a worker the pool does not open relative to a directory.
     if (!isMainThread && job.number === NR_OPENAT) return false;
     const flags = O_PATH | O_CLOEXEC | (job.c & O_NOFOLLOW);
@@ -185,8 +184,8 @@ export class Opens {
 
   /** Checks whether the FIFO has another end now. */
   #look(entry: Entry): void {
-    const { held, job } = entry;
-    if (held < 0) this.#ring.pool.startAgain(job!);
+    const { held } = entry;
+    if (held < 0) this.#ring.pool.startAgain(entry.job as Job<Host>);
     else if (!this.#hasWriter(held)) this.#lookLater(entry);
     else {
       entry.held = -1;
@@ -218,7 +217,7 @@ export class Opens {
 
   #giveUp(entry: Entry): void {
     if (entry.held >= 0) this.#calls.close(entry.held);
-    else this.#ring.pool.drop(entry.job!);
+    else this.#ring.pool.drop(entry.job as Job<Host>);
     entry.held = -1;
   }
 

@@ -2,14 +2,14 @@ import * as abi from '../../ring/abi/io-uring.js';
 import { EBADF, EINVAL, EPERM } from '../../sys/abi/errno.js';
 import { POLLERR, POLLHUP, POLLRDHUP } from '../../sys/abi/flags.js';
 import { type Entry, RUNNING } from '../entry.js';
-import type { SoftRing } from '../soft-ring.js';
+import type { Host } from '../host.js';
 
 /** The descriptor is not open. poll(2) */
 const POLLNVAL = 0x20;
 const FLAGS = abi.POLL_ADD_MULTI | abi.POLL_ADD_LEVEL;
 
 /** Completes with the poll(2) events of a descriptor: once, or for a multishot poll each time that there are some. */
-export function pollAdd(ring: SoftRing, entry: Entry): void {
+export function pollAdd(ring: Host, entry: Entry): void {
   if (entry.len & ~FLAGS) {
     ring.complete(entry, EINVAL);
     return;

@@ -11,7 +11,7 @@ import {
 } from '../../sys/abi/sockets.js';
 import { type Entry, OTHER, RUNNING, TCP } from '../entry.js';
 import type { Group } from '../groups.js';
-import type { SoftRing } from '../soft-ring.js';
+import type { Host } from '../host.js';
 import { TO_READ } from '../watch.js';
 
 /** How often one receive continues before others have their turn. */
@@ -19,7 +19,7 @@ const RETRIES = 16;
 /** The same for batches of messages. */
 const BATCHES = 4;
 
-export function receive(ring: SoftRing, entry: Entry): void {
+export function receive(ring: Host, entry: Entry): void {
   if (entry.flags & abi.SQE_BUFFER_SELECT) receiveSelected(ring, entry);
   else if (ring.readiness.isBehind(entry, TO_READ)) park(ring, entry);
   else if (entry.ioprio & abi.RECV_MULTISHOT) ring.complete(entry, EINVAL);
@@ -27,12 +27,12 @@ export function receive(ring: SoftRing, entry: Entry): void {
 }
 
 /** There is no data. */
-export function park(ring: SoftRing, entry: Entry): void {
+export function park(ring: Host, entry: Entry): void {
   const failed = entry.opFlags & MSG_DONTWAIT ? EAGAIN : ring.wait(entry, TO_READ);
   if (failed < 0) ring.complete(entry, entry.done > 0 ? entry.done : failed, entry.picked);
 }
 
-function receiveInPlace(ring: SoftRing, entry: Entry): void {
+function receiveInPlace(ring: Host, entry: Entry): void {
   const { fd, len, opFlags } = entry;
   if (opFlags & MSG_WAITALL) entry.expected = len;
   for (;;) {
@@ -55,13 +55,13 @@ const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 
 /** Whether MSG_WAITALL continues after a short receive: on a stream, and on ordered packets. */
-function goesOn(ring: SoftRing, entry: Entry): boolean {
+function goesOn(ring: Host, entry: Entry): boolean {
   const failed = ring.calls.option(entry.fd, SOL_SOCKET, SO_TYPE);
   return failed >= 0 && (ring.calls.value === SOCK_STREAM || ring.calls.value === SOCK_SEQPACKET);
 }
 
 /** Whether a socket is TCP: TCP or OTHER. */
-export function kindOf({ readiness, calls }: SoftRing, fd: number): number {
+export function kindOf({ readiness, calls }: Host, fd: number): number {
   const known = readiness.kindOf(fd);
   if (known !== 0) return known;
   const failed = calls.option(fd, SOL_SOCKET, SO_PROTOCOL);
@@ -70,7 +70,7 @@ export function kindOf({ readiness, calls }: SoftRing, fd: number): number {
   return kind;
 }
 
-function receiveSelected(ring: SoftRing, entry: Entry): void {
+function receiveSelected(ring: Host, entry: Entry): void {
   const group = ring.groups.get(entry.group);
   // Like the kernel, which picks a buffer before it checks for data.
   if (group === undefined || (group.empty && entry.picked === 0)) ring.complete(entry, ENOBUFS);
@@ -79,7 +79,7 @@ function receiveSelected(ring: SoftRing, entry: Entry): void {
   else receiveOne(ring, entry, group);
 }
 
-function receiveOne(ring: SoftRing, entry: Entry, group: Group): void {
+function receiveOne(ring: Host, entry: Entry, group: Group): void {
   const { fd, opFlags, done } = entry;
   const all = (opFlags & MSG_WAITALL) !== 0;
   const room =
@@ -102,7 +102,7 @@ function receiveOne(ring: SoftRing, entry: Entry, group: Group): void {
   else ring.complete(entry, res, res > 0 ? group.take(res) : 0);
 }
 
-function receiveMany(ring: SoftRing, entry: Entry, group: Group): void {
+function receiveMany(ring: Host, entry: Entry, group: Group): void {
   const { fd, len, opFlags } = entry;
   for (let tries = 0; tries < RETRIES; tries++) {
     if (group.empty) {
@@ -130,14 +130,14 @@ function receiveMany(ring: SoftRing, entry: Entry, group: Group): void {
 }
 
 /** There may be more, but others have their turn first. */
-export function goOnLater(ring: SoftRing, entry: Entry): void {
+export function goOnLater(ring: Host, entry: Entry): void {
   const failed = ring.wait(entry, TO_READ);
   if (failed < 0) ring.complete(entry, failed);
   else ring.readiness.goOn(entry);
 }
 
 /** RECVMSG: a multishot one into buffers of a group, see `MessageBatch`. */
-export function receiveMessage(ring: SoftRing, entry: Entry): void {
+export function receiveMessage(ring: Host, entry: Entry): void {
   if (entry.ioprio & abi.RECV_MULTISHOT) receiveMessages(ring, entry);
   else if (ring.readiness.isBehind(entry, TO_READ)) park(ring, entry);
   else if (entry.flags & abi.SQE_BUFFER_SELECT) ring.complete(entry, EOPNOTSUPP);
@@ -148,7 +148,7 @@ export function receiveMessage(ring: SoftRing, entry: Entry): void {
   }
 }
 
-function receiveMessages(ring: SoftRing, entry: Entry): void {
+function receiveMessages(ring: Host, entry: Entry): void {
   const group = ring.groups.get(entry.group);
   // Its header may be gone by the time that it has waited for others.
   if (entry.place === RUNNING) ring.messages.begin(entry);

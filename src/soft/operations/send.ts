@@ -4,7 +4,7 @@ import { EAGAIN } from '../../sys/abi/errno.js';
 import { MSG_DONTWAIT, MSG_WAITALL } from '../../sys/abi/sockets.js';
 import { MSGHDR } from '../../sys/abi/structs.js';
 import type { Entry } from '../entry.js';
-import type { SoftRing } from '../soft-ring.js';
+import type { Host } from '../host.js';
 import { TO_WRITE } from '../watch.js';
 
 /** The offset of an address in a cell: after the header of a message. */
@@ -12,7 +12,7 @@ const NAME_AT = 64;
 const NAME_MAX = 128;
 const TWO_32 = 2 ** 32;
 
-export function send(ring: SoftRing, entry: Entry): void {
+export function send(ring: Host, entry: Entry): void {
   if (ring.readiness.isBehind(entry, TO_WRITE)) {
     parkSend(ring, entry);
     return;
@@ -36,7 +36,7 @@ export function send(ring: SoftRing, entry: Entry): void {
   ring.complete(entry, res >= 0 ? done + res : done > 0 ? done : res);
 }
 
-function parkSend(ring: SoftRing, entry: Entry): void {
+function parkSend(ring: Host, entry: Entry): void {
   const nameLength = entry.file & 0xffff;
   if (nameLength !== 0 && entry.cell < 0 && !(entry.opFlags & MSG_DONTWAIT)) {
     entry.cell = ring.cells.take();
@@ -45,12 +45,12 @@ function parkSend(ring: SoftRing, entry: Entry): void {
   park(ring, entry);
 }
 
-function park(ring: SoftRing, entry: Entry): void {
+function park(ring: Host, entry: Entry): void {
   const failed = entry.opFlags & MSG_DONTWAIT ? EAGAIN : ring.wait(entry, TO_WRITE);
   if (failed < 0) ring.complete(entry, entry.done > 0 ? entry.done : failed);
 }
 
-export function sendMessage(ring: SoftRing, entry: Entry): void {
+export function sendMessage(ring: Host, entry: Entry): void {
   if (ring.readiness.isBehind(entry, TO_WRITE)) {
     parkMessage(ring, entry);
     return;
@@ -77,7 +77,7 @@ export function sendMessage(ring: SoftRing, entry: Entry): void {
 }
 
 /** Copies the header of a message and its address. Everything else that they point at is the caller's until the end. */
-function keepMessage(ring: SoftRing, entry: Entry): void {
+function keepMessage(ring: Host, entry: Entry): void {
   if (entry.cell >= 0) return;
   const { cells } = ring;
   const cell = cells.take();
@@ -94,20 +94,20 @@ function keepMessage(ring: SoftRing, entry: Entry): void {
   words[name + 1] = Math.floor(to / TWO_32);
 }
 
-function parkMessage(ring: SoftRing, entry: Entry): void {
+function parkMessage(ring: Host, entry: Entry): void {
   if (!(entry.opFlags & MSG_DONTWAIT)) keepMessage(ring, entry);
   park(ring, entry);
 }
 
 /** The buffers of a kept message. */
-function buffersOf({ cells }: SoftRing, { cell }: Entry): { iov: number; count: number } {
+function buffersOf({ cells }: Host, { cell }: Entry): { iov: number; count: number } {
   const words = cells.words(cell);
   const at = cells.wordOf(cell, MSGHDR.msg_iov);
   const iov = words[at + 1]! * TWO_32 + (words[at]! >>> 0);
   return { iov, count: words[cells.wordOf(cell, MSGHDR.msg_iovlen)]! };
 }
 
-function lengthOf(ring: SoftRing, entry: Entry): number {
+function lengthOf(ring: Host, entry: Entry): number {
   const { iov, count } = buffersOf(ring, entry);
   let total = 0;
   for (let i = 0; i < count; i++) total += ring.calls.iovec(iov, i).length;
@@ -115,7 +115,7 @@ function lengthOf(ring: SoftRing, entry: Entry): number {
 }
 
 /** With MSG_WAITALL a stream sends the rest of a message, buffer by buffer. */
-function sendRest(ring: SoftRing, entry: Entry): void {
+function sendRest(ring: Host, entry: Entry): void {
   const { fd, opFlags } = entry;
   const { iov, count } = buffersOf(ring, entry);
   let skip = entry.done;

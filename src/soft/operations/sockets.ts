@@ -5,7 +5,7 @@ import { POLLERR, POLLHUP, POLLOUT } from '../../sys/abi/flags.js';
 import { NR_ACCEPT4, NR_BIND, NR_LISTEN } from '../../sys/abi/syscall-numbers.js';
 import { libc } from '../../sys/libc/libc.js';
 import { type Entry, PARKED, RUNNING, TIMED } from '../entry.js';
-import type { SoftRing } from '../soft-ring.js';
+import type { Host } from '../host.js';
 import { TO_READ, TO_WRITE } from '../watch.js';
 import { goOnLater, kindOf } from './receive.js';
 
@@ -14,7 +14,7 @@ const BURST = 64;
 /** The interval after which a connect to a full Unix socket is retried, in nanoseconds. */
 const RETRY_NS = 5e6;
 
-export function accept(ring: SoftRing, entry: Entry): void {
+export function accept(ring: Host, entry: Entry): void {
   const { fd, ioprio, opFlags } = entry;
   const many = (ioprio & abi.ACCEPT_MULTISHOT) !== 0;
   if (entry.file !== 0 || (many && entry.addr !== 0)) {
@@ -45,13 +45,13 @@ export function accept(ring: SoftRing, entry: Entry): void {
   goOnLater(ring, entry);
 }
 
-function parkAccept(ring: SoftRing, entry: Entry): void {
+function parkAccept(ring: Host, entry: Entry): void {
   const failed = entry.ioprio & abi.ACCEPT_DONTWAIT ? EAGAIN : ring.wait(entry, TO_READ);
   ring.readiness.share(entry.fd);
   if (failed < 0) ring.complete(entry, failed);
 }
 
-export function connect(ring: SoftRing, entry: Entry): void {
+export function connect(ring: Host, entry: Entry): void {
   if (entry.place === PARKED) {
     finishConnect(ring, entry);
     return;
@@ -83,7 +83,7 @@ export function connect(ring: SoftRing, entry: Entry): void {
 }
 
 /** A pending connect may have finished. */
-function finishConnect(ring: SoftRing, entry: Entry): void {
+function finishConnect(ring: Host, entry: Entry): void {
   if ((ring.calls.poll(entry.fd, POLLOUT) & (POLLOUT | POLLERR | POLLHUP)) === 0) {
     ring.wait(entry, TO_WRITE);
     return;
@@ -91,10 +91,10 @@ function finishConnect(ring: SoftRing, entry: Entry): void {
   ring.complete(entry, ring.calls.socketError(entry.fd));
 }
 
-export function bind(ring: SoftRing, entry: Entry): void {
+export function bind(ring: Host, entry: Entry): void {
   ring.complete(entry, libc().syscall(NR_BIND, entry.fd, entry.addr, entry.offLow, 0, 0, 0));
 }
 
-export function listen(ring: SoftRing, entry: Entry): void {
+export function listen(ring: Host, entry: Entry): void {
   ring.complete(entry, libc().syscall(NR_LISTEN, entry.fd, entry.len, 0, 0, 0, 0));
 }

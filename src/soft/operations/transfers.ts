@@ -3,7 +3,7 @@ import { SQE_ASYNC } from '../../ring/abi/io-uring.js';
 import { EAGAIN, EOPNOTSUPP, EPERM, ESPIPE } from '../../sys/abi/errno.js';
 import { O_NONBLOCK } from '../calls.js';
 import { type Entry, PARKED } from '../entry.js';
-import type { SoftRing } from '../soft-ring.js';
+import type { Host } from '../host.js';
 import { TO_READ, TO_WRITE } from '../watch.js';
 import { isDirect, transferInPool } from './files.js';
 
@@ -12,16 +12,16 @@ function positionOf(entry: Entry): number {
   return entry.offLow === -1 && entry.offHigh === -1 ? -1 : entry.off;
 }
 
-export function read(ring: SoftRing, entry: Entry): void {
+export function read(ring: Host, entry: Entry): void {
   transfer(ring, entry, TO_READ);
 }
 
-export function write(ring: SoftRing, entry: Entry): void {
+export function write(ring: Host, entry: Entry): void {
   transfer(ring, entry, TO_WRITE);
 }
 
 /** One non-blocking attempt. A file goes to the pool if it does not support that, or if its data is not cached. */
-function transfer(ring: SoftRing, entry: Entry, direction: number): void {
+function transfer(ring: Host, entry: Entry, direction: number): void {
   entry.expected = entry.len;
   if (ring.readiness.isBehind(entry, direction)) {
     park(ring, entry, direction);
@@ -45,7 +45,7 @@ function transfer(ring: SoftRing, entry: Entry, direction: number): void {
 }
 
 /** @param res the result of the first attempt. */
-function transferOf(ring: SoftRing, entry: Entry, direction: number, position: number, res: number): void {
+function transferOf(ring: Host, entry: Entry, direction: number, position: number, res: number): void {
   if (res === EAGAIN || res === EOPNOTSUPP) {
     if (ring.files.isFile(entry.fd)) transferInPool(ring, entry, direction === TO_WRITE, position);
     else if (res === EAGAIN) park(ring, entry, direction);
@@ -56,7 +56,7 @@ function transferOf(ring: SoftRing, entry: Entry, direction: number, position: n
 }
 
 /** A file has transferred a cached part, or everything. */
-function goOn(ring: SoftRing, entry: Entry, direction: number, position: number, moved: number): void {
+function goOn(ring: Host, entry: Entry, direction: number, position: number, moved: number): void {
   for (let res = moved; ; res = attempt(ring, entry, direction, position)) {
     if (res > 0) entry.done += res;
     if (entry.done === entry.len || (res <= 0 && res !== EAGAIN && res !== EOPNOTSUPP)) {
@@ -68,7 +68,7 @@ function goOn(ring: SoftRing, entry: Entry, direction: number, position: number,
   transferInPool(ring, entry, direction === TO_WRITE, position);
 }
 
-function attempt(ring: SoftRing, entry: Entry, direction: number, position: number): number {
+function attempt(ring: Host, entry: Entry, direction: number, position: number): number {
   const { fd, opFlags, done } = entry;
   const { calls } = ring;
   const at = position < 0 ? position : position + done;
@@ -77,7 +77,7 @@ function attempt(ring: SoftRing, entry: Entry, direction: number, position: numb
     : calls.write(fd, entry.addr + done, entry.len - done, at, opFlags);
 }
 
-function park(ring: SoftRing, entry: Entry, direction: number): void {
+function park(ring: Host, entry: Entry, direction: number): void {
   const failed = ring.wait(entry, direction);
   if (failed === EPERM) transferInPool(ring, entry, direction === TO_WRITE, -1);
   else if (failed < 0) ring.complete(entry, failed);
@@ -87,7 +87,7 @@ function park(ring: SoftRing, entry: Entry, direction: number): void {
  * FIFOs, terminals and some devices have no non-blocking calls. A write to one writes all bytes, as the kernel's worker
  * threads do. As in the kernel, with O_NONBLOCK these, and only these, return EAGAIN.
  */
-function transferUnasked(ring: SoftRing, entry: Entry, direction: number, position: number): void {
+function transferUnasked(ring: Host, entry: Entry, direction: number, position: number): void {
   const { fd, len, done } = entry;
   const { calls, readiness } = ring;
   // A descriptor that epoll does not accept is always ready, and may block nevertheless.
