@@ -303,3 +303,6 @@ export class EventLoop extends LoopResources implements Loop {
     this.leasedBlocks.unmap(true);
   }
 }
+
+// What users see of it.
+Object.defineProperty(EventLoop, 'name', { value: 'Loop' });

@@ -13,7 +13,7 @@ export interface Entry {
 }
 
 /** The size of chunks in bytes. */
-export function lengthOf(chunks: Uint8Array[]): number {
+export function lengthOf(chunks: readonly Uint8Array[]): number {
   let length = 0;
   for (const chunk of chunks) length += chunk.length;
   return length;
@@ -54,20 +54,25 @@ export function putPart(room: Buffer, at: number, part: Part, encoding: string):
   return part.length;
 }
 
-/** Chunks, concatenated. */
-export function joined(chunks: Part[], allBuffers: boolean): Uint8Array {
-  if (allBuffers) return concat(chunks as Uint8Array[]);
+/** The bytes of chunks, without those that were transferred away, which have none. */
+export function bytesOf(chunks: Part[], allBuffers: boolean): Uint8Array[] {
   const parts: Uint8Array[] = [];
-  for (let i = 0; i < chunks.length; i += 2) {
+  for (let i = 0; i < chunks.length; i += allBuffers ? 1 : 2) {
     const chunk = chunks[i]!;
-    parts.push(typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(chunks[i + 1] as string)) : chunk);
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(chunks[i + 1] as string)) : chunk;
+    if (bytes.length !== 0) parts.push(bytes);
   }
-  return concat(parts);
+  return parts;
 }
 
-/** Without those that were transferred away, which have no bytes. */
-function concat(parts: Uint8Array[]): Uint8Array {
-  return Buffer.concat(parts.filter(({ length }) => length !== 0));
+/** The bytes after the first `count`, concatenated; null if there are none. */
+export function restOf(parts: readonly Uint8Array[], count: number): Uint8Array | null {
+  let first = 0;
+  while (count > 0 && count >= parts[first]!.length) count -= parts[first++]!.length;
+  const rest = parts.slice(first);
+  if (rest.length === 0) return null;
+  if (count > 0) rest[0] = rest[0]!.subarray(count);
+  return rest.length === 1 ? rest[0]! : Buffer.concat(rest);
 }
 
 /** The encoding of text; bytes need none. */

@@ -22,9 +22,10 @@ import { type Device, devicesOf } from './devices.js';
 
 type Path = string | Uint8Array;
 
-const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NOFOLLOW, O_NONBLOCK, S_IFLNK, S_IFMT, S_IFREG } = constants;
+const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK } = constants;
+const { S_IFLNK, S_IFMT, S_IFREG } = constants;
 /** Flags with which a cached path can be opened without waiting. */
-const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOFOLLOW;
+const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
 
 /** Definite errors of a walk through cached names: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
 export const SURE: ReadonlySet<number> = new Set([-2, -13, -20, -36, -40]);
@@ -112,7 +113,7 @@ class InlineFiles {
     const fd = this.#openRegular(path, flags);
     if (fd === EAGAIN) return undefined;
     if (fd < 0) throw systemError(fd, 'open', { path: pathText(path) });
-    this.#calls.setFlags(fd, flags & O_APPEND);
+    this.#calls.setFlags(fd, flags & (O_APPEND | O_NONBLOCK));
     return fd;
   }
 

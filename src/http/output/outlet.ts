@@ -1,3 +1,4 @@
+import type { OpenFile } from '../transport/open-file.js';
 import type { Data, Transport } from '../transport/transport.js';
 import { isLatin1Seen } from './field-text.js';
 
@@ -64,6 +65,15 @@ export class Outlet {
     const text = this.#text + before;
     this.#text = '';
     this.#transport.postJoined(text, bytes, after);
+  }
+
+  /** A part of a file, as far as it can be sent at once: returns how many bytes were. */
+  fileNow(file: OpenFile, offset: number, length: number): number {
+    const sent = this.#transport.sendFileNow(this.#text, file, offset, length);
+    if (sent < 0) return 0;
+    this.#text = '';
+    this.bytes += sent;
+    return sent;
   }
 
   flush(): void {

@@ -269,3 +269,6 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
     await this.stop();
   }
 }
+
+// What users see of it.
+Object.defineProperty(HttpServer, 'name', { value: 'Server' });

@@ -3,6 +3,7 @@ import type { Connection } from '../../net/stream/connection.js';
 import { ReceiveBuffers } from '../../net/stream/receive-buffers.js';
 import type { ReceiveQueue } from '../../net/stream/receive-queue.js';
 import { sendBlock } from '../../net/stream/send-block.js';
+import { sendWithHead } from '../../net/stream/send-cached.js';
 import type { Sink } from '../../net/stream/sink.js';
 import { SEND_MAX } from '../../sys/calls/socket-calls.js';
 import type { SocketAddress } from '../../sys/socket/sockaddr.js';
@@ -130,6 +131,11 @@ export class PlainTransport implements Transport, Sink {
     this.post(before);
     this.post(bytes);
     this.post(after);
+  }
+
+  sendFileNow(before: string, file: OpenFile, offset: number, length: number): number {
+    const { remains } = this.connection;
+    return remains.closed ? -1 : sendWithHead(remains, before, file.fd, offset, length);
   }
 
   async sendFile(file: OpenFile, offset: number, length: number): Promise<number> {

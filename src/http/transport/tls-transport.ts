@@ -172,6 +172,11 @@ export class TlsTransport implements Transport {
     if (!this.#socket.destroyed) this.#feed();
   }
 
+  /** Its bytes have to be encrypted. */
+  sendFileNow(): number {
+    return -1;
+  }
+
   async sendFile(file: OpenFile, offset: number, length: number): Promise<number> {
     let sent = 0;
     while (sent < length) {

@@ -36,6 +36,10 @@ export interface Transport {
   post(data: Data): void;
   /** As `post`, of text, bytes and ASCII text, which leave together: the bytes are copied, or must not change until they are sent. */
   postJoined(before: string, bytes: Uint8Array, after: string): void;
+  /**
+   * Sends text and a part of a file behind it, at once. Returns how many bytes of the file were sent, or -1 if nothing was.
+   */
+  sendFileNow(before: string, file: OpenFile, offset: number, length: number): number;
   /** Sends a part of a file behind what was posted; resolves to how many bytes. */
   sendFile(file: OpenFile, offset: number, length: number): Promise<number>;
   /** Resolves when everything posted so far has been taken; rejects if it never will be. */

@@ -181,3 +181,6 @@ export class RawIteration extends Operation implements Iteration, AbortListener 
     await this.return();
   }
 }
+
+// What users see of it.
+Object.defineProperty(RawIteration, 'name', { value: 'Iteration' });

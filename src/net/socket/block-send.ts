@@ -1,6 +1,5 @@
 /** Sends from a block of runtime memory, which is returned if memory is short while the peer takes no more. */
 
-import type { Loop } from '../../loop/loop.js';
 import { hasMore } from '../../loop/operation/completion.js';
 import type { Operation } from '../../loop/operation/operation.js';
 import { EAGAIN, EINTR, isCancelled } from '../../sys/abi/errno.js';
@@ -33,7 +32,7 @@ export function sentBy(res: number, yields: boolean): number {
 }
 
 /** Events after which the next send sends something, or reports the socket's error. */
-const WRITABLE = POLLOUT | POLLERR | POLLHUP;
+export const WRITABLE = POLLOUT | POLLERR | POLLHUP;
 
 /**
  * Waits until a socket takes more: pass the completions to `isWritable`. Once the peer sends no more, a poll for a single
@@ -48,11 +47,4 @@ export function isWritable(operation: Operation, res: number, flags: number): bo
   if (!hasMore(flags)) return true;
   if (res & WRITABLE) operation.loop.cancel(operation);
   return false;
-}
-
-/** Resolves when a socket takes more. */
-export async function untilWritable(loop: Loop, fd: number, signal: AbortSignal): Promise<void> {
-  for await (const { res } of loop.iterate(sqe => sqe.pollMultishot(fd, POLLOUT), { signal })) {
-    if (res & WRITABLE) return;
-  }
 }

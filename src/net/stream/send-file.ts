@@ -1,8 +1,8 @@
-/** `Connection.sendFile`: part of a file, through blocks of runtime memory. */
+/** `Connection.sendFile`: part of a file, from the page cache or through blocks of runtime memory. */
 
 import type { Loop } from '../../loop/loop.js';
 import { BLOCK_MAX, type Block } from '../../loop/memory/blocks.js';
-import { AbortableOperation } from '../../loop/waiting/abort.js';
+import { AbortableOperation, throwIfAborted } from '../../loop/waiting/abort.js';
 import { checkWait } from '../../loop/waiting/waiter.js';
 import { withBlock } from '../../loop/waiting/with-block.js';
 import type { Sqe } from '../../ring/sqe/index.js';
@@ -11,9 +11,11 @@ import { checkFd, checkInt, checkSignal } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
 import { argTypeError, closedError, systemError } from '../../sys/errors/errors.js';
 import { libc } from '../../sys/libc/libc.js';
-import { sentBy, startSend, untilWritable } from '../socket/block-send.js';
+import { sentBy, startSend } from '../socket/block-send.js';
+import { untilWritable } from '../socket/writable-wait.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
+import { FULL, sendCached, sizeOf, UNCACHED } from './send-cached.js';
 
 /** A descriptor of a file, or an object with one. */
 export type SendableFile = { readonly fd: number } | number;
@@ -61,8 +63,8 @@ function checkSendFile(file: SendableFile, options: SendFileOptions): void {
  * Sends a part of a file when earlier writes have been taken; returns the number of bytes. If it fails after some of
  * them were sent, the sender fails with it.
  *
- * The bytes go through a block of runtime memory. splice(2) would avoid that copy, but occupies a kernel worker thread
- * for each peer that does not read; the CPU time is the same.
+ * Cached bytes are not copied (see send-cached.ts), others go through a block of runtime memory: IORING_OP_SPLICE would
+ * occupy a kernel worker thread for each peer that does not read.
  */
 export async function sendFile(
   endpoint: Endpoint,
@@ -129,6 +131,11 @@ async function read(loop: Loop, prepare: (sqe: Sqe) => void, signal: AbortSignal
   }
 }
 
+/** Resolves in the loop's next turn. */
+function nextTurn(loop: Loop): Promise<void> {
+  return new Promise(resolve => loop.soon(resolve));
+}
+
 /** Sends up to `length` bytes of a file, starting at `offset`. */
 async function send(
   { loop, sender, fd: socket }: Endpoint,
@@ -137,8 +144,26 @@ async function send(
   length: number,
   signal: AbortSignal,
 ): Promise<void> {
+  let size = sizeOf(loop, file);
   for (let at = 0; at < length; ) {
+    // By now the socket may be closed, and another file may have its number.
+    throwIfAborted(signal);
     const left = length - at;
+    const sent = sendCached(loop, socket, file, offset + at, Math.min(left, size - offset - at));
+    if (sent > 0) {
+      at += sent;
+      sender.bytesWritten += sent;
+      continue;
+    }
+    if (sent !== UNCACHED) {
+      await (sent === FULL ? untilWritable(loop, socket, signal) : nextTurn(loop));
+      continue;
+    }
+    if (size !== 0 && offset + at === size) {
+      size = sizeOf(loop, file);
+      if (offset + at >= size) return;
+      continue;
+    }
     let filled = 0;
     const piece = async (block: Block): Promise<number> => {
       const { address, bytes } = block;

@@ -9,14 +9,15 @@ import { libc } from '../../sys/libc/libc.js';
 import { makeNative, type Twinned, twinOf } from '../native-twin.js';
 import { bindings, type NativeHandle, ownerSymbol, type Request, written } from '../natives.js';
 import {
+  bytesOf,
   type Entry,
-  joined,
   lengthOf,
   mostOf,
   mostOfEntries,
   mostOfWrite,
   type Part,
   putPart,
+  restOf,
   UTF8_MAX,
 } from '../parts.js';
 import { RequestDone } from '../request-done.js';
@@ -141,7 +142,7 @@ export abstract class StreamHandle implements Subject, Twinned {
   writeBuffer(request: Request | null, bytes: Uint8Array): unknown {
     const { sender } = this;
     const { length } = bytes;
-    const sent = sender.error !== 0 || this.fd < 0 ? 0 : sender.sendInPlace(bytes);
+    const sent = length < IN_PLACE_MIN || this.fd < 0 ? 0 : sender.sendInPlace([bytes]);
     if (sent === length) return written(length);
     const rest = sent === 0 ? bytes : bytes.subarray(sent);
     const room = this.#room(rest.length);
@@ -159,7 +160,7 @@ export abstract class StreamHandle implements Subject, Twinned {
   }
 
   writeAsciiString(request: Request | null, text: string): unknown {
-    return this.#text(request, text, 'latin1', text.length);
+    return this.writeLatin1String(request, text);
   }
 
   writeUcs2String(request: Request | null, text: string): unknown {
@@ -169,25 +170,28 @@ export abstract class StreamHandle implements Subject, Twinned {
   #text(request: Request | null, text: string, encoding: BufferEncoding, most: number): unknown {
     const room = most > COPIED_MAX ? null : this.#room(most);
     if (room === null) return this.#later(request, Buffer.from(text, encoding));
-    const { sender } = this;
-    const length = room.write(text, sender.at, encoding);
-    sender.filled(length);
+    const length = room.write(text, this.sender.at, encoding);
+    this.sender.filled(length);
     return written(length);
   }
 
   writev(request: Request | null, chunks: Part[], allBuffers: boolean): unknown {
     const most = allBuffers ? lengthOf(chunks as Uint8Array[]) : mostOf(chunks);
     const room = most > COPIED_MAX ? null : this.#room(most);
-    if (room === null) return this.#later(request, joined(chunks, allBuffers));
     const { sender } = this;
-    let { at } = sender;
-    const start = at;
-    const step = allBuffers ? 1 : 2;
-    for (let i = 0; i < chunks.length; i += step) {
-      at += putPart(room, at, chunks[i]!, allBuffers ? 'buffer' : (chunks[i + 1] as string));
+    if (room === null) {
+      const parts = bytesOf(chunks, allBuffers);
+      const sent = this.fd < 0 ? 0 : sender.sendInPlace(parts);
+      const rest = restOf(parts, sent);
+      return rest === null ? written(sent) : this.#later(request, rest, sent);
     }
-    sender.filled(at - start);
-    return written(at - start);
+    let length = 0;
+    for (let i = 0; i < chunks.length; i += allBuffers ? 1 : 2) {
+      const encoding = allBuffers ? 'buffer' : (chunks[i + 1] as string);
+      length += putPart(room, sender.at + length, chunks[i]!, encoding);
+    }
+    sender.filled(length);
+    return written(length);
   }
 
   /** Copies a write that is sent with its burst, which is all that has to be done; false if it takes a request. */

@@ -7,6 +7,7 @@ import { Queue } from '../../net/socket/queue.js';
 import { EAGAIN, ECANCELED, EFAULT, EINTR } from '../../sys/abi/errno.js';
 import { SHUT_WR } from '../../sys/abi/sockets.js';
 import { libc } from '../../sys/libc/libc.js';
+import { lengthOf } from '../parts.js';
 import type { RequestDone } from '../request-done.js';
 import { CopiedBytes } from './copied-bytes.js';
 import { StreamFlusher } from './flusher.js';
@@ -81,16 +82,20 @@ export class StreamSender extends Operation implements BlockWaiter {
     return this.#copied.room(length);
   }
 
-  /** Sends a large write in place, as much as the socket takes at once; returns the number of bytes. */
-  sendInPlace(bytes: Uint8Array): number {
-    const { length } = bytes;
-    if (length < IN_PLACE_MIN || !this.#empty() || this.#busy() || this.#ending !== null) return 0;
-    if (!this.loop.inline.take(length)) return 0;
-    const res = this.loop.socketCalls.sendInPlace(this.#handle.fd, bytes);
-    // The next send meets the error.
-    if (res <= 0) return 0;
-    this.bytesWritten += res;
-    return res;
+  /** Sends large writes in place, as much as the socket takes at once; returns the number of bytes. */
+  sendInPlace(parts: readonly Uint8Array[]): number {
+    if (this.error !== 0 || !this.#empty() || this.#busy() || this.#ending !== null) return 0;
+    if (!this.loop.inline.take(lengthOf(parts))) return 0;
+    let sent = 0;
+    for (let i = 0, whole = true; whole && i < parts.length; i++) {
+      const res = this.loop.socketCalls.sendInPlace(this.#handle.fd, parts[i]!, i < parts.length - 1);
+      if (res > 0) sent += res;
+      // The socket reports it only once.
+      else if (res !== EAGAIN && res !== EINTR) this.error = res;
+      whole = res === parts[i]!.length;
+    }
+    this.bytesWritten += sent;
+    return sent;
   }
 
   /** The position of the next byte in the memory of `room`. */

@@ -56,10 +56,10 @@ class FaultySocketCalls extends SocketCalls {
     this.#chance = chance;
   }
 
-  override sendInPlace(fd: number, bytes: Uint8Array): number {
+  override sendInPlace(fd: number, bytes: Uint8Array, more?: boolean): number {
     const refusal = this.#chance.refusal();
     if (refusal < 0) return refusal;
-    return super.sendInPlace(fd, bytes.subarray(0, partOfSend(this.#chance, fd, bytes.length)));
+    return super.sendInPlace(fd, bytes.subarray(0, partOfSend(this.#chance, fd, bytes.length)), more);
   }
 
   override sendAt(fd: number, address: number, length: number): number {
@@ -74,9 +74,13 @@ class FaultySocketCalls extends SocketCalls {
     return this.#chance.refusal() || super.sendTo(fd, bytes, address);
   }
 
-  protected override put(fd: number, length: number): number {
+  override sendFile(socket: number, file: number, offset: number, length: number): number {
+    return this.#chance.refusal() || super.sendFile(socket, file, offset, partOf(this.#chance, length));
+  }
+
+  protected override put(fd: number, length: number, flags?: number): number {
     const refusal = this.#chance.refusal();
-    const sent = refusal || super.put(fd, partOfSend(this.#chance, fd, Math.min(length, SEND_MAX)));
+    const sent = refusal || super.put(fd, partOfSend(this.#chance, fd, Math.min(length, SEND_MAX)), flags);
     this.length = length;
     return sent;
   }

@@ -73,6 +73,7 @@ export const SOCK_CLOEXEC = 0o2000000;
 export const MSG_PEEK = 0x2;
 export const MSG_TRUNC = 0x20;
 export const MSG_DONTWAIT = 0x40;
+export const MSG_MORE = 0x8000;
 export const MSG_WAITALL = 0x100;
 export const MSG_NOSIGNAL = 0x4000;
 

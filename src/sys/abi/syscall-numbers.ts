@@ -51,5 +51,7 @@ export const NR_STATX = ARM64 ? 291 : 332;
 export const NR_IO_URING_SETUP = 425;
 export const NR_IO_URING_ENTER = 426;
 export const NR_IO_URING_REGISTER = 427;
+export const NR_SENDFILE = ARM64 ? 71 : 40;
 export const NR_OPENAT2 = 437;
 export const NR_FACCESSAT2 = 439;
+export const NR_CACHESTAT = 451;

@@ -1,7 +1,8 @@
 /** System calls on sockets that never wait. The ring sends what the socket does not take at once. */
 
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../abi/sockets.js';
-import { NR_SENDTO } from '../abi/syscall-numbers.js';
+import { constants } from 'node:fs';
+import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/sockets.js';
+import { NR_CACHESTAT, NR_FCNTL, NR_SENDFILE, NR_SENDTO } from '../abi/syscall-numbers.js';
 import { libc } from '../libc/libc.js';
 import { Mapping } from '../memory/mapping.js';
 
@@ -14,11 +15,25 @@ export const TEXT_MAX = Math.floor(SEND_MAX / UTF8_MAX);
 
 const SOCKADDR_MAX = 128;
 const FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT;
+const F_GETFL = 3;
+const F_SETFL = 4;
+/** Where pages are larger, nothing counts as cached. */
+const PAGE = 4096;
+const TWO_32 = 2 ** 32;
+
+// Offsets in the memory of the calls, after the bytes to send.
+const SOCKADDR_AT = SEND_MAX;
+/** A struct cachestat_range: an offset and a length. */
+const RANGE_AT = SOCKADDR_AT + SOCKADDR_MAX;
+/** A struct cachestat, whose first field counts cached pages. */
+const CACHED_AT = RANGE_AT + 16;
+const SIZE = CACHED_AT + 40;
 
 /** The calls of one thread. They share memory, which the kernel no longer uses once a call has returned. */
 export class SocketCalls {
-  readonly #memory = Mapping.anonymous(SEND_MAX + SOCKADDR_MAX);
+  readonly #memory = Mapping.anonymous(SIZE);
   readonly #bytes = Buffer.from(this.#memory.buffer);
+  readonly #words = new Uint32Array(this.#memory.buffer);
   readonly #libc = libc();
   /** The number of bytes that the last call tried to send. */
   length = 0;
@@ -29,9 +44,12 @@ export class SocketCalls {
     return this.put(fd, bytes.length);
   }
 
-  /** Sends any number of bytes in place; returns how many the socket took, or a negative errno. send(2) */
-  sendInPlace(fd: number, bytes: Uint8Array): number {
-    return libc().send(fd, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+  /**
+   * Sends any number of bytes in place; returns how many the socket took, or a negative errno. send(2)
+   * @param more whether other bytes follow at once, in the same packet.
+   */
+  sendInPlace(fd: number, bytes: Uint8Array, more = false): number {
+    return this.#libc.send(fd, bytes, more ? FLAGS | MSG_MORE : FLAGS);
   }
 
   /** Sends bytes from memory that the kernel may read; returns how many the socket took, or a negative errno. */
@@ -49,26 +67,73 @@ export class SocketCalls {
   /** As `send`, of a datagram to an address. sendto(2) */
   sendTo(fd: number, bytes: Uint8Array, address: Uint8Array): number {
     this.#bytes.set(bytes);
-    this.#bytes.set(address, SEND_MAX);
+    this.#bytes.set(address, SOCKADDR_AT);
     const { address: memory } = this.#memory;
     this.length = bytes.length;
-    return this.#libc.syscall(NR_SENDTO, fd, memory, bytes.length, FLAGS, memory + SEND_MAX, address.length);
+    return this.#libc.syscall(
+      NR_SENDTO,
+      fd,
+      memory,
+      bytes.length,
+      FLAGS,
+      memory + SOCKADDR_AT,
+      address.length,
+    );
   }
 
-  /** As `send`, for up to TEXT_MAX characters in UTF-8. */
-  sendText(fd: number, text: string): number {
-    return this.put(fd, this.#bytes.write(text, 0, SEND_MAX));
+  /**
+   * As `send`, for up to TEXT_MAX characters in UTF-8.
+   * @param more whether other bytes follow at once, in the same packet.
+   */
+  sendText(fd: number, text: string, more = false): number {
+    return this.put(fd, this.#bytes.write(text, 0, SEND_MAX), more ? FLAGS | MSG_MORE : FLAGS);
   }
 
   /** Sends the first bytes of the shared memory. */
-  protected put(fd: number, length: number): number {
+  protected put(fd: number, length: number, flags = FLAGS): number {
     this.length = length;
-    return this.#libc.sendAt(fd, this.#memory.address, length, FLAGS);
+    return this.#libc.sendAt(fd, this.#memory.address, length, flags);
   }
 
   /** A copy of the last `count` bytes that the last call tried to send. */
   rest(count: number): Buffer {
     return Buffer.from(this.#bytes.subarray(this.length - count, this.length));
+  }
+
+  /**
+   * Whether all of a part of a file is in the page cache. Before 6.5, for files that the process may not write, and where
+   * the file system has no page cache the kernel does not tell. cachestat(2)
+   */
+  isCached(file: number, offset: number, length: number): boolean {
+    const { address } = this.#memory;
+    const start = offset - (offset % PAGE);
+    const pages = Math.ceil((offset + length - start) / PAGE);
+    this.#setRange(start, pages * PAGE);
+    const failed = this.#libc.syscall(NR_CACHESTAT, file, address + RANGE_AT, address + CACHED_AT, 0, 0, 0);
+    return failed === 0 && this.#words[CACHED_AT >> 2]! >= pages;
+  }
+
+  /**
+   * Sends cached bytes of a file without copying them; returns how many the socket took, or a negative errno. sendfile(2)
+   */
+  sendFile(socket: number, file: number, offset: number, length: number): number {
+    const { syscall } = this.#libc;
+    // The call has no flags: it waits unless the socket is non-blocking. The ring's operations need one that is not.
+    const flags = syscall(NR_FCNTL, socket, F_GETFL, 0, 0, 0, 0);
+    if (flags < 0) return flags;
+    syscall(NR_FCNTL, socket, F_SETFL, flags | constants.O_NONBLOCK, 0, 0, 0);
+    this.#setRange(offset, 0);
+    const sent = syscall(NR_SENDFILE, socket, file, this.#memory.address + RANGE_AT, length, 0, 0);
+    syscall(NR_FCNTL, socket, F_SETFL, flags, 0, 0, 0);
+    return sent;
+  }
+
+  #setRange(offset: number, length: number): void {
+    const at = RANGE_AT >> 2;
+    this.#words[at] = offset;
+    this.#words[at + 1] = offset / TWO_32;
+    this.#words[at + 2] = length;
+    this.#words[at + 3] = length / TWO_32;
   }
 
   /** Unmaps the memory. */

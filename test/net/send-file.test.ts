@@ -1,0 +1,171 @@
+/** `sendFile` of files that are in the page cache, which are not copied, and of files that are not. */
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { loop } from 'uasync';
+import { open } from 'uasync/fs';
+import { checkLeaks, scratchFolder, seededRandom, standstill } from '../harness.js';
+import { pair, pattern, readAll, unixPair } from './sockets.js';
+
+checkLeaks();
+
+const folder = scratchFolder();
+const PAGE = 4096;
+const LENGTH = 3 * 2 ** 20 + 7;
+const data = pattern(LENGTH);
+const path = join(folder, 'data');
+writeFileSync(path, data);
+
+/** Whether operations are queued for a file that is cached and small: not where cachestat(2) is missing, or faults are. */
+const underFault = process.env.UASYNC_FAULTS !== undefined;
+
+/** The status flags of a descriptor. proc_pid_fdinfo(5) */
+function flagsOf(fd: number): number {
+  return Number.parseInt(/^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))![1]!, 8);
+}
+
+for (const [name, connected] of Object.entries({ TCP: pair, Unix: unixPair })) {
+  t.test(`parts of all sizes, over ${name}`, async t => {
+    const random = seededRandom(t);
+    const [a, b] = await connected(t);
+    const file = await open(path);
+    const sizes = [0, 1, PAGE - 1, PAGE, PAGE + 1, 2 ** 20, 2 ** 20 + 1, LENGTH];
+    for (const size of sizes) {
+      const offset = Math.floor(random() * (LENGTH - size));
+      const [sent, received] = await Promise.all([
+        a.sendFile(file, { offset, length: size }),
+        b.readExactly(size),
+      ]);
+      t.equal(sent, size);
+      t.ok(received.equals(data.subarray(offset, offset + size)), `${size} at ${offset}`);
+    }
+    const rest = readAll(b);
+    t.equal(await a.sendFile(file, { offset: 5 }), LENGTH - 5, 'to the end');
+    t.equal(await a.sendFile(file, { offset: LENGTH - 5, length: 100 }), 5, 'beyond the end');
+    t.equal(await a.sendFile(file, { offset: LENGTH + 5 }), 0, 'from beyond the end');
+    await a.close();
+    t.ok((await rest).equals(Buffer.concat([data.subarray(5), data.subarray(-5)])));
+    await file.close();
+  });
+}
+
+t.test('a file that is not in the page cache, or only in part', async t => {
+  const [a, b] = await pair(t);
+  const cold = join(folder, 'cold');
+  const file = await open(cold, 'w+');
+  await file.writeFile(data);
+  await file.sync();
+  const drop = async (offset: number, length: number): Promise<void> => {
+    await loop().submit(sqe => sqe.fadvise(file.fd, offset, length, 4));
+  };
+  for (const [offset, length] of [
+    [0, LENGTH],
+    [2 ** 20, 2 ** 20],
+    [0, PAGE],
+    [LENGTH - PAGE, PAGE],
+  ] as const) {
+    await drop(offset, length);
+    const [sent, received] = await Promise.all([a.sendFile(file), b.readExactly(LENGTH)]);
+    t.equal(sent, LENGTH);
+    t.ok(received.equals(data), `without ${length} at ${offset}`);
+  }
+  await file.close();
+});
+
+t.test('the socket is a blocking one again, as the ring needs it', async t => {
+  const [a, b] = await pair(t);
+  const file = await open(path);
+  const before = flagsOf(a.fd);
+  const received = b.readExactly(LENGTH);
+  await a.sendFile(file);
+  t.equal(flagsOf(a.fd), before);
+  t.ok((await received).equals(data));
+  const waiting = a.read();
+  await b.write('still read');
+  t.equal(String(await waiting), 'still read');
+  await file.close();
+});
+
+t.test('a peer that reads slowly gets all of it', async t => {
+  const [a, b] = await pair(t);
+  b.setRecvBufferSize(65536);
+  const file = await open(path);
+  const sends = Promise.all([a.sendFile(file), a.write('between'), a.sendFile(file, { length: 10 })]);
+  await standstill(() => a.bytesWritten);
+  const parts: Buffer[] = [];
+  for (let left = LENGTH + 7 + 10; left > 0; left -= parts.at(-1)!.length) {
+    parts.push(await b.readExactly(Math.min(left, 100_000)));
+  }
+  const expected = Buffer.concat([data, Buffer.from('between'), data.subarray(0, 10)]);
+  t.ok(Buffer.concat(parts).equals(expected));
+  const [first, , last] = await sends;
+  t.strictSame([first, last], [LENGTH, 10]);
+  await file.close();
+});
+
+t.test('many at once, from files of one descriptor each', async t => {
+  const pairs = await Promise.all(Array.from({ length: 20 }, () => pair(t)));
+  const fds = pairs.map(() => openSync(path, 'r'));
+  await Promise.all(
+    pairs.map(async ([a, b], i) => {
+      const [sent, received] = await Promise.all([a.sendFile(fds[i]!), b.readExactly(LENGTH)]);
+      t.equal(sent, LENGTH);
+      t.ok(received.equals(data));
+    }),
+  );
+  for (const fd of fds) closeSync(fd);
+});
+
+t.test('a peer that resets in the middle', async t => {
+  const [a, b] = await pair(t);
+  const file = await open(path);
+  const sending = t.rejects(
+    (async () => {
+      for (;;) await a.sendFile(file);
+    })(),
+    { code: /ECONNRESET|EPIPE/ },
+  );
+  await b.readExactly(100_000);
+  await b.reset();
+  await sending;
+  await t.rejects(a.write('more'), { code: /ECONNRESET|EPIPE/ });
+  await file.close();
+});
+
+t.test('a file that shrinks and grows while it is sent', async t => {
+  const changing = join(folder, 'changing');
+  // More than two sockets hold.
+  const size = 20 * 2 ** 20;
+  writeFileSync(changing, Buffer.alloc(size, data));
+  const [a, b] = await pair(t);
+  const file = await open(changing, 'r+');
+  const sending = a.sendFile(file);
+  await standstill(() => a.bytesWritten);
+  await file.truncate(size - 1000);
+  await file.write('grown', size - 1000);
+  const received = b.readExactly(size - 995);
+  t.equal(await sending, size - 995, 'to where the end is by then');
+  t.equal(String((await received).subarray(-5)), 'grown');
+  await file.close();
+});
+
+const noCall = underFault ? 'faults are injected' : cannotTell();
+
+/** Why the kernel does not tell what is cached. */
+function cannotTell(): string | false {
+  const fd = openSync(path, 'r');
+  const cached = loop().socketCalls.isCached(fd, 0, PAGE);
+  closeSync(fd);
+  return cached ? false : 'the kernel does not tell what is cached: cachestat(2), 6.5';
+}
+
+t.test('cached bytes need no operation of the backend', { skip: noCall }, async t => {
+  const [a, b] = await pair(t);
+  const file = await open(path);
+  const reading = b.readExactly(200_000);
+  const { submitted } = loop().stats();
+  t.equal(await a.sendFile(file, { length: 200_000 }), 200_000);
+  t.equal(loop().stats().submitted, submitted);
+  t.ok((await reading).equals(data.subarray(0, 200_000)));
+  await file.close();
+});
