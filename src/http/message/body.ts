@@ -2,10 +2,9 @@
 
 import nodeStream from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
-import { isAnyArrayBuffer, isArrayBuffer, isUint8Array } from 'node:util/types';
-import { copyOfBytes } from '../../loop/memory/buffer-memory.js';
+import { isAnyArrayBuffer, isUint8Array } from 'node:util/types';
+import { copyOfBytes, inOwnMemory } from '../../loop/memory/buffer-memory.js';
 import { withCode } from '../../sys/errors/errors.js';
-import { isUntransferable } from '../../sys/memory/untransferable.js';
 import { bytesIn } from '../../sys/memory/views.js';
 import type { Head } from '../input/head.js';
 import { IncomingBody } from '../input/incoming-body.js';
@@ -138,15 +137,6 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Bytes in memory that no other bytes share, and that can be transferred: what was received in place cannot. */
-function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = bytes;
-  const isWhole = bytes.byteLength === buffer.byteLength && isArrayBuffer(buffer);
-  return isWhole && !isUntransferable(buffer)
-    ? new Uint8Array(buffer)
-    : (copyOfBytes(bytes) as Uint8Array<ArrayBuffer>);
-}
-
 /** The bytes of a chunk of a stream or an iteration. */
 export function chunkBytes(chunk: unknown): Uint8Array {
   if (isUint8Array(chunk)) return chunk;
@@ -262,7 +252,7 @@ export class Body {
   async bytes(): Promise<Uint8Array> {
     const isTheirs = isUint8Array(this.#source);
     const buffer = await this.buffer();
-    return isTheirs ? new Uint8Array(buffer) : own(buffer);
+    return isTheirs ? new Uint8Array(buffer) : inOwnMemory(buffer);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -310,7 +300,7 @@ function streamOf(source: Exclude<Source, null>): ReadableStream {
         controller.byobRequest?.respond(0);
       } else {
         // The stream takes ownership of the memory.
-        controller.enqueue(source instanceof IncomingBody ? own(value) : copyOfBytes(value));
+        controller.enqueue(source instanceof IncomingBody ? inOwnMemory(value) : copyOfBytes(value));
       }
     },
     cancel: async reason => {

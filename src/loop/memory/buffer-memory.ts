@@ -4,6 +4,9 @@
  * in a tenth of the time, but starts only once it is full of objects. So while the Buffers of a data stream add up, the
  * young generation is filled with objects. Where Buffers stay in use that frees nothing, and is rarely tried again.
  */
+import { isArrayBuffer } from 'node:util/types';
+import { isUntransferable } from '../../sys/memory/untransferable.js';
+
 type V8 = typeof import('node:v8');
 
 const MIB = 1024 * 1024;
@@ -72,6 +75,15 @@ export function copyOfBytes(bytes: Uint8Array): Uint8Array {
   const copy = allocateBuffer(bytes.length);
   copy.set(bytes);
   return new Uint8Array(copy.buffer);
+}
+
+/** The bytes in memory of their own, which a stream may transfer: a copy, unless they have such memory already. */
+export function inOwnMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  const isWhole = bytes.byteLength === buffer.byteLength && isArrayBuffer(buffer);
+  return isWhole && !isUntransferable(buffer)
+    ? new Uint8Array(buffer)
+    : (copyOfBytes(bytes) as Uint8Array<ArrayBuffer>);
 }
 
 function check(): void {

@@ -9,6 +9,8 @@ import { markUntransferable } from '../../sys/memory/untransferable.js';
 const SMALL = 1024;
 const SMALL_SLAB = 16 * 1024;
 const LARGE_SLAB = 512 * 1024;
+/** From this size on a chunk has memory of its own, which its user may transfer. */
+const OWN_MIN = 128 * 1024;
 /** The minimum space for bytes that the kernel writes directly to the large slab. */
 const ROOM_MIN = 64 * 1024;
 /** Up to this size a loop over words is faster than a call that first creates a view of the source. */
@@ -146,9 +148,17 @@ export function copyChunk(source: Memory, start: number, length: number, last: B
       return Buffer.from(chunk.buffer as ArrayBuffer, last.byteOffset, last.length + length);
     }
   }
+  if (length >= OWN_MIN) return copyWhole(source, start, length);
   const slab = length <= SMALL ? small : large;
   slab.align();
   return slab.copy(source, start, length);
+}
+
+function copyWhole({ bytes }: Memory, start: number, length: number): Buffer {
+  if (!kept) keepFreedSlabs();
+  const chunk = allocateBuffer(length);
+  bytes.copy(chunk, 0, start, start + length);
+  return chunk;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ReadableStream, WritableStream } from 'node:stream/web';
-import { copyOfBytes } from '../../loop/memory/buffer-memory.js';
+import { inOwnMemory } from '../../loop/memory/buffer-memory.js';
 import type { ByteStream } from './byte-stream.js';
 
 /** A connection as two web streams. It is closed when both have ended. */
@@ -23,8 +23,8 @@ export class WebStreams {
           controller.byobRequest?.respond(0);
           await this.#ended();
         } else {
-          // The stream takes ownership of the memory, and a chunk shares its memory with others.
-          controller.enqueue(copyOfBytes(chunk));
+          // The stream takes ownership of the memory, which small chunks share.
+          controller.enqueue(inOwnMemory(chunk));
         }
       },
       cancel: async () => {
