@@ -14,10 +14,11 @@ import { join } from 'node:path';
 import t from 'tap';
 import { open } from 'uasync/fs';
 import { file, type Handler, Response, type Server, serveStatic } from 'uasync/http';
-import { checkLeaks, makeFifo, scratchFolder } from '../harness.js';
+import { connect } from 'uasync/net';
+import { checkLeaks, makeFifo, scratchFolder, turns } from '../harness.js';
 import { pattern } from '../net/sockets.js';
 import { built, output, PLAIN_NODE, ROOT } from '../programs.js';
-import { answersIn, type RawAnswer, served, talk } from './served.js';
+import { answersIn, HOST, portOf, type RawAnswer, served, talk } from './served.js';
 
 checkLeaks();
 
@@ -263,6 +264,30 @@ t.test('ranges', async t => {
   ).entries()) {
     const expected = `\r\ncontent-type: image/png\r\ncontent-range: bytes ${from}-${to - 1}/1000\r\n\r\n${small.toString('latin1', from, to)}\r\n`;
     t.equal(parts[i + 1], expected);
+  }
+});
+
+/** Around the sizes from which on content is not copied, is sent by itself, and is sent in pieces. */
+const SIZES = [1, 8192, 8193, 30_000, 65_536, 65_537, 2 ** 20, 2 ** 20 + 1, 3 * 2 ** 20 + 7];
+
+t.test('pipelined requests for files of all sizes are answered in order, also to a slow peer', async t => {
+  const content = pattern(SIZES.at(-1)!);
+  for (const size of SIZES) writeFileSync(join(root, `size-${size}`), content.subarray(0, size));
+  const server = await statics(t);
+  const sizes = [...SIZES, ...SIZES.toReversed(), 30_000, 30_000, 1];
+  const requests = sizes.map(size => `GET /size-${size} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  const last = request('/size-1');
+  const peer = await connect({ port: portOf(server), host: HOST });
+  await peer.write(requests.join('') + last);
+  const received: Buffer[] = [];
+  for await (const chunk of peer) {
+    received.push(chunk);
+    await turns(1);
+  }
+  const answers = answersIn(Buffer.concat(received).toString('latin1'));
+  t.equal(answers.length, sizes.length + 1);
+  for (const [i, size] of sizes.entries()) {
+    t.ok(bytesOf(answers[i]!).equals(content.subarray(0, size)), `${size} bytes`);
   }
 });
 
