@@ -3,7 +3,7 @@
  * Node's modules are taken by `process.getBuiltinModule`, as an `import` of one makes a module around it with all of
  * its properties, and reading some of them loads more of Node.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join, relative } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -41,20 +41,29 @@ function isReexport(path: string, importer: string): boolean {
   return path === 'node:net' && importer === join(ROOT, 'src/node/net.ts');
 }
 
-/** The values that a source imports by name of one of Node's modules. */
-function importedNames(source: string, module: string): string[] {
-  const imports = readFileSync(source, 'utf8').matchAll(
-    /^import (?:\w+, )?\{([^}]*)\} from '(node:[^']+)';$/gm,
-  );
-  return [...imports]
-    .filter(([, , from]) => from === module)
-    .flatMap(([, list]) => list!.split(',').map(name => name.trim().split(' as ')[0]!))
-    .filter(name => name !== '' && !name.startsWith('type '));
+/** Node's module whose functions programs mock: one module takes them, when the package is imported. */
+const MOCKED = 'node:fs';
+
+/** The values that sources import by name of one of Node's modules. */
+function importedNames(sources: string[], module: string): string[] {
+  const names = sources.flatMap(source => {
+    const text = readFileSync(source, 'utf8');
+    const imports = [...text.matchAll(/^import (?:\w+, )?\{([^}]*)\} from '(node:[^']+)';$/gm)];
+    return imports.filter(([, , from]) => from === module).flatMap(([, list]) => list!.split(','));
+  });
+  const plain = names.map(name => name.trim().split(' as ')[0]!);
+  return [...new Set(plain.filter(name => name !== '' && !name.startsWith('type ')))];
+}
+
+function allSources(): string[] {
+  const folder = join(ROOT, 'src');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return files.filter(name => name.endsWith('.ts')).map(name => join(folder, name));
 }
 
 /** Takes only what the importer needs: reading a property may load more of Node. Names of our own stay free. */
 function textOf(module: string, importer: string): string {
-  const names = importedNames(importer, module);
+  const names = importedNames(module === MOCKED ? allSources() : [importer], module);
   const taken = names.map(name => `const node_${name} = all.${name};\nexport { node_${name} as ${name} };`);
   return `const all = process.getBuiltinModule('${module}');\nexport default all;\n${taken.join('\n')}`;
 }
@@ -66,7 +75,11 @@ const builtins: Plugin = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^node:/ }, ({ path, kind, importer }) =>
       kind === 'import-statement' && isBuiltin(path) && !isReexport(path, importer)
-        ? { path: `${path} ${importer}`, namespace: BUILTIN, pluginData: { module: path, importer } }
+        ? {
+            path: path === MOCKED ? path : `${path} ${importer}`,
+            namespace: BUILTIN,
+            pluginData: { module: path, importer },
+          }
         : { path, external: true },
     );
     onLoad({ filter: /^/, namespace: BUILTIN }, ({ pluginData: { module, importer } }) => ({
@@ -122,7 +135,7 @@ async function additions(): Promise<Map<string, string[]>> {
     ['net', 'fs', 'http', 'node-net', 'register'].map(sourcesOf),
   )) as [Set<string>, Set<string>, Set<string>, Set<string>, Set<string>];
   const looped = shared(net, fs);
-  const early = shared(fs, register);
+  const early = [MOCKED, ...shared(fs, register)];
   const added = new Map([...Object.values(ENTRIES), ...DYNAMIC].map(path => [path, early]));
   function add(entries: string[], sources: Iterable<string>): void {
     const others = [...sources].filter(source => !Object.values(ENTRIES).includes(source));
@@ -144,7 +157,7 @@ function importing(added: Map<string, string[]>): Plugin {
       onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
         const sources = added.get(relative(ROOT, path));
         if (sources === undefined) return undefined;
-        const lines = sources.map(source => `import '${join(ROOT, source)}';`);
+        const lines = sources.map(source => `import '${source === MOCKED ? source : join(ROOT, source)}';`);
         return { contents: `${readFileSync(path, 'utf8')}\n${lines.join('\n')}`, loader: 'ts' };
       });
     },

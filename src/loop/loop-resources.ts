@@ -152,10 +152,13 @@ export abstract class LoopResources {
     return this.queues.cqEntries;
   }
 
-  /** @internal */
+  /** @internal A call after this gets memory of its own, instead of memory that is gone. */
   protected unmapCalls(): void {
     this.#calls?.unmap();
     this.#nameCalls?.unmap();
     this.#socketCalls?.unmap();
+    this.#calls = null;
+    this.#nameCalls = null;
+    this.#socketCalls = null;
   }
 }

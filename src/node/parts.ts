@@ -54,23 +54,37 @@ export function putPart(room: Buffer, at: number, part: Part, encoding: string):
   return part.length;
 }
 
-/** The bytes of chunks, without those that were transferred away, which have none. */
-export function bytesOf(chunks: Part[], allBuffers: boolean): Uint8Array[] {
+/**
+ * The bytes of chunks, as few parts: those below `least` bytes are joined with their neighbours. Without chunks that were
+ * transferred away, which have no bytes.
+ */
+export function bytesOf(chunks: Part[], allBuffers: boolean, least: number): Uint8Array[] {
   const parts: Uint8Array[] = [];
+  let small: Uint8Array[] = [];
+  const join = (): void => {
+    if (small.length !== 0) parts.push(Buffer.concat(small));
+    small = [];
+  };
   for (let i = 0; i < chunks.length; i += allBuffers ? 1 : 2) {
     const chunk = chunks[i]!;
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(chunks[i + 1] as string)) : chunk;
-    if (bytes.length !== 0) parts.push(bytes);
+    const isText = typeof chunk === 'string';
+    const bytes = isText ? Buffer.from(chunk, encodingOf(chunks[i + 1] as string)) : chunk;
+    if (bytes.length === 0) continue;
+    if (bytes.length < least) small.push(bytes);
+    else {
+      join();
+      parts.push(bytes);
+    }
   }
+  join();
   return parts;
 }
 
-/** The bytes after the first `count`, concatenated; null if there are none. */
-export function restOf(parts: readonly Uint8Array[], count: number): Uint8Array | null {
+/** The bytes after the first `count`, concatenated. */
+export function restOf(parts: readonly Uint8Array[], count: number): Uint8Array {
   let first = 0;
   while (count > 0 && count >= parts[first]!.length) count -= parts[first++]!.length;
   const rest = parts.slice(first);
-  if (rest.length === 0) return null;
   if (count > 0) rest[0] = rest[0]!.subarray(count);
   return rest.length === 1 ? rest[0]! : Buffer.concat(rest);
 }

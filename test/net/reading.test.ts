@@ -87,6 +87,17 @@ t.test('a delimiter beyond max is refused, and nothing is lost', async t => {
   await sent;
 });
 
+t.test('peeked bytes stay when a web stream takes what it yields', async t => {
+  const [a, b] = await pair(t);
+  const data = pattern(600_000);
+  const writing = a.write(data);
+  const seen = await b.peek(data.length);
+  await writing;
+  const reader = b.readable.getReader();
+  for (let left = data.length; left > 0; left -= (await reader.read()).value!.length);
+  t.ok(data.equals(seen!));
+});
+
 t.test('peek leaves what it shows, and unread puts bytes back', async t => {
   const [a, b] = await pair(t);
   const early = b.peek(3);

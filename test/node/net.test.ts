@@ -469,6 +469,29 @@ t.test(
   },
 );
 
+same('large corked writes of small and large parts, of bytes and text', async (net, note) => {
+  const [client, served] = await pair(net);
+  const got = text(served);
+  const sizes = [10, 70_000, 1, 5000, 5000, 200_000, 0, 3, 4096, 4095];
+  for (let round = 0; round < 4; round++) {
+    client.cork();
+    for (const [i, size] of sizes.entries()) {
+      const letters = String.fromCharCode(97 + i).repeat(size);
+      if ((i + round) % 2 === 0) client.write(Buffer.from(letters));
+      else client.write(letters, i % 3 === 0 ? 'latin1' : 'utf8');
+    }
+    client.uncork();
+    if (round % 2 === 0) await new Promise(resolve => client.write('.', resolve));
+  }
+  client.cork();
+  for (let i = 0; i < 30_000; i++) client.write('0123456789');
+  client.uncork();
+  client.end();
+  const all = await got;
+  note(all, client.bytesWritten, served.bytesRead);
+  await end(client, served);
+});
+
 same('chunks that are gone before the stream passes them on have no bytes', async (net, note) => {
   for (const cork of [false, true]) {
     const [client, served] = await pair(net);

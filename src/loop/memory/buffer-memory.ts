@@ -78,12 +78,10 @@ export function copyOfBytes(bytes: Uint8Array): Uint8Array {
 }
 
 /** The bytes in memory of their own, which a stream may transfer: a copy, unless they have such memory already. */
-export function inOwnMemory(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function inOwnMemory(bytes: Uint8Array): Uint8Array {
   const { buffer } = bytes;
   const isWhole = bytes.byteLength === buffer.byteLength && isArrayBuffer(buffer);
-  return isWhole && !isUntransferable(buffer)
-    ? new Uint8Array(buffer)
-    : (copyOfBytes(bytes) as Uint8Array<ArrayBuffer>);
+  return isWhole && !isUntransferable(buffer) ? new Uint8Array(buffer) : copyOfBytes(bytes);
 }
 
 function check(): void {

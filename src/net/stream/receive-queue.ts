@@ -1,5 +1,5 @@
 /** Received bytes of a connection that are unread. */
-import { allocatePooled } from '../../loop/memory/buffer-memory.js';
+import { allocatePooled, copyPooled } from '../../loop/memory/buffer-memory.js';
 
 const NONE = Buffer.alloc(0);
 
@@ -115,10 +115,12 @@ export class ReceiveQueue {
   /** The first `count` available bytes, which stay. */
   peek(count: number): Buffer {
     const first = this.#chunks[0] ?? NONE;
-    if (first.length >= count) return first.subarray(0, count);
-    // They become one chunk, so that another peek costs nothing.
-    this.unread(this.take(count));
-    return this.#chunks[0]!;
+    // They become one chunk, so that another peek costs little.
+    if (first.length < count) this.unread(this.take(count));
+    const chunk = this.#chunks[0] ?? NONE;
+    const bytes = chunk.subarray(0, count);
+    // A web stream transfers memory that belongs to one chunk.
+    return chunk.length === chunk.buffer.byteLength ? copyPooled(bytes) : bytes;
   }
 
   /** The first position of `bytes`, at `from` or later; -1 if they do not occur. */

@@ -15,7 +15,7 @@ import { sentBy, startSend } from '../socket/block-send.js';
 import { untilWritable } from '../socket/writable-wait.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
-import { FULL, sendCached, sizeOf, UNCACHED } from './send-cached.js';
+import { cachedSize, FULL, LATER, sendCached, UNKNOWN } from './send-cached.js';
 
 /** A descriptor of a file, or an object with one. */
 export type SendableFile = { readonly fd: number } | number;
@@ -144,7 +144,8 @@ async function send(
   length: number,
   signal: AbortSignal,
 ): Promise<void> {
-  let size = sizeOf(loop, file);
+  let size = cachedSize(loop, file);
+  let waited = false;
   for (let at = 0; at < length; ) {
     // By now the socket may be closed, and another file may have its number.
     throwIfAborted(signal);
@@ -153,15 +154,24 @@ async function send(
     if (sent > 0) {
       at += sent;
       sender.bytesWritten += sent;
+      waited = false;
       continue;
     }
-    if (sent !== UNCACHED) {
-      await (sent === FULL ? untilWritable(loop, socket, signal) : nextTurn(loop));
+    if (sent === LATER) {
+      await nextTurn(loop);
       continue;
     }
-    if (size !== 0 && offset + at === size) {
-      size = sizeOf(loop, file);
-      if (offset + at >= size) return;
+    // A socket with an error to tell by other means than a send is writable, and full.
+    if (sent === FULL && !waited) {
+      waited = true;
+      await untilWritable(loop, socket, signal);
+      continue;
+    }
+    waited = false;
+    if (sent === UNKNOWN) size = -1;
+    else if (offset + at === size) {
+      size = cachedSize(loop, file);
+      if (offset + at === size) return;
       continue;
     }
     let filled = 0;

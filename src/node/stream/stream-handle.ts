@@ -180,10 +180,10 @@ export abstract class StreamHandle implements Subject, Twinned {
     const room = most > COPIED_MAX ? null : this.#room(most);
     const { sender } = this;
     if (room === null) {
-      const parts = bytesOf(chunks, allBuffers);
+      const parts = bytesOf(chunks, allBuffers, IN_PLACE_MIN);
       const sent = this.fd < 0 ? 0 : sender.sendInPlace(parts);
       const rest = restOf(parts, sent);
-      return rest === null ? written(sent) : this.#later(request, rest, sent);
+      return sent !== 0 && rest.length === 0 ? written(sent) : this.#later(request, rest, sent);
     }
     let length = 0;
     for (let i = 0; i < chunks.length; i += allBuffers ? 1 : 2) {

@@ -85,7 +85,8 @@ export class StreamSender extends Operation implements BlockWaiter {
   /** Sends large writes in place, as much as the socket takes at once; returns the number of bytes. */
   sendInPlace(parts: readonly Uint8Array[]): number {
     if (this.error !== 0 || !this.#empty() || this.#busy() || this.#ending !== null) return 0;
-    if (!this.loop.inline.take(lengthOf(parts))) return 0;
+    const length = lengthOf(parts);
+    if (!this.loop.inline.take(length, parts.length)) return 0;
     let sent = 0;
     for (let i = 0, whole = true; whole && i < parts.length; i++) {
       const res = this.loop.socketCalls.sendInPlace(this.#handle.fd, parts[i]!, i < parts.length - 1);
@@ -94,7 +95,8 @@ export class StreamSender extends Operation implements BlockWaiter {
       else if (res !== EAGAIN && res !== EINTR) this.error = res;
       whole = res === parts[i]!.length;
     }
-    this.bytesWritten += sent;
+    // As Node counts: what a failed write would have written, too.
+    this.bytesWritten += this.error === 0 ? sent : length;
     return sent;
   }
 

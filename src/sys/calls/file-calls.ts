@@ -36,6 +36,7 @@ import { addressOf, knownAddressOf } from '../memory/address.js';
 import { Mapping } from '../memory/mapping.js';
 
 const { O_NOFOLLOW } = constants;
+const F_GETFL = 3;
 const F_SETFL = 4;
 const RUSAGE_THREAD = 1;
 /** The file system writes synchronously. statfs(2) */
@@ -246,6 +247,11 @@ export class FileCalls {
   timesWaited(): number {
     this.#call(NR_GETRUSAGE, RUSAGE_THREAD, this.#memory.address + RUSAGE_AT, 0, 0, 0, 0);
     return this.#words[(RUSAGE_AT + RUSAGE.ru_nvcsw) >> 2]!;
+  }
+
+  /** The file's access mode and status flags, O_; or a negative errno. fcntl(2) */
+  flags(fd: number): number {
+    return this.#call(NR_FCNTL, fd, F_GETFL, 0, 0, 0, 0);
   }
 
   /** Sets the file's status flags, to clear O_NONBLOCK. fcntl(2) */

@@ -2,7 +2,14 @@
 
 import { constants } from 'node:fs';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/sockets.js';
-import { NR_CACHESTAT, NR_FCNTL, NR_SENDFILE, NR_SENDTO } from '../abi/syscall-numbers.js';
+import {
+  NR_CACHESTAT,
+  NR_FCNTL,
+  NR_RT_SIGACTION,
+  NR_RT_SIGPROCMASK,
+  NR_SENDFILE,
+  NR_SENDTO,
+} from '../abi/syscall-numbers.js';
 import { libc } from '../libc/libc.js';
 import { Mapping } from '../memory/mapping.js';
 
@@ -20,6 +27,13 @@ const F_SETFL = 4;
 /** Where pages are larger, nothing counts as cached. */
 const PAGE = 4096;
 const TWO_32 = 2 ** 32;
+const SIGPIPE = 13;
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+/** The size of a set of signals, and of the kernel's struct sigaction, in bytes. */
+const SIGSET = 8;
+const SIGACTION = 32;
+const SIG_IGN = 1;
 
 // Offsets in the memory of the calls, after the bytes to send.
 const SOCKADDR_AT = SEND_MAX;
@@ -27,7 +41,12 @@ const SOCKADDR_AT = SEND_MAX;
 const RANGE_AT = SOCKADDR_AT + SOCKADDR_MAX;
 /** A struct cachestat, whose first field counts cached pages. */
 const CACHED_AT = RANGE_AT + 16;
-const SIZE = CACHED_AT + 40;
+/** Two sets of signals, and two of the kernel's structs sigaction, which begin with the handler. */
+const SIGPIPE_AT = CACHED_AT + 40;
+const OLD_MASK_AT = SIGPIPE_AT + SIGSET;
+const IGNORE_AT = OLD_MASK_AT + SIGSET;
+const OLD_ACTION_AT = IGNORE_AT + SIGACTION;
+const SIZE = OLD_ACTION_AT + SIGACTION;
 
 /** The calls of one thread. They share memory, which the kernel no longer uses once a call has returned. */
 export class SocketCalls {
@@ -101,16 +120,17 @@ export class SocketCalls {
   }
 
   /**
-   * Whether all of a part of a file is in the page cache. Before 6.5, for files that the process may not write, and where
-   * the file system has no page cache the kernel does not tell. cachestat(2)
+   * 1 if all of a part of a file is in the page cache or being read into it, else 0. A negative errno where the kernel
+   * does not tell: before 6.5, and on current kernels for files that the process neither owns nor may write. cachestat(2)
    */
-  isCached(file: number, offset: number, length: number): boolean {
+  isCached(file: number, offset: number, length: number): number {
     const { address } = this.#memory;
     const start = offset - (offset % PAGE);
     const pages = Math.ceil((offset + length - start) / PAGE);
     this.#setRange(start, pages * PAGE);
     const failed = this.#libc.syscall(NR_CACHESTAT, file, address + RANGE_AT, address + CACHED_AT, 0, 0, 0);
-    return failed === 0 && this.#words[CACHED_AT >> 2]! >= pages;
+    if (failed < 0) return failed;
+    return this.#words[CACHED_AT >> 2]! >= pages ? 1 : 0;
   }
 
   /**
@@ -121,9 +141,22 @@ export class SocketCalls {
     // The call has no flags: it waits unless the socket is non-blocking. The ring's operations need one that is not.
     const flags = syscall(NR_FCNTL, socket, F_GETFL, 0, 0, 0, 0);
     if (flags < 0) return flags;
+    const { address } = this.#memory;
     syscall(NR_FCNTL, socket, F_SETFL, flags | constants.O_NONBLOCK, 0, 0, 0);
+    // It has no MSG_NOSIGNAL either: the signal for a peer that has gone ends a process that has no handler left for it.
+    this.#words[SIGPIPE_AT >> 2] = 1 << (SIGPIPE - 1);
+    const [set, old] = [address + SIGPIPE_AT, address + OLD_MASK_AT];
+    syscall(NR_RT_SIGPROCMASK, SIG_BLOCK, set, old, SIGSET, 0, 0);
     this.#setRange(offset, 0);
-    const sent = syscall(NR_SENDFILE, socket, file, this.#memory.address + RANGE_AT, length, 0, 0);
+    const sent = syscall(NR_SENDFILE, socket, file, address + RANGE_AT, length, 0, 0);
+    // To ignore a pending signal discards it.
+    if (sent < length) {
+      const [ignore, action] = [address + IGNORE_AT, address + OLD_ACTION_AT];
+      this.#words[IGNORE_AT >> 2] = SIG_IGN;
+      syscall(NR_RT_SIGACTION, SIGPIPE, ignore, action, SIGSET, 0, 0);
+      syscall(NR_RT_SIGACTION, SIGPIPE, action, 0, SIGSET, 0, 0);
+    }
+    syscall(NR_RT_SIGPROCMASK, SIG_SETMASK, old, 0, SIGSET, 0, 0);
     syscall(NR_FCNTL, socket, F_SETFL, flags, 0, 0, 0);
     return sent;
   }
