@@ -67,6 +67,14 @@ export class Outlet {
     this.#transport.postJoined(text, bytes, after);
   }
 
+  /** A small part of a file, if it is cached; returns whether it was sent. */
+  file(file: OpenFile, offset: number, length: number): boolean {
+    if (!this.#transport.postFile(this.#text, file, offset, length)) return false;
+    this.#text = '';
+    this.bytes += length;
+    return true;
+  }
+
   /** A part of a file, as far as it can be sent at once: returns how many bytes were. */
   fileNow(file: OpenFile, offset: number, length: number): number {
     const sent = this.#transport.sendFileNow(this.#text, file, offset, length);

@@ -24,10 +24,7 @@ export interface FileOptions {
 
 export const FILE_OPTIONS = optionNames<FileOptions>({ root: true, headers: true });
 
-/** Content up to this size is copied, which costs less than the calls that send it in place. */
-const COPY_MAX = 8 * 1024;
-
-/** Content up to this size is sent together with its head, in one write, if it has to be copied. */
+/** Content up to this size is copied, and sent together with its head, in one write. */
 const JOIN_MAX = 64 * 1024;
 
 /** How much is read at a time. */
@@ -173,13 +170,8 @@ async function sendPart(
 ): Promise<void> {
   const { outlet, transport } = target;
   if (length === 0) return;
-  if (length > COPY_MAX) {
-    const sent = outlet.fileNow(handle, offset, length);
-    if (sent === length) return;
-    offset += sent;
-    length -= sent;
-  }
   if (length <= JOIN_MAX) {
+    if (outlet.file(handle, offset, length)) return;
     const bytes = allocatePooled(length);
     let at = 0;
     while (at < length) {
@@ -190,6 +182,10 @@ async function sendPart(
     outlet.data(bytes);
     return;
   }
+  const sent = outlet.fileNow(handle, offset, length);
+  if (sent === length) return;
+  offset += sent;
+  length -= sent;
   outlet.flush();
   if ((await transport.sendFile(handle, offset, length)) !== length) throw shrunk();
   outlet.bytes += length;

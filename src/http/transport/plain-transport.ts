@@ -133,6 +133,26 @@ export class PlainTransport implements Transport, Sink {
     this.post(after);
   }
 
+  postFile(before: string, file: OpenFile, offset: number, length: number): boolean {
+    const { remains } = this.connection;
+    const { sender, loop } = remains;
+    const isPlain = !remains.closed && sender.idle && !sender.ended && sender.error === null;
+    // The memory of a closed loop's calls is gone.
+    if (!isPlain || loop.closing || !loop.inline.take(length)) return false;
+    const start = Buffer.byteLength(before);
+    const size = start + length;
+    const block = loop.blocks.acquire(size, size);
+    if (block === null) return false;
+    const room = block.bytes.length >= size;
+    if (!room || loop.calls.readAt(file.fd, block.address + start, length, offset) !== length) {
+      loop.blocks.release(block);
+      return false;
+    }
+    block.bytes.write(before);
+    sendBlock(remains, block, size);
+    return true;
+  }
+
   sendFileNow(before: string, file: OpenFile, offset: number, length: number): number {
     const { remains } = this.connection;
     return remains.closed ? -1 : sendWithHead(remains, before, file.fd, offset, length);

@@ -172,6 +172,10 @@ export class TlsTransport implements Transport {
     if (!this.#socket.destroyed) this.#feed();
   }
 
+  postFile(): boolean {
+    return false;
+  }
+
   /** Its bytes have to be encrypted. */
   sendFileNow(): number {
     return -1;

@@ -36,6 +36,8 @@ export interface Transport {
   post(data: Data): void;
   /** As `post`, of text, bytes and ASCII text, which leave together: the bytes are copied, or must not change until they are sent. */
   postJoined(before: string, bytes: Uint8Array, after: string): void;
+  /** Sends text and cached bytes of a file in one write; false if nothing was sent, and the bytes must be read first. */
+  postFile(before: string, file: OpenFile, offset: number, length: number): boolean;
   /**
    * Sends text and a part of a file behind it, at once. Returns how many bytes of the file were sent, or -1 if nothing was.
    */

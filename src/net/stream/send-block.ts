@@ -1,4 +1,6 @@
 import type { Block } from '../../loop/memory/blocks.js';
+import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
+import { systemError } from '../../sys/errors/errors.js';
 import type { Endpoint } from './endpoint.js';
 
 /**
@@ -6,7 +8,14 @@ import type { Endpoint } from './endpoint.js';
  * ring. The block is the sender's from now on. For a sender that is idle and has not failed.
  */
 export function sendBlock({ loop, sender, fd }: Endpoint, block: Block, length: number): void {
-  const sent = loop.inline.take(length) ? Math.max(loop.socketCalls.sendAt(fd, block.address, length), 0) : 0;
+  const res = loop.inline.take(length) ? loop.socketCalls.sendAt(fd, block.address, length) : 0;
+  if (res < 0 && res !== EAGAIN && res !== EINTR) {
+    // The socket reports it only once: the next write fails with it.
+    sender.error ??= systemError(res, 'write');
+    loop.blocks.release(block);
+    return;
+  }
+  const sent = Math.max(res, 0);
   sender.bytesWritten += sent;
   if (sent === length) {
     loop.blocks.release(block);
