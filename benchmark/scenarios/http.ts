@@ -1,5 +1,5 @@
 /** HTTP: uasync/http, and node:http on connections of uasync, compared with stock HTTP. */
-import { idleServer, server } from '../contenders.js';
+import { idleServer, type Load, server } from '../contenders.js';
 import { type BodyShape, bodies, GET, type HttpShape, http as load } from '../load.js';
 import { LARGE, SMALL } from '../peers/http/bodies.js';
 import { BODY, OBJECT } from '../peers/http/hello.js';
@@ -17,14 +17,16 @@ import {
 import type { Scenario } from '../scenario.js';
 import { httpFiles } from './http-files.js';
 
+function under(run: Load, name: string, title: string, peers: Peer[]): Scenario {
+  return { name, title, operation: 'request', contenders: peers.map(peer => server(peer, run)) };
+}
+
 function requests(name: string, title: string, peers: Peer[], shape: HttpShape): Scenario {
-  const contenders = peers.map(peer => server(peer, (target, seconds) => load(target, shape, seconds)));
-  return { name, title, operation: 'request', contenders };
+  return under((target, seconds) => load(target, shape, seconds), name, title, peers);
 }
 
 function large(name: string, title: string, peers: Peer[], shape: BodyShape): Scenario {
-  const contenders = peers.map(peer => server(peer, (target, seconds) => bodies(target, shape, seconds)));
-  return { name, title, operation: 'request', contenders };
+  return under((target, seconds) => bodies(target, shape, seconds), name, title, peers);
 }
 
 const FILE_PEERS = httpFilePeers(httpFiles);

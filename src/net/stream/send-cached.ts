@@ -19,7 +19,7 @@ export const FULL = -1;
 /** This turn has had its share. */
 export const LATER = -2;
 /** The bytes must be read first, or there are none. */
-export const UNCACHED = -3;
+const UNCACHED = -3;
 /** The kernel does not tell what is cached of this file. */
 export const UNKNOWN = -4;
 
