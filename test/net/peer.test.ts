@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
-import { type Connection, connect, listen } from 'uasync/net';
+import { type Connection, connect, type InetAddress, listen } from 'uasync/net';
 import { checkLeaks, collectGarbage, turns } from '../harness.js';
 import { HOST, pair, pattern, portOf, readAll, unixPair } from './sockets.js';
 
@@ -160,6 +160,15 @@ t.test('a read that finds a reset tells the signal too', async t => {
   await client2.reset();
   await t.rejects(conn2.read(), { code: 'ECONNRESET' });
   t.match(conn2.signal, { aborted: true, reason: { code: 'ECONNRESET' } });
+});
+
+t.test('a shutdown after a reset names the peer', async t => {
+  const [client, conn] = await pair(t);
+  const { address, port } = conn.remoteAddress as InetAddress;
+  await client.reset();
+  await conn.whenEnded();
+  await t.rejects(conn.shutdown(), { code: 'ENOTCONN', syscall: 'shutdown', address, port });
+  await conn.close();
 });
 
 t.test('a peer that has closed is gone once it is written to', async t => {

@@ -10,7 +10,7 @@ import { loop } from 'uasync';
 import { bind, connect, listen } from 'uasync/net';
 import { libc } from '../../src/sys/libc/libc.js';
 import { AF_UNIX } from '../../src/sys/socket/sockaddr.js';
-import { checkLeaks, scratchFolder } from '../harness.js';
+import { checkLeaks, scratchFolder, turns } from '../harness.js';
 import { built } from '../programs.js';
 
 checkLeaks();
@@ -124,6 +124,26 @@ t.test('a server that lives keeps its path, whoever asks', async t => {
   await t.rejects(bind({ path }), { code: 'EADDRINUSE' });
   await datagrams.close();
   t.notOk(existsSync(path));
+});
+
+t.test('a connect to a server whose backlog is full can be given up at any time', async t => {
+  const path = join(scratchFolder(), 'socket');
+  const fd = libc().socket(AF_UNIX, SOCK_STREAM, 0);
+  await loop().submit(sqe => sqe.bind(fd, { path }));
+  libc().listen(fd, 0); // nobody accepts
+  const only = await connect({ path });
+  // The kernel first tries again many times, and then waits in a worker thread.
+  for (const after of [0, 1, 2, 3, 10, 50, 200]) {
+    const controller = new AbortController();
+    const connecting = connect({ path, signal: controller.signal });
+    await turns(after);
+    controller.abort();
+    await t.rejects(connecting, { name: 'AbortError' }, `after ${after} turns`);
+  }
+  await t.rejects(connect({ path, timeout: 0 }), { code: 'ETIMEDOUT', syscall: 'connect', path });
+  await only.close();
+  libc().close(fd);
+  unlinkSync(path);
 });
 
 t.test('a close removes no file that is another’s by now', async t => {

@@ -121,6 +121,11 @@ class ConnectOperation extends AbortableOperation<void> {
     return this.promise();
   }
 
+  /** The kernel tries one to a Unix server whose backlog is full again and again, and does not find it meanwhile. */
+  override onAbort(): void {
+    this.loop.cancelForSure(this);
+  }
+
   complete(res: number): void {
     this.conclude(res, undefined);
   }

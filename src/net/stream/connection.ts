@@ -244,7 +244,8 @@ export class Connection<Address extends SocketAddress = SocketAddress>
 
   /**
    * Sends written data, then ends this side: the peer reads the end. A second call waits for the first.
-   * @throws (as a rejection) EPIPE, ECONNRESET and similar, ERR_CLOSED, AbortError, ETIMEDOUT.
+   * @throws (as a rejection) ENOTCONN if the peer has reset; EPIPE, ECONNRESET and similar of earlier writes; ERR_CLOSED,
+   * AbortError, ETIMEDOUT.
    */
   async shutdown(options?: WaitOptions): Promise<void> {
     if (options !== undefined) return this.#within(options, () => this.shutdown());

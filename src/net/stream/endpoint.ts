@@ -296,7 +296,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     if (this.sender.error !== null) throw this.sender.error;
     // Not as an operation, which for a worker might run after another file has the descriptor. It never waits.
     const failed = libc().shutdown(this.fd, SHUT_WR);
-    if (failed < 0) throw systemError(failed, 'shutdown');
+    if (failed < 0) throw systemError(failed, 'shutdown', this.peerDetails);
     this.#ended = true;
     this.#endItself();
   }
