@@ -1,8 +1,10 @@
 /** What has arrived before a timeout is delivered, although the thread was busy until after it. */
 import { openSync, writeSync } from 'node:fs';
 import t from 'tap';
-import { bind, openPipe } from 'uasync/net';
+import { bind, connect, openPipe, type WaitOptions } from 'uasync/net';
+
 import { checkLeaks, makeFifo, scratchFolder, turns } from '../harness.js';
+import { refusingPort } from '../ports.js';
 import { HOST, pair, portOf, unixPair } from './sockets.js';
 
 checkLeaks();
@@ -58,4 +60,20 @@ t.test('pipes', async t => {
     () => writeSync(fd, 'in time'),
   );
   t.equal(String(chunk), 'in time');
+});
+
+t.test('connections that are refused', async t => {
+  const port = refusingPort(t);
+  const limits: (() => WaitOptions)[] = [
+    () => ({ timeout: TIMEOUT }),
+    () => ({ signal: AbortSignal.timeout(TIMEOUT) }),
+  ];
+  for (const limit of limits) {
+    const connecting = Array.from({ length: 20 }, () => connect({ port, host: HOST, ...limit() }));
+    const settled = Promise.allSettled(connecting);
+    // They are submitted, and what has become of them is not seen yet.
+    for (let i = 0; i < 3; i++) await new Promise<void>(resolve => process.nextTick(resolve));
+    Atomics.wait(clock, 0, 0, 2 * TIMEOUT);
+    for (const result of await settled) t.match(result, { reason: { code: 'ECONNREFUSED' } });
+  }
 });

@@ -176,10 +176,11 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       late => late.reset(),
     );
   } catch (error) {
-    // An address may have failed for another reason before the timeout.
-    const failure = limit.signal.aborted
-      ? limit.error(tried ?? (path === undefined ? undefined : { path }))
-      : error;
+    // Another address may have failed for another reason before the timeout.
+    const failure =
+      limit.cut || error instanceof AbortError
+        ? limit.error(tried ?? (path === undefined ? undefined : { path }))
+        : error;
     notConnected(failure);
     throw traced(failure);
   } finally {
@@ -264,6 +265,8 @@ function prepare(fd: number, options: ConnectOptions, { family }: InetAddress): 
 
 /** Combines the caller's signal and timeout into one signal. */
 class ConnectLimit extends CallLimit {
+  /** Whether it has ended an attempt, and not the attempt itself. */
+  cut = false;
   readonly #controller = new AbortController();
 
   override onAbort(): void {
@@ -276,6 +279,7 @@ class ConnectLimit extends CallLimit {
 
   /** The reason: the caller's abort, or the timeout. */
   error(address?: SocketAddress): UasyncError {
+    this.cut = true;
     return this.reason('connect', address) ?? timeoutError('connect', address);
   }
 }
