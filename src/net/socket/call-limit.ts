@@ -1,4 +1,4 @@
-import { clearTimeout, startTimer } from '../../loop/real-timers.js';
+import { clearImmediate, clearTimeout, setImmediate, startTimer } from '../../loop/real-timers.js';
 import { AbortError } from '../../loop/waiting/abort.js';
 import { type AbortListener, ignoreAbort, listenForAbort } from '../../loop/waiting/abort-listeners.js';
 import type { WaitOptions } from '../../loop/waiting/waiter.js';
@@ -8,6 +8,8 @@ import { type ErrorDetails, timeoutError, type UasyncError } from '../../sys/err
 export abstract class CallLimit implements AbortListener {
   readonly #user: AbortSignal | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
+  /** Set once the timeout has passed. */
+  #lastLook: NodeJS.Immediate | undefined;
   #late = false;
 
   /** @param keepsAlive whether the timeout keeps the process alive. */
@@ -23,9 +25,12 @@ export abstract class CallLimit implements AbortListener {
   /** The caller's signal was aborted, or the timeout has expired: cancels the work in progress. */
   abstract onAbort(): void;
 
+  /** What has happened by now is in time: the loop reaps it in an immediate of its own, which runs first. */
   #onTimeout(): void {
-    this.#late = true;
-    this.onAbort();
+    this.#lastLook = setImmediate(() => {
+      this.#late = true;
+      this.onAbort();
+    });
   }
 
   /** The error of the call, if it is cancelled. @param details the address in errors. */
@@ -38,5 +43,6 @@ export abstract class CallLimit implements AbortListener {
   end(): void {
     if (this.#user !== undefined) ignoreAbort(this.#user, this);
     clearTimeout(this.#timer);
+    if (this.#lastLook !== undefined) clearImmediate(this.#lastLook);
   }
 }
