@@ -11,6 +11,7 @@ const OTHERS = { kernel: '#748091', own: '#a9b4c2' };
 /** The peers that have lines: more could not be told apart. */
 const LINES: Record<string, string> = {
   'c-uring': '#868e96',
+  'c-epoll': '#495057',
   node: '#2f9e44',
   bun: '#d6336c',
   deno: '#3b82f6',
@@ -103,14 +104,19 @@ export function barChart(results: ScenarioResult[], title: string, columns = 3):
   );
 }
 
+/** A point of a peer's line in the small chart that is named `facet`. */
+export interface Point {
+  x: number;
+  facet: string;
+  y: number;
+}
+
 export interface LineOptions {
   /** The label of the x axis. */
   label: string;
-  /** The value on the y axis. */
-  value: (peer: Measured) => number;
   unit: string;
-  /** A scenario's position on the x axis, and its small chart. */
-  place: (name: string) => { x: number; facet: string };
+  /** What a peer's result in the scenario of this name adds to its lines. */
+  points: (name: string, peer: Measured) => Point[];
 }
 
 interface End {
@@ -133,11 +139,11 @@ function spreadLabels(ends: End[], range: number[], height: number): (End & { at
 
 /** A line for each chosen peer over scenarios that differ in one number, with a small chart for each facet. */
 export function lineChart(results: ScenarioResult[], title: string, options: LineOptions): string {
-  const points = results.flatMap(result => {
-    const { x, facet } = options.place(result.name);
-    const shown = result.peers.filter(({ name }) => name in LINES);
-    return shown.map(peer => ({ x, facet, peer: peer.name, y: options.value(peer) }));
-  });
+  const points = results.flatMap(result =>
+    result.peers
+      .filter(({ name }) => name in LINES)
+      .flatMap(peer => options.points(result.name, peer).map(point => ({ ...point, peer: peer.name }))),
+  );
   const facets = [...new Set(points.map(({ facet }) => facet))];
   const last = { x: Math.max(...points.map(({ x }) => x)), facet: facets.at(-1)! };
   const ends = points.filter(({ x, facet }) => x === last.x && facet === last.facet);

@@ -189,22 +189,37 @@ export function worker(name: string, command: () => string[], core: number | nul
   };
 }
 
-/** A client that takes a port, and works like a `worker`; an echo server in C runs on the other core. */
-export function client(name: string, command: (port: number) => string[]): Contender {
+/**
+ * A contender that needs another server, whose port it gets. That runs on the load's core, and for as long as it does.
+ */
+export function behind(
+  upstream: () => string[],
+  name: string,
+  contender: (port: number) => Contender,
+): Contender {
   return {
     name,
     async start(): Promise<Running> {
-      const echo = await startServer([compile('benchmark/peers/tcp/epoll.c'), '0', HOST], LOAD_CORE);
-      const running = await worker(name, () => command(echo.port)).start();
-      return {
-        ...running,
-        async stop() {
-          await running.stop();
-          await echo.stop();
-        },
-      };
+      const other = await startServer([...upstream(), '0', HOST], LOAD_CORE);
+      try {
+        const running = await contender(other.port).start();
+        const stop = async (failed?: boolean): Promise<void> => {
+          await running.stop(failed);
+          await other.stop();
+        };
+        return { ...running, stop };
+      } catch (error) {
+        await other.stop();
+        throw error;
+      }
     },
   };
+}
+
+/** A client of an echo server in C: it takes the port, and works like a `worker`. */
+export function client(name: string, command: (port: number) => string[]): Contender {
+  const echo = (): string[] => [compile('benchmark/peers/tcp/epoll.c')];
+  return behind(echo, name, port => worker(name, () => command(port)));
 }
 
 interface FioJob {

@@ -174,6 +174,24 @@ export async function http(
   return nothingLost(await run('http', target, [conns, body, seconds, request, depth]));
 }
 
+/** Requests of any kind, each with a number of its own in place of every `00000000`; the answer has the same. */
+export interface ExchangeShape {
+  conns: number;
+  request: string;
+  answer: string;
+  /** How many requests each connection has in flight; default 1. */
+  depth?: number;
+}
+
+/** Requests whose answer is known, over connections that stay open. There is no generator in JavaScript for them. */
+export async function exchange(
+  target: Target,
+  { conns, request, answer, depth = 1 }: ExchangeShape,
+  seconds: number,
+): Promise<LoadResult> {
+  return nothingLost(await run('exchange', target, [conns, request, answer, depth, seconds]));
+}
+
 /** Large bodies: files or streams of `size` bytes that are downloaded, or streams that are uploaded. */
 export interface BodyShape {
   conns: number;

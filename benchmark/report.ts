@@ -3,7 +3,7 @@
  * and as the tables of the documentation.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { barChart, cpuOf, lineChart } from './chart.js';
+import { barChart, cpuOf, lineChart, type Point } from './chart.js';
 import { sourceFile } from './compile.js';
 import { machineLine } from './machine.js';
 import { titleOf } from './peers.js';
@@ -22,7 +22,7 @@ import { median, pairedRatio, spread } from './statistics.js';
 import { figure, megabytes, percent } from './table.js';
 
 /** Documents with tables between `<!-- bench … -->` and `<!-- /bench -->`. */
-const DOCUMENTS = ['README.md', 'docs/performance.md'];
+const DOCUMENTS = ['README.md', 'docs/performance.md', 'docs/http.md'];
 
 /** Markdown tables with aligned columns; the first has words, the others numbers. */
 function markdown(head: string[], rows: string[][]): string {
@@ -97,17 +97,31 @@ export function withTables(text: string, scenarios: ScenarioResult[]): string {
   });
 }
 
-function seedPlace(name: string): { x: number; facet: string } {
+/** Points at the last number in a scenario's name. */
+function byNumber(
+  facet: string,
+  value: (peer: Measured) => number,
+): (name: string, peer: Measured) => Point[] {
+  return (name, peer) => [{ x: Number(name.split('.').at(-1)), facet, y: value(peer) }];
+}
+
+function bySeeds(name: string, peer: Measured): Point[] {
   const [, conns, size] = /(\d+)x(\d+)$/.exec(name)!;
-  return { x: Number(conns), facet: `${size} B` };
+  return [{ x: Number(conns), facet: `${size} B`, y: cpuOf(peer) }];
 }
 
-function lastNumber(facet: string): (name: string) => { x: number; facet: string } {
-  return name => ({ x: Number(name.split('.').at(-1)), facet });
+function latencies(name: string, { latency }: Measured): Point[] {
+  const x = Number(name.split('.').at(-1));
+  if (latency === undefined) return [];
+  return [
+    { x, facet: 'p50', y: latency.p50 },
+    { x, facet: 'p99', y: latency.p99 },
+  ];
 }
 
-const NANOSECONDS = { value: (peer: Measured) => cpuOf(peer) * 1000, unit: 'CPU ns each' };
-const MICROSECONDS = { value: cpuOf, unit: 'CPU us for each round trip' };
+const nanoseconds = (peer: Measured): number => cpuOf(peer) * 1000;
+const NANOSECONDS = 'CPU ns each';
+const MICROSECONDS = 'CPU us for each round trip';
 
 /** The charts, by file name: the scenarios in each, and its renderer. */
 const CHARTS: Record<string, [filter: string, draw: (results: ScenarioResult[]) => string]> = {
@@ -118,36 +132,59 @@ const CHARTS: Record<string, [filter: string, draw: (results: ScenarioResult[]) 
   http: ['http.*', results => barChart(results, 'HTTP: CPU time of each server, Node = 1', 1)],
   loop: ['loop.*', results => barChart(results, 'Callbacks and timers: CPU time of each, C or Node = 1', 2)],
   threads: ['threads.*', results => barChart(results, 'Threads: CPU time of each, Node = 1')],
+  apps: ['apps.*', results => barChart(results, 'Applications: CPU time of each, Node = 1', 2)],
+  rates: [
+    'rates.*',
+    results =>
+      lineChart(results, 'TCP echo: latency by messages a second', {
+        label: 'messages a second, 50 connections',
+        unit: 'us',
+        points: latencies,
+      }),
+  ],
+  connections: [
+    'connections.*',
+    results =>
+      lineChart(results, 'TCP echo by connections, each with a message under way', {
+        label: 'connections',
+        unit: MICROSECONDS,
+        points: byNumber('64 B', cpuOf),
+      }),
+  ],
   'tcp-seeds': [
     'tcp.seeds.*',
     results =>
       lineChart(results, 'TCP echo by connections and size', {
-        ...{ label: 'connections', place: seedPlace },
-        ...MICROSECONDS,
+        label: 'connections',
+        unit: MICROSECONDS,
+        points: bySeeds,
       }),
   ],
   'udp-seeds': [
     'udp.seeds.*',
     results =>
       lineChart(results, 'UDP echo by sockets and size', {
-        ...{ label: 'sockets', place: seedPlace },
-        ...MICROSECONDS,
+        label: 'sockets',
+        unit: MICROSECONDS,
+        points: bySeeds,
       }),
   ],
   'nop-ring': [
     'nop.ring.*',
     results =>
       lineChart(results, 'Bare NOPs by size of the ring', {
-        ...{ label: 'entries of the ring', place: lastNumber('bare NOPs') },
-        ...NANOSECONDS,
+        label: 'entries of the ring',
+        unit: NANOSECONDS,
+        points: byNumber('bare NOPs', nanoseconds),
       }),
   ],
   'nop-await': [
     'nop.await.*',
     results =>
       lineChart(results, 'Awaited NOPs by number of coroutines', {
-        ...{ label: 'coroutines', place: lastNumber('await nop()') },
-        ...NANOSECONDS,
+        label: 'coroutines',
+        unit: NANOSECONDS,
+        points: byNumber('await nop()', nanoseconds),
       }),
   ],
 };

@@ -1,10 +1,11 @@
-/** A TCP proxy: `node dist/examples/proxy.js LISTEN_PORT TARGET_HOST TARGET_PORT`. */
+/** A TCP proxy: `node dist/examples/proxy.js TARGET_HOST:PORT [port] [host]`. */
 import { type Connection, connect, listen } from 'uasync/net';
 
-const [port = '7000', host = '127.0.0.1', target = '80'] = process.argv.slice(2);
+const [target = '127.0.0.1:80', port = '7000', host = '127.0.0.1'] = process.argv.slice(2);
+const { hostname, port: targetPort } = new URL(`tcp://${target}`);
 
 async function forward(inner: Connection): Promise<void> {
-  const outer = await connect({ host, port: Number(target), timeout: 5000 });
+  const outer = await connect({ host: hostname, port: Number(targetPort), timeout: 5000 });
   try {
     await Promise.all([inner.pipeTo(outer), outer.pipeTo(inner)]);
     await outer.close();
@@ -15,8 +16,8 @@ async function forward(inner: Connection): Promise<void> {
   }
 }
 
-const server = await listen({ port: Number(port), host: '127.0.0.1' });
-console.log(`listening on 127.0.0.1:${server.address.port}`);
+const server = await listen({ port: Number(port), host });
+console.log(`listening on ${host}:${server.address.port}`);
 
 for await (const conn of server) {
   forward(conn).then(

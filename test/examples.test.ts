@@ -224,7 +224,7 @@ t.test('proxy forwards both ways, and says when its target is gone', async t => 
   await once(target, 'listening');
   t.teardown(() => target.close());
   const { port: targetPort } = target.address() as net.AddressInfo;
-  const { port, child } = await serve('examples/proxy.js', '0', '127.0.0.1', `${targetPort}`);
+  const { port, child } = await serve('examples/proxy.js', `127.0.0.1:${targetPort}`, '0');
   t.teardown(() => child.kill());
   const data = Buffer.alloc(1 << 20, 'proxied ');
   const socket = net.connect(port, '127.0.0.1');

@@ -1,20 +1,11 @@
-/** The files that HTTP servers send, created on first use and removed at the end of the run. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BLOCK, LARGE, SMALL } from '../peers/http/bodies.js';
+import { lazyFolder } from './folder.js';
 
-let folder: string | undefined;
-
-/** A folder with `small` and `large`. */
-export function httpFiles(): string {
-  if (folder === undefined) {
-    const made = mkdtempSync(join(tmpdir(), 'uasync-bench-'));
-    process.once('exit', () => rmSync(made, { recursive: true }));
-    const large = Buffer.alloc(LARGE, BLOCK);
-    writeFileSync(join(made, 'large'), large);
-    writeFileSync(join(made, 'small'), large.subarray(0, SMALL));
-    folder = made;
-  }
-  return folder;
-}
+/** The files that HTTP servers send: a folder with `small` and `large`. */
+export const httpFiles = lazyFolder(folder => {
+  const large = Buffer.alloc(LARGE, BLOCK);
+  writeFileSync(join(folder, 'large'), large);
+  writeFileSync(join(folder, 'small'), large.subarray(0, SMALL));
+});

@@ -1,5 +1,7 @@
 /** Every scenario, in the order of the tables. */
 import type { Scenario } from '../scenario.js';
+import { apps } from './apps.js';
+import { curves } from './curves.js';
 import { device } from './device.js';
 import { fs } from './fs.js';
 import { http } from './http.js';
@@ -14,7 +16,9 @@ import { versions } from './versions.js';
 
 export const SCENARIOS: Scenario[] = [
   ...tcp,
+  ...curves,
   ...http,
+  ...apps,
   ...udp,
   ...fs,
   ...device,

@@ -5,6 +5,7 @@ import {
   bodies,
   churn,
   datagrams,
+  exchange,
   generatorLanguage,
   http,
   type LoadResult,
@@ -138,6 +139,20 @@ t.test('pipelined answers of HTTP are told apart', inC(), async t => {
   t.ok(ops > 0 && ops % 16 === 0, `${ops}`);
   t.equal(corrupt, 0);
   await t.rejects(run('Hello, there!\n'), /a byte came back wrong/);
+});
+
+t.test('answers with a number of their own are compared', inC(), async t => {
+  const run = (how: string, request: string, answer: string, depth: number): Promise<LoadResult> =>
+    against(t, how, target => exchange(target, { conns: 4, request, answer, depth }, 0.1));
+  const { ops, corrupt } = await run('well', 'a 00000000 b 00000000\n', 'a 00000000 b 00000000\n', 3);
+  t.ok(ops > 0 && ops % 3 === 0, `${ops}`);
+  t.equal(corrupt, 0);
+  const wrong = /a byte came back wrong/;
+  await t.rejects(run('well', 'a 00000000\n', 'b 00000000\n', 1), wrong);
+  await t.rejects(run('well', 'a 00000000\n', 'a 00000001\n', 1), wrong, 'the number of no request');
+  await t.rejects(run('well', 'a 00000000 and more\n', 'a 00000000', 1), wrong, 'more than was expected');
+  await t.rejects(run('corrupt', 'a 00000000\n', 'a 00000000\n', 2), wrong);
+  await t.rejects(run('drop', 'a 00000000\n', 'a 00000000\n', 2), /never came back/);
 });
 
 t.test('large bodies are compared', inC(), async t => {

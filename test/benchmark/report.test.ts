@@ -61,10 +61,9 @@ t.test('lines go from scenario to scenario', async t => {
   const svg = lineChart(results, 'Lines', {
     label: 'connections',
     unit: 'us',
-    value: cpuOf,
-    place: name => {
+    points: (name, peer) => {
       const [, conns, size] = /(\d+)x(\d+)/.exec(name)!;
-      return { x: Number(conns), facet: `${size} B` };
+      return [{ x: Number(conns), facet: `${size} B`, y: cpuOf(peer) }];
     },
   });
   const { document } = parseHTML(svg);

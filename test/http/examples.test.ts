@@ -1,6 +1,10 @@
 /** The examples of HTTP, run as a user would run them. */
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { scratchFolder } from '../harness.js';
@@ -21,6 +25,57 @@ t.test('hello, and through the proxy', async t => {
   t.equal(await (await fetch(`${proxy}/ring`)).text(), 'hello, ring\n');
   const gone = await example(t, 'proxy', 'http://127.0.0.1:1', '0');
   t.equal((await fetch(gone)).status, 502);
+});
+
+/** Asks by node:http, which decodes nothing; a body is sent in chunks. */
+async function ask(url: string, method: string, body = ''): Promise<[http.IncomingMessage, Buffer]> {
+  const headers = body === '' ? {} : { 'Transfer-Encoding': 'chunked' };
+  const request = http.request(url, { method, headers, agent: false }).end(body);
+  const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
+  return [answer, Buffer.concat(await answer.toArray())];
+}
+
+t.test('the proxy passes everything on but what is of one connection', async t => {
+  const upstream = http.createServer(async (request, response) => {
+    const body = Buffer.concat(await request.toArray());
+    response.setHeader('X-Fields', JSON.stringify(request.headers));
+    response.setHeader('Set-Cookie', ['a=1', 'b=2']);
+    response.setHeader('Content-Encoding', 'gzip');
+    response.end(gzipSync(`${request.method} ${request.url} ${body}`));
+  });
+  await once(upstream.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => {
+    upstream.close();
+    upstream.closeAllConnections();
+  });
+  const host = `127.0.0.1:${(upstream.address() as AddressInfo).port}`;
+  const proxy = await example(t, 'proxy', `http://${host}`, '0');
+  for (const method of ['POST', 'DELETE']) {
+    const [answer, body] = await ask(`${proxy}/a%20b?c`, method, 'in chunks');
+    t.equal(String(gunzipSync(body)), `${method} /a%20b?c in chunks`, 'nothing is decoded');
+    t.same(answer.headers['set-cookie'], ['a=1', 'b=2']);
+    t.match(JSON.parse(answer.headers['x-fields'] as string), { host, 'transfer-encoding': 'chunked' });
+  }
+  const [head, nothing] = await ask(proxy, 'HEAD');
+  t.equal(head.statusCode, 200);
+  t.equal(nothing.length, 0);
+});
+
+t.test('a client that goes away ends the request to the other server', async t => {
+  const upstream = http.createServer();
+  await once(upstream.listen(0, '127.0.0.1'), 'listening');
+  t.teardown(() => upstream.close());
+  const proxy = await example(
+    t,
+    'proxy',
+    `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,
+    '0',
+  );
+  const client = http.get(proxy, { agent: false }).on('error', () => {});
+  const [, response] = (await once(upstream, 'request')) as [unknown, http.ServerResponse];
+  client.destroy();
+  await once(response, 'close');
+  t.notOk(response.writableFinished);
 });
 
 t.test('json-api, and a body through the proxy', async t => {

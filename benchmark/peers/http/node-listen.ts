@@ -1,7 +1,6 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 
-/** Lets a server of node:http listen on the port and host of the command line, and says where. */
+/** Lets a server of node:net or node:http listen on the port and host of the command line, and says where. */
 export function listen(server: Server, skip = 0): void {
   const [port = '0', host = '127.0.0.1'] = process.argv.slice(2 + skip);
   server.listen(Number(port), host, () => {
