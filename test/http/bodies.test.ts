@@ -154,6 +154,35 @@ t.test('answers in pieces of every size, to peers that take them slowly', async 
   t.equal(digest(await takeSlowly(portOf(server), '/long')), digest(long));
 });
 
+t.test('a piece of an iterable may change once the next is asked for', async t => {
+  // Fewer than 64 KiB come before the head is sent.
+  const sizes = [
+    10,
+    20_000,
+    30,
+    ...[16_385, 40_000, 100, 65_536, 70_000, 200_000].flatMap(size => Array(12).fill(size)),
+  ];
+  const length = sizes.reduce((sum, size) => sum + size, 0);
+  const sent = (): Buffer[] => sizes.map((size, i) => Buffer.alloc(size, i));
+  const server = await served(t, request => {
+    const { pathname } = new URL(request.url);
+    const headers: Record<string, string> =
+      pathname === '/declared' ? { 'content-length': String(length) } : {};
+    const memory = Buffer.alloc(200_000);
+    const body = (async function* () {
+      for (const piece of sent()) {
+        yield memory.subarray(0, piece.copy(memory));
+        memory.fill(0xff);
+        if (pathname === '/late') await turns(1);
+      }
+    })();
+    return new Response(body, { headers });
+  });
+  for (const path of ['/chunked', '/declared', '/late']) {
+    t.equal(digest(await takeSlowly(portOf(server), path)), digest(Buffer.concat(sent())), path);
+  }
+});
+
 t.test('bytes behind a head, and behind other answers, of every size', async t => {
   const sizes = [0, 1, 300, 16_000, 16_384, 40_000, 65_000, 65_536, 65_537, 300_000];
   const server = await served(t, request => new Response(pattern(sizes[Number(request.url.split('?')[1])]!)));

@@ -1,11 +1,9 @@
 import type { OpenFile } from '../transport/open-file.js';
-import type { Data, Transport } from '../transport/transport.js';
+import { COPIED_MAX, type Data, type Transport } from '../transport/transport.js';
 import { isLatin1Seen } from './field-text.js';
 
 /** The maximum size of text that is collected before it is sent. */
 const GATHER_MAX = 64 * 1024;
-/** Bytes up to this size are copied, to be sent together with the head before them. */
-const JOIN_MAX = 64 * 1024;
 /** While the peer has not taken this many bytes its next answer waits. */
 const HIGH_WATER = 64 * 1024;
 
@@ -42,25 +40,16 @@ export class Outlet {
 
   /** Bytes, which must not change until they are sent. */
   data(bytes: Uint8Array): void {
-    this.bytes += bytes.length;
-    if (this.#text === '' || bytes.length > JOIN_MAX) {
-      this.flush();
-      this.#transport.post(bytes);
+    if (this.#text !== '') {
+      this.framed('', bytes, '');
       return;
     }
-    const before = this.#text;
-    this.#text = '';
-    this.#transport.postJoined(before, bytes, '');
+    this.bytes += bytes.length;
+    this.#transport.post(bytes);
   }
 
-  /** Bytes between two pieces of ASCII text, as a chunk is. */
+  /** Bytes between two pieces of ASCII text, as a chunk is. More than COPIED_MAX must not change until they are sent. */
   framed(before: string, bytes: Uint8Array, after: string): void {
-    if (bytes.length > JOIN_MAX) {
-      this.text(before, before.length);
-      this.data(bytes);
-      this.text(after, after.length);
-      return;
-    }
     this.bytes += before.length + bytes.length + after.length;
     const text = this.#text + before;
     this.#text = '';
@@ -89,6 +78,11 @@ export class Outlet {
     const text: Data = this.#text;
     this.#text = '';
     this.#transport.post(text);
+  }
+
+  /** Whether bytes that were just passed to `framed` may still be read from where they are. */
+  holds(bytes: Uint8Array): boolean {
+    return bytes.length > COPIED_MAX && this.#transport.bufferedAmount > 0;
   }
 
   /** Whether the peer takes less than it is sent. */

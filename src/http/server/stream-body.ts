@@ -1,5 +1,6 @@
 /** Sends bodies that arrive in pieces. */
 import type { ReadableStream } from 'node:stream/web';
+import { copyPooled } from '../../loop/memory/buffer-memory.js';
 import { clearImmediate, setImmediate } from '../../loop/real-timers.js';
 import { UasyncError } from '../../sys/errors/errors.js';
 import { chunkBytes, endSource, isBlob, isStream } from '../message/body.js';
@@ -13,6 +14,8 @@ export type Stream = Blob | ReadableStream | AsyncIterable<Uint8Array | string>;
 const GATHER_MAX = 64 * 1024;
 
 export interface Pieces {
+  /** Whether a piece may change once the next is asked for, as a leased chunk of a file does. */
+  readonly lent: boolean;
   next(): Promise<{ done?: boolean | undefined; value?: unknown }>;
   cancel(reason: unknown): Promise<unknown>;
 }
@@ -22,14 +25,14 @@ export function piecesOf(stream: Stream): Pieces {
   if (isBlob(stream)) return piecesOf(stream.stream() as ReadableStream);
   if (isStream(stream)) {
     const reader = stream.getReader();
-    return { next: () => reader.read(), cancel: reason => reader.cancel(reason) };
+    return { lent: false, next: () => reader.read(), cancel: reason => reader.cancel(reason) };
   }
   const iterator = stream[Symbol.asyncIterator]();
   const cancel = async (reason: unknown): Promise<unknown> => {
     endSource(stream);
     return iterator.return?.(reason);
   };
-  return { next: () => iterator.next(), cancel };
+  return { lent: true, next: () => iterator.next(), cancel };
 }
 
 /** A body that is being sent. */
@@ -77,6 +80,7 @@ export class StreamSender {
   async send(): Promise<void> {
     const outlet = this.#outlet;
     const declared = this.#declared;
+    const { lent } = this.#pieces;
     // A body that is available already is sent with its length; for a late one the head is sent first.
     const late = setImmediate(() => this.#start(declared));
     try {
@@ -89,13 +93,13 @@ export class StreamSender {
         this.#size += bytes.length;
         if (declared >= 0 && this.#size > declared) throw wrongLength(declared);
         if (!this.#started && this.#size <= GATHER_MAX) {
-          this.#gathered.push(bytes);
+          this.#gathered.push(lent ? copyPooled(bytes) : bytes);
           continue;
         }
         if (!this.#started) this.#start(declared);
         this.#piece(bytes);
         outlet.flush();
-        if (outlet.isFull) await outlet.drained();
+        if (outlet.isFull || (lent && outlet.holds(bytes))) await outlet.drained();
       }
       if (declared >= 0 && this.#size < declared) throw wrongLength(declared);
       if (!this.#started) this.#start(this.#size);
@@ -121,12 +125,8 @@ export class StreamSender {
   }
 
   #piece(bytes: Uint8Array): void {
-    const outlet = this.#outlet;
-    if (!this.#chunked) {
-      outlet.data(bytes);
-      return;
-    }
-    outlet.framed(`${bytes.length.toString(16)}\r\n`, bytes, '\r\n');
+    if (this.#chunked) this.#outlet.framed(`${bytes.length.toString(16)}\r\n`, bytes, '\r\n');
+    else this.#outlet.framed('', bytes, '');
   }
 }
 

@@ -4,14 +4,16 @@ import { ReceiveBuffers } from '../../net/stream/receive-buffers.js';
 import type { ReceiveQueue } from '../../net/stream/receive-queue.js';
 import { sendBlock } from '../../net/stream/send-block.js';
 import { sendWithHead } from '../../net/stream/send-cached.js';
+import { sendJoined } from '../../net/stream/send-joined.js';
 import type { Sink } from '../../net/stream/sink.js';
-import { SEND_MAX } from '../../sys/calls/socket-calls.js';
 import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { INPUT_SIZE, input } from '../input/llhttp.js';
 import type { OpenFile } from './open-file.js';
-import type { Data, Transport, TransportOwner } from './transport.js';
+import { COPIED_MAX, type Data, type Transport, type TransportOwner } from './transport.js';
 import type { Upgraded } from './upgrade.js';
 
+/** From this size on, calls of their own for the texts around bytes cost less than a copy of the bytes. */
+const IN_PLACE_MIN = 32 * 1024;
 /** How many waiting bytes are parsed at a time. */
 const PIECE = 64 * 1024;
 
@@ -113,10 +115,11 @@ export class PlainTransport implements Transport, Sink {
     const start = Buffer.byteLength(before);
     const end = start + bytes.length;
     const size = end + after.length;
-    if (size <= SEND_MAX) {
+    if (bytes.length <= COPIED_MAX) {
       this.post(Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]));
       return;
     }
+    if (bytes.length >= IN_PLACE_MIN && sendJoined(remains, before, bytes, after)) return;
     // No Buffer of that size is made for each: V8 collects all of its heap for what those add up to.
     const block = sender.idle ? loop.blocks.acquire(size, size) : null;
     if (block !== null && block.bytes.length >= size) {

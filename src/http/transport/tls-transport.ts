@@ -8,6 +8,8 @@ import type { OpenFile } from './open-file.js';
 import type { Data, Transport, TransportOwner } from './transport.js';
 import type { Upgraded } from './upgrade.js';
 
+/** Bytes up to this size are copied, to be encrypted together with the text around them. */
+const JOIN_MAX = 64 * 1024;
 /** How many bytes of a file are encrypted at a time. */
 const FILE_PIECE = 64 * 1024;
 
@@ -151,11 +153,17 @@ export class TlsTransport implements Transport {
   }
 
   post(data: Data): void {
-    if (this.#socket.writable) this.#socket.write(data);
+    if (data.length !== 0 && this.#socket.writable) this.#socket.write(data);
   }
 
   postJoined(before: string, bytes: Uint8Array, after: string): void {
-    this.post(Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]));
+    if (bytes.length <= JOIN_MAX) {
+      this.post(Buffer.concat([Buffer.from(before), bytes, Buffer.from(after)]));
+      return;
+    }
+    this.post(before);
+    this.post(bytes);
+    this.post(after);
   }
 
   drained(): Promise<void> {

@@ -1,7 +1,11 @@
 import type { Connection } from '../../net/stream/connection.js';
+import { SEND_MAX } from '../../sys/calls/socket-calls.js';
 import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import type { OpenFile } from './open-file.js';
 import type { Upgraded } from './upgrade.js';
+
+/** Bytes up to this size are copied by `postJoined`. */
+export const COPIED_MAX = SEND_MAX;
 
 /** Data to send: text as UTF-8, or bytes. */
 export type Data = string | Uint8Array;
@@ -34,7 +38,7 @@ export interface Transport {
   readonly moved: number;
   /** Sends without waiting. The owner is notified of a failure. */
   post(data: Data): void;
-  /** As `post`, of text, bytes and ASCII text, which leave together: the bytes are copied, or must not change until they are sent. */
+  /** As `post`, of text, bytes and ASCII text, which leave together; more than COPIED_MAX bytes must not change until they are sent. */
   postJoined(before: string, bytes: Uint8Array, after: string): void;
   /** Sends text and cached bytes of a file in one write; false if nothing was sent, and the bytes must be read first. */
   postFile(before: string, file: OpenFile, offset: number, length: number): boolean;

@@ -87,17 +87,12 @@ export class StreamSender extends Operation implements BlockWaiter {
     if (this.error !== 0 || !this.#empty() || this.#busy() || this.#ending !== null) return 0;
     const length = lengthOf(parts);
     if (!this.loop.inline.take(length, parts.length)) return 0;
-    let sent = 0;
-    for (let i = 0, whole = true; whole && i < parts.length; i++) {
-      const res = this.loop.socketCalls.sendInPlace(this.#handle.fd, parts[i]!, i < parts.length - 1);
-      if (res > 0) sent += res;
-      // The socket reports it only once.
-      else if (res !== EAGAIN && res !== EINTR) this.error = res;
-      whole = res === parts[i]!.length;
-    }
+    const res = this.loop.socketCalls.sendParts(this.#handle.fd, parts);
+    // The socket reports it only once.
+    if (res < 0) this.error = res;
     // As Node counts: what a failed write would have written, too.
-    this.bytesWritten += this.error === 0 ? sent : length;
-    return sent;
+    this.bytesWritten += res < 0 ? length : res;
+    return Math.max(res, 0);
   }
 
   /** The position of the next byte in the memory of `room`. */

@@ -1,6 +1,7 @@
 /** System calls on sockets that never wait. The ring sends what the socket does not take at once. */
 
 import { constants } from 'node:fs';
+import { EAGAIN, EINTR } from '../abi/errno.js';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/sockets.js';
 import {
   NR_CACHESTAT,
@@ -69,6 +70,22 @@ export class SocketCalls {
    */
   sendInPlace(fd: number, bytes: Uint8Array, more = false): number {
     return this.#libc.send(fd, bytes, more ? FLAGS | MSG_MORE : FLAGS);
+  }
+
+  /**
+   * As `sendInPlace`, of parts that leave in the same packets. A negative errno if one fails, even after others were taken.
+   */
+  sendParts(fd: number, parts: readonly Uint8Array[]): number {
+    const last = parts.length - 1;
+    let sent = 0;
+    for (let i = 0; i <= last; i++) {
+      const part = parts[i]!;
+      const res = this.sendInPlace(fd, part, i < last);
+      if (res < 0) return res === EAGAIN || res === EINTR ? sent : res;
+      sent += res;
+      if (res !== part.length) break;
+    }
+    return sent;
   }
 
   /** Sends bytes from memory that the kernel may read; returns how many the socket took, or a negative errno. */
