@@ -34,6 +34,15 @@ async function handles(): Promise<void> {
   console.log(await nodes(file), text, bytes, size, await file.copyTo(file), drop, namespace, handles);
 }
 
+interface Job { readonly id: number }
+async function work(channel: Channel<Job, string>): Promise<void> {
+  for await (const { id } of channel) await channel.send(String(id));
+  const next: Job = await channel.recv();
+  // @ts-expect-error: a job is received, not sent.
+  await channel.send(next);
+  console.log(work);
+}
+
 async function echo(conn: Connection): Promise<void> {
   for await (const chunk of conn) await conn.write(chunk, { timeout: 1000 });
 }

@@ -19,9 +19,9 @@ import { newKey, openOn } from './open-channels.js';
 /**
  * One end of a channel between two threads of this process. Values sent at one end are received at the other, in order.
  * Typed arrays are copied through shared memory; other values are cloned as `postMessage` does. A sleeping end is woken
- * through its ring.
+ * through its ring. Received values have the type `T`, sent ones `S`.
  */
-export class Channel<T = unknown> implements AsyncIterable<T> {
+export class Channel<T = unknown, S = T> implements AsyncIterable<T> {
   readonly #loop: Loop;
   readonly #port: ChannelPort;
   readonly #mine: EndState;
@@ -118,7 +118,7 @@ export class Channel<T = unknown> implements AsyncIterable<T> {
    * of a typed array are copied, even if it lies in shared memory.
    * @throws (as a rejection) ERR_CLOSED, DataCloneError, AbortError, ETIMEDOUT, TypeError.
    */
-  send(value: T, options?: ChannelSendOptions): Promise<void> {
+  send(value: S, options?: ChannelSendOptions): Promise<void> {
     try {
       checkWait(options, SEND_OPTIONS);
       const transfer = options?.transfer;
