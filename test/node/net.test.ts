@@ -136,6 +136,18 @@ same(
   },
 );
 
+same('long text is sent at once if the socket takes it', async (net, note) => {
+  const [client, served] = await pair(net);
+  const received = text(served);
+  for (const encoding of ['utf8', 'latin1', 'ucs2', 'hex', 'base64'] as const) {
+    note(client.write('abcd'.repeat(18_000), encoding), client.writableLength, client.bytesWritten);
+    await turns();
+  }
+  client.end();
+  note((await received).length);
+  await end(client, served);
+});
+
 same('writes of every size arrive whole and in order', async (net, note) => {
   const [client, served] = await pair(net);
   const sizes = [1, 511, 512, 513, 4096, 65535, 65536, 65537, 262144, 1_000_003];

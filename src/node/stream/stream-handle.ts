@@ -55,7 +55,10 @@ export abstract class StreamHandle implements Subject, Twinned {
   protected closing = false;
   readonly #type: string;
   #receiver: StreamReceiver | null = null;
-  #sender: StreamSender | null = null;
+  /** The sending side, if it has been used. */
+  madeSender: StreamSender | null = null;
+  /** Whether the peer sends no more. */
+  peerEnded = false;
 
   /** @param type its name in async_hooks. @param trigger the async id of its creator, if that is not the caller. */
   constructor(loop: Loop, type: string, trigger?: number) {
@@ -82,8 +85,8 @@ export abstract class StreamHandle implements Subject, Twinned {
   }
 
   protected get sender(): StreamSender {
-    this.#sender ??= new StreamSender(this.loop, this);
-    return this.#sender;
+    this.madeSender ??= new StreamSender(this.loop, this);
+    return this.madeSender;
   }
 
   /** Takes ownership of a descriptor. */
@@ -143,7 +146,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     const { sender } = this;
     const { length } = bytes;
     const sent = length < IN_PLACE_MIN || this.fd < 0 ? 0 : sender.sendInPlace([bytes]);
-    if (sent === length) return written(length);
+    if (sent !== 0 && sent === length) return written(length);
     const rest = sent === 0 ? bytes : bytes.subarray(sent);
     const room = this.#room(rest.length);
     if (room === null) return this.#later(request, rest, sent);
@@ -169,7 +172,7 @@ export abstract class StreamHandle implements Subject, Twinned {
 
   #text(request: Request | null, text: string, encoding: BufferEncoding, most: number): unknown {
     const room = most > COPIED_MAX ? null : this.#room(most);
-    if (room === null) return this.#later(request, Buffer.from(text, encoding));
+    if (room === null) return this.writeBuffer(request, Buffer.from(text, encoding));
     const length = room.write(text, this.sender.at, encoding);
     this.sender.filled(length);
     return written(length);
@@ -199,8 +202,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     const most = mostOfWrite(data, encoding);
     const room = most > (typeof data === 'string' ? COPIED_MAX : IN_PLACE_MIN) ? null : this.#room(most);
     if (room === null) return false;
-    const { sender } = this;
-    sender.filled(putPart(room, sender.at, data, encoding));
+    this.sender.filled(putPart(room, this.sender.at, data, encoding));
     return true;
   }
 
@@ -220,8 +222,7 @@ export abstract class StreamHandle implements Subject, Twinned {
   }
 
   #room(length: number): Buffer | null {
-    const { sender } = this;
-    return sender.error !== 0 || this.fd < 0 ? null : sender.room(length);
+    return this.fd < 0 ? null : this.sender.room(length);
   }
 
   /** Sends later what does not fit; the request completes then. */
@@ -263,11 +264,11 @@ export abstract class StreamHandle implements Subject, Twinned {
   }
 
   get bytesWritten(): number {
-    return this.#sender === null ? 0 : this.#sender.bytesWritten;
+    return this.madeSender === null ? 0 : this.madeSender.bytesWritten;
   }
 
   get writeQueueSize(): number {
-    return this.#sender === null ? 0 : this.#sender.unsent;
+    return this.madeSender === null ? 0 : this.madeSender.unsent;
   }
 
   shutdown(request: Request): number {
@@ -305,7 +306,7 @@ export abstract class StreamHandle implements Subject, Twinned {
   protected setReferenced(referenced: boolean): void {
     this.referenced = referenced;
     this.#receiver?.refresh();
-    if (this.#sender !== null) this.loop.setReferenced(this.#sender, referenced);
+    if (this.madeSender !== null) this.loop.setReferenced(this.madeSender, referenced);
   }
 
   setBlocking(): number {
@@ -353,7 +354,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     this.twin?.close();
     this.cancelOthers(() => {
       const stopped = (): void => {
-        const sender = this.#sender;
+        const sender = this.madeSender;
         if (sender === null || this.loop.closed) this.#closed(callback);
         else if (drop) sender.abort(() => this.#closed(callback));
         else {
@@ -386,14 +387,13 @@ export abstract class StreamHandle implements Subject, Twinned {
   }
 
   #tell(callback: (() => void) | undefined): void {
-    if (callback === undefined) {
-      this.scope.emitDestroy();
-      return;
+    if (callback === undefined) this.scope.emitDestroy();
+    else {
+      setImmediate(() => {
+        this.scope.runInAsyncScope(callback, this);
+        this.scope.emitDestroy();
+      });
     }
-    setImmediate(() => {
-      this.scope.runInAsyncScope(callback, this);
-      this.scope.emitDestroy();
-    });
   }
 }
 

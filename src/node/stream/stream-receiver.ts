@@ -8,10 +8,12 @@ import { Queue, type Queued } from '../../net/socket/queue.js';
 import { type Piece, receivedPiece, receiveInto } from '../../net/socket/slab.js';
 import { ReceiveBuffers } from '../../net/stream/receive-buffers.js';
 import { modeAfter, PROVIDED, receivesByCalls } from '../../net/stream/receive-mode.js';
-import { EAGAIN, ECANCELED, EINTR, ENOBUFS } from '../../sys/abi/errno.js';
+import { wasReset } from '../../net/stream/reset.js';
+import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../../sys/abi/errno.js';
 import { POLLIN } from '../../sys/abi/flags.js';
 import { bindings, UV_EOF } from '../natives.js';
 import { StreamFlusher } from './flusher.js';
+import type { StreamSender } from './stream-sender.js';
 
 /** Receiving stops when the stream has left this many bytes unread, which closes the peer's window. */
 const UNREAD_MAX = 65536;
@@ -32,6 +34,10 @@ interface ReceivingHandle extends Subject {
   readonly referenced: boolean;
   /** The context of its events. */
   readonly scope: AsyncResource;
+  /** The sending side, if it has been used. */
+  readonly madeSender: StreamSender | null;
+  /** Set when the peer sends no more. */
+  peerEnded: boolean;
   /** Takes received bytes; undefined if `streamBaseState` says it all. The result: the next buffer of `onread`. */
   onread(buffer: ArrayBuffer | undefined): unknown;
 }
@@ -193,7 +199,13 @@ export class StreamReceiver extends Operation implements Delivery {
 
   #noBytes(res: number): void {
     const over = res !== ENOBUFS && res !== EINTR && res !== ECANCELED && res !== EAGAIN;
-    if (over && !this.#stopped) this.#end(res === 0 ? UV_EOF : res);
+    if (!over || this.#stopped) return;
+    const { fd, madeSender } = this.#handle;
+    if (res === 0 && wasReset(fd, madeSender, this.bytesRead + this.#unread)) res = ECONNRESET;
+    this.#end(res === 0 ? UV_EOF : res);
+    if (res !== 0) return;
+    this.#handle.peerEnded = true;
+    if (this.loop.backend === 'io_uring') madeSender?.yieldBlock();
   }
 
   #cancel(): void {

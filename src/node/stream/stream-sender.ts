@@ -4,14 +4,14 @@ import { Operation } from '../../loop/operation/operation.js';
 import type { Subject } from '../../loop/operation/pending.js';
 import { awaitWritable, isWritable, sentBy, startSend } from '../../net/socket/block-send.js';
 import { Queue } from '../../net/socket/queue.js';
-import { EAGAIN, ECANCELED, EFAULT, EINTR } from '../../sys/abi/errno.js';
+import { EAGAIN, ECANCELED, ECONNRESET, EFAULT, EINTR, EPIPE } from '../../sys/abi/errno.js';
 import { SHUT_WR } from '../../sys/abi/sockets.js';
 import { libc } from '../../sys/libc/libc.js';
 import { lengthOf } from '../parts.js';
 import type { RequestDone } from '../request-done.js';
 import { CopiedBytes } from './copied-bytes.js';
 import { StreamFlusher } from './flusher.js';
-import { WaitingWrite } from './waiting-write.js';
+import { copyWaiting, lengthWaiting, WaitingWrite } from './waiting-write.js';
 
 /** From this size on, a copy costs more than a call of its own. */
 export const IN_PLACE_MIN = 4096;
@@ -25,6 +25,8 @@ export const COPIED_MAX = 65536;
 /** The handle that a sender belongs to. */
 interface SendingHandle extends Subject {
   readonly fd: number;
+  /** Whether the peer sends no more. */
+  readonly peerEnded: boolean;
   /** A write has failed that Node was told had succeeded. */
   onSendFailed(status: number): void;
 }
@@ -52,6 +54,8 @@ export class StreamSender extends Operation implements BlockWaiter {
   #waitsForBlock = false;
   #yielding = false;
   #polling = false;
+  /** Whether the last send took less than it had, maybe because of an error: the kernel does not tell it again. */
+  #cutShort = false;
   /** The request of `shutdown`. */
   #ending: RequestDone | null = null;
   #onDrained: (() => void) | null = null;
@@ -72,19 +76,21 @@ export class StreamSender extends Operation implements BlockWaiter {
     return this.slot >= 0 || this.#waitsForBlock;
   }
 
-  #empty(): boolean {
+  /** Whether nothing waits to be sent. */
+  get idle(): boolean {
     return this.#copied.length === 0 && this.#flying === null && this.#waiting.first === null;
   }
 
   /** Space for `length` more bytes, starting at `at`; null if they have to wait. */
   room(length: number): Buffer | null {
-    if (this.#waiting.first !== null || this.unsent + length > COPIED_MAX || this.loop.closing) return null;
+    if (this.error !== 0 || this.#waiting.first !== null || this.loop.closing) return null;
+    if (this.unsent + length > COPIED_MAX) return null;
     return this.#copied.room(length);
   }
 
   /** Sends large writes in place, as much as the socket takes at once; returns the number of bytes. */
   sendInPlace(parts: readonly Uint8Array[]): number {
-    if (this.error !== 0 || !this.#empty() || this.#busy() || this.#ending !== null) return 0;
+    if (this.error !== 0 || !this.idle || this.#busy() || this.#ending !== null) return 0;
     const length = lengthOf(parts);
     if (!this.loop.inline.take(length, parts.length)) return 0;
     const res = this.loop.socketCalls.sendParts(this.#handle.fd, parts);
@@ -124,7 +130,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   shutdown(done: RequestDone): void {
     this.#ending = done;
     if (this.error !== 0) this.#ended(this.error);
-    else if (this.#empty()) this.#drained();
+    else if (this.idle) this.#drained();
     else if (!this.#dirty && !this.#busy()) this.flush();
   }
 
@@ -132,7 +138,7 @@ export class StreamSender extends Operation implements BlockWaiter {
   finish(onDrained: () => void): void {
     this.#cancelWaiting(ECANCELED, true);
     if (this.#ending !== null) this.#ended(ECANCELED);
-    if (this.#empty() || this.error !== 0) this.#whenIdle(onDrained);
+    if (this.idle || this.error !== 0) this.#whenIdle(onDrained);
     else {
       this.#onDrained = onDrained;
       if (!this.#busy()) this.flush();
@@ -199,7 +205,7 @@ export class StreamSender extends Operation implements BlockWaiter {
       this.#to = this.#copied.length;
       this.#flying = this.#copied.takeBlock() ?? this.#fill();
       if (this.#flying === null) {
-        if (this.#empty()) this.#drained();
+        if (this.idle) this.#drained();
         return;
       }
       if (!this.#sendNow(this.#flying)) {
@@ -229,6 +235,11 @@ export class StreamSender extends Operation implements BlockWaiter {
   }
 
   #start(): void {
+    // A send that waits would take a thread of the kernel: see `awaitWritable`.
+    if (this.#handle.peerEnded && this.loop.backend === 'io_uring') {
+      this.#yield();
+      return;
+    }
     const block = this.#flying!;
     this.#yielding = false;
     startSend(this, this.#handle.fd, block.address + this.#from, this.#to - this.#from, false);
@@ -242,34 +253,13 @@ export class StreamSender extends Operation implements BlockWaiter {
       this.#fail(EFAULT);
       return null;
     }
-    let length = 0;
-    for (
-      let waiting: WaitingWrite | null = first;
-      waiting !== null && length < BLOCK_MAX;
-      waiting = waiting.next
-    ) {
-      length += waiting.length - waiting.copied;
-    }
-    const block = this.loop.blocks.acquire(Math.min(length, BLOCK_MAX));
+    const block = this.loop.blocks.acquire(lengthWaiting(first, BLOCK_MAX));
     if (block === null) {
       this.#waitsForBlock = true;
       this.loop.blocks.wait(this);
       return null;
     }
-    const room = block.bytes;
-    let end = 0;
-    for (
-      let waiting: WaitingWrite | null = first;
-      waiting !== null && end < room.length;
-      waiting = waiting.next
-    ) {
-      if (waiting.isGone) break;
-      const count = Math.min(waiting.length - waiting.copied, room.length - end);
-      room.set(waiting.bytes.subarray(waiting.copied, waiting.copied + count), end);
-      waiting.copied += count;
-      end += count;
-    }
-    this.#to = end;
+    this.#to = copyWaiting(first, block.bytes);
     return block;
   }
 
@@ -286,7 +276,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     return true;
   }
 
-  /** Memory is short: keeps the rest in JavaScript memory until the peer takes more. */
+  /** Memory is short, or the peer sends no more: keeps the rest in JavaScript memory until the peer takes more. */
   #yield(): void {
     const block = this.#flying!;
     // Later writes come after it.
@@ -311,6 +301,7 @@ export class StreamSender extends Operation implements BlockWaiter {
       this.unsent -= res;
       this.#from += res;
       if (this.#from < this.#to && usable) {
+        this.#cutShort = true;
         if (this.#yielding) this.#yield();
         else this.#start();
         return;
@@ -319,7 +310,7 @@ export class StreamSender extends Operation implements BlockWaiter {
     if (this.error === 0 && res < 0) this.#fail(res);
     else if (this.error === 0) {
       this.#taken();
-      if (this.#empty()) this.#drained();
+      if (this.idle) this.#drained();
       else this.#send();
       return;
     }
@@ -336,6 +327,7 @@ export class StreamSender extends Operation implements BlockWaiter {
 
   /** Everything in flight has been sent. */
   #taken(): void {
+    this.#cutShort = false;
     this.#release();
     let { first } = this.#waiting;
     for (; first !== null && first.copied === first.length; first = this.#waiting.first) {
@@ -364,6 +356,7 @@ export class StreamSender extends Operation implements BlockWaiter {
 
   /** Nothing more can be sent. Fails waiting writes, or else the stream, as its data was reported as written. */
   #fail(status: number): void {
+    if (status === EPIPE && this.#cutShort && !this.#handle.peerEnded) status = ECONNRESET;
     this.error = status;
     const told = !this.#waiting.empty || this.#ending !== null;
     this.unsent = 0;

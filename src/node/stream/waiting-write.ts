@@ -22,3 +22,29 @@ export class WaitingWrite implements Queued<WaitingWrite> {
     return this.bytes.length < this.length;
   }
 }
+
+/** How many bytes of a write and those behind it are not copied, at most `most`. */
+export function lengthWaiting(first: WaitingWrite, most: number): number {
+  let length = 0;
+  for (let waiting: WaitingWrite | null = first; waiting !== null && length < most; waiting = waiting.next) {
+    length += waiting.length - waiting.copied;
+  }
+  return Math.min(length, most);
+}
+
+/** Copies as many of them as there is room for; how many. Ends at a write that is gone. */
+export function copyWaiting(first: WaitingWrite, room: Buffer): number {
+  let end = 0;
+  for (
+    let waiting: WaitingWrite | null = first;
+    waiting !== null && end < room.length;
+    waiting = waiting.next
+  ) {
+    if (waiting.isGone) break;
+    const count = Math.min(waiting.length - waiting.copied, room.length - end);
+    room.set(waiting.bytes.subarray(waiting.copied, waiting.copied + count), end);
+    waiting.copied += count;
+    end += count;
+  }
+  return end;
+}
