@@ -1,10 +1,15 @@
 /** `sendFile` of files that are in the page cache, which are not copied, and of files that are not. */
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, constants, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { loop } from 'uasync';
 import { open } from 'uasync/fs';
-import { checkLeaks, scratchFolder, seededRandom, standstill } from '../harness.js';
+import { EAGAIN, EINTR } from '../../src/sys/abi/errno.js';
+import { NR_GETTID, NR_RT_SIGPROCMASK, NR_TGKILL } from '../../src/sys/abi/syscall-numbers.js';
+import { libc } from '../../src/sys/libc/libc.js';
+import { Mapping } from '../../src/sys/memory/mapping.js';
+import { checkLeaks, makeFifo, scratchFolder, seededRandom, standstill, turns } from '../harness.js';
 import { built, output } from '../programs.js';
 import { pair, pattern, readAll, unixPair } from './sockets.js';
 
@@ -153,6 +158,65 @@ t.test('a file that shrinks and grows while it is sent', async t => {
 t.test('a peer that has gone raises no signal', async t => {
   const program = built('test/fixtures/gone-peer.js');
   t.equal(await output(process.execPath, [program, path]), '3\n');
+});
+
+t.test('a signal for this process is not discarded', async t => {
+  const [a] = await pair(t);
+  const file = openSync(path, 'r');
+  const { socketCalls } = loop();
+  const { syscall } = libc();
+  while (socketCalls.sendFile(a.fd, file, 0, LENGTH) !== EAGAIN);
+  const set = Mapping.anonymous(8);
+  const SIGPIPE = 13;
+  new Uint32Array(set.buffer)[0] = 1 << (SIGPIPE - 1);
+  const handled = once(process, 'SIGPIPE');
+  // SIG_BLOCK
+  syscall(NR_RT_SIGPROCMASK, 0, set.address, 0, 8, 0, 0);
+  syscall(NR_TGKILL, process.pid, syscall(NR_GETTID, 0, 0, 0, 0, 0, 0), SIGPIPE, 0, 0, 0);
+  const sent = socketCalls.sendFile(a.fd, file, 0, LENGTH);
+  const [, pending] = /^SigPnd:\s*(\w+)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))!;
+  // SIG_UNBLOCK
+  syscall(NR_RT_SIGPROCMASK, 1, set.address, 0, 8, 0, 0);
+  t.ok(sent === EAGAIN || sent === EINTR, `${sent}`);
+  t.equal(Number.parseInt(pending!, 16), 1 << (SIGPIPE - 1));
+  if (pending !== '0'.repeat(16)) await handled;
+  process.removeAllListeners('SIGPIPE');
+  set.unmap();
+  closeSync(file);
+});
+
+t.test('a pipe, to a peer that has ended its side and does not read yet', async t => {
+  const [a, b] = await unixPair(t);
+  await b.shutdown();
+  t.equal(await a.read(), null);
+  const fifo = makeFifo(folder, 'slow');
+  const source = openSync(fifo, 'r+');
+  const sink = await open(fifo, 'w');
+  const writing = sink.writeFile(data);
+  const sending = a.sendFile(source, { length: LENGTH });
+  await standstill(() => a.bytesWritten);
+  t.ok((await b.readExactly(LENGTH)).equals(data));
+  t.equal(await sending, LENGTH);
+  await writing;
+  await sink.close();
+  closeSync(source);
+});
+
+t.test('a pipe without data is waited for, without memory, also if it is non-blocking', async t => {
+  const fifo = makeFifo(folder, 'empty');
+  for (const flags of [constants.O_RDWR, constants.O_RDWR | constants.O_NONBLOCK]) {
+    const [a, b] = await pair(t);
+    const source = openSync(fifo, flags);
+    const sending = a.sendFile(source, { length: 6 });
+    for (const part of ['one', 'two']) {
+      await turns(10);
+      t.equal(loop().stats().blocks.used, 0);
+      writeSync(source, part);
+      t.equal(String(await b.readExactly(3)), part);
+    }
+    t.equal(await sending, 6);
+    closeSync(source);
+  }
 });
 
 t.test('a loop that closes meanwhile', async t => {

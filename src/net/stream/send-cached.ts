@@ -44,6 +44,12 @@ export function cachedSize(loop: Loop, file: number): number {
   return flags >= 0 && (flags & O_DIRECT) === 0 && LOCAL.has(calls.fileSystem(file) >>> 0) ? size : -1;
 }
 
+/** Whether what was read can be read again: not from pipes and devices, and with O_DIRECT not from every position. */
+export function isRepeatable({ calls, closing }: Loop, file: number): boolean {
+  if (closing || calls.statFd(file) !== 0) return false;
+  return (calls.statx[STATX.stx_mode / 4]! & S_IFMT) === S_IFREG && (calls.flags(file) & O_DIRECT) === 0;
+}
+
 /** 1 if these bytes are cached, 0 if some must be read first, or UNKNOWN. */
 function isResident({ calls, socketCalls }: Loop, file: number, offset: number, length: number): number {
   const cached = socketCalls.isCached(file, offset, length);

@@ -2,11 +2,13 @@
 
 import type { Loop } from '../../loop/loop.js';
 import { BLOCK_MAX, type Block } from '../../loop/memory/blocks.js';
+import { copyPooled } from '../../loop/memory/buffer-memory.js';
 import { AbortableOperation, throwIfAborted } from '../../loop/waiting/abort.js';
 import { checkWait } from '../../loop/waiting/waiter.js';
 import { withBlock } from '../../loop/waiting/with-block.js';
 import type { Sqe } from '../../ring/sqe/index.js';
-import { EINTR } from '../../sys/abi/errno.js';
+import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
+import { POLLIN } from '../../sys/abi/flags.js';
 import { checkFd, checkInt, checkSignal } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
 import { argTypeError, closedError, systemError } from '../../sys/errors/errors.js';
@@ -15,7 +17,7 @@ import { sentBy, startSend } from '../socket/block-send.js';
 import { untilWritable } from '../socket/writable-wait.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
-import { cachedSize, FULL, LATER, sendCached, UNKNOWN } from './send-cached.js';
+import { cachedSize, FULL, isRepeatable, LATER, sendCached, UNKNOWN } from './send-cached.js';
 
 /** A descriptor of a file, or an object with one. */
 export type SendableFile = { readonly fd: number } | number;
@@ -120,13 +122,15 @@ class BlockSend extends AbortableOperation<number> {
   }
 }
 
-/** Reads, and retries if a kernel thread was interrupted. */
+/** Reads, and retries if a kernel thread was interrupted; EAGAIN if a non-blocking pipe has nothing. */
 async function read(loop: Loop, prepare: (sqe: Sqe) => void, signal: AbortSignal): Promise<number> {
   for (;;) {
     try {
       return await loop.submit(prepare, { signal });
     } catch (error) {
-      if ((error as { errno?: number }).errno !== EINTR) throw error;
+      const { errno } = error as { errno?: number };
+      if (errno === EAGAIN) return errno;
+      if (errno !== EINTR) throw error;
     }
   }
 }
@@ -145,6 +149,9 @@ async function send(
   signal: AbortSignal,
 ): Promise<void> {
   let size = cachedSize(loop, file);
+  const repeatable = isRepeatable(loop, file);
+  // What was read, cannot be read again, and was not taken.
+  let kept: Buffer | null = null;
   let waited = false;
   for (let at = 0; at < length; ) {
     // By now the socket may be closed, and another file may have its number.
@@ -174,19 +181,27 @@ async function send(
       if (offset + at === size) return;
       continue;
     }
+    // A pipe without data holds no block.
+    if (!repeatable && kept === null) await loop.submit(sqe => sqe.pollAdd(file, POLLIN), { signal });
     let filled = 0;
     const piece = async (block: Block): Promise<number> => {
       const { address, bytes } = block;
       const want = Math.min(left, bytes.length);
-      filled = await read(loop, sqe => sqe.readAt(file, address, want, offset + at), signal);
+      if (kept === null)
+        filled = await read(loop, sqe => sqe.readAt(file, address, want, offset + at), signal);
+      else filled = kept.copy(bytes);
+      if (filled <= 0) return 0;
       const yields = loop.blocks.short || sender.peerEnded;
-      return filled === 0 ? 0 : new BlockSend(loop).run(socket, block, filled, yields, signal);
+      const taken = await new BlockSend(loop).run(socket, block, filled, yields, signal);
+      if (kept !== null) kept = taken < kept.length ? kept.subarray(taken) : null;
+      else if (taken < filled && !repeatable) kept = copyPooled(bytes.subarray(taken, filled));
+      return taken;
     };
     const taken = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);
     if (filled === 0) return;
     at += taken;
     sender.bytesWritten += taken;
-    // Others may use the block until the peer takes more; the rest is read again.
+    // Others may use the block until the peer takes more; the rest is read again, if it can be.
     if (taken < filled) await untilWritable(loop, socket, signal);
   }
 }

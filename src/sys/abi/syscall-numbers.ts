@@ -53,7 +53,6 @@ export const NR_IO_URING_ENTER = 426;
 export const NR_IO_URING_REGISTER = 427;
 export const NR_SENDFILE = ARM64 ? 71 : 40;
 export const NR_RT_SIGPROCMASK = ARM64 ? 135 : 14;
-export const NR_RT_SIGACTION = ARM64 ? 134 : 13;
 export const NR_OPENAT2 = 437;
 export const NR_FACCESSAT2 = 439;
 export const NR_CACHESTAT = 451;

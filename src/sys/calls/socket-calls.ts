@@ -1,16 +1,9 @@
 /** System calls on sockets that never wait. The ring sends what the socket does not take at once. */
 
 import { constants } from 'node:fs';
-import { EAGAIN, EINTR } from '../abi/errno.js';
+import { EAGAIN, EINTR, EPIPE } from '../abi/errno.js';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/sockets.js';
-import {
-  NR_CACHESTAT,
-  NR_FCNTL,
-  NR_RT_SIGACTION,
-  NR_RT_SIGPROCMASK,
-  NR_SENDFILE,
-  NR_SENDTO,
-} from '../abi/syscall-numbers.js';
+import { NR_CACHESTAT, NR_FCNTL, NR_RT_SIGPROCMASK, NR_SENDFILE, NR_SENDTO } from '../abi/syscall-numbers.js';
 import { libc } from '../libc/libc.js';
 import { Mapping } from '../memory/mapping.js';
 
@@ -31,10 +24,8 @@ const TWO_32 = 2 ** 32;
 const SIGPIPE = 13;
 const SIG_BLOCK = 0;
 const SIG_SETMASK = 2;
-/** The size of a set of signals, and of the kernel's struct sigaction, in bytes. */
+/** The size of a set of signals, in bytes. */
 const SIGSET = 8;
-const SIGACTION = 32;
-const SIG_IGN = 1;
 
 // Offsets in the memory of the calls, after the bytes to send.
 const SOCKADDR_AT = SEND_MAX;
@@ -42,12 +33,12 @@ const SOCKADDR_AT = SEND_MAX;
 const RANGE_AT = SOCKADDR_AT + SOCKADDR_MAX;
 /** A struct cachestat, whose first field counts cached pages. */
 const CACHED_AT = RANGE_AT + 16;
-/** Two sets of signals, and two of the kernel's structs sigaction, which begin with the handler. */
+/** Two sets of signals. */
 const SIGPIPE_AT = CACHED_AT + 40;
 const OLD_MASK_AT = SIGPIPE_AT + SIGSET;
-const IGNORE_AT = OLD_MASK_AT + SIGSET;
-const OLD_ACTION_AT = IGNORE_AT + SIGACTION;
-const SIZE = OLD_ACTION_AT + SIGACTION;
+/** A struct timespec of no time. */
+const NO_TIME_AT = OLD_MASK_AT + SIGSET;
+const SIZE = NO_TIME_AT + 16;
 
 /** The calls of one thread. They share memory, which the kernel no longer uses once a call has returned. */
 export class SocketCalls {
@@ -166,13 +157,9 @@ export class SocketCalls {
     syscall(NR_RT_SIGPROCMASK, SIG_BLOCK, set, old, SIGSET, 0, 0);
     this.#setRange(offset, 0);
     const sent = syscall(NR_SENDFILE, socket, file, address + RANGE_AT, length, 0, 0);
-    // To ignore a pending signal discards it.
-    if (sent < length) {
-      const [ignore, action] = [address + IGNORE_AT, address + OLD_ACTION_AT];
-      this.#words[IGNORE_AT >> 2] = SIG_IGN;
-      syscall(NR_RT_SIGACTION, SIGPIPE, ignore, action, SIGSET, 0, 0);
-      syscall(NR_RT_SIGACTION, SIGPIPE, action, 0, SIGSET, 0, 0);
-    }
+    // The signal is pending for this thread alone, and is taken from there: other threads share the handlers.
+    const mayRaise = sent === EPIPE || (sent > 0 && sent < length);
+    if (mayRaise) this.#libc.takeSignal(set, address + NO_TIME_AT);
     syscall(NR_RT_SIGPROCMASK, SIG_SETMASK, old, 0, SIGSET, 0, 0);
     syscall(NR_FCNTL, socket, F_SETFL, flags, 0, 0, 0);
     return sent;

@@ -39,6 +39,12 @@ export interface Libc {
   poll(address: number, count: number): number;
   /** Writes the time of a clock into a struct timespec at an address. clock_gettime(2) */
   clockGettime(clock: number, address: number): number;
+  /**
+   * Takes a pending signal of a sigset_t from this thread; its number, or a negative errno. Both are addresses.
+   * sigtimedwait(2)
+   * @param limit that of a struct timespec.
+   */
+  takeSignal(set: number, limit: number): number;
   /** Copies memory, by addresses. memcpy(3) */
   copy(to: number, from: number, length: number): void;
   /**

@@ -82,6 +82,7 @@ function wrap(koffi: Koffi): Libc {
   ]);
   const poll = lib.func('poll', 'int', ['intptr_t', 'ulong', 'int']);
   const clockGettime = lib.func('clock_gettime', 'int', ['int', 'intptr_t']);
+  const sigtimedwait = lib.func('sigtimedwait', 'int', ['intptr_t', 'intptr_t', 'intptr_t']);
   const memcpy = lib.func('memcpy', 'void', ['intptr_t', 'intptr_t', 'size_t']);
   const syscallOfAddresses = lib.func('syscall', 'int', [
     'int',
@@ -133,6 +134,7 @@ function wrap(koffi: Koffi): Libc {
     syscall: (number, a, b, c, d, e, f) => result(syscall(number, a, b, c, d, e, f)),
     poll: (address, count) => result(poll(address, count, 0)),
     clockGettime,
+    takeSignal: (set, limit) => result(sigtimedwait(set, 0, limit)),
     copy: memcpy,
     syscallInPool: syscallOfAddresses.async,
     poolResult: result,
