@@ -134,6 +134,13 @@ t.test('what is not there, and what may not be seen', async t => {
 });
 
 t.test('conditions', async t => {
+  // Dates without a zone are those of UTC.
+  const { TZ } = process.env;
+  process.env.TZ = 'America/New_York';
+  t.teardown(() => {
+    if (TZ === undefined) delete process.env.TZ;
+    else process.env.TZ = TZ;
+  });
   const server = await statics(t);
   const { headers } = await ask(server, '/small.png');
   const etag = headers.get('etag')!;
@@ -149,6 +156,15 @@ t.test('conditions', async t => {
     [`If-Modified-Since: ${date}`, 304],
     [`If-Modified-Since: ${before}`, 200],
     ['If-Modified-Since: nonsense', 200],
+    // The other forms of 14 Nov 2023 22:13:20, and of an hour before.
+    ['If-Modified-Since: Tuesday, 14-Nov-23 22:13:20 GMT', 304],
+    ['If-Modified-Since: Tuesday, 14-Nov-23 21:13:20 GMT', 200],
+    ['If-Modified-Since: Tue Nov 14 22:13:20 2023', 304],
+    ['If-Modified-Since: Tue Nov 14 21:13:20 2023', 200],
+    // What a Date understands is not always a date of HTTP.
+    ['If-Modified-Since: 2100', 200],
+    ['If-Modified-Since: 2100-01-01T00:00:00Z', 200],
+    ['If-Unmodified-Since: 2000', 200],
     [`If-Match: ${etag}`, 200],
     ['If-Match: *', 200],
     ['If-Match: "x"', 412],
@@ -211,6 +227,9 @@ t.test('ranges', async t => {
     ['bytes=-2000', 0, 1000],
     ['Bytes=5-6', 5, 7],
     ['bytes=2000-2001, 5-6', 5, 7],
+    ['bytes=990-9223372036854775807', 990, 1000],
+    ['bytes=-18446744073709551615', 0, 1000],
+    ['bytes=, 5-6 ,', 5, 7],
   ];
   for (const [range, from, to] of cases) {
     const answer = await ask(server, '/small.png', `Range: ${range}\r\n`);
@@ -218,7 +237,7 @@ t.test('ranges', async t => {
     t.equal(answer.headers.get('content-range'), `bytes ${from}-${to - 1}/1000`);
     t.same(bytesOf(answer), small.subarray(from, to));
   }
-  for (const range of ['bytes=1000-', 'bytes=-0', 'bytes=5000-6000']) {
+  for (const range of ['bytes=1000-', 'bytes=-0', 'bytes=5000-6000', 'bytes=9223372036854775807-']) {
     const answer = await ask(server, '/small.png', `Range: ${range}\r\n`);
     t.equal(answer.status, 416, range);
     t.equal(answer.headers.get('content-range'), 'bytes */1000');
@@ -228,6 +247,7 @@ t.test('ranges', async t => {
     'lines=0-1',
     'bytes',
     'bytes=',
+    'bytes=,',
     'bytes=a-b',
     'bytes=2-1',
     'bytes=-',
@@ -249,6 +269,9 @@ t.test('ranges', async t => {
   const part = await ask(server, '/large.bin', 'Range: bytes=100-250000\r\n');
   t.same(bytesOf(part), large.subarray(100, 250_001));
 
+  t.equal((await ask(server, '/nothing.css', 'Range: bytes=-5\r\n')).status, 200, 'all of nothing');
+  t.equal((await ask(server, '/nothing.css', 'Range: bytes=0-5\r\n')).status, 416);
+
   const several = await ask(server, '/small.png', 'Range: bytes=0-1, -3, 5-7\r\n');
   t.equal(several.status, 206);
   const [, boundary] = /^multipart\/byteranges; boundary=(.*)$/.exec(several.headers.get('content-type')!)!;
@@ -265,6 +288,23 @@ t.test('ranges', async t => {
     const expected = `\r\ncontent-type: image/png\r\ncontent-range: bytes ${from}-${to - 1}/1000\r\n\r\n${small.toString('latin1', from, to)}\r\n`;
     t.equal(parts[i + 1], expected);
   }
+});
+
+t.test('a file from the future has changed just now', async t => {
+  const path = join(root, 'future.txt');
+  writeFileSync(path, 'x');
+  utimesSync(path, MODIFIED, 5_000_000_000);
+  const server = await statics(t);
+  const start = Math.floor(Date.now() / 1000) * 1000;
+  const { headers } = await ask(server, '/future.txt');
+  const sent = Date.parse(headers.get('last-modified')!);
+  t.ok(sent >= start && sent <= Date.now(), `${headers.get('last-modified')}`);
+  // It may change again.
+  t.equal(
+    (await ask(server, '/future.txt', `If-Modified-Since: ${headers.get('last-modified')}\r\n`)).status,
+    200,
+  );
+  t.equal((await ask(server, '/future.txt', `If-None-Match: ${headers.get('etag')}\r\n`)).status, 304);
 });
 
 /** Around the sizes from which on content is not copied, is sent by itself, and is sent in pieces. */

@@ -1,5 +1,5 @@
-import { parseDate } from '../../loop/real-timers.js';
 import type { Head } from '../input/head.js';
+import { secondsOf } from './http-date.js';
 
 /** The validators of a representation. */
 export interface Validators {
@@ -16,11 +16,6 @@ function tagsOf(header: string): string[] {
 /** A tag without the mark that says it is weak. */
 function opaque(tag: string): string {
   return tag.replace(/^W\//, '');
-}
-
-/** Seconds since 1970 of a date; NaN if it is invalid. */
-export function secondsOf(date: string): number {
-  return Math.floor(parseDate(date) / 1000);
 }
 
 /**

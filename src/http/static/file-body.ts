@@ -2,14 +2,16 @@ import { extname } from 'node:path';
 import mime from 'mime';
 import type { FileHandle } from '../../fs/handle/file-handle.js';
 import { allocateBuffer, allocatePooled } from '../../loop/memory/buffer-memory.js';
-import { dateAt } from '../../loop/real-timers.js';
+import { dateAt, wallClock } from '../../loop/real-timers.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
 import { argTypeError, UasyncError } from '../../sys/errors/errors.js';
 import type { SpecialBody, SpecialTarget } from '../message/body.js';
 import { type HeadersSource, HttpHeaders } from '../message/headers.js';
+import { httpDate } from '../output/date.js';
 import { NO_LENGTH, ResponseHead } from '../output/response-head.js';
 import type { OpenFile } from '../transport/open-file.js';
-import { conditionStatus, isRangeWanted, secondsOf } from './conditions.js';
+import { conditionStatus, isRangeWanted } from './conditions.js';
+import { secondsOf } from './http-date.js';
 import { type Range, rangesOf } from './ranges.js';
 import { notFound, openFile, Root } from './safe-path.js';
 import type { UnsentFile } from './unsent-file.js';
@@ -127,7 +129,10 @@ export class FileBody implements SpecialBody {
     };
     if (!headers.has('content-type')) headers.append('content-type', typeOf(this.#path));
     if (own.etag === null) headers.append('etag', validators.etag);
-    if (own.date === null) headers.append('last-modified', dateAt(changed * 1000).toUTCString());
+    // Not in the future, whatever the file says. RFC 9110, 8.8.2.1
+    const isLater = changed * 1000 > wallClock();
+    if (own.date === null)
+      headers.append('last-modified', isLater ? httpDate() : dateAt(changed * 1000).toUTCString());
     if (!headers.has('accept-ranges')) headers.append('accept-ranges', 'bytes');
     const reads = request.method === 'GET' || request.method === 'HEAD';
     const plain = target.status === 200 && reads;

@@ -6,7 +6,7 @@ export interface Range {
 
 /** If more ranges are requested, the whole file is sent. */
 const RANGES_MAX = 16;
-const ONE = /^(\d{0,15})-(\d{0,15})$/;
+const ONE = /^(\d*)-(\d*)$/;
 
 /**
  * The parts that a `Range` header requests: null if it does not apply, and the whole file is sent; an empty list if
@@ -15,14 +15,20 @@ const ONE = /^(\d{0,15})-(\d{0,15})$/;
 export function rangesOf(header: string, size: number): Range[] | null {
   const [unit, list, more] = header.split('=');
   if (unit!.trim().toLowerCase() !== 'bytes' || list === undefined || more !== undefined) return null;
-  const specs = list.split(',');
-  if (specs.length > RANGES_MAX) return null;
+  // A list may have empty elements. RFC 9110, 5.6.1
+  const specs = list
+    .split(',')
+    .map(spec => spec.trim())
+    .filter(spec => spec !== '');
+  if (specs.length === 0 || specs.length > RANGES_MAX) return null;
   const ranges: Range[] = [];
   for (const spec of specs) {
-    const [, first, last] = ONE.exec(spec.trim()) ?? [];
+    const [, first, last] = ONE.exec(spec) ?? [];
     if (first === undefined || last === undefined || (first === '' && last === '')) return null;
     if (first === '') {
       const length = Math.min(Number(last), size);
+      // All of an empty file, which no Content-Range can name.
+      if (size === 0 && Number(last) > 0) return null;
       if (length > 0) ranges.push({ start: size - length, end: size - 1 });
       continue;
     }
