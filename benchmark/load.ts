@@ -65,10 +65,12 @@ export function generatorLanguage(): 'C' | 'JavaScript' {
   return language;
 }
 
+const NO_COMPILER = 'the load is in C, and there is no C compiler';
+
 function command(name: string): string[] {
   if (generatorLanguage() === 'C') return [compile(`benchmark/load/${name}.c`)];
   const path = script(`benchmark/load/${name}.ts`);
-  if (!existsSync(path)) throw new NotInstalled(`the load is in C, and there is no C compiler`);
+  if (!existsSync(path)) throw new NotInstalled(NO_COMPILER);
   return [process.execPath, path];
 }
 
@@ -159,6 +161,8 @@ export interface HttpShape {
   request?: string;
   /** How many requests each connection has in flight, pipelined; default 1. */
   depth?: number;
+  /** Requests a second over all connections, which do not wait for answers; latencies count from when each was due. */
+  rate?: number;
 }
 
 /** The request of an `HttpShape` without one. */
@@ -168,10 +172,12 @@ export const GET =
 /** HTTP requests over connections that stay open. */
 export async function http(
   target: Target,
-  { conns, body, request = GET, depth = 1 }: HttpShape,
+  { conns, body, request = GET, depth = 1, rate }: HttpShape,
   seconds: number,
 ): Promise<LoadResult> {
-  return nothingLost(await run('http', target, [conns, body, seconds, request, depth]));
+  if (rate !== undefined && generatorLanguage() !== 'C') throw new NotInstalled(NO_COMPILER);
+  const pace = rate === undefined ? [] : [rate];
+  return nothingLost(await run('http', target, [conns, body, seconds, request, depth, ...pace]));
 }
 
 /** Requests of any kind, each with a number of its own in place of every `00000000`; the answer has the same. */

@@ -1,17 +1,13 @@
 /*
- * Latency at a fixed rate: every message has a time at which it is due, spread evenly over `conns` sockets,
- * and its latency counts from then, whether or not it could be sent. So a server that stalls is charged
- * for all the messages that came due meanwhile (no coordinated omission). Messages of `size` bytes follow
- * each other without waiting for the answer. Busy: it never sleeps. A datagram starts with its number.
- * Prints one line of JSON.
+ * Latency at a fixed rate: see pace.h. Messages of `size` bytes over `conns` sockets. Busy: it never sleeps. A datagram
+ * starts with its number. Prints one line of JSON.
  *
  *   paced tcp|udp HOST PORT CONNS SIZE RATE SECONDS
  */
 #include "client.h"
+#include "pace.h"
 
 #define ROOM (1 << 16)
-/* A message that leaves so many seconds after it was due is the generator's fault, or its core's. */
-#define TARDY 1e-3
 
 struct conn {
 	int fd;
@@ -21,16 +17,9 @@ struct conn {
 
 static size_t size;
 static unsigned nconns;
-static double interval, start;
-static unsigned long sent;
+static struct pace pace;
 static unsigned char *message, *in;
 static struct counts counts;
-
-static void count(unsigned long nth, double t)
-{
-	count_latency(t - (start + nth * interval));
-	counts.ops++;
-}
 
 /* A stream gives messages back in order: which they are follows from their number. */
 static void take_stream(struct conn *c, unsigned index, size_t got, double t)
@@ -44,7 +33,7 @@ static void take_stream(struct conn *c, unsigned index, size_t got, double t)
 		if (c->got < size)
 			continue;
 		c->got = 0;
-		count(c->received++ * nconns + index, t);
+		count_paced(&pace, &counts, c->received++ * nconns + index, t);
 	}
 }
 
@@ -52,11 +41,11 @@ static void take_datagram(unsigned index, size_t got, double t)
 {
 	uint64_t nth;
 	memcpy(&nth, in, sizeof(nth));
-	if (got != size || nth >= sent || nth % nconns != index ||
+	if (got != size || nth >= pace.sent || nth % nconns != index ||
 	    memcmp(in + sizeof(nth), message + sizeof(nth), size - sizeof(nth)))
 		counts.corrupt++;
 	else
-		count(nth, t);
+		count_paced(&pace, &counts, nth, t);
 }
 
 /* A message there and back, which finds out that the server has the connection. */
@@ -87,9 +76,8 @@ int main(int argc, char **argv)
 	struct sockaddr_in addr = address_of(argv[2], argv[3]);
 	nconns = atoi(argv[4]);
 	size = strtoul(argv[5], NULL, 10);
-	interval = 1 / atof(argv[6]);
 	double seconds = atof(argv[7]);
-	unsigned long total = seconds / interval;
+	pace = pace_of(atof(argv[6]), seconds);
 	if (size < (datagrams ? sizeof(uint64_t) : 1) || size > ROOM) {
 		fprintf(stderr, "SIZE is 1 to %d, and at least 8 for datagrams\n", ROOM);
 		return 2;
@@ -110,15 +98,15 @@ int main(int argc, char **argv)
 		established();
 	double patience = grace();
 	struct epoll_event evs[256];
-	double t = start = begin();
-	while (counts.ops < total && t < start + seconds + patience && !counts.corrupt && !counts.lost) {
-		for (; sent < total && start + sent * interval <= t; sent++) {
-			uint64_t nth = sent;
+	double start = begin(), t = start;
+	pace.start = start;
+	while (counts.ops < pace.total && t < start + seconds + patience && !counts.corrupt && !counts.lost) {
+		while (is_due(&pace, &counts, t)) {
+			uint64_t nth = pace.sent - 1;
 			if (datagrams)
 				memcpy(message, &nth, sizeof(nth));
-			counts.tardy += t - (start + sent * interval) > TARDY;
 			/* A full socket is a server that does not keep up, by far. */
-			if (send(conns[sent % nconns].fd, message, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size)
+			if (send(conns[nth % nconns].fd, message, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size)
 				transfer_failed("send");
 		}
 		int n = epoll_wait(epfd, evs, 256, 0);
@@ -136,7 +124,7 @@ int main(int argc, char **argv)
 				take_stream(c, c - conns, got, t);
 		}
 	}
-	counts.lost = counts.corrupt ? 0 : total - counts.ops;
+	counts.lost = counts.corrupt ? 0 : pace.total - counts.ops;
 	counts.seconds = t - start;
 	print_counts(counts);
 	await_step();

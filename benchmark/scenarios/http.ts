@@ -31,6 +31,7 @@ function large(name: string, title: string, peers: Peer[], shape: BodyShape): Sc
 
 const FILE_PEERS = httpFilePeers(httpFiles);
 const IDLE = 10_000;
+const PACED = { conns: 50, body: BODY, rate: 10_000 };
 /** The maximum of what a server answers to a small request. */
 const ANSWER_MAX = 4096;
 
@@ -51,6 +52,15 @@ export const http: Scenario[] = [
     body: BODY,
     depth: 16,
   }),
+  {
+    name: 'http.paced.10k',
+    title: 'GET of 14 bytes, 10,000 requests a second on 50 connections',
+    operation: 'request',
+    headline: 'latency',
+    contenders: HTTP_PEERS.map(peer =>
+      server(peer, (target, seconds) => load(target, PACED, seconds), { paced: true }),
+    ),
+  },
   requests('http.query', 'GET with 20 headers and a query, answered with JSON', HTTP_JSON_PEERS, {
     conns: 50,
     body: GET_ANSWER,

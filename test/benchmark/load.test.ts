@@ -141,6 +141,13 @@ t.test('pipelined answers of HTTP are told apart', inC(), async t => {
   await t.rejects(run('Hello, there!\n'), /a byte came back wrong/);
 });
 
+t.test('requests of HTTP at a fixed rate', inC(), async t => {
+  const run = (body: string): Promise<LoadResult> =>
+    against(t, '0', target => http(target, { conns: 4, body, rate: 500 }, 0.2), HTTP);
+  t.match(await run(BODY), { ops: 100, corrupt: 0, lost: 0 });
+  await t.rejects(run('Hello, there!\n'), /a byte came back wrong/);
+});
+
 t.test('answers with a number of their own are compared', inC(), async t => {
   const run = (how: string, request: string, answer: string, depth: number): Promise<LoadResult> =>
     against(t, how, target => exchange(target, { conns: 4, request, answer, depth }, 0.1));
