@@ -1,6 +1,8 @@
 /** Bodies that are not sent, or not to their end: what they hold is given back. */
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import t from 'tap';
+import { sleep } from 'uasync';
 import { type BodyInit, Response } from 'uasync/http';
 import { checkLeaks, until, whenClosed } from '../harness.js';
 import { Peer, served, talk } from './served.js';
@@ -103,4 +105,40 @@ t.test('what onError returns for a peer that has gone ends', async t => {
   peer.socket.resetAndDestroy();
   await closed;
   t.ok(stream.destroyed);
+});
+
+t.test('a handler that gives up because its peer is gone has not failed', async t => {
+  const failures: unknown[] = [];
+  const handlers: Record<string, (signal: AbortSignal) => Response | Promise<Response>> = {
+    sleeping: async signal => {
+      await sleep(1e8, { signal });
+      return new Response('');
+    },
+    reason: async signal => {
+      await once(signal, 'abort');
+      throw signal.reason;
+    },
+    streaming: signal =>
+      new Response(
+        (async function* () {
+          yield 'x'.repeat(100_000);
+          await sleep(1e8, { signal: AbortSignal.any([signal]) });
+        })(),
+      ),
+  };
+  const server = await served(t, ({ url, signal }) => handlers[new URL(url).pathname.slice(1)]!(signal), {
+    onError: error => void failures.push(error),
+  });
+  for (const name of Object.keys(handlers)) {
+    const peer = await Peer.connect(server);
+    peer.send(`GET /${name} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    if (name === 'streaming') await until(() => peer.received.length > 100_000);
+    else await until(() => server.stats().active === 1);
+    peer.socket.end();
+    await until(() => server.stats().active === 0);
+    await until(() => peer.ended || peer.error !== null);
+    t.equal(peer.received.startsWith('HTTP/1.1 500 '), name !== 'streaming', 'it may read still');
+    peer.socket.destroy();
+  }
+  t.strictSame(failures, []);
 });

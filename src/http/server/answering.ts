@@ -19,6 +19,7 @@ import { checkReason } from '../output/field-text.js';
 import type { Outlet } from '../output/outlet.js';
 import { NO_LENGTH, ResponseHead } from '../output/response-head.js';
 import type { Transport } from '../transport/transport.js';
+import { GONE, isOfGonePeer } from './gone.js';
 import { isObserved, ObservedAnswer, requestBegins, requestFailed } from './observe.js';
 import { type InfoSource, RequestInfo } from './request-info.js';
 import { type Pieces, piecesOf, type Stream, StreamSender } from './stream-body.js';
@@ -237,6 +238,12 @@ export class Answering {
 
   // --- Failures -----------------------------------------------------------------------------------
 
+  /** The handler has listened to the request's signal. The peer may have ended its side only, and still read. */
+  #givenUp(): void {
+    if (this.started) this.#owner.cut(GONE);
+    else this.#answer(plain(500));
+  }
+
   #fail(error: unknown): void {
     const owner = this.#owner;
     const { onError } = owner.options;
@@ -244,6 +251,10 @@ export class Answering {
     const started = this.started || this.#upgraded;
     // A peer that has disconnected causes most failures at that point.
     if (owner.closed && !this.#upgraded) return;
+    if (isOfGonePeer(error) && !this.#upgraded) {
+      this.#givenUp();
+      return;
+    }
     requestFailed(this.request, error);
     if (this.started)
       owner.cut(new UasyncError('ERR_HTTP_ANSWER', 'The answer has failed halfway', { cause: error }));

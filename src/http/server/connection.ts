@@ -13,6 +13,7 @@ import type { Transport, TransportOwner } from '../transport/transport.js';
 import type { Upgraded } from '../transport/upgrade.js';
 import { Answering, type AnsweringOwner } from './answering.js';
 import type { ConnectionOwner } from './connection-owner.js';
+import { GONE } from './gone.js';
 import { requestRefused } from './observe.js';
 import { HEAD, IDLE, type Phase, Progress, SERVING } from './phase.js';
 import type { RequestInfo } from './request-info.js';
@@ -27,7 +28,6 @@ const LATE = new UasyncError(
   'ETIMEDOUT',
   'The peer takes nothing of its answer, or sends nothing of its body',
 );
-const GONE = new UasyncError('ECONNRESET', 'The peer has ended its side, or has gone');
 const NOTHING = (): void => {};
 
 /** One peer: its requests are parsed, served and answered one after the other. */
