@@ -128,12 +128,28 @@ t.test('the one that was meant is named', async t => {
     [{ port: 0, reuseport: true }, /did you mean 'reusePort'\?/],
     [{ port: 0, noDealy: true }, /did you mean 'noDelay'\?/],
     [{ port: 0, backlogs: 5 }, /did you mean 'backlog'\?/],
+    [{ port: 0, hostname: HOST }, /did you mean 'host'\?/],
+    [{ unix: '/nowhere' }, /did you mean 'path'\?/],
     [{ port: 0, exclusive: true }, /The property 'options.exclusive' is unknown\. Received true$/],
     [{ port: 0, toString: 1 }, /The property 'options.toString' is unknown\. /],
   ];
   for (const [options, message] of cases) {
     await t.rejects(listen(options as Any), { code: 'ERR_INVALID_ARG_VALUE', message });
   }
+});
+
+t.test('a signal instead of options says what to pass', async t => {
+  const { signal } = new AbortController();
+  const expected = {
+    name: 'TypeError',
+    code: 'ERR_INVALID_ARG_TYPE',
+    message:
+      'The "options" argument must be an object such as { signal }. Received an instance of AbortSignal',
+  };
+  await t.rejects(sleep(1, signal as Any), expected);
+  const server = await listen({ port: 0, host: HOST });
+  await t.rejects(server.accept(signal as Any), expected);
+  await server.close();
 });
 
 t.test('one that is undefined is not given', async t => {

@@ -32,16 +32,26 @@ export function checkAlone<T extends object>(
   }
 }
 
+/** What other libraries call these options. */
+const SYNONYMS = new Map([
+  ['hostname', 'host'],
+  ['unix', 'path'],
+]);
+
 function refuse(options: object, option: string, known: OptionNames, name: string): void {
   const value = (options as Record<string, unknown>)[option];
   if (value === undefined) return;
+  if (options instanceof AbortSignal && known.has('signal'))
+    throw argTypeError(name, 'an object such as { signal }', options);
   const near = nearest(option, known);
   const reason = near === undefined ? 'is unknown' : `is unknown (did you mean '${near}'?)`;
   throw argValueError(`${name}.${option}`, reason, value);
 }
 
-/** The option that was probably meant: equal except for case, or for up to two letters. */
+/** The option that was probably meant: a synonym, or equal except for case or for up to two letters. */
 function nearest(option: string, known: OptionNames): string | undefined {
+  const synonym = SYNONYMS.get(option);
+  if (synonym !== undefined && known.has(synonym)) return synonym;
   const word = option.toLowerCase();
   let nearest: string | undefined;
   let least = Math.min(3, word.length - 1);
