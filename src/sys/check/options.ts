@@ -41,7 +41,8 @@ const SYNONYMS = new Map([
 function refuse(options: object, option: string, known: OptionNames, name: string): void {
   const value = (options as Record<string, unknown>)[option];
   if (value === undefined) return;
-  if (options instanceof AbortSignal && known.has('signal'))
+  // A signal has these properties.
+  if (known.has('signal') && 'aborted' in options && 'addEventListener' in options)
     throw argTypeError(name, 'an object such as { signal }', options);
   const near = nearest(option, known);
   const reason = near === undefined ? 'is unknown' : `is unknown (did you mean '${near}'?)`;
