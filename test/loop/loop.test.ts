@@ -6,12 +6,17 @@ import { closeSync, openSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { callSoon, loop, nop, sleep, uasyncAvailable } from 'uasync';
+import type { Sqe } from 'uasync/ring';
 import { Flusher } from '../../src/loop/turns/flusher.js';
 import {
   SETUP_COOP_TASKRUN,
   SETUP_DEFER_TASKRUN,
   SETUP_SINGLE_ISSUER,
   SETUP_TASKRUN_FLAG,
+  SQE_CQE_SKIP_SUCCESS,
+  SQE_IO_DRAIN,
+  SQE_IO_HARDLINK,
+  SQE_IO_LINK,
 } from '../../src/ring/abi/io-uring.js';
 import { checkLeaks, openFds, until } from '../harness.js';
 import { built, PLAIN_NODE, ROOT } from '../programs.js';
@@ -297,6 +302,27 @@ t.test('what prepare does besides is no part of its operation', async t => {
     loop().submit(sqe => sqe.recv(0, Buffer.alloc(1)).bufferSelect(0xffff)),
     { code: 'ERR_RESERVED_GROUP' },
   );
+  for (const prepare of [
+    (sqe: Sqe) => sqe.provideBuffers(buffer, 8, 1, 0xffff),
+    (sqe: Sqe) => sqe.removeBuffers(1, 0xfffe),
+  ]) {
+    await t.rejects(loop().submit(prepare), { code: 'ERR_RESERVED_GROUP' });
+  }
+});
+
+t.test('an operation neither holds others back nor waits for them', async t => {
+  const waiting = new AbortController();
+  const other = sleep(1e6, { signal: waiting.signal });
+  const flags = SQE_IO_DRAIN | SQE_IO_LINK | SQE_IO_HARDLINK | SQE_CQE_SKIP_SUCCESS;
+  const alone = [
+    (sqe: Sqe) => sqe.nop().drain(),
+    (sqe: Sqe) => sqe.nop().link(),
+    (sqe: Sqe) => sqe.nop().setFlags(flags),
+  ];
+  for (const prepare of alone) t.equal(await loop().submit(prepare), 0);
+  await nop();
+  waiting.abort();
+  await t.rejects(other, { code: 'ABORT_ERR' });
 });
 
 t.test('each worker has a loop of its own', async t => {

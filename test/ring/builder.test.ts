@@ -115,6 +115,40 @@ t.test('a string is kept until the kernel has read it', async t => {
   closeSync(blocking);
 });
 
+t.test('a group that is named before the operation stays', { skip: needsBind }, async t => {
+  const [client, server] = pair();
+  const group = new BufRing(ring, { group: 4, entries: 2, bufferSize: 16 });
+  for (const fill of [
+    (sqe: Sqe) => sqe.bufferSelect(4).recv(server, null),
+    (sqe: Sqe) => sqe.bufferSelect(4).raw({ opcode: abi.OP_RECV, fd: server }),
+  ]) {
+    one(sqe => sqe.send(client, 'text'));
+    const { res, flags } = complete(fill);
+    t.equal(res, 4);
+    const at = BufRing.idOf(flags) * 16;
+    t.equal(group.bytes.toString('latin1', at, at + 4), 'text');
+  }
+  group.close();
+  for (const fd of [client, server]) closeSync(fd);
+});
+
+t.test('flags that do not fit into their field are refused', async t => {
+  const buffer = Buffer.alloc(8);
+  const refused = [
+    (sqe: Sqe) => sqe.setFlags(256),
+    (sqe: Sqe) => sqe.sendZc(0, buffer, 0, 0x10000),
+    (sqe: Sqe) => sqe.sendZcFixed(0, buffer, 0, 0x10000, 0),
+    (sqe: Sqe) => sqe.nop(0, 2 ** 32),
+  ];
+  for (const fill of refused) t.throws(() => fill(ring.getSqe()!), { code: 'ERR_OUT_OF_RANGE' });
+  ring.submit(refused.length);
+  t.strictSame(
+    ring.copyCqes().map(({ res }) => res),
+    [0, 0, 0, 0],
+    'nothing but NOPs',
+  );
+});
+
 t.test('a receive or read whose buffer is selected needs none of its own', { skip: needsBind }, async t => {
   const [client, server] = pair();
   const group = new BufRing(ring, { group: 3, entries: 4, bufferSize: 16 });

@@ -195,3 +195,37 @@ t.test('waitid sees a child end', { skip: lacking(['WAITID', abi.OP_WAITID, '6.7
   t.equal(info.readInt32LE(24), 3, 'si_status');
   t.equal(await ended, 3, 'Node still gets it');
 });
+
+t.test('syncCancel cancels what matches all that it is told', { skip: needsPipe }, async t => {
+  const [reader, writer] = pipe();
+  for (const userData of [1, 2]) ring.getSqe()!.pollAdd(reader, POLLIN).userData(userData);
+  ring.submit();
+  t.throws(() => ring.syncCancel({ userData: 3, fd: reader }), { code: 'ENOENT' });
+  t.throws(() => ring.syncCancel({ userData: 3, op: abi.OP_POLL_ADD }), { code: 'ENOENT' });
+  t.throws(() => ring.syncCancel({ userData: 2, fd: writer }), { code: 'ENOENT' });
+  t.equal(ring.cqReady, 0);
+  for (const userData of [2, 1]) {
+    t.equal(ring.syncCancel({ userData, fd: reader, op: abi.OP_POLL_ADD }), 0);
+    t.strictSame(
+      ring.copyCqes(1).map(cqe => [cqe.userData, cqe.res]),
+      [[userData, -125]],
+    );
+  }
+  closeSync(reader);
+  closeSync(writer);
+});
+
+t.test('a time in the entry itself is in nanoseconds', async t => {
+  const other = new Ring(4);
+  const flags = abi.TIMEOUT_IMMEDIATE_ARG;
+  const { words } = other.getSqe()!;
+  const bytes = Buffer.from(words.buffer);
+  const nanoseconds = (at: number): bigint => bytes.readBigUInt64LE(at);
+  other.getSqe()!.timeout(1500.25, 0, flags);
+  t.equal(nanoseconds(64 + 16), 1_500_250_000n);
+  other.getSqe()!.linkTimeout(2 ** 53 - 1, flags);
+  t.equal(nanoseconds(128 + 16), 2n ** 63n - 1024n, 'at most');
+  other.getSqe()!.timeoutUpdate(7, 0.001, flags);
+  t.equal(nanoseconds(192 + 8), 1000n);
+  other.close();
+});

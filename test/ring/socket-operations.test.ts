@@ -1,9 +1,11 @@
 /** Operations on sockets, by what they do to real ones. */
 import { closeSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import * as abi from 'uasync/ring';
 import {
   AF_INET,
+  AF_UNIX,
   type Cqe,
   type InetAddress,
   inetAddress,
@@ -15,6 +17,7 @@ import {
 } from 'uasync/ring';
 import { localAddress } from '../../src/net/address/addresses.js';
 import { libc } from '../../src/sys/libc/libc.js';
+import { scratchFolder } from '../harness.js';
 import { complete, lacking, one, ring, several } from './driver.js';
 import '../patience.js';
 
@@ -76,6 +79,40 @@ t.test('sendto, and recvmsg with the sender’s address', { skip: needsBind }, a
   t.ok(short.flags & MSG_TRUNC);
   closeSync(a);
   closeSync(b);
+});
+
+t.test('a Message has all its room again at the next receive', { skip: needsBind }, async t => {
+  const folder = scratchFolder();
+  const unix = (path?: string): number => {
+    const fd = one(sqe => sqe.socket(AF_UNIX, SOCK_DGRAM));
+    if (path !== undefined) one(sqe => sqe.bind(fd, { path }));
+    return fd;
+  };
+  const to = { path: join(folder, 'to') };
+  const from = join(folder, 'from');
+  const receiver = unix(to.path);
+  const [nameless, named] = [unix(), unix(from)];
+  const message = new Message({ buffers: [Buffer.alloc(8)], address: true, control: 64 });
+  const receive = (sender: number): void => {
+    one(sqe => sqe.sendto(sender, 'text', to));
+    t.equal(
+      one(sqe => sqe.recvmsg(receiver, message)),
+      4,
+    );
+  };
+  receive(nameless);
+  t.strictSame(message.address, { path: '' });
+  receive(named);
+  t.strictSame(message.address, { path: from });
+  const PASSCRED = new Int32Array([1]);
+  t.equal(
+    one(sqe => sqe.cmdSetsockopt(receiver, 1, 16, PASSCRED)),
+    0,
+  );
+  receive(named);
+  t.ok(message.control.length > 0, 'credentials');
+  t.equal(message.flags, 0, 'not MSG_CTRUNC');
+  for (const fd of [receiver, nameless, named]) closeSync(fd);
 });
 
 t.test('sendmsg gathers, and carries ancillary data', { skip: needsBind }, async t => {

@@ -5,7 +5,7 @@ import { checkOptions, optionNames } from '../../sys/check/options.js';
 import * as abi from '../abi/io-uring.js';
 import { SYNC_CANCEL_REG } from '../abi/structs.js';
 
-/** The operations that `syncCancel` cancels. */
+/** The operations that `syncCancel` cancels: those that match all that is given, together since 6.6. */
 export interface SyncCancelTarget {
   /** The user_data of the operation. */
   userData?: number | bigint | undefined;
@@ -40,6 +40,8 @@ export function syncCancelReg(target: SyncCancelTarget): Buffer {
     flags |= abi.ASYNC_CANCEL_OP;
     reg.writeUInt8(checkInt('target.op', op, 0, 255), SYNC_CANCEL_REG.opcode);
   }
+  // Without this flag the kernel ignores the user_data of operations on a descriptor or of a kind.
+  if (userData !== undefined && (fd ?? op) !== undefined) flags |= abi.ASYNC_CANCEL_USERDATA;
   reg.writeUInt32LE(flags >>> 0, SYNC_CANCEL_REG.flags);
   const ms = timeout === undefined ? undefined : checkDuration('target.timeout', timeout);
   const seconds = ms === undefined ? -1 : Math.floor(ms / 1000);

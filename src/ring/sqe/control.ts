@@ -6,6 +6,8 @@ import { SqeMessages } from './messages.js';
 
 const NS_PER_MS = 1e6;
 const MS_PER_S = 1000;
+/** The largest number below 2^63. */
+const NS_MAX = 2 ** 63 - 1024;
 
 /** Operations on time and on other operations. */
 export class SqeControl extends SqeMessages {
@@ -18,7 +20,7 @@ export class SqeControl extends SqeMessages {
   timeout(ms: number, count = 0, flags = 0): this {
     checkInt('count', count, 0, 0x7fffffff);
     checkU32('flags', flags);
-    return this.prep(abi.OP_TIMEOUT, -1, this.timespec(ms), 1, count).opFlags(flags);
+    return this.prep(abi.OP_TIMEOUT, -1, this.#time(ms, flags), 1, count).opFlags(flags);
   }
 
   /**
@@ -27,7 +29,13 @@ export class SqeControl extends SqeMessages {
    */
   linkTimeout(ms: number, flags = 0): this {
     checkU32('flags', flags);
-    return this.prep(abi.OP_LINK_TIMEOUT, -1, this.timespec(ms), 1, 0).opFlags(flags);
+    return this.prep(abi.OP_LINK_TIMEOUT, -1, this.#time(ms, flags), 1, 0).opFlags(flags);
+  }
+
+  /** What an entry has for a time: a pointer, or with TIMEOUT_IMMEDIATE_ARG the nanoseconds. */
+  #time(ms: number, flags: number): number {
+    if (!(flags & abi.TIMEOUT_IMMEDIATE_ARG)) return this.timespec(ms);
+    return Math.min(Math.round(checkDuration('ms', ms) * NS_PER_MS), NS_MAX);
   }
 
   /** @internal A struct __kernel_timespec in scratch memory. */
@@ -92,7 +100,8 @@ export class SqeControl extends SqeMessages {
   timeoutUpdate(userData: number | bigint, ms: number, flags = 0): this {
     checkU32('flags', flags);
     checkUserData('userData', userData);
-    this.prep(abi.OP_TIMEOUT_REMOVE, -1, 0, 0, this.timespec(ms)).opFlags(flags | abi.TIMEOUT_UPDATE);
+    const time = this.#time(ms, flags);
+    this.prep(abi.OP_TIMEOUT_REMOVE, -1, 0, 0, time).opFlags(flags | abi.TIMEOUT_UPDATE);
     return this.value64(SQE.addr, userData);
   }
 

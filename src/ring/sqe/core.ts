@@ -21,6 +21,8 @@ const NO_PAIRS = new Float64Array(0);
 const BEFORE = -64;
 const TWO_32 = 2 ** 32;
 const NO_EXTRA = [0, 0] as const;
+/** SQE_BUFFER_SELECT, where an entry's first word has it. */
+const SELECTS = abi.SQE_BUFFER_SELECT << 8;
 /** An unmapped address: an operation whose buffer was not selected fails instead of using another one. */
 const NOWHERE_MAPPED = -1;
 /** The maximum number of buffers of one call. readv(2) */
@@ -115,13 +117,14 @@ export class SqeCore {
   }
 
   /**
-   * @internal io_uring_prep_rw(3): an operation's fields, the others cleared, modifiers kept.
-   * `addr` and `off` are up to 2^53; -1 is all bits set.
+   * @internal io_uring_prep_rw(3): an operation's fields, the others cleared, modifiers kept (also the group of
+   * `bufferSelect`). `addr` and `off` are up to 2^53; -1 is all bits set.
    */
   prep(op: number, fd: number, addr: number, len: number, off: number): this {
     const words = this.words;
     const at = this.at;
-    words[at] = (words[at]! & 0xff00) | op;
+    const first = words[at]!;
+    words[at] = (first & 0xff00) | op;
     words[at + SQE.fd] = fd;
     words[at + SQE.off] = off;
     words[at + SQE.off + 1] = Math.floor(off / TWO_32);
@@ -129,7 +132,7 @@ export class SqeCore {
     words[at + SQE.addr + 1] = Math.floor(addr / TWO_32);
     words[at + SQE.len] = len;
     words[at + SQE.opFlags] = 0;
-    words[at + SQE.buf] = words[at + SQE.buf]! & ~0xffff;
+    if (!(first & SELECTS)) words[at + SQE.buf] = words[at + SQE.buf]! & ~0xffff;
     words[at + SQE.file] = 0;
     words[at + SQE.addr3] = 0;
     words[at + SQE.addr3 + 1] = 0;
@@ -338,7 +341,7 @@ export class SqeCore {
   /** Sets all flags of the entry at once: SQE_ values, or-ed. io_uring_sqe_set_flags(3) */
   setFlags(flags: number): this {
     const words = this.words;
-    words[this.at] = (words[this.at]! & ~0xff00) | ((checkU32('flags', flags) & 0xff) << 8);
+    words[this.at] = (words[this.at]! & ~0xff00) | (checkInt('flags', flags, 0, 0xff) << 8);
     return this;
   }
 
@@ -350,7 +353,7 @@ export class SqeCore {
   nop(flags = 0, result = 0, extra: readonly [number, number] = NO_EXTRA): this {
     const { words, at } = this;
     // A new entry already is one.
-    if (flags === 0 && (words[at]! & 0xff) === abi.OP_NOP && words[at + SQE.opFlags] === 0) return this;
+    if (flags === 0 && result === 0 && extra === NO_EXTRA && isPlainNop(words, at)) return this;
     checkU32('flags', flags);
     checkU32('result', result);
     checkArray('extra', extra, 'two numbers');
@@ -376,6 +379,10 @@ export class SqeCore {
 /** A slot of the registered files for a result: an index, or FILE_INDEX_ALLOC. */
 export function checkSlot(name: string, index: number): void {
   if (index !== abi.FILE_INDEX_ALLOC) checkInt(name, index, 0, 0x7ffffffe);
+}
+
+function isPlainNop(words: Int32Array, at: number): boolean {
+  return (words[at]! & 0xff) === abi.OP_NOP && words[at + SQE.opFlags] === 0;
 }
 
 /** Whether an operation takes an entry of 128 bytes. */

@@ -8,8 +8,8 @@ import { Sqe } from './index.js';
 
 const WORDS = SQE.size / 4;
 
-/** SQE_ flags that have no meaning for a single operation. */
-const CHAINING = abi.SQE_CQE_SKIP_SUCCESS | abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK;
+/** SQE_ flags that have no meaning for a single operation, and would hold back those of others. */
+const CHAINING = abi.SQE_CQE_SKIP_SUCCESS | abi.SQE_IO_LINK | abi.SQE_IO_HARDLINK | abi.SQE_IO_DRAIN;
 
 /** A separate entry, a NOP until it is filled. What it points at goes into `scratch`. */
 export function newDraft(scratch: Scratch): Sqe {
@@ -20,8 +20,8 @@ export function newDraft(scratch: Scratch): Sqe {
 }
 
 /**
- * Copies a draft to an entry of a queue, which keeps its user_data. The copy is not linked to the next entry, and
- * completes on success too.
+ * Copies a draft to an entry of a queue, which keeps its user_data. The copy is not linked to the next entry, waits for no
+ * other one, and completes on success too.
  */
 export function copyDraft(draft: Sqe, into: Sqe): void {
   const { words, at } = into;
@@ -55,9 +55,12 @@ export function isSuccess(op: number, res: number): boolean {
   return res >= 0 || (op === abi.OP_TIMEOUT && res === ETIME);
 }
 
-/** The buffer group that an entry selects from, -1 for none. */
-export function groupOf({ words, at }: Sqe): number {
-  return words[at]! & (abi.SQE_BUFFER_SELECT << 8) ? words[at + SQE.buf]! & 0xffff : -1;
+/** The buffer group that an entry selects from or changes, -1 for none. */
+export function groupOf(entry: Sqe): number {
+  const { words, at } = entry;
+  const op = opOf(entry);
+  const changes = op === abi.OP_PROVIDE_BUFFERS || op === abi.OP_REMOVE_BUFFERS;
+  return changes || words[at]! & (abi.SQE_BUFFER_SELECT << 8) ? words[at + SQE.buf]! & 0xffff : -1;
 }
 
 /** Operations that put their result into a registered file if they name one. */

@@ -33,6 +33,7 @@ export class Message {
   readonly #name = Buffer.alloc(SOCKADDR_MAX);
   readonly #control: Uint8Array;
   readonly #iov: Buffer;
+  readonly #nameRoom: number;
   /** @internal All memory that the kernel may touch. */
   readonly parts: ArrayBufferView[];
 
@@ -54,11 +55,11 @@ export class Message {
       this.#iov.writeBigUInt64LE(BigInt(buffer.byteLength), i * IOVEC.size + IOVEC.iov_len);
     }
     if (nameLength !== 0) this.#pointer(this.header, MSGHDR.msg_name, this.#name);
-    this.header.writeUInt32LE(nameLength, MSGHDR.msg_namelen);
+    this.#nameRoom = nameLength;
     this.#pointer(this.header, MSGHDR.msg_iov, this.#iov);
     this.header.writeBigUInt64LE(BigInt(views.length), MSGHDR.msg_iovlen);
     if (this.#control.length !== 0) this.#pointer(this.header, MSGHDR.msg_control, this.#control);
-    this.header.writeBigUInt64LE(BigInt(this.#control.length), MSGHDR.msg_controllen);
+    this.offerRoom();
     this.parts = [this.header, this.#name, this.#control, this.#iov, ...views];
   }
 
@@ -68,6 +69,12 @@ export class Message {
 
   #pointer(bytes: Buffer, at: number, to: ArrayBufferView): void {
     bytes.writeBigUInt64LE(BigInt(addressOf(to)), at);
+  }
+
+  /** @internal All of the space for an address and ancillary data, of which a receive leaves what it has filled. */
+  offerRoom(): void {
+    this.header.writeUInt32LE(this.#nameRoom, MSGHDR.msg_namelen);
+    this.header.writeBigUInt64LE(BigInt(this.#control.length), MSGHDR.msg_controllen);
   }
 
   /** After a receive: the sender's address, if it has one. */
@@ -93,8 +100,8 @@ export class Message {
   parse(bytes: Buffer, start: number, length: number): ReceivedMessage {
     if (!Buffer.isBuffer(bytes)) throw argTypeError('bytes', 'an instance of Buffer', bytes);
     checkInt('start', start, 0, bytes.length);
-    const nameRoom = this.header.readUInt32LE(MSGHDR.msg_namelen);
-    const controlRoom = Number(this.header.readBigUInt64LE(MSGHDR.msg_controllen));
+    const nameRoom = this.#nameRoom;
+    const controlRoom = this.#control.length;
     const name = start + RECVMSG_OUT.size;
     const control = name + nameRoom;
     const payload = control + controlRoom;

@@ -27,7 +27,9 @@ export class SqeMessages extends SqeSockets {
    * io_uring_prep_recvmsg(3), recvmsg(2), 5.3
    */
   recvmsg(fd: number, message: Message, flags = 0): this {
-    return this.#message(abi.OP_RECVMSG, fd, message, checkU32('flags', flags) | MSG_CMSG_CLOEXEC);
+    this.#message(abi.OP_RECVMSG, fd, message, checkU32('flags', flags) | MSG_CMSG_CLOEXEC);
+    message.offerRoom();
+    return this;
   }
 
   /**

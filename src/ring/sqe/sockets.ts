@@ -4,6 +4,7 @@ import { argTypeError } from '../../sys/errors/errors.js';
 import { AddressBuffer } from '../../sys/socket/address-buffer.js';
 import { SOCKADDR_MAX, type SocketAddress, writeSockaddr } from '../../sys/socket/sockaddr.js';
 import * as abi from '../abi/io-uring.js';
+import { SQE } from '../abi/structs.js';
 import { checkSlot, type Data, type InPlace } from './core.js';
 import { SqePaths } from './paths.js';
 
@@ -177,14 +178,14 @@ export class SqeSockets extends SqePaths {
    * @param zcFlags SEND_ZC_REPORT_USAGE. io_uring_prep_send_zc(3), 6.0
    */
   sendZc(fd: number, buffer: Data, flags = MSG_NOSIGNAL, zcFlags = 0): this {
-    checkU32('zcFlags', zcFlags);
+    checkU16('zcFlags', zcFlags);
     return this.send(fd, buffer, flags).opcode(abi.OP_SEND_ZC).ioprio(zcFlags);
   }
 
   /** As `sendZc`, from a registered buffer. io_uring_prep_send_zc_fixed(3), 6.0 */
   sendZcFixed(fd: number, buffer: ArrayBufferView, flags: number, zcFlags: number, bufIndex: number): this {
     checkU16('bufIndex', bufIndex);
-    checkU32('zcFlags', zcFlags);
+    checkU16('zcFlags', zcFlags);
     checkBytes('buffer', buffer);
     return this.sendZc(fd, buffer, flags, zcFlags | abi.RECVSEND_FIXED_BUF).bufIndex(bufIndex);
   }
@@ -228,11 +229,10 @@ export class SqeSockets extends SqePaths {
     checkInt('level', level, 0, 0x7fffffff);
     checkInt('name', name, 0, 0x7fffffff);
     const address = this.data('value', value);
+    this.prep(abi.OP_URING_CMD, checkFd(fd), level, 0, cmdOp).fileIndex(this.dataLength).addr3(address);
     // addr holds level and optname, one word each.
-    const target = name * 2 ** 32 + level;
-    return this.prep(abi.OP_URING_CMD, checkFd(fd), target, 0, cmdOp)
-      .fileIndex(this.dataLength)
-      .addr3(address);
+    this.words[this.at + SQE.addr + 1] = name;
+    return this;
   }
 
   /**
