@@ -148,9 +148,9 @@ async function send(
   length: number,
   signal: AbortSignal,
 ): Promise<void> {
-  let size = cachedSize(loop, file);
   const repeatable = isRepeatable(loop, file);
-  // What was read, cannot be read again, and was not taken.
+  let size = repeatable ? cachedSize(loop, file) : -1;
+  // What was read, cannot be read again, and was not taken: it comes next.
   let kept: Buffer | null = null;
   let waited = false;
   for (let at = 0; at < length; ) {
