@@ -12,9 +12,11 @@ import {
 import { open as nodeOpen } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { loop } from 'uasync';
 import { open } from 'uasync/fs';
 import { file, type Handler, Response, type Server, serveStatic } from 'uasync/http';
 import { connect } from 'uasync/net';
+import { EAGAIN, EINTR } from '../../src/sys/abi/errno.js';
 import { checkLeaks, makeFifo, scratchFolder, turns } from '../harness.js';
 import { pattern } from '../net/sockets.js';
 import { built, output, PLAIN_NODE, ROOT } from '../programs.js';
@@ -305,6 +307,19 @@ t.test('a file from the future has changed just now', async t => {
     200,
   );
   t.equal((await ask(server, '/future.txt', `If-None-Match: ${headers.get('etag')}\r\n`)).status, 304);
+});
+
+t.test('a file is not missing for an interruption', async t => {
+  const { calls } = loop();
+  const refusals = [EINTR, EAGAIN];
+  const { readLink } = calls;
+  calls.readLink = (fd, path) => refusals.shift() ?? readLink.call(calls, fd, path);
+  t.teardown(() => {
+    calls.readLink = readLink;
+  });
+  const server = await statics(t);
+  t.same(bytesOf(await ask(server, '/small.png')), small);
+  t.equal(refusals.length, 0);
 });
 
 /** Around the sizes from which on content is not copied, is sent by itself, and is sent in pieces. */

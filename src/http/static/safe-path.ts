@@ -4,6 +4,7 @@ import { join, resolve, sep } from 'node:path';
 import type { FileHandle } from '../../fs/handle/file-handle.js';
 import { open } from '../../fs/handle/open.js';
 import { loop as currentLoop } from '../../loop/current.js';
+import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
 import { AT_FDCWD } from '../../sys/abi/flags.js';
 import { UasyncError } from '../../sys/errors/errors.js';
 
@@ -34,7 +35,10 @@ export async function openFile(path: string): Promise<FileHandle> {
  */
 function realPathOf({ fd }: { readonly fd: number }): string {
   const { calls } = currentLoop();
-  const length = calls.readLink(AT_FDCWD, `/proc/self/fd/${fd}`);
+  let length: number;
+  // A file that is there must not be missing for an interruption.
+  do length = calls.readLink(AT_FDCWD, `/proc/self/fd/${fd}`);
+  while (length === EAGAIN || length === EINTR);
   return length > 0 ? calls.link(length).toString('latin1') : '';
 }
 
