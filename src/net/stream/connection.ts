@@ -334,13 +334,16 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     return this;
   }
 
-  /** Pending reads and writes keep the process alive, which is the default. */
+  /**
+   * The connection keeps the process alive from its first read to its end, and so do pending calls, which is the
+   * default.
+   */
   ref(): this {
     this.#endpoint.setReferenced(true);
     return this;
   }
 
-  /** Pending reads and writes no longer keep the process alive. */
+  /** Neither the connection nor its pending calls keep the process alive any more. */
   unref(): this {
     this.#endpoint.setReferenced(false);
     return this;
