@@ -104,6 +104,8 @@ const OPTIONS = {
   // Chunks are formed here, so that files without effects are imported, too.
   ignoreAnnotations: true,
   minifyWhitespace: true,
+  // Node prints the line of an uncaught error.
+  lineLimit: 120,
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',

@@ -1,5 +1,5 @@
 /** The entry points of the package, as programs of either module system load them. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { output, ROOT } from './programs.js';
@@ -40,6 +40,19 @@ t.test('functions and classes have the names of their sources', async t => {
     for (const [name, value] of Object.entries(source))
       if (typeof value === 'function') t.equal(bundled[name].name, value.name, `${name} of ${path}`);
   }
+});
+
+t.test('an uncaught error does not print a whole bundle: Node shows the line that has thrown', t => {
+  const folder = join(ROOT, 'dist', 'bundle');
+  for (const file of readdirSync(folder).filter(name => name.endsWith('.js'))) {
+    const longest = Math.max(
+      ...readFileSync(join(folder, file), 'utf8')
+        .split('\n')
+        .map(line => line.length),
+    );
+    t.ok(longest < 2000, `${file}: ${longest}`);
+  }
+  t.end();
 });
 
 t.test('the oldest Nodes that are named load ES modules by require', async t => {
