@@ -1,5 +1,5 @@
 /** Peers that send no more, and do not read yet: what waits for them to take more waits without a turn of the loop. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { allocPinned, availableBackend, loop } from 'uasync';
@@ -76,6 +76,27 @@ for (const backend of backends) {
     t.ok(got.every(bytes => bytes.equals(data)));
     await Promise.all(sent);
     await file.close();
+  });
+
+  t.test(`no thread of the kernel waits for what is sent of a device, on ${backend}`, async t => {
+    loop().close();
+    loop({ backend });
+    const file = openSync('/dev/zero', 'r');
+    const pairs = await Promise.all(Array.from({ length: 6 }, () => pair(t)));
+    const sent = pairs.map(([conn]) => conn.setSendBufferSize(32 * 1024).sendFile(file, { length: SIZE }));
+    // They wait already when the peer ends.
+    await until(() => loop().stats().blocks.used > 0);
+    await standstill(() => loop().stats().completed);
+    for (const [conn, peer] of pairs) {
+      await peer.shutdown();
+      t.equal(await conn.read(), null);
+    }
+    await standstill(() => loop().stats()[backend === 'io_uring' ? 'enters' : 'completed']);
+    await until(() => kernelThreads() <= 1);
+    const got = await Promise.all(pairs.map(([, peer]) => peer.readExactly(SIZE)));
+    t.ok(got.every(bytes => bytes.every(byte => byte === 0)));
+    t.strictSame(await Promise.all(sent), Array(6).fill(SIZE));
+    closeSync(file);
   });
 
   t.test(`no thread of the kernel waits for what is sent in place, on ${backend}`, async t => {

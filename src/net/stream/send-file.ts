@@ -18,6 +18,7 @@ import { untilWritable } from '../socket/writable-wait.js';
 import type { Endpoint } from './endpoint.js';
 import { whileHeld } from './hold-limit.js';
 import { cachedSize, FULL, isRepeatable, LATER, sendCached, UNKNOWN } from './send-cached.js';
+import type { Sender } from './sender.js';
 
 /** A descriptor of a file, or an object with one. */
 export type SendableFile = { readonly fd: number } | number;
@@ -93,18 +94,20 @@ function duplicate(file: SendableFile): number {
   return copy;
 }
 
-/** A send from a block. If memory is short it does not wait for a peer: it ends with what has been taken. */
+/** A send from a block. If memory is short, or the peer has ended, it ends with what has been taken: it does not wait. */
 class BlockSend extends AbortableOperation<number> {
   #yielding = false;
+  #sender: Sender | null = null;
 
   override get syscall(): string {
     return 'send';
   }
 
-  /** @param yields whether it ends with what the socket takes at once. */
-  run(fd: number, { address }: Block, length: number, yields: boolean, signal: AbortSignal): Promise<number> {
-    this.#yielding = yields;
+  run({ sender, fd }: Endpoint, { address }: Block, length: number, signal: AbortSignal): Promise<number> {
+    this.#yielding = this.loop.blocks.short || sender.peerEnded;
     startSend(this, fd, address, length, this.#yielding);
+    this.#sender = sender;
+    sender.heldSend = this;
     this.watch(signal);
     return this.promise();
   }
@@ -117,6 +120,7 @@ class BlockSend extends AbortableOperation<number> {
   }
 
   complete(res: number): void {
+    this.#sender!.heldSend = null;
     if (!this.loop.closing) res = sentBy(res, this.#yielding);
     this.conclude(res, res);
   }
@@ -142,12 +146,13 @@ function nextTurn(loop: Loop): Promise<void> {
 
 /** Sends up to `length` bytes of a file, starting at `offset`. */
 async function send(
-  { loop, sender, fd: socket }: Endpoint,
+  endpoint: Endpoint,
   file: number,
   offset: number,
   length: number,
   signal: AbortSignal,
 ): Promise<void> {
+  const { loop, sender, fd: socket } = endpoint;
   const repeatable = isRepeatable(loop, file);
   let size = repeatable ? cachedSize(loop, file) : -1;
   // What was read, cannot be read again, and was not taken: it comes next.
@@ -191,8 +196,7 @@ async function send(
         filled = await read(loop, sqe => sqe.readAt(file, address, want, offset + at), signal);
       else filled = kept.copy(bytes);
       if (filled <= 0) return 0;
-      const yields = loop.blocks.short || sender.peerEnded;
-      const taken = await new BlockSend(loop).run(socket, block, filled, yields, signal);
+      const taken = await new BlockSend(loop).run(endpoint, block, filled, signal);
       if (kept !== null) kept = taken < kept.length ? kept.subarray(taken) : null;
       else if (taken < filled && !repeatable) kept = copyPooled(bytes.subarray(taken, filled));
       return taken;

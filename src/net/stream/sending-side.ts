@@ -21,6 +21,8 @@ export abstract class SendingSide extends Operation {
    * poll completes at once: see `awaitWritable`.
    */
   peerEnded = false;
+  /** The send of who holds the socket, see `hold`: it ends with what the socket has taken once the peer ends. */
+  heldSend: { yieldBlock(): boolean } | null = null;
   #ended = false;
   /** Ends each pipe that leads here, as it may wait for bytes that never come. */
   #pipes: Set<(error: Error) => void> | null = null;
@@ -54,6 +56,7 @@ export abstract class SendingSide extends Operation {
   peerEnds(): void {
     if (this.peerEnded || this.loop.backend !== 'io_uring') return;
     this.peerEnded = true;
+    this.heldSend?.yieldBlock();
     this.pollInstead();
   }
 
