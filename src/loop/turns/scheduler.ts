@@ -1,5 +1,6 @@
 import type { WakeUp } from '../backend/backend.js';
 import { clearImmediate, nextTick, now, setImmediate } from '../real-timers.js';
+import { leaveDomain } from './domains.js';
 import type { Turns } from './turns.js';
 
 /**
@@ -108,6 +109,7 @@ export class Scheduler {
     this.#immediate = null;
     this.#urgent = false;
     if (this.#closed) return;
+    leaveDomain();
     this.#wakeUp.disarm();
     if (this.#burst >= BURST_MAX) this.#tickQueued = false;
     this.#burst = 0;
