@@ -40,6 +40,8 @@ export class Entry {
   high = 0;
   /** buf_index, or the group of provided buffers. */
   group = 0;
+  /** The id of other credentials, of which there are none here. */
+  personality = 0;
   /** file_index, addr_len, splice_fd_in. */
   file = 0;
   addr3Low = 0;
@@ -109,6 +111,7 @@ export class Entry {
     this.high = words[at + SQE.userData + 1]!;
     const buf = words[at + SQE.buf]!;
     this.group = buf & 0xffff;
+    this.personality = buf >>> 16;
     this.file = words[at + SQE.file]!;
     this.addr3Low = words[at + SQE.addr3]!;
     this.addr3High = words[at + SQE.addr3 + 1]!;

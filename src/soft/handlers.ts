@@ -88,7 +88,7 @@ export const OPS: ReadonlySet<number> = new Set(KNOWN.map(([op]) => op));
 export function refused(entry: Entry): number {
   const { op, flags } = entry;
   const known = op < handlers.length && handlers[op] !== null && (flags & ~FLAGS) === 0;
-  if (!known) return EINVAL;
+  if (!known || entry.personality !== 0) return EINVAL;
   if (flags & abi.SQE_BUFFER_SELECT && op !== abi.OP_RECV && op !== abi.OP_RECVMSG) return EOPNOTSUPP;
   return refusalOf(entry);
 }

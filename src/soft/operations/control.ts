@@ -89,6 +89,10 @@ export function asyncCancel(ring: Host, entry: Entry): void {
     ring.complete(entry, EINVAL);
     return;
   }
+  if (opFlags & abi.ASYNC_CANCEL_FD && ring.calls.flagsOf(entry.fd) < 0) {
+    ring.complete(entry, EBADF);
+    return;
+  }
   if (opFlags & (abi.ASYNC_CANCEL_ALL | abi.ASYNC_CANCEL_ANY)) cancelAll(ring, entry);
   else {
     const target = find(ring, entry);

@@ -28,14 +28,53 @@ const ON_PATHS: [op: number, unused: Unused][] = [
   [abi.OP_MKDIRAT, entry => offset(entry) | entry.opFlags],
 ];
 
+const flagged = ({ opFlags, group, file }: Entry): number => opFlags | group | file;
+const message = (entry: Entry): number => offset(entry) | entry.file;
+
+/** Operations on sockets, descriptors and time. */
+const OTHERS: [op: number, unused: Unused][] = [
+  [abi.OP_ACCEPT, ({ len, group }) => len | group],
+  [abi.OP_BIND, entry => entry.len | flagged(entry)],
+  [abi.OP_CONNECT, entry => entry.len | flagged(entry)],
+  [abi.OP_LISTEN, entry => offset(entry) | address(entry) | flagged(entry)],
+  [abi.OP_RECV, message],
+  [abi.OP_RECVMSG, message],
+  [abi.OP_SENDMSG, message],
+  [abi.OP_POLL_ADD, entry => offset(entry) | address(entry) | entry.group],
+  [abi.OP_CLOSE, entry => offset(entry) | address(entry) | entry.len | entry.opFlags | entry.group],
+  [abi.OP_TIMEOUT, entry => entry.addr3Low | entry.addr3High],
+];
+
+/** The flags in the ioprio field; others have none. A read or write has a priority there. */
+const IOPRIO: [op: number, flags: number][] = [
+  [abi.OP_READ, 0xffff],
+  [abi.OP_WRITE, 0xffff],
+  [abi.OP_ACCEPT, abi.ACCEPT_MULTISHOT | abi.ACCEPT_DONTWAIT | abi.ACCEPT_POLL_FIRST],
+  [abi.OP_RECV, abi.RECVSEND_POLL_FIRST | abi.RECV_MULTISHOT | abi.RECVSEND_BUNDLE],
+  [abi.OP_RECVMSG, abi.RECVSEND_POLL_FIRST | abi.RECV_MULTISHOT],
+  [abi.OP_SEND, abi.RECVSEND_POLL_FIRST | abi.RECVSEND_BUNDLE],
+  [abi.OP_SENDMSG, abi.RECVSEND_POLL_FIRST | abi.SEND_VECTORIZED],
+  // These are refused with another error.
+  [abi.OP_SEND_ZC, 0xffff],
+  [abi.OP_SENDMSG_ZC, 0xffff],
+];
+const ioprioOf = Uint16Array.from(
+  { length: abi.OP_LAST },
+  (_, op) => IOPRIO.find(([known]) => known === op)?.[1] ?? 0,
+);
+
 const unusedBy = (list: [op: number, unused: Unused][]): readonly (Unused | undefined)[] =>
   Array.from({ length: abi.OP_LAST }, (_, op) => list.find(([known]) => known === op)?.[1]);
 const onFiles = unusedBy(ON_FILES);
 const onPaths = unusedBy(ON_PATHS);
+const others = unusedBy(OTHERS);
 
-/** 0, or the negative errno of a rejected file operation. */
+/** 0, or the negative errno of a rejected operation. */
 export function refusalOf(entry: Entry): number {
   const { op, flags, group, file } = entry;
+  if (entry.ioprio & ~ioprioOf[op]!) return EINVAL;
+  const other = others[op];
+  if (other !== undefined) return other(entry) === 0 ? 0 : EINVAL;
   const onFile = onFiles[op];
   if (onFile !== undefined) return (group | file | onFile(entry)) === 0 ? 0 : EINVAL;
   const onPath = onPaths[op];
