@@ -14,6 +14,9 @@ import type { Upgraded } from './upgrade.js';
 
 /** From this size on, calls of their own for the texts around bytes cost less than a copy of the bytes. */
 const IN_PLACE_MIN = 32 * 1024;
+/** While this much of a body is to come, it is received into memory of its own, in chunks of up to CHUNK_MAX. */
+const CHUNK_MIN = 128 * 1024;
+const CHUNK_MAX = 256 * 1024;
 /** How many waiting bytes are parsed at a time. */
 const PIECE = 64 * 1024;
 
@@ -60,11 +63,7 @@ export class PlainTransport implements Transport, Sink {
 
   take(length: number, flags: number): boolean {
     const owner = this.#owner;
-    if (length > INPUT_SIZE || !owner.takes) {
-      this.#waiting = true;
-      owner.watch();
-      return false;
-    }
+    if (length > INPUT_SIZE || !owner.takes) return this.#wait();
     if (length <= owner.plain) {
       const bytes = allocatePooled(length);
       this.#buffers.takeInto(bytes, 0, length, flags);
@@ -74,6 +73,26 @@ export class PlainTransport implements Transport, Sink {
       owner.parse(length);
     }
     return true;
+  }
+
+  get chunkSize(): number {
+    const { plain } = this.#owner;
+    return plain < CHUNK_MIN ? 0 : Math.min(plain, CHUNK_MAX);
+  }
+
+  takesChunk(): boolean {
+    return this.#owner.takes || this.#wait();
+  }
+
+  /** The owner takes nothing now: `resume` comes once it does. */
+  #wait(): false {
+    this.#waiting = true;
+    this.#owner.watch();
+    return false;
+  }
+
+  takeChunk(chunk: Buffer): void {
+    this.#owner.takeBody(chunk);
   }
 
   drain(queue: ReceiveQueue): void {

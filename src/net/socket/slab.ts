@@ -184,6 +184,19 @@ export function receivedPiece(length: number, piece: Piece): void {
   piece.length = length;
 }
 
+/**
+ * Receives available data, up to `max` bytes, as a Buffer with memory of its own, which its user may transfer. Returns a
+ * negative errno if that fails, or 0 at the end.
+ */
+export function receiveWhole(calls: SocketCalls, fd: number, max: number): Buffer | number {
+  if (!kept) keepFreedSlabs();
+  const length = Math.min(Math.max(libc().receivable(fd), 1), max);
+  const chunk = allocateBuffer(length);
+  const res = calls.receiveAt(fd, addressOf(chunk), length);
+  if (res <= 0) return res;
+  return res === length ? chunk : chunk.subarray(0, res);
+}
+
 /** Bytes without a Buffer around them yet. */
 export interface Piece {
   buffer: ArrayBuffer;

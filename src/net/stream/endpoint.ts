@@ -20,7 +20,8 @@ import { idleTimerOf } from './idle-limit.js';
 import { endNow, LingeringClose } from './lingering-close.js';
 import { PeerWatch } from './peer-watch.js';
 import { ReceiveBuffers } from './receive-buffers.js';
-import { Receiver, type ReceiverOwner } from './receiver.js';
+import { Receiver } from './receiver.js';
+import type { ReceiverOwner } from './receiver-owner.js';
 import { Sender } from './sender.js';
 
 /**

@@ -68,6 +68,15 @@ class Forwarding implements Sink, BlockWaiter {
     return this.#wanted === 0;
   }
 
+  /** Large pieces are lent instead. */
+  readonly chunkSize = 0;
+
+  takesChunk(): boolean {
+    return false;
+  }
+
+  takeChunk(): void {}
+
   take(length: number, flags: number): boolean {
     // If it ends within these bytes, it takes its own from the queue.
     if (length > this.#wanted || this.error !== null || this.#receiver.loop.closing) return false;

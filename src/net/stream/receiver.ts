@@ -5,15 +5,16 @@ import { Operation } from '../../loop/operation/operation.js';
 import type { WaitOptions } from '../../loop/waiting/waiter.js';
 import { EAGAIN, ECANCELED, ECONNRESET, EINTR, ENOBUFS } from '../../sys/abi/errno.js';
 import { POLLIN } from '../../sys/abi/flags.js';
-import { type ErrorDetails, errorFrom, systemError } from '../../sys/errors/errors.js';
+import { errorFrom, systemError } from '../../sys/errors/errors.js';
 import type { FdReceiver } from '../socket/received-fds.js';
 import { type Discard, Ending } from './ending.js';
-import { ReadQueue, type ReadQueueOwner } from './read-queue.js';
+import { ReadQueue } from './read-queue.js';
 import { ALL, CHUNK, INTO, Reader, type ReaderOwner, type ReadValue } from './reader.js';
 import { ReceiveBuffers } from './receive-buffers.js';
-import { receiveFor, settle, takesCalls } from './receive-call.js';
+import { isReady, receiveFor, settle, takesCalls } from './receive-call.js';
 import { LARGE, modeAfter, PROVIDED, receivesByCalls } from './receive-mode.js';
-import { type SendingSide, wasReset } from './reset.js';
+import type { ReceiverOwner } from './receiver-owner.js';
+import { wasReset } from './reset.js';
 import type { Sink } from './sink.js';
 
 /**
@@ -142,17 +143,11 @@ export class Receiver extends Operation implements ReaderOwner {
     }
     const { madeSender } = this.#owner;
     if (madeSender?.deferred) madeSender.connect();
-    if (inPlace) {
-      this.#fill(reader);
-      return;
-    }
-    if (reads.fds !== null) {
-      this.#poll();
-      return;
-    }
-    if (reads.bytes.length !== 0 && !reads.bytes.hasRoom(reads.wanted)) return;
-    if (this.#byCalls()) this.#receiveByCalls();
-    else this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
+    const hasRoom = reads.bytes.length === 0 || reads.bytes.hasRoom(reads.wanted);
+    if (inPlace) this.#fill(reader);
+    else if (reads.fds !== null) this.#poll();
+    else if (hasRoom && this.#byCalls()) this.#receiveByCalls();
+    else if (hasRoom) this.loop.start(this).recvMultishot(this.#fd, this.#buffers.group);
   }
 
   #poll(): void {
@@ -160,9 +155,14 @@ export class Receiver extends Operation implements ReaderOwner {
     this.loop.start(this).pollAdd(this.#fd, POLLIN);
   }
 
-  #byCalls(): boolean {
+  /** Whether the reader that waits, or else the last one, can take the data of a call. */
+  #takesCalls(): boolean {
     const { first } = this.#reads;
-    return (first === null ? this.#callable : takesCalls(first)) && receivesByCalls(this.#mode);
+    return first === null ? this.#callable : takesCalls(first);
+  }
+
+  #byCalls(): boolean {
+    return receivesByCalls(this.#mode) && this.#takesCalls();
   }
 
   /** Whether a receive is in flight that stays there, and reports a reset by the peer. */
@@ -173,12 +173,16 @@ export class Receiver extends Operation implements ReaderOwner {
   /** Receives for waiting readers, as long as there is data. Data without a reader stays in the kernel. */
   #receiveByCalls(): void {
     const reads = this.#reads;
-    for (let reader = reads.first; reader !== null; reader = reads.first) {
+    // A sink may resume, or close the connection.
+    for (let reader = reads.first; reader !== null && this.slot < 0; reader = reads.first) {
+      if (this.#ending !== null) return;
       if (reader.detached) {
         reads.serve();
         continue;
       }
-      if (!takesCalls(reader) || !this.loop.inline.take(LARGE)) break;
+      if (!takesCalls(reader)) break;
+      if (!isReady(reader)) return;
+      if (!this.loop.inline.take(LARGE)) break;
       const res = receiveFor(reader, this.loop.socketCalls, this.#fd);
       if (res === EAGAIN || res === EINTR) break;
       if (res <= 0) {
@@ -191,7 +195,9 @@ export class Receiver extends Operation implements ReaderOwner {
       this.#mode = modeAfter(this.#mode, res);
       settle(reads, reader, res);
     }
-    if (reads.first !== null) this.#poll();
+    if (reads.first === null || this.slot >= 0) return;
+    if (takesCalls(reads.first)) this.#poll();
+    else this.#arm();
   }
 
   /** Makes the kernel receive the next data directly into the first reader's memory. recv(2) */
@@ -300,7 +306,8 @@ export class Receiver extends Operation implements ReaderOwner {
 
   #received(length: number, flags: number): void {
     this.bytesRead += length;
-    if (this.#callable && this.loop.inline.enabled) {
+    const isLarge = length >= LARGE || this.#mode !== PROVIDED;
+    if (isLarge && this.#takesCalls() && this.loop.inline.enabled) {
       this.#mode = modeAfter(this.#mode, length);
       if (this.#byCalls()) this.#owner.watchWhilePiped();
     }
@@ -385,15 +392,4 @@ export class Receiver extends Operation implements ReaderOwner {
     this.#reads.drop();
     ending.stopped();
   }
-}
-
-/** The owner of the receiving side. */
-export interface ReceiverOwner extends ReadQueueOwner {
-  /** The other direction, if it has been used. */
-  readonly madeSender: SendingSide | null;
-  /** The peer's address for errors. */
-  readonly peerDetails: ErrorDetails | undefined;
-  onFailed(error: Error): void;
-  /** No receive stays in flight from now on: if a pipe leads here, a poll must report that the peer disconnects. */
-  watchWhilePiped(): void;
 }

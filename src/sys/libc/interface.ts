@@ -110,6 +110,8 @@ export interface Libc {
   epollWait(fd: number, events: number, count: number, timeout: number): number;
   /** Bytes that a socket has sent and its peer has not acknowledged; of a Unix socket, not read. SIOCOUTQ, tcp(7) */
   unacknowledged(fd: number): number;
+  /** Bytes that have arrived at a stream socket and are not received. FIONREAD, tcp(7) */
+  receivable(fd: number): number;
   /** `header` is a struct msghdr; with MSG_DONTWAIT it does not block. sendmsg(2) */
   sendmsg(fd: number, header: Uint8Array, flags: number): number;
   /** The same for recvmsg(2). */

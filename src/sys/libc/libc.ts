@@ -30,6 +30,7 @@ const MADV_DONTFORK = 10;
 /** A word of the shared memory, in the first page after the words of thread-records.ts. */
 const FIRST_AT = 4092;
 const SIOCOUTQ = 0x5411;
+const FIONREAD = 0x541b;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
 const SEEK_END = 2;
@@ -124,6 +125,12 @@ function wrap(koffi: Koffi): Libc {
 
   const result = (value: number): number => (value === -1 ? -koffi.errno() : value);
 
+  const bytesQueued = (fd: number, request: number): number => {
+    const value = new Int32Array(1);
+    const failed = result(ioctl(fd, request, value));
+    return failed < 0 ? failed : value[0]!;
+  };
+
   return {
     ioUringEnter: (fd, toSubmit, minComplete, flags, arg, argSize) =>
       result(enter(NR_IO_URING_ENTER, fd, toSubmit, minComplete, flags, arg, argSize)),
@@ -180,11 +187,8 @@ function wrap(koffi: Koffi): Libc {
     flock: fd => result(flock(fd, LOCK_EX | LOCK_NB)),
     replace: (to, fd) => result(dup2(fd, to)),
     shutdown: (fd, how) => result(shutdown(fd, how)),
-    unacknowledged(fd) {
-      const value = new Int32Array(1);
-      const failed = result(ioctl(fd, SIOCOUTQ, value));
-      return failed < 0 ? failed : value[0]!;
-    },
+    unacknowledged: fd => bytesQueued(fd, SIOCOUTQ),
+    receivable: fd => bytesQueued(fd, FIONREAD),
     recv: (fd, bytes, flags) => result(recv(fd, bytes, bytes.byteLength, flags)),
     send: (fd, bytes, flags) => result(send(fd, bytes, bytes.byteLength, flags)),
     sendmsg: (fd, header, flags) => result(sendmsg(fd, header, flags)),
