@@ -180,7 +180,7 @@ export async function http(
   return nothingLost(await run('http', target, [conns, body, seconds, request, depth, ...pace]));
 }
 
-/** Requests of any kind, each with a number of its own in place of every `00000000`; the answer has the same. */
+/** Requests of any kind, each with the next of 10,000 numbers in place of every `00000000`; the answer has the same. */
 export interface ExchangeShape {
   conns: number;
   request: string;

@@ -1,7 +1,7 @@
 /*
  * Load for servers whose answer to a text is known: `conns` connections, each with `depth` REQUESTs under way for
- * `seconds`. Each request has a number of its own in place of every "00000000", and so has its ANSWER, every byte of
- * which is compared. Prints one line of JSON.
+ * `seconds`. Each request has the next number in place of every "00000000", and so has its ANSWER, every byte of which is
+ * compared. Prints one line of JSON.
  *
  *   exchange HOST PORT CONNS REQUEST ANSWER DEPTH SECONDS
  */
@@ -9,6 +9,8 @@
 
 #define NUMBER "00000000"
 #define DIGITS (sizeof(NUMBER) - 1)
+/* Numbers come again after so many: what a server stores under them must not grow without end. */
+#define NUMBERS 10000
 
 struct conn {
 	int fd;
@@ -27,7 +29,7 @@ static struct conn *conns;
 static unsigned nconns;
 static int epfd;
 
-/* A copy of a text with a number of its own; returns its end. */
+/* A copy of a text with a number in it; returns its end. */
 static char *numbered(char *to, const char *text, const char *digits)
 {
 	char *end = stpcpy(to, text);
@@ -42,7 +44,7 @@ static void ask(struct conn *c, double t)
 	char *request_at = out, *answer_at = c->expected;
 	for (unsigned i = 0; i < depth; i++) {
 		char digits[16];
-		snprintf(digits, sizeof(digits), "%08u", ++asked % 100000000);
+		snprintf(digits, sizeof(digits), "%08u", ++asked % NUMBERS);
 		request_at = numbered(request_at, request, digits);
 		answer_at = numbered(answer_at, answer, digits);
 	}

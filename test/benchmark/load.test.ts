@@ -148,7 +148,7 @@ t.test('requests of HTTP at a fixed rate', inC(), async t => {
   await t.rejects(run('Hello, there!\n'), /a byte came back wrong/);
 });
 
-t.test('answers with a number of their own are compared', inC(), async t => {
+t.test('answers with the number of their request are compared', inC(), async t => {
   const run = (how: string, request: string, answer: string, depth: number): Promise<LoadResult> =>
     against(t, how, target => exchange(target, { conns: 4, request, answer, depth }, 0.1));
   const { ops, corrupt } = await run('well', 'a 00000000 b 00000000\n', 'a 00000000 b 00000000\n', 3);

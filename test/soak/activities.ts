@@ -323,11 +323,17 @@ async function terminated(soaked: Soaked): Promise<void> {
   await remove(folder);
 }
 
-/** A round of each, with the milliseconds that it rests afterwards, at most, and how many of it there are at a time. */
-export const ACTIVITIES: Record<
-  string,
-  { round: (soaked: Soaked) => Promise<void>; rest: number; times: number }
-> = {
+export interface Activity {
+  round(soaked: Soaked): Promise<void>;
+  /** The milliseconds that it rests after each round, at most. */
+  rest: number;
+  /** How many of it there are at a time. */
+  times: number;
+  /** About how many rounds there are in a whole run, at most. */
+  most?: number;
+}
+
+export const ACTIVITIES: Record<string, Activity> = {
   messages: { round: messages, rest: 100, times: 5 },
   churn: { round: churn, rest: 500, times: 1 },
   bulk: { round: bulk, rest: 500, times: 1 },
@@ -338,5 +344,6 @@ export const ACTIVITIES: Record<
   channels: { round: channels, rest: 200, times: 1 },
   requests: { round: requests, rest: 200, times: 3 },
   cancellations: { round: cancellations, rest: 200, times: 2 },
-  terminated: { round: terminated, rest: 600, times: 1 },
+  // Node keeps memory of each worker: growth.ts has how much.
+  terminated: { round: terminated, rest: 600, times: 1, most: 2500 },
 };

@@ -38,7 +38,7 @@ export async function soak(backend: string, seconds: number, seed: number, only 
   const random = randomFrom(seed);
   const weather = new Weather(`soak-${process.pid}-${backend}`, folder, random);
   const interval = Math.min(Math.max((seconds * 1000) / 500, 500), 10_000);
-  const args = [String(seed), String(interval), only, folder, ...weather.small];
+  const args = [seed, interval, seconds, only, folder].map(String).concat(weather.small);
   const node = [process.execPath, '--expose-gc', built('test/soak/soaked.js'), ...args];
   const [program, ...rest] = [...weather.prefix, ...node];
   const env = { ...process.env, UASYNC_BACKEND: backend, UASYNC_FAULTS: String(seed) };

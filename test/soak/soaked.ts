@@ -2,7 +2,7 @@
  * The process that is soaked: does everything at once until it is told to stop, and says how it is. A failure of a
  * round ends it, but for a lack of descriptors: that is the weather.
  *
- * usage: soaked.js SEED MILLISECONDS ACTIVITY,… FOLDER [SMALL FILE SYSTEM]
+ * usage: soaked.js SEED SAMPLE_MILLISECONDS RUN_SECONDS ACTIVITY,… FOLDER [SMALL FILE SYSTEM]
  */
 import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -11,7 +11,8 @@ import { ACTIVITIES, Soaked } from './activities.js';
 import { randomFrom } from './random.js';
 import type { Report } from './report.js';
 
-const [seed, interval, only, folder, small] = process.argv.slice(2) as [
+const [seed, interval, seconds, only, folder, small] = process.argv.slice(2) as [
+  string,
   string,
   string,
   string,
@@ -35,7 +36,9 @@ const soaked = await Soaked.start(randomFrom(Number(seed)), folder, small);
 await Promise.all(activities.map(([, { round }]) => round(soaked)));
 
 async function forever(name: string): Promise<void> {
-  const { round, rest } = ACTIVITIES[name]!;
+  const { round, rest, most = Number.POSITIVE_INFINITY } = ACTIVITIES[name]!;
+  // On average a pause is half of this.
+  const pause = Math.max(rest, (2000 * Number(seconds)) / most);
   while (!stopping) {
     try {
       await round(soaked);
@@ -44,7 +47,7 @@ async function forever(name: string): Promise<void> {
       if (!WEATHER.has((error as { code: string }).code)) throw new Error(`in ${name}`, { cause: error });
       refused++;
     }
-    await sleep(soaked.random() * rest);
+    await sleep(soaked.random() * pause);
   }
 }
 
