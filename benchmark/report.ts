@@ -22,7 +22,7 @@ import { median, pairedRatio, spread } from './statistics.js';
 import { figure, megabytes, percent } from './table.js';
 
 /** Documents with tables between `<!-- bench … -->` and `<!-- /bench -->`. */
-const DOCUMENTS = ['README.md', 'docs/performance.md', 'docs/http.md'];
+const DOCUMENTS = ['README.md', 'docs/performance.md', 'docs/http.md', 'docs/register.md'];
 
 /** Markdown tables with aligned columns; the first has words, the others numbers. */
 function markdown(head: string[], rows: string[][]): string {
