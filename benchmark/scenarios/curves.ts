@@ -4,7 +4,7 @@ import { paced, stream } from '../load.js';
 import { TCP_PEERS } from '../peers.js';
 import type { Scenario } from '../scenario.js';
 
-/** Messages a second; a peer that cannot answer so many shows as one whose latency leaps. */
+/** Messages a second; the latency of a peer that cannot keep up grows to the length of the round. */
 export const RATES = [10_000, 20_000, 40_000, 60_000, 80_000, 100_000];
 /** Most systems allow a process 20,000 descriptors or more. */
 export const CONNECTIONS = [1, 10, 100, 1000, 5000, 10_000, 19_000];

@@ -130,7 +130,7 @@ t.test('a connect to a server whose backlog is full can be given up at any time'
   const path = join(scratchFolder(), 'socket');
   const fd = libc().socket(AF_UNIX, SOCK_STREAM, 0);
   await loop().submit(sqe => sqe.bind(fd, { path }));
-  libc().listen(fd, 0); // nobody accepts
+  libc().listen(fd, 0); // No connection is accepted.
   const only = await connect({ path });
   // The kernel first tries again many times, and then waits in a worker thread.
   for (const after of [0, 1, 2, 3, 10, 50, 200]) {

@@ -18,7 +18,7 @@ export class Questions<Client> {
     message.writeUInt16BE(id, 0);
   }
 
-  /** An answer: gives it the ID that its question had, and returns the client; undefined if nobody waits for it. */
+  /** An answer: gives it the ID that its question had, and returns the client; undefined if no question is open under its ID. */
   close(message: Buffer): Client | undefined {
     const id = message.readUInt16BE(0);
     const client = this.#clients[id];
