@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import t from 'tap';
+import { hasCompiler } from '../compiler.js';
 import '../patience.js';
 import { built, ROOT } from '../programs.js';
 
-const hasCompiler = spawnSync('cc', ['--version'], { stdio: 'ignore' }).status === 0;
 const skip = hasCompiler ? false : 'the load generators are in C, and there is no cc here';
 
 t.test('applications answer their load, byte for byte', { skip }, t => {

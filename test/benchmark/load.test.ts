@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import {
@@ -16,6 +15,7 @@ import {
 } from '../../benchmark/load.js';
 import { BODY } from '../../benchmark/peers/http/hello.js';
 import { latencyOf } from '../../benchmark/statistics.js';
+import { hasCompiler } from '../compiler.js';
 import '../patience.js';
 import { serve } from '../programs.js';
 import { sharedServer } from '../shared-server.js';
@@ -23,7 +23,6 @@ import { sharedServer } from '../shared-server.js';
 // Most of the time is spent waiting for what does not come.
 t.jobs = 2;
 
-const hasCompiler = spawnSync('cc', ['--version'], { stdio: 'ignore' }).status === 0;
 /** Options for a test of its own: tap keeps what it prints in them. */
 const inC = (): { skip: string | false } => ({
   skip: hasCompiler ? false : 'this load generator is in C, and there is no cc here',

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { compile } from '../../benchmark/compile.js';
 import { latencyOf, median, pairedRatio, spread } from '../../benchmark/statistics.js';
+import { hasCompiler } from '../compiler.js';
 import '../patience.js';
 
 t.test('the median is the middle value, whatever the order', async t => {
@@ -38,8 +39,6 @@ t.test('percentiles of latencies, over all rounds', async t => {
   t.equal(latencyOf([]), undefined);
   t.equal(latencyOf([[], []]), undefined);
 });
-
-const hasCompiler = spawnSync('cc', ['--version'], { stdio: 'ignore' }).status === 0;
 
 t.test(
   'what C counts is what was measured',

@@ -1,11 +1,12 @@
 /** Peers that send no more, and do not read yet: what waits for them to take more waits without a turn of the loop. */
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { allocPinned, availableBackend, loop } from 'uasync';
 import { open } from 'uasync/fs';
 import { connect, listen } from 'uasync/net';
 import { checkLeaks, scratchFolder, standstill, turns, until } from '../harness.js';
+import { kernelThreads } from '../kernel-threads.js';
 import { pair, unixPair } from './sockets.js';
 
 checkLeaks();
@@ -16,18 +17,6 @@ const path = join(folder, 'file');
 writeFileSync(path, data);
 
 const backends = availableBackend() === 'io_uring' ? (['io_uring', 'epoll'] as const) : (['epoll'] as const);
-
-/** The threads in which io_uring does what waits. */
-function kernelThreads(): number {
-  const names = readdirSync('/proc/self/task').map(id => {
-    try {
-      return readFileSync(`/proc/self/task/${id}/comm`, 'latin1');
-    } catch {
-      return '';
-    }
-  });
-  return names.filter(name => name.startsWith('iou-wrk')).length;
-}
 
 for (const backend of backends) {
   t.test(`writes and files, with little memory, on ${backend}`, async t => {

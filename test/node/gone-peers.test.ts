@@ -1,11 +1,11 @@
 /** Sockets of Node's on the loop whose peers send no more, or are gone, while much waits to be sent. */
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
 import stock from 'node:net';
 import t from 'tap';
 import { availableBackend, loop } from 'uasync';
 import net from 'uasync/node/net';
 import { checkLeaks, standstill, turns, until } from '../harness.js';
+import { kernelThreads } from '../kernel-threads.js';
 
 checkLeaks();
 const SIZE = 16_000_000;
@@ -34,18 +34,6 @@ async function writeMuch(socket: stock.Socket): Promise<void> {
   socket.uncork();
   await turns(20);
   await standstill(() => loop().stats().completed);
-}
-
-/** The threads in which io_uring does what waits. */
-function kernelThreads(): number {
-  const names = readdirSync('/proc/self/task').map(id => {
-    try {
-      return readFileSync(`/proc/self/task/${id}/comm`, 'latin1');
-    } catch {
-      return '';
-    }
-  });
-  return names.filter(name => name.startsWith('iou-wrk')).length;
 }
 
 for (const backend of backends) {

@@ -8,6 +8,7 @@ import * as uring from '../../src/ring/abi/structs.js';
 import * as flags from '../../src/sys/abi/flags.js';
 import * as socketAbi from '../../src/sys/abi/sockets.js';
 import * as sys from '../../src/sys/abi/structs.js';
+import { hasCompiler } from '../compiler.js';
 import { scratchFolder } from '../harness.js';
 
 const structs = { ...uring, ...sys };
@@ -22,16 +23,7 @@ function structBody(header: string, type: string): string {
   return new RegExp(`${type} \\{([\\s\\S]*?)\n\\}`).exec(header)?.[1] ?? '';
 }
 
-function hasCompiler(): boolean {
-  try {
-    execFileSync('cc', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const missing = !hasCompiler() ? 'no C compiler (cc)' : !existsSync(HEADER) ? `no ${HEADER}` : false;
+const missing = !hasCompiler ? 'no C compiler (cc)' : !existsSync(HEADER) ? `no ${HEADER}` : false;
 
 /** Our name of a constant, in the header's words. */
 function headerName(name: string): string {

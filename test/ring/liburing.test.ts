@@ -9,21 +9,13 @@ import { newDraft } from '../../src/ring/sqe/draft.js';
 import { addressOf } from '../../src/sys/memory/address.js';
 import { Scratch } from '../../src/sys/memory/scratch.js';
 import { AddressBuffer } from '../../src/sys/socket/address-buffer.js';
+import { hasCompiler } from '../compiler.js';
 import { scratchFolder } from '../harness.js';
 
 /** The system's, or a newer one beside its `liburing/`. */
 const HEADER = process.env.UASYNC_LIBURING_HEADER ?? '/usr/include/liburing.h';
 
-function hasCompiler(): boolean {
-  try {
-    execFileSync('cc', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const missing = !hasCompiler() ? 'no C compiler (cc)' : !existsSync(HEADER) ? `no ${HEADER}` : false;
+const missing = !hasCompiler ? 'no C compiler (cc)' : !existsSync(HEADER) ? `no ${HEADER}` : false;
 
 const buffer = Buffer.alloc(4096);
 const at = `(void *)${addressOf(buffer)}UL`;
