@@ -80,7 +80,6 @@ export class StreamSender {
   async send(): Promise<void> {
     const outlet = this.#outlet;
     const declared = this.#declared;
-    const { lent } = this.#pieces;
     // A body that is available already is sent with its length; for a late one the head is sent first.
     const late = setImmediate(() => this.#start(declared));
     try {
@@ -90,6 +89,8 @@ export class StreamSender {
         if (done) break;
         const bytes = chunkBytes(value);
         if (bytes.length === 0) continue;
+        // Text has been copied already.
+        const lent = this.#pieces.lent && typeof value !== 'string';
         this.#size += bytes.length;
         if (declared >= 0 && this.#size > declared) throw wrongLength(declared);
         if (!this.#started && this.#size <= GATHER_MAX) {
@@ -126,7 +127,8 @@ export class StreamSender {
 
   #piece(bytes: Uint8Array): void {
     if (this.#chunked) this.#outlet.framed(`${bytes.length.toString(16)}\r\n`, bytes, '\r\n');
-    else this.#outlet.framed('', bytes, '');
+    else if (this.#pieces.lent) this.#outlet.framed('', bytes, '');
+    else this.#outlet.data(bytes);
   }
 }
 
