@@ -1,11 +1,12 @@
 /** Calls that are given up, sockets that are closed, and workers that end, at every moment. */
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loop } from 'uasync';
 import { bind, type DatagramSocket } from 'uasync/net';
 import { SendLimit } from '../../src/net/datagram/send-limit.js';
-import { checkLeaks, collectGarbage, scratchFolder, seededRandom, turns } from '../harness.js';
+import { checkLeaks, collectGarbage, scratchFolder, seededRandom, turns, until } from '../harness.js';
 import { built, output } from '../programs.js';
 import { type Ending, HOST, portOf, texts } from './sockets.js';
 
@@ -189,6 +190,27 @@ t.test('a Unix peer that does not read holds up what is for it, and nothing else
   await Promise.all([...sends, list, last]);
   t.equal(await client.send('room again', pathOf(slow)), 10);
   t.strictSame(await texts(slow, 1), ['room again']);
+});
+
+t.test('what waits for a peer is told, and why the process stays', async t => {
+  const [client, slow] = await three(t);
+  const active = (): object[] => loop().active();
+  t.same(active(), []);
+  const sends = [client.send('one', pathOf(slow)), client.send('two', pathOf(slow))];
+  await until(() => active().length === 1);
+  const entry = { kind: 'DatagramSocket', what: 'room at the peer', object: client, stack: undefined };
+  t.same(active(), [entry]);
+  t.match(inspect(client), /2 datagrams to send/);
+  client.unref();
+  t.same(active(), []);
+  client.ref();
+  t.same(active(), [entry]);
+  await client.close();
+  t.same(active(), []);
+  t.same(
+    (await Promise.allSettled(sends)).map(({ status }) => status),
+    ['rejected', 'rejected'],
+  );
 });
 
 t.test('more peers than are tried at a time: each has its turn', async t => {

@@ -366,6 +366,7 @@ t.test('wrong arguments fail before anything reaches the kernel', async t => {
     ['send: segments on Unix', () => unix.send('x', '/a', { segmentSize: 1 }), value],
     ['sendMany: no list', () => socket.sendMany('x' as never), type],
     ['sendMany: no object', () => socket.sendMany([7 as never]), type],
+    ['sendMany: a path to UDP', () => socket.sendMany([{ data: 'x', port: 9, path: 'localhost' }]), value],
     ['sendMany: tos', () => socket.sendMany([{ data: 'x', port: 9, tos: 256 }]), range],
     ['recv: options', () => socket.recv({ timeout: 'soon' as never }), type],
     ['recv: signal', () => socket.recv({ signal: 7 as never }), type],

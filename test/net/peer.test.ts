@@ -1,5 +1,6 @@
 /** What a connection knows of its peer without reading. */
 import { once } from 'node:events';
+import { inspect } from 'node:util';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
 import { type Connection, connect, type InetAddress, listen } from 'uasync/net';
@@ -168,6 +169,19 @@ t.test('a shutdown after a reset names the peer', async t => {
   await client.reset();
   await conn.whenEnded();
   await t.rejects(conn.shutdown(), { code: 'ENOTCONN', syscall: 'shutdown', address, port });
+  await conn.close();
+});
+
+t.test('a peer that was gone before it was accepted has no address', async t => {
+  await using server = await listen({ port: 0, host: HOST });
+  const client = await connect(server.address);
+  await client.reset();
+  const conn = await server.accept();
+  t.equal(conn.remoteAddress, undefined);
+  t.match(inspect(conn), / <- \?,/);
+  const error = await conn.read().catch(error => error);
+  t.match(error, { code: 'ECONNRESET', syscall: 'read' });
+  t.equal(error.path, undefined);
   await conn.close();
 });
 

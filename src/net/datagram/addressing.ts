@@ -61,7 +61,7 @@ export class DatagramAddressing {
       const item = list[i]!;
       if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
       const bytes = toBytes(item.data);
-      const destination = this.destination(item.port, item.path ?? item.address);
+      const destination = this.destination(item.port, this.#addressIn(item, i));
       if (destination === undefined) return null;
       ready[i] = { bytes, destination, control: this.#controlOf(item, options, destination) };
     }
@@ -74,11 +74,17 @@ export class DatagramAddressing {
       list.map(async (item, i) => {
         if (typeof item !== 'object' || item === null) throw argTypeError(`list[${i}]`, 'an object', item);
         const bytes = toBytes(item.data);
-        let destination = this.destination(item.port, item.path ?? item.address);
+        let destination = this.destination(item.port, this.#addressIn(item, i));
         if (destination === undefined) destination = await this.lookUp(item.address!, item.port!, options);
         return { bytes, destination, control: this.#controlOf(item, options, destination) };
       }),
     );
+  }
+
+  #addressIn({ path, address }: OutgoingDatagram, i: number): string | undefined {
+    if (path === undefined) return address;
+    if (this.#domain !== AF_UNIX) throw argValueError(`list[${i}].path`, 'is for Unix sockets', path);
+    return path;
   }
 
   #controlOf(

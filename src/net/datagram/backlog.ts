@@ -1,4 +1,5 @@
 /** Datagrams that wait for room at a Unix peer. */
+import { Hold } from '../../loop/operation/active.js';
 import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import type { Destination } from './destination.js';
 import type { DatagramSend } from './send-operation.js';
@@ -32,16 +33,41 @@ class FullPeer {
  * delay other peers. Its first datagram is retried until it succeeds, and the others follow one by one.
  */
 export class DatagramBacklog {
-  /** Whether it keeps the process alive. */
-  referenced = true;
+  #referenced = true;
+  /** Keeps the process alive while datagrams wait. */
+  readonly #hold: Hold;
   readonly #start: (send: DatagramSend) => boolean;
   /** By path; null is the peer of a connected socket. */
   readonly #peers = new Map<string | null, FullPeer>();
   #pause: NodeJS.Timeout | null = null;
 
-  /** @param start submits a datagram, or fails it; false if there is no memory for it now. */
-  constructor(start: (send: DatagramSend) => boolean) {
+  /**
+   * @param start submits a datagram, or fails it; false if there is no memory for it now.
+   * @param socket the program's object.
+   */
+  constructor(start: (send: DatagramSend) => boolean, socket: () => object | undefined) {
     this.#start = start;
+    this.#hold = new Hold('DatagramSocket', 'room at the peer', socket);
+  }
+
+  /** Whether it keeps the process alive. */
+  set referenced(referenced: boolean) {
+    this.#referenced = referenced;
+    if (referenced) this.#pause?.ref();
+    else this.#pause?.unref();
+    this.#refer();
+  }
+
+  /** The number of datagrams that wait. */
+  get length(): number {
+    let length = 0;
+    for (const { sends } of this.#peers.values()) length += sends.length;
+    return length;
+  }
+
+  #refer(): void {
+    if (this.#referenced && this.#peers.size !== 0) this.#hold.begin();
+    else this.#hold.end();
   }
 
   /** Whether a datagram to this destination must queue. */
@@ -56,6 +82,7 @@ export class DatagramBacklog {
     if (peer === undefined) {
       peer = new FullPeer();
       this.#peers.set(key, peer);
+      this.#refer();
     }
     peer.add(send);
     this.#retryLater();
@@ -75,7 +102,7 @@ export class DatagramBacklog {
     const key = keyOf(send.destination);
     const peer = this.#peers.get(key)!;
     peer.sends.splice(peer.sends.indexOf(send), 1);
-    if (peer.done) this.#peers.delete(key);
+    if (peer.done) this.#delete(key);
   }
 
   /** Closes the queues; returns the datagrams that the kernel does not have. */
@@ -83,13 +110,19 @@ export class DatagramBacklog {
     if (this.#pause !== null) clearTimeout(this.#pause);
     const sends = [...this.#peers.values()].flatMap(peer => peer.sends);
     this.#peers.clear();
+    this.#refer();
     return sends;
+  }
+
+  #delete(key: string | null): void {
+    this.#peers.delete(key);
+    this.#refer();
   }
 
   #retryLater(): void {
     if (this.#pause !== null) return;
     this.#pause = setTimeout(this.#retry, RETRY_MS);
-    if (!this.referenced) this.#pause.unref();
+    if (!this.#referenced) this.#pause.unref();
   }
 
   readonly #retry = (): void => {
@@ -119,7 +152,7 @@ export class DatagramBacklog {
       }
       // It failed by itself: its buffer was detached, or the loop is closing.
     }
-    this.#peers.delete(key);
+    this.#delete(key);
   }
 }
 

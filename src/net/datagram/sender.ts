@@ -81,7 +81,10 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     this.#sendsToAddress = loop.sendsToAddress;
     this.#isUnix = isUnix;
     this.#batches = new GsoBatches(loop, fd, this);
-    this.#backlog = new DatagramBacklog(send => this.#start(send, send.data));
+    this.#backlog = new DatagramBacklog(
+      send => this.#start(send, send.data),
+      () => this.subject?.object,
+    );
     this.#flags = isUnix ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
   }
 
@@ -328,7 +331,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
 
   /** The number of datagrams that the kernel has not taken. */
   get unsent(): number {
-    return this.#inFlight + this.#batches.inFlight + this.#waiting.length;
+    return this.#inFlight + this.#batches.inFlight + this.#waiting.length + this.#backlog.length;
   }
 
   #idle(): boolean {

@@ -15,8 +15,9 @@ export function peerNameOf(fd: number): string {
   return libc().getpeername(fd, bytes, length) < 0 ? '' : bytes.toString('latin1', 0, length[0]);
 }
 
-/** The address in such a string. */
+/** The address in such a string; undefined for '', as the kernel names a Unix socket without a path by its family. */
 export function addressOf(name: string): SocketAddress | undefined {
+  if (name === '') return undefined;
   return readSockaddr(Buffer.from(name, 'latin1'), 0, name.length) ?? undefined;
 }
 
