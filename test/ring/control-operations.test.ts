@@ -82,6 +82,14 @@ t.test('timeouts: a count, an update, a removal, multishot', async t => {
   const ticks = [];
   while (ticks.length < 3) ticks.push(...ring.copyCqes(1).map(cqe => cqe.flags & abi.CQE_F_MORE));
   t.strictSame(ticks, [abi.CQE_F_MORE, abi.CQE_F_MORE, 0]);
+  for (const period of [0, 0.001]) {
+    const wrong = { code: 'ERR_OUT_OF_RANGE' };
+    t.throws(
+      () => ring.getSqe()!.timeout(period, 0, abi.TIMEOUT_MULTISHOT),
+      wrong,
+      'the kernel would never return',
+    );
+  }
 });
 
 t.test('cancel by user_data, descriptor, operation, and anything', { skip: needsPipe }, async t => {

@@ -1,5 +1,6 @@
 import { TIMESPEC } from '../../sys/abi/structs.js';
 import { checkDuration, checkFd, checkInt, checkU32, checkUserData } from '../../sys/check/check.js';
+import { rangeError } from '../../sys/errors/errors.js';
 import * as abi from '../abi/io-uring.js';
 import { SQE } from '../abi/structs.js';
 import { SqeMessages } from './messages.js';
@@ -8,18 +9,22 @@ const NS_PER_MS = 1e6;
 const MS_PER_S = 1000;
 /** The largest number below 2^63. */
 const NS_MAX = 2 ** 63 - 1024;
+/** The shortest period in milliseconds. With 1 us the kernel goes on posting, and the call never returns. */
+const PERIOD_MIN = 0.01;
 
 /** Operations on time and on other operations. */
 export class SqeControl extends SqeMessages {
   /**
    * Completes with -ETIME after `ms` milliseconds (fractions down to the nanosecond), or with 0 once
    * `count` other completions have been posted, if `count` is not 0.
-   * @param flags TIMEOUT_ values: TIMEOUT_ABS makes `ms` an absolute time.
+   * @param flags TIMEOUT_ values: TIMEOUT_ABS makes `ms` an absolute time. TIMEOUT_MULTISHOT (6.4) makes it a period of at
+   * least 0.01, with `count` completions, or without end if that is 0.
    * io_uring_prep_timeout(3), 5.4
    */
   timeout(ms: number, count = 0, flags = 0): this {
     checkInt('count', count, 0, 0x7fffffff);
     checkU32('flags', flags);
+    if (flags & abi.TIMEOUT_MULTISHOT && ms < PERIOD_MIN) throw rangeError('ms', `>= ${PERIOD_MIN}`, ms);
     return this.prep(abi.OP_TIMEOUT, -1, this.#time(ms, flags), 1, count).opFlags(flags);
   }
 
