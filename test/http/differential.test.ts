@@ -1,6 +1,7 @@
 /** Our Response, Headers and requests beside the platform's: the same calls have the same results. */
+import { inspect } from 'node:util';
 import t from 'tap';
-import { Headers as OwnHeaders, Response as OwnResponse } from 'uasync/http';
+import { Headers as OwnHeaders, Response as OwnResponse, replaceGlobals } from 'uasync/http';
 import { seededRandom } from '../harness.js';
 import { served } from './served.js';
 
@@ -60,6 +61,21 @@ const makers: [what: string, make: (Class: Any) => Any][] = [
   ['bad values', Class => new Class('', { headers: { a: '1\r\n2' } })],
   ['blanks around values', Class => new Class('', { headers: { a: ' \t1 \r\n' } })],
   ['null headers', Class => new Class('', { headers: null })],
+  ['an init that is none', Class => new Class('', 5)],
+  ['null for an init', Class => new Class('', null)],
+  ['status 200.7', Class => new Class('', { status: 200.7 })],
+  ['status 65736', Class => new Class('', { status: 65_736 })],
+  ['status null', Class => new Class('', { status: null })],
+  ['status text', Class => new Class('', { status: '201' })],
+  ['a symbol', Class => new Class(Symbol('x'))],
+  ...['Text/X; Charset=UTF-8', 'a/b, c/d', 'none', 'a/b;c="d e";c=f;;x', '', 'A/B'].map(
+    (type): [string, (Class: Any) => Any] => [
+      `type ${type}`,
+      Class => new Class('x', { headers: { 'content-type': type } }),
+    ],
+  ),
+  ['json() of a number for an init', Class => Class.json({}, 5)],
+  ['redirect() by text', Class => Class.redirect('http://a', '301')],
   ['json()', Class => Class.json({ a: 'ñ' })],
   ['json() with headers', Class => Class.json([1], { status: 201, headers: { 'content-type': 'x/y' } })],
   ['json() of nothing', Class => Class.json(undefined)],
@@ -221,6 +237,36 @@ t.test('a request', async t => {
   await (await fetch(url, init)).text();
   url.hash = '';
   t.same(seen[0], await look(new Request(url, init)));
+});
+
+t.test('instances of a class that extends Response', t => {
+  class Special extends OwnResponse {}
+  t.ok(new Special() instanceof Special);
+  t.ok(new Special() instanceof Response);
+  for (const other of [new OwnResponse(), new Response(), {}, null]) {
+    t.equal((other as unknown) instanceof Special, false);
+  }
+  const restore = replaceGlobals();
+  class SpecialRequest extends Request {}
+  t.ok(new SpecialRequest('http://a') instanceof Request);
+  t.equal(new Request('http://a') instanceof SpecialRequest, false);
+  restore();
+  t.end();
+});
+
+t.test('what util.inspect shows of headers', t => {
+  for (const pairs of [
+    [],
+    [
+      ['set-cookie', 'a'],
+      ['set-cookie', 'b'],
+      ['x', '1'],
+    ],
+  ] as [string, string][][]) {
+    t.equal(inspect(new OwnHeaders(pairs)), inspect(new Headers(pairs)));
+    t.equal(inspect([{ a: new OwnHeaders(pairs) }]), inspect([{ a: new Headers(pairs) }]));
+  }
+  t.end();
 });
 
 /** The pieces of a text stream, as one. */

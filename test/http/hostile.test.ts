@@ -174,6 +174,39 @@ t.test('the signal of a request that was given up is aborted, however late it is
   t.equal(aborted, true);
 });
 
+t.test('a handler that asks late for its signal has given up as well, and has not failed', async t => {
+  const errors: unknown[] = [];
+  const onError = (error: unknown): undefined => void errors.push(error);
+  const server = await served(
+    t,
+    async request => {
+      // This rejects once the peer has ended its side.
+      await request.text().catch(() => {});
+      request.signal.throwIfAborted();
+      return new Response();
+    },
+    { onError },
+  );
+  const request = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx';
+  t.equal(answersIn(await talk(server, [request], true))[0]!.status, 500);
+  t.same(errors, []);
+});
+
+t.test('a thenable that settles twice is answered once', async t => {
+  const server = await served(t, (() => ({
+    // biome-ignore lint/suspicious/noThenProperty: it is what is tested
+    then(resolve: (response: Response) => void) {
+      resolve(new Response('one'));
+      resolve(new Response('two'));
+    },
+  })) as never);
+  const last = GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n');
+  t.same(
+    answersIn(await talk(server, [GET, last])).map(({ body }) => body),
+    ['one', 'one'],
+  );
+});
+
 t.test('several cookies, and names of headers with characters that are no letters', async t => {
   const server = await served(t, ({ headers }) => {
     return Response.json([

@@ -70,6 +70,18 @@ const cases: Case[] = [
     answers: [200],
     seen: ['GET /x '],
   },
+  {
+    what: 'HTTP/1.0 that says both keep-alive and close',
+    request: `GET /1 HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\nGET /2 HTTP/1.0\r\n\r\n`,
+    answers: [200],
+    seen: ['GET /1 '],
+  },
+  {
+    what: 'the absolute form in HTTP/1.0, without a Host',
+    request: 'GET http://b/x HTTP/1.0\r\n\r\n',
+    answers: [200],
+    seen: ['GET /x '],
+  },
   { what: 'OPTIONS *', request: `OPTIONS * HTTP/1.1\r\n${H}\r\n`, answers: [204], seen: [] },
   {
     what: 'an upgrade that is not taken',
@@ -383,6 +395,35 @@ for (const { what, request, answers, seen } of cases) {
     }
   });
 }
+
+t.test('a refused HEAD has no body, and every answer a date', async t => {
+  const methods = ['HEAD', 'GET'];
+  for (const [line, headers, status] of [
+    ['/ HTTP/1.1', '', 400],
+    ['/ HTTP/1.1', 'Host: a b\r\n', 400],
+    ['/ HTTP/1.1', `${H}a b: c\r\n`, 400],
+    ['/ HTTP/1.1', `${H}Expect: tea\r\n`, 417],
+    ['/ HTTP/1.1', `${H}${'X: y\r\n'.repeat(20)}`, 431],
+    ['/ HTTP/2.0', H, 505],
+  ] as const) {
+    for (const method of methods) {
+      const request = `${method} ${line}\r\n${headers}\r\n`;
+      for (const pieces of fragmentations(request)) {
+        const text = await talk(await noting(t, []), pieces);
+        const [answer] = answersIn(text, [method]);
+        t.equal(answer!.status, status, request);
+        t.equal(text.slice(answer!.head.length) === '', method === 'HEAD', request);
+        t.ok(Number(answer!.headers.get('content-length')) > 0);
+        t.ok(answer!.headers.get('date'));
+      }
+    }
+  }
+  // A head that does not end.
+  const [unfinished] = answersIn(await talk(await noting(t, []), ['HEAD / HTTP/1.1\r\n'], true), methods);
+  t.equal(unfinished!.status, 400);
+  const [options] = answersIn(await talk(await noting(t, []), [`OPTIONS * HTTP/1.1\r\n${H}\r\n`]));
+  t.ok(options!.headers.get('date'));
+});
 
 for (const { what, request, answers } of brokenBodies) {
   t.test(what, async t => {

@@ -171,6 +171,24 @@ for (const [name, Class] of classes) {
     t.equal(dated.head.match(/^date:/gm)?.length, 1);
   });
 
+  t.test(`options of the connection, of the ${name} Response`, async t => {
+    for (const [kept, option, sent] of [
+      [true, 'Upgrade', 'Upgrade'],
+      [false, 'Upgrade', 'close, Upgrade'],
+      [true, 'Close, x-y', 'close, x-y'],
+      [true, ', keep-alive ,x-close', 'x-close'],
+    ] as const) {
+      const made = new Class('', { status: 426, headers: { Connection: option, Upgrade: 'x' } });
+      const server = await served(t, () => made);
+      const peer = await Peer.connect(server);
+      peer.send(`GET / HTTP/1.1\r\n${kept ? 'Host: a\r\n\r\n' : LAST}`);
+      const [answer] = answersIn(await peer.until(received => received.endsWith('\r\n\r\n')));
+      peer.close();
+      t.equal(answer!.headers.get('connection'), sent);
+      t.equal(answer!.headers.get('upgrade'), 'x');
+    }
+  });
+
   t.test(`a length that is declared for a stream of the ${name} Response`, async t => {
     const init = { headers: { 'content-length': '3' } };
     const right = await answer(t, () => new Class(texts('a', 'bc'), init));

@@ -29,6 +29,13 @@ t.test('headersTimeout: of a peer that says nothing, and of one that never ends 
   t.equal(answer!.headers.get('connection'), 'close');
 });
 
+t.test('requestTimeout: of a head, too', async t => {
+  const limits = { headersTimeout: 0, requestTimeout: 40 };
+  const server = await served(t, () => new Response(''), limits);
+  t.equal(answersIn(await talk(server, ['GET / HTTP/1.1\r\n']))[0]!.status, 408);
+  t.equal(await talk(server, []), '');
+});
+
 t.test('keepAliveTimeout', async t => {
   const server = await served(t, () => new Response('x'), { keepAliveTimeout: 40 });
   const [answer] = answersIn(await talk(server, [GET]));

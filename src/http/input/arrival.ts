@@ -80,6 +80,12 @@ export class Arrival {
     return this.#parser !== null;
   }
 
+  /** Whether that request is a HEAD, as far as it is known. */
+  get isHead(): boolean {
+    const parser = this.#parser;
+    return parser !== null && parser.urlStart >= 0 && parser.method === 'HEAD';
+  }
+
   /** Whether more has arrived than the request that is being served. */
   get hasRest(): boolean {
     return this.#rest !== null;
@@ -180,9 +186,8 @@ export class Arrival {
     if (this.body !== null) this.break(400, `malformed (${parser.error})`);
     else {
       const status = errorStatus(parser, from);
-      const { error } = parser;
+      this.#owner.onRefused(status, parser.error);
       this.#release();
-      this.#owner.onRefused(status, error);
     }
   }
 
@@ -239,8 +244,8 @@ export class Arrival {
   }
 
   #refuse(status: number): false {
-    this.#release();
     this.#owner.onRefused(status, 'ERR_HTTP_REQUEST');
+    this.#release();
     return false;
   }
 

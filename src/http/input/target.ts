@@ -50,6 +50,11 @@ function lookUp(scheme: string, host: string): string | null {
   return origin;
 }
 
+/** The authority of a target in absolute form. HTTP/1.0 has no `Host` beside it. */
+export function authorityIn(target: string): string | undefined {
+  return ABSOLUTE.exec(target)?.[2];
+}
+
 /**
  * The URL of a request, as `new URL()` writes it; null if host or target is invalid. A target in absolute form must
  * have the same host.

@@ -97,12 +97,14 @@ export function isIterable(value: unknown): value is AsyncIterable<Uint8Array | 
 }
 
 export const TEXT = 'text/plain;charset=UTF-8';
+/** A type without parameters. */
+const SIMPLE_TYPE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const FORM = 'application/x-www-form-urlencoded;charset=UTF-8';
 
 /** The stored form of a body, and its default `Content-Type`. */
 export function extract(body: unknown): { source: Source; type: string | null } {
   if (body === null || body === undefined) return { source: null, type: null };
-  if (typeof body !== 'object') return { source: String(body), type: TEXT };
+  if (typeof body !== 'object') return { source: `${body}`, type: TEXT };
   if (isUint8Array(body)) return { source: body, type: null };
   if (ArrayBuffer.isView(body) || isAnyArrayBuffer(body)) return { source: bytesIn(body), type: null };
   if (isStream(body)) {
@@ -261,7 +263,10 @@ export class Body {
 
   async blob(type: string | null): Promise<Blob> {
     const bytes = await this.bytes();
-    return new Blob([bytes], { type: type ?? '' });
+    if (type === null || SIMPLE_TYPE.test(type)) return new Blob([bytes], { type: type ?? '' });
+    // Its parameters, and what is no type, are the platform's to parse.
+    const parsed = await new platform.Response(null, { headers: { 'content-type': type } }).blob();
+    return new Blob([bytes], { type: parsed.type });
   }
 
   async formData(type: string | null): Promise<FormData> {

@@ -13,7 +13,9 @@ class GlobalRequest extends platform.Request {
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    return Object.prototype.isPrototypeOf.call(platform.Request.prototype, value as object);
+    // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits it
+    const { prototype } = this === GlobalRequest ? platform.Request : this;
+    return Object.prototype.isPrototypeOf.call(prototype, value as object);
   }
 }
 

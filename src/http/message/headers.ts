@@ -1,4 +1,6 @@
+import { type InspectOptionsStylized, inspect } from 'node:util';
 import { withCode } from '../../sys/errors/errors.js';
+import { custom } from '../../sys/inspect.js';
 import { type Head, separatorOf } from '../input/head.js';
 import { checkName, checkValue } from '../output/field-text.js';
 
@@ -180,8 +182,9 @@ export class HttpHeaders {
   }
 
   /** @internal What `util.inspect` shows. */
-  [Symbol.for('nodejs.util.inspect.custom')](): object {
-    return Object.fromEntries(this.#sorted());
+  [custom](_depth: number, options: InspectOptionsStylized): string {
+    const all = Array.from(this.keys(), name => [name, this.get(name)]);
+    return `Headers ${inspect(Object.fromEntries(all), options)}`;
   }
 }
 

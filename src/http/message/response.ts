@@ -1,5 +1,5 @@
 import type { ReadableStream } from 'node:stream/web';
-import { rangeError, withCode } from '../../sys/errors/errors.js';
+import { argTypeError, rangeError, withCode } from '../../sys/errors/errors.js';
 import { checkReason } from '../output/field-text.js';
 import { Body, type BodyInit, extract, type Source, TEXT, unusable } from './body.js';
 import { type HeadersSource, HttpHeaders } from './headers.js';
@@ -66,7 +66,7 @@ export class HttpResponse {
     let headers: HttpHeaders | null = null;
     let status = 200;
     let statusText = '';
-    if (init !== undefined && init !== null) {
+    if (isGiven(init)) {
       if (init.status !== undefined) status = checkStatus(init.status);
       if (init.statusText !== undefined) statusText = checkReason(init.statusText);
       if (init.headers !== undefined) headers = new HttpHeaders(init.headers as HeadersSource);
@@ -86,24 +86,27 @@ export class HttpResponse {
 
   /** @internal Whether it is a Response: one of ours, or of the platform's. */
   static [Symbol.hasInstance](value: unknown): boolean {
-    return Object.prototype.isPrototypeOf.call(platform.Response.prototype, value as object);
+    // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits it
+    const { prototype } = this === HttpResponse ? platform.Response : this;
+    return Object.prototype.isPrototypeOf.call(prototype, value as object);
   }
 
   /** A response of JSON. */
-  static json(data: unknown, init: ResponseInit = {}): HttpResponse {
+  static json(data: unknown, init?: ResponseInit): HttpResponse {
     const text = JSON.stringify(data);
     if (text === undefined) {
       throw withCode(new TypeError('Value is not JSON serializable'), 'ERR_INVALID_ARG_VALUE');
     }
-    const headers = new HttpHeaders(init.headers as HeadersSource | undefined);
+    const headers = new HttpHeaders(isGiven(init) ? (init.headers as HeadersSource | undefined) : undefined);
     if (!headers.has('content-type')) headers.append('content-type', 'application/json');
     return new HttpResponse(text, { ...init, headers });
   }
 
   /** A response that redirects the peer, with status 301, 302, 303, 307 or 308. */
   static redirect(url: string | URL, status = 302): HttpResponse {
-    if (!REDIRECTS.has(status)) throw rangeError('status', 'one of 301, 302, 303, 307, 308', status);
-    return new HttpResponse(null, { status, headers: { location: new URL(url).href } });
+    const number = toShort(status);
+    if (!REDIRECTS.has(number)) throw rangeError('status', 'one of 301, 302, 303, 307, 308', status);
+    return new HttpResponse(null, { status: number, headers: { location: new URL(url).href } });
   }
 
   /** The platform's: a network error, which no server can send. */
@@ -228,9 +231,20 @@ export class HttpResponse {
 Object.setPrototypeOf(HttpResponse.prototype, platform.Response.prototype);
 Object.defineProperty(HttpResponse, 'name', { value: 'Response' });
 
+function isGiven<T>(init: T | null | undefined): init is T {
+  if (init === undefined || init === null) return false;
+  if (typeof init === 'object' || typeof init === 'function') return true;
+  throw argTypeError('init', 'of type object', init);
+}
+
+/** A number as the web's interfaces take it: as `unsigned short`. */
+function toShort(value: number): number {
+  return Number(value) & 0xffff;
+}
+
 function checkStatus(status: number): number {
-  const number = Number(status);
-  if (!Number.isInteger(number) || number < 200 || number > 599) {
+  const number = toShort(status);
+  if (number < 200 || number > 599) {
     throw rangeError('init["status"]', '>= 200 && <= 599', status);
   }
   return number;

@@ -25,6 +25,8 @@ export class ResponseHead {
   declared = -1;
   /** Whether its connection ends with it. */
   close = false;
+  /** The other options of its `Connection` header. */
+  #options = '';
   #hasDate = false;
   /** Everything except its end and the date. */
   #top = '';
@@ -70,7 +72,7 @@ export class ResponseHead {
         if (name === 'date') this.#hasDate = true;
         return false;
       case 10:
-        if (name === 'connection' && /\bclose\b/i.test(value)) this.close = true;
+        if (name === 'connection') this.#connect(value);
         return name === 'connection' || name === 'keep-alive';
       case 14:
         if (name !== 'content-length') return false;
@@ -80,6 +82,15 @@ export class ResponseHead {
         return name === 'transfer-encoding';
       default:
         return false;
+    }
+  }
+
+  /** Whether the connection persists is the server's decision. Other options belong to headers such as `Upgrade`. */
+  #connect(value: string): void {
+    for (const option of value.split(',')) {
+      const name = option.trim();
+      if (/^close$/i.test(name)) this.close = true;
+      else if (name !== '' && !/^keep-alive$/i.test(name)) this.#options += `, ${name}`;
     }
   }
 
@@ -96,7 +107,8 @@ export class ResponseHead {
       this.#date = date;
     }
     const top = this.#top;
-    const end = connection === '' ? '\r\n' : `connection: ${connection}\r\n\r\n`;
+    const options = connection === '' ? this.#options.slice(2) : connection + this.#options;
+    const end = options === '' ? '\r\n' : `connection: ${options}\r\n\r\n`;
     if (length >= 0) return `${top}content-length: ${length}\r\n${end}`;
     return length === CHUNKED ? `${top}transfer-encoding: chunked\r\n${end}` : top + end;
   }
@@ -104,11 +116,16 @@ export class ResponseHead {
 
 let last: ResponseHead | null = null;
 
-/** The answer to a request that was refused. */
-export function refusal(status: number): string {
+/** The answer to a request that was refused. @param isHead whether the request was HEAD: RFC 9110, 9.3.2 */
+export function refusal(status: number, isHead: boolean): string {
   const body = `${STATUS_CODES[status]}\n`;
   const head = new ResponseHead(status, '', NOTHING, 'text/plain');
-  return head.text(body.length, 'close') + body;
+  return head.text(body.length, 'close') + (isHead ? '' : body);
+}
+
+/** The answer to `OPTIONS *`. */
+export function serverOptions(): string {
+  return new ResponseHead(204, '', ['allow', '*'], null).text(NO_LENGTH, 'close');
 }
 
 const NOTHING: readonly string[] = [];

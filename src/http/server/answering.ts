@@ -38,10 +38,6 @@ export interface AnsweringOwner extends RequestOwner, InfoSource {
   readonly transport: Transport;
 }
 
-interface Thenable {
-  then(onFulfilled: (value: Answer) => void, onRejected: (error: unknown) => void): unknown;
-}
-
 /** A request from the end of its head to the end of its answer. */
 export class Answering {
   readonly #owner: AnsweringOwner;
@@ -84,14 +80,16 @@ export class Answering {
       if (isThenable(answer)) {
         // Earlier answers must not wait for it.
         owner.outlet.flush();
-        answer.then(
-          answer => this.#answer(answer),
-          error => this.#fail(error),
-        );
+        this.#settle(answer, answer => this.#answer(answer));
       } else this.#answer(answer);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Takes a promise's result, and the first one of a thenable that settles more than once. */
+  #settle<T>(promise: PromiseLike<T>, use: (value: T) => void): void {
+    Promise.resolve(promise).then(use, error => this.#fail(error));
   }
 
   #answer(answer: unknown): void {
@@ -277,7 +275,7 @@ export class Answering {
         if (started || owner.closed) discard(answer);
         else this.#answer(answer ?? plain(status === 0 ? 500 : status));
       };
-      if (isThenable(answer)) answer.then(use, error => this.#fail(error));
+      if (isThenable(answer)) this.#settle(answer, use);
       else use(answer as Answer | undefined);
     } catch (failure) {
       this.#fail(failure);
@@ -285,8 +283,8 @@ export class Answering {
   }
 }
 
-function isThenable(value: unknown): value is Thenable {
-  return typeof (value as Partial<Thenable> | undefined)?.then === 'function';
+function isThenable(value: unknown): value is PromiseLike<Answer> {
+  return typeof (value as Partial<PromiseLike<Answer>> | undefined)?.then === 'function';
 }
 
 /** Prints an error as an uncaught one would be. */

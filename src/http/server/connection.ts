@@ -4,11 +4,11 @@ import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { Arrival, type ArrivalOwner } from '../input/arrival.js';
 import type { Head } from '../input/head.js';
 import { type BodySource, IncomingBody } from '../input/incoming-body.js';
-import { requestUrl } from '../input/target.js';
+import { authorityIn, requestUrl } from '../input/target.js';
 import type { HttpRequest } from '../message/request.js';
 import type { Handler, HttpOptions } from '../options.js';
 import { Outlet } from '../output/outlet.js';
-import { refusal } from '../output/response-head.js';
+import { refusal, serverOptions } from '../output/response-head.js';
 import type { Transport, TransportOwner } from '../transport/transport.js';
 import type { Upgraded } from '../transport/upgrade.js';
 import { Answering, type AnsweringOwner } from './answering.js';
@@ -106,7 +106,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     const { server } = this;
     if (head.method === 'OPTIONS' && head.target === '*') return this.#refuse(204, '');
     if (head.url === '') {
-      const host = head.host ?? server.authority;
+      const host = head.host ?? authorityIn(head.target) ?? server.authority;
       const url = requestUrl(this.transport.secure ? 'https:' : 'http:', host, head.target);
       if (url === null) return this.#refuse(400, 'ERR_INVALID_URL');
       head.url = url;
@@ -236,9 +236,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
   #refuse(status: number, code: string): undefined {
     this.server.noteRefused();
     requestRefused(() => this.remoteAddress, status, code);
-    this.outlet.head(
-      status === 204 ? 'HTTP/1.1 204 No Content\r\nallow: *\r\nconnection: close\r\n\r\n' : refusal(status),
-    );
+    this.outlet.head(status === 204 ? serverOptions() : refusal(status, this.#arrival.isHead));
     this.#finish();
     return undefined;
   }
@@ -368,7 +366,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     const isGivenUp = request === this.#givenUp;
     if (request !== this.#answering?.request && !isGivenUp) return new AbortController().signal;
     this.#abort ??= new AbortController();
-    if (isGivenUp || this.#ended || this.#hasEnded) this.#abort.abort();
+    if (isGivenUp || this.#ended || this.#hasEnded) this.#abort.abort(GONE);
     return this.#abort.signal;
   }
 

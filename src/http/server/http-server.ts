@@ -24,6 +24,11 @@ const LOOK_MIN_MS = 5;
 const RESOLVED = Promise.resolve();
 const NOTHING = (): void => {};
 
+/** Whether a limit is reached; 0 is none. */
+function isOver(passed: number, limit: number): boolean {
+  return limit !== 0 && passed >= limit;
+}
+
 export class HttpServer implements ConnectionOwner<HttpConnection> {
   readonly address: SocketAddress;
   readonly closed: Promise<void>;
@@ -131,9 +136,11 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
         } else if (keepAliveTimeout !== 0 && time - since >= keepAliveTimeout) connection.timeOut();
         else if (time - since >= LOOK_MAX_MS) connection.rest();
       } else if (phase === HEAD) {
-        if (headersTimeout !== 0 && time - since >= headersTimeout) connection.timeOut();
+        // The time of a request includes that of its head.
+        const late = isOver(time - since, headersTimeout) || isOver(time - since, requestTimeout);
+        if (late) connection.timeOut();
       } else {
-        const late = requestTimeout !== 0 && time - connection.begun >= requestTimeout;
+        const late = isOver(time - connection.begun, requestTimeout);
         if (late && connection.receivesBody) connection.timeOut();
         else if (idleTimeout !== 0 && connection.isStuck(time, idleTimeout)) connection.timeOut();
       }
