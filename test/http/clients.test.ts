@@ -3,8 +3,10 @@ import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { Response, serveStatic } from 'uasync/http';
 import { Pool } from 'undici';
@@ -35,6 +37,41 @@ const handler = async (request: Request): Promise<Response> => {
   if (new URL(request.url).pathname === '/large') return (await files(request)) as never;
   return new Response(new URL(request.url).pathname) as never;
 };
+
+t.test('a handler that returns what it fetches: the body is decoded, and its headers say so', async t => {
+  const text = 'text '.repeat(100);
+  const packed: Record<string, Buffer> = {
+    gzip: gzipSync(text),
+    br: brotliCompressSync(text),
+    'x-own': large,
+  };
+  const source = http.createServer((request, response) => {
+    const coding = request.url!.slice(1);
+    const bytes = packed[coding]!;
+    response
+      .writeHead(200, { 'Content-Encoding': coding, 'Content-Length': bytes.length, ETag: '"x"' })
+      .end(bytes);
+  });
+  await new Promise<void>(resolve => source.listen(0, '127.0.0.1', resolve));
+  const { port } = source.address() as AddressInfo;
+  const server = await served(t, async ({ url, method }) =>
+    fetch(`http://127.0.0.1:${port}${new URL(url).pathname}`, { method }),
+  );
+  for (const [coding, bytes] of Object.entries(packed)) {
+    const isKnown = coding !== 'x-own';
+    const answer = await new Promise<http.IncomingMessage>((resolve, reject) =>
+      http.get(new URL(coding, server.url), { agent: false }, resolve).on('error', reject),
+    );
+    const { headers } = answer;
+    t.equal(headers['content-encoding'], isKnown ? undefined : coding);
+    t.equal(headers.etag, '"x"');
+    t.ok(Buffer.concat(await answer.toArray()).equals(isKnown ? Buffer.from(text) : bytes), coding);
+    const head = await fetch(new URL(coding, server.url), { method: 'HEAD' });
+    t.equal(head.headers.get('content-length'), String(bytes.length), 'nothing was decoded');
+  }
+  source.close();
+  source.closeAllConnections();
+});
 
 t.test('curl', { skip: noCurl }, async t => {
   const server = await served(t, handler as never, { maxBodySize: 1 << 30 });

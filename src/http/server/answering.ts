@@ -4,7 +4,7 @@ import { UasyncError, withCode } from '../../sys/errors/errors.js';
 import type { Head } from '../input/head.js';
 import type { IncomingBody } from '../input/incoming-body.js';
 import { isBlob, isSpecial, originOf, type Source, type SpecialBody } from '../message/body.js';
-import { type HeadersSource, HttpHeaders } from '../message/headers.js';
+import { headersOf } from '../message/fetched.js';
 import { HttpRequest, type RequestOwner } from '../message/request.js';
 import {
   HttpResponse,
@@ -350,7 +350,7 @@ function takeForeign(response: Response): Foreign {
     body: body === null ? null : originOf(body),
     status,
     reason: checkReason(response.statusText),
-    list: new HttpHeaders(headers as unknown as HeadersSource).list,
+    list: headersOf(response),
   };
 }
 
