@@ -56,7 +56,9 @@ t.test('what cannot be upgraded', async t => {
   await until(() => codes.length === 2);
   peer.send('y');
   await peer.until(received => answersIn(received).length === 2);
-  t.same(codes, ['ERR_INVALID_STATE', 'ERR_INVALID_STATE']);
+  peer.send(UPGRADE.replace('1.1', '1.0'));
+  await peer.whole();
+  t.same(codes, ['ERR_INVALID_STATE', 'ERR_INVALID_STATE', 'ERR_INVALID_STATE']);
   peer.close();
 });
 
@@ -75,6 +77,23 @@ t.test('what a peer that has ended its side has asked for cannot be upgraded', a
   peer.socket.end();
   const [answer] = answersIn(await peer.whole());
   t.equal(answer!.body, 'x');
+  t.equal(code, 'ERR_INVALID_STATE');
+  peer.close();
+});
+
+t.test('an answer that has been given cannot become an upgrade before it is sent', async t => {
+  let code: unknown;
+  const server = await served(t, (_request, info) => {
+    const pieces = async function* (): AsyncGenerator<string> {
+      code = await info.upgrade().catch(error => error.code);
+      yield 'x';
+    };
+    return new Response(pieces());
+  });
+  const peer = await Peer.connect(server);
+  peer.send(UPGRADE);
+  await peer.until(received => received.endsWith('x'));
+  t.equal(answersIn(peer.received)[0]!.body, 'x');
   t.equal(code, 'ERR_INVALID_STATE');
   peer.close();
 });

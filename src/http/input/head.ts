@@ -80,13 +80,14 @@ export class Head {
     this.target = parser.text.slice(parser.urlStart, parser.urlEnd);
     this.version = versionAt(parser.text, parser.urlEnd);
     this.isSingleSpaced = areSingleSpaced(parser.text, parser.urlStart, parser.urlEnd);
-    this.upgrade = parser.upgrade;
+    // RFC 9110, 7.8
+    this.upgrade = parser.upgrade && this.version === 11;
     for (let i = 0; i < this.#spans.length; i += 4) this.#note(i);
     // For HTTP/1.0 the parser prefers `keep-alive` if a peer says both. RFC 9112, 9.3
     this.keepAlive = parser.keepAlive && (this.version !== 10 || !/\bclose\b/i.test(this.get('connection')!));
     // Only the empty line may follow the text.
     this.length =
-      length === this.#text.length + LINE_ENDS.length && !this.upgrade && !this.hasBody ? length : -1;
+      length === this.#text.length + LINE_ENDS.length && !parser.upgrade && !this.hasBody ? length : -1;
   }
 
   /** Whether the request at `start` of `bytes` is the same one again, byte for byte. */

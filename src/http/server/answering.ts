@@ -48,6 +48,8 @@ export class Answering {
   #stream: StreamSender | null = null;
   /** The sent status; 0 before. */
   status = 0;
+  /** Whether the handler has given its answer, of which nothing may have been sent. */
+  replied = false;
   /** Whether the whole answer has been passed to the transport. */
   done = false;
   /** Whether a handler's failure is being answered. */
@@ -97,6 +99,7 @@ export class Answering {
       discard(answer);
       return;
     }
+    this.replied = true;
     try {
       if (this.#send(answer)) this.#finished();
     } catch (error) {

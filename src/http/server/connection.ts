@@ -385,7 +385,7 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
   async upgrade(info: RequestInfo): Promise<Upgraded> {
     const answering = this.#answering;
     const usable = info === answering?.info && !this.closed && !this.#ended;
-    if (!usable || answering.started || !answering.head.upgrade || this.#arrival.body !== null) {
+    if (!usable || answering.replied || !answering.head.upgrade || this.#arrival.body !== null) {
       throw new UasyncError('ERR_INVALID_STATE', 'The connection cannot be upgraded for this request');
     }
     this.#upgraded = true;
