@@ -32,8 +32,7 @@ export function loop(options?: LoopOptions): Loop {
   unmapLeftovers();
   current = new EventLoop(options);
   if (!isFirst) return current;
-  // An ending thread frees its heap: the kernel must be done with its ring by then.
-  if (!isMainThread) process.once('exit', endLast);
+  process.once('exit', endLast);
   process.on('worker', (worker: Worker) => worker.once('exit', unmapSoon));
   return current;
 }
@@ -43,7 +42,12 @@ function unmapSoon(): void {
   setTimeout(unmapLeftovers, EXIT_MS).unref();
 }
 
+/** The thread ends. */
 function endLast(): void {
+  // What was written before `process.exit()` leaves, as with Node's own sockets and pipes.
+  current!.submitLast();
+  if (isMainThread) return;
+  // A worker frees its heap: the kernel must be done with its ring by then.
   current!.onClose(discardPinned);
   current!.close();
 }

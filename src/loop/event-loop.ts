@@ -233,6 +233,10 @@ export class EventLoop extends LoopResources implements Loop {
     return this.#operations.completed - before;
   }
 
+  submitLast(): void {
+    this.#turns.last();
+  }
+
   async run(): Promise<void> {
     do {
       await this.#turns.untilIdle();

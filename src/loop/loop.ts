@@ -124,6 +124,9 @@ export interface Loop extends LoopResources {
    */
   poll(): number;
 
+  /** @internal The thread ends: submits what is queued, and what follows from it, as far as nothing waits. */
+  submitLast(): void;
+
   /**
    * Resolves when no operation that keeps the process alive is in flight, and the code that awaited the last ones has
    * started no others. For tests and tools.

@@ -379,6 +379,10 @@ t.test('output that nobody reads any more is an error', async t => {
   t.equal(await shell('($NODE | head -c 5 > /dev/null) 2>&1', 'writes on'), 'EPIPE\n');
 });
 
+t.test('what was written leaves before process.exit(), as far as the pipe has room', async t => {
+  t.equal(await shell('$NODE | cat', 'writes and exits'), `${'x'.repeat(10_000)}${'y'.repeat(10_000)}z\n`);
+});
+
 t.test('a process with a read that waits ends when it wants to', async t => {
   // A sleeping writer keeps the pipe open: the read is in flight to the last.
   const silence = '(sleep 20 & echo $! > PID) | $NODE; kill $(cat PID)'.replaceAll(

@@ -100,6 +100,23 @@ t.test(
   },
 );
 
+t.test('what takes several sends leaves before process.exit(), too', async t => {
+  await using server = await listen({ port: 0, host: HOST });
+  const fixture = built('test/fixtures/connection-exit.js');
+  const argv = [String(portOf(server)), 'large'];
+  for (const start of [
+    () => output(process.execPath, [fixture, ...argv]),
+    () => once(new Worker(fixture, { argv }), 'exit'),
+  ]) {
+    const exit = start();
+    const connection = await server.accept();
+    const text = String(await readAll(connection));
+    t.ok(text === `${'x'.repeat(10_000)}${'y'.repeat(40_000)}z`, `${text.length} bytes`);
+    await connection.close();
+    await exit;
+  }
+});
+
 t.test('writes that are awaited one after the other are no burst', async t => {
   const [a, b] = await pair(t);
   const { turns: before } = loop().stats();

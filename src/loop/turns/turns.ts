@@ -11,6 +11,8 @@ import type { InlineBudget } from './inline-budget.js';
  * loop. After more of them, waiting gathers larger batches.
  */
 const FEW = 2;
+/** At the end of the thread: a peer that reads as fast as it is sent to must not hold up the end for ever. */
+const LAST_ROUNDS = 256;
 
 /** A turn of the loop: it submits queued entries, and delivers completions. The scheduler decides when. */
 export class Turns {
@@ -106,6 +108,15 @@ export class Turns {
       return this.#queues.reapQueue(this.#operations);
     } finally {
       this.reaping = outer;
+    }
+  }
+
+  /** The thread ends: submits what is queued, and what completions queue, as far as nothing waits. */
+  last(): void {
+    const queues = this.#queues;
+    for (let round = 0; round < LAST_ROUNDS && !this.#closed && queues.sqReady !== 0; round++) {
+      queues.submitAndGetEvents(true);
+      this.reap();
     }
   }
 
