@@ -117,7 +117,7 @@ export function extract(body: unknown): { source: Source; type: string | null } 
   const tag = tagOf(body);
   if (tag === 'URLSearchParams') return { source: String(body), type: FORM };
   if (tag === 'FormData') {
-    const encoded = new platform.Response(body as FormData);
+    const encoded = new (platform().Response)(body as FormData);
     return { source: encoded.body as ReadableStream, type: encoded.headers.get('content-type') };
   }
   if (isIterable(body)) return { source: body, type: null };
@@ -265,13 +265,13 @@ export class Body {
     const bytes = await this.bytes();
     if (type === null || SIMPLE_TYPE.test(type)) return new Blob([bytes], { type: type ?? '' });
     // Its parameters, and what is no type, are the platform's to parse.
-    const parsed = await new platform.Response(null, { headers: { 'content-type': type } }).blob();
+    const parsed = await new (platform().Response)(null, { headers: { 'content-type': type } }).blob();
     return new Blob([bytes], { type: parsed.type });
   }
 
   async formData(type: string | null): Promise<FormData> {
     const headers = { 'content-type': type ?? '' };
-    return new platform.Response(await this.bytes(), { headers }).formData();
+    return new (platform().Response)(await this.bytes(), { headers }).formData();
   }
 }
 

@@ -3,6 +3,7 @@ import { withCode } from '../../sys/errors/errors.js';
 import { custom } from '../../sys/inspect.js';
 import { type Head, separatorOf } from '../input/head.js';
 import { checkName, checkValue } from '../output/field-text.js';
+import { extendLater } from './platform.js';
 
 /** The sources of headers. */
 export type HeadersSource =
@@ -188,6 +189,5 @@ export class HttpHeaders {
   }
 }
 
-// `instanceof Headers` is true.
-Object.setPrototypeOf(HttpHeaders.prototype, Headers.prototype);
+extendLater(HttpHeaders, 'Headers');
 Object.defineProperty(HttpHeaders, 'name', { value: 'Headers' });

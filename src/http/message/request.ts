@@ -4,7 +4,7 @@ import type { Head } from '../input/head.js';
 import type { IncomingBody } from '../input/incoming-body.js';
 import { Body } from './body.js';
 import { HttpHeaders } from './headers.js';
-import { platform } from './platform.js';
+import { extendLater } from './platform.js';
 
 /** The receiver of a request. */
 export interface RequestOwner {
@@ -169,7 +169,7 @@ export class HttpRequest {
   }
 }
 
-Object.setPrototypeOf(HttpRequest.prototype, platform.Request.prototype);
+extendLater(HttpRequest, 'Request');
 Object.defineProperty(HttpRequest, 'name', { value: 'Request' });
 
 /** Whether it is a request that a handler has received. */

@@ -3,7 +3,7 @@ import { argTypeError, rangeError, withCode } from '../../sys/errors/errors.js';
 import { checkReason } from '../output/field-text.js';
 import { Body, type BodyInit, extract, type Source, TEXT, unusable } from './body.js';
 import { type HeadersSource, HttpHeaders } from './headers.js';
-import { platform } from './platform.js';
+import { extendLater, platform } from './platform.js';
 
 /** The properties of a response except its body. */
 export interface ResponseInit {
@@ -86,9 +86,12 @@ export class HttpResponse {
 
   /** @internal Whether it is a Response: one of ours, or of the platform's. */
   static [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: a class that extends this one inherits it
-    const { prototype } = this === HttpResponse ? platform.Response : this;
-    return Object.prototype.isPrototypeOf.call(prototype, value as object);
+    if (typeof value !== 'object' || value === null) return false;
+    // biome-ignore-start lint/complexity/noThisInStatic: a class that extends this one inherits it
+    if (this === HttpResponse && isOurs(value)) return true;
+    const { prototype } = this === HttpResponse ? platform().Response : this;
+    // biome-ignore-end lint/complexity/noThisInStatic: likewise
+    return Object.prototype.isPrototypeOf.call(prototype, value);
   }
 
   /** A response of JSON. */
@@ -111,7 +114,7 @@ export class HttpResponse {
 
   /** The platform's: a network error, which no server can send. */
   static error(): Response {
-    return platform.Response.error();
+    return platform().Response.error();
   }
 
   /** 200 to 599. */
@@ -228,7 +231,7 @@ export class HttpResponse {
   }
 }
 
-Object.setPrototypeOf(HttpResponse.prototype, platform.Response.prototype);
+extendLater(HttpResponse, 'Response');
 Object.defineProperty(HttpResponse, 'name', { value: 'Response' });
 
 function isGiven<T>(init: T | null | undefined): init is T {

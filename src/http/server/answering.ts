@@ -287,6 +287,7 @@ export class Answering {
 }
 
 function isThenable(value: unknown): value is PromiseLike<Answer> {
+  if (typeof value === 'object' && value !== null && isOwnResponse(value)) return false;
   return typeof (value as Partial<PromiseLike<Answer>> | undefined)?.then === 'function';
 }
 
