@@ -157,6 +157,20 @@ t.test('a Node whose handles have changed keeps its own, and one warning says wh
   t.equal(stderr.match(/node:dgram stays as it is: on Node v[\d.]+ handles have sendFaster/g)?.length, 1);
 });
 
+t.test('a program is told of no sockets but its own', async t => {
+  const program = `
+    import dgram from 'node:dgram';
+    import { subscribe } from 'node:diagnostics_channel';
+    ${HANDLE}
+    const sockets = [];
+    subscribe('udp.socket', ({ socket }) => sockets.push(socket));
+    const socket = dgram.createSocket('udp4');
+    console.log(handle(socket), sockets.length, sockets[0] === socket);
+  `;
+  const { stdout } = await run(program, { env: { UASYNC_REGISTER: 'dgram' } });
+  t.equal(stdout, 'UdpHandle 1 true\n');
+});
+
 t.test('what was sent leaves before process.exit()', async t => {
   const receiver = stock.createSocket('udp4').bind(0, '127.0.0.1');
   await once(receiver, 'listening');

@@ -131,3 +131,30 @@ same(
   }
 `,
 );
+
+same(
+  'a child that has the descriptor of a server accepts once the parent has closed its own',
+  `
+  import net from 'node:net';
+  import { spawn } from 'node:child_process';
+  if (process.argv[2] === 'child') {
+    net.createServer(socket => socket.end('child')).listen({ fd: 3 }, () => console.log('listening'));
+  } else {
+    for (const streamOf of [server => server._handle, server => server._handle.fd]) {
+      const server = net.createServer(socket => socket.end('parent')).listen(0, '127.0.0.1');
+      await new Promise(resolve => server.once('listening', resolve));
+      const { port } = server.address();
+      const child = spawn(process.execPath, [process.argv[1], 'child'], {
+        stdio: ['ignore', 'pipe', 'inherit', streamOf(server)],
+      });
+      await new Promise(resolve => child.stdout.once('data', resolve));
+      await new Promise(resolve => server.close(resolve));
+      console.log(await new Promise(resolve => {
+        net.connect(port, '127.0.0.1').on('data', data => resolve(String(data))).on('error', resolve);
+      }));
+      child.kill();
+      await new Promise(resolve => child.once('exit', resolve));
+    }
+  }
+`,
+);

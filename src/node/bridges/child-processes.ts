@@ -1,9 +1,10 @@
 /**
- * Supports sockets on the loop as standard streams of child processes, which get their descriptors, and sent to them by
- * native handles.
+ * Supports sockets and servers on the loop as standard streams of child processes, which get their descriptors, and sent
+ * to them by native handles.
  */
 import { nativeOf } from '../native-twin.js';
 import { bindings, nodeModule } from '../natives.js';
+import { share } from '../stream/socket-handle.js';
 import { StreamHandle } from '../stream/stream-handle.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -30,6 +31,10 @@ export function bridgeChildProcesses(): void {
     if (!Array.isArray(stdio)) return spawn.call(this, options, ...rest);
     const lent = stdio.filter(isOnLoop);
     const fds = stdio.map(stream => (isOnLoop(stream) ? stream._handle.lend() : stream));
+    for (const stream of fds) {
+      const fd = descriptorOf(stream);
+      if (fd !== undefined) share(fd);
+    }
     const result = spawn.call(this, { ...(options as object), stdio: fds }, ...rest);
     // As Node does: the child reads, until the program resumes the socket.
     for (const socket of lent) {
@@ -46,6 +51,12 @@ export function bridgeChildProcesses(): void {
     if (handle === undefined) return writeUtf8String.call(this, request, text);
     return writeUtf8String.call(this, request, text, nativeOf(handle), ...rest);
   };
+}
+
+/** A descriptor, or that of a handle, which is how a program passes a server. */
+function descriptorOf(stream: unknown): number | undefined {
+  const fd = typeof stream === 'number' ? stream : (stream as { fd?: unknown } | null | undefined)?.fd;
+  return typeof fd === 'number' ? fd : undefined;
 }
 
 function isOnLoop(stream: unknown): stream is SocketOnLoop {

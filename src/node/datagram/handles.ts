@@ -24,10 +24,13 @@ const datagramsFit = fitting('node:dgram', faultOfDatagrams, () => {
   countAs(bindings().UDP, UdpHandle);
 });
 
-/** Gives a new socket a handle on the loop. Workers of a cluster keep Node's handles, which they share. */
-export function giveHandle(socket: Socket, state: DatagramState): void {
+/**
+ * Gives a new socket a handle on the loop. Workers of a cluster keep Node's handles, which they share. @param sample a
+ * socket for the self-test.
+ */
+export function giveHandle(socket: Socket, state: DatagramState, sample: Socket): void {
   const native = state.handle as unknown as Native;
-  if (cluster.isWorker || !datagramsFit(socket, state)) return;
+  if (cluster.isWorker || !datagramsFit(socket, state, sample)) return;
   const loop = availableLoop(DatagramBuffers);
   if (loop === null) return;
   const handle = new UdpHandle(loop);

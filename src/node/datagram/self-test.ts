@@ -4,8 +4,11 @@ import { bindings, ownerSymbol, symbolOf } from '../natives.js';
 import type { DatagramState } from './state.js';
 import { UdpHandle } from './udp-handle.js';
 
-/** The reason why sockets cannot be on the loop; null if they can. @param socket a new one. */
-export function faultOfDatagrams(socket: Socket, state: DatagramState): string | null {
+/**
+ * The reason why sockets cannot be on the loop; null if they can. @param socket a new one. @param sample one whose handle
+ * is replaced.
+ */
+export function faultOfDatagrams(socket: Socket, state: DatagramState, sample: Socket): string | null {
   const { UDP } = bindings();
   if (state.handle?.constructor !== UDP) return 'sockets have no native handle of the known class';
   if (ownerSymbol() === undefined) return 'handles do not name their owners';
@@ -13,20 +16,25 @@ export function faultOfDatagrams(socket: Socket, state: DatagramState): string |
   for (const name of methodsOf(UDP.prototype)) {
     if (!(name in UdpHandle.prototype)) return `handles have ${name}`;
   }
-  return probe(symbolOf(socket, 'state symbol')!);
+  return probe(sample, symbolOf(sample, 'state symbol')!);
 }
 
 /** The same, with a socket of its own. */
 export function faultOfDgram(): string | null {
   const socket = dgram.createSocket('udp4');
+  const key = symbolOf(socket, 'state symbol');
+  if (key === undefined) {
+    socket.close();
+    return 'sockets have no state';
+  }
+  const state = (socket as unknown as Record<symbol, DatagramState>)[key]!;
   try {
-    const key = symbolOf(socket, 'state symbol');
-    if (key === undefined) return 'sockets have no state';
-    return faultOfDatagrams(socket, (socket as unknown as Record<symbol, DatagramState>)[key]!);
+    return faultOfDatagrams(socket, state, socket);
   } catch (error) {
     return `it fails: ${(error as Error).message}`;
   } finally {
-    socket.close();
+    // The test closes it.
+    if (state.handle !== null) socket.close();
   }
 }
 
@@ -45,8 +53,7 @@ function* methodsOf(prototype: object): Generator<string> {
 const EXPECTED = 'bind 127.0.0.1,1,0; recvStart; send text 2,127.0.0.2,true; recvStop; close';
 
 /** Lets a socket bind, receive and send with a handle that only records calls. */
-function probe(key: symbol): string | null {
-  const socket = dgram.createSocket('udp4');
+function probe(socket: Socket, key: symbol): string | null {
   const state = (socket as unknown as Record<symbol, DatagramState>)[key]!;
   const native = state.handle as { close(): void };
   const notes = new Notes();

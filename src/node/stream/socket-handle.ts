@@ -4,6 +4,7 @@ import { EINVAL } from '../../sys/abi/errno.js';
 import { SHUT_RDWR, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../../sys/abi/sockets.js';
 import { libc } from '../../sys/libc/libc.js';
 import { isMainThread } from '../../sys/main-thread.js';
+import { makeNative } from '../native-twin.js';
 import type { NativeClass, NativeHandle, NativeListener, Request } from '../natives.js';
 import { RequestDone } from '../request-done.js';
 import { AcceptOperation } from './accept-operation.js';
@@ -14,6 +15,14 @@ import { StreamHandle } from './stream-handle.js';
 const NO_CALL = new AsyncResource('uasync.accept');
 
 const providers = new Map<NativeClass, number>();
+
+/** The listening handles of this thread, by descriptor. */
+const listening = new Map<number, SocketHandle>();
+
+/** A child process gets a descriptor: if it is that of a server, both accept from then on. */
+export function share(fd: number): void {
+  listening.get(fd)?.[makeNative]();
+}
 
 /** One for all handles: a closure for each would take memory. */
 function nothing(): void {}
@@ -81,6 +90,7 @@ export abstract class SocketHandle extends StreamHandle {
     this.#accepting ??= new AcceptOperation(this.loop, this, result => this.#onAccepted(result));
     this.#accepting.arm();
     this.#backlog = backlog;
+    listening.set(this.fd, this);
     return 0;
   }
 
@@ -123,6 +133,7 @@ export abstract class SocketHandle extends StreamHandle {
       connecting.onEnded = then;
       this.loop.cancelForSure(connecting);
     } else if (this.#accepting !== null) {
+      listening.delete(this.fd);
       // The port is free at once, although the ring uses the socket until the cancellation. A socket that was sent to
       // another process continues there.
       if (this.twin === null) libc().shutdown(this.fd, SHUT_RDWR);
