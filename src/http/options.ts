@@ -1,10 +1,10 @@
 import { LISTEN_NAMES, type ListenOptions, pickListenOptions } from '../net/listen/options.js';
-import { checkDuration, checkFunction, checkInt, checkObject, checkSignal } from '../sys/check/check.js';
+import { checkDuration, checkFunction, checkInt, checkSignal } from '../sys/check/check.js';
 import { checkOptions, type OptionNames, optionNames } from '../sys/check/options.js';
 import type { Limits } from './input/limits.js';
 import type { HttpResponse } from './message/response.js';
 import type { RequestInfo } from './server/request-info.js';
-import type { HttpTlsOptions } from './transport/tls-transport.js';
+import { type HttpTlsOptions, TLS_OPTIONS } from './transport/tls-transport.js';
 
 /** The return values of a handler. */
 export type Answer = Response | HttpResponse;
@@ -91,7 +91,7 @@ export function checkHttp(handler: unknown, options: HttpOptions): Limits {
   if (onError !== undefined) checkFunction('options.onError', onError);
   if (accessLog !== undefined) checkFunction('options.accessLog', accessLog);
   checkSignal(signal);
-  if (options.tls !== undefined) checkObject('options.tls', options.tls);
+  if (options.tls !== undefined) checkOptions(options.tls, TLS_OPTIONS, 'options.tls');
   const limits = {
     headersTimeout: duration('headersTimeout', options.headersTimeout, 60_000),
     requestTimeout: duration('requestTimeout', options.requestTimeout, 300_000),

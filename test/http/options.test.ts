@@ -21,6 +21,9 @@ t.test('wrong arguments', async t => {
     [{ onError: 1 }, { code: 'ERR_INVALID_ARG_TYPE' }],
     [{ accessLog: {} }, { code: 'ERR_INVALID_ARG_TYPE' }],
     [{ signal: 1 }, { code: 'ERR_INVALID_ARG_TYPE' }],
+    [{ tls: 1 }, { code: 'ERR_INVALID_ARG_TYPE' }],
+    [{ tls: { certs: '' } }, { code: 'ERR_INVALID_ARG_VALUE', message: /did you mean 'cert'/ }],
+    [{ tls: { ALPNProtocols: ['h2'] } }, { code: 'ERR_INVALID_ARG_VALUE' }],
     ...['headersTimeout', 'requestTimeout', 'keepAliveTimeout', 'idleTimeout'].flatMap(name => [
       [{ [name]: -1 }, { code: 'ERR_OUT_OF_RANGE' }] as [object, Record<string, unknown>],
       [{ [name]: '1' }, { code: 'ERR_INVALID_ARG_TYPE' }] as [object, Record<string, unknown>],

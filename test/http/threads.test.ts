@@ -86,6 +86,7 @@ t.test('options of a module that threads cannot heed', async t => {
 
 t.test('what is wrong', async t => {
   await t.rejects(serveHttpOnThreads(1 as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  await t.rejects(serveHttpOnThreads(APP, { http: 1 } as never), { code: 'ERR_INVALID_ARG_TYPE' });
   await t.rejects(serveHttpOnThreads(APP, { thread: 1 } as never), { code: 'ERR_INVALID_ARG_VALUE' });
   await t.rejects(serveHttpOnThreads(new URL('./served.js', import.meta.url), { threads: 1 }), {
     code: 'ERR_INVALID_ARG_TYPE',

@@ -1,3 +1,4 @@
+import { checkObject } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
 import { argTypeError } from '../../sys/errors/errors.js';
 import { isUrl } from '../../sys/memory/views.js';
@@ -45,6 +46,7 @@ export async function serveHttpOnThreads(
   if (typeof moduleUrl !== 'string' && !isUrl(moduleUrl))
     throw argTypeError('moduleUrl', 'of type string or a URL', moduleUrl);
   const { threads, http, ...rest } = options;
+  if (http !== undefined) checkObject('options.http', http);
   const data = { module: String(moduleUrl), http: { ...http } };
   const entry = new URL('./http-thread-entry.js', ownUrl(import.meta.url));
   return runThreads(threads, entry, { ...rest, data });

@@ -1,6 +1,7 @@
 import type { SecureContext, TLSSocket, TlsOptions } from 'node:tls';
 import { allocateBuffer } from '../../loop/memory/buffer-memory.js';
 import type { Connection } from '../../net/stream/connection.js';
+import { type OptionNames, optionNames } from '../../sys/check/options.js';
 import { UasyncError } from '../../sys/errors/errors.js';
 import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { INPUT_SIZE, input } from '../input/llhttp.js';
@@ -36,6 +37,29 @@ export type HttpTlsOptions = Pick<
   | 'requestCert'
   | 'rejectUnauthorized'
 >;
+
+/** Their names. Others, of `tls.createServer`, have no effect here, and are refused. */
+export const TLS_OPTIONS: OptionNames = optionNames<Required<HttpTlsOptions>>({
+  key: true,
+  cert: true,
+  pfx: true,
+  passphrase: true,
+  ca: true,
+  crl: true,
+  ciphers: true,
+  ecdhCurve: true,
+  dhparam: true,
+  sigalgs: true,
+  minVersion: true,
+  maxVersion: true,
+  honorCipherOrder: true,
+  secureOptions: true,
+  sessionIdContext: true,
+  ticketKeys: true,
+  SNICallback: true,
+  requestCert: true,
+  rejectUnauthorized: true,
+});
 
 /** What all TLS connections of a server share. */
 export interface TlsSetup {
