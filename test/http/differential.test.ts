@@ -221,6 +221,7 @@ t.test('a request', async t => {
     request.keepalive,
     request.destination,
     request.signal.aborted,
+    new (request.constructor as typeof Request)('http://a/b').url,
     request.bodyUsed,
     await request.clone().text(),
     await request.text(),

@@ -4,7 +4,7 @@ import type { Head } from '../input/head.js';
 import type { IncomingBody } from '../input/incoming-body.js';
 import { Body } from './body.js';
 import { HttpHeaders } from './headers.js';
-import { extendLater } from './platform.js';
+import { extendLater, platform } from './platform.js';
 
 /** The receiver of a request. */
 export interface RequestOwner {
@@ -170,6 +170,8 @@ export class HttpRequest {
 }
 
 extendLater(HttpRequest, 'Request');
+// Only the server can make one of ours: `new request.constructor(url)` makes one of the platform's.
+Object.defineProperty(HttpRequest.prototype, 'constructor', { get: () => platform().Request });
 Object.defineProperty(HttpRequest, 'name', { value: 'Request' });
 
 /** Whether it is a request that a handler has received. */
