@@ -270,6 +270,14 @@ t.test('what util.inspect shows of headers', t => {
   t.end();
 });
 
+t.test('what util.inspect shows of a response', t => {
+  const init = { status: 201, headers: { a: 'b' } };
+  // Our body is not a stream until it is read.
+  const platform = inspect(new Response('x', init)).replace(/ {2}body: .*\n/, '');
+  t.equal(inspect(new OwnResponse('x', init)), platform);
+  t.end();
+});
+
 /** The pieces of a text stream, as one. */
 async function textOf(body: { textStream(): AsyncIterable<string> }): Promise<string> {
   let text = '';

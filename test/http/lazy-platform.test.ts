@@ -17,6 +17,10 @@ t.test('a server with its own Response does not load them; instanceof does', asy
   t.equal(chain, 'true', 'and then they are linked without a detour');
 });
 
+t.test('util.inspect shows a response before they are loaded', async t => {
+  t.match(await run('inspect'), /^2 3 false\nResponse \{\n {2}status: 200,/);
+});
+
 t.test('a program that has made our Response global by itself is told how to', async t => {
   const [answer, kinds, code] = (await run('by hand')).split('\n');
   t.equal(answer, '2 3 false');

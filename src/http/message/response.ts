@@ -1,5 +1,7 @@
 import type { ReadableStream } from 'node:stream/web';
+import { type InspectOptionsStylized, inspect } from 'node:util';
 import { argTypeError, rangeError, withCode } from '../../sys/errors/errors.js';
+import { custom } from '../../sys/inspect.js';
 import { checkReason } from '../output/field-text.js';
 import { Body, type BodyInit, extract, type Source, TEXT, unusable } from './body.js';
 import { type HeadersSource, HttpHeaders } from './headers.js';
@@ -228,6 +230,12 @@ export class HttpResponse {
   /** @internal */
   get [Symbol.toStringTag](): string {
     return 'Response';
+  }
+
+  /** @internal What `util.inspect` shows. Showing the body would make it a stream. */
+  [custom](_depth: number, options: InspectOptionsStylized): string {
+    const { status, statusText, headers, bodyUsed, ok, redirected, type, url } = this;
+    return `Response ${inspect({ status, statusText, headers, bodyUsed, ok, redirected, type, url }, options)}`;
   }
 }
 
