@@ -70,6 +70,15 @@ t.test('a server that runs out of descriptors pauses, warns, and goes on', async
   await until(() => printed.includes('pauses\n'));
   // A while in which it could spin.
   await sleep(700);
+  const answered: net.Socket[] = [];
+  for (const socket of sockets) socket.once('data', () => answered.push(socket)).write('x');
+  // Whoever goes lets one more in, for which there was no room before.
+  await until(() => answered.length !== 0);
+  for (let i = 0; i < 3; i++) {
+    const { length } = answered;
+    answered[i]!.destroy();
+    await until(() => answered.length > length);
+  }
   for (const socket of sockets) socket.destroy();
   const late = await connected();
   late.write('still there?');
@@ -80,7 +89,7 @@ t.test('a server that runs out of descriptors pauses, warns, and goes on', async
   await once(child, 'close');
   const { served, warnings, cpu } = JSON.parse(printed.trim().split('\n').at(-1)!);
   t.ok(served > 20, `${served} were served`);
-  t.ok(warnings >= 1 && warnings <= 4, `${warnings} warnings`);
+  t.equal(warnings, 1);
   t.ok(cpu < 400_000, `${cpu} us of CPU: it did not spin`);
 });
 

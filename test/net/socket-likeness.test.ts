@@ -108,6 +108,11 @@ const SCENARIOS: Record<string, Scenario> = {
     peer.resume();
     socket.resume();
   },
+  'the peer ends, and nobody reads': (socket, peer) => {
+    socket.write('bye');
+    peer.end();
+    peer.resume();
+  },
   'for await to the end': async (socket, peer, log) => {
     peer.end('hello');
     peer.resume();

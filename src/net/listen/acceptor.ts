@@ -73,7 +73,7 @@ export class Acceptor extends Operation implements Remains {
   /** Keeps the process alive during a pause. */
   #hold: Hold | null = null;
   #pausing = false;
-  /** Whether the last attempt found no free descriptor, which has been reported. */
+  /** Whether an attempt found no free descriptor, which has been reported. */
   #exhausted = false;
   #onStopped: (() => void) | null = null;
   /** Whether it accepts no more, but still hands out accepted connections. */
@@ -209,7 +209,6 @@ export class Acceptor extends Operation implements Remains {
     if (res >= 0) {
       if (!this.#polls) own(res);
       this.#accepted.push(res);
-      this.#exhausted = false;
       return true;
     }
     if (isExhausted(res)) this.#rest();

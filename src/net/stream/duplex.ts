@@ -61,6 +61,8 @@ export class ConnectionDuplex extends Duplex {
   /** Bytes passed to the connection, and those of them whose write has not called back. */
   #dispatched = 0;
   #writing = 0;
+  /** Whether it has been used: one that has not can be collected. */
+  #used = false;
   #resetting = false;
   #peer: Partial<InetAddress> | undefined;
 
@@ -90,6 +92,8 @@ export class ConnectionDuplex extends Duplex {
 
   #push(chunk: Buffer | null): void {
     this.push(chunk);
+    // The end is emitted by a read.
+    if (chunk === null) this.read(0);
   }
 
   readonly #onReadError = (error: Error): void => {
@@ -130,13 +134,22 @@ export class ConnectionDuplex extends Duplex {
     this.#settle(this.#connection.write(chunks.map(({ chunk }) => chunk)), done);
   }
 
+  /** Like a net.Socket, it hears of its peer's end although nobody reads. */
+  #hear(): void {
+    if (this.#used) return;
+    this.#used = true;
+    this.read(0);
+  }
+
   #dispatch(length: number): void {
+    this.#hear();
     this.#timer?.refresh();
     this.#dispatched += length;
     this.#writing = length;
   }
 
   override _final(done: Done): void {
+    this.#hear();
     this.#settle(this.#connection.shutdown().catch(unlessReset), done);
   }
 
