@@ -57,7 +57,7 @@ t.test('addresses and URLs', async t => {
   t.equal(all.url.hostname, 'localhost');
   t.equal(await (await fetch(all.url)).text(), 'x');
   await all.stop();
-  t.match(inspect(all), /^Server \{ stopping/);
+  t.match(inspect(all), /^Server \{ closed/);
   // Node 20 connects to no abstract name.
   const path = join(scratchFolder(), 'socket');
   const unix = await served(t, request => new Response(request.url), {
@@ -112,6 +112,24 @@ t.test('an application is not options', async t => {
   await server.stop();
   const misspelled = { fetch: () => new Response(), prt: 0 };
   await t.rejects(serve(misspelled as never), { code: 'ERR_INVALID_ARG_VALUE' });
+});
+
+t.test('what util.inspect shows of a server, and of the info about a request', async t => {
+  const infos: string[] = [];
+  const server = await served(t, (_, info) => {
+    infos.push(inspect(info));
+    return new Response();
+  });
+  const peer = await Peer.connect(server);
+  peer.send(LAST);
+  await peer.whole();
+  t.same(infos, [`RequestInfo { http ${HOST}:${peer.socket.localPort} }`]);
+  peer.close();
+  t.match(inspect(server), /^Server \{ serving /);
+  const stopped = server.stop();
+  t.match(inspect(server), /^Server \{ stopping /);
+  await stopped;
+  t.match(inspect(server), /^Server \{ closed /);
 });
 
 t.test('maxConnections', async t => {

@@ -48,6 +48,7 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
   #cutAtStop = 0;
   #onEmpty: (() => void) | null = null;
   #onClosed!: () => void;
+  #isClosed = false;
   #retired = false;
   #referenced = true;
   #accepted = 0;
@@ -71,7 +72,7 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
   }
 
   [custom](depth: number, options: InspectOptionsStylized): string {
-    const state = this.#stopped === null ? 'serving' : 'stopping';
+    const state = this.#isClosed ? 'closed' : this.#stopped === null ? 'serving' : 'stopping';
     return shown(this, depth, options, state, placeOf(this.address), [
       counted(this.#connections.size, 'connection'),
       !this.#referenced && 'unref',
@@ -261,6 +262,7 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
         this.#onEmpty = resolve;
       });
     }
+    this.#isClosed = true;
     this.#onClosed();
     return this.#cutAtStop;
   }

@@ -1,3 +1,6 @@
+import type { InspectOptionsStylized } from 'node:util';
+import { placeOf } from '../../net/address/addresses.js';
+import { custom, shown } from '../../sys/inspect.js';
 import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import type { Upgraded } from '../transport/upgrade.js';
 import type { Server } from './server.js';
@@ -18,6 +21,13 @@ export class RequestInfo {
   /** @internal */
   constructor(source: InfoSource) {
     this.#source = source;
+  }
+
+  /** @internal */
+  [custom](depth: number, options: InspectOptionsStylized): string {
+    const { remoteAddress, secure } = this;
+    const place = remoteAddress === undefined ? '' : placeOf(remoteAddress);
+    return shown(this, depth, options, secure ? 'https' : 'http', place, []);
   }
 
   /** The peer's address, also behind TLS; undefined if it had disconnected before it was accepted. */
