@@ -4,7 +4,7 @@ import { constants, type PathLike } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isUint8Array } from 'node:util/types';
 import { checkAborted, checkInt } from '../sys/check/check.js';
-import { argTypeError, argValueError, rangeError } from '../sys/errors/errors.js';
+import { argTypeError, argValueError, rangeError, stateError } from '../sys/errors/errors.js';
 import { isUrl } from '../sys/memory/views.js';
 
 /** The permission bits of a mode; the kernel ignores others. */
@@ -101,6 +101,15 @@ export function toBytes(view: ArrayBufferView, name = 'buffer'): Uint8Array {
   return size === 0 ? NO_BYTES : new Uint8Array(view.buffer, view.byteOffset, size);
 }
 
+/** Throws for memory that was detached: a view of it looks empty, but was not meant to be. */
+function checkAttached(memory: ArrayBufferLike): void {
+  try {
+    new Uint8Array(memory);
+  } catch {
+    throw stateError('The buffer is detached');
+  }
+}
+
 /** The size of a view: 0 if its memory was detached, or has shrunk below it. */
 export function sizeOf(view: ArrayBufferView): number {
   try {
@@ -129,6 +138,7 @@ export function toData(
 ): Uint8Array {
   if (typeof data === 'string') return Buffer.from(data, encoding || 'utf8');
   if (!ArrayBuffer.isView(data)) throw argTypeError(name, `of type string or ${BYTES_EXPECTED}`, data);
+  if (sizeOf(data) === 0) checkAttached(data.buffer);
   return toBytes(data);
 }
 

@@ -71,6 +71,7 @@ t.test('write: every signature', async t => {
     ...[[], [undefined], [null], ['x'], ['x', null], ['x', undefined, 'hex'], ['ab', 0, 'hex']],
     ...[
       ['abc', 0, 'hex'],
+      ['abc', 0, 'HEX'],
       ['x', 0, 'nonsense'],
       ['x', '0'],
       ['x', 2n],

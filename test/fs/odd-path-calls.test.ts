@@ -18,6 +18,7 @@ import {
   shown,
   withHandle,
 } from './agreement.js';
+import { ours } from './beside-node.js';
 
 const agree = agreement(scratchFolder());
 checkLeaks();
@@ -161,6 +162,24 @@ t.test('what is written: iterables, streams, views, and what is none of them', a
       await agree(t, `handle.${name}: ${what}`, scenario);
     }
   }
+});
+
+t.test('a detached buffer is not an empty one', async t => {
+  const at = join(scratchFolder(), 'kept');
+  nodeFs.writeFileSync(at, 'kept');
+  const detached = Buffer.alloc(4);
+  structuredClone(detached, { transfer: [detached.buffer] });
+  const handle = await ours.open(at, 'r+');
+  for (const call of [
+    () => ours.writeFile(at, detached),
+    () => ours.appendFile(at, detached),
+    () => handle.writeFile(detached),
+    () => handle.appendFile(detached),
+  ]) {
+    await t.rejects(call(), { code: 'ERR_INVALID_STATE' }, String(call));
+    t.equal(nodeFs.readFileSync(at, 'latin1'), 'kept');
+  }
+  await handle.close();
 });
 
 t.test('paths of every kind', async t => {

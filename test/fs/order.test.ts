@@ -41,6 +41,21 @@ everyWay('a truncation waits for writes that wait for their turn', async t => {
   }
 });
 
+everyWay('what is appended is neither overtaken nor cut in two, at whatever positions', async t => {
+  const large = Buffer.alloc(2_500_000, 'l');
+  await using handle = await open(at, 'w');
+  await using appending = await open(at, 'a');
+  for (let i = 0; i < 3; i++) {
+    await handle.truncate(0);
+    await Promise.all([
+      appending.write(large, 0, large.length, 0),
+      appending.write('small', large.length),
+      appending.writev([Buffer.from('more')], large.length + 5),
+    ]);
+    t.ok(read() === `${large}smallmore`);
+  }
+});
+
 everyWay('a write that takes several steps is neither overtaken nor cut in two', async t => {
   const large = Buffer.alloc(600_000, 'l');
   for (let i = 0; i < 5; i++) {

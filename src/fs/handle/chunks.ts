@@ -7,6 +7,7 @@ import { throwIfAborted } from '../../loop/waiting/abort.js';
 import { checkBoolean, checkInt, checkSignal } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
 import type { OpenFile } from './open-file.js';
+import { tracedCall } from './traced-call.js';
 import type { ReadResult } from './transfer.js';
 
 const SIZE = 128 * 1024;
@@ -84,7 +85,7 @@ export async function* chunksOf(
         pending.push(reading);
         next += size;
       }
-      const chunk = await pending[0]!.chunk;
+      const chunk = await tracedCall(pending[0]!.chunk);
       throwIfAborted(signal);
       if (chunk.length === 0) return;
       const { length } = chunk;

@@ -2,6 +2,7 @@
 
 import type { Loop } from '../../loop/loop.js';
 import { BLOCK_MAX, type Block } from '../../loop/memory/blocks.js';
+import { traced } from '../../loop/operation/traced.js';
 import { throwIfAborted } from '../../loop/waiting/abort.js';
 import { withBlock } from '../../loop/waiting/with-block.js';
 import { checkInt, checkSignal } from '../../sys/check/check.js';
@@ -90,7 +91,7 @@ class Copy {
     for (let i = 0; i < this.#lanes.length; i++) {
       await this.#lanes[i]!.catch(error => errors.push(error));
     }
-    if (errors.length !== 0) throw errors[0];
+    if (errors.length !== 0) throw traced(errors[0]);
     return this.#copied;
   }
 

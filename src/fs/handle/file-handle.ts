@@ -48,6 +48,7 @@ import { GroupSync } from './group-sync.js';
 import * as streams from './handle-streams.js';
 import { OpenFile } from './open-file.js';
 import { gather, scatter } from './scatter.js';
+import { tracedCall } from './traced-call.js';
 import type { ReadResult, WriteResult } from './transfer.js';
 import {
   type ReadOptions,
@@ -89,8 +90,6 @@ export type Advice = keyof typeof ADVICE;
 /** Whether Node does the syncing, which it may refuse. */
 const byNode = guarded && FORBIDS_SYNC;
 
-type Position = number | bigint | null | undefined;
-
 /** An open file, as `FileHandle` of `node:fs/promises`. Use `open`. */
 export class FileHandle extends OpenFile {
   #syncs: GroupSync | undefined;
@@ -108,14 +107,14 @@ export class FileHandle extends OpenFile {
     buffer: T,
     offset?: number | null | ReadOptions,
     length?: number | null,
-    position?: Position,
+    position?: ReadOptions['position'],
   ): Promise<ReadResult<T>>;
   read<T extends ArrayBufferView = Buffer>(options?: ReadOptions<T> | null): Promise<ReadResult<T>>;
   read(
     target?: ArrayBufferView | ReadOptions | null,
     offset?: number | null | ReadOptions,
     length?: number | null,
-    position?: Position,
+    position?: ReadOptions['position'],
   ): Promise<ReadResult<ArrayBufferView>> {
     // Not an async function: its second promise would cost as much as the read.
     try {
@@ -314,23 +313,23 @@ export class FileHandle extends OpenFile {
     await this.changeWhole(() =>
       this.loop.supports('ftruncate')
         ? this.operate('ftruncate', (sqe, fd) => sqe.ftruncate(fd, size))
-        : promisify(ftruncate)(this.fd, size),
+        : tracedCall(promisify(ftruncate)(this.fd, size)),
     );
   }
 
   /** fchmod(2), by Node: io_uring has no operation for it. */
   chmod(mode: string | number): Promise<void> {
-    return this.using('fchmod', () => promisify(fchmod)(this.fd, toNodeMode(mode)));
+    return this.using('fchmod', () => tracedCall(promisify(fchmod)(this.fd, toNodeMode(mode))));
   }
 
   /** fchown(2), by Node. */
   chown(uid: number, gid: number): Promise<void> {
-    return this.using('fchown', () => promisify(fchown)(this.fd, uid, gid));
+    return this.using('fchown', () => tracedCall(promisify(fchown)(this.fd, uid, gid)));
   }
 
   /** futimes(3), by Node. */
   utimes(atime: string | number | Date, mtime: string | number | Date): Promise<void> {
-    return this.using('futimes', () => promisify(futimes)(this.fd, atime, mtime));
+    return this.using('futimes', () => tracedCall(promisify(futimes)(this.fd, atime, mtime)));
   }
 
   // --- Beyond Node --------------------------------------------------------------------------------

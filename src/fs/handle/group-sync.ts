@@ -1,4 +1,5 @@
 import { errorFrom } from '../../sys/errors/errors.js';
+import { Ending, endingWith } from './ending.js';
 
 /**
  * Syncs of a file that are requested while another one is running share one more, which starts when that has ended. It
@@ -7,7 +8,7 @@ import { errorFrom } from '../../sys/errors/errors.js';
  */
 export class GroupSync {
   readonly #sync: () => Promise<void>;
-  #running: Promise<void> | null = null;
+  #running: Ending | null = null;
   #next: Promise<void> | null = null;
 
   constructor(sync: () => Promise<void>) {
@@ -18,8 +19,7 @@ export class GroupSync {
   run(): Promise<void> {
     if (this.#running === null) return this.#start();
     if (this.#next === null) {
-      const start = (): Promise<void> => this.#start();
-      this.#next = this.#running.then(start, start);
+      this.#next = this.#running.promise.then(() => this.#start());
     }
     // Others may wait for the same sync.
     return this.#next.catch(error => {
@@ -29,12 +29,11 @@ export class GroupSync {
 
   #start(): Promise<void> {
     this.#next = null;
-    const running = this.#sync();
-    const ended = (): void => {
-      if (this.#running === running) this.#running = null;
-    };
-    this.#running = running;
-    running.then(ended, ended);
-    return running;
+    const ending = new Ending();
+    this.#running = ending;
+    return endingWith(this.#sync(), () => {
+      if (this.#running === ending) this.#running = null;
+      ending.settle();
+    });
   }
 }

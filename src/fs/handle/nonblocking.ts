@@ -6,6 +6,7 @@ import { read, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { stateError } from '../../sys/errors/errors.js';
 import { checkThere } from '../content.js';
+import { tracedCall } from './traced-call.js';
 import type { ReadResult, WriteResult } from './transfer.js';
 import type { Transfer } from './transfer-arguments.js';
 
@@ -19,7 +20,7 @@ export async function readAtOnce(
   size: number,
 ): Promise<ReadResult<ArrayBufferView>> {
   const own = Buffer.allocUnsafeSlow(Math.min(length, MOST));
-  const { bytesRead } = await promisify(read)(fd, own, 0, own.length, null);
+  const { bytesRead } = await tracedCall(promisify(read)(fd, own, 0, own.length, null));
   if (bytes.length < size) throw stateError('The buffer was detached during read');
   if (bytesRead !== 0) bytes.set(own.subarray(0, bytesRead), offset);
   return { bytesRead, buffer: buffer as ArrayBufferView };
@@ -33,6 +34,6 @@ export async function writeAtOnce(
 ): Promise<WriteResult<ArrayBufferView | string>> {
   checkThere(bytes, size);
   const own = Buffer.from(bytes.subarray(offset, offset + Math.min(length, MOST)));
-  const { bytesWritten } = await promisify(write)(fd, own, 0, own.length, null);
+  const { bytesWritten } = await tracedCall(promisify(write)(fd, own, 0, own.length, null));
   return { bytesWritten, buffer };
 }

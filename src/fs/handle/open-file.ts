@@ -196,8 +196,7 @@ export abstract class OpenFile extends EventEmitter {
       if (before !== null) await before;
       return this.changing(change);
     });
-    this.#overlaps.add(0, Number.POSITIVE_INFINITY, done);
-    return done;
+    return this.#overlaps.add(0, Number.POSITIVE_INFINITY, done);
   }
 
   /** @internal */
@@ -290,21 +289,20 @@ export abstract class OpenFile extends EventEmitter {
 
   /** @internal A write at a position: starts when the earlier changes that it overlaps with have ended. */
   protected writeAt(transfer: Transfer, size: number): Promise<Written> {
-    const { position, length } = transfer;
     const overlaps = this.#overlaps;
-    const end = position + length;
-    const before = overlaps.before(position, end);
+    // All that is appended goes to the same place.
+    const from = this.appends ? 0 : transfer.position;
+    const to = this.appends ? Number.POSITIVE_INFINITY : from + transfer.length;
+    const before = overlaps.before(from, to);
     if (before === null) {
       const changes = this.#changes;
       const writing = this.writeNow(transfer, size);
-      // Else it has been done at once.
-      if (this.#changes !== changes) overlaps.add(position, end, writing);
-      return writing;
+      const doneAtOnce = this.#changes === changes;
+      return doneAtOnce ? writing : overlaps.add(from, to, writing);
     }
     this.#pending++;
     const writing = before.then(() => this.writeNow(transfer, size));
-    overlaps.add(position, end, writing);
-    return writing.finally(() => this.transferEnded());
+    return overlaps.add(from, to, writing).finally(() => this.transferEnded());
   }
 
   /** @internal Writes a part of a whole at the current position; resolves to its size. */

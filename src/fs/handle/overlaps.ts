@@ -1,8 +1,10 @@
+import { Ending, endingWith } from './ending.js';
+
 /** A change under way: the bytes that it changes, and when it has ended. */
 interface Change {
   readonly from: number;
   readonly to: number;
-  readonly ended: Promise<void>;
+  readonly ending: Ending;
 }
 
 /**
@@ -24,18 +26,19 @@ export class Overlaps {
     if (this.#changes.size === 0 || from >= this.#end) return null;
     const earlier: Promise<void>[] = [];
     for (const change of this.#changes) {
-      if (change.from < to && from < change.to) earlier.push(change.ended);
+      if (change.from < to && from < change.to) earlier.push(change.ending.promise);
     }
     return earlier.length === 0 ? null : Promise.all(earlier);
   }
 
-  /** A change has begun, or waits for its turn. */
-  add(from: number, to: number, change: Promise<unknown>): void {
+  /** A change has begun, or waits for its turn. Returns its promise for the caller. */
+  add<T>(from: number, to: number, change: Promise<T>): Promise<T> {
     this.#end = this.#changes.size === 0 ? to : Math.max(this.#end, to);
-    const remove = (): void => {
-      this.#changes.delete(added);
-    };
-    const added: Change = { from, to, ended: change.then(remove, remove) };
+    const added: Change = { from, to, ending: new Ending() };
     this.#changes.add(added);
+    return endingWith(change, () => {
+      this.#changes.delete(added);
+      added.ending.settle();
+    });
   }
 }

@@ -1,4 +1,5 @@
 /** The order of reads and writes at the current position of a file. */
+import { Ending, endingWith } from './ending.js';
 import type { TransferOwner } from './transfer.js';
 
 type Kind = 'reads' | 'writes';
@@ -10,8 +11,8 @@ type Kind = 'reads' | 'writes';
 export class PositionOrder {
   readonly #owner: TransferOwner;
   /** The last call of each kind. */
-  #reads: Promise<void> | null = null;
-  #writes: Promise<void> | null = null;
+  #reads: Ending | null = null;
+  #writes: Ending | null = null;
 
   constructor(owner: TransferOwner) {
     this.#owner = owner;
@@ -31,18 +32,21 @@ export class PositionOrder {
   run<T>(kind: Kind, start: () => Promise<T>): Promise<T> {
     const own = kind === 'reads' ? this.#reads : this.#writes;
     const other = kind === 'reads' ? this.#writes : this.#reads;
-    const before = other !== null && this.#owner.hasPosition ? Promise.all([own, other]) : own;
-    const mine = before === null ? start() : before.then(start);
-    const ended = (): void => this.#ended(kind, settled);
-    const settled: Promise<void> = mine.then(ended, ended);
-    if (kind === 'reads') this.#reads = settled;
-    else this.#writes = settled;
+    const waits = other !== null && this.#owner.hasPosition;
+    const before = waits ? Promise.all([own?.promise, other.promise]) : own?.promise;
+    const ending = new Ending();
+    const mine = endingWith(before === undefined ? start() : before.then(start), () =>
+      this.#ended(kind, ending),
+    );
+    if (kind === 'reads') this.#reads = ending;
+    else this.#writes = ending;
     return mine;
   }
 
-  #ended(kind: Kind, settled: Promise<void>): void {
-    if (kind === 'reads' && this.#reads === settled) this.#reads = null;
-    else if (kind === 'writes' && this.#writes === settled) this.#writes = null;
+  #ended(kind: Kind, ending: Ending): void {
+    if (kind === 'reads' && this.#reads === ending) this.#reads = null;
+    else if (kind === 'writes' && this.#writes === ending) this.#writes = null;
+    ending.settle();
     this.#owner.transferEnded();
   }
 }

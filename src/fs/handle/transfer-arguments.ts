@@ -81,7 +81,7 @@ export function writeTransfer(
 ): Transfer {
   if (typeof data === 'string') {
     const encoding = Buffer.isEncoding(length as string) ? (length as BufferEncoding) : 'utf8';
-    if (encoding === 'hex' && data.length % 2 !== 0) {
+    if (encoding.toLowerCase() === 'hex' && data.length % 2 !== 0) {
       throw argValueError('encoding', `is invalid for data of length ${data.length}`, encoding);
     }
     const bytes = Buffer.from(data, encoding);

@@ -1,5 +1,6 @@
 /** Processes many files at once, with enough in flight to keep the ring full. */
 import type { PathLike, Stats } from 'node:fs';
+import { traced } from '../../loop/operation/traced.js';
 import { throwIfAborted } from '../../loop/waiting/abort.js';
 import { checkInt, checkSignal } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
@@ -79,6 +80,6 @@ async function each<T>(
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
-  if (errors.length !== 0) throw errors[0];
+  if (errors.length !== 0) throw traced(errors[0]);
   return results;
 }
