@@ -31,8 +31,10 @@ const ENTRIES: Record<string, string> = {
 /** Entry points that load the loop later, or never. */
 const WITHOUT_LOOP = ['register', 'node-dgram', 'cli'];
 const WITH_FILES = ['fs', 'http', 'http-thread-entry', 'loop-files'];
-const WITH_NODES_SOCKETS = ['http', 'http-thread-entry', 'node-net', 'net-parts'];
+const WITH_NODES_SOCKETS = ['node-net', 'net-parts'];
 const WITH_SOCKETS = ['net', 'http', 'thread-entry', 'http-thread-entry', 'node-net', 'net-parts'];
+/** What `serveNode` imports: it is only loaded where `http` is. */
+const NODE_SERVER = 'src/http/server/node-server.ts';
 /** What `cli` imports when it knows the command. */
 const DYNAMIC = ['src/doctor/examine.ts', 'src/doctor/findings.ts', 'src/doctor/text.ts'];
 
@@ -138,16 +140,17 @@ async function additions(): Promise<Map<string, string[]>> {
   )) as [Set<string>, Set<string>, Set<string>, Set<string>, Set<string>];
   const looped = shared(net, fs);
   const early = [MOCKED, ...shared(fs, register)];
-  const added = new Map([...Object.values(ENTRIES), ...DYNAMIC].map(path => [path, early]));
+  const added = new Map([...Object.values(ENTRIES), NODE_SERVER, ...DYNAMIC].map(path => [path, early]));
   function add(entries: string[], sources: Iterable<string>): void {
     const others = [...sources].filter(source => !Object.values(ENTRIES).includes(source));
     for (const path of entries) added.set(path, [...added.get(path)!, ...others]);
   }
   const paths = (entries: string[]): string[] => entries.map(entry => ENTRIES[entry]!);
-  add([...paths(Object.keys(ENTRIES).filter(entry => !WITHOUT_LOOP.includes(entry))), ...DYNAMIC], looped);
-  add(paths(WITH_FILES), fs);
-  add(paths(WITH_SOCKETS), shared(net, http));
-  add(paths(WITH_NODES_SOCKETS), node);
+  const withLoop = Object.keys(ENTRIES).filter(entry => !WITHOUT_LOOP.includes(entry));
+  add([...paths(withLoop), NODE_SERVER, ...DYNAMIC], looped);
+  add([...paths(WITH_FILES), NODE_SERVER], fs);
+  add([...paths(WITH_SOCKETS), NODE_SERVER], shared(net, http));
+  add([...paths(WITH_NODES_SOCKETS), NODE_SERVER], node);
   return added;
 }
 

@@ -1,7 +1,9 @@
 /** What handlers return, and how it is sent. */
 import { Blob } from 'node:buffer';
+import { STATUS_CODES } from 'node:http';
 import t from 'tap';
 import { type Handler, Response as OwnResponse } from 'uasync/http';
+import { REASONS } from '../../src/http/output/reasons.js';
 import { checkLeaks } from '../harness.js';
 import { answersIn, Peer, type RawAnswer, served, talk } from './served.js';
 
@@ -395,4 +397,9 @@ t.test('maxRequestsPerConnection', async t => {
     answers.map(({ headers }) => headers.get('connection')),
     [undefined, 'close'],
   );
+});
+
+t.test('a status without a text of its own has the text that Node gives it', t => {
+  t.strictSame(REASONS, { ...STATUS_CODES });
+  t.end();
 });

@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http';
 import { httpDate } from './date.js';
+import { REASONS } from './reasons.js';
 
 /** Special lengths of a body. */
 export const CHUNKED = -1;
@@ -9,7 +9,7 @@ const statusLines: string[] = [];
 
 function statusLine(status: number, reason: string): string {
   if (reason !== '') return `HTTP/1.1 ${status} ${reason}\r\n`;
-  statusLines[status] ??= `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+  statusLines[status] ??= `HTTP/1.1 ${status} ${REASONS[status] ?? 'Unknown'}\r\n`;
   return statusLines[status];
 }
 
@@ -118,7 +118,7 @@ let last: ResponseHead | null = null;
 
 /** The answer to a request that was refused. @param isHead whether the request was HEAD: RFC 9110, 9.3.2 */
 export function refusal(status: number, isHead: boolean): string {
-  const body = `${STATUS_CODES[status]}\n`;
+  const body = `${REASONS[status]}\n`;
   const head = new ResponseHead(status, '', NOTHING, 'text/plain');
   return head.text(body.length, 'close') + (isHead ? '' : body);
 }

@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import mime from 'mime';
+import type { Mime } from 'mime';
 import type { FileHandle } from '../../fs/handle/file-handle.js';
 import { allocateBuffer, allocatePooled } from '../../loop/memory/buffer-memory.js';
 import { dateAt, wallClock } from '../../loop/real-timers.js';
@@ -32,13 +32,16 @@ const JOIN_MAX = 64 * 1024;
 /** How much is read at a time. */
 const PIECE = 64 * 1024;
 
+let mime: Mime | null = null;
 const types = new Map<string, string>();
 
 /** The `Content-Type` of a path. */
-export function typeOf(path: string): string {
+export async function typeOf(path: string): Promise<string> {
   const extension = extname(path);
   let type = types.get(extension);
   if (type === undefined) {
+    // Its tables take milliseconds to make.
+    mime ??= (await import('mime')).default;
     type = mime.getType(extension) ?? 'application/octet-stream';
     if (/^text\/|^application\/(?:javascript|json|xml)$|\+xml$/.test(type)) type += ';charset=utf-8';
     if (types.size < 1024) types.set(extension, type);
@@ -127,7 +130,7 @@ export class FileBody implements SpecialBody {
       etag: own.etag ?? `"${size.toString(36)}-${Math.round(stats.mtimeMs * 1000).toString(36)}"`,
       modified: own.date === null ? changed : secondsOf(own.date),
     };
-    if (!headers.has('content-type')) headers.append('content-type', typeOf(this.#path));
+    if (!headers.has('content-type')) headers.append('content-type', await typeOf(this.#path));
     if (own.etag === null) headers.append('etag', validators.etag);
     // Not in the future, whatever the file says. RFC 9110, 8.8.2.1
     const isLater = changed * 1000 > wallClock();

@@ -86,11 +86,12 @@ class Folder {
     if (this.#options.precompressed) {
       headers.append('vary', 'Accept-Encoding');
       const accepted = request.headers.get('accept-encoding') ?? '';
+      const type = await typeOf(path);
       for (const [coding, suffix] of CODINGS) {
         if (!accepts(accepted, coding)) continue;
         const opened = await this.#open(`${path}${suffix}`);
         if (opened === null || opened === 'folder') continue;
-        if (!headers.has('content-type')) headers.set('content-type', typeOf(path));
+        if (!headers.has('content-type')) headers.set('content-type', type);
         headers.set('content-encoding', coding);
         return this.#answerWith(`${path}${suffix}`, opened, headers);
       }
