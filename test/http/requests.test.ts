@@ -270,6 +270,12 @@ const cases: Case[] = [
     seen: [],
   },
   {
+    what: 'another expectation beside 100-continue',
+    request: `POST / HTTP/1.1\r\n${H}Expect: tea\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx`,
+    answers: [417],
+    seen: [],
+  },
+  {
     what: 'a head that is too large',
     request: `GET / HTTP/1.1\r\n${H}X: ${'x'.repeat(700)}\r\n\r\n`,
     answers: [431],

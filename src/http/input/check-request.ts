@@ -1,6 +1,6 @@
 /** The requirements for a request to be served; others are answered with a status. RFC 9110 and 9112 */
 
-import type { Head } from './head.js';
+import { CONTINUE, type Head } from './head.js';
 import type { Limits } from './limits.js';
 import type { Parser } from './llhttp.js';
 
@@ -53,6 +53,6 @@ export function headStatus(head: Head, limits: Limits): number {
     if (transferEncoding !== 'chunked') return 501;
   }
   if (head.contentLength > limits.maxBodySize) return 413;
-  if (head.expect !== undefined && head.version === 11 && head.expect !== '100-continue') return 417;
+  if (head.expect !== undefined && head.version === 11 && head.expect !== CONTINUE) return 417;
   return 0;
 }

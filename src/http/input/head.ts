@@ -15,6 +15,9 @@ function isNamed(text: string, start: number, name: string): boolean {
   return true;
 }
 
+/** The only expectation that can be met. */
+export const CONTINUE = '100-continue';
+
 const BLANK = 0x20;
 const LETTER_H = 0x48;
 const ZERO = 0x30;
@@ -110,7 +113,10 @@ export class Head {
         if (isNamed(text, start, 'host') && this.hosts++ === 0) this.host = this.#value(at);
         break;
       case 6:
-        if (isNamed(text, start, 'expect')) this.expect = this.#value(at).toLowerCase();
+        // Of several, one that is refused counts.
+        if (isNamed(text, start, 'expect') && (this.expect ?? CONTINUE) === CONTINUE) {
+          this.expect = this.#value(at).toLowerCase();
+        }
         break;
       case 14:
         if (isNamed(text, start, 'content-length')) this.contentLength = Number(this.#value(at));
