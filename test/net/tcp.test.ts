@@ -559,6 +559,8 @@ t.test('wrong arguments reject before anything reaches the kernel', async t => {
   await t.rejects(listen({ port: 0, host: 5 as never }), type);
   await t.rejects(listen({ path: 5 as never }), type);
   await t.rejects(listen({ path: 'x'.repeat(108) }), { code: 'ERR_INVALID_ARG_VALUE' });
+  await t.rejects(listen({ path: '' }), { code: 'ERR_INVALID_ARG_VALUE', message: /must not be empty/ });
+  await t.rejects(connect({ path: '' }), { code: 'ERR_INVALID_ARG_VALUE', message: /must not be empty/ });
   await t.rejects(connect(null as never), type);
   await t.rejects(connect({}), type);
   await t.rejects(connect({ port: 1.5 }), range);

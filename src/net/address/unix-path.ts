@@ -15,6 +15,11 @@ export function isFilePath(path: string): boolean {
   return path !== '' && !path.startsWith('\0');
 }
 
+/** Servers have names: for '' the kernel would choose one, which nobody who forgot the path wants. */
+export function checkPath(path: string): void {
+  if (path === '') throw argValueError('options.path', 'must not be empty', path);
+}
+
 /** A path for the kernel. A long one goes through a descriptor of its directory, which is open until `close()`. */
 export class UnixName {
   /** As the caller passed it. */

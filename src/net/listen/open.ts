@@ -22,7 +22,7 @@ import { isMainThread } from '../../sys/main-thread.js';
 import { AF_INET6, AF_UNIX, familyOf, type InetAddress, sockaddrOf } from '../../sys/socket/sockaddr.js';
 import { localAddress } from '../address/addresses.js';
 import { hostOf, onAnyAddress, resolve, versionOf } from '../address/resolve.js';
-import { UnixName } from '../address/unix-path.js';
+import { checkPath, UnixName } from '../address/unix-path.js';
 import { adopt, checkNoFds, checkSocket, isListening } from '../socket/adopt.js';
 import { clusterWorker, mayBeWorker, sharingPort } from '../socket/cluster.js';
 import { openSocket } from '../socket/open-socket.js';
@@ -67,6 +67,7 @@ async function open<T>(options: ListenOptions, use: Use<T>, worker: Worker | und
   if (options.path !== undefined) {
     if (typeof options.path !== 'string') throw argTypeError('options.path', 'of type string', options.path);
     checkAlone(options, 'path', OF_TCP);
+    checkPath(options.path);
     return openPath(options.path, backlog, socket => use(socket, worker));
   }
   checkPort(options);

@@ -36,7 +36,7 @@ import {
 import { givenPath, placeOf } from '../address/addresses.js';
 import { firstOf, interleave } from '../address/happy-eyeballs.js';
 import { checkResolve, hostOf, type IPFamily, resolve } from '../address/resolve.js';
-import { UnixName } from '../address/unix-path.js';
+import { checkPath, UnixName } from '../address/unix-path.js';
 import { checkNoFds } from '../socket/adopt.js';
 import { CallLimit } from '../socket/call-limit.js';
 import { connected, notConnected } from '../socket/diagnostics.js';
@@ -150,8 +150,10 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   const { path, port, timeout, signal } = options;
   if (path !== undefined && typeof path !== 'string')
     throw argTypeError('options.path', 'of type string', path);
-  if (path !== undefined) checkAlone(options, 'path', OF_TCP);
-  else {
+  if (path !== undefined) {
+    checkAlone(options, 'path', OF_TCP);
+    checkPath(path);
+  } else {
     checkNoFds(options);
     if (port === undefined) throw argTypeError('options.port', 'of type number', port);
     checkInt('options.port', port, 0, 65535);
