@@ -549,3 +549,28 @@ import http2 from 'node:http2';
   `);
   t.same([code, stdout, stderr], [0, 'worker,worker\n0,0\n', '']);
 });
+
+t.test('a socket that another process has too is not shut down', async t => {
+  const { code, stdout, stderr } = await run(`
+    import { spawn } from 'node:child_process';
+    import http from 'node:http';
+    import net from 'node:net';
+    import { serveNode } from 'uasync/http';
+    if (process.argv[2] === 'child') {
+      const server = await serveNode(http.createServer(), { fd: 3 });
+      console.log('listening');
+      await server.stop();
+    } else {
+      const server = net.createServer(socket => socket.end('parent')).listen(0, '${HOST}', async () => {
+        const child = spawn(process.execPath, [process.argv[1], 'child'], {
+          stdio: ['ignore', 'inherit', 'inherit', server._handle],
+        });
+        await new Promise(resolve => child.once('exit', resolve));
+        const socket = net.connect(server.address().port, '${HOST}');
+        socket.on('data', data => console.log(String(data)));
+        socket.on('close', () => server.close());
+      });
+    }
+  `);
+  t.same([code, stdout, stderr], [0, 'listening\nparent\n', '']);
+});

@@ -34,6 +34,8 @@ export abstract class SocketHandle extends StreamHandle {
   /** A failed `bind` that is reported later, as in libuv. */
   protected delayedError = 0;
   readonly #listens: boolean;
+  /** Whether the socket was created here. Other processes may listen on one that was adopted. */
+  #isOwn = false;
   #accepting: AcceptOperation | null = null;
   #backlog = 0;
   #connecting: ConnectOperation | null = null;
@@ -75,7 +77,10 @@ export abstract class SocketHandle extends StreamHandle {
     // A non-blocking listening socket polls: see `AcceptOperation`.
     const type = SOCK_STREAM | SOCK_CLOEXEC | (this.#listens && !isMainThread ? SOCK_NONBLOCK : 0);
     const fd = libc().socket(family, type, 0);
-    if (fd >= 0) this.adopt(fd);
+    if (fd >= 0) {
+      this.adopt(fd);
+      this.#isOwn = true;
+    }
     return Math.min(fd, 0);
   }
 
@@ -134,9 +139,9 @@ export abstract class SocketHandle extends StreamHandle {
       this.loop.cancelForSure(connecting);
     } else if (this.#accepting !== null) {
       listening.delete(this.fd);
-      // The port is free at once, although the ring uses the socket until the cancellation. A socket that was sent to
-      // another process continues there.
-      if (this.twin === null) libc().shutdown(this.fd, SHUT_RDWR);
+      // The port is free at once, although the ring uses the socket until the cancellation. A socket that another process
+      // has too continues there.
+      if (this.#isOwn && this.twin === null) libc().shutdown(this.fd, SHUT_RDWR);
       this.#accepting.stop(then);
     } else then();
   }
