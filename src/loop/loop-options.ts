@@ -11,8 +11,7 @@ export interface LoopOptions {
    */
   entries?: number | undefined;
   /**
-   * Entries of the completion queue, at least as many and up to 65536; default four times
-   * `entries`, and at least 512.
+   * Entries of the completion queue, from `entries` to 65536; default four times `entries`, and at least 512.
    */
   cqEntries?: number | undefined;
   /** The maximum runtime memory for bytes in flight, in bytes, 1 MiB to 1 TiB; default 256 MiB. */
@@ -36,9 +35,9 @@ export interface LoopOptions {
    */
   inlineWrites?: 'adaptive' | 'never' | undefined;
   /**
-   * What executes operations: io_uring, or where that is denied `'epoll'`, non-blocking system calls and an epoll
-   * instance. Default `'auto'`, which is io_uring if it is available; the environment variable `UASYNC_BACKEND` sets
-   * another default.
+   * What executes operations: `'io_uring'`, or `'epoll'`: non-blocking system calls and an epoll instance. Default
+   * `'auto'`: io_uring, or epoll where io_uring is denied or the kernel is older than 6.0. The environment variable
+   * `UASYNC_BACKEND` sets another default.
    */
   backend?: BackendChoice | undefined;
   /** Whether a process warning reports, once, that `'auto'` has fallen back to epoll; default true. */
@@ -82,7 +81,7 @@ const CQ_ENTRIES = 512;
 const CQ_ENTRIES_MAX = 65536;
 
 /** Options that all have a value. */
-export type LoopSettings = { [Name in keyof LoopOptions]-?: Exclude<LoopOptions[Name], undefined> };
+type LoopSettings = { [Name in keyof LoopOptions]-?: Exclude<LoopOptions[Name], undefined> };
 
 /** Fills in the defaults. The ring checks its own options. */
 export function withDefaults(options: LoopOptions): LoopSettings {

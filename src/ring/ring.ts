@@ -149,11 +149,10 @@ export class Ring extends Registrations {
   }
 
   /**
-   * Submits the filled entries; with `waitNr` it also waits for that many completions. Once there is one, a timeout
-   * that passes and a signal end the wait. Returns the number of entries
-   * that the kernel took. It takes fewer, and the rest stay queued, when it is out of memory (EAGAIN), when completions
-   * must be reaped first (EBUSY), or at an invalid entry unless SETUP_SUBMIT_ALL is set. io_uring_submit(3),
-   * io_uring_submit_and_wait(3)
+   * Submits the filled entries; with `waitNr` it also waits for that many completions, or for fewer if a signal or an
+   * expired timeout interrupts the wait when there is at least one. Returns the number of entries that the kernel took.
+   * It takes fewer, and the rest stay queued, when it is out of memory (EAGAIN), when completions must be reaped first
+   * (EBUSY), or at an invalid entry unless SETUP_SUBMIT_ALL is set. io_uring_submit(3), io_uring_submit_and_wait(3)
    */
   submit(waitNr = 0): number {
     checkInt('waitNr', waitNr, 0, 0x7fffffff);

@@ -8,7 +8,7 @@ export const RUNNING = 0;
 export const PARKED = 1;
 /** Waits for a time: see Timeouts. */
 export const TIMED = 2;
-/** A thread of the pool works on it: see files.ts. */
+/** A thread of the pool works on it: see pool.ts. */
 export const HANDED = 3;
 /** Waits for the entries that it is linked to. */
 export const CHAINED = 4;

@@ -1,4 +1,4 @@
-/** The names of operations, by their OP_ values in abi.ts. Deriving them from all of its constants would slow the start. */
+/** The names of operations, by their OP_ values in io-uring.ts. Deriving them from all of its constants would slow the start. */
 const NAMES = [
   'nop',
   'readv',

@@ -42,7 +42,7 @@ function addonsDisabled(cause: unknown): UasyncError {
   const cure = process.permission === undefined ? 'without --no-addons' : 'with --allow-addons';
   return new UasyncError(
     'ERR_IO_URING_UNAVAILABLE',
-    `io_uring cannot be used: koffi is a native addon, and this process may not load addons: start node ${cure}`,
+    `uasync cannot be used: koffi is a native addon, and this process may not load addons: start node ${cure}`,
     { cause },
   );
 }
