@@ -5,7 +5,7 @@ import type { Facts } from './examine.js';
 import type { Finding } from './findings.js';
 
 /** Styles text for a terminal, or returns it unchanged. */
-export type Paint = (style: 'green' | 'yellow' | 'red' | 'bold' | 'dim', text: string) => string;
+type Paint = (style: 'green' | 'yellow' | 'red' | 'bold' | 'dim', text: string) => string;
 
 const SIGNS = {
   ok: ['green', '✓'],

@@ -38,7 +38,7 @@ export interface WriteFileOptions {
 /** Reads into `bytes[offset]`, from where the last read has ended; resolves to the number of bytes, 0 at the end. */
 export type ReadPiece = (bytes: Buffer, offset: number, length: number) => Promise<number>;
 /** Writes from `bytes[offset]`; resolves to the number of bytes. */
-export type WritePiece = (bytes: Uint8Array, offset: number, length: number) => Promise<number>;
+type WritePiece = (bytes: Uint8Array, offset: number, length: number) => Promise<number>;
 
 /** The size of the pieces of a file of unknown size. */
 const PIECE = 64 * 1024;

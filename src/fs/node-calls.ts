@@ -4,6 +4,7 @@
  */
 import type { PathLike } from 'node:fs';
 import { isUint8Array } from 'node:util/types';
+import { ENAMETOOLONG } from '../sys/abi/errno.js';
 import { systemError } from '../sys/errors/errors.js';
 import { promises } from './node-promises.js';
 
@@ -25,7 +26,6 @@ export const { glob, mkdtempDisposable } = promises as unknown as Later;
 
 type Mkdtemp = (prefix: PathLike, options?: object) => Promise<string>;
 
-const ENAMETOOLONG = -36;
 /** Node 20 and 22 write beyond the memory of a prefix in bytes that is longer than their own stack storage of 1 KiB. */
 const PREFIX_MAX = 1000;
 

@@ -2,7 +2,6 @@
  * The private parts of Node that its own `net` uses, and that a handle in JavaScript must know: the state that streams
  * share with their handles, and the classes of native handles. All versions have them in `process.binding`.
  */
-import type { AsyncResource } from 'node:async_hooks';
 
 /** A request of Node's, with the callback for its completion. */
 export interface Request {
@@ -156,6 +155,3 @@ export function written(length: number): number {
 
 /** libuv's code for the end of a stream. */
 export const UV_EOF = -4095;
-
-/** Calls a callback of Node's in the async context of a handle or request. */
-export type Scope = Pick<AsyncResource, 'runInAsyncScope' | 'asyncId'>;

@@ -1,7 +1,6 @@
 /** The argument of a native stream's `writev`: chunks of bytes, or chunks that alternate with their encodings. */
 
-/** A UTF-16 unit takes at most three bytes in UTF-8. */
-export const UTF8_MAX = 3;
+import { UTF8_MAX } from '../sys/calls/socket-calls.js';
 
 /** Bytes, or text. */
 export type Part = Uint8Array | string;
@@ -90,6 +89,6 @@ export function restOf(parts: readonly Uint8Array[], count: number): Uint8Array 
 }
 
 /** The encoding of text; bytes need none. */
-export function encodingOf(name: string): BufferEncoding {
+function encodingOf(name: string): BufferEncoding {
   return name === 'buffer' ? 'utf8' : (name as BufferEncoding);
 }

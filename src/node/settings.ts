@@ -14,7 +14,7 @@ export interface RegisterOptions {
   fs?: boolean | undefined;
 }
 
-export const REGISTER_OPTIONS = optionNames<RegisterOptions>({
+const REGISTER_OPTIONS = optionNames<RegisterOptions>({
   servers: true,
   clients: true,
   dgram: true,

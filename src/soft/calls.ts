@@ -1,4 +1,5 @@
 import { ENOSYS, EOPNOTSUPP } from '../sys/abi/errno.js';
+import { F_GETFL, F_SETFL } from '../sys/abi/fcntl.js';
 import { RWF_NOWAIT } from '../sys/abi/flags.js';
 import { MSG_DONTWAIT, SO_ERROR, SOL_SOCKET } from '../sys/abi/sockets.js';
 import { IOVEC, POLLFD } from '../sys/abi/structs.js';
@@ -17,8 +18,6 @@ import {
 import { libc } from '../sys/libc/libc.js';
 import { Mapping } from '../sys/memory/mapping.js';
 
-const F_GETFL = 3;
-const F_SETFL = 4;
 export const O_NONBLOCK = 0o4000;
 const TWO_32 = 2 ** 32;
 

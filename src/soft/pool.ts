@@ -48,7 +48,7 @@ interface PoolOwner {
 }
 
 /** Handles the result of a call, before the entry completes. */
-export type Finish<Owner> = (owner: Owner, entry: Entry, res: number, job: Job<Owner>) => void;
+type Finish<Owner> = (owner: Owner, entry: Entry, res: number, job: Job<Owner>) => void;
 
 /** A system call, its arguments, and its entry. */
 export class Job<Owner> {

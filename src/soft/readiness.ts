@@ -36,7 +36,7 @@ const DATA = EPOLL_EVENT.data >> 2;
 const TIMER = -1;
 
 /** Handles readiness. */
-export interface Attempts {
+interface Attempts {
   /** Tries a waiting entry again. */
   attempt(entry: Entry): void;
   /** Cancels a waiting entry. */

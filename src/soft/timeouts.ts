@@ -20,7 +20,7 @@ const TIME_AT = 0;
 const TIMER_AT = TIMESPEC.size;
 
 /** Handles the expiration of an entry. */
-export interface TimeoutOwner {
+interface TimeoutOwner {
   attempt(entry: Entry): void;
 }
 

@@ -8,15 +8,25 @@
 import { constants } from 'node:fs';
 import type { Loop } from '../../loop/loop.js';
 import { perLoop } from '../../loop/per-loop.js';
-import { EAGAIN, EEXIST, ENOENT, EPERM } from '../../sys/abi/errno.js';
+import {
+  EAGAIN,
+  EBUSY,
+  EEXIST,
+  EISDIR,
+  EMLINK,
+  ENOENT,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
+  EXDEV,
+} from '../../sys/abi/errno.js';
 import { STATX } from '../../sys/abi/structs.js';
-import type { FileCalls } from '../../sys/calls/file-calls.js';
+import { type FileCalls, LOOKUP_ERRORS } from '../../sys/calls/file-calls.js';
 import { systemError } from '../../sys/errors/errors.js';
 import { MODE_BITS, pathText } from '../arguments.js';
 import { Backoff } from './backoff.js';
 import { briefCalls, DIRTIED } from './brief-calls.js';
 import { Device, devicesOf } from './devices.js';
-import { SURE } from './inline.js';
 import { FREED_MAX, InlineWrites } from './inline-writes.js';
 
 type Path = string | Uint8Array;
@@ -26,8 +36,8 @@ const { S_IFMT, S_IFREG } = constants;
 /** Flags with which a file is opened or created at once. */
 const FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_TRUNC;
 
-/** Definite errors of these calls: EISDIR, EBUSY, EXDEV, EROFS, EMLINK, ENOTEMPTY. */
-const FINAL = new Set([...SURE, EPERM, EEXIST, -21, -16, -18, -30, -31, -39]);
+/** Definite errors of these calls. */
+const FINAL = new Set([...LOOKUP_ERRORS, EPERM, EEXIST, EISDIR, EBUSY, EXDEV, EROFS, EMLINK, ENOTEMPTY]);
 
 /** The cost of a change, as the number of bytes that could be copied in the same time. */
 const COST = 64 * 1024;
@@ -157,7 +167,7 @@ class InlineChanges {
     const fd = calls.openAny(path, flags | O_NONBLOCK, mode & MODE_BITS);
     briefCalls(this.#loop).end(device);
     if (fd < 0) {
-      if (SURE.has(fd)) throw systemError(fd, 'open', { path: pathText(path) });
+      if (LOOKUP_ERRORS.has(fd)) throw systemError(fd, 'open', { path: pathText(path) });
       return undefined;
     }
     this.#nonblocking = true;
@@ -173,7 +183,7 @@ class InlineChanges {
   #look(path: Path, follow: boolean): number {
     const calls = this.#calls;
     const fd = calls.locate(path, follow);
-    if (fd < 0) return SURE.has(fd) ? fd : EAGAIN;
+    if (fd < 0) return LOOKUP_ERRORS.has(fd) ? fd : EAGAIN;
     const device = devicesOf(this.#loop).local(fd);
     calls.close(fd);
     // Lookups for calls that are refused in the end are skipped for a while.

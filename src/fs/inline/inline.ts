@@ -12,7 +12,7 @@ import { perLoop } from '../../loop/per-loop.js';
 import { EAGAIN } from '../../sys/abi/errno.js';
 import { AT_FDCWD, O_ACCMODE, RWF_NOWAIT } from '../../sys/abi/flags.js';
 import { STATX } from '../../sys/abi/structs.js';
-import type { FileCalls } from '../../sys/calls/file-calls.js';
+import { type FileCalls, LOOKUP_ERRORS } from '../../sys/calls/file-calls.js';
 import { systemError } from '../../sys/errors/errors.js';
 import { pathText } from '../arguments.js';
 import { bigIntStatsOf, statsOf } from '../stats.js';
@@ -26,9 +26,6 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK }
 const { S_IFLNK, S_IFMT, S_IFREG } = constants;
 /** Flags with which a cached path can be opened without waiting. */
 const OPEN_FLAGS = O_RDONLY | O_WRONLY | O_RDWR | O_APPEND | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK;
-
-/** Definite errors of a walk through cached names: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
-export const SURE: ReadonlySet<number> = new Set([-2, -13, -20, -36, -40]);
 
 /** ext4 stores symbolic links below this size in the inode, in bytes. */
 const LINK_MAX = 60;
@@ -76,7 +73,7 @@ class InlineFiles {
     const failed = fd < 0 ? fd : this.#calls.access(fd, mode);
     if (fd >= 0) this.#calls.close(fd);
     if (failed >= 0) return true;
-    if (SURE.has(failed)) throw systemError(failed, 'access', { path: pathText(path) });
+    if (LOOKUP_ERRORS.has(failed)) throw systemError(failed, 'access', { path: pathText(path) });
     return undefined;
   }
 
@@ -159,7 +156,7 @@ class InlineFiles {
     if ((calls.statx[STATX.stx_mode / 4]! & S_IFMT) !== S_IFREG) return EAGAIN;
     if (this.#device!.copiesUp && (flags & O_ACCMODE) !== O_RDONLY) return EAGAIN;
     const fd = calls.openAgain(flags | O_NONBLOCK);
-    return fd >= 0 || SURE.has(fd) ? fd : EAGAIN;
+    return fd >= 0 || LOOKUP_ERRORS.has(fd) ? fd : EAGAIN;
   }
 
   /**
@@ -170,7 +167,7 @@ class InlineFiles {
     const calls = this.#calls;
     const fd = calls.locate(path, follow);
     if (fd < 0) {
-      if (SURE.has(fd)) return fd;
+      if (LOOKUP_ERRORS.has(fd)) return fd;
       this.#lookups.refused();
       return EAGAIN;
     }

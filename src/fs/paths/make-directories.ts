@@ -11,7 +11,7 @@ import { type Device, devicesOf } from '../inline/devices.js';
 const CALLS = 4;
 
 /** The result: whether it is done, and the first directory that was created, if any. */
-export interface Made {
+interface Made {
   readonly done: boolean;
   readonly first?: string | undefined;
 }

@@ -4,6 +4,7 @@ import { loop as currentLoop } from '../../loop/current.js';
 import type { Loop } from '../../loop/loop.js';
 import { withBlock } from '../../loop/waiting/with-block.js';
 import type { Sqe } from '../../ring/sqe/index.js';
+import { XATTR_CREATE, XATTR_REPLACE } from '../../sys/abi/flags.js';
 import { checkBoolean, checkInt } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
 import { checkAllowed } from '../../sys/check/permission.js';
@@ -20,8 +21,6 @@ import { onFd, onPath } from '../operations.js';
 
 /** The longest value that Linux allows. XATTR_SIZE_MAX */
 const SIZE_MAX = 65536;
-const XATTR_CREATE = 1;
-const XATTR_REPLACE = 2;
 
 /** A path or a descriptor. */
 type Target = string | Uint8Array | number;

@@ -16,11 +16,11 @@ import {
   releaseNames,
   takeNames,
 } from '../../sys/calls/directory-calls.js';
+import { LOOKUP_ERRORS } from '../../sys/calls/file-calls.js';
 import { systemError } from '../../sys/errors/errors.js';
 import { textPath } from '../arguments.js';
 import { briefCalls } from '../inline/brief-calls.js';
 import { type Device, devicesOf } from '../inline/devices.js';
-import { SURE } from '../inline/inline.js';
 import { Share, walkingLoop } from '../inline/walk.js';
 import { promises } from '../node-promises.js';
 import { READS_TREES_AT_ONCE } from '../running-node.js';
@@ -89,7 +89,7 @@ function listed(
   if (options.recursive && READS_TREES_AT_ONCE) return undefined;
   const entries = list(loop, plain);
   if (typeof entries === 'number') {
-    if (SURE.has(entries)) throw systemError(entries, 'scandir', { path: plain });
+    if (LOOKUP_ERRORS.has(entries)) throw systemError(entries, 'scandir', { path: plain });
     return undefined;
   }
   if (options.recursive) return listTree(loop, { path: plain, prefix: '', entries }, options.withFileTypes);

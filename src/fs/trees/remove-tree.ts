@@ -53,7 +53,7 @@ const LISTS_MAX = 8;
 
 const { S_IFDIR, S_IFMT } = constants;
 
-export interface RemovalOptions {
+interface RemovalOptions {
   /** Whether directories are removed, with everything in them. */
   readonly recursive: boolean;
   /** How often an entry is retried. */

@@ -16,7 +16,7 @@ export interface BodySource {
 const SMALL_MAX = 2048;
 const BLOCK_SIZE = 16 * 1024;
 
-export const NO_BYTES: Buffer = Buffer.alloc(0);
+const NO_BYTES: Buffer = Buffer.alloc(0);
 
 /** The body of a request as it arrives. */
 export class IncomingBody {

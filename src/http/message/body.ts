@@ -92,7 +92,7 @@ export function originOf(stream: ReadableStream): ReadableStream | SpecialBody {
   return origins.get(stream) ?? stream;
 }
 
-export function isIterable(value: unknown): value is AsyncIterable<Uint8Array | string> {
+function isIterable(value: unknown): value is AsyncIterable<Uint8Array | string> {
   return typeof (value as AsyncIterable<unknown>)[Symbol.asyncIterator] === 'function';
 }
 
@@ -157,7 +157,7 @@ export function endSource(source: object): void {
 }
 
 /** The pieces of a body, one after the other. */
-export async function* pieces(source: Exclude<Source, null>): AsyncGenerator<Uint8Array> {
+async function* pieces(source: Exclude<Source, null>): AsyncGenerator<Uint8Array> {
   if (typeof source === 'string') yield Buffer.from(source);
   else if (isUint8Array(source)) yield source;
   else if (source instanceof IncomingBody) {

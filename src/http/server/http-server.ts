@@ -1,6 +1,6 @@
 /** The server of `serve`: accepts connections, calls handlers, checks for late peers, and stops. */
 import type { InspectOptionsStylized } from 'node:util';
-import { clearInterval, now, setInterval } from '../../loop/real-timers.js';
+import { clearInterval, now, setInterval, TIMER_MAX } from '../../loop/real-timers.js';
 import { placeOf } from '../../net/address/addresses.js';
 import type { Listener } from '../../net/listen/listener.js';
 import type { Connection } from '../../net/stream/connection.js';
@@ -14,7 +14,7 @@ import type { HttpConnection } from './connection.js';
 import type { ConnectionOwner } from './connection-owner.js';
 import { HEAD, IDLE } from './phase.js';
 import type { HttpStats } from './server.js';
-import { type HttpStopOptions, stopWithin, TIMER_MAX } from './stopping.js';
+import { type HttpStopOptions, stopWithin } from './stopping.js';
 
 /** How often within the shortest timeout connections are checked, and the maximum interval, in milliseconds. */
 const LOOKS = 8;

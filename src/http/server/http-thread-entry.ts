@@ -7,7 +7,7 @@ import { tlsSetup } from '../transport/tls-transport.js';
 import { serveOn, splitTarget } from './serve.js';
 
 /** The data of the threads. */
-export interface HttpThreadData {
+interface HttpThreadData {
   module: string;
   http: HttpOptions;
 }

@@ -1,6 +1,6 @@
 /** Stops servers: pending requests get some time. */
 
-import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
+import { clearTimeout, startTimer } from '../../loop/real-timers.js';
 import { ignoreAbort, listenForAbort } from '../../loop/waiting/abort-listeners.js';
 import { checkDuration } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
@@ -13,7 +13,6 @@ export interface HttpStopOptions {
 
 const STOP_OPTIONS = optionNames<HttpStopOptions>({ timeout: true });
 const STOP_TIMEOUT_MS = 10_000;
-export const TIMER_MAX = 0x7fffffff;
 
 /**
  * Waits until `stop` is done, which counts the connections that were cut.
@@ -27,7 +26,7 @@ export async function stopWithin(
   checkOptions(options, STOP_OPTIONS);
   const timeout = checkDuration('options.timeout', options.timeout ?? STOP_TIMEOUT_MS);
   const stopped = stop();
-  const timer = setTimeout(cut, Math.min(timeout, TIMER_MAX));
+  const timer = startTimer(cut, timeout);
   try {
     return await stopped;
   } finally {

@@ -2,7 +2,7 @@ import type { Head } from '../input/head.js';
 import { secondsOf } from './http-date.js';
 
 /** The validators of a representation. */
-export interface Validators {
+interface Validators {
   /** An entity tag, with its quotes. */
   readonly etag: string;
   /** The time of the last change, in whole seconds since 1970; NaN if it is unknown. */

@@ -12,7 +12,7 @@ import { RingBackend } from './ring-backend.js';
 export type BackendKind = 'io_uring' | 'epoll';
 
 /** How a backend is chosen and made. */
-export interface BackendOptions {
+interface BackendOptions {
   backend: BackendChoice;
   entries: number;
   cqEntries: number;

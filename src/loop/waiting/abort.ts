@@ -19,7 +19,7 @@ export class AbortError extends UasyncError {
 }
 
 /** The options of calls that can only be aborted. */
-export interface SignalOptions {
+interface SignalOptions {
   signal?: AbortSignal | undefined;
 }
 

@@ -11,7 +11,7 @@ import { type InetAddress, inetAddress } from '../../sys/socket/sockaddr.js';
 export type IPFamily = 'IPv4' | 'IPv6' | 4 | 6 | 0;
 
 /** Options of a name lookup. */
-export interface ResolveOptions extends WaitOptions {
+interface ResolveOptions extends WaitOptions {
   /** Only addresses of this family. */
   family?: IPFamily | undefined;
   /** Flags of getaddrinfo(3), such as `dns.ADDRCONFIG`. */

@@ -144,7 +144,7 @@ export class Batch implements SendOutcome, Deferred<number> {
 const TOO_MUCH = new Set(['EINVAL', 'EIO', 'EMSGSIZE', 'ENOBUFS', 'ERR_INVALID_STATE']);
 
 /** Datagrams that the kernel gets as one send. */
-export class Segments implements SendOutcome {
+class Segments implements SendOutcome {
   readonly destination: Destination | null;
   /** The length of each. */
   readonly segmentSize: number;

@@ -2,7 +2,7 @@
 import { AF_INET, AF_INET6, readSockaddr } from '../../sys/socket/sockaddr.js';
 
 /** The sender of a datagram. */
-export interface Peer {
+interface Peer {
   readonly address: string;
   readonly port: number;
   readonly family: 'IPv4' | 'IPv6' | 'Unix';

@@ -21,7 +21,7 @@ import { type DatagramSend, type SendOutcome, type SendOwner, sends } from './se
 const NO_BYTES = new Uint8Array(0);
 
 /** Datagrams of one size that the kernel gets as one send. */
-export interface SegmentedData extends SendOutcome {
+interface SegmentedData extends SendOutcome {
   readonly destination: Destination | null;
   readonly segmentSize: number;
   readonly parts: readonly Uint8Array[];

@@ -3,7 +3,7 @@
 import { closeFile } from '../../loop/closing/close.js';
 import { disown, own } from '../../loop/closing/owned-descriptors.js';
 import type { Loop } from '../../loop/loop.js';
-import { Message } from '../../ring/sqe/message.js';
+import { Message, MSG_CMSG_CLOEXEC } from '../../ring/sqe/message.js';
 import { MSG_DONTWAIT, SCM_RIGHTS, SOL_SOCKET } from '../../sys/abi/sockets.js';
 import { CMSGHDR, MSGHDR } from '../../sys/abi/structs.js';
 import { libc } from '../../sys/libc/libc.js';
@@ -12,7 +12,6 @@ import { libc } from '../../sys/libc/libc.js';
 export const FDS_MAX = 253;
 
 const MSG_CTRUNC = 0x8;
-const MSG_CMSG_CLOEXEC = 0x40000000;
 const CHUNK_MAX = 64 * 1024;
 /** Space for the maximum number of descriptors, and for other messages that the socket may have enabled. */
 const CONTROL_ROOM = CMSGHDR.size + FDS_MAX * 4 + 256;

@@ -5,7 +5,7 @@ import { CallLimit } from '../socket/call-limit.js';
 import type { Sender } from './sender.js';
 
 /** Ends a hold of the sending side early: by the caller's signal and timeout, or a reset. */
-export class HoldLimit extends CallLimit {
+class HoldLimit extends CallLimit {
   readonly #sender: Sender;
   readonly #abort = new AbortController();
 

@@ -5,7 +5,7 @@ import { Operation } from '../../loop/operation/operation.js';
 import { MSG_NOSIGNAL, MSG_WAITALL } from '../../sys/abi/sockets.js';
 
 /** A block that several sends may use: it is returned when the last of them is done with it. */
-export class SharedBlock {
+class SharedBlock {
   readonly #block: Block;
   /** Its creator is the first user. */
   #users = 1;
@@ -28,7 +28,7 @@ export class SharedBlock {
  * A zero-copy send, io_uring_prep_send_zc(3). It completes twice: once the data has been sent off, and once the network
  * no longer needs it. Only then is its block free.
  */
-export class ZeroCopySend extends Operation {
+class ZeroCopySend extends Operation {
   readonly block: SharedBlock;
   readonly #onSent: (res: number) => void;
 

@@ -54,7 +54,7 @@ const NO_BYTES = Buffer.alloc(0);
 /**
  * Arguments of a native `send`: the request, the parts, their number, port, address, and whether there is a callback.
  */
-export type SendArguments = [request: Request, list: ArrayBufferView[], count: number, ...rest: unknown[]];
+type SendArguments = [request: Request, list: ArrayBufferView[], count: number, ...rest: unknown[]];
 
 /** The callbacks of `dgram` for datagrams and errors. */
 type OnMessage = (length: number, handle: object, bytes?: Buffer, sender?: object) => void;

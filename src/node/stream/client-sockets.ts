@@ -23,7 +23,7 @@ type Connect = (this: Socket, ...args: unknown[]) => Socket;
 type Reinitialize = (this: Socket, handle: object) => void;
 
 /** The original methods. */
-export interface SocketMethods {
+interface SocketMethods {
   connect: Connect;
   reinitialize: Reinitialize;
 }

@@ -1,15 +1,13 @@
 import { chmodSync, statSync, unlinkSync } from 'node:fs';
 import type { Loop } from '../../loop/loop.js';
 import { isFilePath } from '../../net/address/unix-path.js';
-import { EBADF, EINVAL, ENOENT } from '../../sys/abi/errno.js';
+import { EACCES, EBADF, EINVAL, ENAMETOOLONG, ENOENT } from '../../sys/abi/errno.js';
 import { libc } from '../../sys/libc/libc.js';
 import { AF_UNIX, SOCKADDR_MAX, writeSockaddr } from '../../sys/socket/sockaddr.js';
 import { bindings, type NativeClass, type Request } from '../natives.js';
 import { SocketHandle } from './socket-handle.js';
 import type { StreamHandle } from './stream-handle.js';
 
-const EACCES = -13;
-const ENAMETOOLONG = -36;
 /** libuv's flags of `fchmod`, and the permissions that they give to all. */
 const READABLE = 1;
 const WRITABLE = 2;

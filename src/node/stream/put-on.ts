@@ -3,7 +3,7 @@ import { reinitializeKey, socketMethods, withHandles } from './client-sockets.js
 import { type Listen, listenWithHandles } from './servers.js';
 
 /** Called whenever a socket connects, or a server listens. */
-export interface Enabled {
+interface Enabled {
   clients(): boolean;
   servers(): boolean;
 }

@@ -5,6 +5,7 @@ import type { Subject } from '../../loop/operation/pending.js';
 import { setImmediate, setTimeout } from '../../loop/real-timers.js';
 import { setResetOnClose } from '../../net/socket/options.js';
 import { EBADF, ECANCELED } from '../../sys/abi/errno.js';
+import { UTF8_MAX } from '../../sys/calls/socket-calls.js';
 import { libc } from '../../sys/libc/libc.js';
 import { makeNative, type Twinned, twinOf } from '../native-twin.js';
 import { bindings, type NativeHandle, ownerSymbol, type Request, written } from '../natives.js';
@@ -18,7 +19,6 @@ import {
   type Part,
   putPart,
   restOf,
-  UTF8_MAX,
 } from '../parts.js';
 import { RequestDone } from '../request-done.js';
 import { socketError } from '../socket-error.js';

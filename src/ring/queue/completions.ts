@@ -4,7 +4,7 @@ import type { CompletionQueue } from './completion-queue.js';
 import type { Cqe, CqeSink } from './cqe.js';
 
 /** What reaping needs of a ring. */
-export interface CompletionSource {
+interface CompletionSource {
   readonly cq: CompletionQueue;
   readonly closed: boolean;
   readonly cqEntries: number;

@@ -18,7 +18,7 @@ const ALL_UIDS = /^\s*0\s+0\s+4294967295$/;
 const BUFFERS_SHARE = 1 / 32;
 
 /** How much memory this process may lock, and has locked. */
-export interface LockedMemory {
+interface LockedMemory {
   /** The limit in bytes; null if there is none, or none that applies to this process. */
   limit: number | null;
   /** Bytes that this process has locked, as far as the kernel reports them: rings are not included. */

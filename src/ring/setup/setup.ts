@@ -56,7 +56,7 @@ const SQ_ENTRIES_MAX = 32768;
 const CQ_ENTRIES_MAX = 65536;
 
 /** A new ring from the kernel. */
-export interface NewRing {
+interface NewRing {
   /** Its descriptor, or with SETUP_REGISTERED_FD_ONLY its index among the registered ones. */
   fd: number;
   /** The kernel's answer, struct io_uring_params. */

@@ -8,7 +8,3 @@ export type FileRef = number;
 export function registeredFile(index: number): FileRef {
   return ~index;
 }
-
-export function isRegistered(file: FileRef): boolean {
-  return file < 0;
-}

@@ -1,10 +1,8 @@
 import { isUint8Array } from 'node:util/types';
+import { PATH_MAX } from '../../sys/check/path-bytes.js';
 import { argTypeError, argValueError } from '../../sys/errors/errors.js';
 import type { Scratch } from '../../sys/memory/scratch.js';
 import { bytesIn } from '../../sys/memory/views.js';
-
-/** The maximum length of a path in Linux, including its NUL. */
-const PATH_MAX = 4096;
 
 /** Copies a path to scratch memory, NUL-terminated; returns its address. `name` is the name of the argument. */
 export function putPath(scratch: Scratch, name: string, path: string | Uint8Array): number {

@@ -32,7 +32,7 @@ export const SIGINFO_SIZE = 128;
 export const FUTEX2_SIZE_U32 = 2;
 export const FUTEX2_PRIVATE = 128;
 /** Matches every waiter. */
-export const FUTEX_BITSET_MATCH_ANY = 0xffffffff;
+const FUTEX_BITSET_MATCH_ANY = 0xffffffff;
 const FUTEX_WAITV_MAX = 128;
 
 // The space for a command in an entry of 64 bytes, and of 128

@@ -1,14 +1,12 @@
 /** The plain calls of a loop with the faults of faults.ts: EAGAIN, EINTR, or partial transfers. */
 
-import { SO_TYPE, SOL_SOCKET } from '../../sys/abi/sockets.js';
+import { SO_TYPE, SOCK_STREAM, SOL_SOCKET } from '../../sys/abi/sockets.js';
 import { DirectoryCalls, replaceDirectoryCalls } from '../../sys/calls/directory-calls.js';
 import { FileCalls } from '../../sys/calls/file-calls.js';
 import { NameCalls } from '../../sys/calls/name-calls.js';
 import { SEND_MAX, SocketCalls } from '../../sys/calls/socket-calls.js';
 import { libc } from '../../sys/libc/libc.js';
 import { Chance } from './chance.js';
-
-const SOCK_STREAM = 1;
 
 type Path = string | Uint8Array;
 

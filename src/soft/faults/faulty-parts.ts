@@ -2,12 +2,11 @@
 import { CQE_F_BUFFER } from '../../ring/abi/io-uring.js';
 import type { CqeSink } from '../../ring/queue/cqe.js';
 import { EAGAIN } from '../../sys/abi/errno.js';
-import { SO_TYPE, SOL_SOCKET } from '../../sys/abi/sockets.js';
+import { SO_TYPE, SOCK_STREAM, SOL_SOCKET } from '../../sys/abi/sockets.js';
 import { Calls } from '../calls.js';
 import { Completions } from '../completions.js';
 import type { Chance } from './chance.js';
 
-const SOCK_STREAM = 1;
 /** Some files other than sockets, such as eventfds, are read in units of up to this size. */
 const UNIT_MAX = 64;
 

@@ -14,12 +14,13 @@ import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
+  O_PATH,
   POLLHUP,
   RESOLVE_CACHED,
 } from '../../sys/abi/flags.js';
 import { OPEN_HOW, STATX } from '../../sys/abi/structs.js';
 import { NR_OPENAT, NR_OPENAT2, NR_READ, NR_STATX } from '../../sys/abi/syscall-numbers.js';
-import { FileCalls } from '../../sys/calls/file-calls.js';
+import { FileCalls, LOOKUP_ERRORS } from '../../sys/calls/file-calls.js';
 import { LOCAL, NO_FILES, OVERLAYFS } from '../../sys/calls/file-systems.js';
 import { libc } from '../../sys/libc/libc.js';
 import { isMainThread } from '../../sys/main-thread.js';
@@ -33,7 +34,6 @@ import { finish } from './files.js';
 const { O_APPEND, O_DIRECT, O_DIRECTORY, O_NOATIME, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY } =
   constants;
 const { S_IFBLK, S_IFIFO, S_IFMT, S_IFREG } = constants;
-const O_PATH = 0o10000000;
 const O_ACCMODE = O_RDONLY | O_WRONLY | O_RDWR;
 /** Flags with which a cached path can be opened without waiting. */
 const AT_ONCE = O_ACCMODE | O_APPEND | O_DIRECTORY | O_NOATIME | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_PATH;
@@ -41,8 +41,6 @@ const AT_ONCE = O_ACCMODE | O_APPEND | O_DIRECTORY | O_NOATIME | O_NOFOLLOW | O_
 const AT_ONCE_MAX = 64;
 /** Flags that can be set after opening. fcntl(2), F_SETFL */
 const SETTABLE = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
-/** Definite errors of a walk through cached names: ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP. */
-const SURE: ReadonlySet<number> = new Set([-2, -13, -20, -36, -40]);
 const SLASH = 47;
 
 /** The interval between two checks of a FIFO, in nanoseconds: initial and maximum. */
@@ -93,7 +91,7 @@ export class Opens implements Files {
       if ((flags & O_NONBLOCK) === 0) calls.setFlags(fd, flags & SETTABLE);
       return fd;
     }
-    return SURE.has(fd) || fd === ENXIO ? fd : EAGAIN;
+    return LOOKUP_ERRORS.has(fd) || fd === ENXIO ? fd : EAGAIN;
   }
 
   /** Opens a descriptor that only identifies such a path. */
@@ -101,7 +99,7 @@ export class Opens implements Files {
     if (this.#left === 0) return EAGAIN;
     this.#left--;
     const located = this.#openHow(directory, path, O_PATH | (flags & O_NOFOLLOW));
-    if (located < 0) return SURE.has(located) ? located : EAGAIN;
+    if (located < 0) return LOOKUP_ERRORS.has(located) ? located : EAGAIN;
     this.#type = this.#calls.fileSystem(located) >>> 0;
     if (LOCAL.has(this.#type)) return located;
     this.#calls.close(located);

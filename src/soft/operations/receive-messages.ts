@@ -18,7 +18,7 @@ const ROOM_AT = IOVECS_AT + BATCH * IOVEC.size;
 const SIZE = ROOM_AT + MSGHDR.size;
 
 /** Receives completions. */
-export interface Posts {
+interface Posts {
   post(entry: Entry, res: number, flags: number): void;
 }
 

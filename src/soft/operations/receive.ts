@@ -7,6 +7,7 @@ import {
   MSG_WAITALL,
   SO_PROTOCOL,
   SO_TYPE,
+  SOCK_STREAM,
   SOL_SOCKET,
 } from '../../sys/abi/sockets.js';
 import { type Entry, OTHER, RUNNING, TCP } from '../entry.js';
@@ -27,7 +28,7 @@ export function receive(ring: Host, entry: Entry): void {
 }
 
 /** There is no data. */
-export function park(ring: Host, entry: Entry): void {
+function park(ring: Host, entry: Entry): void {
   const failed = entry.opFlags & MSG_DONTWAIT ? EAGAIN : ring.wait(entry, TO_READ);
   if (failed < 0) ring.complete(entry, entry.done > 0 ? entry.done : failed, entry.picked);
 }
@@ -51,7 +52,6 @@ function receiveInPlace(ring: Host, entry: Entry): void {
   }
 }
 
-const SOCK_STREAM = 1;
 const SOCK_SEQPACKET = 5;
 
 /** Whether MSG_WAITALL continues after a short receive: on a stream, and on ordered packets. */

@@ -12,13 +12,17 @@ export const EACCES = -13;
 export const EFAULT = -14;
 export const EBUSY = -16;
 export const EEXIST = -17;
+export const EXDEV = -18;
 export const ENOTDIR = -20;
 export const EISDIR = -21;
 export const EINVAL = -22;
 export const ENFILE = -23;
 export const EMFILE = -24;
 export const ESPIPE = -29;
+export const EROFS = -30;
+export const EMLINK = -31;
 export const EPIPE = -32;
+export const ENAMETOOLONG = -36;
 export const ENOSYS = -38;
 export const ENOTEMPTY = -39;
 export const ELOOP = -40;
@@ -34,13 +38,12 @@ export const ECONNABORTED = -103;
 export const ECONNRESET = -104;
 export const ENOBUFS = -105;
 export const ENOTCONN = -107;
-export const ETIMEDOUT = -110;
 export const ECONNREFUSED = -111;
 export const EALREADY = -114;
 export const EINPROGRESS = -115;
 export const ECANCELED = -125;
 /** System calls never return it: an io-wq worker that is interrupted in `open` completes with it. */
-export const ERESTARTSYS = -512;
+const ERESTARTSYS = -512;
 
 /** Whether an operation was cancelled, before it started or while it waited. */
 export function isCancelled(res: number): boolean {

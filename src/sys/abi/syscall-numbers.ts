@@ -44,7 +44,6 @@ export const NR_TIMERFD_SETTIME = ARM64 ? 86 : 286;
 export const NR_ACCEPT4 = ARM64 ? 242 : 288;
 export const NR_EPOLL_CREATE1 = ARM64 ? 20 : 291;
 export const NR_RECVMMSG = ARM64 ? 243 : 299;
-export const NR_SENDMMSG = ARM64 ? 269 : 307;
 export const NR_PREADV2 = ARM64 ? 286 : 327;
 export const NR_PWRITEV2 = ARM64 ? 287 : 328;
 export const NR_STATX = ARM64 ? 291 : 332;

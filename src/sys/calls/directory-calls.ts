@@ -6,6 +6,7 @@
 
 import { constants } from 'node:fs';
 import { EAGAIN, EINVAL, ENOSYS, EPERM, isInterrupted } from '../abi/errno.js';
+import { AT_STATX_DONT_SYNC } from '../abi/fcntl.js';
 import {
   AT_FDCWD,
   AT_REMOVEDIR,
@@ -28,11 +29,11 @@ import {
   NR_UNLINKAT,
   NR_WRITE,
 } from '../abi/syscall-numbers.js';
+import { PATH_MAX } from '../check/path-bytes.js';
 import { libc } from '../libc/libc.js';
 import { addressOf } from '../memory/address.js';
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
-const AT_STATX_DONT_SYNC = 0x4000;
 
 /** d_type, readdir(3) */
 export const DT_UNKNOWN = 0;
@@ -44,7 +45,6 @@ export const DT_REG = 8;
 export const DT_LNK = 10;
 export const DT_SOCK = 12;
 
-const PATH_MAX = 4096;
 const NAMES_SIZE = 8192;
 /** How many name lists are kept for later walks. */
 const POOLED_MAX = 32;

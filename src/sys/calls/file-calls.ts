@@ -5,7 +5,8 @@
  */
 
 import { constants } from 'node:fs';
-import { EAGAIN } from '../abi/errno.js';
+import { EACCES, EAGAIN, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR } from '../abi/errno.js';
+import { AT_STATX_DONT_SYNC, F_GETFL, F_SETFL } from '../abi/fcntl.js';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -36,16 +37,15 @@ import { addressOf, knownAddressOf } from '../memory/address.js';
 import { Mapping } from '../memory/mapping.js';
 
 const { O_NOFOLLOW } = constants;
-const F_GETFL = 3;
-const F_SETFL = 4;
 const RUSAGE_THREAD = 1;
 /** The file system writes synchronously. statfs(2) */
 const ST_SYNCHRONOUS = 16;
-/** Use cached attributes; do not ask a file server. statx(2) */
-const AT_STATX_DONT_SYNC = 0x4000;
 /** A mount id that is never reused: Linux 6.8. */
 const STATX_MNT_ID_UNIQUE = 0x4000;
 const MASK = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID_UNIQUE;
+
+/** Definite errors of a walk through cached names. */
+export const LOOKUP_ERRORS: ReadonlySet<number> = new Set([ENOENT, EACCES, ENOTDIR, ENAMETOOLONG, ELOOP]);
 
 /** Up to this size, copying costs less than finding the address of memory that is used once. */
 const COPY_MAX = 16384;

@@ -1,17 +1,14 @@
 /**
  * System calls that create, remove and rename paths. Each returns 0 or a negative errno, EAGAIN for a path that is too
- * long for them. On a local file system they hardly ever wait, but they may: see src/fs/inline-changes.ts.
+ * long for them. On a local file system they hardly ever wait, but they may: see src/fs/inline/inline-changes.ts.
  */
 
 import { EAGAIN } from '../abi/errno.js';
-import { AT_FDCWD, AT_REMOVEDIR } from '../abi/flags.js';
+import { AT_FDCWD, AT_REMOVEDIR, RENAME_NOREPLACE } from '../abi/flags.js';
 import { NR_FCHMODAT, NR_LINKAT, NR_MKDIRAT, NR_RENAMEAT2, NR_UNLINKAT } from '../abi/syscall-numbers.js';
 import { PATH_MAX, putPath } from '../check/path-bytes.js';
 import { libc } from '../libc/libc.js';
 import { Mapping } from '../memory/mapping.js';
-
-/** Fail with EEXIST instead of replacing an existing path. renameat2(2) */
-const RENAME_NOREPLACE = 1;
 
 type Path = string | Uint8Array;
 

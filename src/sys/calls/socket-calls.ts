@@ -2,6 +2,7 @@
 
 import { constants } from 'node:fs';
 import { EAGAIN, EINTR, EPIPE } from '../abi/errno.js';
+import { F_GETFL, F_SETFL } from '../abi/fcntl.js';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/sockets.js';
 import { NR_CACHESTAT, NR_FCNTL, NR_RT_SIGPROCMASK, NR_SENDFILE, NR_SENDTO } from '../abi/syscall-numbers.js';
 import { libc } from '../libc/libc.js';
@@ -16,8 +17,6 @@ export const TEXT_MAX = Math.floor(SEND_MAX / UTF8_MAX);
 
 const SOCKADDR_MAX = 128;
 const FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT;
-const F_GETFL = 3;
-const F_SETFL = 4;
 /** Where pages are larger, nothing counts as cached. */
 const PAGE = 4096;
 const TWO_32 = 2 ** 32;

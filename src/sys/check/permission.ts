@@ -23,7 +23,7 @@ const guardsNet = guarded && !auditOnly && process.allowedNodeEnvironmentFlags.h
 const NAMES = { 'fs.read': 'FileSystemRead', 'fs.write': 'FileSystemWrite', net: 'Net' } as const;
 
 /** The kinds of access: to a path, or in general. */
-export type Scope = keyof typeof NAMES;
+type Scope = keyof typeof NAMES;
 
 /** Whether the model allows it; without a path, whether it allows all of it. True where the model is off. */
 export function allows(scope: Scope, path?: string | Uint8Array): boolean {
@@ -35,7 +35,7 @@ export function allows(scope: Scope, path?: string | Uint8Array): boolean {
 }
 
 /** The error of a denied access, with Node's message. */
-export function accessDenied(scope: Scope, resource: string): UasyncError {
+function accessDenied(scope: Scope, resource: string): UasyncError {
   const flag = `--allow-${scope.replace('.', '-')}`;
   const error = new UasyncError(
     'ERR_ACCESS_DENIED',

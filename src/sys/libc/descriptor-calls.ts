@@ -9,6 +9,7 @@
  */
 
 import { EINTR, EIO } from '../abi/errno.js';
+import { F_DUPFD_CLOEXEC } from '../abi/fcntl.js';
 import { NR_IO_URING_ENTER, NR_IO_URING_SETUP } from '../abi/syscall-numbers.js';
 import { isMainThread } from '../main-thread.js';
 import type { Libc } from './interface.js';
@@ -22,7 +23,6 @@ const EFD_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
-const F_DUPFD_CLOEXEC = 1030;
 const STDIO_MAX = 2;
 
 type Calls =

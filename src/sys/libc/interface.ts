@@ -8,7 +8,7 @@ export interface Place {
 }
 
 /** Called when a call in libuv's pool has returned; with `error` if the call was not made. */
-export type PoolCallback = (error: unknown, value: number) => void;
+type PoolCallback = (error: unknown, value: number) => void;
 
 /** The calls, bound to libc. Memory arguments are views; sizes are in bytes. */
 export interface Libc {

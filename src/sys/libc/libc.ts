@@ -8,6 +8,7 @@
 
 import { constants } from 'node:fs';
 import { ESRCH } from '../abi/errno.js';
+import { F_GETFL, F_SETFD, F_SETFL, FD_CLOEXEC } from '../abi/fcntl.js';
 import { NR_GETTID, NR_IO_URING_ENTER, NR_IO_URING_REGISTER, NR_TGKILL } from '../abi/syscall-numbers.js';
 import { UasyncError } from '../errors/errors.js';
 import { descriptorCalls } from './descriptor-calls.js';
@@ -34,11 +35,7 @@ const FIONREAD = 0x541b;
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
 const SEEK_END = 2;
-const F_GETFL = 3;
-const F_SETFL = 4;
 const { O_NONBLOCK } = constants;
-const F_SETFD = 2;
-const FD_CLOEXEC = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 /** The longest name of a network interface, with the NUL at its end. */
@@ -59,7 +56,7 @@ function bind(): Libc {
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {
     throw new UasyncError(
       'ERR_UNSUPPORTED_PLATFORM',
-      `io_uring needs Linux on x64 or arm64; this is ${process.platform} on ${process.arch}`,
+      `uasync needs Linux on x64 or arm64; this is ${process.platform} on ${process.arch}`,
     );
   }
   return wrap(loadKoffi());
