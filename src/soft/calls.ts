@@ -141,7 +141,7 @@ export class Calls {
    * call, so it is cleared again in the same straight line of code.
    * @param flags those of `fcntl`, without O_NONBLOCK.
    */
-  moveUnasked(writes: boolean, fd: number, address: number, length: number, flags: number): number {
+  transferNonBlocking(writes: boolean, fd: number, address: number, length: number, flags: number): number {
     const call = this.#call;
     const number = writes ? NR_WRITE : NR_READ;
     call(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK, 0, 0, 0);
@@ -150,8 +150,8 @@ export class Calls {
     return result;
   }
 
-  /** As `moveUnasked`, if O_NONBLOCK is set already. */
-  moveAsSet(writes: boolean, fd: number, address: number, length: number): number {
+  /** As `transferNonBlocking`, if O_NONBLOCK is set already. */
+  transferAsSet(writes: boolean, fd: number, address: number, length: number): number {
     return this.#call(writes ? NR_WRITE : NR_READ, fd, address, length, 0, 0, 0);
   }
 

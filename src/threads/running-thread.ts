@@ -76,7 +76,7 @@ export class RunningThread {
           this.addresses = message.addresses;
           resolve();
         } else {
-          this.#told(message);
+          this.#onMessage(message);
         }
       });
       // The worker itself keeps the process alive.
@@ -95,7 +95,7 @@ export class RunningThread {
     this.ready.catch(() => {});
   }
 
-  #told(message: Exclude<FromThread, { type: 'ready' }>): void {
+  #onMessage(message: Exclude<FromThread, { type: 'ready' }>): void {
     switch (message.type) {
       case 'stats':
         this.#asked.get(message.call)?.(message.stats);
@@ -123,16 +123,16 @@ export class RunningThread {
     try {
       const fd = this.#sockets.hold(name, taker, () => this.#program.open(request));
       this.#sockets.hold(name, this, () => fd).catch(() => {});
-      this.#say({ type: 'socket', call, fd: await fd });
+      this.#post({ type: 'socket', call, fd: await fd });
     } catch (error) {
       this.#taking.delete(call);
       // A cloned error would lose its code.
       const { message } = error as Error;
-      this.#say({ type: 'refused', call, message, details: { ...(error as UasyncError) } });
+      this.#post({ type: 'refused', call, message, details: { ...(error as UasyncError) } });
     }
   }
 
-  #say(message: ToThread): void {
+  #post(message: ToThread): void {
     this.#control.postMessage(message);
   }
 
@@ -156,7 +156,7 @@ export class RunningThread {
   stats(): Promise<LoopStats | null> {
     if (this.#ended) return Promise.resolve(null);
     const call = this.#calls++;
-    this.#say({ type: 'stats', call });
+    this.#post({ type: 'stats', call });
     return new Promise(resolve => this.#asked.set(call, resolve));
   }
 
@@ -166,7 +166,7 @@ export class RunningThread {
     const worker = this.#worker;
     const exit = new Promise(resolve => worker.once('exit', resolve));
     this.letGo();
-    this.#say({ type: 'stop' });
+    this.#post({ type: 'stop' });
     let terminated = false;
     const terminate = (): void => {
       terminated = true;

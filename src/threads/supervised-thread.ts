@@ -10,7 +10,7 @@ import { RunningThread, type ThreadEnd, type ThreadProgram } from './running-thr
 /** The longest pause before a restart, in milliseconds. */
 const DELAY_MAX = 30_000;
 /** A thread that has run for this long, in milliseconds, has not crashed because of how it starts. */
-const PROVEN_MS = 10_000;
+const STABLE_MS = 10_000;
 
 /** What a supervised thread needs of its owner. */
 export interface ThreadOwner extends ThreadProgram {
@@ -86,7 +86,7 @@ export class SupervisedThread {
   /** Restarts it after a delay, unless a replacement is about to start. */
   #crashed({ error, exitCode, ran }: ThreadEnd): void {
     if (this.#stopping) return;
-    this.#failures = ran >= PROVEN_MS ? 0 : this.#failures;
+    this.#failures = ran >= STABLE_MS ? 0 : this.#failures;
     const delay =
       this.#next === null ? Math.min(this.#owner.restartDelay * 2 ** this.#failures, DELAY_MAX) : 0;
     this.#failures++;

@@ -1,4 +1,4 @@
-/** The argument of the function that a thread runs. */
+/** What a thread has: its data, channel, signal and listeners, and the messages of the thread that started it. */
 import type { MessagePort } from 'node:worker_threads';
 import { closeSocket } from '../loop/closing/close.js';
 import { loop } from '../loop/current.js';
@@ -54,7 +54,7 @@ export class Thread implements ThreadContext {
     this.data = data;
     this.channel = new Channel(end);
     this.#control = control;
-    control.on('message', (message: ToThread) => this.#told(message));
+    control.on('message', (message: ToThread) => this.#onMessage(message));
   }
 
   get signal(): AbortSignal {
@@ -94,14 +94,14 @@ export class Thread implements ThreadContext {
     const call = this.#calls++;
     const request = { name, backlog, options: { port, host, family, ipv6Only, noDelay, fastOpen } };
     try {
-      this.#say({ type: 'listen', call, request });
+      this.#post({ type: 'listen', call, request });
       const shown = await new Promise<number>((resolve, reject) =>
         this.#waiting.set(call, { resolve, reject }),
       );
       const fd = libc().duplicate(shown);
       // Its starter does not accept: see Acceptor.
       if (fd >= 0) libc().setNonBlocking(fd);
-      this.#say({ type: 'taken', call });
+      this.#post({ type: 'taken', call });
       if (fd < 0) throw systemError(fd, 'listen');
       const listener = await this.#listenOn(fd, { backlog, noDelay, fastOpen, maxConnections, signal });
       const { remains } = listener;
@@ -140,10 +140,10 @@ export class Thread implements ThreadContext {
 
   #unused(name: string): void {
     this.#names.delete(name);
-    this.#say({ type: 'unused', name });
+    this.#post({ type: 'unused', name });
   }
 
-  #told(message: ToThread): void {
+  #onMessage(message: ToThread): void {
     switch (message.type) {
       case 'stop':
         this.#end();
@@ -157,7 +157,7 @@ export class Thread implements ThreadContext {
         );
         break;
       case 'stats':
-        this.#say({ type: 'stats', call: message.call, stats: loop().stats() });
+        this.#post({ type: 'stats', call: message.call, stats: loop().stats() });
     }
   }
 
@@ -171,7 +171,7 @@ export class Thread implements ThreadContext {
   ready(): void {
     if (this.#ready) return;
     this.#ready = true;
-    this.#say({ type: 'ready', addresses: this.#addresses });
+    this.#post({ type: 'ready', addresses: this.#addresses });
   }
 
   /** From now on the thread lives as long as something is in flight. */
@@ -183,7 +183,7 @@ export class Thread implements ThreadContext {
     for (const listener of this.#listeners) listener.retire();
   }
 
-  #say(message: FromThread): void {
+  #post(message: FromThread): void {
     this.#control.postMessage(message);
   }
 }

@@ -96,8 +96,8 @@ export class BlockPool {
   readonly #mappings: Mapping[] = [];
   readonly #waiters: BlockWaiter[] = [];
   /** Whether waiters are being called, and how many remain. */
-  #telling = false;
-  #untold = 0;
+  #notifying = false;
+  #unnotified = 0;
   /** The size of the largest block that has been mapped, in bytes. */
   #largest = 0;
   #closed = false;
@@ -133,16 +133,16 @@ export class BlockPool {
     block.give();
     this.#used -= SIZES[block.sizeClass]!;
     this.#free[block.sizeClass]!.push(block);
-    this.#untold = this.#waiters.length;
+    this.#unnotified = this.#waiters.length;
     // A waiter that fails at once releases its block within this call.
-    if (this.#telling) return;
-    this.#telling = true;
+    if (this.#notifying) return;
+    this.#notifying = true;
     // A waiter that has given up takes none; one that needs a larger block waits on.
-    while (this.#untold > 0 && this.#free.some(free => free.length !== 0)) {
-      this.#untold--;
+    while (this.#unnotified > 0 && this.#free.some(free => free.length !== 0)) {
+      this.#unnotified--;
       this.#waiters.shift()!.blockReleased();
     }
-    this.#telling = false;
+    this.#notifying = false;
   }
 
   /** Calls `waiter` once when a block is released. Waiters are served in order. */

@@ -19,6 +19,7 @@ import { checkPacketOptions } from './ancillary.js';
 import { Batch } from './batch.js';
 import { ConnectedPeer } from './connected-peer.js';
 import { DatagramIterator } from './datagram-iterator.js';
+import type { Destination } from './destination.js';
 import { knownDestination } from './destination-cache.js';
 import { DatagramEndpoint, type SocketSetup } from './endpoint.js';
 import type { Datagram, DatagramReceiver } from './receiver.js';
@@ -249,14 +250,7 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     if (error !== null) throw error;
     const destination = this.#addressing.destination(port, address);
     if (destination === undefined) return this.#lookUpAndSend(bytes, port!, address!, options);
-    const control = this.#addressing.control(options, destination);
-    const { referenced } = this.#sender;
-    return this.#sender.send(
-      bytes,
-      destination,
-      control,
-      sendLimit(options, referenced, destination?.details),
-    );
+    return this.#sendNow(bytes, destination, options);
   }
 
   async #lookUpAndSend(
@@ -269,6 +263,14 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     this.checkOpen();
     throwIfAborted(options?.signal);
     bytesIn(bytes);
+    return this.#sendNow(bytes, destination, options);
+  }
+
+  #sendNow(
+    bytes: Uint8Array,
+    destination: Destination | null,
+    options: SendOptions | undefined,
+  ): Promise<number> {
     const control = this.#addressing.control(options, destination);
     const { referenced } = this.#sender;
     return this.#sender.send(

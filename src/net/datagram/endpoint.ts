@@ -7,7 +7,7 @@ import { localAddress, placeOf } from '../address/addresses.js';
 import { datagramClosed } from '../socket/diagnostics.js';
 import { type Remains, userOf } from '../socket/forgotten.js';
 import type { SocketFile } from '../socket/socket-file.js';
-import { kernelDrops } from './options.js';
+import { kernelDrops } from './kernel-drops.js';
 import { DatagramReceiver } from './receiver.js';
 import { DatagramSender } from './sender.js';
 

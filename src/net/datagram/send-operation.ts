@@ -50,7 +50,7 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
   parts: readonly Uint8Array[] | null = null;
   length = 0;
   /** The datagram length that its success validates: for several in one, that of a segment. */
-  proves = 0;
+  validates = 0;
   control: Buffer = NO_CONTROL;
   /** Its own limit, or that of the list it belongs to. */
   limit: SendLimit | null = null;
@@ -68,7 +68,7 @@ export class DatagramSend extends Operation implements Deferred<number>, Limited
     const sender = this.sender!;
     if ((res === EAGAIN || res === EINTR) && sender.retry(this, res)) return;
     const { destination } = this;
-    if (res >= 0 && destination !== null) sender.validated(destination, this.proves, this.changes);
+    if (res >= 0 && destination !== null) sender.validated(destination, this.validates, this.changes);
     this.releaseBlock();
     if (res >= 0) this.#settle(res);
     else this.fail(sender.errorOf(res, this));

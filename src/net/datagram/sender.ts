@@ -171,7 +171,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
       if (sent !== null) return this.#settled(sent, destination);
     }
     const send = sends.take(this.#loop);
-    send.proves = control === undefined ? data.length : 0;
+    send.validates = control === undefined ? data.length : 0;
     const promise = promiseOf(send);
     this.#begin(send, data, destination, control, limit);
     return promise;
@@ -189,7 +189,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     const send = sends.take(this.#loop);
     send.outcome = outcome;
     send.index = index;
-    send.proves = control === undefined ? data.length : 0;
+    send.validates = control === undefined ? data.length : 0;
     this.#begin(send, data, destination, control, limit);
   }
 
@@ -198,7 +198,7 @@ export class DatagramSender implements BlockWaiter, SendOwner, GsoBatchSender {
     const send = sends.take(this.#loop);
     send.outcome = batch;
     send.parts = batch.parts;
-    send.proves = batch.segmentSize;
+    send.validates = batch.segmentSize;
     this.#begin(send, NO_BYTES, batch.destination, segmentControl(batch.segmentSize), limit);
   }
 

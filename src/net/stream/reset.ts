@@ -1,17 +1,5 @@
 import { TCP_CLOSE, tcpInfo } from '../socket/tcp-info.js';
 
-/** What the receiving side must know of the other direction. */
-export interface SendingSide {
-  /** Whether nothing waits to be sent. */
-  readonly idle: boolean;
-  /** Why it has failed. */
-  readonly error: Error | null;
-  /** Whether the connection is established by the first write only. */
-  readonly deferred: boolean;
-  /** Establishes it without data. */
-  connect(): void;
-}
-
 /** How sending has gone: an error, null or 0. */
 type Outcome = Readonly<{ idle: boolean; error: Error | number | null }>;
 

@@ -49,7 +49,7 @@ function transferOf(ring: Host, entry: Entry, direction: number, position: numbe
   if (res === EAGAIN || res === EOPNOTSUPP) {
     if (ring.files.isFile(entry.fd)) transferInPool(ring, entry, direction === TO_WRITE, position);
     else if (res === EAGAIN) park(ring, entry, direction);
-    else transferUnasked(ring, entry, direction, position);
+    else transferWithoutNowait(ring, entry, direction, position);
   } else if (res > 0 && res < entry.len && entry.place !== PARKED && ring.files.isFile(entry.fd)) {
     goOn(ring, entry, direction, position, res);
   } else ring.complete(entry, res);
@@ -87,7 +87,7 @@ function park(ring: Host, entry: Entry, direction: number): void {
  * FIFOs, terminals and some devices have no non-blocking calls. A write to one writes all bytes, as the kernel's worker
  * threads do. As in the kernel, with O_NONBLOCK these, and only these, return EAGAIN.
  */
-function transferUnasked(ring: Host, entry: Entry, direction: number, position: number): void {
+function transferWithoutNowait(ring: Host, entry: Entry, direction: number, position: number): void {
   const { fd, len, done } = entry;
   const { calls, readiness } = ring;
   // A descriptor that epoll does not accept is always ready, and may block nevertheless.
@@ -98,11 +98,11 @@ function transferUnasked(ring: Host, entry: Entry, direction: number, position: 
   const writes = direction === TO_WRITE;
   const flags = calls.flagsOf(fd);
   if (flags & O_NONBLOCK) {
-    const res = calls.moveAsSet(writes, fd, entry.addr + done, len - done);
+    const res = calls.transferAsSet(writes, fd, entry.addr + done, len - done);
     ring.complete(entry, done > 0 ? done + Math.max(res, 0) : res);
     return;
   }
-  const res = calls.moveUnasked(writes, fd, entry.addr + done, len - done, flags);
+  const res = calls.transferNonBlocking(writes, fd, entry.addr + done, len - done, flags);
   if (writes && res > 0) entry.done += res;
   if (res === EAGAIN || (writes && res > 0 && entry.done < len)) park(ring, entry, direction);
   else ring.complete(entry, entry.done > 0 ? entry.done : res);

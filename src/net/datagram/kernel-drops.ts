@@ -1,4 +1,4 @@
-/** Socket options of datagrams, beside those of `options.ts`. */
+/** The kernel's count of the datagrams that it has dropped: SO_MEMINFO, socket(7). */
 
 import { SO_MEMINFO, SOL_SOCKET } from '../../sys/abi/sockets.js';
 import { libc } from '../../sys/libc/libc.js';
