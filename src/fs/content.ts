@@ -19,6 +19,7 @@ export interface ReadFileOptions {
   encoding?: BufferEncoding | null | undefined;
   /** Open flags; default 'r'. */
   flag?: string | number | undefined;
+  /** Aborting it rejects with an `AbortError`. */
   signal?: AbortSignal | undefined;
 }
 
@@ -32,6 +33,7 @@ export interface WriteFileOptions {
   flag?: string | number | undefined;
   /** Whether the call resolves only when the data is on the device; default false. */
   flush?: boolean | undefined;
+  /** Aborting it rejects with an `AbortError`; a part may have been written. */
   signal?: AbortSignal | undefined;
 }
 

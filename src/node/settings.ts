@@ -47,7 +47,7 @@ export function fromEnvironment(value: string | undefined): RegisterOptions | nu
     if (Object.hasOwn(WORDS, word)) Object.assign(wanted, WORDS[word]);
     else {
       process.emitWarning(
-        `UASYNC_REGISTER does not know '${word}': it takes off, ${Object.keys(WORDS).join(', ')}`,
+        `UASYNC_REGISTER does not know '${word}': it accepts off, ${Object.keys(WORDS).join(', ')}`,
         'UasyncWarning',
         'UASYNC_REGISTER',
       );

@@ -189,7 +189,10 @@ export class ThreadServer {
     return this.#threads[checkInt('id', id, 0, this.size - 1)]!.channel;
   }
 
-  /** Sends a value to every running thread. Resolves when there was room for it in every channel. */
+  /**
+   * Sends a value to every running thread. Resolves when there was room for it in every channel.
+   * @throws (as a rejection) DataCloneError, AbortError, ETIMEDOUT, TypeError.
+   */
   async broadcast(value: unknown, options?: WaitOptions): Promise<void> {
     checkWait(options);
     await Promise.all(
@@ -331,7 +334,7 @@ export class ThreadServer {
     if (reserved === undefined) {
       reserved = reservePort(host, ipv6Only);
       this.#ports.set(name, reserved);
-      // The next call may have more luck.
+      // The next call tries again.
       reserved.catch(() => this.#ports.delete(name));
     }
     return (await reserved).port;

@@ -32,6 +32,7 @@ export interface ChunkOptions {
    * the iteration is left; its contents are unspecified from then on. Default false.
    */
   lease?: boolean | undefined;
+  /** Aborting it ends the iteration with an `AbortError`. */
   signal?: AbortSignal | undefined;
 }
 

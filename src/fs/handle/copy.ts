@@ -21,6 +21,7 @@ export interface CopyOptions {
   length?: number | undefined;
   /** The start position in the target; default 0. Without effect if the target was opened for appending. */
   position?: number | undefined;
+  /** Aborting it rejects with an `AbortError`; a part may have been copied. */
   signal?: AbortSignal | undefined;
 }
 

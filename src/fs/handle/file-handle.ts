@@ -71,13 +71,17 @@ function placeOf(fd: number): string {
 
 /** The result of `readv`. */
 export interface ReadVResult {
+  /** The number of bytes; 0 at the end of the file. */
   bytesRead: number;
+  /** The buffers of the call. */
   buffers: readonly ArrayBufferView[];
 }
 
 /** The result of `writev`. */
 export interface WriteVResult {
+  /** The number of bytes. */
   bytesWritten: number;
+  /** The buffers of the call. */
   buffers: readonly ArrayBufferView[];
 }
 
@@ -90,7 +94,10 @@ export type Advice = keyof typeof ADVICE;
 /** Whether Node does the syncing, which it may refuse. */
 const byNode = guarded && FORBIDS_SYNC;
 
-/** An open file, as `FileHandle` of `node:fs/promises`. Use `open`. */
+/**
+ * An open file, as `FileHandle` of `node:fs/promises`. Use `open`. Its methods reject with the errors of their system
+ * calls, EBADF once it is closed, and a TypeError or RangeError for wrong arguments.
+ */
 export class FileHandle extends OpenFile {
   #syncs: GroupSync | undefined;
   #datasyncs: GroupSync | undefined;

@@ -11,9 +11,11 @@ import type { ReadResult, WriteResult } from './transfer.js';
 
 /** The options of `createReadStream`. */
 export interface ReadStreamOptions {
+  /** Decodes the bytes; without it the stream yields Buffers. */
   encoding?: BufferEncoding | null | undefined;
   /** Whether the handle is closed at the end; default true. */
   autoClose?: boolean | undefined;
+  /** Whether 'close' is emitted; default true. */
   emitClose?: boolean | undefined;
   /** The start position; default the current position. */
   start?: number | undefined;
@@ -21,20 +23,25 @@ export interface ReadStreamOptions {
   end?: number | undefined;
   /** Bytes per read; default 64 KiB. */
   highWaterMark?: number | undefined;
+  /** Aborting it destroys the stream with an `AbortError`. */
   signal?: AbortSignal | undefined;
 }
 
 /** The options of `createWriteStream`. */
 export interface WriteStreamOptions {
+  /** The encoding of strings; default 'utf8'. */
   encoding?: BufferEncoding | null | undefined;
   /** Whether the handle is closed at the end; default true. */
   autoClose?: boolean | undefined;
+  /** Whether 'close' is emitted; default true. */
   emitClose?: boolean | undefined;
   /** The start position; default the current position. */
   start?: number | undefined;
+  /** How many bytes may wait to be written before `write()` returns false; default as in Node. */
   highWaterMark?: number | undefined;
   /** Whether the file is synced before it is closed; default false. */
   flush?: boolean | undefined;
+  /** Aborting it destroys the stream with an `AbortError`. */
   signal?: AbortSignal | undefined;
 }
 

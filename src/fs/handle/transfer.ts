@@ -31,13 +31,17 @@ export interface TransferOwner {
 
 /** The result of `read`. */
 export interface ReadResult<T> {
+  /** The number of bytes; 0 at the end of the file. */
   bytesRead: number;
+  /** The buffer of the call, or the one that it has allocated. */
   buffer: T;
 }
 
 /** The result of `write`. */
 export interface WriteResult<T> {
+  /** The number of bytes. */
   bytesWritten: number;
+  /** The buffer or string of the call. */
   buffer: T;
 }
 

@@ -239,7 +239,7 @@ export class Answering {
 
   // --- Failures -----------------------------------------------------------------------------------
 
-  /** The handler has listened to the request's signal. The peer may have ended its side only, and still read. */
+  /** The handler has given up as the request's signal was aborted. A peer that is only half-closed still reads. */
   #givenUp(): void {
     if (this.started) this.#owner.cut(GONE);
     else this.#answer(plain(500));

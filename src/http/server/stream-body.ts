@@ -133,6 +133,6 @@ export class StreamSender {
 }
 
 function wrongLength(declared: number): UasyncError {
-  const message = `The body has not the ${declared} bytes that its Content-Length says`;
+  const message = `The body does not have the ${declared} bytes that its Content-Length declares`;
   return new UasyncError('ERR_HTTP_CONTENT_LENGTH_MISMATCH', message);
 }

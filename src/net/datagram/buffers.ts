@@ -49,7 +49,7 @@ export class DatagramBuffers {
   /** The offset in `bytes` of a completion's buffer. */
   startOf(flags: number): number {
     const id = bufferOf(flags);
-    assert(id < ENTRIES, 'A completion names a buffer that there is not');
+    assert(id < ENTRIES, 'A completion names a buffer that does not exist');
     return id * this.size;
   }
 

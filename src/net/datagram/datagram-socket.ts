@@ -158,7 +158,10 @@ export class DatagramSocket<Address extends SocketAddress = SocketAddress>
     return receive();
   }
 
-  /** All datagrams that have arrived, at least one. */
+  /**
+   * All datagrams that have arrived, at least one.
+   * @throws (as a rejection) as `recv`.
+   */
   recvMany(options?: ReceiveManyOptions): Promise<Datagram[]> {
     if (options === undefined) return this.#receiver.many(this, ALL, undefined);
     return this.#limited(options, RECEIVE_MANY_OPTIONS, () => {

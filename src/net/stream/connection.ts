@@ -100,7 +100,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     }
   }
 
-  /** As `read`, but into `buffer`: resolves to the number of bytes, 0 at the end. */
+  /** As `read`, but into `buffer`, of at least one byte: resolves to the number of bytes, 0 at the end. */
   readInto(buffer: Uint8Array, options?: WaitOptions): Promise<number> {
     return readInto(this, this.#endpoint.receiver, buffer, options);
   }
@@ -126,12 +126,16 @@ export class Connection<Address extends SocketAddress = SocketAddress>
   /**
    * The next `count` bytes, which stay unread: fewer if the peer has ended, null if there are none. Do not modify them.
    * @param count 1 to 16777216.
+   * @throws (as a rejection) the errors of `read`.
    */
   peek(count = 1, options?: WaitOptions): Promise<Buffer | null> {
     return peek(this, this.#endpoint.receiver, count, options);
   }
 
-  /** Puts a copy of bytes back, to be read before all others. */
+  /**
+   * Puts a copy of bytes back, to be read before all others.
+   * @throws TypeError; UasyncError ERR_CLOSED.
+   */
   unread(bytes: Uint8Array): void {
     if (!isUint8Array(bytes)) throw argTypeError('bytes', 'an instance of Uint8Array', bytes);
     if (this.#endpoint.closed) throw closedError('The connection');
@@ -227,6 +231,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * Sends a part of a file after earlier writes, without passing it through JavaScript. Resolves to the number of
    * bytes. If it fails or is aborted after some of them were sent, nothing more can be written.
    * @param file a FileHandle, of this package or of Node's, or a descriptor.
+   * @throws (as a rejection) EBADF, EIO and similar of the file; the errors of `write`.
    */
   async sendFile(file: { readonly fd: number } | number, options: SendFileOptions = {}): Promise<number> {
     return sendFile(this.#endpoint, file, options);
@@ -236,6 +241,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
    * Moves all received data to another connection, whose sending side then ends too; with `length`, that many bytes.
    * Resolves to the number of bytes moved, which is smaller if the peer ends before. Neither connection is closed.
    * After an abort, bytes that have been read are still written.
+   * @throws (as a rejection) the errors of `read` on this connection, and of `write` on the other.
    */
   async pipeTo(other: Connection, options: PipeToOptions = {}): Promise<number> {
     if (!(other instanceof Connection)) throw argTypeError('other', 'an instance of Connection', other);

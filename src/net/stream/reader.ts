@@ -205,7 +205,7 @@ export class Reader extends Waiter<ReadValue> implements Queued<Reader> {
     else if (this.asks === PEEK) this.resolve(queue.length === 0 ? null : queue.peek(queue.length));
     else {
       this.putBack(queue);
-      const message = 'The peer ended before all that was asked for had come; what came stays unread';
+      const message = 'The peer ended before all requested bytes had arrived; those that have stay unread';
       this.fail(new UasyncError('ERR_STREAM_PREMATURE_CLOSE', message));
     }
   }

@@ -131,7 +131,7 @@ export class ReceiveBuffers {
   /** The offset of a completion's data. */
   #locate(length: number, flags: number): number {
     const id = bufferOf(flags);
-    assert(id < this.#filled.length, 'A completion names a buffer that there is not');
+    assert(id < this.#filled.length, 'A completion names a buffer that does not exist');
     const filled = this.#filled[id]!;
     assert(filled + length <= this.#size, 'A completion has more bytes than its buffer');
     this.#filled[id] = keepsBuffer(flags) ? filled + length : 0;
@@ -144,7 +144,7 @@ export class ReceiveBuffers {
     const id = bufferOf(flags);
     if (this.#lent[id] === 0) this.#ring.recycle(id);
     else {
-      assert(this.#spare.length !== 0, 'More buffers are lent than there are');
+      assert(this.#spare.length !== 0, 'More buffers are lent than exist');
       this.#done.add(id);
       this.#ring.recycle(this.#spare.pop()!);
     }

@@ -10,8 +10,8 @@ import type { Endpoint } from './endpoint.js';
 
 /** How much is sent at a time. On the loopback it takes 150 us. */
 const PIECE = 1024 * 1024;
-/** The distance of the bytes that are looked at, to tell pages that are still being read. */
-const LOOK_EVERY = 128 * 1024;
+/** The distance between the bytes that are probed to find pages that the kernel is still reading. */
+const PROBE_EVERY = 128 * 1024;
 const { O_DIRECT, S_IFMT, S_IFREG } = constants;
 
 /** The socket takes no more. */
@@ -55,9 +55,10 @@ function isResident({ calls, socketCalls }: Loop, file: number, offset: number, 
   const cached = socketCalls.isCached(file, offset, length);
   if (cached !== 1) return cached < 0 ? UNKNOWN : cached;
   const last = offset + length - 1;
-  // Pages that the kernel is reading ahead are cached, but would stop this thread until the disk has answered. Only
-  // file systems without a disk do not tell.
-  for (let at = offset; at < last; at += LOOK_EVERY) if (calls.read(file, ONE, 0, 1, at) === EAGAIN) return 0;
+  // Pages that the kernel is reading ahead count as cached, but would block this thread until the disk has answered. A
+  // non-blocking read of a byte fails on them, except on file systems without a disk.
+  for (let at = offset; at < last; at += PROBE_EVERY)
+    if (calls.read(file, ONE, 0, 1, at) === EAGAIN) return 0;
   return calls.read(file, ONE, 0, 1, last) === EAGAIN ? 0 : 1;
 }
 

@@ -173,7 +173,7 @@ async function send(
       await nextTurn(loop);
       continue;
     }
-    // A socket with an error to tell by other means than a send is writable, and full.
+    // A socket can be both full and writable: when it has an error that a send does not report. It is polled once.
     if (sent === FULL && !waited) {
       waited = true;
       await untilWritable(loop, socket, signal);

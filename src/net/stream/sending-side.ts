@@ -21,7 +21,7 @@ export abstract class SendingSide extends Operation {
    * poll completes at once: see `awaitWritable`.
    */
   peerEnded = false;
-  /** The send of who holds the socket, see `hold`: it ends with what the socket has taken once the peer ends. */
+  /** The send of the current holder, see `hold`. Once the peer ends, it ends with what the socket has taken. */
   heldSend: { yieldBlock(): boolean } | null = null;
   #ended = false;
   /** Ends each pipe that leads here, as it may wait for bytes that never come. */

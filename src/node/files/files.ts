@@ -75,7 +75,7 @@ export function putFilesOn(enabled: () => boolean): void {
   });
 }
 
-/** Gives `fs.promises` another function that looks as its own. */
+/** Replaces a function of `fs.promises` by one with the same name and length. */
 function replace(name: keyof typeof stock, own: Call, value: Call): void {
   Object.defineProperty(value, 'name', { value: name, configurable: true });
   Object.defineProperty(value, 'length', { value: own.length, configurable: true });

@@ -197,7 +197,7 @@ export abstract class StreamHandle implements Subject, Twinned {
     return written(length);
   }
 
-  /** Copies a write that is sent with its burst, which is all that has to be done; false if it takes a request. */
+  /** Copies a write to the burst that will be sent, which completes it; false if it needs a request of its own. */
   copy(data: Part, encoding: string): boolean {
     const most = mostOfWrite(data, encoding);
     const room = most > (typeof data === 'string' ? COPIED_MAX : IN_PLACE_MIN) ? null : this.#room(most);

@@ -38,7 +38,7 @@ interface ReceivingHandle extends Subject {
   readonly madeSender: StreamSender | null;
   /** Set when the peer sends no more. */
   peerEnded: boolean;
-  /** Takes received bytes; undefined if `streamBaseState` says it all. The result: the next buffer of `onread`. */
+  /** Takes received bytes, or undefined if `streamBaseState` describes all. Returns the next buffer of `onread`. */
   onread(buffer: ArrayBuffer | undefined): unknown;
 }
 

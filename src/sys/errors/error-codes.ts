@@ -62,7 +62,7 @@ export interface ErrorCodes {
    */
   ERR_WATCH: 'UasyncError';
   /**
-   * A check inside the package has failed. To continue could have made the kernel write to the wrong memory.
+   * A check inside the package has failed. Continuing could have made the kernel write to the wrong memory.
    * @cure This is a bug in uasync: please report it, with the stack.
    */
   ERR_INTERNAL_ASSERTION: 'UasyncError';
