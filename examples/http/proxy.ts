@@ -1,6 +1,7 @@
 /**
  * A proxy that streams both ways: `node dist/examples/http/proxy.js UPSTREAM [port] [host]`.
- * It asks by the client of node:http on sockets of uasync, which costs much less than `fetch`, and decodes nothing.
+ * Its requests are made by the client of node:http on sockets of uasync, which costs much less than `fetch` and decodes
+ * nothing.
  */
 import { Agent, request as ask, type IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream';

@@ -49,7 +49,7 @@ import * as streams from './handle-streams.js';
 import { OpenFile } from './open-file.js';
 import { gather, scatter } from './scatter.js';
 import { tracedCall } from './traced-call.js';
-import type { ReadResult, WriteResult } from './transfer.js';
+import type { ReadResult, ReadVResult, WriteResult, WriteVResult } from './transfer.js';
 import {
   type ReadOptions,
   readTransfer,
@@ -67,22 +67,6 @@ function placeOf(fd: number): string {
   } catch {
     return `fd ${fd}`;
   }
-}
-
-/** The result of `readv`. */
-export interface ReadVResult {
-  /** The number of bytes; 0 at the end of the file. */
-  bytesRead: number;
-  /** The buffers of the call. */
-  buffers: readonly ArrayBufferView[];
-}
-
-/** The result of `writev`. */
-export interface WriteVResult {
-  /** The number of bytes. */
-  bytesWritten: number;
-  /** The buffers of the call. */
-  buffers: readonly ArrayBufferView[];
 }
 
 /** POSIX_FADV_ values by name. */

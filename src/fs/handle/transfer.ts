@@ -45,6 +45,22 @@ export interface WriteResult<T> {
   buffer: T;
 }
 
+/** The result of `readv`. */
+export interface ReadVResult {
+  /** The number of bytes; 0 at the end of the file. */
+  bytesRead: number;
+  /** The buffers of the call. */
+  buffers: readonly ArrayBufferView[];
+}
+
+/** The result of `writev`. */
+export interface WriteVResult {
+  /** The number of bytes. */
+  bytesWritten: number;
+  /** The buffers of the call. */
+  buffers: readonly ArrayBufferView[];
+}
+
 /** Transfers bytes between a descriptor and a buffer, in pieces: through a block, or in place if it is pinned. */
 abstract class TransferOperation<T> extends PromiseOperation<T> implements BlockWaiter {
   /** The descriptor, or the complement of a registered file's index. */

@@ -49,11 +49,11 @@ export class Arrival {
   body: IncomingBody | null = null;
   /** Whether its head is complete. */
   #hasHead = false;
-  /** Bytes that are still to come of a body whose length the head has said: they need no parser. */
+  /** The remaining bytes of a body whose head gives its length: they need no parser. */
   plain = 0;
-  /** Bytes of it in all. */
+  /** The length of that body. */
   #length = 0;
-  /** Bytes behind a request that is being served. */
+  /** Bytes after a request that is being served. */
   #rest: Buffer | null = null;
   /** Whether these are being parsed. */
   #goesOn = false;
@@ -119,7 +119,7 @@ export class Arrival {
         const length = Math.min(rest.length, this.body === null ? REST_PIECE : INPUT_SIZE);
         input().set(rest.subarray(0, length));
         const at = this.#consume(length);
-        // What is refused ends it all.
+        // A refused request drops the rest.
         if (this.#rest !== null) this.#rest = at === rest.length ? null : rest.subarray(at);
       }
     } finally {
@@ -201,8 +201,8 @@ export class Arrival {
       if (status !== 0) return this.#refuse(status);
       if (!parser.headComplete) return true;
       const head = new Head(parser, parser.complete ? length : -1);
-      const headIs = headStatus(head, this.#limits);
-      if (headIs !== 0) return this.#refuse(headIs);
+      const refusal = headStatus(head, this.#limits);
+      if (refusal !== 0) return this.#refuse(refusal);
       const body = owner.onHead(head);
       if (body === undefined) return false;
       this.body = body;

@@ -10,7 +10,7 @@ const OTHER_VERSION = /^(?:\r\n)*\S+ +\S+ +HTTP\/(?!1\.[01])\d/;
 /** Methods that a `Request` cannot have. */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACE']);
 
-/** The size of a head without its end, of which more or less has arrived with it. */
+/** The size of a head without the line ends after it, of which some may have arrived. */
 function sizeOf(text: string): number {
   return text.replace(/[\r\n]{1,4}$/, '').length;
 }

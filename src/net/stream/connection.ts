@@ -132,10 +132,7 @@ export class Connection<Address extends SocketAddress = SocketAddress>
     return peek(this, this.#endpoint.receiver, count, options);
   }
 
-  /**
-   * Puts a copy of bytes back, to be read before all others.
-   * @throws TypeError; UasyncError ERR_CLOSED.
-   */
+  /** Puts a copy of bytes back, to be read before all others. */
   unread(bytes: Uint8Array): void {
     if (!isUint8Array(bytes)) throw argTypeError('bytes', 'an instance of Uint8Array', bytes);
     if (this.#endpoint.closed) throw closedError('The connection');
