@@ -94,6 +94,9 @@ function duplicate(file: SendableFile): number {
   return copy;
 }
 
+/** Instead of a number of bytes: the file has no more. */
+const END = -1;
+
 /** A send from a block. If memory is short, or the peer has ended, it ends with what has been taken: it does not wait. */
 class BlockSend extends AbortableOperation<number> {
   #yielding = false;
@@ -144,6 +147,49 @@ function nextTurn(loop: Loop): Promise<void> {
   return new Promise(resolve => loop.soon(resolve));
 }
 
+/** Sends the parts of a file that are not cached: reads each into a block of runtime memory, and sends that. */
+class CopiedParts {
+  readonly #endpoint: Endpoint;
+  readonly #file: number;
+  readonly #repeatable: boolean;
+  /** Bytes that were read, cannot be read again, and were not taken: they come next. */
+  #kept: Buffer | null = null;
+
+  constructor(endpoint: Endpoint, file: number, repeatable: boolean) {
+    this.#endpoint = endpoint;
+    this.#file = file;
+    this.#repeatable = repeatable;
+  }
+
+  /** Sends up to `length` bytes from `offset` on; resolves to how many the socket has taken, END at the file's end. */
+  async send(offset: number, length: number, signal: AbortSignal): Promise<number> {
+    const { loop, sender, fd: socket } = this.#endpoint;
+    const file = this.#file;
+    // A pipe without data holds no block.
+    if (!this.#repeatable && this.#kept === null)
+      await loop.submit(sqe => sqe.pollAdd(file, POLLIN), { signal });
+    let filled = 0;
+    const piece = async (block: Block): Promise<number> => {
+      const { address, bytes } = block;
+      const kept = this.#kept;
+      const want = Math.min(length, bytes.length);
+      if (kept === null) filled = await read(loop, sqe => sqe.readAt(file, address, want, offset), signal);
+      else filled = kept.copy(bytes);
+      if (filled <= 0) return 0;
+      const taken = await new BlockSend(loop).run(this.#endpoint, block, filled, signal);
+      if (kept !== null) this.#kept = taken < kept.length ? kept.subarray(taken) : null;
+      else if (taken < filled && !this.#repeatable) this.#kept = copyPooled(bytes.subarray(taken, filled));
+      return taken;
+    };
+    const taken = await withBlock(loop, Math.min(length, BLOCK_MAX), 1, piece, signal);
+    if (filled === 0) return END;
+    sender.bytesWritten += taken;
+    // Others may use the block until the peer takes more; the rest is read again, if it can be.
+    if (taken < filled) await untilWritable(loop, socket, signal);
+    return taken;
+  }
+}
+
 /** Sends up to `length` bytes of a file, starting at `offset`. */
 async function send(
   endpoint: Endpoint,
@@ -155,8 +201,7 @@ async function send(
   const { loop, sender, fd: socket } = endpoint;
   const repeatable = isRepeatable(loop, file);
   let size = repeatable ? cachedSize(loop, file) : -1;
-  // What was read, cannot be read again, and was not taken: it comes next.
-  let kept: Buffer | null = null;
+  let copied: CopiedParts | null = null;
   let waited = false;
   for (let at = 0; at < length; ) {
     // By now the socket may be closed, and another file may have its number.
@@ -186,26 +231,9 @@ async function send(
       if (offset + at === size) return;
       continue;
     }
-    // A pipe without data holds no block.
-    if (!repeatable && kept === null) await loop.submit(sqe => sqe.pollAdd(file, POLLIN), { signal });
-    let filled = 0;
-    const piece = async (block: Block): Promise<number> => {
-      const { address, bytes } = block;
-      const want = Math.min(left, bytes.length);
-      if (kept === null)
-        filled = await read(loop, sqe => sqe.readAt(file, address, want, offset + at), signal);
-      else filled = kept.copy(bytes);
-      if (filled <= 0) return 0;
-      const taken = await new BlockSend(loop).run(endpoint, block, filled, signal);
-      if (kept !== null) kept = taken < kept.length ? kept.subarray(taken) : null;
-      else if (taken < filled && !repeatable) kept = copyPooled(bytes.subarray(taken, filled));
-      return taken;
-    };
-    const taken = await withBlock(loop, Math.min(left, BLOCK_MAX), 1, piece, signal);
-    if (filled === 0) return;
+    copied ??= new CopiedParts(endpoint, file, repeatable);
+    const taken = await copied.send(offset + at, left, signal);
+    if (taken === END) return;
     at += taken;
-    sender.bytesWritten += taken;
-    // Others may use the block until the peer takes more; the rest is read again, if it can be.
-    if (taken < filled) await untilWritable(loop, socket, signal);
   }
 }
