@@ -72,6 +72,8 @@ export class PipeWriter extends Operation implements BlockWaiter {
     const promise = write.wait(options, this.referenced);
     this.#writes.push(write);
     if (this.slot < 0 && !this.#waiting) this.#go();
+    // Nothing runs once the listeners of 'exit' have.
+    if ((process as { _exiting?: boolean })._exiting === true) this.loop.submitLast();
     return promise;
   }
 
