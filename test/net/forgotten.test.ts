@@ -328,3 +328,27 @@ t.test('a connection that has failed is closed once a read has found out', async
   while (conn.fd >= 0) await sleep(1);
   await conn.close();
 });
+
+t.test('what was closed is collected, with the errors that its calls got', async t => {
+  const { port } = await nodeServer(t);
+  const fifo = makeFifo(folder, 'closed');
+  const refs: WeakRef<object>[] = [];
+
+  /** Uses one of each kind for longer than it is young. The frame of this function must not keep them. */
+  async function use(): Promise<void> {
+    const connection = await connect({ port, host: HOST });
+    const listener = await listen({ port: 0, host: HOST });
+    const datagrams = await bind({ host: HOST });
+    const pipe = openPipe(openSync(fifo, 'r+'));
+    await sleep(250);
+    const waiting = Promise.allSettled([connection.read(), listener.accept(), datagrams.recv(), pipe.read()]);
+    for (const one of [connection, listener, datagrams, pipe]) {
+      refs.push(new WeakRef(one));
+      await one.close();
+    }
+    for (const result of await waiting) t.match(result, { reason: { code: 'ERR_CLOSED' } });
+  }
+
+  await use();
+  await collectUntil(() => refs.every(ref => ref.deref() === undefined));
+});

@@ -5,7 +5,7 @@ import { closedError } from '../../sys/errors/errors.js';
 import { AF_UNIX, type SocketAddress } from '../../sys/socket/sockaddr.js';
 import { localAddress, placeOf } from '../address/addresses.js';
 import { datagramClosed } from '../socket/diagnostics.js';
-import { type Remains, userOf } from '../socket/forgotten.js';
+import { forget, type Remains, userOf } from '../socket/forgotten.js';
 import type { SocketFile } from '../socket/socket-file.js';
 import { kernelDrops } from './kernel-drops.js';
 import { DatagramReceiver } from './receiver.js';
@@ -103,6 +103,7 @@ export class DatagramEndpoint implements Remains {
     this.#dropped = kernelDrops(fd);
     datagramClosed(this);
     this.fd = -1;
+    forget(this);
     this.#file?.remove();
     await closeSocket(this.loop, fd);
     this.onClosed?.();

@@ -16,7 +16,7 @@ import { libc } from '../../sys/libc/libc.js';
 import type { SocketAddress, UnixAddress } from '../../sys/socket/sockaddr.js';
 import { localAddress, placeOf } from '../address/addresses.js';
 import { accepted } from '../socket/diagnostics.js';
-import { type Remains, userOf } from '../socket/forgotten.js';
+import { forget, type Remains, userOf } from '../socket/forgotten.js';
 import type { SocketFile } from '../socket/socket-file.js';
 import { Connection } from '../stream/connection.js';
 import { isExhausted, isGone, PAUSE_MS } from './accept-errors.js';
@@ -311,6 +311,7 @@ export class Acceptor extends Operation implements Remains {
     this.#file?.remove();
     const { fd } = this;
     this.fd = -1;
+    forget(this);
     await closeSocket(this.loop, fd);
     this.onClosed?.();
   }

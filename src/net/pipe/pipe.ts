@@ -14,7 +14,7 @@ import { checkOptions, optionNames } from '../../sys/check/options.js';
 import { argTypeError, closedError, rangeError } from '../../sys/errors/errors.js';
 import { counted, custom, shown } from '../../sys/inspect.js';
 import { isMainThread } from '../../sys/main-thread.js';
-import { closeWhenForgotten, type Remains, userOf } from '../socket/forgotten.js';
+import { closeWhenForgotten, forget, type Remains, userOf } from '../socket/forgotten.js';
 import {
   type Delimiter,
   delimiterOf,
@@ -92,6 +92,7 @@ class Descriptor implements Remains {
     if (this.#isEventfd) this.loop.eventfdWaits--;
     const { fd } = this;
     this.fd = -1;
+    forget(this);
     if (!this.#autoClose) return;
     if (isMainThread) await closeFile(this.loop, fd);
     else {

@@ -53,6 +53,14 @@ export function closeWhenForgotten(object: object, remains: Remains): void {
   setTimeout(sweep, YOUNG_MS).unref();
 }
 
+/**
+ * They are closed, so nothing is to be done once the object is collected. Call it at the end of each close: remains that
+ * are watched stay in memory, and so does their object if an error that they keep was created in its methods.
+ */
+export function forget(remains: Remains): void {
+  if (remains.held !== null) registry.unregister(remains);
+}
+
 /** The public object, while the program holds it. */
 export function userOf(remains: Remains): object | undefined {
   if (remains.held !== null) return remains.held.deref();
@@ -69,7 +77,7 @@ function sweep(): void {
     const remains = young.pop() as Remains;
     const object = young.pop()!;
     if (remains.closed) continue;
-    registry.register(object, remains);
+    registry.register(object, remains, remains);
     remains.held = new WeakRef(object);
     registered++;
   }

@@ -10,7 +10,7 @@ import { libc } from '../../sys/libc/libc.js';
 import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { placeOf } from '../address/addresses.js';
 import { connectionClosed, failed } from '../socket/diagnostics.js';
-import { type Remains, userOf } from '../socket/forgotten.js';
+import { forget, type Remains, userOf } from '../socket/forgotten.js';
 import type { IdleTimer } from '../socket/idle-timer.js';
 import { setResetOnClose } from '../socket/options.js';
 import { addressOf, detailsOf, peerNameOf } from '../socket/peer-name.js';
@@ -379,6 +379,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     connectionClosed(this);
     const { fd } = this;
     this.fd = -1;
+    forget(this);
     const closed = this.#watch === null ? this.#closeSocket(fd) : this.#closeWatched(fd, this.#watch);
     return this.#onClosed === undefined ? closed : closed.then(this.#onClosed);
   }
