@@ -352,3 +352,46 @@ t.test('what was closed is collected, with the errors that its calls got', async
   await use();
   await collectUntil(() => refs.every(ref => ref.deref() === undefined));
 });
+
+t.test('what has failed in a call is closed when it is forgotten, as others are', async t => {
+  const before = openFds();
+  const { port, sockets } = await nodeServer(t);
+  const fifo = makeFifo(folder, 'failed');
+  const uses: ((conn: Connection) => Promise<unknown>)[] = [
+    conn => conn.write('x'),
+    conn => conn.drained(),
+    conn => conn.shutdown(),
+  ];
+  const refs: WeakRef<object>[] = [];
+
+  async function fail(use: (conn: Connection) => Promise<unknown>): Promise<void> {
+    const conn = await connect({ port, host: HOST });
+    refs.push(new WeakRef(conn));
+    // Watched, and then reset. Two writes: the first one may be told, and the second fails in the call.
+    await sleep(250);
+    while (sockets.size === 0) await sleep(1);
+    for (const socket of sockets) socket.resetAndDestroy();
+    while (sockets.size !== 0) await sleep(1);
+    for (let i = 0; i < 2; i++) {
+      await use(conn).then(
+        () => {},
+        error => t.match(error.code, /^(?:ECONNRESET|EPIPE|ENOTCONN)$/),
+      );
+    }
+  }
+
+  async function failPipe(): Promise<void> {
+    const reader = openSync(fifo, 'r+');
+    const pipe = openPipe(openSync(fifo, 'w'));
+    refs.push(new WeakRef(pipe));
+    closeSync(reader);
+    await sleep(250);
+    await t.rejects(pipe.write('x'), { code: 'EPIPE' });
+  }
+
+  for (const use of uses) await fail(use);
+  await failPipe();
+  await collectUntil(() => refs.every(ref => ref.deref() === undefined));
+  // The server itself is still there.
+  await collectUntil(() => openFds() <= before + 1);
+});

@@ -7,7 +7,7 @@ import { queueMicrotask } from '../../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
 import { ECANCELED, EINTR, ENOBUFS } from '../../sys/abi/errno.js';
 import { MSG_TRUNC } from '../../sys/abi/sockets.js';
-import { closedError, errorFrom, systemError } from '../../sys/errors/errors.js';
+import { closedError, errorFrom, kept, systemError } from '../../sys/errors/errors.js';
 import { SOCKADDR_MAX } from '../../sys/socket/sockaddr.js';
 import { datagramFailed } from '../socket/diagnostics.js';
 import type { Remains } from '../socket/forgotten.js';
@@ -149,7 +149,7 @@ export class DatagramReceiver extends Operation {
 
   /** An error that no call waits for: the next call rejects with it. */
   fail(error: Error): void {
-    this.#error ??= error;
+    this.#error ??= kept(error);
     if (this.subject !== null) datagramFailed(this.subject as Remains, error);
     this.#serve();
   }
@@ -167,7 +167,7 @@ export class DatagramReceiver extends Operation {
       this.#arm();
     } catch (error) {
       // The loop is closing.
-      this.#closed ??= error as Error;
+      this.#closed ??= kept(error as Error);
       this.#serve();
     }
     return promise;

@@ -11,7 +11,7 @@ import { clearTimeout, setTimeout } from '../../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
 import { EAGAIN, ECANCELED } from '../../sys/abi/errno.js';
 import { POLLIN } from '../../sys/abi/flags.js';
-import { closedError, errorFrom, systemError } from '../../sys/errors/errors.js';
+import { closedError, errorFrom, kept, systemError } from '../../sys/errors/errors.js';
 import { libc } from '../../sys/libc/libc.js';
 import type { SocketAddress, UnixAddress } from '../../sys/socket/sockaddr.js';
 import { localAddress, placeOf } from '../address/addresses.js';
@@ -213,7 +213,7 @@ export class Acceptor extends Operation implements Remains {
     }
     if (isExhausted(res)) this.#rest();
     else if (isGone(res)) return res !== EAGAIN;
-    else if (res !== ECANCELED) this.#error ??= systemError(res, 'accept');
+    else if (res !== ECANCELED) this.#error ??= kept(systemError(res, 'accept'));
     return false;
   }
 

@@ -7,7 +7,7 @@ import { Operation } from '../../loop/operation/operation.js';
 import type { WaitOptions } from '../../loop/waiting/waiter.js';
 import { EAGAIN, ECANCELED, EINTR } from '../../sys/abi/errno.js';
 import { POLLIN } from '../../sys/abi/flags.js';
-import { closedError, errorFrom, UasyncError } from '../../sys/errors/errors.js';
+import { closedError, errorFrom, kept, UasyncError } from '../../sys/errors/errors.js';
 import { Queue } from '../socket/queue.js';
 import { copyChunk } from '../socket/slab.js';
 import { EXACTLY, INTO, Reader, type ReaderOwner, type ReadValue } from '../stream/reader.js';
@@ -220,7 +220,7 @@ export class PipeReader extends Operation implements BlockWaiter, ReaderOwner {
   }
 
   #fail(error: Error): void {
-    this.#error ??= error;
+    this.#error ??= kept(error);
     this.#queue.clear();
     this.#release();
     this.#go();

@@ -7,7 +7,7 @@ import { Operation } from '../../loop/operation/operation.js';
 import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
 import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
 import { POLLOUT } from '../../sys/abi/flags.js';
-import { closedError, errorFrom, stateError } from '../../sys/errors/errors.js';
+import { closedError, errorFrom, kept, stateError } from '../../sys/errors/errors.js';
 
 /** One `write()` that the kernel has not taken completely. */
 class PipeWrite extends Waiter<void> {
@@ -191,7 +191,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
   }
 
   #fail(error: Error): void {
-    this.#error ??= error;
+    this.#error ??= kept(error);
     for (const write of this.#writes.splice(0)) {
       write.settled();
       write.fail(errorFrom(this.#error));

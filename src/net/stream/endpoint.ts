@@ -5,7 +5,7 @@ import { queueMicrotask } from '../../loop/real-timers.js';
 import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
 import { ECONNRESET, EPIPE } from '../../sys/abi/errno.js';
 import { SHUT_WR } from '../../sys/abi/sockets.js';
-import { closedError, type ErrorDetails, systemError, type UasyncError } from '../../sys/errors/errors.js';
+import { closedError, type ErrorDetails, kept, systemError } from '../../sys/errors/errors.js';
 import { libc } from '../../sys/libc/libc.js';
 import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import { placeOf } from '../address/addresses.js';
@@ -132,7 +132,7 @@ export class Endpoint implements ReceiverOwner, Remains {
   get state(): string {
     if (this.fd < 0) return 'closed';
     const receiver = this.#receiver;
-    if (receiver?.error) return `failed ${(receiver.error as UasyncError).code}`;
+    if (receiver?.error) return `failed ${(receiver.error as NodeJS.ErrnoException).code}`;
     if (this.#closing !== null) return 'closing';
     if (this.#ended) return 'ended';
     return receiver?.finished ? 'ended by the peer' : 'open';
@@ -297,7 +297,7 @@ export class Endpoint implements ReceiverOwner, Remains {
     if (this.sender.error !== null) throw this.sender.error;
     // Not as an operation, which for a worker might run after another file has the descriptor. It never waits.
     const failed = libc().shutdown(this.fd, SHUT_WR);
-    if (failed < 0) throw systemError(failed, 'shutdown', this.peerDetails);
+    if (failed < 0) throw kept(systemError(failed, 'shutdown', this.peerDetails));
     this.#ended = true;
     this.#endItself();
   }

@@ -7,7 +7,7 @@ import { rejectTraced } from '../../loop/operation/traced.js';
 import { type Flushable, Flusher } from '../../loop/turns/flusher.js';
 import { EOPNOTSUPP } from '../../sys/abi/errno.js';
 import { UTF8_MAX } from '../../sys/calls/socket-calls.js';
-import { closedError, errorFrom, systemError } from '../../sys/errors/errors.js';
+import { closedError, errorFrom, kept, systemError } from '../../sys/errors/errors.js';
 import { awaitWritable, isWritable, sentBy, startSend } from '../socket/block-send.js';
 import { type ConnectionState, failed } from '../socket/diagnostics.js';
 import { detailsOf } from '../socket/peer-name.js';
@@ -371,7 +371,7 @@ export class Sender extends SendingSide implements BlockWaiter, Flushable {
   }
 
   #fail(error: Error): void {
-    this.error = error;
+    this.error = kept(error);
     if (this.subject !== null) failed(this.subject as ConnectionState, error);
     this.endPipes(error);
     this.#drop(error);

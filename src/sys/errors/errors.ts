@@ -142,6 +142,15 @@ export function errorFrom(cause: Error): Error {
   return error;
 }
 
+/**
+ * An error that an object keeps. Until its stack is first read, V8 keeps the objects whose methods its frames are: the
+ * same object would never be collected once the program drops it.
+ */
+export function kept<E extends Error>(error: E): E {
+  void error.stack;
+  return error;
+}
+
 /** The error of a call whose own `timeout` has expired. It has no `errno`: the kernel did not report it. */
 export function timeoutError(syscall: string, details?: ErrorDetails): UasyncError {
   return failure(['ETIMEDOUT', 'the timeout has passed'], undefined, syscall, details);
