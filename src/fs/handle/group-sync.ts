@@ -1,5 +1,5 @@
 import { errorFrom } from '../../sys/errors/errors.js';
-import { Ending, endingWith } from './ending.js';
+import { CallEnd, endingWith } from './call-end.js';
 
 /**
  * Syncs of a file that are requested while another one is running share one more, which starts when that has ended. It
@@ -8,7 +8,7 @@ import { Ending, endingWith } from './ending.js';
  */
 export class GroupSync {
   readonly #sync: () => Promise<void>;
-  #running: Ending | null = null;
+  #running: CallEnd | null = null;
   #next: Promise<void> | null = null;
 
   constructor(sync: () => Promise<void>) {
@@ -29,7 +29,7 @@ export class GroupSync {
 
   #start(): Promise<void> {
     this.#next = null;
-    const ending = new Ending();
+    const ending = new CallEnd();
     this.#running = ending;
     return endingWith(this.#sync(), () => {
       if (this.#running === ending) this.#running = null;

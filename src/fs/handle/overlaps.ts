@@ -1,10 +1,10 @@
-import { Ending, endingWith } from './ending.js';
+import { CallEnd, endingWith } from './call-end.js';
 
 /** A change under way: the bytes that it changes, and when it has ended. */
 interface Change {
   readonly from: number;
   readonly to: number;
-  readonly ending: Ending;
+  readonly ending: CallEnd;
 }
 
 /**
@@ -34,7 +34,7 @@ export class Overlaps {
   /** A change has begun, or waits for its turn. Returns its promise for the caller. */
   add<T>(from: number, to: number, change: Promise<T>): Promise<T> {
     this.#end = this.#changes.size === 0 ? to : Math.max(this.#end, to);
-    const added: Change = { from, to, ending: new Ending() };
+    const added: Change = { from, to, ending: new CallEnd() };
     this.#changes.add(added);
     return endingWith(change, () => {
       this.#changes.delete(added);

@@ -1,5 +1,5 @@
 /** The order of reads and writes at the current position of a file. */
-import { Ending, endingWith } from './ending.js';
+import { CallEnd, endingWith } from './call-end.js';
 import type { TransferOwner } from './transfer.js';
 
 type Kind = 'reads' | 'writes';
@@ -11,8 +11,8 @@ type Kind = 'reads' | 'writes';
 export class PositionOrder {
   readonly #owner: TransferOwner;
   /** The last call of each kind. */
-  #reads: Ending | null = null;
-  #writes: Ending | null = null;
+  #reads: CallEnd | null = null;
+  #writes: CallEnd | null = null;
 
   constructor(owner: TransferOwner) {
     this.#owner = owner;
@@ -34,7 +34,7 @@ export class PositionOrder {
     const other = kind === 'reads' ? this.#writes : this.#reads;
     const waits = other !== null && this.#owner.hasPosition;
     const before = waits ? Promise.all([own?.promise, other.promise]) : own?.promise;
-    const ending = new Ending();
+    const ending = new CallEnd();
     const mine = endingWith(before === undefined ? start() : before.then(start), () =>
       this.#ended(kind, ending),
     );
@@ -43,7 +43,7 @@ export class PositionOrder {
     return mine;
   }
 
-  #ended(kind: Kind, ending: Ending): void {
+  #ended(kind: Kind, ending: CallEnd): void {
     if (kind === 'reads' && this.#reads === ending) this.#reads = null;
     else if (kind === 'writes' && this.#writes === ending) this.#writes = null;
     ending.settle();

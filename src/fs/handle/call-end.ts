@@ -3,7 +3,7 @@
  * stack of an error shows who awaits a promise only if there is just one, and the process learns of an error that the
  * caller does not handle only if no one else does.
  */
-export class Ending {
+export class CallEnd {
   #ended = false;
   #promise: Promise<void> | null = null;
   #resolve: (() => void) | null = null;
