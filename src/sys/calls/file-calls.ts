@@ -35,6 +35,7 @@ import { PATH_MAX, putPath } from '../check/path-bytes.js';
 import { libc } from '../libc/libc.js';
 import { addressOf, knownAddressOf } from '../memory/address.js';
 import { Mapping } from '../memory/mapping.js';
+import { putU64 } from '../memory/words.js';
 
 const { O_NOFOLLOW } = constants;
 const RUSAGE_THREAD = 1;
@@ -64,8 +65,6 @@ const LINK_AT = PATH_AT + PATH_MAX;
 const BYTES_AT = 16384;
 const SIZE = BYTES_AT + COPY_MAX;
 
-const TWO_32 = 2 ** 32;
-
 /** The calls of one thread. They share memory: a result is valid until the next call. */
 export class FileCalls {
   /** The result of `statPath` or `statFd`, a struct statx in words. */
@@ -84,9 +83,8 @@ export class FileCalls {
     this.statx = this.#words.subarray(STATX_AT >> 2, (STATX_AT + STATX.size) >> 2);
     this.#words[(HOW_AT + OPEN_HOW.resolve) >> 2] = RESOLVE_CACHED;
     const spare = this.#memory.address + SPARE_AT;
-    this.#words[BEYOND_AT >> 2] = spare;
-    this.#words[(BEYOND_AT >> 2) + 1] = spare / TWO_32;
-    this.#words[(BEYOND_AT >> 2) + 2] = 1;
+    putU64(this.#words, (BEYOND_AT + IOVEC.iov_base) >> 2, spare);
+    putU64(this.#words, (BEYOND_AT + IOVEC.iov_len) >> 2, 1);
   }
 
   /**
@@ -230,10 +228,8 @@ export class FileCalls {
     beyond: number,
   ): number {
     const words = this.#words;
-    const at = IOVEC_AT >> 2;
-    words[at] = address;
-    words[at + 1] = address / TWO_32;
-    words[at + 2] = length;
+    putU64(words, (IOVEC_AT + IOVEC.iov_base) >> 2, address);
+    putU64(words, (IOVEC_AT + IOVEC.iov_len) >> 2, length);
     // pos_l has all 64 bits on these architectures; pos_h is ignored.
     return this.#call(call, fd, this.#memory.address + IOVEC_AT, 1 + beyond, position, 0, flags);
   }

@@ -7,6 +7,7 @@ import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/sockets.js';
 import { NR_CACHESTAT, NR_FCNTL, NR_RT_SIGPROCMASK, NR_SENDFILE, NR_SENDTO } from '../abi/syscall-numbers.js';
 import { libc } from '../libc/libc.js';
 import { Mapping } from '../memory/mapping.js';
+import { putU64 } from '../memory/words.js';
 
 /** Larger sends gain nothing: the copy into this memory costs as much as the ring. */
 export const SEND_MAX = 16384;
@@ -19,7 +20,6 @@ const SOCKADDR_MAX = 128;
 const FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT;
 /** Where pages are larger, nothing counts as cached. */
 const PAGE = 4096;
-const TWO_32 = 2 ** 32;
 const SIGPIPE = 13;
 const SIG_BLOCK = 0;
 const SIG_SETMASK = 2;
@@ -165,11 +165,8 @@ export class SocketCalls {
   }
 
   #setRange(offset: number, length: number): void {
-    const at = RANGE_AT >> 2;
-    this.#words[at] = offset;
-    this.#words[at + 1] = offset / TWO_32;
-    this.#words[at + 2] = length;
-    this.#words[at + 3] = length / TWO_32;
+    putU64(this.#words, RANGE_AT >> 2, offset);
+    putU64(this.#words, (RANGE_AT + 8) >> 2, length);
   }
 
   /** Unmaps the memory. */
