@@ -72,7 +72,7 @@ t.test('a server that runs out of descriptors pauses, warns, and goes on', async
   await sleep(700);
   const answered: net.Socket[] = [];
   for (const socket of sockets) socket.once('data', () => answered.push(socket)).write('x');
-  // Whoever goes lets one more in, for which there was no room before.
+  // Each connection that closes makes room for one that was waiting.
   await until(() => answered.length !== 0);
   for (let i = 0; i < 3; i++) {
     const { length } = answered;

@@ -9,7 +9,7 @@
 
 #define NUMBER "00000000"
 #define DIGITS (sizeof(NUMBER) - 1)
-/* Numbers come again after so many: what a server stores under them must not grow without end. */
+/* Numbers repeat after this many, which bounds what a server stores under them. */
 #define NUMBERS 10000
 
 struct conn {

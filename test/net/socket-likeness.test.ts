@@ -108,7 +108,7 @@ const SCENARIOS: Record<string, Scenario> = {
     peer.resume();
     socket.resume();
   },
-  'the peer ends, and nobody reads': (socket, peer) => {
+  'the peer ends while the stream is not read': (socket, peer) => {
     socket.write('bye');
     peer.end();
     peer.resume();

@@ -24,7 +24,7 @@ export interface FileOptions {
   headers?: HeadersSource | undefined;
 }
 
-export const FILE_OPTIONS = optionNames<FileOptions>({ root: true, headers: true });
+const FILE_OPTIONS = optionNames<FileOptions>({ root: true, headers: true });
 
 /** Content up to this size is copied, and sent together with its head, in one write. */
 const JOIN_MAX = 64 * 1024;

@@ -15,7 +15,7 @@ export function isFilePath(path: string): boolean {
   return path !== '' && !path.startsWith('\0');
 }
 
-/** Servers have names: for '' the kernel would choose one, which nobody who forgot the path wants. */
+/** Refuses an empty path, for which the kernel would choose an abstract name. unix(7), "Autobind" */
 export function checkPath(path: string): void {
   if (path === '') throw argValueError('options.path', 'must not be empty', path);
 }

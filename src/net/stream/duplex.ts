@@ -134,22 +134,22 @@ export class ConnectionDuplex extends Duplex {
     this.#settle(this.#connection.write(chunks.map(({ chunk }) => chunk)), done);
   }
 
-  /** Like a net.Socket, it hears of its peer's end although nobody reads. */
-  #hear(): void {
+  /** Detects the peer's end even if the stream is never read, as net.Socket does. */
+  #watchEnd(): void {
     if (this.#used) return;
     this.#used = true;
     this.read(0);
   }
 
   #dispatch(length: number): void {
-    this.#hear();
+    this.#watchEnd();
     this.#timer?.refresh();
     this.#dispatched += length;
     this.#writing = length;
   }
 
   override _final(done: Done): void {
-    this.#hear();
+    this.#watchEnd();
     this.#settle(this.#connection.shutdown().catch(unlessReset), done);
   }
 
