@@ -270,12 +270,13 @@ t.test('those of a terminated worker are closed', async t => {
   const path = join(folder, 'worker');
   await using server = await listen({ path });
   const worker = new Worker(built('test/fixtures/receives-fds-worker.js'), { workerData: path });
+  const received = once(worker, 'message');
   const conn = await server.accept();
   // A connection ends when the last descriptor of it is closed.
   const [reader, writer] = await pair(t);
   await conn.sendFds([writer], 'x');
   await writer.remains.abandon();
-  await once(worker, 'message');
+  await received;
   await worker.terminate();
   t.equal(await reader.read(), null, 'nobody has it any more');
   await Promise.all([reader.close(), conn.close()]);

@@ -97,10 +97,10 @@ t.test('payloads of 10 MiB, copied and transferred', async t => {
   t.equal(back.at(-1), 1.5);
 
   const { port1, port2 } = new MessageChannel();
-  await channel.send({ port: port2 }, { transfer: [port2] });
   // The echo sends it back without a transfer list, which is its end.
   echo.exit.catch(() => {});
   const failed = once(echo.worker, 'error');
+  await channel.send({ port: port2 }, { transfer: [port2] });
   await t.rejects(channel.recv(), { code: 'ERR_CLOSED' });
   port1.close();
   // Node 22 has no words for it.
