@@ -192,9 +192,19 @@ t.test('Headers, by random calls', async t => {
         h => [...h],
         h => [...h.keys()],
         h => [...h.values()],
+        // What changes while it is listed.
+        h =>
+          Array.from(h, ([key, text]: [string, string]) => {
+            if (text === '1') h.delete(key);
+            else if (key === 'b-c') h.append('c', text);
+            return key;
+          }),
         h => {
           const all: unknown[] = [];
-          h.forEach((value: string, name: string) => void all.push([name, value]));
+          h.forEach((value: string, name: string) => {
+            all.push([name, value]);
+            if (value === 'a, b') h.delete(name);
+          });
           return all;
         },
       ]),

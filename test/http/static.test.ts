@@ -386,6 +386,26 @@ t.test('file(): paths, handles, headers and statuses', async t => {
   await nodes.close();
 });
 
+t.test('a handle that cannot be read is answered with 500', async t => {
+  const path = join(folder, 'unreadable');
+  const told: unknown[] = [];
+  for (const size of [0, 10, 200_000]) {
+    writeFileSync(path, Buffer.alloc(size, 'x'));
+    for (const by of [open, nodeOpen]) {
+      const handle = await by(path, 'a');
+      const server = await served(t, () => new Response(file(handle as never)), {
+        onError: error => {
+          told.push((error as NodeJS.ErrnoException).code);
+          return undefined;
+        },
+      });
+      t.equal((await ask(server, '/')).status, size === 0 ? 200 : 500, `${size} bytes`);
+      await handle.close();
+    }
+  }
+  t.same(told, Array(4).fill('EBADF'));
+});
+
 t.test('a file that becomes shorter while it is sent cuts the connection', async t => {
   const path = join(folder, 'shrinks');
   writeFileSync(path, Buffer.alloc(8 << 20));

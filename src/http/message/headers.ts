@@ -22,6 +22,8 @@ export class HttpHeaders {
   #head: Head | null = null;
   /** Lower-case names and values, alternating, in their original order. */
   #list: string[] = [];
+  /** What iterators list, until it changes. */
+  #listed: readonly [string, string][] | null = null;
 
   /**
    * Headers from pairs, or from an object.
@@ -57,6 +59,12 @@ export class HttpHeaders {
     }
   }
 
+  /** The list, which is about to change. */
+  #changing(): string[] {
+    this.#listed = null;
+    return this.list;
+  }
+
   /** @internal Names and values, alternating, in the order of sending. Do not modify. */
   get list(): string[] {
     const head = this.#head;
@@ -84,13 +92,14 @@ export class HttpHeaders {
   /** Adds a value to a header. */
   append(name: string, value: string): void {
     const checked = checkName(name);
-    this.list.push(checked, checkValue(value));
+    const text = checkValue(value);
+    this.#changing().push(checked, text);
   }
 
   /** Removes all headers with this name. */
   delete(name: string): void {
     const lower = checkName(name);
-    const { list } = this;
+    const list = this.#changing();
     for (let i = list.length - 2; i >= 0; i -= 2) if (list[i] === lower) list.splice(i, 2);
   }
 
@@ -121,7 +130,7 @@ export class HttpHeaders {
   set(name: string, value: string): void {
     const lower = checkName(name);
     const checked = checkValue(value);
-    const { list } = this;
+    const list = this.#changing();
     const at = list.findIndex((text, i) => i % 2 === 0 && text === lower);
     if (at < 0) {
       list.push(lower, checked);
@@ -132,7 +141,8 @@ export class HttpHeaders {
   }
 
   /** Sorted by name, with combined values, except for `Set-Cookie`. */
-  #sorted(): [string, string][] {
+  #sorted(): readonly [string, string][] {
+    if (this.#listed !== null) return this.#listed;
     const { list } = this;
     const pairs: [string, string][] = [];
     const at = new Map<string, [string, string]>();
@@ -146,7 +156,8 @@ export class HttpHeaders {
         pairs.push(pair);
       }
     }
-    return pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    this.#listed = pairs.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    return this.#listed;
   }
 
   /** Calls `callback` for each header, sorted by name. */
@@ -154,22 +165,25 @@ export class HttpHeaders {
     if (typeof callback !== 'function') {
       throw withCode(new TypeError('The callback must be a function'), 'ERR_INVALID_ARG_TYPE');
     }
-    for (const [name, value] of this.#sorted()) callback.call(thisArg, value, name, this);
+    for (const [name, value] of this.entries()) callback.call(thisArg, value, name, this);
   }
 
-  /** Names and values, sorted by name. */
+  /** Names and values, sorted by name. An iterator sees changes that are made meanwhile, as the platform's does. */
   *entries(): IterableIterator<[string, string]> {
-    yield* this.#sorted();
+    for (let i = 0; i < this.#sorted().length; i++) {
+      const [name, value] = this.#sorted()[i]!;
+      yield [name, value];
+    }
   }
 
   /** The names, in lower case, sorted. */
   *keys(): IterableIterator<string> {
-    for (const [name] of this.#sorted()) yield name;
+    for (const [name] of this.entries()) yield name;
   }
 
   /** The values, sorted by name. */
   *values(): IterableIterator<string> {
-    for (const [, value] of this.#sorted()) yield value;
+    for (const [, value] of this.entries()) yield value;
   }
 
   /** Names and values, sorted by name. */

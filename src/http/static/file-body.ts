@@ -122,6 +122,8 @@ export class FileBody implements SpecialBody {
     if (!stats.isFile()) throw notFound(this.#path);
     const { request } = target;
     const { size } = stats;
+    // What cannot be read is found while there can be another answer.
+    if (handle === this.#file && size > 0) await handle.read(new Uint8Array(1), 0, 1, 0);
     const headers = this.#given(target);
     const own = { etag: headers.get('etag'), date: headers.get('last-modified') };
     const changed = Math.floor(stats.mtimeMs / 1000);
