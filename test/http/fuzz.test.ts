@@ -501,6 +501,12 @@ function valuesOf(request: string, name: string): string[] {
   return found.map(line => line.slice(name.length + 1).trim());
 }
 
+/** Whether the connection is to be closed, and to be kept. */
+function asksForBoth(request: string): boolean {
+  const asked = valuesOf(request, 'connection').join().toLowerCase();
+  return asked.includes('close') && asked.includes('keep-alive');
+}
+
 const UPGRADE: Reason = [
   'what follows the head of a request for an upgrade Node takes for the other protocol',
   request => /upgrade/i.test(request),
@@ -564,6 +570,8 @@ function difference(said: Conversation, theirs: Outcome, ours: Outcome): string 
       if (their === undefined || their.status === 400) return undefined;
       // Answers of HTTP/1.0 without a length: the connection goes on here.
       if (/ HTTP\/1\.0\r/.test(last) && framing(their).length === undefined) return undefined;
+      // Of both a close counts here, as RFC 9112, 9.3 has it; Node stays, in HTTP/1.0.
+      if (/ HTTP\/1\.0\r/.test(last) && asksForBoth(last)) return undefined;
       // Whether a tab behind a value is a part of it, versions of the parser decide differently.
       if (/\nconnection:[^\r]*\t\r/i.test(last)) return undefined;
       if (JSON.stringify(framing(their)) !== JSON.stringify(framing(our))) return `answer ${i} differs`;

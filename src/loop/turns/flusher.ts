@@ -1,6 +1,7 @@
 import type { Loop } from '../loop.js';
 import { throwLater } from '../operation/uncaught.js';
 import { perLoop } from '../per-loop.js';
+import { isExiting } from './exiting.js';
 
 /** Something with bytes to send. */
 export interface Flushable {
@@ -15,8 +16,6 @@ export interface Flushable {
 export class Flusher {
   readonly #loop: Loop;
   #waiting: Flushable[] = [];
-  /** Nothing runs once the listeners of 'exit' have: what they write leaves as it is written. */
-  #exiting = (process as { _exiting?: boolean })._exiting === true;
 
   protected constructor(loop: Loop) {
     this.#loop = loop;
@@ -33,7 +32,7 @@ export class Flusher {
 
   add(sender: Flushable): void {
     if (this.#waiting.push(sender) !== 1) return;
-    if (this.#exiting) this.#flushLast();
+    if (isExiting()) this.#flushLast();
     else this.#loop.soon(this.#flush);
   }
 
@@ -56,9 +55,8 @@ export class Flusher {
 
   /** Sends what the sockets take now. */
   readonly #flushLast = (): void => {
-    this.#exiting = true;
     if (this.#waiting.length === 0) return;
     this.#flush();
-    this.#loop.flush();
+    this.#loop.submitLast();
   };
 }

@@ -4,6 +4,7 @@ import type { Loop } from '../../loop/loop.js';
 import { BLOCK_MAX, type Block, type BlockWaiter } from '../../loop/memory/blocks.js';
 import { failureOf } from '../../loop/operation/failure.js';
 import { Operation } from '../../loop/operation/operation.js';
+import { isExiting } from '../../loop/turns/exiting.js';
 import { Waiter, type WaitOptions } from '../../loop/waiting/waiter.js';
 import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
 import { POLLOUT } from '../../sys/abi/flags.js';
@@ -72,8 +73,7 @@ export class PipeWriter extends Operation implements BlockWaiter {
     const promise = write.wait(options, this.referenced);
     this.#writes.push(write);
     if (this.slot < 0 && !this.#waiting) this.#go();
-    // Nothing runs once the listeners of 'exit' have.
-    if ((process as { _exiting?: boolean })._exiting === true) this.loop.submitLast();
+    if (isExiting()) this.loop.submitLast();
     return promise;
   }
 

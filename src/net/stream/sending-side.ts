@@ -1,5 +1,6 @@
 import type { Loop } from '../../loop/loop.js';
 import { Operation } from '../../loop/operation/operation.js';
+import { isExiting } from '../../loop/turns/exiting.js';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../../sys/abi/sockets.js';
 import { closedError, errorFrom } from '../../sys/errors/errors.js';
 
@@ -74,9 +75,9 @@ export abstract class SendingSide extends Operation {
     }
   }
 
-  /** Whether a write is one of several, as far as that is known. */
+  /** Whether a write is one of several, as far as that is known; at the exit it leaves like one. */
   protected inBurst(): boolean {
-    return this.bursts || this.sentAt === this.loop.completed;
+    return this.bursts || this.sentAt === this.loop.completed || isExiting();
   }
 
   /** A read waits for the peer: makes the kernel connect, even without bytes to send. */
