@@ -219,6 +219,30 @@ t.test('a pipe without data is waited for, without memory, also if it is non-blo
   }
 });
 
+for (const [kind, sockets] of [
+  ['TCP', pair],
+  ['Unix', unixPair],
+] as const) {
+  t.test(`a peer that goes while a pipe has no data ends the call: ${kind}`, async t => {
+    const fifo = makeFifo(folder, `abandoned by ${kind}`);
+    const source = openSync(fifo, constants.O_RDWR);
+    for (const shut of [false, true]) {
+      const [a, b] = await sockets(t);
+      if (shut) {
+        await b.shutdown();
+        t.equal(await a.read(), null);
+      }
+      const sending = a.sendFile(source);
+      writeSync(source, 'some');
+      t.equal(String(await b.readExactly(4)), 'some');
+      await Promise.all([t.rejects(sending, { code: 'EPIPE', syscall: 'write' }), b.reset()]);
+      await t.rejects(a.write('more'), { code: 'EPIPE' });
+      await a.close();
+    }
+    closeSync(source);
+  });
+}
+
 t.test('a loop that closes meanwhile', async t => {
   const [a, b] = await pair(t);
   const file = await open(path);

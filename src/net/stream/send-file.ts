@@ -7,11 +7,11 @@ import { AbortableOperation, throwIfAborted } from '../../loop/waiting/abort.js'
 import { checkWait } from '../../loop/waiting/waiter.js';
 import { withBlock } from '../../loop/waiting/with-block.js';
 import type { Sqe } from '../../ring/sqe/index.js';
-import { EAGAIN, EINTR } from '../../sys/abi/errno.js';
+import { EAGAIN, EINTR, EPIPE } from '../../sys/abi/errno.js';
 import { POLLIN } from '../../sys/abi/flags.js';
 import { checkFd, checkInt, checkSignal } from '../../sys/check/check.js';
 import { checkOptions, optionNames } from '../../sys/check/options.js';
-import { argTypeError, closedError, systemError } from '../../sys/errors/errors.js';
+import { argTypeError, closedError, kept, systemError } from '../../sys/errors/errors.js';
 import { libc } from '../../sys/libc/libc.js';
 import { sentBy, startSend } from '../socket/block-send.js';
 import { untilWritable } from '../socket/writable-wait.js';
@@ -190,6 +190,18 @@ class CopiedParts {
   }
 }
 
+/** The sending side fails when the connection ends: what waits for bytes to send must not need them to learn of it. */
+function failWhenOver(endpoint: Endpoint, signal: AbortSignal): void {
+  const { loop, sender } = endpoint;
+  endpoint.over({ signal }).then(
+    () => {
+      if (!signal.aborted && !loop.closing)
+        sender.abort(kept(systemError(EPIPE, 'write', endpoint.peerDetails)));
+    },
+    () => {},
+  );
+}
+
 /** Sends up to `length` bytes of a file, starting at `offset`. */
 async function send(
   endpoint: Endpoint,
@@ -198,8 +210,26 @@ async function send(
   length: number,
   signal: AbortSignal,
 ): Promise<void> {
+  const repeatable = isRepeatable(endpoint.loop, file);
+  if (repeatable) return sendParts(endpoint, file, offset, length, repeatable, signal);
+  const watching = new AbortController();
+  failWhenOver(endpoint, watching.signal);
+  try {
+    await sendParts(endpoint, file, offset, length, repeatable, signal);
+  } finally {
+    watching.abort();
+  }
+}
+
+async function sendParts(
+  endpoint: Endpoint,
+  file: number,
+  offset: number,
+  length: number,
+  repeatable: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   const { loop, sender, fd: socket } = endpoint;
-  const repeatable = isRepeatable(loop, file);
   let size = repeatable ? cachedSize(loop, file) : -1;
   let copied: CopiedParts | null = null;
   let waited = false;
