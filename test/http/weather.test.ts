@@ -7,7 +7,7 @@ import { file, Response } from 'uasync/http';
 import { connect } from 'uasync/net';
 import { MSG_DONTWAIT } from '../../src/sys/abi/sockets.js';
 import { libc } from '../../src/sys/libc/libc.js';
-import { checkLeaks, scratchFolder, until } from '../harness.js';
+import { checkLeaks, scratchFolder, turns, until } from '../harness.js';
 import { answersIn, Peer, served, talk } from './served.js';
 
 checkLeaks();
@@ -245,6 +245,28 @@ t.test('stop: idle connections end, requests are answered, nothing more is accep
   for (const peer of [idle, silent, busy]) peer.close();
   t.equal(await stopping, 0);
   await server.closed;
+});
+
+t.test('a request that arrives while the server stops is answered', async t => {
+  // At any moment at which the server has not closed the connection.
+  const moments = [0, 1, 2, 3, 4, 5, 6, 8, 10, 20, 40];
+  for (const wait of [() => Promise.resolve(), () => turns(1)]) {
+    for (const moment of moments) {
+      const server = await served(t, () => new Response('done'));
+      const peer = await Peer.connect(server);
+      peer.send(GET);
+      await peer.until(received => received.endsWith('done'));
+      const stopping = server.stop();
+      for (let i = 0; i < moment; i++) await wait();
+      const isOpen = server.stats().idle === 1;
+      peer.send(GET);
+      const answers = answersIn(await peer.whole());
+      t.equal(answers.length, isOpen ? 2 : 1, `${wait}, ${moment} times`);
+      if (isOpen) t.equal(answers[1]!.headers.get('connection'), 'close');
+      peer.close();
+      t.equal(await stopping, 0);
+    }
+  }
 });
 
 t.test('an empty line after a request is not the next one', async t => {

@@ -113,12 +113,17 @@ t.test('accepted ones, too: what was written to them arrives', async t => {
 
 t.test('listeners', async t => {
   const before = openFds();
-  const ports: number[] = [];
-  for (let i = 0; i < COUNT; i++) ports.push(portOf(await listen({ port: 0, host: HOST })));
+  for (let i = 1; i < COUNT; i++) await listen({ port: 0, host: HOST });
   // One was accepted for, and nobody has asked for it.
-  const client = net.connect(ports[0]!, HOST);
+  const connected = async (): Promise<net.Socket> => {
+    const listener = await listen({ port: 0, host: HOST });
+    const socket = net.connect(portOf(listener), HOST);
+    await once(socket, 'connect');
+    t.notOk(listener.closed, 'it has not been collected');
+    return socket;
+  };
+  const client = await connected();
   client.on('error', () => {});
-  await once(client, 'connect');
   const closed = whenClosed(client);
   await collectUntil(() => openFds() <= before + 1 && loop().stats().inFlight === 0);
   client.destroy();

@@ -345,9 +345,11 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
     this.#abort?.abort(error);
   }
 
-  /** The server stops: nothing new starts. */
-  stop(): void {
-    if (this.#answering === null && (this.phase !== HEAD || !this.#arrival.underWay)) this.#finish();
+  /** The server stops: an idle connection ends, unless bytes are `waiting`, which may be a request. False then. */
+  stop(waiting: boolean): boolean {
+    if (this.#answering !== null || (this.phase === HEAD && this.#arrival.underWay)) return true;
+    if (!waiting) this.#finish();
+    return !waiting;
   }
 
   // --- For the answer -----------------------------------------------------------------------------

@@ -1,11 +1,12 @@
 /** The server of `serve`: accepts connections, calls handlers, checks for late peers, and stops. */
 import type { InspectOptionsStylized } from 'node:util';
-import { clearInterval, now, setInterval, TIMER_MAX } from '../../loop/real-timers.js';
+import { clearInterval, now, setImmediate, setInterval, TIMER_MAX } from '../../loop/real-timers.js';
 import { placeOf } from '../../net/address/addresses.js';
 import type { Listener } from '../../net/listen/listener.js';
 import type { Connection } from '../../net/stream/connection.js';
 import { UasyncError } from '../../sys/errors/errors.js';
 import { counted, custom, shown } from '../../sys/inspect.js';
+import { libc } from '../../sys/libc/libc.js';
 import type { SocketAddress } from '../../sys/socket/sockaddr.js';
 import type { Limits } from '../input/limits.js';
 import type { Handler, HttpOptions } from '../options.js';
@@ -202,8 +203,8 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
   stats(): HttpStats {
     let idle = 0;
     let active = 0;
-    for (const { phase } of this.#connections) {
-      if (phase === IDLE) idle++;
+    for (const { phase, closed } of this.#connections) {
+      if (phase === IDLE) idle += closed ? 0 : 1;
       else if (phase !== HEAD) active++;
     }
     return {
@@ -256,7 +257,7 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
   async #stop(): Promise<number> {
     this.stopping = true;
     await this.#listener.close();
-    if (!this.#retired) for (const connection of this.#connections) connection.stop();
+    if (!this.#retired) await this.#stopIdle();
     if (this.#connections.size !== 0) {
       await new Promise<void>(resolve => {
         this.#onEmpty = resolve;
@@ -265,6 +266,20 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
     this.#isClosed = true;
     this.#onClosed();
     return this.#cutAtStop;
+  }
+
+  /** Closes idle connections, but answers what their peers have sent by now. */
+  async #stopIdle(): Promise<void> {
+    let idle = [...this.#connections];
+    const { receivable } = libc();
+    for (;;) {
+      idle = idle.filter(
+        connection =>
+          !connection.closed && !connection.stop(receivable(connection.transport.connection.fd) > 0),
+      );
+      if (idle.length === 0) return;
+      await new Promise<void>(resolve => setImmediate(resolve));
+    }
   }
 
   #cutAll(): void {
