@@ -8,6 +8,7 @@ import type { Loop } from './loop.js';
 import type { LoopOptions } from './loop-options.js';
 import { discardPinned } from './memory/pinned.js';
 import { setTimeout } from './real-timers.js';
+import { noteExit } from './turns/exiting.js';
 
 /** How long to wait for a thread to exit, in milliseconds; if it takes longer, the next exit or loop unmaps. */
 const EXIT_MS = 50;
@@ -31,6 +32,7 @@ export function loop(options?: LoopOptions): Loop {
   const isFirst = current === undefined;
   unmapLeftovers();
   current = new EventLoop(options);
+  noteExit();
   if (!isFirst) return current;
   process.once('exit', endLast);
   process.on('worker', (worker: Worker) => worker.once('exit', unmapSoon));
@@ -44,6 +46,7 @@ function unmapSoon(): void {
 
 /** The thread ends. */
 function endLast(): void {
+  noteExit();
   // What was written before `process.exit()` leaves, as with Node's own sockets and pipes.
   current!.submitLast();
   if (isMainThread) return;

@@ -126,6 +126,17 @@ for (const [name, Class] of classes) {
     t.notMatch(head, /text\/plain/);
   });
 
+  t.test(`another response as the properties of a ${name} Response`, t => {
+    for (const Other of [OwnResponse, Response]) {
+      const other = new Other(null, { status: 404, statusText: 'Nowhere', headers: { 'x-one': '1' } });
+      for (const made of [new Class('{}', other as never), Class.json({}, other as never)]) {
+        t.match(made, { status: 404, statusText: 'Nowhere' });
+        t.equal(made.headers.get('x-one'), '1');
+      }
+    }
+    t.end();
+  });
+
   t.test(`statuses without a body of the ${name} Response`, async t => {
     for (const status of [204, 304]) {
       const { headers, body } = await answer(t, () => new Class(null, { status }));

@@ -7,7 +7,7 @@ import { file, Response } from 'uasync/http';
 import { connect } from 'uasync/net';
 import { MSG_DONTWAIT } from '../../src/sys/abi/sockets.js';
 import { libc } from '../../src/sys/libc/libc.js';
-import { checkLeaks, scratchFolder, turns, until } from '../harness.js';
+import { checkLeaks, scratchFolder, standstill, turns, until } from '../harness.js';
 import { answersIn, Peer, served, talk } from './served.js';
 
 checkLeaks();
@@ -267,6 +267,26 @@ t.test('a request that arrives while the server stops is answered', async t => {
       t.equal(await stopping, 0);
     }
   }
+});
+
+t.test('stop: a peer that does not take its answers gets no more of them', async t => {
+  let calls = 0;
+  const server = await served(t, () => {
+    calls++;
+    return new Response('x'.repeat(100_000));
+  });
+  const peer = await Peer.connect(server);
+  peer.socket.pause();
+  // More than the server and the kernel hold.
+  peer.send(GET.repeat(600_000));
+  await standstill(() => calls);
+  const before = calls;
+  const stopping = server.stop();
+  await turns(3);
+  peer.socket.resume();
+  await stopping;
+  t.equal(calls, before);
+  peer.close();
 });
 
 t.test('an empty line after a request is not the next one', async t => {

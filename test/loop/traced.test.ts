@@ -87,6 +87,23 @@ t.test('of for await, write, drained, pipeTo and shutdown when the peer resets',
   }
 });
 
+t.test('where Error.prepareStackTrace of the program throws, calls fail as usual', async t => {
+  const [conn, peer] = await pair(t);
+  const calls = Promise.allSettled([conn.read(), conn.write(MUCH)]);
+  await sleep(1);
+  const { prepareStackTrace } = Error;
+  Error.prepareStackTrace = () => {
+    throw new Error('of the program');
+  };
+  try {
+    await peer.reset();
+    await calls;
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+  }
+  for (const call of await calls) t.match(call, { reason: { code: /^(?:ECONNRESET|EPIPE)$/ } });
+});
+
 t.test('of calls on datagram sockets', async t => {
   await using socket = await bind({ host: '127.0.0.1' });
   await using gone = await bind({ host: '127.0.0.1' });

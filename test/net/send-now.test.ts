@@ -106,6 +106,29 @@ for (const [what, whole] of Object.entries(EXITS)) {
   });
 }
 
+t.test('a write does not ask Node whether the process exits', async t => {
+  const [a, b] = await pair(t);
+  await turns();
+  const before = Object.getOwnPropertyDescriptor(process, '_exiting')!;
+  const callers: string[] = [];
+  t.teardown(() => Object.defineProperty(process, '_exiting', before));
+  Object.defineProperty(process, '_exiting', {
+    ...before,
+    get() {
+      callers.push(new Error('asked').stack!.split('\n')[2]!);
+      return before.get!.call(process);
+    },
+  });
+  const writes = ['x'.repeat(10_000), 'one', 'two'].map(text => a.write(text));
+  await Promise.all(writes);
+  t.strictSame(
+    callers.filter(caller => !caller.includes('node:')),
+    [],
+  );
+  await a.shutdown();
+  t.equal((await readAll(b)).length, 10_006);
+});
+
 t.test('writes that are awaited one after the other are no burst', async t => {
   const [a, b] = await pair(t);
   const { turns: before } = loop().stats();

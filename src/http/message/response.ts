@@ -102,9 +102,11 @@ export class HttpResponse {
     if (text === undefined) {
       throw withCode(new TypeError('Value is not JSON serializable'), 'ERR_INVALID_ARG_VALUE');
     }
-    const headers = new HttpHeaders(isGiven(init) ? (init.headers as HeadersSource | undefined) : undefined);
+    // Not by a spread: another response, too, can be given, whose properties are not its own.
+    const { status, statusText, headers: given }: ResponseInit = isGiven(init) ? init : {};
+    const headers = new HttpHeaders(given as HeadersSource | undefined);
     if (!headers.has('content-type')) headers.append('content-type', 'application/json');
-    return new HttpResponse(text, { ...init, headers });
+    return new HttpResponse(text, { status, statusText, headers });
   }
 
   /** A response that redirects the peer, with status 301, 302, 303, 307 or 308. */

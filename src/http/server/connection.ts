@@ -348,8 +348,10 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
   /** The server stops: an idle connection ends, unless bytes are `waiting`, which may be a request. False then. */
   stop(waiting: boolean): boolean {
     if (this.#answering !== null || (this.phase === HEAD && this.#arrival.underWay)) return true;
-    if (!waiting) this.#finish();
-    return !waiting;
+    // Nothing is read before the peer has taken its last answer: it ends with that.
+    const goesOn = waiting && this.phase !== SERVING;
+    if (!goesOn) this.#finish();
+    return !goesOn;
   }
 
   // --- For the answer -----------------------------------------------------------------------------

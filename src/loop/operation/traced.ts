@@ -25,8 +25,12 @@ export function rejectTraced(settler: Deferred<never>, error: unknown): void {
 /** If nothing awaits it, the creator of the error is better than nothing. */
 function rethrow(error: unknown): never {
   if (!isNativeError(error)) throw error;
-  const { stack } = error;
-  Error.captureStackTrace(error, rethrow);
-  if (!AWAITS.test(error.stack!)) Object.defineProperty(error, 'stack', { value: stack });
+  try {
+    const { stack } = error;
+    Error.captureStackTrace(error, rethrow);
+    if (!AWAITS.test(error.stack!)) Object.defineProperty(error, 'stack', { value: stack });
+  } catch {
+    // The program's `Error.prepareStackTrace` has thrown.
+  }
   throw error;
 }

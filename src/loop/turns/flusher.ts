@@ -1,7 +1,7 @@
 import type { Loop } from '../loop.js';
 import { throwLater } from '../operation/uncaught.js';
 import { perLoop } from '../per-loop.js';
-import { isExiting } from './exiting.js';
+import { isExiting, noteExit } from './exiting.js';
 
 /** Something with bytes to send. */
 export interface Flushable {
@@ -19,6 +19,7 @@ export class Flusher {
 
   protected constructor(loop: Loop) {
     this.#loop = loop;
+    noteExit();
     // Before the loop of a worker is closed.
     process.prependListener('exit', this.#flushLast);
     loop.onClosing(() => {
@@ -55,6 +56,7 @@ export class Flusher {
 
   /** Sends what the sockets take now. */
   readonly #flushLast = (): void => {
+    noteExit();
     if (this.#waiting.length === 0) return;
     this.#flush();
     this.#loop.submitLast();

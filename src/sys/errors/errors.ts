@@ -147,7 +147,11 @@ export function errorFrom(cause: Error): Error {
  * same object would never be collected once the program drops it.
  */
 export function kept<E extends Error>(error: E): E {
-  void error.stack;
+  try {
+    void error.stack;
+  } catch {
+    // The program's `Error.prepareStackTrace` has thrown. Who waits for this error must get it nevertheless.
+  }
   return error;
 }
 
