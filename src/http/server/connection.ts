@@ -348,10 +348,8 @@ export class HttpConnection implements TransportOwner, ArrivalOwner, BodySource,
   /** The server stops: an idle connection ends, unless bytes are `waiting`, which may be a request. False then. */
   stop(waiting: boolean): boolean {
     if (this.#answering !== null || (this.phase === HEAD && this.#arrival.underWay)) return true;
-    // Nothing is read before the peer has taken its last answer: it ends with that.
-    const goesOn = waiting && this.phase !== SERVING;
-    if (!goesOn) this.#finish();
-    return !goesOn;
+    if (!waiting) this.#finish();
+    return !waiting;
   }
 
   // --- For the answer -----------------------------------------------------------------------------

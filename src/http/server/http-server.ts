@@ -13,7 +13,7 @@ import type { Handler, HttpOptions } from '../options.js';
 import { authorityOf } from './authority.js';
 import type { HttpConnection } from './connection.js';
 import type { ConnectionOwner } from './connection-owner.js';
-import { HEAD, IDLE } from './phase.js';
+import { HEAD, IDLE, SERVING } from './phase.js';
 import type { HttpStats } from './server.js';
 import { type HttpStopOptions, stopWithin } from './stopping.js';
 
@@ -272,11 +272,11 @@ export class HttpServer implements ConnectionOwner<HttpConnection> {
   async #stopIdle(): Promise<void> {
     let idle = [...this.#connections];
     const { receivable } = libc();
+    // Before a peer has taken its last answer nothing is read: it ends with that.
+    const mayHaveSent = ({ phase, transport }: HttpConnection): boolean =>
+      phase !== SERVING && receivable(transport.connection.fd) > 0;
     for (;;) {
-      idle = idle.filter(
-        connection =>
-          !connection.closed && !connection.stop(receivable(connection.transport.connection.fd) > 0),
-      );
+      idle = idle.filter(connection => !connection.closed && !connection.stop(mayHaveSent(connection)));
       if (idle.length === 0) return;
       await new Promise<void>(resolve => setImmediate(resolve));
     }
