@@ -10,6 +10,7 @@ import { brotliCompressSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { Response, serveStatic } from 'uasync/http';
 import { Pool } from 'undici';
+import { decodesZstd } from '../../src/http/message/fetched.js';
 import { checkLeaks, scratchFolder } from '../harness.js';
 import { pattern } from '../net/sockets.js';
 import { served } from './served.js';
@@ -71,6 +72,12 @@ t.test('a handler that returns what it fetches: the body is decoded, and its hea
   }
   source.close();
   source.closeAllConnections();
+});
+
+t.test('which versions of fetch decode zstd', t => {
+  t.strictSame(['6.28.1', '7.8.0', '7.10.0', undefined].map(decodesZstd), [false, false, false, false]);
+  t.strictSame(['7.11.0', '7.29.1', '8.0.0'].map(decodesZstd), [true, true, true]);
+  t.end();
 });
 
 t.test('curl', { skip: noCurl }, async t => {

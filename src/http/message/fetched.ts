@@ -1,9 +1,15 @@
 /** The headers of responses that `fetch` has returned: it decodes their bodies, and their headers do not say so. */
 import { type HeadersSource, HttpHeaders } from './headers.js';
 
-/** What `fetch` decodes; undici 7 and later know zstd. */
+/** Whether the `fetch` of a version of undici decodes zstd: from 7.11 on, which Node has since 24.4. */
+export function decodesZstd(undici = ''): boolean {
+  const [major = 0, minor = 0] = undici.split('.').map(Number);
+  return major > 7 || (major === 7 && minor >= 11);
+}
+
+/** What `fetch` decodes. */
 const DECODED = new Set(['gzip', 'x-gzip', 'deflate', 'br']);
-if (Number.parseInt(process.versions.undici ?? '', 10) >= 7) DECODED.add('zstd');
+if (decodesZstd(process.versions.undici)) DECODED.add('zstd');
 
 function isDecoded(codings: string | null): boolean {
   return codings?.split(',').every(coding => DECODED.has(coding.trim().toLowerCase())) === true;
