@@ -101,24 +101,12 @@ t.test('paths of every kind', async t => {
     '/a/file',
     '/a/file/',
   ];
-  const odd = [
-    Buffer.from(at),
-    pathToFileURL(at),
-    5,
-    null,
-    {},
-    '',
-    '.',
-    '..',
-    `${at}\0`,
-    `${at}/${'x'.repeat(300)}`,
-  ];
-  const missing = [`${at}/missing`, `${at}/${'x/'.repeat(2500)}`, '/proc/self/task', '/dev/null'];
+  const odd = [Buffer.from(at), pathToFileURL(at), 5, null, {}, '', `${at}\0`, `${at}/${'x'.repeat(300)}`];
+  // Of the kernel's own, one that stays as it is: threads come and go.
+  const missing = [`${at}/missing`, `${at}/${'x/'.repeat(2500)}`, '/proc/self/ns', '/dev/null'];
   for (const path of [...paths.map(path => at + path), ...odd, ...missing]) {
-    const big = path === '.' || path === '..' || path === '/proc/self/task';
     await agree(t, `${path}`, path);
     await agree(t, `${path} with types`, path, { withFileTypes: true });
-    if (big) continue;
     await agree(t, `${path} recursive`, path, { recursive: true });
     await agree(t, `${path}, all`, path, { recursive: true, withFileTypes: true });
   }
@@ -126,6 +114,8 @@ t.test('paths of every kind', async t => {
   process.chdir(join(at, 'a'));
   try {
     for (const path of ['.', './', '..', '../a', 'b', '']) {
+      await agree(t, path, path);
+      await agree(t, path, path, { withFileTypes: true });
       await agree(t, path, path, { recursive: true });
       await agree(t, path, path, { recursive: true, withFileTypes: true });
     }

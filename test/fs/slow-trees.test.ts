@@ -1,25 +1,29 @@
 /** Changes of trees on a device that is slow: after the first slow ones the rest waits elsewhere. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { scratchFolder } from '../harness.js';
 import { built, PLAIN_NODE } from '../programs.js';
 
-const folder = scratchFolder();
+/** In memory nothing waits for a disk that others use, and no dirty pages of others keep calls from being made at once. */
+const folder = scratchFolder(existsSync('/dev/shm') ? '/dev/shm' : undefined);
 /** What the walks call; libuv's threads are not traced, and call others. */
 const CALLS = ['fchmod', 'symlinkat', 'mkdirat', 'unlinkat'];
 
-/** How often the thread itself made each of these calls. The first two of each take 50 ms, and the first six lists. */
+/** Long enough that the pause after it, a hundred times as long, outlasts all that follows on a busy machine. */
+const DELAY_US = 150_000;
+
+/** How often the thread itself made each of these calls. The first two of each take long, and the first six lists. */
 async function calls(t: Test, inlineWrites: string): Promise<Record<string, number> | undefined> {
   const at = join(folder, inlineWrites);
   let removals: string | undefined;
   const log = `${at}.log`;
   mkdirSync(at);
-  const slow = CALLS.flatMap(name => ['-e', `inject=${name}:delay_enter=50000:when=1..2`]);
+  const slow = CALLS.flatMap(name => ['-e', `inject=${name}:delay_enter=${DELAY_US}:when=1..2`]);
   const program = [...PLAIN_NODE, built('test/fixtures/slow-trees.js'), at, inlineWrites];
-  slow.push('-e', 'inject=getdents64:delay_enter=50000:when=1..6');
+  slow.push('-e', `inject=getdents64:delay_enter=${DELAY_US}:when=1..6`);
   const args = ['-qq', '-o', log, '-e', `trace=${CALLS},getdents64,write`, ...slow, ...program];
   try {
     const { stdout } = await promisify(execFile)('strace', args);
