@@ -91,14 +91,14 @@ const EXPECTED: Record<string, unknown> = {
   'a channel': 1 + (800 * 799) / 2,
 };
 
-/** Makes each call; what has not settled after a while of real time has stopped. */
+/** Makes each call; what has not settled after a minute of real time has stopped, however busy the machine is. */
 async function makeCalls(): Promise<string[]> {
   const wrong: string[] = [];
   for (const [name, call] of Object.entries(CALLS)) {
     const ends: (() => Promise<void>)[] = [];
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>(resolve => {
-      timer = realSetTimeout(() => resolve('hangs'), 5000);
+      timer = realSetTimeout(() => resolve('hangs'), 60_000);
     });
     const result = await Promise.race([
       call({ teardown: end => ends.push(end) }).catch(error => error),

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { allocPinned, loop } from 'uasync';
-import { checkLeaks, collectGarbage } from '../harness.js';
+import { checkLeaks, collectGarbage, turns } from '../harness.js';
 import { built } from '../programs.js';
 
 checkLeaks();
@@ -53,8 +53,8 @@ t.test('the memory of collected ones is used again, and is zero again', async t 
       bytes.fill(7);
     }
     collectGarbage();
-    // Finalizers run in a task of their own.
-    await new Promise(resolve => setTimeout(resolve, 5));
+    // Finalizers run in a task of their own, in the next round of the event loop.
+    await turns();
     return clean;
   };
   for (let round = 0; round < 4; round++) await use();
