@@ -4,13 +4,14 @@ import type { LookupFunction } from 'node:net';
 import t from 'tap';
 import { bind, connect, listen } from 'uasync/net';
 import { checkLeaks } from '../harness.js';
+import { quietPort } from '../ports.js';
 import { HOST, noIPv6 } from './sockets.js';
 
 checkLeaks();
 
 t.test('a server’s address is where to connect to', async t => {
-  // Another address than that of 'localhost'.
-  const server = await listen({ port: 0, host: '127.0.0.2' });
+  // Another address than that of 'localhost', where nobody has the port.
+  const server = await listen({ port: await quietPort(), host: '127.0.0.2' });
   const client = await connect(server.address);
   t.same(client.remoteAddress, server.address);
   const conn = await server.accept();

@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import t, { type Test } from 'tap';
 import { bind, connect, listen } from 'uasync/net';
 import { checkLeaks, turns } from '../harness.js';
-import { refusingPort } from '../ports.js';
+import { quietPort, refusingPort } from '../ports.js';
 import { HOST } from './sockets.js';
 
 checkLeaks();
@@ -72,8 +72,8 @@ t.test('errors: a reset, and a connection that is refused', async t => {
 t.test('datagram sockets', async t => {
   const seen = messages(t, 'datagram:bind', 'datagram:connect', 'datagram:close', 'datagram:error');
   const gone = await bind({ host: HOST });
-  const { port } = gone.address;
   await gone.close();
+  const port = await quietPort(HOST, 'udp');
   const socket = await bind({ host: HOST });
   await socket.connect(port, HOST);
   await socket.send('x');

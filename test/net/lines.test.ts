@@ -20,13 +20,13 @@ async function linesOf(pieces: (string | Uint8Array)[], options?: LinesOptions):
       if (pieces.length < 100) await turns();
     }
     await client.close();
-  })();
+  })().catch(() => {});
   const lines: string[] = [];
   try {
     for await (const line of conn.lines(options)) lines.push(line);
   } finally {
     t.ok(conn.closed, 'it is closed by the end of the iteration');
-    await sending.catch(() => {});
+    await sending;
   }
   return lines;
 }

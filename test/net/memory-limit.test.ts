@@ -1,10 +1,9 @@
 /** Connections at the limit of the loop's memory. */
-import { once } from 'node:events';
 import net from 'node:net';
 import t from 'tap';
 import { loop, sleep } from 'uasync';
 import { listen } from 'uasync/net';
-import { checkLeaks, turns } from '../harness.js';
+import { checkLeaks, turns, whenClosed } from '../harness.js';
 import { HOST, pair, portOf } from './sockets.js';
 
 const MIB = 1 << 20;
@@ -15,6 +14,7 @@ checkLeaks();
 t.test('a pipe that finds but a small block holds none when it is given up', async t => {
   const server = await listen({ port: 0, host: HOST });
   const source = net.connect(portOf(server), HOST);
+  const gone = whenClosed(source);
   const front = await server.accept();
   await server.close();
   const [back, target] = await pair(t);
@@ -49,5 +49,5 @@ t.test('a pipe that finds but a small block holds none when it is given up', asy
   await Promise.all(writes);
   await front.close();
   source.destroy();
-  await once(source, 'close');
+  await gone;
 });

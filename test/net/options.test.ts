@@ -195,8 +195,9 @@ t.test('fast open: a peer that speaks first is heard', { skip: noNetwork }, asyn
 
 t.test('a listener takes both families, or IPv6 alone', { skip: noIPv6 }, async t => {
   for (const ipv6Only of [false, true]) {
-    await using server = await listen({ port: 0, ipv6Only });
-    const port = portOf(server);
+    // One that nobody has in the other family either.
+    const port = await quietPort('::');
+    await using server = await listen({ port, ipv6Only });
     const six = await connect({ port, host: '::1' });
     t.match(six.remoteAddress, { address: '::1', family: 'IPv6', port });
     await (await server.accept()).close();
@@ -306,11 +307,12 @@ t.test('an address that does not answer holds up the next one by 250 ms only', a
   );
   const took = performance.now() - start;
   t.ok(took >= 240, `${took} ms`);
-  t.strictSame(tries, [silent, portOf(server)], 'the third was not needed');
+  t.strictSame(tries.slice(0, 2), [silent, portOf(server)]);
+  t.ok(tries.length === 2 || took >= 490, `the third is tried after 500 ms only, not after ${took}`);
   const peer = await accepting;
   await Promise.all([conn.close(), peer.close()]);
   await server.close();
-  t.ok(openFds() <= before);
+  await until(() => openFds() < before);
   const refused = (): Promise<Connection> => connect({ port: 1, host: HOST });
   await t.rejects(
     firstOf([1, 2], refused, () => {}),

@@ -387,7 +387,7 @@ t.test('what was written leaves before process.exit(), as far as the pipe has ro
 
 t.test('a process with a read that waits ends when it wants to', async t => {
   // A sleeping writer keeps the pipe open: the read is in flight to the last.
-  const silence = '(sleep 20 & echo $! > PID) | $NODE; kill $(cat PID)'.replaceAll(
+  const silence = '(sleep 150 & echo $! > PID) | $NODE; kill $(cat PID)'.replaceAll(
     'PID',
     `'${join(folder, 'pid')}'`,
   );

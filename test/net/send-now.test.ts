@@ -7,6 +7,7 @@ import t from 'tap';
 import { loop } from 'uasync';
 import { bind, listen } from 'uasync/net';
 import { checkLeaks, scratchFolder, turns } from '../harness.js';
+import { quietPort } from '../ports.js';
 import { built, output } from '../programs.js';
 import { HOST, pair, pattern, portOf, readAll } from './sockets.js';
 
@@ -294,11 +295,9 @@ t.test('so does one to a new address, as text, of a connected and of a Unix sock
 });
 
 t.test('a connected socket: the refusal of what was sent at once is that of a later call', async t => {
-  const gone = await bind({ host: HOST });
-  const { port } = gone.address;
+  const port = await quietPort(HOST, 'udp');
   await using client = await bind({ host: HOST });
   await client.connect(port, HOST);
-  await gone.close();
   await t.rejects(
     async () => {
       for (;;) {
