@@ -64,13 +64,19 @@ t.test('one that crashes meanwhile, and one that waits to be started again, are 
   const port = portOf(server);
   // The new one waits for the end of the old one.
   const shared = new SharedArrayBuffer(4);
-  module.write('new', 'await new Promise(resolve => setTimeout(resolve, 500));');
+  const ended = `${module.path}.ended`;
+  module.write(
+    'new',
+    `const { existsSync } = await import('node:fs');
+    while (!existsSync('${ended}')) await new Promise(resolve => setTimeout(resolve, 5));`,
+  );
   const crash = new Promise<void>(resolve => {
     crashed = resolve;
   });
   const restarted = server.restart(patient);
   await server.channel(0)!.send(shared);
   await crash;
+  writeFileSync(ended, '');
   t.equal(await restarted, 0);
   t.equal(await askOnce(port, 'version'), 'new');
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import t, { type Test } from 'tap';
 import { serveOnThreads, type ThreadCrash } from 'uasync/net';
-import { checkLeaks } from '../harness.js';
+import { checkLeaks, whenClosed } from '../harness.js';
 import { built } from '../programs.js';
 import { ask, closed, portOf, reachAll, start } from '../thread-server.js';
 
@@ -50,8 +50,9 @@ t.test('a thread that crashes is reported and started again, on the same port', 
     const restarted = new Promise<void>(resolve => {
       again = resolve;
     });
+    const gone = whenClosed(reached.get(0)!);
     reached.get(0)!.write(text);
-    await once(reached.get(0)!, 'close');
+    await gone;
     await restarted;
     t.match(crashes.at(-1)!, { id: 0, error, exitCode });
     t.equal(await ask(reached.get(1)!, 'still here'), 'still here', 'the other one goes on');
