@@ -104,6 +104,25 @@ t.test('where Error.prepareStackTrace of the program throws, calls fail as usual
   for (const call of await calls) t.match(call, { reason: { code: /^(?:ECONNRESET|EPIPE)$/ } });
 });
 
+t.test('no stack is made of the error of a reset that no one gets', async t => {
+  const [conn, peer] = await pair(t);
+  const reading = conn.read();
+  await sleep(1);
+  const made = new Set<unknown>();
+  const { prepareStackTrace } = Error;
+  Error.prepareStackTrace = error => {
+    if ((error as UasyncError).code === 'ECONNRESET') made.add(error);
+    return String(error);
+  };
+  try {
+    await peer.reset();
+    await reading.catch(error => made.delete(error));
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+  }
+  t.equal(made.size, 0);
+});
+
 t.test('of calls on datagram sockets', async t => {
   await using socket = await bind({ host: '127.0.0.1' });
   await using gone = await bind({ host: '127.0.0.1' });
