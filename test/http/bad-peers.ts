@@ -22,20 +22,27 @@ function kindOf(index: number): number {
   return index % 2 === 0 ? 0 : 2;
 }
 
-const sockets = Array.from({ length: Number(process.argv[3]) }, () =>
-  net.connect(Number(process.argv[2]), '127.0.0.1'),
-);
-await Promise.all(
-  sockets.map(async (socket, i) => {
-    await once(socket, 'connect');
-    socket.pause();
-    socket.on('error', () => {});
-    const kind = kindOf(i);
-    socket.write(KINDS[kind]!);
-    // What the server does not take stays here.
-    if (kind !== 1 && socket.writableLength !== 0) await once(socket, 'drain');
-  }),
-);
+/** Fewer than the backlog: beyond that the kernel answers by SYN cookies, and resets some connections later. */
+const AT_A_TIME = 200;
+const COUNT = Number(process.argv[3]);
+
+async function start(i: number): Promise<net.Socket> {
+  const socket = net.connect(Number(process.argv[2]), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.pause();
+  socket.on('error', () => {});
+  const kind = kindOf(i);
+  const written = new Promise(resolve => socket.write(KINDS[kind]!, resolve));
+  // What the server does not take stays here.
+  if (kind !== 1) await written;
+  return socket;
+}
+
+const sockets: net.Socket[] = [];
+while (sockets.length < COUNT) {
+  const length = Math.min(AT_A_TIME, COUNT - sockets.length);
+  sockets.push(...(await Promise.all(Array.from({ length }, (_, i) => start(sockets.length + i)))));
+}
 console.log(sockets.filter((_, i) => kindOf(i) !== 0).length);
 process.stdin.once('data', () => {
   for (const [i, socket] of sockets.entries()) {
