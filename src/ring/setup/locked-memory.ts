@@ -63,6 +63,11 @@ const PAUSES = 25;
 const PAUSE_MS = 10;
 const never = new Int32Array(new SharedArrayBuffer(4));
 
+/** Stops this thread for so many milliseconds. */
+export function pause(ms: number): void {
+  Atomics.wait(never, 0, 0, ms);
+}
+
 /** Retries `make` for a quarter of a second while it fails for lack of memory. */
 export function patiently<T>(make: () => T): T {
   for (let pauses = 0; ; pauses++) {
@@ -70,7 +75,7 @@ export function patiently<T>(make: () => T): T {
       return make();
     } catch (error) {
       if ((error as { errno?: number }).errno !== ENOMEM || pauses === PAUSES) throw error;
-      Atomics.wait(never, 0, 0, PAUSE_MS);
+      pause(PAUSE_MS);
     }
   }
 }
