@@ -6,6 +6,7 @@ import type { Sample } from './report.js';
 
 const TITLES: Record<Measure, string> = {
   memory: 'resident memory, MiB',
+  heap: 'JavaScript’s heap and buffers, MiB',
   descriptors: 'descriptors',
   slots: 'operations in flight',
   blocks: 'blocks in use, bytes',

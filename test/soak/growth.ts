@@ -5,6 +5,7 @@ import type { Sample } from './report.js';
 /** What must not grow: by which part of what it was after the warm-up, and beside that by how much. */
 const BOUNDS = {
   memory: { part: 0.05, plus: 0 },
+  heap: { part: 0.1, plus: 8 },
   // What is under way comes and goes: a leak of one in a hundred rounds is more after an hour.
   descriptors: { part: 0.1, plus: 24 },
   slots: { part: 0.1, plus: 24 },

@@ -5,6 +5,8 @@ export type Report =
       what: 'sample';
       slots: number;
       blocks: number;
+      /** V8's heap after a collection and the buffers that it holds, in MiB. */
+      heap: number;
       /** Workers that were terminated so far. */
       workers: number;
       /** The delay of the event loop since the last sample, in milliseconds: its median, and 99 of 100. */
@@ -32,6 +34,8 @@ export interface Sample {
   descriptors: number;
   slots: number;
   blocks: number;
+  /** As in `Report`. */
+  heap: number;
   /** As in `Report`. */
   workers: number;
   /** As in `Report`. */

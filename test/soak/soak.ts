@@ -82,10 +82,10 @@ export async function soak(backend: string, seconds: number, seed: number, only 
         });
         break;
       case 'sample': {
-        const { slots, blocks, workers, median, slowest } = report;
+        const { slots, blocks, heap, workers, median, slowest } = report;
         const time = (performance.now() - start) / 1000;
         const held = { memory: residentOf(pid), descriptors: descriptorsOf(pid) };
-        samples.push({ time, ...held, slots, blocks, workers, median, slowest });
+        samples.push({ time, ...held, slots, blocks, heap, workers, median, slowest });
         break;
       }
       case 'end': {

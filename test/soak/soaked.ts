@@ -6,6 +6,7 @@
  */
 import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { loop, sleep } from 'uasync';
 import { ACTIVITIES, Soaked } from './activities.js';
 import { randomFrom } from './random.js';
@@ -59,7 +60,10 @@ const timer = setInterval(() => {
   const workers = rounds.terminated ?? 0;
   const [median, slowest] = [50, 99].map(percent => delay.percentile(percent) / 1e6) as [number, number];
   delay.reset();
-  report({ what: 'sample', slots: inFlight, blocks: blocks.used, workers, median, slowest });
+  // Not `process.memoryUsage()`, which needs a descriptor.
+  const { used_heap_size: used, external_memory: external } = getHeapStatistics();
+  const heap = (used + external) / 2 ** 20;
+  report({ what: 'sample', slots: inFlight, blocks: blocks.used, heap, workers, median, slowest });
 }, Number(interval));
 
 const stop = once(process, 'message');
