@@ -40,7 +40,7 @@ export interface Ended {
   code: number;
 }
 
-/** Runs Node as such a user with so many bytes of locked memory; it may fail. */
+/** Runs Node as such a user, who may lock this many bytes of memory; it may fail. */
 export function runLocked(memlock: number, ...program: string[]): Promise<Ended> {
   return run([`--memlock=${memlock}:${memlock}`], program);
 }

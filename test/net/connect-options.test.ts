@@ -10,7 +10,7 @@ import { HOST, noIPv6 } from './sockets.js';
 checkLeaks();
 
 t.test('a server’s address is where to connect to', async t => {
-  // Another address than that of 'localhost', where nobody has the port.
+  // Another address than that of 'localhost', on which the port is free.
   const server = await listen({ port: await quietPort(), host: '127.0.0.2' });
   const client = await connect(server.address);
   t.same(client.remoteAddress, server.address);

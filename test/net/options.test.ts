@@ -195,7 +195,7 @@ t.test('fast open: a peer that speaks first is heard', { skip: noNetwork }, asyn
 
 t.test('a listener takes both families, or IPv6 alone', { skip: noIPv6 }, async t => {
   for (const ipv6Only of [false, true]) {
-    // One that nobody has in the other family either.
+    // A port that is free in the other family, too.
     const port = await quietPort('::');
     await using server = await listen({ port, ipv6Only });
     const six = await connect({ port, host: '::1' });

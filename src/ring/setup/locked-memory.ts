@@ -63,7 +63,7 @@ const PAUSES = 25;
 const PAUSE_MS = 10;
 const never = new Int32Array(new SharedArrayBuffer(4));
 
-/** Stops this thread for so many milliseconds. */
+/** Stops this thread for `ms` milliseconds. */
 export function pause(ms: number): void {
   Atomics.wait(never, 0, 0, ms);
 }
