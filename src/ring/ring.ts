@@ -18,7 +18,7 @@ import { holdRing, releaseRing } from './setup/open-rings.js';
 import { RingHandle } from './setup/ring-handle.js';
 import type { RingMemory } from './setup/ring-memory.js';
 import { type RingOptions, resizedMemory, resizeParams, setupRing } from './setup/setup.js';
-import { beforeRing, ringClosed, ringOpened } from './setup/worker-threads.js';
+import { beforeRing } from './setup/worker-threads.js';
 import { Sqe } from './sqe/index.js';
 
 /**
@@ -56,7 +56,6 @@ export class Ring extends Registrations {
     super();
     beforeRing();
     const { fd, params, memory } = setupRing(entries, options);
-    ringOpened();
     this.flags = params.readUInt32LE(PARAMS.flags);
     this.features = params.readUInt32LE(PARAMS.features);
     this.#handle = new RingHandle(fd, this.flags, this.features);
@@ -372,7 +371,6 @@ export class Ring extends Registrations {
    */
   close(): void {
     if (this.pins === null || (this.pins.size === 0 && this.#sqe.keptForever.length === 0)) releaseRing(this);
-    if (!this.closed) ringClosed(this.enters !== 0);
     this.#handle.close();
     this.#sq.retire();
     this.cq.retire();
@@ -389,7 +387,6 @@ export class Ring extends Registrations {
 
   /** @internal Its descriptor belongs to another ring now. */
   lose(): void {
-    if (!this.closed) ringClosed(this.enters !== 0);
     this.#handle.lose();
   }
 

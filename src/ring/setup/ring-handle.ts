@@ -4,6 +4,7 @@ import type { Libc } from '../../sys/libc/interface.js';
 import { libc } from '../../sys/libc/libc.js';
 import * as abi from '../abi/io-uring.js';
 import { RSRC_UPDATE2 } from '../abi/structs.js';
+import { ringClosed, ringOpened } from './worker-threads.js';
 
 /** A ring as system calls name it: by its descriptor, or by its index among this thread's registered rings. */
 export class RingHandle {
@@ -23,6 +24,7 @@ export class RingHandle {
   constructor(name: number, flags: number, features: number) {
     this.#name = name;
     this.#features = features;
+    ringOpened();
     if (flags & abi.SETUP_REGISTERED_FD_ONLY) {
       this.fd = -1;
       this.#always = abi.ENTER_REGISTERED_RING;
@@ -112,18 +114,17 @@ export class RingHandle {
 
   /** Other code has closed the descriptor, and another ring may have it by now: this handle must not touch it. */
   lose(): void {
+    if (this.closed) return;
     if (this.#registered()) this.#unregister();
+    ringClosed(this.enters !== 0);
     this.#name = -1;
     this.fd = -1;
     this.#always = 0;
   }
 
   close(): void {
-    if (this.#registered()) this.#unregister();
-    this.#name = -1;
-    this.#always = 0;
-    if (this.fd < 0) return;
-    this.#libc.close(this.fd);
-    this.fd = -1;
+    const { fd } = this;
+    this.lose();
+    if (fd >= 0) this.#libc.close(fd);
   }
 }
